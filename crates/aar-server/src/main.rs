@@ -1,0 +1,2 @@
+//! The program `aar`.
+fn main() {}

@@ -1,0 +1,76 @@
+//! What is said: the vocabulary of the registry and the bodies that travel between its programs.
+//!
+//! Every name is validated once, where it is parsed ([`ApplicationName`], [`Architecture`],
+//! [`VersionNumber`], [`Fingerprint`], [`Digest`]); whoever holds one of these types holds a good
+//! value. Bodies are read leniently and written completely: an attribute that an older peer does
+//! not send takes its default, one that a newer peer adds is ignored.
+
+mod application;
+mod architecture;
+mod change;
+mod clock;
+mod envelope;
+mod error;
+mod hash;
+mod manifest;
+mod name;
+mod server;
+mod trust;
+mod version;
+
+pub mod headers;
+
+pub use application::{Application, ApplicationMetadata, Resources, Variant};
+pub use architecture::Architecture;
+pub use change::{Change, ChangeKind, Changes, Revision};
+pub use clock::{Clock, ManualClock};
+pub use envelope::{Envelope, ErrorBody, ResponseKind};
+pub use error::ErrorCode;
+pub use hash::{Digest, Fingerprint, FingerprintPrefix};
+pub use manifest::{
+    ApkFacts, Bootstrap, ExtraData, Hooks, NetworkProtocol, NetworkService, VersionManifest,
+    VideoEncoder, Watchdog,
+};
+pub use name::ApplicationName;
+pub use server::{Auth, RegistryId, ServerInfo, ServerStatus};
+pub use trust::{Role, TrustState};
+pub use version::{ImageInfo, Version, VersionNumber, VersionPatch, VersionPut};
+
+/// A value that does not have the form its type asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?} is not {expected}")]
+pub struct Invalid {
+    /// What was given, as it was given.
+    pub value: String,
+    /// What would have been accepted, to follow the words "is not".
+    pub expected: &'static str,
+}
+
+impl Invalid {
+    pub(crate) fn new(value: impl Into<String>, expected: &'static str) -> Self {
+        Self {
+            value: value.into(),
+            expected,
+        }
+    }
+}
+
+/// Serde, `Display` and `TryFrom` for a type whose text form is checked by its `FromStr`.
+macro_rules! text_form {
+    ($type:ty) => {
+        impl TryFrom<String> for $type {
+            type Error = $crate::Invalid;
+
+            fn try_from(value: String) -> Result<Self, Self::Error> {
+                value.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+pub(crate) use text_form;

@@ -1,0 +1,2 @@
+//! The program `amc`.
+fn main() {}

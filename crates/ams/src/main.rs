@@ -1,0 +1,2 @@
+//! The program `ams`.
+fn main() {}
