@@ -1,2 +1,38 @@
-//! To be written.
-fn main() {}
+//! The chores of this repository: `cargo xtask demo`, `test`, `ci`, `generate`.
+//!
+//! Each chore is a file; each prints the commands it runs, so that a single one can be repeated by
+//! hand.
+
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a chore talks to a terminal")]
+
+mod ci;
+mod command;
+mod generate;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "The chores of this repository", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test
+    Test(test::Args),
+    /// Run what a change has to pass: format, lints, docs, dependency rule, generated files, tests
+    Ci,
+    /// Write the files that are made from code: the OpenAPI document and the command references
+    Generate(generate::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Test(args) => test::run(&args),
+        Chore::Ci => ci::all(),
+        Chore::Generate(args) => generate::run(&args),
+    }
+}

@@ -1,0 +1,18 @@
+//! `cargo xtask ci`: what a change has to pass, cheapest first.
+
+use anyhow::Result;
+
+use crate::{
+    command::{cargo, run},
+    generate, test,
+};
+
+pub(crate) fn all() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    generate::run(&generate::Args { check: true })?;
+    test::run(&test::Args::default())
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask generate`: the files under `docs/reference/` that are made from code.
+
+use std::fs;
+
+use anyhow::{Result, bail};
+
+use crate::command::{self, cargo, output, root, target_dir};
+
+/// What to do with what was generated.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Write nothing; fail where a file in the repository differs
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// A file and the command of a built program that prints it.
+const FILES: &[(&str, &str, &str)] = &[
+    ("docs/reference/openapi.json", "aar", "openapi"),
+    ("docs/reference/aar.md", "aar", "reference"),
+    ("docs/reference/ams.md", "ams", "reference"),
+    ("docs/reference/amc.md", "amc", "reference"),
+];
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    command::run(&mut cargo(&["build", "-p", "aar-server", "-p", "ams", "-p", "amc"]))?;
+    let mut stale = Vec::new();
+    for (file, program, subcommand) in FILES {
+        let program = target_dir().join("debug").join(program);
+        let new = output(std::process::Command::new(program).arg(subcommand))?;
+        let path = root().join(file);
+        if fs::read_to_string(&path).is_ok_and(|old| old == new) {
+            continue;
+        }
+        if args.check {
+            stale.push(*file);
+        } else {
+            fs::write(&path, new)?;
+            println!("wrote {file}");
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    bail!("not up to date: {}; run `cargo xtask generate` and commit", stale.join(", "))
+}

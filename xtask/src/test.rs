@@ -1,0 +1,24 @@
+//! `cargo xtask test`: every test there is, through one command.
+//!
+//! It needs Rust and a C compiler. A part whose server or tool is missing is skipped, loudly and by
+//! name; where `CI` is set, a skip is a failure.
+
+use anyhow::Result;
+
+use crate::command::{self, cargo};
+
+/// Which tests to run.
+#[derive(Default, clap::Args)]
+pub(crate) struct Args {
+    /// Passed on to `cargo test`, such as `-p aar-registry` or `-- gc`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    // The end-to-end suites run the built programs, which `cargo test` alone would not refresh.
+    command::run(&mut cargo(&["build", "-p", "aar-server", "-p", "ams", "-p", "amc"]))?;
+    let whole: &[&str] = &["--workspace", "--no-fail-fast"];
+    let scope = if args.args.is_empty() { whole } else { &[] };
+    command::run(cargo(&["test"]).args(scope).args(&args.args))
+}
