@@ -1,0 +1,140 @@
+use std::io;
+
+use comfy_table::{
+    Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle,
+};
+use serde::Serialize;
+
+use crate::Format;
+
+/// A thing that is listed. Tables and CSV are made from its row; JSON and YAML from what it
+/// serialises to, so that they carry more than fits a row.
+pub trait Rows {
+    /// The names of the columns, in upper case.
+    const HEADERS: &'static [&'static str];
+
+    /// The cells, one for each column.
+    fn row(&self) -> Vec<String>;
+}
+
+/// A listing in the given form, with a newline at its end.
+pub(crate) fn render<T: Rows + Serialize>(format: Format, items: &[T]) -> io::Result<String> {
+    match format {
+        Format::Table => Ok(table(items)),
+        Format::Csv => csv(items),
+        Format::Json => json(&items),
+        Format::Yaml => yaml(&items),
+    }
+}
+
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    Ok(text)
+}
+
+pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
+    // Fingerprints and messages are searched for by scripts: they stay on their line.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    let mut text =
+        serde_saphyr::to_string_with_options(&value, options).map_err(io::Error::other)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn csv<T: Rows>(items: &[T]) -> io::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(T::HEADERS)?;
+    for item in items {
+        writer.write_record(item.row())?;
+    }
+    let bytes = writer
+        .into_inner()
+        .map_err(csv::IntoInnerError::into_error)?;
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
+/// The look that scripts and people know from `amc`: plain ASCII, a line after every row.
+const BORDERS: TableStyle = {
+    let line = LineStyle::new('+', '-', '+', '+');
+    let content = ContentLineStyle::new('|', '|', '|');
+    TableStyle::new()
+        .top_border(line)
+        .header_lines(content)
+        .header_separator(line)
+        .content_lines(content)
+        .row_separator(line)
+        .bottom_border(line)
+};
+
+fn table<T: Rows>(items: &[T]) -> String {
+    let headers = T::HEADERS
+        .iter()
+        .map(|header| Cell::new(header).set_alignment(CellAlignment::Center));
+    let mut table = Table::new();
+    table
+        .load_style(BORDERS)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(headers.collect::<Vec<_>>())
+        .add_rows(items.iter().map(Rows::row));
+    format!("{table}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Fruit {
+        name: &'static str,
+        colours: Vec<&'static str>,
+    }
+
+    impl Rows for Fruit {
+        const HEADERS: &'static [&'static str] = &["NAME", "COLOURS"];
+
+        fn row(&self) -> Vec<String> {
+            vec![self.name.to_owned(), self.colours.join(",")]
+        }
+    }
+
+    fn shown(format: Format) -> String {
+        let fruits = [
+            Fruit {
+                name: "apple, \"red\"",
+                colours: vec!["red", "green"],
+            },
+            Fruit {
+                name: "plum",
+                colours: vec![],
+            },
+        ];
+        render(format, &fruits).unwrap()
+    }
+
+    #[test]
+    fn a_table_has_a_line_after_every_row() {
+        insta::assert_snapshot!(shown(Format::Table), @"");
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it() {
+        insta::assert_snapshot!(shown(Format::Csv), @"");
+    }
+
+    #[test]
+    fn json_and_yaml_carry_the_whole_thing() {
+        insta::assert_snapshot!(shown(Format::Json), @"");
+        insta::assert_snapshot!(shown(Format::Yaml), @"");
+    }
+
+    #[test]
+    fn an_empty_listing_is_empty_in_every_form() {
+        insta::assert_snapshot!(render::<Fruit>(Format::Table, &[]).unwrap(), @"");
+        insta::assert_snapshot!(render::<Fruit>(Format::Csv, &[]).unwrap(), @"");
+        insta::assert_snapshot!(render::<Fruit>(Format::Json, &[]).unwrap(), @"");
+        insta::assert_snapshot!(render::<Fruit>(Format::Yaml, &[]).unwrap(), @"");
+    }
+}
