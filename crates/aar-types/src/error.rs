@@ -106,4 +106,13 @@ mod tests {
         let newer: ErrorCode = serde_json::from_str("\"from_the_future\"").unwrap();
         assert_eq!(newer, ErrorCode::Unknown);
     }
+
+    #[test]
+    fn the_reference_lists_every_code_with_its_status() {
+        let reference = include_str!("../../../docs/reference/errors.md");
+        for code in ErrorCode::ALL {
+            let row = format!("| `{code}` | {} |", code.status());
+            assert!(reference.contains(&row), "docs/reference/errors.md lacks {row}");
+        }
+    }
 }
