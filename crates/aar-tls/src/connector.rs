@@ -1,0 +1,55 @@
+use std::sync::{Arc, Mutex};
+
+use aar_types::{Clock, Fingerprint};
+use rustls::{
+    ClientConfig,
+    client::{Resumption, danger::ServerCertVerifier},
+    sign::SingleCertAndKey,
+    version::TLS13,
+};
+
+use crate::{Certificate, Error, Identity, observe::Observer, pin::Pinned, provider};
+
+/// By what a server is known.
+#[derive(Debug, Clone)]
+pub enum ServerTrust {
+    /// It shows exactly one of these certificates, whatever its names or issuer. Its dates count.
+    Pinned(Vec<Fingerprint>),
+    /// It shows a certificate for its name by an issuer that the system trusts.
+    WebPki,
+    /// By nothing: what it shows is put down here, in order to be pinned.
+    Observe(Arc<Mutex<Option<Certificate>>>),
+}
+
+/// The TLS settings of a client that speaks HTTP/1.1.
+pub fn client_config(
+    trust: ServerTrust,
+    identity: Option<&Identity>,
+    clock: Clock,
+) -> Result<ClientConfig, Error> {
+    let time = Arc::new(provider::Time(clock));
+    let builder = ClientConfig::builder_with_details(provider::provider(), time)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier(trust)?);
+    let mut config = match identity {
+        Some(identity) => {
+            let resolver = SingleCertAndKey::from(identity.certified());
+            builder.with_client_cert_resolver(Arc::new(resolver))
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.resumption = Resumption::disabled();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn verifier(trust: ServerTrust) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    Ok(match trust {
+        ServerTrust::Pinned(fingerprints) => Arc::new(Pinned(fingerprints)),
+        ServerTrust::Observe(seen) => Arc::new(Observer(seen)),
+        ServerTrust::WebPki => Arc::new(rustls_platform_verifier::Verifier::new(
+            provider::provider(),
+        )?),
+    })
+}

@@ -1,0 +1,70 @@
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// What can go wrong with certificates and connections.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A text that should hold a certificate does not.
+    #[error("this is not a certificate in PEM form: {found}")]
+    NotACertificate {
+        /// What was found instead.
+        found: String,
+    },
+    /// The bytes are not an X.509 certificate.
+    #[error("this is not an X.509 certificate: {reason}")]
+    Malformed {
+        /// What the parser objects to.
+        reason: String,
+    },
+    /// A file holds something else than it should.
+    #[error("{} cannot be used", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// A text that should hold a private key does not.
+    #[error("this is not a private key in PEM form (PKCS#8, PKCS#1 or SEC1, not encrypted)")]
+    NotAKey,
+    /// The key is of a kind that cannot be used, or belongs to another certificate.
+    #[error("the private key cannot be used with the certificate")]
+    KeyRefused(#[source] rustls::Error),
+    /// There is a certificate, but its private key is missing.
+    #[error("{} exists, but its private key {} does not", certificate.display(), key.display())]
+    KeyMissing {
+        /// The certificate.
+        certificate: PathBuf,
+        /// Where its key should be.
+        key: PathBuf,
+    },
+    /// A certificate could not be made.
+    #[error("a certificate cannot be made")]
+    Generate(#[from] rcgen::Error),
+    /// The TLS library refuses the settings.
+    #[error("TLS cannot be set up")]
+    Setup(#[from] rustls::Error),
+    /// The HTTP library refuses the settings.
+    #[error("the HTTP client cannot be set up")]
+    Http(#[from] reqwest::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// No connection could be made.
+    #[error("cannot connect to {host}:{port}")]
+    Connect {
+        /// The host, as it was given.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be read or written. The message names it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use aar_types::Clock;
+use reqwest::{Client, NoProxy, Proxy, redirect::Policy};
+use url::Url;
+
+use crate::{Error, Identity, ServerTrust, client_config};
+
+const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+/// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// How an HTTP client connects.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// By what the server is known.
+    pub trust: ServerTrust,
+    /// Who the client is, where it says so.
+    pub identity: Option<Identity>,
+    /// The proxy, where there is one. The environment is not asked.
+    pub proxy: ProxySettings,
+    /// The name and version of the program.
+    pub user_agent: String,
+    /// How long connecting may take, handshake included.
+    pub connect_timeout: Duration,
+    /// How long the server may be silent in the middle of an answer, or before it.
+    pub read_timeout: Option<Duration>,
+    /// By what the dates of certificates are checked.
+    pub clock: Clock,
+}
+
+impl HttpOptions {
+    /// Options with the usual time limits, no identity and no proxy.
+    pub fn new(trust: ServerTrust, user_agent: impl Into<String>) -> Self {
+        Self {
+            trust,
+            identity: None,
+            proxy: ProxySettings::default(),
+            user_agent: user_agent.into(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Some(Duration::from_secs(60)),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Through which proxy a client connects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// The proxy for plain HTTP.
+    pub http: Option<Url>,
+    /// The proxy for HTTPS.
+    pub https: Option<Url>,
+    /// Hosts, domains and networks that are reached directly, separated by commas.
+    pub ignore_hosts: String,
+}
+
+/// An HTTP/1.1 client. It follows no redirects: the caller decides who sees the credentials.
+pub fn http_client(options: HttpOptions) -> Result<Client, Error> {
+    let tls = client_config(options.trust, options.identity.as_ref(), options.clock)?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that builds clients"
+    )]
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .http1_only()
+        .no_proxy()
+        .redirect(Policy::none())
+        .tcp_nodelay(true)
+        .tcp_keepalive(TCP_KEEPALIVE)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .user_agent(options.user_agent)
+        .connect_timeout(options.connect_timeout);
+    if let Some(limit) = options.read_timeout {
+        builder = builder.read_timeout(limit);
+    }
+    for proxy in options.proxy.proxies()? {
+        builder = builder.proxy(proxy);
+    }
+    Ok(builder.build()?)
+}
+
+impl ProxySettings {
+    fn proxies(&self) -> Result<Vec<Proxy>, Error> {
+        let direct = NoProxy::from_string(&self.ignore_hosts);
+        let http = self.http.clone().map(Proxy::http).transpose()?;
+        let https = self.https.clone().map(Proxy::https).transpose()?;
+        let both = http.into_iter().chain(https);
+        Ok(both.map(|proxy| proxy.no_proxy(direct.clone())).collect())
+    }
+}

@@ -1,0 +1,54 @@
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use aar_types::Fingerprint;
+use tokio_util::sync::CancellationToken;
+
+use crate::Certificate;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The other side of a connection. Cheap to clone; all clones stand for the same connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Where it connects from.
+    pub address: SocketAddr,
+    /// The certificate it has shown. It holds the key; nothing else is known of it.
+    pub certificate: Option<Certificate>,
+    id: u64,
+    cut: CancellationToken,
+}
+
+impl Peer {
+    /// A peer of a connection that was just accepted.
+    pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Self {
+        Self {
+            address,
+            certificate,
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// The fingerprint of the certificate it has shown.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        self.certificate.as_ref().map(Certificate::fingerprint)
+    }
+
+    /// The number of the connection, unique in this process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Cuts the connection at once: pending and later reads and writes fail.
+    pub fn cut(&self) {
+        self.cut.cancel();
+    }
+
+    /// Resolves when the connection is cut.
+    pub(crate) fn cut_token(&self) -> &CancellationToken {
+        &self.cut
+    }
+}
