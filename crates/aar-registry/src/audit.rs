@@ -1,0 +1,67 @@
+use aar_types::{Fingerprint, Role};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Operator};
+
+/// Whoever does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Actor {}
+
+/// How something ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was not allowed.
+    Refused,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its number; later entries have higher ones.
+    pub id: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The operator who did it; absent where it came over the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// The certificate of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// The role of that certificate at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What was done or asked for.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// More about it; for a refusal the reason.
+    pub detail: String,
+}
+
+/// Which part of the audit log to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only entries older than this one.
+    pub before: Option<u64>,
+    /// Only entries of this moment and later.
+    pub since: Option<Timestamp>,
+    /// How many; 0 for a hundred.
+    pub limit: u32,
+}
+
+impl Operator {
+    /// Entries of the audit log, newest first.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Error> {
+        let _ = query;
+        todo!()
+    }
+}

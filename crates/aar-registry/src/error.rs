@@ -1,0 +1,253 @@
+use std::{io, path::PathBuf};
+
+use aar_types::{
+    ApplicationName, Architecture, Digest, ErrorCode, Fingerprint, FingerprintPrefix, RegistryId,
+    Revision, VersionNumber,
+};
+
+use crate::UploadId;
+
+/// What can go wrong in a registry. "Not there" is not among it, except where a caller holds on to
+/// something that has gone.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The version exists with another content.
+    #[error(
+        "{name} {number} for {architecture} exists with the fingerprint {stored}; it cannot become {given}"
+    )]
+    VersionConflict {
+        /// The application.
+        name: ApplicationName,
+        /// The architecture.
+        architecture: Architecture,
+        /// The version.
+        number: VersionNumber,
+        /// What the registry has.
+        stored: Fingerprint,
+        /// What the caller has.
+        given: Fingerprint,
+    },
+    /// The image that a version names is not stored.
+    #[error("the image {digest} is not stored; upload it first")]
+    ImageNotStored {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// An image is stored under this digest, with another size.
+    #[error("the image {digest} has {stored} bytes, not {given}")]
+    ImageSizeMismatch {
+        /// Its digest.
+        digest: Digest,
+        /// The size that the registry knows.
+        stored: u64,
+        /// The size that the caller names.
+        given: u64,
+    },
+    /// There is no such upload, or no longer.
+    #[error("there is no upload {id}; it may have expired")]
+    UploadNotFound {
+        /// The upload.
+        id: UploadId,
+    },
+    /// The upload continues at another offset.
+    #[error("upload {id} continues at {expected}, not at {given}")]
+    UploadOffset {
+        /// The upload.
+        id: UploadId,
+        /// Where it continues.
+        expected: u64,
+        /// Where the caller wanted to continue.
+        given: u64,
+    },
+    /// Another request is writing to the upload.
+    #[error("another request is writing to upload {id}")]
+    UploadLocked {
+        /// The upload.
+        id: UploadId,
+    },
+    /// More bytes came than were announced.
+    #[error("upload {id} was announced with {length} bytes, and more came")]
+    UploadTooLong {
+        /// The upload.
+        id: UploadId,
+        /// The announced length.
+        length: u64,
+    },
+    /// The request ended before its time. What came of it is kept.
+    #[error("the request that continued upload {id} broke off at {offset}")]
+    UploadInterrupted {
+        /// The upload.
+        id: UploadId,
+        /// Where it continues.
+        offset: u64,
+        /// What the connection said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What arrived is not what was announced. Nothing of it is kept.
+    #[error("the upload was announced as {expected}, and what came is {found}")]
+    DigestMismatch {
+        /// What was announced.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+    },
+    /// The upload announces no content.
+    #[error("an image cannot be empty")]
+    EmptyUpload,
+    /// The upload announces more than all uploads together may take.
+    #[error("{length} bytes are more than the {max} that uploads may take")]
+    UploadTooLarge {
+        /// What was announced.
+        length: u64,
+        /// What is allowed.
+        max: u64,
+    },
+    /// Too many uploads are open.
+    #[error("{max} uploads are open already; finish one or try again later")]
+    TooManyUploads {
+        /// How many may be open.
+        max: u64,
+    },
+    /// Open uploads leave too little space.
+    #[error("open uploads leave {free} bytes, {length} are asked for; try again later")]
+    StagingFull {
+        /// What is left.
+        free: u64,
+        /// What was asked for.
+        length: u64,
+    },
+    /// There is no space left.
+    #[error("there is no space left on the device")]
+    StorageFull {
+        /// What the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The change feed does not reach back to this revision, or never was there.
+    #[error("changes are kept from revision {oldest} to {newest}, not from {since}; list instead")]
+    ChangesCompacted {
+        /// What was asked for.
+        since: Revision,
+        /// From where changes are known.
+        oldest: Revision,
+        /// The present revision.
+        newest: Revision,
+    },
+    /// The certificate was revoked.
+    #[error("the certificate {fingerprint} is revoked and can never be trusted again")]
+    CertificateRevoked {
+        /// The certificate.
+        fingerprint: Fingerprint,
+    },
+    /// No certificate has this prefix.
+    #[error("no trusted certificate has a fingerprint that begins with {prefix}")]
+    CertificateNotFound {
+        /// The prefix.
+        prefix: FingerprintPrefix,
+    },
+    /// Several certificates have this prefix.
+    #[error(
+        "{prefix} is the beginning of several fingerprints: {}",
+        join(candidates)
+    )]
+    CertificateAmbiguous {
+        /// The prefix.
+        prefix: FingerprintPrefix,
+        /// The certificates.
+        candidates: Vec<Fingerprint>,
+    },
+    /// The storage belongs to another registry.
+    #[error("the storage belongs to the registry {storage}, the database to {database}")]
+    ForeignStorage {
+        /// Whose the storage is.
+        storage: RegistryId,
+        /// Whose the database is.
+        database: RegistryId,
+    },
+    /// The database is empty, the storage is not.
+    #[error(
+        "the database is empty, the storage is not; if the database is lost, rebuild it with `aar storage rebuild`"
+    )]
+    EmptyDatabase,
+    /// The storage does not say whose it is.
+    #[error(
+        "the storage has no registry.json; is the right volume mounted? If it is, create the file: {expected}"
+    )]
+    UnmarkedStorage {
+        /// What belongs into the file.
+        expected: String,
+    },
+    /// The storage has a format that only a newer program knows.
+    #[error("the storage has format {found}, this program knows {known}; use a newer one")]
+    NewerFormat {
+        /// What the storage has.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// A rebuild was asked for over a database that is not empty.
+    #[error("the database is not empty; move it away before you rebuild it")]
+    DatabaseNotEmpty,
+    /// The database does not do as it is told.
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+    /// The database cannot be brought to the present schema.
+    #[error("the database cannot be brought to the present schema")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A value in the database or the storage cannot be read.
+    #[error("{place} holds something that cannot be read")]
+    Damaged {
+        /// Where.
+        place: String,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The storage does not do as it is told.
+    #[error("the storage failed")]
+    Storage(#[source] object_store::Error),
+    /// A file does not do as it is told.
+    #[error("a file of the storage failed")]
+    Io(#[source] io::Error),
+    /// The folder cannot be used.
+    #[error("the folder {path} cannot be used")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A task was stopped, as it happens when the program ends.
+    #[error("the registry is shutting down")]
+    Stopped,
+}
+
+fn join(candidates: &[Fingerprint]) -> String {
+    let names: Vec<_> = candidates.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+impl Error {
+    /// The code under which programs know it.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::VersionConflict { .. } => ErrorCode::VersionConflict,
+            Self::ImageNotStored { .. } => ErrorCode::ImageNotStored,
+            Self::ImageSizeMismatch { .. } | Self::DigestMismatch { .. } => {
+                ErrorCode::DigestMismatch
+            }
+            Self::UploadNotFound { .. } => ErrorCode::UploadNotFound,
+            Self::UploadOffset { .. } => ErrorCode::UploadOffsetConflict,
+            Self::UploadLocked { .. } => ErrorCode::UploadLocked,
+            Self::UploadTooLong { .. } | Self::UploadTooLarge { .. } => ErrorCode::TooLarge,
+            Self::UploadInterrupted { .. } | Self::EmptyUpload => ErrorCode::InvalidRequest,
+            Self::TooManyUploads { .. } => ErrorCode::TooManyRequests,
+            Self::StagingFull { .. } | Self::StorageFull { .. } => ErrorCode::StorageFull,
+            Self::ChangesCompacted { .. } => ErrorCode::ChangesCompacted,
+            Self::CertificateRevoked { .. } => ErrorCode::CertificateRevoked,
+            Self::CertificateNotFound { .. } => ErrorCode::CertificateUnknown,
+            Self::CertificateAmbiguous { .. } => ErrorCode::InvalidRequest,
+            Self::Stopped => ErrorCode::Unavailable,
+            Self::Database(sqlx::Error::PoolTimedOut) => ErrorCode::Unavailable,
+            _ => ErrorCode::Internal,
+        }
+    }
+}
