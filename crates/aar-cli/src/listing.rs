@@ -116,25 +116,63 @@ mod tests {
 
     #[test]
     fn a_table_has_a_line_after_every_row() {
-        insta::assert_snapshot!(shown(Format::Table), @"");
+        insta::assert_snapshot!(shown(Format::Table), @r#"
+        +--------------+-----------+
+        |     NAME     |  COLOURS  |
+        +--------------+-----------+
+        | apple, "red" | red,green |
+        +--------------+-----------+
+        | plum         |           |
+        +--------------+-----------+
+        "#);
     }
 
     #[test]
     fn csv_quotes_what_needs_it() {
-        insta::assert_snapshot!(shown(Format::Csv), @"");
+        insta::assert_snapshot!(shown(Format::Csv), @r#"
+        NAME,COLOURS
+        "apple, ""red""","red,green"
+        plum,
+        "#);
     }
 
     #[test]
     fn json_and_yaml_carry_the_whole_thing() {
-        insta::assert_snapshot!(shown(Format::Json), @"");
-        insta::assert_snapshot!(shown(Format::Yaml), @"");
+        insta::assert_snapshot!(shown(Format::Json), @r#"
+        [
+          {
+            "name": "apple, \"red\"",
+            "colours": [
+              "red",
+              "green"
+            ]
+          },
+          {
+            "name": "plum",
+            "colours": []
+          }
+        ]
+        "#);
+        insta::assert_snapshot!(shown(Format::Yaml), @r#"
+        - name: apple, "red"
+          colours:
+          - red
+          - green
+        - name: plum
+          colours: []
+        "#);
     }
 
     #[test]
     fn an_empty_listing_is_empty_in_every_form() {
-        insta::assert_snapshot!(render::<Fruit>(Format::Table, &[]).unwrap(), @"");
-        insta::assert_snapshot!(render::<Fruit>(Format::Csv, &[]).unwrap(), @"");
-        insta::assert_snapshot!(render::<Fruit>(Format::Json, &[]).unwrap(), @"");
-        insta::assert_snapshot!(render::<Fruit>(Format::Yaml, &[]).unwrap(), @"");
+        insta::assert_snapshot!(render::<Fruit>(Format::Table, &[]).unwrap(), @"
+        +------+---------+
+        | NAME | COLOURS |
+        +------+---------+
+        +------+---------+
+        ");
+        insta::assert_snapshot!(render::<Fruit>(Format::Csv, &[]).unwrap(), @"NAME,COLOURS");
+        insta::assert_snapshot!(render::<Fruit>(Format::Json, &[]).unwrap(), @"[]");
+        insta::assert_snapshot!(render::<Fruit>(Format::Yaml, &[]).unwrap(), @"[]");
     }
 }

@@ -1,0 +1,129 @@
+use aar_types::{Bootstrap, Hooks, NetworkService, VideoEncoder, Watchdog};
+use serde::{Deserialize, Serialize};
+
+/// The request that changes attributes of an application without a new package. What is absent
+/// stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ApplicationPatch {
+    /// The base image, by id or name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The instance type.
+    #[serde(rename = "instance-type", alias = "instance_type")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// The labels, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// The addons, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addons: Option<Vec<String>>,
+    /// Resources that override those of the instance type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourcesPatch>,
+    /// Whether it keeps its base image when a newer one comes out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inhibit_auto_updates: Option<bool>,
+    /// Tags of the nodes it may run on, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_selector: Option<Vec<String>>,
+    /// The services, all of them. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub services: Option<Vec<NetworkService>>,
+    /// The features, all of them. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// The watchdog. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watchdog: Option<Watchdog>,
+    /// The activity that is started. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_activity: Option<String>,
+    /// The permissions, all of them. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_permissions: Option<Vec<String>>,
+    /// How video is encoded. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_encoder: Option<VideoEncoder>,
+    /// The version that the manifest names. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_version: Option<String>,
+    /// Limits of the hooks. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Hooks>,
+    /// What is kept of the package. A new version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bootstrap: Option<Bootstrap>,
+}
+
+impl ApplicationPatch {
+    /// Whether it asks for a change of what only a new version can change.
+    pub fn makes_version(&self) -> bool {
+        self.services.is_some()
+            || self.features.is_some()
+            || self.watchdog.is_some()
+            || self.boot_activity.is_some()
+            || self.required_permissions.is_some()
+            || self.video_encoder.is_some()
+            || self.manifest_version.is_some()
+            || self.hooks.is_some()
+            || self.bootstrap.is_some()
+    }
+}
+
+/// The part of an [`ApplicationPatch`] that changes resources. What is absent stays as it is; a
+/// number below zero or an empty text takes the override away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct ResourcesPatch {
+    /// Number of CPUs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<i64>,
+    /// Memory, such as `3GB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+    /// Disk space, such as `3GB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_size: Option<String>,
+    /// Number of GPU slots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_slots: Option<i64>,
+    /// Vendor of the GPU: `amd`, `intel` or `nvidia`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_type: Option<String>,
+    /// Number of VPU slots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpu_slots: Option<i64>,
+    /// Whether the disk space is not reserved up front.
+    #[serde(rename = "no_disk_reserve", alias = "no-disk-reserve")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_disk_reserve: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_or_null_is_no_change() {
+        let body = r#"{"tags": null, "instance-type": "a4.3", "resources": {"vpu-slots": 2}}"#;
+        let patch: ApplicationPatch = serde_json::from_str(body).unwrap();
+        assert_eq!(patch.tags, None);
+        assert_eq!(patch.instance_type.as_deref(), Some("a4.3"));
+        assert_eq!(patch.resources.as_ref().unwrap().vpu_slots, Some(2));
+        assert!(!patch.makes_version());
+        let json = serde_json::to_value(&patch).unwrap();
+        let expected = serde_json::json!({"instance-type": "a4.3", "resources": {"vpu-slots": 2}});
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn hooks_make_a_version() {
+        let patch = ApplicationPatch {
+            hooks: Some(Hooks::default()),
+            ..ApplicationPatch::default()
+        };
+        assert!(patch.makes_version());
+    }
+}
