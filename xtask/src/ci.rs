@@ -9,9 +9,23 @@ use crate::{
 
 pub(crate) fn all() -> Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
-    run(&mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
-    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    run(&mut cargo(&[
+        "deny", "check", "bans", "licenses", "sources",
+    ]))?;
+    run(&mut cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    let mut doc = cargo(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]);
     run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     generate::run(&generate::Args { check: true })?;
     test::run(&test::Args::default())

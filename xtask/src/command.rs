@@ -22,7 +22,9 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     eprintln!("\x1b[1m$ {shown}\x1b[0m");
-    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed: {status}");
     }
@@ -32,9 +34,14 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs the command and returns what it printed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = show(command);
-    let output = command.output().with_context(|| format!("cannot run `{shown}`"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run `{shown}`"))?;
     if !output.status.success() {
-        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "`{shown}` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed no text"))
 }
@@ -49,7 +56,12 @@ pub(crate) fn target_dir() -> PathBuf {
 
 fn show(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
-    let program = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
-    let args = command.get_args().map(|arg| format!(" {}", arg.to_string_lossy()));
+    let program = program
+        .file_name()
+        .unwrap_or(command.get_program())
+        .to_string_lossy();
+    let args = command
+        .get_args()
+        .map(|arg| format!(" {}", arg.to_string_lossy()));
     format!("{program}{}", args.collect::<String>())
 }

@@ -23,7 +23,15 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    command::run(&mut cargo(&["build", "-p", "aar-server", "-p", "ams", "-p", "amc"]))?;
+    command::run(&mut cargo(&[
+        "build",
+        "-p",
+        "aar-server",
+        "-p",
+        "ams",
+        "-p",
+        "amc",
+    ]))?;
     let mut stale = Vec::new();
     for (file, program, subcommand) in FILES {
         let program = target_dir().join("debug").join(program);
@@ -42,5 +50,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if stale.is_empty() {
         return Ok(());
     }
-    bail!("not up to date: {}; run `cargo xtask generate` and commit", stale.join(", "))
+    bail!(
+        "not up to date: {}; run `cargo xtask generate` and commit",
+        stale.join(", ")
+    )
 }

@@ -3,10 +3,15 @@
 //! Each chore is a file; each prints the commands it runs, so that a single one can be repeated by
 //! hand.
 
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a chore talks to a terminal")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a chore talks to a terminal"
+)]
 
 mod ci;
 mod command;
+mod demo;
 mod generate;
 mod test;
 
@@ -21,6 +26,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Show the main job on this machine: an application travels from a publisher to a client
+    Demo(demo::Args),
     /// Run every test
     Test(test::Args),
     /// Run what a change has to pass: format, lints, docs, dependency rule, generated files, tests
@@ -31,6 +38,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
+        Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
         Chore::Ci => ci::all(),
         Chore::Generate(args) => generate::run(&args),

@@ -17,7 +17,15 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     // The end-to-end suites run the built programs, which `cargo test` alone would not refresh.
-    command::run(&mut cargo(&["build", "-p", "aar-server", "-p", "ams", "-p", "amc"]))?;
+    command::run(&mut cargo(&[
+        "build",
+        "-p",
+        "aar-server",
+        "-p",
+        "ams",
+        "-p",
+        "amc",
+    ]))?;
     let whole: &[&str] = &["--workspace", "--no-fail-fast"];
     let scope = if args.args.is_empty() { whole } else { &[] };
     command::run(cargo(&["test"]).args(scope).args(&args.args))
