@@ -60,10 +60,18 @@ pub struct RegistryStatus {
     pub registry_id: Option<String>,
     /// The revision of its catalogue that this AMS has seen.
     pub revision: Option<u64>,
-    /// The round that runs, or the last one.
+    /// Why nothing happens although it should: what is wrong with the configuration. Else empty.
+    pub problem: String,
+    /// Whether a round runs.
+    pub running: bool,
+    /// The last round that ended.
     pub last_round: Option<Round>,
     /// When the next round starts by itself.
     pub next_round: Option<Timestamp>,
+    /// Whether publications are heard of at once: `off`, `listening` or `broken`.
+    pub change_feed: String,
+    /// How many seconds the clock of the registry is ahead, where that is enough to do harm.
+    pub clock_skew_seconds: Option<i64>,
     /// Removals that wait for somebody to confirm them.
     pub held: Option<HeldRemovals>,
     /// What cannot be brought together, and why.
@@ -74,15 +82,14 @@ pub struct RegistryStatus {
     pub transfers: Vec<Transfer>,
 }
 
-/// One time that the agent compares and acts.
+/// One time that the agent compared and acted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended; absent while it runs.
-    #[serde(default)]
-    pub finished_at: Option<Timestamp>,
-    /// How it went.
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// How it ended.
     pub outcome: RoundOutcome,
     /// Why it failed; else empty.
     #[serde(default)]
@@ -92,18 +99,18 @@ pub struct Round {
     pub counts: RoundCounts,
 }
 
-/// How a round went.
+/// How a round ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RoundOutcome {
-    /// It runs.
-    Running,
-    /// Everything is in step.
-    Succeeded,
-    /// Something could not be done; the rest was.
+    /// Everything is as it should be.
+    Done,
+    /// Some applications are not as they should be; each says why.
     Incomplete,
     /// Nothing could be done.
     Failed,
+    /// It was ended early.
+    Cancelled,
     /// Something that a newer server tells.
     #[serde(other)]
     Unknown,
@@ -113,10 +120,10 @@ impl RoundOutcome {
     /// The name in bodies and listings.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
+            Self::Done => "done",
             Self::Incomplete => "incomplete",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
             Self::Unknown => "unknown",
         }
     }
@@ -134,8 +141,6 @@ pub struct RoundCounts {
     pub updated: u64,
     /// Applications and versions that were removed.
     pub removed: u64,
-    /// Actions that failed.
-    pub failed: u64,
 }
 
 /// Removals that are not carried out until somebody confirms them.
@@ -166,7 +171,7 @@ pub struct Conflict {
 pub struct ApplicationSync {
     /// Its name.
     pub name: String,
-    /// In a word: `synced`, `pending`, `transferring`, `held`, `conflict`, `failed`.
+    /// In a word: `synced`, `pending`, `held`, `conflict` or `failed`.
     pub state: String,
     /// Why it failed; else empty.
     pub error: String,
