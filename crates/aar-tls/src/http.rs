@@ -8,7 +8,7 @@ use crate::{Error, Identity, ServerTrust, client_config};
 
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 /// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How an HTTP client connects.
 #[derive(Debug, Clone)]

@@ -14,12 +14,13 @@ use tokio::{
 use tokio_rustls::server;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::Peer;
+use crate::{Guard, Peer};
 
 /// The encrypted connection to a [`Peer`]. It fails as soon as the peer is cut.
 pub struct TlsStream {
     inner: server::TlsStream<TcpStream>,
     peer: Peer,
+    tracked: Option<Guard>,
     /// Reading and writing may be done by two tasks, and each is to be woken.
     cut_while_reading: Cut,
     cut_while_writing: Cut,
@@ -35,7 +36,14 @@ impl TlsStream {
             cut_while_writing: wait(),
             inner,
             peer,
+            tracked: None,
         }
+    }
+
+    /// Keeps the connection noted as open for as long as this stream lives, whoever holds it: an
+    /// upgraded connection outlives the server's own task for it.
+    pub fn keep(&mut self, guard: Guard) {
+        self.tracked = Some(guard);
     }
 
     /// Whether both sides have agreed to speak HTTP/2.

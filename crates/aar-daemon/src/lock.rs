@@ -1,0 +1,87 @@
+//! One process at a time serves a base folder.
+
+use std::{
+    fs::TryLockError,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use fs_err::File;
+
+/// Held while a process serves a base folder; given back when it is dropped or the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// A base folder cannot be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process serves it.
+    #[error(transparent)]
+    AlreadyRunning(#[from] AlreadyRunning),
+    /// The lock file cannot be used. The message names it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Another process serves the base folder.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is already in use by {}", folder.display(), who(pid))]
+pub struct AlreadyRunning {
+    /// The base folder.
+    pub folder: PathBuf,
+    /// The id of the other process, where it could be read.
+    pub pid: Option<u32>,
+}
+
+fn who(pid: &Option<u32>) -> String {
+    pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+}
+
+impl Lock {
+    /// Takes the lock of a base folder.
+    pub fn acquire(folder: &Path) -> Result<Self, LockError> {
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(folder.join("lock"))?;
+        match file.file().try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(in_use(folder, &mut file).into()),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        file.set_len(0)?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn in_use(folder: &Path, file: &mut File) -> AlreadyRunning {
+    let mut text = String::new();
+    let read = file.take(32).read_to_string(&mut text);
+    AlreadyRunning {
+        folder: folder.to_owned(),
+        pid: read.ok().and_then(|_| text.trim().parse().ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_process_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let first = Lock::acquire(folder.path()).unwrap();
+        let refused = Lock::acquire(folder.path()).unwrap_err().to_string();
+        assert!(
+            refused.contains(&std::process::id().to_string()),
+            "{refused}"
+        );
+        drop(first);
+        Lock::acquire(folder.path()).unwrap();
+    }
+}
