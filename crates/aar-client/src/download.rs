@@ -1,0 +1,283 @@
+//! Downloads: into a partial file beside the final one, from its end on, verified before the final
+//! name appears.
+
+use std::path::{Path, PathBuf};
+
+use aar_types::{ApplicationName, Architecture, Digest, ImageInfo, VersionNumber};
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode,
+    header::{CONTENT_RANGE, HeaderMap, IF_RANGE, LOCATION, RANGE},
+};
+use url::Url;
+
+use crate::{
+    Error, RegistryClient, Transfer,
+    partial::{Partial, digest_of, put_in_place},
+};
+
+const REQUEST: &str = "an image";
+/// How often storage may pass a request on.
+const MAX_REDIRECTS: usize = 5;
+
+impl RegistryClient {
+    /// Fetches the image of a version to its final place. What is there already is not fetched
+    /// again, once its digest is verified.
+    pub async fn download(
+        &self,
+        name: &ApplicationName,
+        architecture: Architecture,
+        number: VersionNumber,
+        image: &ImageInfo,
+        to: &Path,
+        transfer: &Transfer,
+    ) -> Result<(), Error> {
+        let download = Download {
+            client: self,
+            version: (name, architecture, number),
+            image,
+            to,
+            partial: partial_path(to),
+            transfer,
+        };
+        tokio::select! {
+            biased;
+            () = transfer.cancelled.cancelled() => Err(Error::Cancelled),
+            done = download.run() => done,
+        }
+    }
+}
+
+/// Where a download for the path grows.
+fn partial_path(to: &Path) -> PathBuf {
+    let mut path = to.as_os_str().to_owned();
+    path.push(".partial");
+    path.into()
+}
+
+struct Download<'a> {
+    client: &'a RegistryClient,
+    version: (&'a ApplicationName, Architecture, VersionNumber),
+    image: &'a ImageInfo,
+    to: &'a Path,
+    partial: PathBuf,
+    transfer: &'a Transfer,
+}
+
+/// How far an answer with content brought us.
+enum Progress {
+    /// It went on from where we were.
+    Continued,
+    /// The answer does not continue what is here.
+    StartOver,
+}
+
+impl Download<'_> {
+    async fn run(&self) -> Result<(), Error> {
+        if let Some(folder) = self.to.parent() {
+            fs_err::tokio::create_dir_all(folder).await?;
+        }
+        let Some(found) = self.attempt().await? else {
+            return Ok(());
+        };
+        tracing::warn!(
+            application = %self.version.0, version = %self.version.2, %found,
+            "an image has another digest than promised and is fetched again"
+        );
+        match self.attempt().await? {
+            None => Ok(()),
+            Some(found) => Err(Error::DigestMismatch {
+                expected: self.image.digest,
+                found,
+            }),
+        }
+    }
+
+    /// Fetches the image once. Returns the digest of what came instead, where it is another one.
+    async fn attempt(&self) -> Result<Option<Digest>, Error> {
+        let mut partial = Partial::resume(&self.partial, self.image.size).await?;
+        if self.is_there().await? {
+            partial.discard().await?;
+            return Ok(None);
+        }
+        let mut backoff = self.client.backoff();
+        while partial.received() < self.image.size {
+            let before = partial.received();
+            let progress = self.receive(&mut partial).await;
+            if partial.received() > before {
+                backoff.reset();
+            }
+            match progress {
+                Ok(Progress::Continued) => {}
+                Ok(Progress::StartOver) => partial = partial.restart(self.image.size).await?,
+                Err(error) => self.client.pause(&mut backoff, error).await?,
+            }
+        }
+        self.conclude(partial).await
+    }
+
+    /// Whether the file is at its final place, from an attempt that ended after that.
+    async fn is_there(&self) -> Result<bool, Error> {
+        let there = fs_err::tokio::metadata(self.to).await;
+        let fits = there.is_ok_and(|found| found.len() == self.image.size);
+        if !fits || digest_of(self.to).await? != self.image.digest {
+            return Ok(false);
+        }
+        self.transfer.progress.at(self.image.size);
+        Ok(true)
+    }
+
+    async fn conclude(&self, partial: Partial) -> Result<Option<Digest>, Error> {
+        let (found, file) = partial.finish().await?;
+        if found == self.image.digest {
+            put_in_place(file, &self.partial, self.to).await?;
+            return Ok(None);
+        }
+        fs_err::tokio::remove_file(&self.partial).await?;
+        drop(file);
+        self.transfer.progress.at(0);
+        Ok(Some(found))
+    }
+
+    /// Asks for the rest and takes what comes.
+    async fn receive(&self, partial: &mut Partial) -> Result<Progress, Error> {
+        let offset = partial.received();
+        let mut response = self.request(offset).await?;
+        if !self.continues(&response, offset)? {
+            if offset > 0 {
+                return Ok(Progress::StartOver);
+            }
+            return Err(Error::malformed(
+                REQUEST,
+                "it does not begin at its beginning",
+            ));
+        }
+        while let Some(chunk) = self.client.chunk(&mut response).await? {
+            if partial.received() + chunk.len() as u64 > self.image.size {
+                let reason = format!("more than the {} bytes promised", self.image.size);
+                return Err(Error::malformed(REQUEST, reason));
+            }
+            partial.push(&chunk).await?;
+            self.transfer.progress.at(partial.received());
+        }
+        if partial.received() < self.image.size {
+            return Err(Error::Interrupted { source: None });
+        }
+        Ok(Progress::Continued)
+    }
+
+    /// Whether the bytes of an answer begin at the offset.
+    fn continues(&self, response: &Response, offset: u64) -> Result<bool, Error> {
+        match response.status() {
+            StatusCode::OK => Ok(offset == 0),
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(false),
+            StatusCode::PARTIAL_CONTENT => {
+                let range = content_range(response.headers());
+                let (start, total) = range.ok_or_else(|| {
+                    Error::malformed(REQUEST, "a part of it does not say which part it is")
+                })?;
+                Ok(start == offset && total.is_none_or(|total| total == self.image.size))
+            }
+            status => Err(Error::malformed(REQUEST, format!("the status is {status}"))),
+        }
+    }
+
+    /// The answer that has the content: the registry's own, or that of the storage it points to.
+    /// The registry is asked each time, so an address of storage is never older than its request.
+    async fn request(&self, offset: u64) -> Result<Response, Error> {
+        let request = self
+            .client
+            .version_request(Method::GET, self.version, &["image"]);
+        let mut request = range(request, offset);
+        if offset > 0 {
+            request = request.header(IF_RANGE, format!("\"{}\"", self.image.digest));
+        }
+        let limit = self.client.timeouts().answer;
+        let response = self.client.send(request, limit).await?;
+        match response.status() {
+            status if status.is_redirection() => self.follow(response, offset).await,
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+            _ => self.client.accepted(response).await,
+        }
+    }
+
+    /// Follows redirects with the client that has nothing to show. Content is checked by its
+    /// digest, so it does not matter who sends it.
+    async fn follow(&self, mut response: Response, offset: u64) -> Result<Response, Error> {
+        for _ in 0..MAX_REDIRECTS {
+            let url = location(&response)?;
+            let request = range(self.client.content().get(url), offset);
+            let limit = self.client.timeouts().answer;
+            let sent = tokio::time::timeout(limit, request.send()).await;
+            response = sent
+                .map_err(|_| Error::Silent { limit })?
+                .map_err(|error| self.client.broken(error))?;
+            let status = response.status();
+            if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
+                return Ok(response);
+            }
+            if !status.is_redirection() {
+                let status = status.as_u16();
+                return Err(Error::ContentRefused { status });
+            }
+        }
+        Err(Error::malformed(REQUEST, "it is passed on in a circle"))
+    }
+}
+
+/// The rest of an image. Without `If-Range` where storage is asked: its tags are its own.
+fn range(request: RequestBuilder, offset: u64) -> RequestBuilder {
+    match offset {
+        0 => request,
+        _ => request.header(RANGE, format!("bytes={offset}-")),
+    }
+}
+
+fn location(response: &Response) -> Result<Url, Error> {
+    let location = response.headers().get(LOCATION);
+    let text = location.and_then(|value| value.to_str().ok());
+    let url = text.and_then(|text| response.url().join(text).ok());
+    url.ok_or_else(|| Error::malformed(REQUEST, "a redirect does not say where to"))
+}
+
+/// The start and, where it is known, the total size that a `Content-Range` names.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    Some((start.parse().ok()?, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_range_names_start_and_size() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_RANGE, text.parse().unwrap());
+            content_range(&headers)
+        };
+        assert_eq!(read("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(read("bytes 0-0/*"), Some((0, None)));
+        for bad in [
+            "bytes */10",
+            "5-9/10",
+            "bytes 5-9",
+            "bytes x-9/10",
+            "bytes 5-9/x",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_partial_file_lies_beside_the_final_one() {
+        let path = partial_path(Path::new("/a/b.tar.zst"));
+        assert_eq!(path, Path::new("/a/b.tar.zst.partial"));
+    }
+}
