@@ -4,6 +4,10 @@ use aar_types::{Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEnc
 use serde::{Deserialize, Serialize};
 
 /// An application.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the definition of the API has them"
+)]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Application {

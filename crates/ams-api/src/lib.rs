@@ -6,7 +6,9 @@
 
 mod application;
 mod certificate;
+mod client;
 mod config;
+mod error;
 mod event;
 mod filter;
 mod operation;
@@ -23,7 +25,9 @@ pub use application::{
     ApplicationVersionDelete, ApplicationVersionPatch, ApplicationsDelete, VersionStatus,
 };
 pub use certificate::{Certificate, CertificatesPost};
+pub use client::{AmsClient, Endpoint, EventStream, Export, Exported, Package, Watch};
 pub use config::{ConfigPost, ServiceConfig};
+pub use error::Error;
 pub use event::{Event, EventAuth, EventKind, EventSelection, LifecycleEvent};
 pub use filter::{ApplicationFilter, ListQuery};
 pub use operation::{Operation, OperationClass, StatusCode};

@@ -1,0 +1,63 @@
+use futures_util::StreamExt;
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error as WebSocketError, Message, client::IntoClientRequest, http},
+};
+
+use super::{AmsClient, connector::Connection};
+use crate::{Error, Event, EventSelection};
+
+/// What happens in AMS, as it happens.
+pub struct EventStream {
+    client: AmsClient,
+    socket: WebSocketStream<Connection>,
+}
+
+impl AmsClient {
+    /// Listens to what happens from now on.
+    pub async fn events(&self, selection: EventSelection) -> Result<EventStream, Error> {
+        let connection = self.connector.connect().await?;
+        let path = format!("/1.0/events?type={}", selection.as_str());
+        // Only the path is sent; the host is the one that is connected already.
+        let mut request = format!("ws://ams{path}")
+            .into_client_request()
+            .map_err(|error| self.broken(error))?;
+        if let Ok(name) = http::HeaderValue::from_str(&self.user_agent) {
+            request.headers_mut().insert(http::header::USER_AGENT, name);
+        }
+        match client_async(request, connection).await {
+            Ok((socket, _)) => Ok(EventStream {
+                client: self.clone(),
+                socket,
+            }),
+            Err(WebSocketError::Http(answer)) => {
+                let body = answer.body().as_deref().unwrap_or_default();
+                Err(super::call::refused(answer.status(), body))
+            }
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+}
+
+impl EventStream {
+    /// The next event; none when AMS has ended the stream.
+    pub async fn next(&mut self) -> Result<Option<Event>, Error> {
+        while let Some(message) = self.socket.next().await {
+            match message {
+                Ok(Message::Text(text)) => return self.read(text.as_bytes()).map(Some),
+                Ok(Message::Binary(bytes)) => return self.read(&bytes).map(Some),
+                Ok(Message::Close(_)) => return Ok(None),
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Err(error) => return Err(self.client.broken(error)),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(&self, text: &[u8]) -> Result<Event, Error> {
+        serde_json::from_slice(text).map_err(|source| Error::Malformed {
+            context: format!("an event of {}", self.client.endpoint()),
+            source: Some(source),
+        })
+    }
+}
