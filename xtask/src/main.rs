@@ -9,6 +9,7 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod charms;
 mod ci;
 mod command;
 mod demo;

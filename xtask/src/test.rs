@@ -5,7 +5,10 @@
 
 use anyhow::Result;
 
-use crate::command::{self, cargo};
+use crate::{
+    charms,
+    command::{self, cargo},
+};
 
 /// Which tests to run.
 #[derive(Default, clap::Args)]
@@ -28,5 +31,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ]))?;
     let whole: &[&str] = &["--workspace", "--no-fail-fast"];
     let scope = if args.args.is_empty() { whole } else { &[] };
-    command::run(cargo(&["test"]).args(scope).args(&args.args))
+    command::run(cargo(&["test"]).args(scope).args(&args.args))?;
+    if args.args.is_empty() {
+        charms::test()
+    } else {
+        Ok(())
+    }
 }

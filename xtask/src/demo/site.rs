@@ -78,7 +78,7 @@ impl Site {
 
     /// Ends the processes, then removes the folder.
     pub(crate) fn stop(self) {
-        drop((self.client, self.publisher, self.registry));
+        drop((self.client.process, self.publisher.process, self.registry));
         drop(self.folder);
     }
 

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Charm of the Anbox Application Registry.
+
+Every event leads to the same place, `_reconcile`: install, configure, tell the related units who we
+are, and make the registry trust exactly those certificates that relations brought. What an operator
+added by hand is not touched.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import ops
+import yaml
+
+import relations
+from charms.aar.v0.aar_interface import MODES, RegistryData
+from charms.aar.v0.snap_program import ProgramError
+from registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+class Blocked(Exception):  # noqa: N818 - a state, not an error
+    """Somebody has to do something; the message says what."""
+
+
+class AarCharm(ops.CharmBase):
+    """The registry, as a unit."""
+
+    _stored = ops.StoredState()
+
+    def __init__(self, framework: ops.Framework) -> None:
+        super().__init__(framework)
+        self.registry = Registry()
+        self._stored.set_default(fingerprints=[])
+        for event in self._events_to_reconcile():
+            framework.observe(event, self._on_any_event)
+        framework.observe(self.on.list_trusted_action, self._on_list_trusted)
+        framework.observe(self.on.revoke_action, self._on_revoke)
+        framework.observe(self.on.storage_verify_action, self._on_storage_verify)
+        framework.observe(self.on.gc_action, self._on_gc)
+
+    def _events_to_reconcile(self) -> list[ops.BoundEvent]:
+        on = self.on
+        events = [on.install, on.upgrade_charm, on.start, on.config_changed, on.update_status]
+        for endpoint in MODES:
+            relation = on[endpoint]
+            events += [relation.relation_joined, relation.relation_changed]
+            events += [relation.relation_departed, relation.relation_broken]
+        return events
+
+    def _on_any_event(self, event: ops.EventBase) -> None:
+        try:
+            self._reconcile(event)
+        except (Blocked, ProgramError) as reason:
+            logger.error("%s", reason)
+            self.unit.status = ops.BlockedStatus(str(reason))
+
+    def _reconcile(self, event: ops.EventBase) -> None:
+        self.unit.status = ops.MaintenanceStatus("configuring the registry")
+        self.registry.install(str(self.config["snap_revision"]))
+        self.registry.configure(self._configuration())
+        self.unit.set_workload_version(self.registry.version())
+        self.unit.set_ports(int(self.config["port"]))
+        certificate = self.registry.certificate()
+        if certificate is None:
+            self.unit.status = ops.WaitingStatus("waiting for the registry's certificate")
+            return
+        self._publish(certificate)
+        self._trust(event)
+        self.unit.status = ops.ActiveStatus()
+
+    def _configuration(self) -> dict[str, Any]:
+        host = self._address()
+        host = f"[{host}]" if ":" in host else host
+        return {"http": {"addr": f"{host}:{self.config['port']}"}, **self._storage()}
+
+    def _storage(self) -> dict[str, Any]:
+        text = str(self.config["storage_config"]).strip()
+        if not text:
+            folder = self.registry.base / "data"
+            return {"storage": {"fs": {"root-directory": str(folder)}}}
+        try:
+            storage = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as error:
+            where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise Blocked(f"storage_config is not YAML{where}") from error
+        if not isinstance(storage, dict) or list(storage) != ["storage"]:
+            raise Blocked("storage_config needs the one key 'storage' at its top")
+        return storage
+
+    def _address(self) -> str:
+        """The address of this unit that the registry listens on."""
+        binding = self.model.get_binding("client")
+        if binding is None:
+            raise Blocked("Juju has no address for the endpoint client")
+        interface = str(self.config["public_interface"])
+        if not interface:
+            return str(binding.network.bind_address)
+        for candidate in binding.network.interfaces:
+            if candidate.name == interface and candidate.address:
+                return str(candidate.address)
+        raise Blocked(f"public_interface: there is no interface {interface} with an address")
+
+    def _publish(self, certificate: str) -> None:
+        address = str(self.config["location"]) or self._address()
+        data = RegistryData(certificate, address, int(self.config["port"]))
+        for relation in self._relations():
+            data.write(relation.data[self.unit])
+
+    def _trust(self, event: ops.EventBase) -> None:
+        wish = relations.wanted(self._relations(), event)
+        managed = list(self._stored.fingerprints)  # type: ignore[call-overload]
+        self._stored.fingerprints = relations.apply(self.registry, wish, managed)
+        if wish.complaints:
+            raise Blocked("; ".join(wish.complaints))
+
+    def _relations(self) -> list[ops.Relation]:
+        return [relation for endpoint in MODES for relation in self.model.relations[endpoint]]
+
+    def _on_list_trusted(self, event: ops.ActionEvent) -> None:
+        revoked = bool(event.params.get("revoked", False))
+        self._act(event, lambda: json.dumps(self.registry.trusted(revoked=revoked)))
+
+    def _on_revoke(self, event: ops.ActionEvent) -> None:
+        self._act(event, lambda: self.registry.revoke(event.params["fingerprint"]))
+
+    def _on_storage_verify(self, event: ops.ActionEvent) -> None:
+        self._act(event, self.registry.verify_storage)
+
+    def _on_gc(self, event: ops.ActionEvent) -> None:
+        self._act(
+            event,
+            lambda: self.registry.collect_garbage(dry_run=bool(event.params.get("dry-run", False))),
+        )
+
+    def _act(self, event: ops.ActionEvent, action: Callable[[], str]) -> None:
+        try:
+            event.set_results({"result": action()})
+        except ProgramError as error:
+            event.fail(str(error))
+
+
+if __name__ == "__main__":
+    ops.main(AarCharm)

@@ -1,0 +1,331 @@
+"""Every event and every status of the charm `aar`; its program is replaced by a small model."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ops import testing
+from ops.testing import ActiveStatus, BlockedStatus, WaitingStatus
+
+from charms.aar.v0.aar_interface import fingerprint
+from charms.aar.v0.snap_program import ProgramError, SnapProgram
+from registry import Registry
+
+Certificates = Callable[[], str]
+
+
+class Model:
+    """What the program does, as far as the charm can see it."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.trusted: dict[str, str] = {}
+        self.revoked: set[str] = set()
+        self.restarts = 0
+        self.installed: list[str] = []
+
+    def run(self, *args: str, stdin: str = "") -> str:
+        match args:
+            case ("--version",):
+                return "aar 0.1.0\n"
+            case ("check-config", path):
+                if "root-directory" not in (text := Path(path).read_text()) and "s3" not in text:
+                    raise ProgramError("storage: neither fs nor s3")
+                return ""
+            case ("trust", "list", "--format", "json", *_):
+                rows = [{"Fingerprint": f, "Role": role} for f, role in self.trusted.items()]
+                return json.dumps(rows)
+            case ("trust", "add", "--quiet", *flags):
+                print_ = fingerprint(stdin)
+                if print_ in self.revoked:
+                    raise ProgramError(f"certificate {print_} was revoked")
+                self.trusted[print_] = "publisher" if flags else "client"
+                return ""
+            case ("trust", "remove", print_):
+                del self.trusted[print_]
+                return ""
+            case ("trust", "revoke", "--yes", print_):
+                del self.trusted[print_]
+                self.revoked.add(print_)
+                return f"revoked {print_}\n"
+            case ("storage", "verify"):
+                raise ProgramError("1 image is corrupt")
+            case ("gc", *flags):
+                return f"gc {flags}\n"
+        raise AssertionError(args)
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
+    model = Model(tmp_path)
+
+    def restart(_: SnapProgram) -> None:
+        model.restarts += 1
+
+    monkeypatch.setattr(Registry, "base", tmp_path)
+    monkeypatch.setattr(SnapProgram, "install", lambda _, rev: model.installed.append(rev))
+    monkeypatch.setattr(SnapProgram, "restart", restart)
+    monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
+    yield model
+
+
+@pytest.fixture
+def certificate(program: Model, new_certificate: Certificates) -> str:
+    """The certificate that the registry has made."""
+    (program.base / "certs").mkdir()
+    pem = new_certificate()
+    (program.base / "certs/server.crt").write_text(pem)
+    return pem
+
+
+@pytest.fixture
+def context(aar_charm: Any, program: Model) -> testing.Context:
+    return testing.Context(aar_charm)
+
+
+def related(endpoint: str, remote: str, **units: dict[str, str]) -> testing.Relation:
+    data = {int(name.removeprefix("u")): bag for name, bag in units.items()}
+    return testing.Relation(endpoint, remote_app_name=remote, remote_units_data=data)
+
+
+def ams(pem: str, mode: str = "client") -> dict[str, str]:
+    return {"certificate": pem, "mode": mode}
+
+
+@pytest.mark.parametrize(
+    "event", ["install", "upgrade_charm", "start", "config_changed", "update_status"]
+)
+def test_every_event_of_life_ends_active(
+    event: str, context: testing.Context, program: Model, certificate: str
+) -> None:
+    state = context.run(getattr(context.on, event)(), testing.State())
+    assert state.unit_status == ActiveStatus()
+    assert state.workload_version == "0.1.0"
+    assert state.opened_ports == {testing.TCPPort(3000)}
+    config = yaml.safe_load((program.base / "conf/main.yaml").read_text())
+    assert config["http"]["addr"].endswith(":3000")
+    assert config["storage"] == {"fs": {"root-directory": str(program.base / "data")}}
+
+
+def test_it_waits_for_the_certificate_of_a_new_registry(context: testing.Context) -> None:
+    state = context.run(context.on.install(), testing.State())
+    assert isinstance(state.unit_status, WaitingStatus)
+
+
+def test_a_configuration_that_did_not_change_restarts_nothing(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    state = context.run(context.on.install(), testing.State())
+    context.run(context.on.update_status(), state)
+    assert program.restarts == 1
+
+
+def test_the_snap_is_installed_at_its_revision(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    context.run(context.on.config_changed(), testing.State(config={"snap_revision": "42"}))
+    assert program.installed == ["42"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("storage: [", "storage_config is not YAML in line"),
+        ("s3: {}", "needs the one key 'storage'"),
+        ("storage: {tape: {}}", "neither fs nor s3"),
+    ],
+)
+def test_a_bad_storage_config_blocks_and_leaves_the_running_one(
+    text: str, complaint: str, context: testing.Context, program: Model, certificate: str
+) -> None:
+    state = context.run(context.on.install(), testing.State())
+    before = (program.base / "conf/main.yaml").read_text()
+    bad = dataclasses.replace(state, config={"storage_config": text})
+    state = context.run(context.on.config_changed(), bad)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert complaint in state.unit_status.message
+    assert (program.base / "conf/main.yaml").read_text() == before
+    assert not (program.base / "conf/candidate.yaml").exists()
+
+
+def test_storage_config_goes_into_the_file_as_it_is(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    text = "storage:\n  s3:\n    region: eu-west-3\n    bucket: aar0\n"
+    context.run(context.on.config_changed(), testing.State(config={"storage_config": text}))
+    config = yaml.safe_load((program.base / "conf/main.yaml").read_text())
+    assert config["storage"] == {"s3": {"region": "eu-west-3", "bucket": "aar0"}}
+
+
+def test_an_unknown_public_interface_blocks(context: testing.Context, certificate: str) -> None:
+    state = testing.State(config={"public_interface": "eth9"})
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == BlockedStatus(
+        "public_interface: there is no interface eth9 with an address"
+    )
+
+
+def test_related_units_are_told_where_and_who(
+    context: testing.Context, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = testing.State(relations=[relation], config={"location": "203.0.113.9", "port": 3001})
+    state = context.run(context.on.relation_changed(relation), state)
+    told = state.get_relation(relation.id).local_unit_data
+    assert told["certificate"] == certificate
+    assert told["fingerprint"] == fingerprint(certificate)
+    assert (told["ip"], told["port"]) == ("203.0.113.9", "3001")
+
+
+def test_all_relations_keep_their_trust(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    pems = [new_certificate() for _ in range(4)]
+    relations = [
+        related("client", "ams-a", u0=ams(pems[0]), u1=ams(pems[1])),
+        related("client", "ams-b", u0=ams(pems[2])),
+        related("publisher", "ams-c", u0=ams(pems[3], "publisher")),
+    ]
+    state = testing.State(relations=relations)
+    state = context.run(context.on.relation_changed(relations[1]), state)
+    assert state.unit_status == ActiveStatus()
+    roles = {fingerprint(pem): "client" for pem in pems[:3]} | {fingerprint(pems[3]): "publisher"}
+    assert program.trusted == roles
+
+    # A unit leaves, then a whole relation; what others brought stays.
+    state = context.run(
+        context.on.relation_departed(
+            state.get_relation(relations[0].id), remote_unit=1, departing_unit=1
+        ),
+        state,
+    )
+    assert fingerprint(pems[1]) not in program.trusted
+    remaining = dataclasses.replace(
+        state.get_relation(relations[0].id), remote_units_data={0: ams(pems[0])}
+    )
+    others = [relation for relation in state.relations if relation.id != remaining.id]
+    state = dataclasses.replace(state, relations=[remaining, *others])
+    state = context.run(context.on.relation_broken(state.get_relation(relations[2].id)), state)
+    assert program.trusted.keys() == {fingerprint(pems[0]), fingerprint(pems[2])}
+
+
+def test_what_an_operator_trusted_by_hand_stays(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    by_hand = fingerprint(new_certificate())
+    program.trusted[by_hand] = "client"
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = testing.State(relations=[relation])
+    state = context.run(context.on.relation_changed(relation), state)
+    context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert program.trusted == {by_hand: "client"}
+
+
+def test_a_renewed_certificate_takes_the_place_of_the_old(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    renewed = new_certificate()
+    relation = dataclasses.replace(
+        state.get_relation(relation.id), remote_units_data={0: ams(renewed)}
+    )
+    state = dataclasses.replace(state, relations=[relation])
+    context.run(context.on.relation_changed(relation), state)
+    assert program.trusted == {fingerprint(renewed): "client"}
+
+
+@pytest.mark.parametrize(
+    ("bag", "complaint"),
+    [
+        ({"mode": "publisher", "certificate": "x"}, "mode publisher does not fit"),
+        ({"mode": "client"}, "no certificate was sent"),
+        ({"mode": "client", "certificate": "x"}, "not PEM"),
+    ],
+)
+def test_a_unit_that_sends_nonsense_blocks_but_others_are_served(
+    bag: dict[str, str],
+    complaint: str,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+) -> None:
+    good = new_certificate()
+    relation = related("client", "ams", u0=bag, u1=ams(good))
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert state.unit_status.message.startswith("ams/0: ")
+    assert complaint in state.unit_status.message
+    assert program.trusted == {fingerprint(good): "client"}
+
+
+def test_one_ams_cannot_be_client_and_publisher(
+    context: testing.Context, certificate: str, new_certificate: Certificates
+) -> None:
+    pem = new_certificate()
+    relations = [
+        related("client", "a", u0=ams(pem)),
+        related("publisher", "b", u0=ams(pem, "publisher")),
+    ]
+    state = context.run(
+        context.on.relation_changed(relations[1]), testing.State(relations=relations)
+    )
+    assert "a client or a publisher, not both" in state.unit_status.message
+
+
+def test_a_duplicate_certificate_is_no_trouble(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    pem = new_certificate()
+    relations = [related("client", "a", u0=ams(pem)), related("client", "b", u0=ams(pem))]
+    state = testing.State(relations=relations)
+    state = context.run(context.on.relation_changed(relations[1]), state)
+    assert state.unit_status == ActiveStatus()
+    # It stays as long as one of them does.
+    context.run(context.on.relation_broken(state.get_relation(relations[0].id)), state)
+    assert program.trusted == {fingerprint(pem): "client"}
+
+
+def test_an_unreachable_snap_blocks(
+    context: testing.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: SnapProgram, revision: str) -> None:
+        raise ProgramError("cannot install the snap aar: the store does not answer")
+
+    monkeypatch.setattr(SnapProgram, "install", fail)
+    state = context.run(context.on.install(), testing.State())
+    assert state.unit_status == BlockedStatus(
+        "cannot install the snap aar: the store does not answer"
+    )
+
+
+def test_actions(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    print_ = fingerprint(new_certificate())
+    program.trusted[print_] = "client"
+    context.run(context.on.action("list-trusted"), testing.State())
+    results = context.action_results
+    assert results is not None
+    assert json.loads(results["result"]) == [{"Fingerprint": print_, "Role": "client"}]
+    context.run(context.on.action("revoke", params={"fingerprint": print_}), testing.State())
+    assert program.revoked == {print_}
+    context.run(context.on.action("gc", params={"dry-run": True}), testing.State())
+    assert context.action_results == {"result": "gc ['--dry-run']\n"}
+    with pytest.raises(testing.ActionFailed, match="1 image is corrupt"):
+        context.run(context.on.action("storage-verify"), testing.State())
+
+
+def test_a_revoked_certificate_blocks_and_is_named(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    pem = new_certificate()
+    program.revoked.add(fingerprint(pem))
+    relation = related("client", "ams", u0=ams(pem))
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert fingerprint(pem) in state.unit_status.message

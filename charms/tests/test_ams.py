@@ -1,0 +1,249 @@
+"""Every event and every status of the charm `ams`; its program is replaced by a small model."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ops import testing
+from ops.testing import ActiveStatus, BlockedStatus, WaitingStatus
+
+from charms.aar.v0.aar_interface import RegistryData, fingerprint
+from charms.aar.v0.snap_program import ProgramError, SnapProgram
+from management import ManagementService
+
+Certificates = Callable[[], str]
+
+
+class Model:
+    """What AMS does, as far as the charm can see it."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.trusted: set[str] = set()
+        self.config = {"registry.mode": "pull", "registry.url": "", "registry.fingerprint": ""}
+        self.calls: list[tuple[str, ...]] = []
+        self.restarts = 0
+
+    def run(self, *args: str, stdin: str = "") -> str:
+        self.calls.append(args)
+        match args:
+            case ("--version",):
+                return "amc 0.1.0\n"
+            case ("config", "show"):
+                return yaml.safe_dump({"config": self.config})
+            case ("config", "set", name, value):
+                self.config[name] = value
+                return ""
+            case ("config", "trust", "list", "--format", "json"):
+                return json.dumps([{"fingerprint": print_} for print_ in sorted(self.trusted)])
+            case ("config", "trust", "add", "-"):
+                if fingerprint(stdin) in self.trusted:
+                    raise ProgramError("certificate already exists")
+                self.trusted.add(fingerprint(stdin))
+                return ""
+            case ("config", "trust", "remove", print_):
+                self.trusted.remove(print_)
+                return ""
+            case ("registry", *_):
+                return "{}\n"
+        raise AssertionError(args)
+
+    @property
+    def registry(self) -> tuple[str, str, str]:
+        keys = ("registry.mode", "registry.url", "registry.fingerprint")
+        mode, url, print_ = (self.config[key] for key in keys)
+        return mode, url, print_
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    model = Model(tmp_path)
+
+    def restart(_: SnapProgram) -> None:
+        model.restarts += 1
+
+    monkeypatch.setattr(ManagementService, "base", tmp_path)
+    monkeypatch.setattr(SnapProgram, "install", lambda _, revision: None)
+    monkeypatch.setattr(SnapProgram, "restart", restart)
+    monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
+    return model
+
+
+@pytest.fixture
+def certificate(program: Model, new_certificate: Certificates) -> str:
+    """The certificate that AMS has made for the registry."""
+    (program.base / "registry").mkdir()
+    pem = new_certificate()
+    (program.base / "registry/client.crt").write_text(pem)
+    return pem
+
+
+@pytest.fixture
+def context(ams_charm: Any, program: Model) -> testing.Context:
+    return testing.Context(ams_charm)
+
+
+def related(endpoint: str, pem: str = "", address: str = "10.0.0.5") -> testing.Relation:
+    bag: dict[str, str] = {}
+    if pem:
+        RegistryData(pem, address, 3000).write(bag)
+    return testing.Relation(endpoint, remote_app_name="aar", remote_units_data={0: bag})
+
+
+@pytest.mark.parametrize(
+    "event", ["install", "upgrade_charm", "start", "config_changed", "update_status"]
+)
+def test_every_event_of_life_ends_active(
+    event: str, context: testing.Context, program: Model
+) -> None:
+    state = context.run(getattr(context.on, event)(), testing.State())
+    assert state.unit_status == ActiveStatus()
+    assert state.workload_version == "0.1.0"
+    settings = yaml.safe_load((program.base / "server/settings.yaml").read_text())
+    assert settings["listen-address"].endswith(":8444")
+    assert program.restarts == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "mode", "registry_mode"),
+    [("registry-client", "client", "pull"), ("registry-publisher", "publisher", "push")],
+)
+def test_relating_configures_ams_and_introduces_it(
+    endpoint: str,
+    mode: str,
+    registry_mode: str,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+) -> None:
+    server = new_certificate()
+    relation = related(endpoint, server)
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert state.unit_status == ActiveStatus()
+    assert state.get_relation(relation.id).local_unit_data == {
+        "certificate": certificate,
+        "mode": mode,
+        **{
+            key: value
+            for key, value in state.get_relation(relation.id).local_unit_data.items()
+            if key in {"egress-subnets", "ingress-address", "private-address"}
+        },
+    }
+    assert program.registry == (registry_mode, "https://10.0.0.5:3000", fingerprint(server))
+    assert program.trusted == {fingerprint(server)}
+
+
+def test_a_publisher_never_begins_by_pulling(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("registry-publisher", new_certificate())
+    context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    items = [call[2] for call in program.calls if call[:2] == ("config", "set")]
+    assert items.index("registry.mode") < items.index("registry.url")
+
+
+def test_nothing_is_set_twice(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("registry-client", new_certificate())
+    state = testing.State(relations=[relation])
+    state = context.run(context.on.relation_changed(relation), state)
+    program.calls.clear()
+    context.run(context.on.update_status(), state)
+    assert not [call for call in program.calls if "set" in call or "add" in call]
+
+
+def test_a_renewed_registry_certificate_takes_the_place_of_the_old(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    renewed = new_certificate()
+    bag: dict[str, str] = {}
+    RegistryData(renewed, "10.0.0.5", 3000).write(bag)
+    relation = dataclasses.replace(state.get_relation(relation.id), remote_units_data={0: bag})
+    state = dataclasses.replace(state, relations=[relation])
+    context.run(context.on.relation_changed(relation), state)
+    assert program.trusted == {fingerprint(renewed)}
+    assert program.config["registry.fingerprint"] == fingerprint(renewed)
+
+
+def test_a_relation_that_goes_takes_its_trust_with_it(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    by_hand = fingerprint(new_certificate())
+    program.trusted.add(by_hand)
+    relation = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    state = context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert state.unit_status == ActiveStatus()
+    assert program.trusted == {by_hand}
+    assert program.registry == ("pull", "", "")
+
+
+def test_a_registry_that_was_set_by_hand_is_left_alone(
+    context: testing.Context, program: Model
+) -> None:
+    program.config["registry.url"] = "https://elsewhere:3000"
+    context.run(context.on.update_status(), testing.State())
+    assert program.config["registry.url"] == "https://elsewhere:3000"
+
+
+def test_it_waits_for_what_is_not_there_yet(
+    context: testing.Context, program: Model, new_certificate: Certificates
+) -> None:
+    relation = related("registry-client")
+    state = testing.State(relations=[relation])
+    state = context.run(context.on.relation_joined(relation), state)
+    assert state.unit_status == WaitingStatus("waiting for the certificate of AMS")
+    (program.base / "registry").mkdir()
+    (program.base / "registry/client.crt").write_text(new_certificate())
+    state = context.run(context.on.update_status(), state)
+    assert state.unit_status == WaitingStatus("waiting for the registry")
+
+
+def test_two_registries_block(
+    context: testing.Context, certificate: str, new_certificate: Certificates
+) -> None:
+    relations = [
+        related("registry-client", new_certificate()),
+        related("registry-publisher", new_certificate()),
+    ]
+    state = testing.State(relations=relations)
+    state = context.run(context.on.relation_changed(relations[0]), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert "a client or a publisher of one registry" in state.unit_status.message
+
+
+def test_a_registry_with_a_false_fingerprint_blocks(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("registry-client", new_certificate())
+    bag = dict(relation.remote_units_data[0]) | {"fingerprint": "0" * 64}
+    relation = dataclasses.replace(relation, remote_units_data={0: bag})
+    state = testing.State(relations=[relation])
+    state = context.run(context.on.relation_changed(relation), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert program.trusted == set()
+
+
+def test_an_unknown_public_interface_blocks(context: testing.Context) -> None:
+    state = testing.State(config={"public_interface": "eth9"})
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == BlockedStatus(
+        "public_interface: there is no interface eth9 with an address"
+    )
+
+
+def test_actions(context: testing.Context, program: Model) -> None:
+    context.run(
+        context.on.action("registry-sync", params={"confirm-removals": True}), testing.State()
+    )
+    assert program.calls == [("registry", "pull", "--confirm-removals")]
+    context.run(context.on.action("registry-status"), testing.State())
+    assert context.action_results == {"result": "{}\n"}

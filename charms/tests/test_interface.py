@@ -1,0 +1,93 @@
+import base64
+import json
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from charms.aar.v0.aar_interface import (
+    AmsData,
+    InvalidRelationDataError,
+    RegistryData,
+    fingerprint,
+)
+
+CHARMS = Path(__file__).parent.parent
+
+
+def test_both_charms_ship_the_same_libraries() -> None:
+    def libraries(charm: str) -> dict[Path, str]:
+        root = CHARMS / charm / "lib"
+        return {path.relative_to(root): path.read_text() for path in root.rglob("*.py")}
+
+    assert libraries("aar") == libraries("ams") != {}
+
+
+def test_what_one_side_writes_the_other_reads(new_certificate: Callable[[], str]) -> None:
+    databag: dict[str, str] = {}
+    registry = RegistryData(new_certificate(), "10.0.0.5", 3000)
+    registry.write(databag)
+    assert databag["fingerprint"] == fingerprint(registry.certificate)
+    assert RegistryData.read(databag) == registry
+    databag = {}
+    ams = AmsData(new_certificate(), "publisher")
+    ams.write(databag)
+    assert AmsData.read(databag, "publisher") == ams
+
+
+@pytest.mark.parametrize("form", ["json", "escaped", "bare", "spaced"])
+def test_values_of_older_charms_are_read(form: str, new_certificate: Callable[[], str]) -> None:
+    pem = new_certificate()
+    sent = {
+        "json": json.dumps(pem),
+        "escaped": pem.replace("\n", "\\n"),
+        "bare": base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode(),
+        "spaced": f"\n  {pem}\n\n",
+    }[form]
+    read = AmsData.read({"certificate": sent, "mode": '"client"'}, "client")
+    assert read is not None
+    assert read.fingerprint == fingerprint(pem)
+
+
+def test_nothing_is_read_before_everything_is_there(new_certificate: Callable[[], str]) -> None:
+    assert AmsData.read({}, "client") is None
+    assert RegistryData.read({"certificate": new_certificate(), "ip": "10.0.0.5"}) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"mode": "publisher"}, "mode publisher does not fit the endpoint client"),
+        ({"mode": "boss"}, "mode 'boss' is neither"),
+        ({"certificate": ""}, "no certificate"),
+        ({"certificate": "garbage!"}, "not PEM"),
+    ],
+)
+def test_unusable_data_of_an_ams_is_named(
+    change: dict[str, str], complaint: str, new_certificate: Callable[[], str]
+) -> None:
+    databag = {"certificate": new_certificate(), "mode": "client"} | change
+    with pytest.raises(InvalidRelationDataError, match=complaint):
+        AmsData.read(databag, "client")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"fingerprint": "0" * 64}, "fingerprint is not its certificate's"),
+        ({"port": "0"}, "port is '0'"),
+        ({"port": "http"}, "port is 'http'"),
+    ],
+)
+def test_unusable_data_of_a_registry_is_named(
+    change: dict[str, str], complaint: str, new_certificate: Callable[[], str]
+) -> None:
+    databag: dict[str, str] = {}
+    RegistryData(new_certificate(), "10.0.0.5", 3000).write(databag)
+    with pytest.raises(InvalidRelationDataError, match=complaint):
+        RegistryData.read(databag | change)
+
+
+def test_the_url_of_an_ipv6_registry_is_bracketed(new_certificate: Callable[[], str]) -> None:
+    assert RegistryData(new_certificate(), "fd00::5", 3000).url == "https://[fd00::5]:3000"
