@@ -170,13 +170,13 @@ mod tests {
 
     #[test]
     fn new_folders_are_private_and_existing_ones_stay() {
-        let root = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let root = tempfile::tempdir().unwrap();
         let base = BaseDir::open(Program::Ams, Some(root.path().join("a/b"))).unwrap();
-        let made = base.private_dir("c").unwrap();
+        let folder = base.private_dir("c").unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(base.path()), 0o700);
-        assert_eq!(mode(&made), 0o700);
-        fs_err::set_permissions(&made, std::fs::Permissions::from_mode(0o750)).unwrap();
+        assert_eq!(mode(&folder), 0o700);
+        fs_err::set_permissions(&folder, std::fs::Permissions::from_mode(0o750)).unwrap();
         assert_eq!(mode(&base.private_dir("c").unwrap()), 0o750);
     }
 }

@@ -73,15 +73,13 @@ fn is_empty(text: &str) -> bool {
 
 /// `file:line: key`, as far as each is known: editors jump to it.
 fn place(path: &Path, line: Option<u64>, key: &str) -> String {
-    let mut place = path.display().to_string();
-    if let Some(line) = line {
-        place.push_str(&format!(":{line}"));
-    }
-    // The tracker calls the document as a whole a dot.
-    if !matches!(key, "" | "." | "?") {
-        place.push_str(&format!(": {key}"));
-    }
-    place
+    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    // The tracker calls the document as a whole a dot, and what it has lost a question mark.
+    let key = match key {
+        "" | "." | "?" => String::new(),
+        key => format!(": {key}"),
+    };
+    format!("{}{line}{key}", path.display())
 }
 
 /// The library speaks of fields and of its own options; people write keys.

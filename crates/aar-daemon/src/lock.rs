@@ -27,7 +27,7 @@ pub enum LockError {
 
 /// Another process serves the base folder.
 #[derive(Debug, thiserror::Error)]
-#[error("{} is already in use by {}", folder.display(), who(pid))]
+#[error("{} is already in use by {}", folder.display(), who(*pid))]
 pub struct AlreadyRunning {
     /// The base folder.
     pub folder: PathBuf,
@@ -35,7 +35,7 @@ pub struct AlreadyRunning {
     pub pid: Option<u32>,
 }
 
-fn who(pid: &Option<u32>) -> String {
+fn who(pid: Option<u32>) -> String {
     pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
 }
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_second_process_is_told_who_the_first_is() {
-        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let first = Lock::acquire(folder.path()).unwrap();
         let refused = Lock::acquire(folder.path()).unwrap_err().to_string();
         assert!(

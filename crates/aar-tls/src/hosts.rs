@@ -24,3 +24,23 @@ pub fn host_names(listen: Option<IpAddr>) -> Vec<String> {
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_known_by_its_name_loopback_and_the_address_listened_on() {
+        let names = host_names(Some("192.0.2.7".parse().unwrap()));
+        for name in ["localhost", "127.0.0.1", "::1", "192.0.2.7"] {
+            assert!(
+                names.iter().any(|n| n == name),
+                "{name} is not in {names:?}"
+            );
+        }
+        let any = host_names(Some("0.0.0.0".parse().unwrap()));
+        assert!(!any.iter().any(|n| n == "0.0.0.0"), "{any:?}");
+        let loopback = host_names(Some("127.0.0.1".parse().unwrap()));
+        assert_eq!(loopback.iter().filter(|n| *n == "127.0.0.1").count(), 1);
+    }
+}

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::{Error, Identity, ServerTrust, client_config};
 
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 /// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -38,7 +38,7 @@ impl HttpOptions {
             proxy: ProxySettings::default(),
             user_agent: user_agent.into(),
             connect_timeout: Duration::from_secs(10),
-            read_timeout: Some(Duration::from_secs(60)),
+            read_timeout: Some(Duration::from_mins(1)),
             clock: Clock::system(),
         }
     }

@@ -166,7 +166,7 @@ fn identify(
 /// Small answers leave at once, and a peer that has vanished is noticed within a minute or two.
 fn prepare(tcp: &TcpStream) {
     let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
+        .with_time(Duration::from_mins(1))
         .with_interval(Duration::from_secs(15));
     let prepared = tcp
         .set_nodelay(true)

@@ -86,3 +86,49 @@ fn http2_settings() -> http2::Builder<TokioExecutor> {
         .max_concurrent_streams(100);
     settings
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    fn served() -> DuplexStream {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let router = Router::new().route("/", get(|| async { "done" }));
+        let service = service(router, ());
+        tokio::spawn(serve(far, false, service, CancellationToken::new()));
+        near
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_trickles_is_not_waited_for_for_ever() {
+        let mut peer = served();
+        let begun = tokio::time::Instant::now();
+        for byte in b"GET / HTTP/1.1\r\n".iter().cycle() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if peer.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+        }
+        assert!(begun.elapsed() <= HEAD_LIMIT + Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_after_a_while() {
+        let mut peer = served();
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+        for _ in 0..2 {
+            tokio::time::sleep(HEAD_LIMIT / 2).await;
+            peer.write_all(request).await.unwrap();
+            let mut answer = [0; 1024];
+            let length = peer.read(&mut answer).await.unwrap();
+            assert!(answer[..length].ends_with(b"done"));
+        }
+        let begun = tokio::time::Instant::now();
+        let rest = peer.read(&mut [0; 1024]).await;
+        assert_eq!(rest.unwrap(), 0);
+        assert_eq!(begun.elapsed().as_secs(), HEAD_LIMIT.as_secs());
+    }
+}

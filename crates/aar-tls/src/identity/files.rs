@@ -7,8 +7,6 @@ use std::{
     path::Path,
 };
 
-use fs_err::os::unix::fs::OpenOptionsExt as _;
-
 /// Who may read a file.
 #[derive(Clone, Copy)]
 pub(super) enum Mode {
@@ -18,7 +16,10 @@ pub(super) enum Mode {
 
 /// Writes a file that did not exist. Where another process has just made it, that one stays.
 pub(super) fn write_new(path: &Path, content: &[u8], mode: Mode) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
     create_folder(folder)?;
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
@@ -34,7 +35,7 @@ pub(super) fn write_new(path: &Path, content: &[u8], mode: Mode) -> io::Result<(
 }
 
 fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
+    if folder.is_dir() {
         return Ok(());
     }
     let mut builder = std::fs::DirBuilder::new();
@@ -42,9 +43,5 @@ fn create_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs_err::OpenOptions::new()
-        .read(true)
-        .custom_flags(0)
-        .open(folder)?
-        .sync_all()
+    fs_err::File::open(folder)?.sync_all()
 }

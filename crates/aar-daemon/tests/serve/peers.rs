@@ -1,0 +1,122 @@
+use std::{os::unix::fs::PermissionsExt, time::Duration};
+
+use aar_daemon::{UnixPeer, serve::bind_unix, serve_unix};
+use aar_tls::Peer;
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{SOON, Server, identity};
+
+async fn who(ConnectInfo(peer): ConnectInfo<Peer>) -> String {
+    peer.fingerprint()
+        .map_or("nobody".to_owned(), |f| f.to_string())
+}
+
+#[tokio::test]
+async fn handlers_see_the_certificate_of_the_peer() {
+    let server = Server::start(Router::new().route("/", get(who)), SOON).await;
+    let ams = identity("ams0");
+    for (certificate, expected) in [
+        (None, "nobody".to_owned()),
+        (Some(&ams), ams.certificate().fingerprint().to_string()),
+    ] {
+        let answer = server
+            .client(certificate)
+            .get(server.url("/"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.text().await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn http2_is_spoken_with_those_who_ask_for_it() {
+    let server = Server::start(Router::new().route("/", get(who)), SOON).await;
+    let ams = identity("ams0");
+    let io = TokioIo::new(server.raw(&ams, b"h2").await);
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+    let (mut sender, connection) = handshake.await.unwrap();
+    tokio::spawn(connection);
+    let request = hyper::Request::get(server.url("/"))
+        .body(Empty::<&[u8]>::new())
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    assert_eq!(answer.version(), hyper::Version::HTTP_2);
+    let said = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(said, ams.certificate().fingerprint().to_string());
+}
+
+/// Switches to a protocol in which the server never says anything.
+async fn silent(mut request: Request) -> Response {
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let mut upgraded = TokioIo::new(upgrade.await.unwrap());
+        let _ended = upgraded.read(&mut [0; 16]).await;
+    });
+    let headers = [("connection", "upgrade"), ("upgrade", "silence")];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_can_still_be_cut() {
+    let server = Server::start(Router::new().route("/", get(silent)), SOON).await;
+    let ams = identity("ams0");
+    let mut raw = server.raw(&ams, b"http/1.1").await;
+    let ask = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: silence\r\n\r\n";
+    raw.write_all(ask).await.unwrap();
+    let mut answer = [0; 1024];
+    let length = raw.read(&mut answer).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 101"));
+    let shown = ams.certificate().fingerprint();
+    assert_eq!(server.connections.cut(|open| *open == shown), 1);
+    let ended = timeout(SOON, raw.read(&mut answer)).await.unwrap();
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn handlers_on_a_unix_socket_see_the_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unix.socket");
+    let whoami = |ConnectInfo(peer): ConnectInfo<UnixPeer>| async move {
+        format!("{} {:?}", peer.uid, peer.pid)
+    };
+    let drain = CancellationToken::new();
+    let listener = bind_unix(&path, 0o660).unwrap();
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o660);
+    let router = Router::new().route("/", get(whoami));
+    let serving = tokio::spawn(serve_unix(listener, router, drain.clone(), Duration::ZERO));
+    let mut stream = UnixStream::connect(&path).await.unwrap();
+    let ask = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(ask).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let uid = rustix::process::geteuid().as_raw();
+    let expected = format!("{uid} Some({})", std::process::id());
+    assert!(answer.ends_with(&expected), "{answer}");
+    drain.cancel();
+    timeout(SOON, serving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("unix.socket");
+    drop(bind_unix(&path, 0o600).unwrap());
+    let _in_use = bind_unix(&path, 0o600).unwrap();
+    let refused = bind_unix(&path, 0o600).unwrap_err().to_string();
+    assert!(refused.contains("unix.socket"), "{refused}");
+}

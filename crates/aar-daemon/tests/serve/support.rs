@@ -1,0 +1,80 @@
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use aar_tls::{Connections, HttpOptions, Identity, Limits, NewIdentity, ServerTrust, TlsListener};
+use aar_types::Clock;
+use axum::Router;
+use rustls::pki_types::ServerName;
+use tokio::{net::TcpStream, task::JoinHandle};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const SOON: Duration = Duration::from_secs(5);
+
+/// A router that is served over TLS on loopback.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: Connections,
+    pub(crate) drain: CancellationToken,
+    pub(crate) done: JoinHandle<()>,
+    identity: Identity,
+}
+
+pub(crate) fn identity(name: &str) -> Identity {
+    Identity::generate(&NewIdentity {
+        common_name: name.to_owned(),
+        hosts: aar_tls::host_names(None),
+        not_before: "2000-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2099-01-01T00:00:00Z".parse().unwrap(),
+    })
+    .unwrap()
+}
+
+impl Server {
+    pub(crate) async fn start(router: Router, drain_limit: Duration) -> Self {
+        let identity = identity("server");
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = TlsListener::bind(loopback, &identity, Limits::default());
+        let listener = listener.await.unwrap();
+        let (connections, drain) = (Connections::default(), CancellationToken::new());
+        Self {
+            address: listener.local_addr(),
+            done: tokio::spawn(aar_daemon::serve_tls(
+                listener,
+                connections.clone(),
+                router,
+                drain.clone(),
+                drain_limit,
+            )),
+            connections,
+            drain,
+            identity,
+        }
+    }
+
+    fn trust(&self) -> ServerTrust {
+        ServerTrust::Pinned(vec![self.identity.certificate().fingerprint()])
+    }
+
+    pub(crate) fn client(&self, who: Option<&Identity>) -> reqwest::Client {
+        let mut options = HttpOptions::new(self.trust(), "test/1");
+        options.identity = who.cloned();
+        aar_tls::http_client(options).unwrap()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+
+    /// A connection to speak on by hand.
+    pub(crate) async fn raw(&self, who: &Identity, protocol: &[u8]) -> TlsStream<TcpStream> {
+        let config = aar_tls::client_config(self.trust(), Some(who), Clock::system());
+        let mut config = config.unwrap();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let tcp = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .unwrap()
+    }
+}

@@ -1,0 +1,99 @@
+use super::*;
+use crate::{Identity, NewIdentity};
+
+fn identity(not_after: &str) -> Identity {
+    Identity::generate(&NewIdentity {
+        common_name: "ams0".to_owned(),
+        hosts: vec!["localhost".to_owned(), "::1".to_owned()],
+        not_before: "2026-01-01T00:00:00Z".parse().unwrap(),
+        not_after: not_after.parse().unwrap(),
+    })
+    .unwrap()
+}
+
+fn refusal(text: &str) -> String {
+    Certificate::from_pem(text).unwrap_err().to_string()
+}
+
+#[test]
+fn what_a_certificate_says_is_read() {
+    let made = identity("2036-01-01T00:00:00Z");
+    let certificate = made.certificate();
+    assert_eq!(certificate.subject(), "CN=ams0");
+    assert_eq!(certificate.not_before().to_string(), "2026-01-01T00:00:00Z");
+    assert_eq!(certificate.not_after().to_string(), "2036-01-01T00:00:00Z");
+}
+
+#[test]
+fn every_form_a_certificate_travels_in_is_read_back() {
+    let made = identity("2036-01-01T00:00:00Z");
+    let certificate = made.certificate();
+    let pem = certificate.to_pem();
+    let forms = [
+        pem.clone(),
+        pem.replace('\n', "\r\n"),
+        format!("subject=CN = ams0\nissuer=CN = ams0\n\n{pem}"),
+        format!(
+            "{pem}{}",
+            identity("2030-01-01T00:00:00Z").certificate().to_pem()
+        ),
+        format!("{}{pem}", made.key_pem()),
+        certificate.to_base64(),
+        format!("\n{}\n", certificate.to_base64()),
+    ];
+    for form in forms {
+        assert_eq!(
+            &Certificate::from_pem(&form).unwrap(),
+            certificate,
+            "{form}"
+        );
+    }
+    assert_eq!(
+        &Certificate::from_der(certificate.der()).unwrap(),
+        certificate
+    );
+}
+
+#[test]
+fn a_refusal_says_what_was_found_instead() {
+    let made = identity("2036-01-01T00:00:00Z");
+    assert!(refusal("").contains("empty"));
+    assert!(refusal(" \n").contains("empty"));
+    assert!(refusal("hello there").contains("BEGIN CERTIFICATE"));
+    assert!(refusal(made.key_pem()).contains("private key"));
+    let pem = made.certificate().to_pem();
+    let cut = &pem[..pem.len() - 30];
+    assert!(refusal(cut).contains("broken"), "{}", refusal(cut));
+    assert!(refusal(&BASE64_STANDARD.encode("not DER")).contains("X.509"));
+}
+
+#[test]
+fn bytes_after_the_certificate_are_refused() {
+    let mut der = identity("2036-01-01T00:00:00Z")
+        .certificate()
+        .der()
+        .to_vec();
+    der.push(0);
+    assert!(Certificate::from_der(&der).is_err());
+}
+
+#[test]
+fn validity_is_a_matter_of_the_moment() {
+    let made = identity("2036-01-01T00:00:00Z");
+    let at = |moment: &str| made.certificate().validity_at(moment.parse().unwrap());
+    assert_eq!(at("2025-12-31T23:59:59Z"), Validity::NotYetValid);
+    assert_eq!(at("2026-01-01T00:00:00Z"), Validity::Valid);
+    assert_eq!(at("2036-01-01T00:00:00Z"), Validity::Valid);
+    assert_eq!(at("2036-01-01T00:00:01Z"), Validity::Expired);
+}
+
+#[test]
+fn a_certificate_without_an_end_is_valid_for_as_long_as_time_is_counted() {
+    let made = identity("9999-12-30T22:00:00Z");
+    assert_eq!(
+        made.certificate().validity_at(Timestamp::MAX),
+        Validity::Expired
+    );
+    let endless = timestamp(ASN1Time::from_timestamp(253_402_300_799).unwrap());
+    assert_eq!(endless, Timestamp::MAX);
+}

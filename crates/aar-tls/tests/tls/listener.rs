@@ -1,0 +1,257 @@
+//! Whom the listener lets in, as whom, and for how long.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::support::{config, connect, identity, listen, pair, valid};
+use aar_tls::{Connections, Limits, Validity};
+use aar_types::Clock;
+use rustls::{
+    HandshakeKind,
+    client::Resumption,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_peer_without_certificate_is_let_in_as_nobody() {
+    let (mut client, mut stream, peer) = pair(None).await;
+    assert_eq!(peer.fingerprint(), None);
+    client.write_all(b"hello").await.unwrap();
+    client.flush().await.unwrap();
+    let mut said = [0; 5];
+    stream.read_exact(&mut said).await.unwrap();
+    assert_eq!(&said, b"hello");
+}
+
+#[tokio::test]
+async fn a_peer_is_known_by_the_certificate_it_shows() {
+    let ams = identity("ams0");
+    let (_client, _stream, peer) = pair(Some(&ams)).await;
+    assert_eq!(peer.certificate.as_ref(), Some(ams.certificate()));
+    assert!(peer.address.ip().is_loopback());
+}
+
+#[tokio::test]
+async fn dates_are_left_to_whoever_decides_on_trust() {
+    let old = valid("old", "2000-01-01T00:00:00Z", "2001-01-01T00:00:00Z");
+    let (_client, _stream, peer) = pair(Some(&old)).await;
+    let shown = peer.certificate.unwrap();
+    assert_eq!(shown.validity_at(Clock::system().now()), Validity::Expired);
+}
+
+#[tokio::test]
+async fn whoever_does_not_hold_the_key_stays_outside() {
+    let server = identity("server");
+    let mut listener = listen(&server, Limits::default()).await;
+    let to = listener.local_addr();
+    let mut stolen = config(&server, None);
+    stolen.client_auth_cert_resolver = Arc::new(certificate_with_another_key());
+    let thief = tokio::spawn(async move {
+        let mut client = connect(to, stolen).await.unwrap();
+        client.read_u8().await.unwrap_err()
+    });
+    let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
+    assert!(accepted.is_err(), "the thief came in");
+    let refusal = thief.await.unwrap().to_string();
+    assert!(refusal.contains("DecryptError"), "{refusal}");
+}
+
+fn certificate_with_another_key() -> SingleCertAndKey {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let (victim, thief) = (identity("victim"), identity("thief"));
+    let key = PrivateKeyDer::from_pem_slice(thief.key_pem().as_bytes()).unwrap();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let shown = CertificateDer::from(victim.certificate().der().to_vec());
+    SingleCertAndKey::from(CertifiedKey::new(vec![shown], key))
+}
+
+#[tokio::test]
+async fn a_session_is_never_resumed() {
+    let server = identity("server");
+    let mut listener = listen(&server, Limits::default()).await;
+    let to = listener.local_addr();
+    let ams = identity("ams0");
+    let mut willing = config(&server, Some(&ams));
+    willing.resumption = Resumption::in_memory_sessions(8);
+    for _ in 0..3 {
+        let (client, (mut stream, peer)) =
+            tokio::join!(connect(to, willing.clone()), listener.accept());
+        let mut client = client.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        stream.flush().await.unwrap();
+        client.read_u8().await.unwrap();
+        let session = client.get_ref().1;
+        assert_eq!(session.tls13_tickets_received(), 0);
+        assert_ne!(session.handshake_kind(), Some(HandshakeKind::Resumed));
+        assert!(peer.certificate.is_some());
+    }
+}
+
+#[tokio::test]
+async fn protocols_are_settled_by_the_handshake() {
+    let server = identity("server");
+    for (http2, expected) in [(true, true), (false, false)] {
+        let limits = Limits {
+            http2,
+            ..Limits::default()
+        };
+        let mut listener = listen(&server, limits).await;
+        let mut both = config(&server, None);
+        both.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let connecting = connect(listener.local_addr(), both);
+        let (client, (stream, _)) = tokio::join!(connecting, listener.accept());
+        assert_eq!(stream.is_http2(), expected);
+        drop(client.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn older_tls_and_plain_text_are_refused_and_others_come_in() {
+    let server = identity("server");
+    let mut listener = listen(&server, Limits::default()).await;
+    let to = listener.local_addr();
+    let mut plain = TcpStream::connect(to).await.unwrap();
+    plain
+        .write_all(b"GET /1.0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let old = tls12_hello();
+    let mut older = TcpStream::connect(to).await.unwrap();
+    older.write_all(&old).await.unwrap();
+    let (client, _accepted) = tokio::join!(connect(to, config(&server, None)), listener.accept());
+    client.unwrap();
+    let mut answer = Vec::new();
+    older.read_to_end(&mut answer).await.unwrap();
+    // An alert record: fatal, protocol_version.
+    assert_eq!(answer, [21, 3, 3, 0, 2, 2, 70]);
+}
+
+/// The hello of a client that knows TLS 1.2 and no later.
+fn tls12_hello() -> Vec<u8> {
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0xc0, 0x2b, 1, 0]);
+    let extensions = [0, 10, 0, 4, 0, 2, 0, 23, 0, 13, 0, 4, 0, 2, 4, 3];
+    body.extend([0, u8::try_from(extensions.len()).unwrap()]);
+    body.extend(extensions);
+    let mut record = vec![22, 3, 1, 0, u8::try_from(body.len() + 4).unwrap()];
+    record.extend([1, 0, 0, u8::try_from(body.len()).unwrap()]);
+    record.extend(body);
+    record
+}
+
+#[tokio::test]
+async fn silent_peers_keep_nobody_out_and_are_dropped_in_time() {
+    let server = identity("server");
+    let limits = Limits {
+        handshake_timeout: Duration::from_millis(600),
+        handshakes_per_address: 3,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let to = listener.local_addr();
+    let begun = Instant::now();
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        silent.push(TcpStream::connect(to).await.unwrap());
+    }
+    let accepting = tokio::spawn(async move { listener.accept().await });
+    // The address has its three places taken: one more is turned away at once …
+    let refused = connect(to, config(&server, None)).await;
+    assert!(refused.is_err());
+    assert!(begun.elapsed() < Duration::from_millis(500));
+    for mut peer in silent {
+        assert!(matches!(
+            timeout(SOON, peer.read(&mut [0; 64])).await.unwrap(),
+            Ok(0) | Err(_)
+        ));
+    }
+    // … and is welcome when they have been dropped.
+    connect(to, config(&server, None)).await.unwrap();
+    accepting.await.unwrap();
+}
+
+#[tokio::test]
+async fn more_handshakes_than_allowed_in_all_wait_for_their_turn() {
+    let server = identity("server");
+    let limits = Limits {
+        handshake_timeout: Duration::from_millis(300),
+        handshakes: 2,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let to = listener.local_addr();
+    let _silent = [
+        TcpStream::connect(to).await.unwrap(),
+        TcpStream::connect(to).await.unwrap(),
+    ];
+    let connecting = connect(to, config(&server, None));
+    let (client, _) = timeout(SOON, async { tokio::join!(connecting, listener.accept()) })
+        .await
+        .unwrap();
+    client.unwrap();
+}
+
+#[tokio::test]
+async fn a_cut_ends_a_read_that_waits() {
+    let (_client, mut stream, peer) = pair(Some(&identity("ams0"))).await;
+    let reading = tokio::spawn(async move { stream.read_u8().await });
+    tokio::task::yield_now().await;
+    peer.cut();
+    let error = timeout(SOON, reading).await.unwrap().unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted);
+}
+
+#[tokio::test]
+async fn a_cut_ends_a_transfer_in_the_middle() {
+    let (mut client, mut stream, peer) = pair(Some(&identity("ams0"))).await;
+    let connections = Connections::default();
+    stream.keep(connections.track(&peer));
+    let sending = tokio::spawn(async move {
+        let chunk = vec![0; 1 << 20];
+        loop {
+            if let Err(error) = stream.write_all(&chunk).await {
+                return error;
+            }
+        }
+    });
+    let mut chunk = vec![0; 1 << 20];
+    client.read_exact(&mut chunk).await.unwrap();
+    let shown = peer.fingerprint().unwrap();
+    assert_eq!(connections.cut(|other| *other != shown), 0);
+    assert_eq!(connections.cut(|other| *other == shown), 1);
+    let error = timeout(SOON, sending).await.unwrap().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted);
+    let rest = timeout(SOON, client.read_to_end(&mut Vec::new()))
+        .await
+        .unwrap();
+    assert!(
+        rest.is_err(),
+        "the end of a cut transfer looked like a proper one"
+    );
+    assert_eq!(connections.count(), 0);
+}
+
+#[tokio::test]
+async fn both_halves_of_a_split_connection_are_cut() {
+    let (_client, stream, peer) = pair(Some(&identity("ams0"))).await;
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let reading = tokio::spawn(async move { reader.read_u8().await.map(drop) });
+    let writing = tokio::spawn(async move {
+        loop {
+            writer.write_all(&[0; 4096]).await?;
+        }
+        #[expect(unreachable_code, reason = "gives the block its type")]
+        Ok::<(), std::io::Error>(())
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    peer.cut();
+    assert!(timeout(SOON, reading).await.unwrap().unwrap().is_err());
+    assert!(timeout(SOON, writing).await.unwrap().unwrap().is_err());
+}
