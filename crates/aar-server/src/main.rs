@@ -1,2 +1,7 @@
-//! The program `aar`.
-fn main() {}
+//! The program `aar`: the registry and its command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aar_server::cli::main()
+}

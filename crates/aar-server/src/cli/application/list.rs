@@ -1,0 +1,77 @@
+use std::collections::BTreeSet;
+
+use aar_cli::{Exit, Format, Rows};
+use aar_registry::{ListQuery, Operator};
+use aar_types::{Application, Architecture};
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::context::Context;
+
+/// How many applications are read at a time.
+const PAGE: u64 = 1000;
+
+/// `application list [--architecture ARCH] [--format FORMAT]`.
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// Only what there is for this architecture
+    #[arg(long, value_name = "ARCHITECTURE")]
+    architecture: Option<Architecture>,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// An application as it is listed.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Entry(Application);
+
+impl Rows for Entry {
+    const HEADERS: &'static [&'static str] =
+        &["NAME", "ARCHITECTURES", "TAGS", "VERSIONS", "PUBLISHED"];
+
+    fn row(&self) -> Vec<String> {
+        let variants = || self.0.variants.iter();
+        let versions = || variants().flat_map(|variant| &variant.versions);
+        let architectures = variants().map(|variant| variant.architecture.to_string());
+        let tags: BTreeSet<_> = variants().flat_map(|it| it.metadata.tags.clone()).collect();
+        let published = versions().filter(|version| version.published).count();
+        vec![
+            self.0.name.to_string(),
+            architectures.collect::<Vec<_>>().join(", "),
+            tags.into_iter().collect::<Vec<_>>().join(", "),
+            versions().count().to_string(),
+            published.to_string(),
+        ]
+    }
+}
+
+/// Prints the catalogue.
+pub(super) async fn run(context: &Context<'_>, arguments: &ListArguments) -> anyhow::Result<Exit> {
+    let opened = context.open().await?;
+    let entries = catalogue(&opened.operator, arguments.architecture).await?;
+    context.printer.listing(arguments.format, &entries)?;
+    opened.close().await;
+    Ok(Exit::Done)
+}
+
+async fn catalogue(
+    operator: &Operator,
+    architecture: Option<Architecture>,
+) -> anyhow::Result<Vec<Entry>> {
+    let mut query = ListQuery {
+        architecture,
+        limit: PAGE,
+        ..ListQuery::default()
+    };
+    let mut entries = Vec::new();
+    loop {
+        let page = operator.list(&query).await?;
+        if page.applications.is_empty() {
+            return Ok(entries);
+        }
+        query.offset += page.applications.len() as u64;
+        entries.extend(page.applications.into_iter().map(Entry));
+    }
+}

@@ -1,0 +1,34 @@
+//! `aar application`: the catalogue, as the operator of the registry sees it.
+
+mod delete;
+mod list;
+mod show;
+
+use aar_cli::Exit;
+use clap::Subcommand;
+
+use super::context::Context;
+
+/// What there is to do with applications.
+#[derive(Debug, Subcommand)]
+pub(super) enum ApplicationCommand {
+    /// List the applications
+    #[command(visible_alias = "ls")]
+    List(list::ListArguments),
+    /// Show an application with its versions
+    Show(show::ShowArguments),
+    /// Delete an application with its versions
+    Delete(delete::DeleteArguments),
+}
+
+/// Runs one of the commands.
+pub(super) async fn run(
+    context: &Context<'_>,
+    command: ApplicationCommand,
+) -> anyhow::Result<Exit> {
+    match command {
+        ApplicationCommand::List(arguments) => list::run(context, &arguments).await,
+        ApplicationCommand::Show(arguments) => show::run(context, &arguments).await,
+        ApplicationCommand::Delete(arguments) => delete::run(context, &arguments).await,
+    }
+}

@@ -1,0 +1,26 @@
+use std::path::PathBuf;
+
+use aar_cli::{DocumentFormat, Exit};
+use clap::Args;
+
+use super::context::Context;
+use crate::config::Config;
+
+/// `check-config [PATH]`.
+#[derive(Debug, Args)]
+pub(super) struct CheckConfigArguments {
+    /// The file; the one of the base folder where none is named
+    path: Option<PathBuf>,
+}
+
+/// Prints the configuration as it takes effect, or says what is wrong with it.
+pub(super) fn run(context: &Context<'_>, arguments: &CheckConfigArguments) -> anyhow::Result<Exit> {
+    let config = match &arguments.path {
+        // The file of a base folder may be missing; one that somebody names may not.
+        Some(path) => Config::load(&fs_err::canonicalize(path)?, &context.base)?,
+        None => context.config()?,
+    };
+    context.printer.document(DocumentFormat::Yaml, &config)?;
+    config.registry(context.clock.clone())?;
+    Ok(Exit::Done)
+}

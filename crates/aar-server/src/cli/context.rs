@@ -1,0 +1,108 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use aar_cli::{Failure, Printer};
+use aar_registry::{Operator, Registry};
+use aar_types::Clock;
+
+use crate::{
+    config::Config,
+    service::{Told, tell},
+};
+
+/// What every command works with.
+pub(super) struct Context<'a> {
+    pub(super) base: PathBuf,
+    pub(super) printer: &'a Printer,
+    pub(super) clock: Clock,
+}
+
+/// A registry that a command works on.
+pub(super) struct Opened {
+    registry: Registry,
+    /// The right to administer it.
+    pub(super) operator: Operator,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(base: PathBuf, printer: &'a Printer) -> Self {
+        let clock = Clock::system();
+        Self {
+            base,
+            printer,
+            clock,
+        }
+    }
+
+    /// The configuration of the base folder.
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::of_base(&self.base)?)
+    }
+
+    /// The registry of the base folder.
+    pub(super) async fn open(&self) -> anyhow::Result<Opened> {
+        self.require_access()?;
+        let options = self.config()?.registry(self.clock.clone())?;
+        let registry = Registry::open(options).await?;
+        let operator = registry.operator(&user());
+        Ok(Opened { registry, operator })
+    }
+
+    /// Most commands are typed by people who are not the user that the service runs as.
+    pub(super) fn require_access(&self) -> anyhow::Result<()> {
+        match accessible(&self.base) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let failure = Failure::from_error(&error);
+                Err(failure
+                    .with_hint("run the command as the user of the service, with sudo for root")
+                    .into())
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether somebody agrees to what cannot be undone. Where nobody can be asked, the command
+    /// line has to say so.
+    pub(super) fn agreed(&self, question: &str, yes: bool) -> anyhow::Result<bool> {
+        if yes {
+            return Ok(true);
+        }
+        if !self.printer.is_interactive() {
+            let failure = Failure::new("this cannot be undone, and nobody can be asked here");
+            return Err(failure.with_hint("confirm it with --yes").into());
+        }
+        Ok(self.printer.confirm(question)?)
+    }
+
+    /// Tells a service that runs what was changed, and waits until it has taken it in.
+    pub(super) async fn announce(&self) {
+        if tell(&self.base).await == Told::Silent {
+            self.printer.warn(
+                "the running registry does not answer; it takes the change in as soon as it can",
+            );
+        }
+    }
+}
+
+impl Opened {
+    /// Ends the work in good order.
+    pub(super) async fn close(self) {
+        self.registry.close().await;
+    }
+}
+
+fn accessible(base: &Path) -> io::Result<()> {
+    fs_err::read_dir(base).map(drop)
+}
+
+/// Whose name the audit log gets: with sudo, the one who typed the command.
+pub(super) fn user() -> String {
+    let variables = ["SUDO_USER", "USER", "LOGNAME"];
+    let mut names = variables.iter().filter_map(|name| std::env::var(name).ok());
+    names
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "local".to_owned())
+}

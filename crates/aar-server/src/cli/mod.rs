@@ -1,0 +1,77 @@
+//! The command line of `aar`: a file for each command.
+//!
+//! A command is a function of resolved values. It speaks through the [`Printer`](aar_cli::Printer)
+//! and works on the metadata directly, so it does the same whether the service runs or not; a
+//! service that runs is told of what a command has changed before the command returns.
+
+mod application;
+mod arguments;
+mod audit;
+mod check_config;
+mod context;
+mod gc;
+mod serve;
+mod status;
+mod storage;
+mod trust;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use aar_cli::{Exit, Failure, Printer};
+use aar_daemon::base_dir::{self, Program};
+use clap::CommandFactory as _;
+
+use self::{
+    arguments::{Arguments, Command},
+    context::Context,
+};
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    run(&Printer::from_terminal(), std::env::args_os()).into()
+}
+
+/// Runs a command line, the name of the program first, and tells how the run ended.
+pub fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match aar_cli::parse::<Arguments>(printer, arguments) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    match execute(printer, arguments) {
+        Ok(exit) => exit,
+        Err(error) => {
+            printer.failure(&Failure::from_error(error.as_ref()));
+            Exit::Failed
+        }
+    }
+}
+
+fn execute(printer: &Printer, arguments: Arguments) -> anyhow::Result<Exit> {
+    let base = base_dir::resolve(Program::Aar, arguments.base_dir);
+    let context = Context::new(base, printer);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(dispatch(&context, arguments.command))
+}
+
+async fn dispatch(context: &Context<'_>, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Serve => serve::run(context).await,
+        Command::Trust(command) => trust::run(context, command).await,
+        Command::Application(command) => application::run(context, command).await,
+        Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::Audit(arguments) => audit::run(context, &arguments).await,
+        Command::Gc(arguments) => gc::run(context, &arguments).await,
+        Command::Storage(command) => storage::run(context, command).await,
+        Command::CheckConfig(arguments) => check_config::run(context, &arguments),
+        Command::Completion(arguments) => {
+            arguments.print(Arguments::command(), context.printer)?;
+            Ok(Exit::Done)
+        }
+        Command::Openapi => {
+            context.printer.data(&crate::openapi_json())?;
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,15 @@
+use aar_cli::Exit;
+use aar_daemon::{Shutdown, logging};
+
+use super::context::Context;
+use crate::service::Server;
+
+/// Runs the registry until it is told to stop.
+pub(super) async fn run(context: &Context<'_>) -> anyhow::Result<Exit> {
+    let config = context.config()?;
+    logging::init(&config.logger);
+    let shutdown = Shutdown::install()?;
+    let server = Server::start(&context.base, config, context.clock.clone()).await?;
+    server.run(shutdown.token()).await;
+    Ok(Exit::Done)
+}

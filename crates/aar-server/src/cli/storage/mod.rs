@@ -1,0 +1,28 @@
+//! `aar storage`: database and storage, whether they agree, and how one is made from the other.
+
+mod rebuild;
+mod verify;
+
+use aar_cli::Exit;
+use clap::Subcommand;
+
+use super::context::Context;
+
+/// What there is to do with the storage.
+#[derive(Debug, Subcommand)]
+pub(super) enum StorageCommand {
+    /// Compare every image with its digest and the database with the storage, both ways
+    Verify(verify::VerifyArguments),
+    /// Fill an empty database from the storage alone
+    ///
+    /// The registry must not run. A database that is damaged is moved away first.
+    Rebuild,
+}
+
+/// Runs one of the commands.
+pub(super) async fn run(context: &Context<'_>, command: StorageCommand) -> anyhow::Result<Exit> {
+    match command {
+        StorageCommand::Verify(arguments) => verify::run(context, &arguments).await,
+        StorageCommand::Rebuild => rebuild::run(context).await,
+    }
+}

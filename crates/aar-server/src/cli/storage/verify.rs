@@ -1,0 +1,52 @@
+use aar_cli::{Bytes, DocumentFormat, Exit};
+use aar_registry::{VerifyOptions, VerifyReport};
+use clap::Args;
+
+use crate::cli::context::Context;
+
+/// `storage verify [--repair] [--quick] [--format FORMAT]`.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArguments {
+    /// Write descriptors anew that are missing or differ; nothing is deleted
+    #[arg(long)]
+    repair: bool,
+    /// Compare sizes only, without reading every image
+    #[arg(long)]
+    quick: bool,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: DocumentFormat,
+}
+
+/// Prints what was found. What is wrong makes the command fail.
+pub(super) async fn run(
+    context: &Context<'_>,
+    arguments: &VerifyArguments,
+) -> anyhow::Result<Exit> {
+    let opened = context.open().await?;
+    let options = VerifyOptions {
+        deep: !arguments.quick,
+        repair: arguments.repair,
+    };
+    let report = opened.operator.verify(options).await?;
+    context.printer.document(arguments.format, &report)?;
+    opened.close().await;
+    Ok(conclude(context, &report, arguments.repair))
+}
+
+fn conclude(context: &Context<'_>, report: &VerifyReport, repair: bool) -> Exit {
+    let printer = context.printer;
+    if report.is_sound() {
+        let (images, bytes) = (report.blobs, Bytes(report.bytes));
+        printer.note(format_args!("{images} images are sound, {bytes} were read"));
+        return Exit::Done;
+    }
+    printer.warn("database and storage do not agree");
+    if !report.undescribed.is_empty() && !repair {
+        printer.hint("`aar storage verify --repair` writes missing descriptors");
+    }
+    if !report.missing.is_empty() || !report.corrupt.is_empty() {
+        printer.hint("push the affected versions again, or delete them");
+    }
+    Exit::Failed
+}

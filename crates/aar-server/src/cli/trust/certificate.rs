@@ -1,0 +1,101 @@
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    path::Path,
+};
+
+use aar_cli::Printer;
+use aar_tls::Certificate;
+use anyhow::{Context as _, bail, ensure};
+
+/// More than any certificate takes.
+const LONGEST: u64 = 1 << 20;
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+
+/// Reads the one certificate of a file, or of standard input where no file is named.
+pub(super) fn read(printer: &Printer, path: Option<&Path>) -> anyhow::Result<Certificate> {
+    match path.filter(|path| *path != Path::new("-")) {
+        Some(path) => {
+            let file = fs_err::File::open(path)?;
+            parse(&bytes(file)?).with_context(|| path.display().to_string())
+        }
+        None => {
+            if io::stdin().is_terminal() {
+                printer.note("paste the certificate, then press Ctrl-D");
+            }
+            parse(&bytes(io::stdin().lock())?).context("standard input")
+        }
+    }
+}
+
+fn bytes(source: impl io::Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    ensure!(
+        bytes.len() as u64 <= LONGEST,
+        "this is too large to be a certificate"
+    );
+    Ok(bytes)
+}
+
+fn parse(bytes: &[u8]) -> anyhow::Result<Certificate> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Ok(Certificate::from_der(bytes)?);
+    };
+    let count = text.matches(BEGIN).count();
+    if count > 1 {
+        bail!("this holds {count} certificates; add one at a time");
+    }
+    Ok(Certificate::from_pem(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_tls::{Identity, NewIdentity};
+    use aar_types::Clock;
+
+    use super::*;
+
+    fn identity() -> Identity {
+        let now = Clock::system().now();
+        let new = NewIdentity {
+            common_name: "ams0".to_owned(),
+            hosts: vec![],
+            not_before: now,
+            not_after: now + std::time::Duration::from_secs(3600),
+        };
+        Identity::generate(&new).unwrap()
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        format!("{:#}", parse(bytes).unwrap_err())
+    }
+
+    #[test]
+    fn a_certificate_is_read_as_text_and_as_bytes() {
+        let identity = identity();
+        let certificate = identity.certificate();
+        for form in [
+            certificate.to_pem().as_bytes(),
+            certificate.to_base64().as_bytes(),
+            certificate.der(),
+        ] {
+            assert_eq!(&parse(form).unwrap(), certificate);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_by_what_it_is() {
+        let identity = identity();
+        let twice = identity.certificate().to_pem().repeat(2);
+        for (given, complaint) in [
+            (identity.key_pem(), "private key"),
+            (&twice, "2 certificates"),
+            ("", "empty"),
+            ("hello", "-----BEGIN CERTIFICATE-----"),
+        ] {
+            let refusal = refusal(given.as_bytes());
+            assert!(refusal.contains(complaint), "{refusal}");
+        }
+        assert!(refusal(&[0xff, 0x00]).contains("X.509"));
+    }
+}

@@ -1,0 +1,54 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::S3Config;
+
+/// Where images are: section `storage`, which holds exactly one kind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "Kinds")]
+pub enum StorageConfig {
+    /// In a folder.
+    Fs(FsConfig),
+    /// In a bucket.
+    S3(Box<S3Config>),
+}
+
+/// Images in a folder: section `storage.fs`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FsConfig {
+    /// The folder. Uploads are staged in it, too: it has to be one volume.
+    pub root_directory: PathBuf,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        let root_directory = PathBuf::from("data");
+        Self::Fs(FsConfig { root_directory })
+    }
+}
+
+/// The section as it is written: it could hold both kinds, or none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kinds {
+    fs: Option<FsConfig>,
+    s3: Option<Box<S3Config>>,
+}
+
+impl TryFrom<Kinds> for StorageConfig {
+    type Error = &'static str;
+
+    fn try_from(kinds: Kinds) -> Result<Self, Self::Error> {
+        match (kinds.fs, kinds.s3) {
+            (Some(fs), None) if fs.root_directory.as_os_str().is_empty() => {
+                Err("storage.fs.root-directory is empty")
+            }
+            (Some(fs), None) => Ok(Self::Fs(fs)),
+            (None, Some(s3)) => Ok(Self::S3(s3)),
+            (Some(_), Some(_)) => Err("storage holds both fs and s3: keep one of them"),
+            (None, None) => Err("storage holds neither fs nor s3: name one of them"),
+        }
+    }
+}

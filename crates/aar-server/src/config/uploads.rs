@@ -1,0 +1,25 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Size, Span};
+
+/// What uploads may take: section `uploads`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UploadsConfig {
+    /// How many may be open at a time.
+    pub max_open: u32,
+    /// How much all that are open may store, such as `200GiB`.
+    pub max_staged: Size,
+    /// After how long without progress one is thrown away.
+    pub expire_after: Span,
+}
+
+impl Default for UploadsConfig {
+    fn default() -> Self {
+        Self {
+            max_open: 256,
+            max_staged: Size::gib(256),
+            expire_after: Span::hours(24),
+        }
+    }
+}

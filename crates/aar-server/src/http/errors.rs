@@ -1,0 +1,162 @@
+//! What goes wrong, as HTTP says it: one table from the errors of the registry to codes.
+//!
+//! A handler returns an [`ApiError`] and does nothing else about it. The error travels as an
+//! extension of the response to [`report`](super::report), which knows the request: there it is
+//! logged, once, and its body is written. What the server itself did wrong is told to its log;
+//! the caller gets the id under which it is found there.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
+use aar_registry::{Refusal, UploadId};
+use aar_types::{ApplicationName, ErrorCode};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use utoipa::{
+    IntoResponses,
+    openapi::{self, Content, Ref, RefOr, ResponseBuilder},
+};
+
+use super::parameters::VersionPath;
+use crate::causes::chain;
+
+/// The answer to a request that was refused or failed.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    code: ErrorCode,
+    message: String,
+    headers: HeaderMap,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// A refusal with a message for the caller.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            headers: HeaderMap::new(),
+            cause: None,
+        }
+    }
+
+    /// A malformed request; the message names the part.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, message)
+    }
+
+    /// There is no such application.
+    pub(crate) fn no_application(name: &ApplicationName) -> Self {
+        let message = format!("there is no application {name}");
+        Self::new(ErrorCode::ApplicationNotFound, message)
+    }
+
+    /// There is no such version.
+    pub(crate) fn no_version(path: &VersionPath) -> Self {
+        let VersionPath {
+            name,
+            architecture,
+            number,
+        } = path;
+        let message = format!("there is no version {number} of {name} for {architecture}");
+        Self::new(ErrorCode::VersionNotFound, message)
+    }
+
+    /// There is no such upload.
+    pub(crate) fn no_upload(id: UploadId) -> Self {
+        aar_registry::Error::UploadNotFound { id }.into()
+    }
+
+    /// A failure of the server, whose cause only its log is told.
+    pub(crate) fn failure(code: ErrorCode, cause: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            cause: Some(Arc::new(cause)),
+            ..Self::new(code, public_message(code))
+        }
+    }
+
+    /// The same error with one more header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.insert(name, value.into());
+        self
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the caller was not let in, as against a request that makes no sense.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.code.status(), 401 | 403)
+    }
+
+    /// The cause and its causes in one line, for the log.
+    pub(crate) fn chain(&self) -> Option<String> {
+        let cause: &(dyn Error + 'static) = self.cause.as_deref()?;
+        Some(chain(cause))
+    }
+}
+
+/// What callers are told of a failure of the server, in place of its cause.
+fn public_message(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::StorageFull => "there is no space left for this upload",
+        ErrorCode::Unavailable => "the registry cannot do this at present; try again",
+        _ => "the registry failed; its log has the cause under the request id",
+    }
+}
+
+impl From<aar_registry::Error> for ApiError {
+    fn from(error: aar_registry::Error) -> Self {
+        let code = error.code();
+        if code.status() >= 500 {
+            Self::failure(code, error)
+        } else {
+            Self::new(code, error.to_string())
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.code(), refusal.to_string())
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// A response without body: `report` writes it.
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status());
+        let mut response = status
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            .into_response();
+        response.headers_mut().extend(self.headers.clone());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// In the OpenAPI document: how callers are turned away from routes that need a certificate.
+pub(crate) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let refusal = |status: &str, description: &str| {
+            let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+            let response = ResponseBuilder::new()
+                .description(description)
+                .content("application/json", body);
+            (status.to_owned(), RefOr::T(response.build()))
+        };
+        BTreeMap::from([
+            refusal("401", "No client certificate was shown"),
+            refusal(
+                "403",
+                "The certificate is unknown, revoked, expired, or trusted for less",
+            ),
+        ])
+    }
+}

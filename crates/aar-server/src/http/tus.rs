@@ -1,0 +1,169 @@
+//! The tus 1.0 protocol: its headers. What uploads do is the registry's business.
+//!
+//! Core, creation, creation-with-upload, expiration and termination are spoken. An upload declares
+//! its length and the SHA-256 of its bytes when it is created; the latter as the metadata entry
+//! `digest`.
+
+use aar_types::{Digest, ErrorCode};
+use axum::{
+    extract::{FromRequestParts, Request},
+    middleware::Next,
+    response::Response,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use jiff::{Timestamp, fmt::rfc2822};
+
+use super::errors::ApiError;
+
+pub(crate) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+pub(crate) const VERSION: HeaderName = HeaderName::from_static("tus-version");
+pub(crate) const EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
+pub(crate) const MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
+pub(crate) const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+pub(crate) const LENGTH: HeaderName = HeaderName::from_static("upload-length");
+pub(crate) const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+pub(crate) const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+
+/// The one version that is spoken.
+pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("1.0.0");
+/// The extensions that are spoken.
+pub(crate) const EXTENSIONS: HeaderValue =
+    HeaderValue::from_static("creation,creation-with-upload,expiration,termination");
+/// The type of every body that carries bytes of an upload.
+pub(crate) const OFFSET_OCTET_STREAM: &str = "application/offset+octet-stream";
+
+/// Proof that the caller speaks this version of the protocol.
+pub(crate) struct Resumable;
+
+impl<S: Send + Sync> FromRequestParts<S> for Resumable {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        if parts.headers.get(RESUMABLE) == Some(&PROTOCOL) {
+            return Ok(Self);
+        }
+        let message = "header Tus-Resumable: this server speaks version 1.0.0";
+        let error = ApiError::new(ErrorCode::PreconditionFailed, message);
+        Err(error.with_header(VERSION, PROTOCOL))
+    }
+}
+
+/// The middleware of the upload routes: every answer, errors too, names the version.
+pub(crate) async fn name_version(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(RESUMABLE, PROTOCOL);
+    response
+}
+
+/// A header that holds a number of bytes.
+pub(crate) fn number(headers: &HeaderMap, name: HeaderName) -> Result<u64, ApiError> {
+    let title = name.to_string();
+    let value = headers.get(name);
+    let value = value.ok_or_else(|| ApiError::invalid(format!("header {title} is missing")))?;
+    let digits = value
+        .to_str()
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| {
+            ApiError::invalid(format!(
+                "header {title}: {value:?} is not a number of bytes"
+            ))
+        })
+}
+
+/// The digest that `Upload-Metadata` declares.
+pub(crate) fn digest(headers: &HeaderMap) -> Result<Digest, ApiError> {
+    let refuse = |what: &str| ApiError::invalid(format!("header upload-metadata: {what}"));
+    let entries = headers
+        .get(METADATA)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let encoded = entries
+        .split(',')
+        .find_map(|entry| entry.trim().strip_prefix("digest "))
+        .ok_or_else(|| refuse("no entry `digest` with the SHA-256 of the upload in base64"))?;
+    let decoded = STANDARD.decode(encoded.trim()).ok();
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(|| refuse("entry `digest` is not text in base64"))?;
+    text.parse()
+        .map_err(|error: aar_types::Invalid| refuse(&format!("entry `digest`: {error}")))
+}
+
+/// Refuses a body of another type than bytes of an upload.
+pub(crate) fn require_bytes(headers: &HeaderMap) -> Result<(), ApiError> {
+    if carries_bytes(headers) {
+        return Ok(());
+    }
+    let message = format!("header Content-Type: uploads are sent as {OFFSET_OCTET_STREAM}");
+    Err(ApiError::new(ErrorCode::UnsupportedMediaType, message))
+}
+
+/// Whether the body holds bytes of an upload.
+pub(crate) fn carries_bytes(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| {
+        kind.as_bytes()
+            .eq_ignore_ascii_case(OFFSET_OCTET_STREAM.as_bytes())
+    })
+}
+
+/// A moment as `Upload-Expires` tells it.
+pub(crate) fn http_date(moment: Timestamp) -> Option<HeaderValue> {
+    let text = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&moment);
+    HeaderValue::from_str(&text.ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(METADATA, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn the_digest_is_found_among_other_entries() {
+        let hex = "ab".repeat(32);
+        let value = format!(
+            "filename d29ybGQ=, digest {},private",
+            STANDARD.encode(&hex)
+        );
+        assert_eq!(digest(&metadata(&value)).unwrap().to_string(), hex);
+    }
+
+    #[test]
+    fn a_digest_that_is_missing_or_malformed_is_named() {
+        for (value, complaint) in [
+            ("", "no entry `digest`"),
+            ("digest", "no entry `digest`"),
+            ("digest ???", "not text in base64"),
+            ("digest YWJj", "\"abc\" is not a digest"),
+        ] {
+            let error = digest(&metadata(value)).unwrap_err();
+            assert!(
+                error.message().contains(complaint),
+                "{value}: {}",
+                error.message()
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_digits_and_nothing_else() {
+        let with = |value: &'static str| HeaderMap::from_iter([(OFFSET, value.parse().unwrap())]);
+        assert_eq!(number(&with("12"), OFFSET).unwrap(), 12);
+        for bad in ["+1", "-1", "", "1.5", "99999999999999999999"] {
+            assert!(number(&with(bad), OFFSET).is_err(), "{bad:?} was accepted");
+        }
+        assert!(number(&HeaderMap::new(), OFFSET).is_err());
+    }
+
+    #[test]
+    fn moments_are_told_in_the_form_of_http() {
+        let moment = "2026-01-02T03:04:05Z".parse().unwrap();
+        assert_eq!(http_date(moment).unwrap(), "Fri, 02 Jan 2026 03:04:05 GMT");
+    }
+}

@@ -1,0 +1,3 @@
+//! What has changed.
+
+pub(in crate::http) mod list;

@@ -1,0 +1,24 @@
+use aar_types::{Envelope, ServerInfo};
+use axum::Json;
+
+use crate::http::identity::AsAnybody;
+
+/// What the registry is and can do, and whether it knows the caller.
+#[utoipa::path(
+    get,
+    path = "/1.0",
+    tag = "server",
+    operation_id = "show_server",
+    responses((status = 200, body = Envelope<ServerInfo>))
+)]
+pub(in crate::http) async fn info(caller: AsAnybody) -> Json<Envelope<ServerInfo>> {
+    let role = caller.role();
+    Json(Envelope::sync(ServerInfo {
+        api_version: "1.0".to_owned(),
+        api_extensions: Vec::new(),
+        auth: caller.auth(),
+        role,
+        registry_id: caller.registry_id().clone(),
+        server_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }))
+}

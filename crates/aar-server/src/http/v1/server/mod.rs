@@ -1,0 +1,6 @@
+//! The registry itself, for anybody.
+
+pub(in crate::http) mod info;
+pub(in crate::http) mod openapi;
+pub(in crate::http) mod status;
+pub(in crate::http) mod versions;

@@ -1,0 +1,32 @@
+use aar_types::{Envelope, ServerStatus};
+use axum::{Json, http::StatusCode};
+
+use crate::http::identity::AsAnybody;
+
+/// Whether everything the registry needs can be used.
+#[utoipa::path(
+    get,
+    path = "/1.0/status",
+    tag = "server",
+    operation_id = "show_status",
+    responses(
+        (status = 200, body = Envelope<ServerStatus>, description = "All is well"),
+        (status = 503, body = Envelope<ServerStatus>, description = "Something cannot be used"),
+    )
+)]
+pub(in crate::http) async fn status(
+    caller: AsAnybody,
+) -> (StatusCode, Json<Envelope<ServerStatus>>) {
+    let health = caller.health().await;
+    let status = if health.healthy {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let mut envelope = Envelope::sync(health);
+    if !envelope.metadata.healthy {
+        "Failure".clone_into(&mut envelope.status);
+        envelope.status_code = status.as_u16();
+    }
+    (status, Json(envelope))
+}

@@ -1,0 +1,36 @@
+use std::io;
+
+use aar_daemon::{ConfigError, lock::LockError};
+
+use crate::config::S3NotSupported;
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is not understood.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration asks for something that this version cannot do.
+    #[error(transparent)]
+    Unsupported(#[from] S3NotSupported),
+    /// The base folder is served already, or cannot be used.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The registry cannot be opened.
+    #[error("the registry cannot be opened")]
+    Registry(#[from] aar_registry::Error),
+    /// The certificate cannot be used, or the address cannot be listened on.
+    #[error(transparent)]
+    Tls(#[from] aar_tls::Error),
+    /// The configured address means nothing on this machine.
+    #[error("cannot listen on {address}")]
+    Address {
+        /// The address, as configured.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be used. The message names it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

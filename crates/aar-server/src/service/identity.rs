@@ -1,0 +1,74 @@
+use std::{net::IpAddr, path::Path};
+
+use aar_tls::{Certificate, Identity, NewIdentity, Validity, host_names};
+use aar_types::Clock;
+use jiff::{SignedDuration, Timestamp};
+use tracing::{info, warn};
+
+use super::Error;
+
+/// Subclusters pin the certificate: a short life would only make work for people.
+const LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// Clocks of clients may be behind.
+const LEEWAY: SignedDuration = SignedDuration::from_hours(24);
+/// From when on the log reminds of the end.
+const REMINDER: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// The certificate of the service and its key: `certs/server.crt` and `certs/server.key`, made on
+/// the first start.
+pub(super) fn load(base: &Path, listen: IpAddr, clock: &Clock) -> Result<Identity, Error> {
+    let certs = base.join("certs");
+    aar_daemon::base_dir::private_dir(&certs)?;
+    let new = describe(listen, clock.now());
+    let (cert, key) = (certs.join("server.crt"), certs.join("server.key"));
+    let (identity, created) = Identity::load_or_create(&cert, &key, &new)?;
+    let certificate = identity.certificate();
+    if created {
+        info!(path = %cert.display(), fingerprint = %certificate.fingerprint(), "a certificate was made");
+    }
+    warn_of_end(certificate, clock.now());
+    Ok(identity)
+}
+
+fn describe(listen: IpAddr, now: Timestamp) -> NewIdentity {
+    let hosts = host_names(Some(listen));
+    NewIdentity {
+        common_name: hosts.first().cloned().unwrap_or_else(|| "aar".to_owned()),
+        hosts,
+        not_before: now.saturating_sub(LEEWAY).unwrap_or(now),
+        not_after: now.saturating_add(LIFE).unwrap_or(Timestamp::MAX),
+    }
+}
+
+fn warn_of_end(certificate: &Certificate, now: Timestamp) {
+    let soon = now.saturating_add(REMINDER).unwrap_or(now);
+    if certificate.validity_at(soon) == Validity::Expired {
+        let not_after = certificate.not_after();
+        warn!(%not_after, "the certificate of the registry ends soon; clients refuse it then");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_first_start_makes_a_private_key_and_a_certificate_for_ten_years_and_later_ones_keep_it()
+    {
+        let base = tempfile::tempdir().unwrap();
+        let (listen, clock) = ("127.0.0.1".parse().unwrap(), Clock::system());
+        let first = load(base.path(), listen, &clock).unwrap();
+        let mode = |path: &str| {
+            let path = base.path().join(path);
+            fs_err::metadata(path).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!(mode("certs"), 0o700);
+        assert_eq!(mode("certs/server.key"), 0o600);
+        let nine_years = clock.now() + SignedDuration::from_hours(9 * 365 * 24);
+        assert_eq!(first.certificate().validity_at(nine_years), Validity::Valid);
+        let second = load(base.path(), listen, &clock).unwrap();
+        assert_eq!(second.certificate(), first.certificate());
+    }
+}

@@ -1,0 +1,41 @@
+use std::time::Duration;
+
+use aar_registry::{Error, GcReport, Operator};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::causes::chain;
+
+/// Frees what nobody needs any more, at the start and then again and again: images without a
+/// version, uploads that nobody continues, files that a killed process has left.
+pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
+    let mut tick = interval(period);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        match collect(&operator).await {
+            Ok(report) => tell(&report),
+            Err(failure) => {
+                error!(
+                    error = chain(&failure),
+                    "nothing could be freed; the next attempt is made later"
+                );
+            }
+        }
+    }
+}
+
+async fn collect(operator: &Operator) -> Result<GcReport, Error> {
+    let plan = operator.gc_plan().await?;
+    operator.gc_apply(plan).await
+}
+
+fn tell(report: &GcReport) {
+    if !report.freed.is_empty() {
+        info!(
+            items = report.freed.len(),
+            bytes = report.bytes(),
+            "space was freed"
+        );
+    }
+}

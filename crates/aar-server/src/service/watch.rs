@@ -1,0 +1,98 @@
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aar_registry::{Registry, TrustTable};
+use aar_tls::Connections;
+use aar_types::{Fingerprint, Role};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use crate::causes::chain;
+
+/// How often to look whether another process has written.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// Keeps the running service in step with what is written, and carries every loss of trust to the
+/// connections that are open.
+pub(super) struct Watch {
+    registry: Registry,
+    connections: Connections,
+    /// What each certificate could do when the connections were last looked at.
+    seen: Mutex<HashMap<Fingerprint, Role>>,
+}
+
+impl Watch {
+    pub(super) fn new(registry: Registry, connections: Connections) -> Self {
+        let seen = Mutex::new(roles(&registry.trust()));
+        Self {
+            registry,
+            connections,
+            seen,
+        }
+    }
+
+    /// Takes over what another process has written. When this returns true, nobody who lost trust
+    /// by it has a connection any more.
+    pub(super) async fn refresh(&self) -> bool {
+        let refreshed = self.registry.refresh().await;
+        self.cut();
+        match refreshed {
+            Ok(()) => true,
+            Err(failure) => {
+                error!(
+                    error = chain(&failure),
+                    "changes of other processes cannot be read"
+                );
+                false
+            }
+        }
+    }
+
+    /// Follows changes of trust until the service stops.
+    pub(super) async fn follow(&self, stop: CancellationToken) {
+        let mut trust = self.registry.trust_changes();
+        let mut tick = interval(PERIOD);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                changed = trust.changed() => match changed {
+                    Ok(()) => self.cut(),
+                    Err(_) => return,
+                },
+                _ = tick.tick() => {
+                    self.refresh().await;
+                }
+            }
+        }
+    }
+
+    /// Cuts the connections of certificates that may do less than when this was last called.
+    fn cut(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = roles(&self.registry.trust());
+        let lost = |fingerprint: &Fingerprint| seen.get(fingerprint) > now.get(fingerprint);
+        let count = self.connections.cut(lost);
+        if count > 0 {
+            info!(
+                connections = count,
+                "connections were cut: their certificates lost trust"
+            );
+        }
+        *seen = now;
+    }
+}
+
+fn roles(table: &TrustTable) -> HashMap<Fingerprint, Role> {
+    let trusted = table
+        .certificates()
+        .filter(|known| table.is_trusted(&known.fingerprint));
+    trusted
+        .map(|known| (known.fingerprint, known.role))
+        .collect()
+}
