@@ -3,6 +3,9 @@
 pub(crate) mod pull;
 pub(crate) mod push;
 
+#[cfg(test)]
+pub(crate) mod notation;
+
 use std::fmt;
 
 use aar_types::{ApplicationName, Fingerprint, VersionNumber};
@@ -61,4 +64,12 @@ impl fmt::Display for Conflict {
             ),
         }
     }
+}
+
+/// The steps before the transfers, the transfers, and the steps after them.
+fn phases<T>(steps: &[T], is_transfer: impl Fn(&T) -> bool) -> [&[T]; 3] {
+    let begin = steps.iter().position(&is_transfer).unwrap_or(steps.len());
+    let transfers = steps[begin..].iter().take_while(|step| is_transfer(step));
+    let end = begin + transfers.count();
+    [&steps[..begin], &steps[begin..end], &steps[end..]]
 }
