@@ -1,0 +1,130 @@
+//! Applications: their versions, images and life.
+//!
+//! One file holds one feature. Requests are checked before they are answered; what takes time then
+//! goes on as an [operation](crate::operations). Whoever changes an application has to pass the
+//! guard (`guard.rs`) first.
+
+mod build;
+mod create;
+mod delete;
+mod export;
+mod filter;
+pub(crate) mod guard;
+mod id;
+mod manifest;
+mod patch;
+mod publish;
+mod read;
+mod update;
+mod view;
+
+use std::sync::Arc;
+
+use aar_types::{Architecture, Clock};
+use tokio::sync::{Mutex, watch};
+
+use crate::{
+    Error,
+    config::Config,
+    events::Events,
+    images::Images,
+    operations::Operations,
+    staging::Staging,
+    store::{Store, StoredApplication},
+};
+
+pub(crate) use delete::digests;
+
+pub use create::CreateOptions;
+pub use export::ExportFile;
+pub use id::ApplicationId;
+pub use manifest::ManifestFile;
+
+/// What a version is told that was being made when AMS stopped.
+const UNFINISHED: &str =
+    "AMS was stopped while this version was being made; upload its package again";
+
+/// All applications. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Applications(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    images: Images,
+    staging: Staging,
+    operations: Operations,
+    events: Events,
+    config: Config,
+    clock: Clock,
+    architecture: Architecture,
+    /// Held from reading what holds for all versions of an application to writing it back.
+    editing: Mutex<()>,
+    changed: watch::Sender<u64>,
+}
+
+/// What applications are made of and told to.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) images: Images,
+    pub(crate) staging: Staging,
+    pub(crate) operations: Operations,
+    pub(crate) events: Events,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) architecture: Architecture,
+}
+
+impl Applications {
+    /// Takes over what an earlier run left: versions it did not finish say so.
+    pub(crate) async fn open(parts: Parts) -> Result<Self, Error> {
+        let unfinished = parts.store.end_unfinished_versions(UNFINISHED).await?;
+        if unfinished > 0 {
+            tracing::warn!(versions = unfinished, "versions were left unfinished");
+        }
+        Ok(Self(Arc::new(Inner {
+            store: parts.store,
+            images: parts.images,
+            staging: parts.staging,
+            operations: parts.operations,
+            events: parts.events,
+            config: parts.config,
+            clock: parts.clock,
+            architecture: parts.architecture,
+            editing: Mutex::new(()),
+            changed: watch::Sender::new(0),
+        })))
+    }
+
+    /// The architecture whose applications are here.
+    pub fn architecture(&self) -> Architecture {
+        self.0.architecture
+    }
+
+    /// Tells of every change of an application that was made here.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// The application, or the refusal that names it.
+    pub(crate) async fn expect(&self, id_or_name: &str) -> Result<StoredApplication, Error> {
+        let found = self.0.store.application(id_or_name).await?;
+        found.ok_or_else(|| Error::ApplicationNotFound(id_or_name.to_owned()))
+    }
+
+    /// Tells listeners and the registry agent of a change.
+    fn tell(&self, action: &str, id: &ApplicationId) {
+        self.0.events.lifecycle(action, address(id));
+        self.0.changed.send_modify(|count| *count += 1);
+    }
+
+    fn now(&self) -> i64 {
+        self.0.clock.now().as_second()
+    }
+}
+
+/// The address of an application in the API.
+pub(crate) fn address(id: &ApplicationId) -> String {
+    format!("/1.0/applications/{id}")
+}

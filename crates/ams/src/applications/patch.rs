@@ -1,0 +1,256 @@
+//! Changing attributes of an application without a new package.
+//!
+//! What belongs to the application is changed in place. What belongs to a version makes a new
+//! version, whose image is that of the newest ready one with another manifest. Attributes that are
+//! given as they are already change nothing.
+
+use aar_package::{read_manifest, rewrite_image};
+use aar_types::{ApplicationMetadata, ImageInfo, Resources, VersionManifest};
+use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
+
+use super::{
+    Applications, address,
+    build::Begun,
+    guard::{self, MayEdit},
+    manifest::manifest_of,
+};
+use crate::{
+    Error,
+    operations::{Context, NewOperation},
+    store::{NewVersion, StoredApplication, StoredVersion},
+};
+
+impl Applications {
+    /// Changes attributes, and begins to make a new version where they ask for one.
+    pub async fn patch(
+        &self,
+        id_or_name: &str,
+        patch: ApplicationPatch,
+    ) -> Result<Operation, Error> {
+        let (applications, id) = (self.clone(), id_or_name.to_owned());
+        tokio::spawn(async move { applications.patch_to_the_end(&id, &patch).await }).await?
+    }
+
+    async fn patch_to_the_end(
+        &self,
+        id: &str,
+        patch: &ApplicationPatch,
+    ) -> Result<Operation, Error> {
+        let edited = self.edit(id, patch).await?;
+        let address = address(&edited.application.id);
+        let new = NewOperation::on("Updating application", "applications", address);
+        let Some((version, image)) = edited.changed else {
+            return Ok(self.0.operations.done(new));
+        };
+        let applications = self.clone();
+        Ok(self
+            .0
+            .operations
+            .start(new.cancellable(), async move |context| {
+                let Edited {
+                    application,
+                    permit,
+                    ..
+                } = edited;
+                applications
+                    .rebuild(&context, &application, permit, &version, image)
+                    .await
+            }))
+    }
+
+    /// Changes in place what can be, and tells what needs a new version.
+    async fn edit(&self, id_or_name: &str, patch: &ApplicationPatch) -> Result<Edited, Error> {
+        let _alone = self.0.editing.lock().await;
+        let before = self.expect(id_or_name).await?;
+        let permit = guard::edit(&before)?;
+        let changed = changed_version(&before, patch)?;
+        let mut application = before.clone();
+        apply_to_application(patch, &mut application.metadata)?;
+        check(&application, changed.as_ref().map(|(version, _)| version))?;
+        if application.metadata != before.metadata {
+            self.0
+                .store
+                .set_metadata(&permit, &application.metadata)
+                .await?;
+            self.tell("application-updated", &application.id);
+        }
+        Ok(Edited {
+            application,
+            permit,
+            changed,
+        })
+    }
+
+    /// Makes a version of the image of another one and a changed manifest.
+    async fn rebuild(
+        &self,
+        context: &Context,
+        application: &StoredApplication,
+        permit: MayEdit,
+        changed: &StoredVersion,
+        image: ImageInfo,
+    ) -> Result<(), Error> {
+        let new = NewVersion {
+            manifest: &changed.manifest,
+            created_at: self.now(),
+        };
+        let begun = Begun {
+            number: self.0.store.begin_version(&permit, new).await?,
+            permit,
+            metadata: None,
+            content_size: image.size,
+        };
+        let manifest = manifest_of(application, changed);
+        let from = self.0.images.path(&image.digest);
+        self.build(context, begun, move |to, progress, stop| {
+            rewrite_image(&from, &manifest, to, progress, stop)
+        })
+        .await
+    }
+}
+
+/// What an edit has come to.
+struct Edited {
+    application: StoredApplication,
+    permit: MayEdit,
+    changed: Option<(StoredVersion, ImageInfo)>,
+}
+
+/// The newest ready version as the patch wants it, with the image it has now; `None` where the
+/// patch wants nothing that it is not already.
+fn changed_version(
+    application: &StoredApplication,
+    patch: &ApplicationPatch,
+) -> Result<Option<(StoredVersion, ImageInfo)>, Error> {
+    if !patch.makes_version() {
+        return Ok(None);
+    }
+    let missing = || Error::NothingToStartFrom(application.name.clone());
+    let (base, image) = application.newest_ready().ok_or_else(missing)?;
+    let mut changed = base.clone();
+    apply_to_version(patch, &mut changed.manifest);
+    Ok((changed.manifest != base.manifest).then_some((changed, image)))
+}
+
+/// What could not stand in a manifest is refused in its words.
+fn check(application: &StoredApplication, changed: Option<&StoredVersion>) -> Result<(), Error> {
+    let newest = application.newest_ready().map(|(version, _)| version);
+    let Some(version) = changed.or(newest).or(application.versions.last()) else {
+        return Ok(());
+    };
+    let text = manifest_of(application, version).to_yaml();
+    read_manifest(&text).map_err(aar_package::Error::from)?;
+    Ok(())
+}
+
+fn apply_to_application(
+    patch: &ApplicationPatch,
+    metadata: &mut ApplicationMetadata,
+) -> Result<(), Error> {
+    put(&mut metadata.image, patch.image.as_ref());
+    put(&mut metadata.instance_type, patch.instance_type.as_ref());
+    put(&mut metadata.tags, patch.tags.as_ref());
+    put(&mut metadata.addons, patch.addons.as_ref());
+    put(&mut metadata.node_selector, patch.node_selector.as_ref());
+    put(
+        &mut metadata.inhibit_auto_updates,
+        patch.inhibit_auto_updates.as_ref(),
+    );
+    if let Some(resources) = &patch.resources {
+        apply_to_resources(resources, &mut metadata.resources)?;
+    }
+    Ok(())
+}
+
+fn apply_to_resources(patch: &ResourcesPatch, resources: &mut Resources) -> Result<(), Error> {
+    put_count("resources.cpus", &mut resources.cpus, patch.cpus)?;
+    put_count(
+        "resources.gpu-slots",
+        &mut resources.gpu_slots,
+        patch.gpu_slots,
+    )?;
+    put_count(
+        "resources.vpu-slots",
+        &mut resources.vpu_slots,
+        patch.vpu_slots,
+    )?;
+    put(&mut resources.memory, patch.memory.as_ref());
+    put(&mut resources.disk_size, patch.disk_size.as_ref());
+    put(&mut resources.gpu_type, patch.gpu_type.as_ref());
+    put(
+        &mut resources.no_disk_reserve,
+        patch.no_disk_reserve.as_ref(),
+    );
+    Ok(())
+}
+
+fn apply_to_version(patch: &ApplicationPatch, manifest: &mut VersionManifest) {
+    put(&mut manifest.services, patch.services.as_ref());
+    put(&mut manifest.features, patch.features.as_ref());
+    put(&mut manifest.watchdog, patch.watchdog.as_ref());
+    put(&mut manifest.boot_activity, patch.boot_activity.as_ref());
+    put(
+        &mut manifest.required_permissions,
+        patch.required_permissions.as_ref(),
+    );
+    put(&mut manifest.video_encoder, patch.video_encoder.as_ref());
+    put(
+        &mut manifest.manifest_version,
+        patch.manifest_version.as_ref(),
+    );
+    put(&mut manifest.hooks, patch.hooks.as_ref());
+    put(&mut manifest.bootstrap, patch.bootstrap.as_ref());
+}
+
+fn put<T: Clone>(slot: &mut T, given: Option<&T>) {
+    if let Some(given) = given {
+        slot.clone_from(given);
+    }
+}
+
+/// A number below zero takes the override away.
+fn put_count(field: &str, slot: &mut Option<u32>, given: Option<i64>) -> Result<(), Error> {
+    match given {
+        None => {}
+        Some(given) if given < 0 => *slot = None,
+        Some(given) => {
+            let count = u32::try_from(given).map_err(|_| Error::field(field, "is too large"))?;
+            *slot = Some(count);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_that_are_not_given_stay_and_numbers_below_zero_take_them_away() {
+        let mut resources = Resources {
+            cpus: Some(2),
+            gpu_slots: Some(1),
+            memory: "3GB".to_owned(),
+            ..Resources::default()
+        };
+        let patch = ResourcesPatch {
+            gpu_slots: Some(-1),
+            vpu_slots: Some(4),
+            memory: Some(String::new()),
+            ..ResourcesPatch::default()
+        };
+        apply_to_resources(&patch, &mut resources).unwrap();
+        let expected = Resources {
+            cpus: Some(2),
+            vpu_slots: Some(4),
+            ..Resources::default()
+        };
+        assert_eq!(resources, expected);
+        let patch = ResourcesPatch {
+            cpus: Some(i64::MAX),
+            ..ResourcesPatch::default()
+        };
+        let refusal = apply_to_resources(&patch, &mut resources).unwrap_err();
+        assert!(refusal.to_string().contains("resources.cpus"));
+    }
+}

@@ -1,0 +1,74 @@
+use aar_types::VersionNumber;
+use ams_api::{Operation, VersionStatus};
+
+use super::{Applications, address, guard, guard::MayEdit, view};
+use crate::{
+    Error,
+    operations::NewOperation,
+    store::{StoredApplication, VersionState},
+};
+
+impl Applications {
+    /// Publishes a version, or revokes it. Publishing revokes the oldest published versions beyond
+    /// `application.max_published_versions`.
+    pub async fn set_published(
+        &self,
+        id_or_name: &str,
+        number: VersionNumber,
+        published: bool,
+    ) -> Result<Operation, Error> {
+        let application = self.expect(id_or_name).await?;
+        let permit = guard::edit(&application)?;
+        application.expect_version(number)?;
+        if published {
+            expect_ready(&application, number)?;
+        }
+        let (action, description) = match published {
+            true => ("application-version-published", "Publishing version"),
+            false => ("application-version-revoked", "Revoking version"),
+        };
+        let new = NewOperation::on(description, "applications", address(&application.id));
+        let applications = self.clone();
+        Ok(self.0.operations.start(new, async move |_| {
+            applications
+                .write_published(&permit, number, published)
+                .await?;
+            applications.tell(action, &application.id);
+            Ok(())
+        }))
+    }
+
+    async fn write_published(
+        &self,
+        permit: &MayEdit,
+        number: VersionNumber,
+        published: bool,
+    ) -> Result<(), Error> {
+        let keep = self.0.config.current().max_published_versions();
+        match published {
+            true => self.0.store.publish(permit, number, keep).await,
+            false => self.0.store.set_published(permit, number, false).await,
+        }
+    }
+}
+
+fn expect_ready(application: &StoredApplication, number: VersionNumber) -> Result<(), Error> {
+    let version = application.expect_version(number)?;
+    match version.state {
+        VersionState::Ready(_) => Ok(()),
+        _ => Err(not_ready(application, number, view::status(&version.state))),
+    }
+}
+
+/// The refusal to use a version that is not ready.
+pub(super) fn not_ready(
+    application: &StoredApplication,
+    number: VersionNumber,
+    status: VersionStatus,
+) -> Error {
+    Error::NotReady {
+        application: application.name.clone(),
+        number,
+        status: status.as_str(),
+    }
+}

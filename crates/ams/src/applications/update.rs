@@ -1,0 +1,73 @@
+use aar_types::ApplicationMetadata;
+use ams_api::Operation;
+
+use super::{Applications, address, build::Begun, create::OpenPackage, guard, guard::MayEdit};
+use crate::{
+    Error,
+    operations::{Context, NewOperation},
+    staging::StagedFile,
+    store::{NewVersion, StoredApplication},
+};
+
+impl Applications {
+    /// Begins to make a new version of an uploaded package.
+    pub async fn update(&self, id_or_name: &str, package: StagedFile) -> Result<Operation, Error> {
+        let application = self.expect(id_or_name).await?;
+        let permit = guard::edit(&application)?;
+        let applications = self.clone();
+        let address = address(&application.id);
+        let new = NewOperation::on("Updating application", "applications", address);
+        Ok(self
+            .0
+            .operations
+            .start(new.cancellable(), async move |context| {
+                applications
+                    .update_from(&context, application, permit, package)
+                    .await
+            }))
+    }
+
+    async fn update_from(
+        &self,
+        context: &Context,
+        application: StoredApplication,
+        permit: MayEdit,
+        package: StagedFile,
+    ) -> Result<(), Error> {
+        let package = self.open_package(package).await?;
+        context.go_on()?;
+        let metadata = metadata_of_update(&application, &package)?;
+        let new = NewVersion {
+            manifest: &package.manifest.version,
+            created_at: self.now(),
+        };
+        let begun = Begun {
+            number: self.0.store.begin_version(&permit, new).await?,
+            permit,
+            metadata: Some(metadata),
+            content_size: package.content.content_size(),
+        };
+        self.build(context, begun, move |to, progress, stop| {
+            package.content.write_image(to, progress, stop)
+        })
+        .await
+    }
+}
+
+/// What the new package says holds from now on; what no package can say stays.
+fn metadata_of_update(
+    application: &StoredApplication,
+    package: &OpenPackage,
+) -> Result<ApplicationMetadata, Error> {
+    if package.manifest.name != application.name {
+        return Err(Error::OtherApplication {
+            expected: application.name.clone(),
+            found: package.manifest.name.clone(),
+        });
+    }
+    Ok(ApplicationMetadata {
+        vm: application.metadata.vm,
+        inhibit_auto_updates: application.metadata.inhibit_auto_updates,
+        ..package.manifest.application.clone()
+    })
+}

@@ -1,0 +1,105 @@
+//! Applications as the API shows them.
+
+use aar_types::ApplicationMetadata;
+use ams_api::{
+    Application, ApplicationAddon, ApplicationStatus, ApplicationVersion, VersionStatus,
+};
+
+use crate::store::{Origin, StoredApplication, StoredVersion, VersionState};
+
+/// An application with its versions.
+pub(super) fn application(stored: &StoredApplication) -> Application {
+    let metadata = stored.metadata.clone();
+    let status = application_status(stored);
+    let version = |version| version_of(version, &metadata);
+    Application {
+        id: stored.id.to_string(),
+        name: stored.name.to_string(),
+        status,
+        status_code: status.code(),
+        parent_image_variant: variant(&metadata.image).to_owned(),
+        published: stored.versions.iter().any(|version| version.published),
+        versions: stored.versions.iter().map(version).collect(),
+        created_at: stored.created_at,
+        immutable: stored.origin == Origin::Imported,
+        instance_type: metadata.instance_type,
+        boot_package: metadata.boot_package,
+        parent_image_id: metadata.image,
+        addons: metadata.addons,
+        tags: metadata.tags,
+        resources: metadata.resources,
+        abi: metadata.abi,
+        inhibit_auto_updates: metadata.inhibit_auto_updates,
+        node_selector: metadata.node_selector,
+        vm: metadata.vm,
+        entitlements: Vec::new(),
+    }
+}
+
+fn version_of(stored: &StoredVersion, metadata: &ApplicationMetadata) -> ApplicationVersion {
+    let manifest = stored.manifest.clone();
+    let status = status(&stored.state);
+    ApplicationVersion {
+        number: stored.number.0,
+        manifest_version: manifest.manifest_version,
+        parent_image_id: metadata.image.clone(),
+        parent_image_version: 0,
+        status,
+        status_code: status.code(),
+        published: stored.published,
+        created_at: stored.created_at,
+        boot_activity: manifest.boot_activity,
+        required_permissions: manifest.required_permissions,
+        addons: metadata.addons.iter().map(|name| addon(name)).collect(),
+        extra_data: manifest.extra_data,
+        error_message: error_message(&stored.state),
+        video_encoder: manifest.video_encoder,
+        watchdog: manifest.watchdog,
+        services: manifest.services,
+        features: manifest.features,
+        hooks: manifest.hooks,
+        bootstrap: manifest.bootstrap,
+    }
+}
+
+/// The status of a version.
+pub(super) fn status(state: &VersionState) -> VersionStatus {
+    match state {
+        VersionState::Initializing => VersionStatus::Initializing,
+        VersionState::Ready(_) => VersionStatus::Ready,
+        VersionState::Failed(_) => VersionStatus::Error,
+    }
+}
+
+/// An application is as its newest version is.
+fn application_status(stored: &StoredApplication) -> ApplicationStatus {
+    match stored.versions.last().map(|newest| &newest.state) {
+        Some(VersionState::Initializing) => ApplicationStatus::Initializing,
+        Some(VersionState::Ready(_)) => ApplicationStatus::Ready,
+        Some(VersionState::Failed(_)) => ApplicationStatus::Error,
+        None => ApplicationStatus::Unknown,
+    }
+}
+
+fn error_message(state: &VersionState) -> String {
+    match state {
+        VersionState::Failed(reason) => reason.clone(),
+        VersionState::Initializing | VersionState::Ready(_) => String::new(),
+    }
+}
+
+fn addon(name: &str) -> ApplicationAddon {
+    ApplicationAddon {
+        name: name.to_owned(),
+        version: 0,
+    }
+}
+
+/// Base images name their variant where it is not the usual one.
+fn variant(image: &str) -> &'static str {
+    if image.contains("aaos") {
+        "aaos"
+    } else {
+        "android"
+    }
+}

@@ -1,0 +1,102 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use aar_sync::Mode;
+use aar_tls::ProxySettings;
+use aar_types::Fingerprint;
+use ams_api::config_items as names;
+use url::Url;
+
+use super::items;
+
+/// The values of all items at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configuration(BTreeMap<&'static str, String>);
+
+/// What the registry agent is told by the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryTarget {
+    /// Where the registry is.
+    pub url: Option<Url>,
+    /// The certificate it is to show.
+    pub fingerprint: Option<Fingerprint>,
+    /// What the agent does by itself.
+    pub mode: Mode,
+    /// How long it rests between two rounds.
+    pub interval: Duration,
+    /// The tags to pull; empty for everything.
+    pub filter: Vec<String>,
+    /// Through which proxy the registry is reached.
+    pub proxy: ProxySettings,
+}
+
+impl Configuration {
+    /// The value of an item, in the form in which it is kept; its default where none is set.
+    pub fn get(&self, name: &str) -> &str {
+        let default = || items::find(name).map_or("", |item| item.default);
+        self.0.get(name).map_or_else(default, String::as_str)
+    }
+
+    /// Whether a new version is published once it is ready.
+    pub fn auto_publish(&self) -> bool {
+        self.get(names::APPLICATION_AUTO_PUBLISH) == "true"
+    }
+
+    /// How many published versions of an application made here are kept.
+    pub fn max_published_versions(&self) -> u32 {
+        self.count(names::APPLICATION_MAX_PUBLISHED_VERSIONS)
+    }
+
+    /// The Android ABI of applications that run on any; empty for none.
+    pub fn default_abi(&self) -> &str {
+        self.get(names::APPLICATION_DEFAULT_ABI)
+    }
+
+    /// How many requests a second are answered.
+    pub fn max_requests_per_second(&self) -> u32 {
+        self.count(names::CORE_MAX_REQUESTS_PER_SECOND)
+    }
+
+    /// The registry, and what is to be done with it.
+    pub fn registry(&self) -> RegistryTarget {
+        RegistryTarget {
+            url: self.get(names::REGISTRY_URL).parse().ok(),
+            fingerprint: self.get(names::REGISTRY_FINGERPRINT).parse().ok(),
+            mode: self.mode(),
+            interval: items::duration(self.get(names::REGISTRY_UPDATE_INTERVAL))
+                .unwrap_or(Duration::from_hours(1)),
+            filter: items::list(self.get(names::REGISTRY_FILTER)),
+            proxy: self.proxy(),
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        match self.get(names::REGISTRY_MODE) {
+            "push" => Mode::Push,
+            "manual" => Mode::Manual,
+            _ => Mode::Pull,
+        }
+    }
+
+    fn proxy(&self) -> ProxySettings {
+        ProxySettings {
+            http: self.get(names::CORE_PROXY_HTTP).parse().ok(),
+            https: self.get(names::CORE_PROXY_HTTPS).parse().ok(),
+            ignore_hosts: self.get(names::CORE_PROXY_IGNORE_HOSTS).to_owned(),
+        }
+    }
+
+    fn count(&self, name: &str) -> u32 {
+        self.get(name).parse().unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn put(&mut self, name: &'static str, value: String) {
+        self.0.insert(name, value);
+    }
+
+    pub(super) fn set(&mut self, name: &'static str, value: Option<&str>) {
+        match value {
+            Some(value) => self.put(name, value.to_owned()),
+            None => drop(self.0.remove(name)),
+        }
+    }
+}

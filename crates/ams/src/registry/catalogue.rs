@@ -1,0 +1,280 @@
+//! The local side of the agent: what is here, and the door through which the registry changes it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use aar_package::verify_image;
+use aar_sync::{
+    KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin as From,
+};
+use aar_types::{
+    ApplicationMetadata, ApplicationName, Architecture, Clock, Digest, ImageInfo, Version,
+    VersionNumber,
+};
+
+use crate::{
+    Error,
+    applications::{
+        ApplicationId, address, digests,
+        guard::{self, FromRegistry},
+    },
+    events::Events,
+    images::Images,
+    store::{Origin, Store, StoredApplication, StoredVersion},
+};
+
+/// The applications of this AMS, as the registry agent sees and changes them.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    pub(crate) store: Store,
+    pub(crate) images: Images,
+    pub(crate) events: Events,
+    pub(crate) clock: Clock,
+    pub(crate) architecture: Architecture,
+}
+
+impl LocalCatalogue for Catalogue {
+    fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    async fn applications(&self) -> Result<Vec<LocalApplication>, LocalError> {
+        let stored = self.store.applications().await.map_err(local)?;
+        let images = self.images.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let local = stored.into_iter().map(|it| local_application(it, &images));
+            local.collect()
+        });
+        looked.await.map_err(LocalError::failed)
+    }
+
+    async fn image_path(
+        &self,
+        name: &ApplicationName,
+        number: VersionNumber,
+    ) -> Result<PathBuf, LocalError> {
+        let missing = || Error::VersionNotFound {
+            application: name.clone(),
+            number,
+        };
+        let application = self.find(name).await?.ok_or_else(|| local(missing()))?;
+        let image = application.version(number).and_then(StoredVersion::image);
+        let image = image.ok_or_else(|| local(missing()))?;
+        Ok(self.images.path(&image.digest))
+    }
+
+    fn import_path(&self, image: &ImageInfo) -> PathBuf {
+        // Whoever writes there says why it cannot, if it cannot.
+        let prepared = self.images.prepare(&image.digest);
+        prepared.unwrap_or_else(|_| self.images.path(&image.digest))
+    }
+
+    async fn import(
+        &self,
+        name: &ApplicationName,
+        metadata: &ApplicationMetadata,
+        version: &Version,
+        image_file: &Path,
+    ) -> Result<(), LocalError> {
+        verify(image_file.to_owned(), version.image).await?;
+        let replaced = self.replaced_by(name, version).await?;
+        let id = self
+            .show(name, metadata, version, image_file)
+            .await
+            .map_err(local)?;
+        self.images.remove_unused(replaced).await;
+        self.tell("application-version-imported", &id);
+        Ok(())
+    }
+
+    async fn update_metadata(
+        &self,
+        name: &ApplicationName,
+        metadata: &ApplicationMetadata,
+    ) -> Result<(), LocalError> {
+        let Some((permit, application)) = self.door(name).await? else {
+            return Ok(());
+        };
+        self.store
+            .set_metadata(&permit, metadata)
+            .await
+            .map_err(local)?;
+        self.tell("application-updated", &application.id);
+        Ok(())
+    }
+
+    async fn set_published(
+        &self,
+        name: &ApplicationName,
+        number: VersionNumber,
+        published: bool,
+    ) -> Result<(), LocalError> {
+        let Some((permit, application)) = self.door(name).await? else {
+            return Ok(());
+        };
+        let written = self.store.set_published(&permit, number, published).await;
+        written.map_err(local)?;
+        self.tell("application-updated", &application.id);
+        Ok(())
+    }
+
+    async fn remove_version(
+        &self,
+        name: &ApplicationName,
+        number: VersionNumber,
+    ) -> Result<(), LocalError> {
+        let Some((permit, application)) = self.door(name).await? else {
+            return Ok(());
+        };
+        let image = application.version(number).and_then(StoredVersion::image);
+        self.store
+            .remove_version(&permit, number)
+            .await
+            .map_err(local)?;
+        self.images
+            .remove_unused(image.map(|image| image.digest))
+            .await;
+        self.tell("application-version-deleted", &application.id);
+        Ok(())
+    }
+
+    async fn remove_application(&self, name: &ApplicationName) -> Result<(), LocalError> {
+        let Some((permit, application)) = self.door(name).await? else {
+            return Ok(());
+        };
+        self.store
+            .remove_application(&permit)
+            .await
+            .map_err(local)?;
+        self.images.remove_unused(digests(&application)).await;
+        self.tell("application-deleted", &application.id);
+        Ok(())
+    }
+
+    async fn known_registry(&self) -> Result<Option<KnownRegistry>, LocalError> {
+        let known = self.store.known_registry().await.map_err(local)?;
+        Ok(known.map(|(id, revision)| KnownRegistry { id, revision }))
+    }
+
+    async fn remember_registry(&self, registry: &KnownRegistry) -> Result<(), LocalError> {
+        let written = self
+            .store
+            .remember_registry(&registry.id, registry.revision);
+        written.await.map_err(local)
+    }
+
+    async fn upload_session(&self, digest: &Digest) -> Result<Option<String>, LocalError> {
+        self.store.upload_session(digest).await.map_err(local)
+    }
+
+    async fn remember_upload(
+        &self,
+        digest: &Digest,
+        address: Option<&str>,
+    ) -> Result<(), LocalError> {
+        self.store
+            .remember_upload(digest, address)
+            .await
+            .map_err(local)
+    }
+}
+
+impl Catalogue {
+    /// The image in place and the row that shows it, with nobody cleaning up in between.
+    async fn show(
+        &self,
+        name: &ApplicationName,
+        metadata: &ApplicationMetadata,
+        version: &Version,
+        image_file: &Path,
+    ) -> Result<ApplicationId, Error> {
+        let _alone = self.images.lock().await;
+        self.images.place(image_file, version.image.digest).await?;
+        let now = self.clock.now().as_second();
+        self.store.import(name, metadata, version, now).await
+    }
+
+    /// The image that an import takes the place of.
+    async fn replaced_by(
+        &self,
+        name: &ApplicationName,
+        version: &Version,
+    ) -> Result<Option<Digest>, LocalError> {
+        let application = self.find(name).await?;
+        let stored = application
+            .as_ref()
+            .and_then(|it| it.version(version.number));
+        Ok(stored
+            .and_then(StoredVersion::image)
+            .map(|image| image.digest))
+    }
+
+    /// The permit to change an imported application, where it is there.
+    async fn door(
+        &self,
+        name: &ApplicationName,
+    ) -> Result<Option<(FromRegistry, StoredApplication)>, LocalError> {
+        let Some(application) = self.find(name).await? else {
+            return Ok(None);
+        };
+        let permit = guard::from_registry(&application).map_err(local)?;
+        Ok(Some((permit, application)))
+    }
+
+    /// The application with exactly this name; an id that looks the same is not meant.
+    async fn find(&self, name: &ApplicationName) -> Result<Option<StoredApplication>, LocalError> {
+        let found = self.store.application_named(name).await.map_err(local)?;
+        Ok(found)
+    }
+
+    fn tell(&self, action: &str, id: &ApplicationId) {
+        self.events.lifecycle(action, address(id));
+    }
+}
+
+async fn verify(path: PathBuf, expected: ImageInfo) -> Result<(), LocalError> {
+    let verified = tokio::task::spawn_blocking(move || verify_image(&path, &expected));
+    match verified.await.map_err(LocalError::failed)? {
+        Ok(()) => Ok(()),
+        Err(aar_package::Error::Io(error)) => Err(local(error.into())),
+        Err(bad) => Err(LocalError::BadImage(bad.to_string())),
+    }
+}
+
+/// An application without the versions that have no image.
+fn local_application(stored: StoredApplication, images: &Images) -> LocalApplication {
+    let versions = stored.versions.into_iter();
+    LocalApplication {
+        name: stored.name,
+        origin: match stored.origin {
+            Origin::Local => From::Local,
+            Origin::Imported => From::Imported,
+        },
+        metadata: stored.metadata,
+        versions: versions
+            .filter_map(|it| local_version(it, images))
+            .collect(),
+    }
+}
+
+/// A version whose file went missing is not ready: pulling it again heals it.
+fn local_version(stored: StoredVersion, images: &Images) -> Option<LocalVersion> {
+    let image = stored.image()?;
+    let file = fs_err::metadata(images.path(&image.digest));
+    Some(LocalVersion {
+        number: stored.number,
+        published: stored.published,
+        manifest: stored.manifest,
+        image,
+        ready: file.is_ok_and(|file| file.len() == image.size),
+    })
+}
+
+fn local(error: Error) -> LocalError {
+    match error {
+        Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => LocalError::NoSpace,
+        other => LocalError::failed(other),
+    }
+}

@@ -1,0 +1,189 @@
+//! How this AMS stands to its registry: the agent that keeps both in step, and what people ask of
+//! it by hand.
+//!
+//! The agent ([`aar_sync`]) is told what to do by the configuration. Every change of it, or of the
+//! trust store, reaches it at once.
+
+mod catalogue;
+mod connect;
+mod follow;
+mod show;
+
+use std::sync::Arc;
+
+use aar_client::{ListFilter, RegistryClient};
+use aar_sync::{Agent, AgentHandle, Configuration, Mode, RoundRefused, RoundReport};
+use aar_tls::Identity;
+use aar_types::{ApplicationName, Clock};
+use ams_api::{Operation, RegistryApplication, RegistryStatus};
+use tokio::task::JoinHandle;
+
+use crate::{
+    Error,
+    applications::{Applications, guard},
+    config::Config,
+    operations::{NewOperation, Operations},
+    store::Store,
+    trust::Trust,
+};
+
+pub(crate) use catalogue::Catalogue;
+
+/// The registry, as this AMS sees it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Registry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    agent: AgentHandle,
+    connector: connect::Connector,
+    applications: Applications,
+    store: Store,
+    operations: Operations,
+    follower: JoinHandle<()>,
+}
+
+/// What the registry side is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) applications: Applications,
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    pub(crate) trust: Trust,
+    pub(crate) identity: Identity,
+    pub(crate) operations: Operations,
+    pub(crate) clock: Clock,
+}
+
+impl Registry {
+    pub(crate) fn start(parts: Parts) -> Self {
+        let connector = connect::Connector {
+            config: parts.config,
+            trust: parts.trust,
+            identity: parts.identity,
+            clock: parts.clock.clone(),
+        };
+        let (follower, agent) = follow::start(&connector, &parts.applications, |configuration| {
+            Agent::spawn(Arc::new(parts.catalogue), configuration, parts.clock)
+        });
+        Self(Arc::new(Inner {
+            agent,
+            connector,
+            applications: parts.applications,
+            store: parts.store,
+            operations: parts.operations,
+            follower,
+        }))
+    }
+
+    /// How the agent is doing.
+    pub async fn status(&self) -> Result<RegistryStatus, Error> {
+        let known = self.0.store.known_registry().await?;
+        let target = self.0.connector.target();
+        Ok(show::status(self.0.agent.status(), &target, known))
+    }
+
+    /// The applications in the registry.
+    pub async fn applications(&self) -> Result<Vec<RegistryApplication>, Error> {
+        let listing = self.client()?.list(&ListFilter::default()).await?;
+        Ok(listing.applications.iter().map(show::application).collect())
+    }
+
+    /// Begins to push an application that was made here.
+    pub async fn push(&self, id_or_name: &str) -> Result<Operation, Error> {
+        self.refuse_in(
+            Mode::Pull,
+            "this AMS follows the registry and does not push to it",
+        )?;
+        self.client()?;
+        let application = self.0.applications.expect(id_or_name).await?;
+        guard::edit(&application)?;
+        let new = operation("Pushing application", &application.name);
+        let (agent, name) = (self.0.agent.clone(), application.name);
+        Ok(self.0.operations.start(new, async move |context| {
+            let round = agent.push_one(name.clone());
+            outcome(follow::with_progress(&agent, &context, &name, round).await)
+        }))
+    }
+
+    /// Begins to pull an application.
+    pub fn pull(&self, name: &ApplicationName) -> Result<Operation, Error> {
+        self.refuse_in(
+            Mode::Push,
+            "this AMS publishes to the registry and does not pull from it",
+        )?;
+        self.client()?;
+        let (agent, name) = (self.0.agent.clone(), name.clone());
+        let new = operation("Pulling application", &name);
+        Ok(self.0.operations.start(new, async move |context| {
+            let round = agent.pull_one(name.clone());
+            outcome(follow::with_progress(&agent, &context, &name, round).await)
+        }))
+    }
+
+    /// Begins to delete, in the registry, the versions of an application that are for the
+    /// architecture of this AMS.
+    pub fn delete(&self, name: &ApplicationName) -> Result<Operation, Error> {
+        let (client, name) = (self.client()?, name.clone());
+        let architecture = self.0.applications.architecture();
+        let new = operation("Deleting application from the registry", &name);
+        Ok(self.0.operations.start(new, async move |_| {
+            let removed = client.delete_application(&name, Some(architecture)).await?;
+            removed.then_some(()).ok_or(Error::NotInRegistry(name))
+        }))
+    }
+
+    /// Begins a round, or joins the one that is running. Confirmed removals are not held back.
+    pub fn sync_now(&self, confirm_removals: bool) -> Result<Operation, Error> {
+        self.client()?;
+        let agent = self.0.agent.clone();
+        let address = "/1.0/registry/status".to_owned();
+        let new = NewOperation::on("Synchronising with the registry", "registry", address);
+        Ok(self.0.operations.start(new, async move |_| {
+            outcome(agent.sync_now(confirm_removals).await)
+        }))
+    }
+
+    pub(crate) async fn stop(&self) {
+        self.0.follower.abort();
+        self.0.agent.stop().await;
+    }
+
+    fn client(&self) -> Result<RegistryClient, Error> {
+        match self.0.connector.configuration() {
+            Configuration::On(agent) => Ok(agent.client),
+            Configuration::Off => Err(not_configured(&RoundRefused::Off)),
+            Configuration::Unusable(why) => Err(Error::RegistryNotConfigured(why)),
+        }
+    }
+
+    fn refuse_in(&self, mode: Mode, why: &str) -> Result<(), Error> {
+        let configured = self.0.connector.target().mode;
+        if configured == mode {
+            return Err(Error::WrongMode(format!("registry.mode is {mode}: {why}")));
+        }
+        Ok(())
+    }
+}
+
+fn operation(description: &str, name: &ApplicationName) -> NewOperation {
+    let address = format!("/1.0/registry/applications/{name}");
+    NewOperation::on(description, "applications", address)
+}
+
+fn not_configured(refused: &RoundRefused) -> Error {
+    Error::RegistryNotConfigured(refused.to_string())
+}
+
+/// A round that was asked for by hand failed unless everything is as it should be.
+fn outcome(round: Result<RoundReport, RoundRefused>) -> Result<(), Error> {
+    let report = round.map_err(|refused| match refused {
+        RoundRefused::Manual => Error::WrongMode(refused.to_string()),
+        other => not_configured(&other),
+    })?;
+    match show::shortcomings(&report) {
+        Some(sentence) => Err(Error::Round(sentence)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,165 @@
+//! The registry and its agent as the API shows them.
+
+use aar_sync::{
+    AgentStatus, ApplicationState, Counts, Direction, Held, Outcome, RoundReport, TransferStatus,
+};
+use aar_types::{Application, RegistryId, Revision, Variant};
+use ams_api::{
+    ApplicationSync, Conflict, HeldRemovals, RegistryApplication, RegistryApplicationVersion,
+    RegistryStatus, Round, RoundCounts, RoundOutcome, Transfer, TransferDirection,
+};
+
+use crate::config::RegistryTarget;
+
+/// An application of the registry. Where its architectures differ, the first one speaks for it.
+pub(super) fn application(listed: &Application) -> RegistryApplication {
+    let first = listed
+        .variants
+        .first()
+        .map(|variant| variant.metadata.clone());
+    let metadata = first.unwrap_or_default();
+    let architectures = listed.variants.iter().map(|v| v.architecture.to_string());
+    RegistryApplication {
+        name: listed.name.to_string(),
+        architectures: architectures.collect(),
+        boot_package: metadata.boot_package,
+        instance_type: metadata.instance_type,
+        tags: metadata.tags,
+        versions: listed.variants.iter().rev().flat_map(versions).collect(),
+        vm: metadata.vm,
+    }
+}
+
+fn versions(variant: &Variant) -> impl Iterator<Item = (u32, RegistryApplicationVersion)> {
+    variant.versions.iter().map(|version| {
+        let manifest = version.manifest.clone();
+        let shown = RegistryApplicationVersion {
+            boot_activity: manifest.boot_activity,
+            features: manifest.features,
+            hooks: manifest.hooks,
+            bootstrap: manifest.bootstrap,
+            video_encoder: manifest.video_encoder,
+        };
+        (version.number.0, shown)
+    })
+}
+
+/// How the agent is doing.
+pub(super) fn status(
+    agent: AgentStatus,
+    target: &RegistryTarget,
+    known: Option<(RegistryId, Revision)>,
+) -> RegistryStatus {
+    let (registry_id, revision) = known.unzip();
+    RegistryStatus {
+        mode: target.mode.to_string(),
+        url: target
+            .url
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        problem: agent.problem.unwrap_or_default(),
+        registry_id: registry_id.map(|id| id.to_string()),
+        revision: revision.map(|revision| revision.0),
+        last_round: agent.last_round.map(round),
+        next_round: agent.next_round,
+        held: agent.held.as_ref().map(held),
+        conflicts: agent.conflicts.iter().map(conflict).collect(),
+        applications: agent.applications.iter().map(application_sync).collect(),
+        transfers: agent.transfers.iter().map(transfer).collect(),
+    }
+}
+
+fn round(report: RoundReport) -> Round {
+    Round {
+        started_at: report.started,
+        finished_at: Some(report.finished),
+        outcome: match report.outcome {
+            Outcome::Done => RoundOutcome::Succeeded,
+            Outcome::Incomplete | Outcome::Cancelled => RoundOutcome::Incomplete,
+            Outcome::Failed => RoundOutcome::Failed,
+        },
+        counts: counts(report.counts, report.failures.len()),
+        error: match report.outcome {
+            Outcome::Cancelled => ended_early(),
+            _ => report.error.unwrap_or_default(),
+        },
+    }
+}
+
+fn counts(counts: Counts, failed: usize) -> RoundCounts {
+    RoundCounts {
+        imported: counts.imported,
+        pushed: counts.pushed,
+        updated: counts.updated,
+        removed: counts.removed,
+        failed: failed as u64,
+    }
+}
+
+fn held(held: &Held) -> HeldRemovals {
+    HeldRemovals {
+        reason: held.reason.to_string(),
+        applications: held.applications.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn conflict(conflict: &aar_sync::Conflict) -> Conflict {
+    Conflict {
+        application: conflict.application().to_string(),
+        version: match conflict {
+            aar_sync::Conflict::LocalApplication { .. } => None,
+            aar_sync::Conflict::OtherContent { version, .. } => Some(version.0),
+        },
+        reason: conflict.to_string(),
+    }
+}
+
+fn application_sync(status: &aar_sync::ApplicationStatus) -> ApplicationSync {
+    let state = match status.state {
+        ApplicationState::Synced => "synced",
+        ApplicationState::Pending => "pending",
+        ApplicationState::Failed => "failed",
+        ApplicationState::Conflict => "conflict",
+        ApplicationState::Held => "held",
+    };
+    ApplicationSync {
+        name: status.name.to_string(),
+        state: state.to_owned(),
+        error: status.error.clone().unwrap_or_default(),
+    }
+}
+
+fn transfer(status: &TransferStatus) -> Transfer {
+    Transfer {
+        application: status.name.to_string(),
+        version: status.version.0,
+        direction: match status.direction {
+            Direction::Pull => TransferDirection::Pull,
+            Direction::Push => TransferDirection::Push,
+        },
+        bytes: status.bytes,
+        total: status.total,
+        bytes_per_second: status.bytes_per_second,
+    }
+}
+
+fn ended_early() -> String {
+    "the round was ended early by a change of the configuration".to_owned()
+}
+
+/// What keeps a round from being a success, in a sentence.
+pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
+    if report.outcome == Outcome::Cancelled {
+        return Some(ended_early());
+    }
+    let failures = report.failures.iter().map(|failure| match failure.version {
+        Some(version) => format!("{} {version}: {}", failure.application, failure.error),
+        None => format!("{}: {}", failure.application, failure.error),
+    });
+    let conflicts = report.conflicts.iter().map(ToString::to_string);
+    let held = report.held.iter().map(ToString::to_string);
+    let own = report.error.clone().into_iter();
+    let all: Vec<_> = own.chain(failures).chain(conflicts).chain(held).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}

@@ -1,0 +1,74 @@
+//! What AMS remembers, in SQLite.
+//!
+//! One file per table. Everything that belongs together is written in one transaction; there is a
+//! single writing connection, so transactions never collide, and as many readers as needed.
+//! Functions that change an application ask for a permit of the [guard](crate::applications::guard).
+
+mod applications;
+mod certificates;
+mod config;
+mod import;
+mod registry;
+mod versions;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::Error;
+
+pub(crate) use applications::{
+    NewApplication, Origin, StoredApplication, StoredVersion, VersionState,
+};
+pub(crate) use versions::{NewVersion, Ready};
+
+const READERS: u32 = 8;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database, creates it if missing and brings it to the present form.
+    pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        sqlx::migrate!().run(&writer).await?;
+        let readers = pool(READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Closes all connections, so that the write-ahead log is folded into the database.
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, Error> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections)
+}
+
+type Writer = SqliteConnection;
+
+/// A column whose text does not have the form its type asks for.
+fn corrupt(what: &str, error: &impl std::fmt::Display) -> Error {
+    Error::Corrupt(format!("a bad {what}: {error}"))
+}

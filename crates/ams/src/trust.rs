@@ -1,0 +1,133 @@
+//! Whose certificates AMS trusts: clients of its API, and the registry.
+//!
+//! Decisions are made from memory, per request. A change is durable first, then in the memory of
+//! everybody who asks, and then told to whoever [watches](Trust::changes), so that the connections
+//! of a certificate that went away are cut.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aar_tls::Certificate;
+use aar_types::{Clock, Fingerprint, FingerprintPrefix};
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, watch};
+
+use crate::{Error, events::Events, store::Store};
+
+/// The trust store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Trust(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    events: Events,
+    clock: Clock,
+    table: ArcSwap<BTreeMap<Fingerprint, Certificate>>,
+    changes: watch::Sender<u64>,
+    writing: Mutex<()>,
+}
+
+impl Trust {
+    pub(crate) async fn open(store: Store, events: Events, clock: Clock) -> Result<Self, Error> {
+        let table = ArcSwap::from_pointee(load(&store).await?);
+        Ok(Self(Arc::new(Inner {
+            store,
+            events,
+            clock,
+            table,
+            changes: watch::Sender::new(0),
+            writing: Mutex::new(()),
+        })))
+    }
+
+    /// Whether the certificate with this fingerprint is trusted.
+    pub fn contains(&self, fingerprint: &Fingerprint) -> bool {
+        self.0.table.load().contains_key(fingerprint)
+    }
+
+    /// The trusted certificate with this fingerprint.
+    pub fn get(&self, fingerprint: &Fingerprint) -> Option<Certificate> {
+        self.0.table.load().get(fingerprint).cloned()
+    }
+
+    /// All trusted certificates, by fingerprint.
+    pub fn list(&self) -> Vec<Certificate> {
+        self.0.table.load().values().cloned().collect()
+    }
+
+    /// The one trusted certificate whose fingerprint begins with these digits.
+    pub fn find(&self, prefix: &FingerprintPrefix) -> Result<Option<Certificate>, Error> {
+        let table = self.0.table.load();
+        let mut matching = table
+            .values()
+            .filter(|known| prefix.matches(&known.fingerprint()));
+        match (matching.next(), matching.next()) {
+            (found, None) => Ok(found.cloned()),
+            _ => Err(Error::CertificateAmbiguous(prefix.to_string())),
+        }
+    }
+
+    /// Trusts a certificate from now on.
+    pub async fn add(&self, certificate: &Certificate) -> Result<(), Error> {
+        let (trust, certificate) = (self.clone(), certificate.clone());
+        tokio::spawn(async move { trust.insert(&certificate).await }).await?
+    }
+
+    /// Trusts the certificate whose fingerprint begins with these digits no longer.
+    pub async fn remove(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
+        let not_found = || Error::CertificateNotFound(prefix.to_string());
+        let certificate = self.find(prefix)?.ok_or_else(not_found)?;
+        let (trust, gone) = (self.clone(), certificate.fingerprint());
+        tokio::spawn(async move { trust.delete(&gone).await }).await??;
+        Ok(certificate)
+    }
+
+    /// Tells of every change after it took effect.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    async fn insert(&self, certificate: &Certificate) -> Result<(), Error> {
+        let fingerprint = certificate.fingerprint();
+        let _in_order = self.0.writing.lock().await;
+        let now = self.0.clock.now().as_second();
+        if !self.0.store.add_certificate(certificate, now).await? {
+            return Err(Error::CertificateExists(fingerprint));
+        }
+        let mut table = BTreeMap::clone(&self.0.table.load());
+        table.insert(fingerprint, certificate.clone());
+        self.publish(table, "certificate-added", &fingerprint);
+        Ok(())
+    }
+
+    async fn delete(&self, fingerprint: &Fingerprint) -> Result<(), Error> {
+        let _in_order = self.0.writing.lock().await;
+        if !self.0.store.remove_certificate(fingerprint).await? {
+            return Err(Error::CertificateNotFound(fingerprint.to_string()));
+        }
+        let mut table = BTreeMap::clone(&self.0.table.load());
+        table.remove(fingerprint);
+        self.publish(table, "certificate-removed", fingerprint);
+        Ok(())
+    }
+
+    fn publish(
+        &self,
+        table: BTreeMap<Fingerprint, Certificate>,
+        action: &'static str,
+        fingerprint: &Fingerprint,
+    ) {
+        self.0.table.store(Arc::new(table));
+        self.0.changes.send_modify(|count| *count += 1);
+        tracing::info!(%fingerprint, action, "trust changed");
+        let source = format!("/1.0/certificates/{fingerprint}");
+        self.0.events.lifecycle(action, source);
+    }
+}
+
+async fn load(store: &Store) -> Result<BTreeMap<Fingerprint, Certificate>, Error> {
+    let certificates = store.certificates().await?.into_iter();
+    Ok(certificates
+        .map(|known| (known.fingerprint(), known))
+        .collect())
+}
