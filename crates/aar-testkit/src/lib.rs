@@ -1,1 +1,42 @@
-//! To be written.
+//! What the black-box suites stand on: the built programs as processes, certificates for every
+//! kind of caller, packages of any size, and a network that can be made to fail.
+//!
+//! For tests only. Everything here panics when something does not work as it should, with the
+//! logs of the programs in hand. All of it is blocking: a suite reads from top to bottom.
+//!
+//! Processes, ports and folders are given back when their owners are dropped. Folders are below
+//! the target folder; set `AAR_TEST_KEEP=1` to keep them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something does not work"
+)]
+
+mod ams;
+mod fleet;
+mod folder;
+mod http;
+mod output;
+mod package;
+mod persona;
+mod poll;
+mod port;
+mod process;
+mod programs;
+mod proxy;
+mod registry;
+mod skip;
+
+pub use ams::TestAms;
+pub use fleet::{Fleet, Mode};
+pub use folder::Folder;
+pub use http::{Answer, Download, Http};
+pub use output::{Output, sha256};
+pub use package::Package;
+pub use persona::{Persona, TestPki};
+pub use poll::{SOON, eventually, until};
+pub use port::Port;
+pub use process::Process;
+pub use programs::program;
+pub use proxy::{Direction, FaultProxy};
+pub use registry::TestRegistry;
+pub use skip::{skip, tool};

@@ -1,0 +1,146 @@
+use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
+
+use aar_tls::{Certificate, HttpOptions, ServerTrust};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::Persona;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+});
+
+/// Speaks HTTP to one server, as somebody.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// What a server answers.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, by name in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A body that is read piece by piece.
+pub struct Download(reqwest::Response);
+
+impl Http {
+    /// A client of the server at `base`, which shows the certificate in a file.
+    pub fn new(base: &str, server_certificate: &Path, who: Option<&Persona>) -> Self {
+        let pem = fs_err::read_to_string(server_certificate).unwrap();
+        let pin = Certificate::from_pem(&pem).unwrap().fingerprint();
+        let mut options = HttpOptions::new(ServerTrust::Pinned(vec![pin]), "aar-testkit");
+        options.identity = who.map(|persona| persona.identity().clone());
+        options.read_timeout = Some(Duration::from_secs(90));
+        Self {
+            client: aar_tls::http_client(options).unwrap(),
+            base: base.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Asks for something. `None` where there is no answer at all.
+    pub fn try_get(&self, path: &str) -> Option<Answer> {
+        self.try_send("GET", path, &[], Vec::new()).ok()
+    }
+
+    /// Asks for something.
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], Vec::new())
+    }
+
+    /// Sends any request.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let sent = self.try_send(method, path, headers, body);
+        sent.unwrap_or_else(|e| panic!("{method} {path}: {e:?}"))
+    }
+
+    fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, reqwest::Error> {
+        RUNTIME.block_on(async {
+            let request = self.request(method, path, headers).body(body);
+            let answer = request.send().await?;
+            let status = answer.status().as_u16();
+            let headers = answer.headers().iter().map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.to_string(), value)
+            });
+            let headers = headers.collect();
+            let body = answer.bytes().await?.to_vec();
+            Ok(Answer {
+                status,
+                headers,
+                body,
+            })
+        })
+    }
+
+    /// Begins to fetch something; the body is left to be read.
+    pub fn download(&self, path: &str) -> Download {
+        let request = self.request("GET", path, &[]);
+        let answer = RUNTIME.block_on(request.send()).unwrap();
+        assert_eq!(answer.status().as_u16(), 200, "GET {path}");
+        Download(answer)
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> reqwest::RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The stable code of an error.
+    pub fn code(&self) -> String {
+        let body = self.json();
+        body["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Download {
+    /// The next piece; `None` at the proper end, an error where it was cut.
+    pub fn read(&mut self) -> Result<Option<usize>, reqwest::Error> {
+        let piece = RUNTIME.block_on(self.0.chunk())?;
+        Ok(piece.map(|bytes| bytes.len()))
+    }
+}

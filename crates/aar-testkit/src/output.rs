@@ -1,0 +1,119 @@
+use std::{
+    io::{Read, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::process::peak_memory_of;
+
+/// What a command has said and how it ended.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The command, for messages.
+    pub command: String,
+    /// Its exit code; -1 where a signal ended it.
+    pub code: i32,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+    /// The most memory it held at any time, in bytes.
+    pub peak_memory: u64,
+}
+
+impl Output {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command, input: &[u8]) -> Self {
+        let shown = show(command);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{shown}: {e}"));
+        let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        // A command that does not read its input closes it early; that is no fault.
+        let _unread = child.stdin.take().unwrap().write_all(input);
+        let out = std::thread::spawn(move || read(&mut stdout));
+        let err = std::thread::spawn(move || read(&mut stderr));
+        let (status, peak_memory) = watch(&mut child);
+        Self {
+            command: shown,
+            code: status.code().unwrap_or(-1),
+            stdout: out.join().unwrap(),
+            stderr: err.join().unwrap(),
+            peak_memory,
+        }
+    }
+
+    /// Insists that it was done, and returns what it said.
+    #[track_caller]
+    pub fn done(self) -> String {
+        assert_eq!(
+            self.code, 0,
+            "{}: {}{}",
+            self.command, self.stdout, self.stderr
+        );
+        self.stdout
+    }
+
+    /// Insists that it was done and printed JSON.
+    #[track_caller]
+    pub fn json(self) -> Value {
+        let command = self.command.clone();
+        let text = self.done();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{command}: {e}: {text}"))
+    }
+
+    /// Insists that it was refused or failed, and returns what it complained of.
+    #[track_caller]
+    pub fn refused(self) -> String {
+        assert_eq!(
+            self.code, 1,
+            "{}: {}{}",
+            self.command, self.stdout, self.stderr
+        );
+        self.stderr
+    }
+}
+
+/// The peak is a high-water mark, so the last one seen before the end is right but for its end.
+fn watch(child: &mut std::process::Child) -> (std::process::ExitStatus, u64) {
+    let mut peak = 0;
+    loop {
+        peak = peak_memory_of(child.id()).unwrap_or(peak).max(peak);
+        if let Some(status) = child.try_wait().unwrap() {
+            return (status, peak);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+fn read(from: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn show(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap();
+    let words = std::iter::once(program).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
+}
+
+/// The SHA-256 of a file, as hexadecimal digits.
+pub fn sha256(path: &Path) -> String {
+    let mut file = fs_err::File::open(path).unwrap();
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).unwrap() {
+            0 => break,
+            n => hash.update(&buffer[..n]),
+        }
+    }
+    aar_types::Digest::from_bytes(hash.finalize().into()).to_string()
+}

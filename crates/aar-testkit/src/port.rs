@@ -1,0 +1,58 @@
+use std::{
+    fs::File,
+    net::{SocketAddr, TcpListener},
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use crate::programs;
+
+/// Below the range from which systems take ports for outgoing connections.
+const FIRST: u16 = 20_000;
+const COUNT: u16 = 10_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A loopback port that nobody else among the tests uses, so that a server can be stopped and
+/// started again on it. Given back when dropped.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    _lock: File,
+}
+
+impl Port {
+    /// Takes a free one.
+    pub fn take() -> Self {
+        let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
+        for _ in 0..COUNT {
+            let step = NEXT.fetch_add(1, Ordering::Relaxed);
+            let number = FIRST + (start.wrapping_mul(7).wrapping_add(step)) % COUNT;
+            if let Some(port) = Self::try_take(number) {
+                return port;
+            }
+        }
+        panic!("no port is free");
+    }
+
+    fn try_take(number: u16) -> Option<Self> {
+        let folder = programs::target_dir().join("tmp/ports");
+        fs_err::create_dir_all(&folder).unwrap();
+        let lock = File::create(folder.join(number.to_string())).unwrap();
+        lock.try_lock().ok()?;
+        TcpListener::bind(("127.0.0.1", number)).ok()?;
+        Some(Self {
+            number,
+            _lock: lock,
+        })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The address with it.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.number))
+    }
+}

@@ -1,0 +1,174 @@
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use aar_tls::Certificate;
+use serde_json::Value;
+
+use crate::{
+    Folder, Http, Output, Persona, Port, Process, SOON, folder::files_below, program, until,
+};
+
+/// A registry: the program `aar` with a base folder and a port of its own.
+#[derive(Debug)]
+pub struct TestRegistry {
+    folder: Folder,
+    port: Port,
+    process: Option<Process>,
+}
+
+impl TestRegistry {
+    /// Starts one with the usual configuration and waits until it answers.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts one with more in its configuration file.
+    pub fn start_with(more: &str) -> Self {
+        let mut registry = Self::prepare(more);
+        registry.run();
+        registry
+    }
+
+    /// One that has a base folder and does not run yet.
+    pub fn prepare(more: &str) -> Self {
+        let (folder, port) = (Folder::new("aar"), Port::take());
+        let data = folder.join("data");
+        let config = format!(
+            "http:\n  addr: {}\nstorage:\n  fs:\n    root-directory: {}\n{more}",
+            port.address(),
+            data.display(),
+        );
+        folder.write("conf/main.yaml", config);
+        Self {
+            folder,
+            port,
+            process: None,
+        }
+    }
+
+    /// Starts it, again where it ran before, and waits until it answers.
+    pub fn run(&mut self) {
+        let mut serve = self.command();
+        serve.arg("serve");
+        let process = Process::start(&mut serve, &self.folder.join("log"));
+        let process = self.process.insert(process);
+        let certificate = self.folder.join("certs/server.crt");
+        let url = format!("https://{}", self.port.address());
+        until("the registry answers", SOON, || {
+            process.insist();
+            let answers = || Http::new(&url, &certificate, None).try_get("/1.0/status");
+            certificate.exists() && answers().is_some_and(|answer| answer.status == 200)
+        });
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program("aar"));
+        command
+            .env("AAR_BASE_DIR", self.base())
+            .env_remove("SNAP_COMMON")
+            .current_dir(self.base());
+        command
+    }
+
+    /// Its base folder.
+    pub fn base(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// Its address for clients.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address())
+    }
+
+    /// The file with its certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("certs/server.crt")
+    }
+
+    /// The fingerprint of its certificate.
+    pub fn fingerprint(&self) -> String {
+        fingerprint_of(&self.certificate())
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().unwrap()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs_err::read_to_string(self.folder.join("log")).unwrap()
+    }
+
+    /// Ends it at once, as a power failure would.
+    pub fn kill(&mut self) {
+        self.process.take().unwrap().kill();
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.terminate();
+        let status = process.ended();
+        assert!(status.success(), "{status}\n{}", process.log());
+    }
+
+    /// Runs a command of its command line.
+    pub fn aar(&self, args: &[&str]) -> Output {
+        self.aar_with(args, &[])
+    }
+
+    /// Runs a command that reads something from standard input.
+    pub fn aar_with(&self, args: &[&str], input: &[u8]) -> Output {
+        Output::of(self.command().args(args), input)
+    }
+
+    /// Trusts somebody as `client` or `publisher`.
+    pub fn trust(&self, certificate: &Path, role: &str) {
+        let pem = fs_err::read(certificate).unwrap();
+        let mut args = vec!["trust", "add", "--quiet"];
+        if role == "publisher" {
+            args.push("--publisher");
+        }
+        self.aar_with(&args, &pem).done();
+    }
+
+    /// Speaks to its API as somebody.
+    pub fn http(&self, who: Option<&Persona>) -> Http {
+        Http::new(&self.url(), &self.certificate(), who)
+    }
+
+    /// An application as `aar application show` has it; `None` where there is none.
+    pub fn application(&self, name: &str) -> Option<Value> {
+        let shown = self.aar(&["application", "show", name, "--format", "json"]);
+        (shown.code == 0).then(|| shown.json())
+    }
+
+    /// The applications that it has.
+    pub fn applications(&self) -> Vec<Value> {
+        let listed = self.aar(&["application", "list", "--format", "json"]);
+        listed.json().as_array().unwrap().clone()
+    }
+
+    /// The files of its storage with their sizes, by path relative to it.
+    pub fn stored(&self) -> Vec<(PathBuf, u64)> {
+        files_below(&self.folder.join("data"))
+    }
+}
+
+/// The fingerprint of the certificate in a file.
+pub(crate) fn fingerprint_of(path: &Path) -> String {
+    let pem = fs_err::read_to_string(path).unwrap();
+    Certificate::from_pem(&pem)
+        .unwrap()
+        .fingerprint()
+        .to_string()
+}

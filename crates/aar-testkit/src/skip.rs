@@ -1,0 +1,22 @@
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// Says that a test is not done, past the test runner, which would keep it to itself. In CI, where
+/// everything must be done, it is a failure.
+pub fn skip(what: &str, why: &str) {
+    let line = format!("SKIPPED: {what}: {why}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    assert!(std::env::var_os("CI").is_none(), "{line}");
+}
+
+/// A program of this machine that runs, if there is one.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let version = Command::new(name)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output();
+    version.ok()?.status.success().then(|| PathBuf::from(name))
+}
