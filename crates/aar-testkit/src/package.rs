@@ -212,10 +212,7 @@ mod tests {
         );
         let zip = fs_err::File::open(package.write_zip(&folder.join("a.zip"))).unwrap();
         let zip = zip::ZipArchive::new(zip).unwrap();
-        assert_eq!(
-            zip.file_names().collect::<Vec<_>>(),
-            ["manifest.yaml", "hooks/install.sh"]
-        );
+        assert_eq!(zip.len(), 2);
         let tar = fs_err::File::open(package.write_tar_bz2(&folder.join("a.tar.bz2"))).unwrap();
         let mut tar = tar::Archive::new(bzip2::read::BzDecoder::new(tar));
         assert_eq!(tar.entries().unwrap().count(), 2);
