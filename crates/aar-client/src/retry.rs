@@ -73,6 +73,13 @@ impl Jitter {
         Self(RandomState::new().hash_one("jitter"))
     }
 
+    /// A sequence of its own, for another task.
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        self.unit();
+        Self(self.0.rotate_left(32))
+    }
+
     /// Somewhere between 90 % and 110 % of a duration.
     pub fn around(&mut self, duration: Duration) -> Duration {
         duration.mul_f64(0.9 + 0.2 * self.unit())

@@ -37,7 +37,8 @@ pub trait LocalCatalogue: Send + Sync + 'static {
     /// [import path](Self::import_path): checks the fingerprint, then shows the version in one
     /// step. The application is created where there is none.
     ///
-    /// An image that holds something else is [`LocalError::BadImage`]: the agent discards it.
+    /// An image that holds something else is [`LocalError::BadImage`]: the agent discards it, unless
+    /// another version here has the same one.
     fn import(
         &self,
         name: &ApplicationName,
@@ -45,6 +46,15 @@ pub trait LocalCatalogue: Send + Sync + 'static {
         version: &Version,
         image_file: &Path,
     ) -> impl Future<Output = Result<(), LocalError>> + Send;
+
+    /// A round is over; only these images may still be on their way. Partial files of others are
+    /// of no more use and can go.
+    fn retain_partial_files(
+        &self,
+        _wanted: &[ImageInfo],
+    ) -> impl Future<Output = Result<(), LocalError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Replaces the metadata of an imported application.
     fn update_metadata(

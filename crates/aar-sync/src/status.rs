@@ -101,9 +101,9 @@ pub struct RoundReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Everything is as it should be.
+    /// Everything that could be done was done; what is held or in conflict waits for a decision.
     Done,
-    /// Some applications are not as they should be; each says why.
+    /// Something failed and will be tried again; each application says why.
     Incomplete,
     /// Nothing could be done: the registry or the local catalogue did not answer.
     Failed,

@@ -152,18 +152,18 @@ fn wanted<'a>(
 ) -> BTreeMap<&'a ApplicationName, &'a Variant> {
     let of_architecture = |application: &'a Application| {
         let mut variants = application.variants.iter();
-        let variant = variants.find(|variant| variant.architecture == policy.architecture)?;
-        policy
-            .matches(variant)
-            .then_some((&application.name, variant))
+        let variant = variants.find(|variant| policy.wants(variant))?;
+        Some((&application.name, variant))
     };
     applications.iter().filter_map(of_architecture).collect()
 }
 
 impl PullPolicy {
-    fn matches(&self, variant: &Variant) -> bool {
+    /// Whether it is of the architecture, and has one of the tags.
+    pub(crate) fn wants(&self, variant: &Variant) -> bool {
         let tags = &variant.metadata.tags;
-        self.tags.is_empty() || self.tags.iter().any(|tag| tags.contains(tag))
+        let tagged = self.tags.is_empty() || self.tags.iter().any(|tag| tags.contains(tag));
+        tagged && variant.architecture == self.architecture
     }
 }
 

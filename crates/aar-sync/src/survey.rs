@@ -1,0 +1,191 @@
+//! What a round plans from: both sides, the policy, and the registry that is known.
+
+use std::collections::BTreeSet;
+
+use aar_client::Listing;
+use aar_types::{ApplicationName, Variant};
+
+use crate::{
+    Conflict, Direction, Held, KnownRegistry, LocalApplication, LocalCatalogue, Mode, Origin,
+    PullPolicy, apply::Step, brake::doubt, error::Error, plan_pull, plan_push, round::Assignment,
+    site::Site,
+};
+
+/// A plan of either direction, cut into phases.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) before: Vec<Step>,
+    pub(crate) transfers: Vec<Step>,
+    pub(crate) after: Vec<Step>,
+    pub(crate) held: Option<Held>,
+    pub(crate) conflicts: Vec<Conflict>,
+    /// The applications that take part.
+    pub(crate) names: BTreeSet<ApplicationName>,
+    /// Why the one application that was asked for cannot be pushed or pulled.
+    pub(crate) impossible: Option<Error>,
+}
+
+/// One look at both sides.
+pub(crate) struct Survey<'a, L> {
+    pub(crate) site: &'a Site<L>,
+    pub(crate) assignment: &'a Assignment,
+    /// Whether somebody has confirmed removals.
+    pub(crate) confirmed: bool,
+}
+
+impl<L: LocalCatalogue> Survey<'_, L> {
+    pub(crate) async fn plan(&self, registry: &Listing) -> Result<Plan, Error> {
+        let local = self.site.catalogue.applications().await?;
+        let Some(only) = &self.assignment.only else {
+            return self.plan_of(registry, &local).await;
+        };
+        let registry = restricted(registry, only);
+        let local: Vec<_> = local
+            .into_iter()
+            .filter(|local| local.name == *only)
+            .collect();
+        let possible = match self.assignment.direction {
+            Direction::Pull => self.can_pull(only, &registry),
+            Direction::Push => can_push(only, &registry, &local),
+        };
+        match possible {
+            Ok(()) => self.plan_of(&registry, &local).await,
+            Err(impossible) => Ok(Plan {
+                impossible: Some(impossible),
+                ..Plan::default()
+            }),
+        }
+    }
+
+    async fn plan_of(&self, registry: &Listing, local: &[LocalApplication]) -> Result<Plan, Error> {
+        let (mut plan, origin) = match self.assignment.direction {
+            Direction::Pull => (self.pull(registry, local).await?, Origin::Imported),
+            Direction::Push => (self.push(registry, local), Origin::Local),
+        };
+        let here = local.iter().filter(|local| local.origin == origin);
+        plan.names.extend(here.map(|local| local.name.clone()));
+        let steps = [&plan.before, &plan.transfers, &plan.after];
+        let named = steps
+            .into_iter()
+            .flatten()
+            .map(|step| step.application().clone());
+        plan.names.extend(named);
+        let disputed = plan
+            .conflicts
+            .iter()
+            .map(|conflict| conflict.application().clone());
+        plan.names.extend(disputed);
+        Ok(plan)
+    }
+
+    async fn pull(&self, registry: &Listing, local: &[LocalApplication]) -> Result<Plan, Error> {
+        let known = self.site.catalogue.known_registry().await?;
+        let plan = plan_pull(registry, local, known.as_ref(), &self.policy());
+        self.remember(registry, local, known.as_ref()).await?;
+        let [before, transfers, after] = plan.phases().map(steps(Step::Pull));
+        Ok(Plan {
+            before,
+            transfers,
+            after,
+            held: plan.held,
+            conflicts: plan.conflicts,
+            ..Plan::default()
+        })
+    }
+
+    fn push(&self, registry: &Listing, local: &[LocalApplication]) -> Plan {
+        let plan = plan_push(registry, local, self.site.catalogue.architecture());
+        let [before, transfers, after] = plan.phases().map(steps(Step::Push));
+        Plan {
+            before,
+            transfers,
+            after,
+            conflicts: plan.conflicts,
+            ..Plan::default()
+        }
+    }
+
+    fn policy(&self) -> PullPolicy {
+        let config = &self.site.config;
+        PullPolicy {
+            architecture: self.site.catalogue.architecture(),
+            tags: match config.mode {
+                Mode::Pull => config.tags.clone(),
+                // What is pulled by hand was chosen by name.
+                Mode::Push | Mode::Manual => Vec::new(),
+            },
+            confirm_removals: self.confirmed,
+        }
+    }
+
+    /// Remembers the registry that is followed, before anything of it is imported. One that casts
+    /// doubt is not followed until somebody confirms it or nothing here depends on the other.
+    async fn remember(
+        &self,
+        registry: &Listing,
+        local: &[LocalApplication],
+        known: Option<&KnownRegistry>,
+    ) -> Result<(), Error> {
+        let certain = doubt(known, &registry.registry_id, registry.revision).is_none();
+        // A single application says nothing of whether others depend on it.
+        let free = self.assignment.only.is_none()
+            && local.iter().all(|local| local.origin == Origin::Local);
+        let followed = KnownRegistry {
+            id: registry.registry_id.clone(),
+            revision: registry.revision,
+        };
+        if (certain || self.confirmed || free) && known != Some(&followed) {
+            self.site.catalogue.remember_registry(&followed).await?;
+        }
+        Ok(())
+    }
+
+    fn can_pull(&self, only: &ApplicationName, registry: &Listing) -> Result<(), Error> {
+        let policy = self.policy();
+        let mut variants = registry
+            .applications
+            .iter()
+            .flat_map(|known| &known.variants);
+        let wanted = |variant: &Variant| policy.wants(variant);
+        match variants.any(wanted) {
+            true => Ok(()),
+            false => Err(Error::NotInRegistry(only.clone(), policy.architecture)),
+        }
+    }
+}
+
+fn can_push(
+    only: &ApplicationName,
+    registry: &Listing,
+    local: &[LocalApplication],
+) -> Result<(), Error> {
+    let here = local.first().ok_or_else(|| Error::NotHere(only.clone()))?;
+    if here.origin == Origin::Imported {
+        return Err(Error::Imported(only.clone()));
+    }
+    let mut versions = here.versions.iter();
+    let published = versions.any(|version| version.published && version.ready);
+    if published || !registry.applications.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::NothingPublished(only.clone()))
+    }
+}
+
+fn steps<A: Clone>(step: fn(A) -> Step) -> impl Fn(&[A]) -> Vec<Step> {
+    move |actions| actions.iter().cloned().map(step).collect()
+}
+
+/// The listing as if there were nothing but the one application.
+fn restricted(registry: &Listing, only: &ApplicationName) -> Listing {
+    let applications = registry
+        .applications
+        .iter()
+        .filter(|known| known.name == *only);
+    Listing {
+        applications: applications.cloned().collect(),
+        registry_id: registry.registry_id.clone(),
+        revision: registry.revision,
+        etag: None,
+    }
+}
