@@ -1,7 +1,240 @@
-use crate::Error;
-use aar_types::{ApkFacts, Architecture};
+//! What an APK says of itself. Only the parts that say it are read, each within a limit: an APK of
+//! a GiB costs no more than a small one.
 
-/// Refuses an APK whose native code does not run on the architecture.
+use std::{
+    collections::BTreeSet,
+    io::{Read, Seek},
+};
+
+use aar_types::{ApkFacts, Architecture};
+use apk_info::{ARSC, AXML, CertificateInfo, Signature, ZipEntry};
+use zip::ZipArchive;
+
+use crate::{Error, manifest::is_package_name, source::ReadSeek};
+
+const MANIFEST: &str = "AndroidManifest.xml";
+const RESOURCES: &str = "resources.arsc";
+
+/// The manifests of the largest applications have a few MiB.
+const MAX_MANIFEST: u64 = 16 << 20;
+
+/// Resources are looked at only for a version name that is kept there.
+const MAX_RESOURCES: u64 = 32 << 20;
+
+/// A file of the old signature scheme holds little more than a certificate.
+const MAX_SIGNATURE: u64 = 64 << 10;
+
+/// The ABIs that Android has, or had.
+const ABIS: &[&str] = &[
+    "arm64-v8a",
+    "armeabi",
+    "armeabi-v7a",
+    "mips",
+    "mips64",
+    "riscv64",
+    "x86",
+    "x86_64",
+];
+
+/// Reads the facts. The two readers are of the same APK.
+///
+/// One reads entries within limits, the other knows the signatures, which are not entries.
+pub(crate) fn read_facts(
+    entries: Box<dyn ReadSeek>,
+    signatures: Box<dyn ReadSeek>,
+    max_entries: usize,
+) -> Result<ApkFacts, Error> {
+    let mut zip = ZipArchive::new(entries).map_err(|error| refused(error.to_string()))?;
+    if zip.len() > max_entries {
+        return Err(refused("it has too many entries"));
+    }
+    let manifest = read_entry(&mut zip, MANIFEST, MAX_MANIFEST)?;
+    let manifest = manifest.ok_or_else(|| refused("it has no AndroidManifest.xml"))?;
+    let document = AXML::new(&mut &*manifest, None)
+        .map_err(|error| refused(format!("its AndroidManifest.xml is damaged: {error}")))?;
+    let package = attribute(&document, "package", None);
+    if !is_package_name(&package) {
+        let reason = format!("its AndroidManifest.xml names the package {package:?}");
+        return Err(refused(reason));
+    }
+    Ok(ApkFacts {
+        package,
+        version_name: version_name(&document, &mut zip)?,
+        version_code: attribute(&document, "versionCode", None),
+        abis: abis(&zip),
+        signer: signer(signatures, &zip),
+    })
+}
+
+fn attribute(document: &AXML, name: &str, resources: Option<&ARSC>) -> String {
+    let value = document.get_attribute_value("manifest", name, resources);
+    value.unwrap_or_default()
+}
+
+/// The version name may be a reference into the resources.
+fn version_name<R: Read + Seek>(document: &AXML, zip: &mut ZipArchive<R>) -> Result<String, Error> {
+    let name = attribute(document, "versionName", None);
+    if !name.starts_with('@') {
+        return Ok(name);
+    }
+    let resources = read_entry(zip, RESOURCES, MAX_RESOURCES)?.unwrap_or_default();
+    let resources = ARSC::new(&mut &*resources).ok();
+    let name = resources.map(|resources| attribute(document, "versionName", Some(&resources)));
+    Ok(name
+        .filter(|name| !name.starts_with('@'))
+        .unwrap_or_default())
+}
+
+fn read_entry<R: Read + Seek>(
+    zip: &mut ZipArchive<R>,
+    name: &str,
+    limit: u64,
+) -> Result<Option<Vec<u8>>, Error> {
+    let Some(index) = zip.index_for_name(name) else {
+        return Ok(None);
+    };
+    let entry = zip
+        .by_index(index)
+        .map_err(|error| refused(error.to_string()))?;
+    let mut content = Vec::new();
+    let read = entry.take(limit + 1).read_to_end(&mut content);
+    match read {
+        Ok(count) if count as u64 > limit => Err(refused(format!("its {name} is too large"))),
+        Ok(_) => Ok(Some(content)),
+        Err(error) => Err(refused(format!("its {name} is damaged: {error}"))),
+    }
+}
+
+fn abis<R: Read + Seek>(zip: &ZipArchive<R>) -> Vec<String> {
+    let abi = |name: &[u8]| {
+        let (abi, library) = std::str::from_utf8(name)
+            .ok()?
+            .strip_prefix("lib/")?
+            .split_once('/')?;
+        let known = ABIS.contains(&abi) && !library.is_empty();
+        known.then(|| abi.to_owned())
+    };
+    let abis: BTreeSet<_> = zip.file_names_raw().filter_map(abi).collect();
+    abis.into_iter().collect()
+}
+
+/// The certificate of the newest signature scheme; empty where the APK is not signed.
+fn signer<R: Read + Seek>(apk: Box<dyn ReadSeek>, zip: &ZipArchive<R>) -> String {
+    let Ok(apk) = ZipEntry::from_reader(apk) else {
+        return String::new();
+    };
+    let mut signatures = apk.get_signatures_other().unwrap_or_default();
+    if signatures
+        .iter()
+        .all(|signature| scheme(signature).is_none())
+        && is_small(zip)
+    {
+        signatures.extend(apk.get_signature_v1().ok().flatten());
+    }
+    let newest = signatures
+        .iter()
+        .filter_map(scheme)
+        .max_by_key(|(age, _)| *age);
+    let certificate = newest.and_then(|(_, certificates)| certificates.first());
+    certificate
+        .map(|certificate| certificate.sha256_fingerprint.to_lowercase())
+        .unwrap_or_default()
+}
+
+fn scheme(signature: &Signature) -> Option<(u8, &[CertificateInfo])> {
+    match signature {
+        Signature::V1(certificates) => Some((1, certificates)),
+        Signature::V2(certificates) => Some((2, certificates)),
+        Signature::V3(certificates) => Some((3, certificates)),
+        Signature::V31(certificates) => Some((4, certificates)),
+        Signature::V32(certificates) => Some((5, certificates)),
+        _ => None,
+    }
+}
+
+/// Whether the files of the old signature scheme may be read as a whole.
+fn is_small<R: Read + Seek>(zip: &ZipArchive<R>) -> bool {
+    (0..zip.len())
+        .filter_map(|index| zip.by_index_data(index).ok())
+        .all(|entry| {
+            !entry.name_raw().starts_with(b"META-INF/")
+                || (entry.size() <= MAX_SIGNATURE && entry.compressed_size() <= MAX_SIGNATURE)
+                || !matches!(
+                    entry.name_raw().rsplit(|b| *b == b'.').next(),
+                    Some(b"RSA" | b"DSA" | b"EC")
+                )
+        })
+}
+
+fn refused(reason: impl Into<String>) -> Error {
+    let reason = reason.into();
+    Error::Apk { reason }
+}
+
+/// Refuses an APK whose native code does not run on the architecture. An APK without native code
+/// runs on all.
 pub fn check_architecture(facts: &ApkFacts, architecture: Architecture) -> Result<(), Error> {
-    todo!("{facts:?} {architecture}")
+    let runs = abis_of(architecture);
+    if facts.abis.is_empty() || facts.abis.iter().any(|abi| runs.contains(&abi.as_str())) {
+        return Ok(());
+    }
+    Err(Error::Architecture {
+        abis: facts.abis.clone(),
+        architecture,
+        runs: runs.to_vec(),
+    })
+}
+
+/// The ABIs that an architecture runs.
+fn abis_of(architecture: Architecture) -> &'static [&'static str] {
+    match architecture {
+        Architecture::Amd64 => &["x86_64", "x86"],
+        Architecture::Arm64 => &["arm64-v8a", "armeabi-v7a", "armeabi"],
+        Architecture::Armhf => &["armeabi-v7a", "armeabi"],
+        Architecture::I386 => &["x86"],
+        Architecture::Riscv64 => &["riscv64"],
+        Architecture::Ppc64el | Architecture::S390x => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_code_must_have_a_part_that_runs_on_the_architecture() {
+        for (abis, architecture, fits) in [
+            (&[][..], Architecture::S390x, true),
+            (&["x86", "arm64-v8a"], Architecture::Amd64, true),
+            (&["armeabi-v7a"], Architecture::Arm64, true),
+            (&["arm64-v8a"], Architecture::Armhf, false),
+            (&["x86_64"], Architecture::Arm64, false),
+            (&["riscv64"], Architecture::Ppc64el, false),
+        ] {
+            let facts = ApkFacts {
+                abis: abis.iter().map(ToString::to_string).collect(),
+                ..ApkFacts::default()
+            };
+            let checked = check_architecture(&facts, architecture);
+            assert_eq!(
+                checked.is_ok(),
+                fits,
+                "{abis:?} on {architecture}: {checked:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_refusal_says_what_there_is_and_what_would_run() {
+        let facts = ApkFacts {
+            abis: vec!["x86".to_owned(), "x86_64".to_owned()],
+            ..ApkFacts::default()
+        };
+        let refusal = check_architecture(&facts, Architecture::Arm64).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "app.apk has native code for x86, x86_64 only, which does not run on arm64 \
+             (it runs arm64-v8a, armeabi-v7a, armeabi)"
+        );
+    }
 }

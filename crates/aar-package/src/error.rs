@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use aar_types::Architecture;
 
-use crate::{ManifestErrors, PathProblem};
+use crate::{ManifestErrors, PathProblem, path::EntryPath};
 
 /// Why a package or an image was refused, or could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +57,12 @@ pub enum Error {
     /// The manifest is refused.
     #[error(transparent)]
     Manifest(#[from] ManifestErrors),
+    /// The manifest wants something to be placed that the package does not hold.
+    #[error("manifest.yaml: extra-data.{name}: there is no extra-data/{name} in the package")]
+    NoExtraData {
+        /// Its name.
+        name: String,
+    },
     /// The APK is refused.
     #[error("app.apk is not usable: {reason}")]
     Apk {
@@ -101,6 +107,23 @@ pub enum Error {
     Cancelled,
 }
 
+impl Error {
+    pub(crate) fn entry(path: &EntryPath, problem: Problem) -> Self {
+        let entry = path.to_string();
+        Self::Entry { entry, problem }
+    }
+
+    pub(crate) fn limit(path: &EntryPath, limit: String) -> Self {
+        let entry = path.to_string();
+        Self::Limit { entry, limit }
+    }
+
+    pub(crate) fn damaged(place: impl Into<String>, source: io::Error) -> Self {
+        let place = place.into();
+        Self::Damaged { place, source }
+    }
+}
+
 /// What is wrong with an entry of a package.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -132,6 +155,12 @@ pub enum Problem {
     /// It is encrypted.
     #[error("is encrypted")]
     Encrypted,
+    /// It is compressed in a way that is not supported.
+    #[error("is compressed with {0}, which is not supported")]
+    Compression(String),
+    /// It shares its compressed bytes with another one.
+    #[error("overlaps {0:?} in the archive")]
+    Overlap(String),
     /// It is larger than allowed.
     #[error("is larger than {0} bytes")]
     TooLarge(u64),

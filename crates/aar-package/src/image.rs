@@ -1,25 +1,9 @@
-use std::{path::Path, sync::atomic::AtomicBool};
+//! Stored images: checked, looked into, and written anew with another manifest.
 
-use aar_types::ImageInfo;
+mod manifest;
+mod rewrite;
+mod verify;
 
-use crate::{Error, Manifest};
-
-/// Checks a stored image against what it should be.
-pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
-    todo!("{path:?} {expected:?}")
-}
-/// Reads the manifest out of a stored image.
-pub fn read_image_manifest(path: &Path) -> Result<Manifest, Error> {
-    todo!("{path:?}")
-}
-/// Writes an image with the content of another one and a changed manifest.
-pub fn rewrite_image(
-    from: &Path,
-    manifest: &Manifest,
-    to: &Path,
-    progress: &dyn Fn(u64),
-    cancelled: &AtomicBool,
-) -> Result<ImageInfo, Error> {
-    progress(0);
-    todo!("{from:?} {manifest:?} {to:?} {cancelled:?}")
-}
+pub use manifest::read_image_manifest;
+pub use rewrite::rewrite_image;
+pub use verify::verify_image;

@@ -1,5 +1,20 @@
-use aar_types::{ApplicationMetadata, ApplicationName, VersionManifest};
-use std::fmt;
+//! `manifest.yaml`: what a package declares.
+//!
+//! A manifest is read in two steps: the text becomes a tree of nodes that know their place, and the
+//! sections of the tree are checked key by key. Nothing stops at the first mistake; whoever wrote
+//! the manifest is told all of them, each with the key, the value and what is allowed.
+
+mod check;
+mod complaint;
+mod document;
+mod rules;
+mod sections;
+mod write;
+
+use aar_types::{ApkFacts, ApplicationMetadata, ApplicationName, VersionManifest};
+
+use self::check::Check;
+pub use self::complaint::{Complaint, ManifestErrors, Position, Reason};
 
 /// The manifest of a package, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,79 +27,48 @@ pub struct Manifest {
     pub version: VersionManifest,
 }
 
+/// Reads the text of a `manifest.yaml`. All that is wrong with it is reported at once.
+///
+/// Keys that are missing take their defaults; `name` alone has none. The targets of `extra-data`
+/// are checked against `boot-package`. Without one they may belong to any package, until
+/// [`Package::open`](crate::Package::open) knows the package of the APK.
+pub fn read_manifest(text: &str) -> Result<Manifest, ManifestErrors> {
+    let mut check = Check::default();
+    let manifest = match document::parse(text) {
+        Ok(root) => sections::manifest(&mut check, &root),
+        Err(complaint) => {
+            check.complain(complaint);
+            None
+        }
+    };
+    check.finish(manifest)
+}
+
+/// Whether the text can be the name of an Android package.
+pub(crate) fn is_package_name(text: &str) -> bool {
+    rules::package(text).is_ok()
+}
+
 impl Manifest {
     /// The manifest as the text of a `manifest.yaml`, which [`read_manifest`] reads back.
     pub fn to_yaml(&self) -> String {
-        todo!()
+        write::to_yaml(self)
+    }
+
+    /// Adds what the APK says of itself, and starts its package where the manifest names none.
+    pub(crate) fn adopt(&mut self, facts: ApkFacts) -> Result<(), ManifestErrors> {
+        let boot_package = &mut self.application.boot_package;
+        if boot_package.is_empty() {
+            boot_package.clone_from(&facts.package);
+        }
+        self.version.apk = Some(facts);
+        let mut check = Check::default();
+        for (name, data) in &self.version.extra_data {
+            check.target(name, &data.target, &self.application.boot_package);
+        }
+        check.finish(Some(()))
     }
 }
 
-/// Reads the text of a `manifest.yaml`. All that is wrong with it is reported at once.
-pub fn read_manifest(text: &str) -> Result<Manifest, ManifestErrors> {
-    todo!("{text}")
-}
-
-/// Everything that is wrong with a manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManifestErrors(Vec<Complaint>);
-
-impl ManifestErrors {
-    /// The complaints, in the order of the text. Never empty.
-    pub fn complaints(&self) -> &[Complaint] {
-        &self.0
-    }
-}
-
-impl fmt::Display for ManifestErrors {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
-    }
-}
-impl std::error::Error for ManifestErrors {}
-
-/// Something that is wrong with a manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// The key, such as `services[1].port`; empty for the manifest as a whole.
-    pub key: String,
-    /// Where it stands; absent for a key that is missing.
-    pub position: Option<Position>,
-    /// What is wrong.
-    pub reason: Reason,
-}
-
-/// A place in a text, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The line.
-    pub line: usize,
-    /// The character in the line.
-    pub column: usize,
-}
-
-/// What is wrong with a key of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The text is not YAML.
-    Syntax(String),
-    /// There is no such key.
-    UnknownKey {
-        /// The keys there are.
-        allowed: Vec<&'static str>,
-    },
-    /// The key stands there twice.
-    DuplicateKey,
-    /// The key has to be there.
-    Missing {
-        /// What it should be.
-        allowed: String,
-    },
-    /// The value is not allowed.
-    Value {
-        /// The value.
-        found: String,
-        /// What it should be.
-        allowed: String,
-    },
-}
+#[cfg(test)]
+mod tests;

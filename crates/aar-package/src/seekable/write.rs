@@ -1,0 +1,274 @@
+//! Compresses, hashes and writes at the same time.
+//!
+//! The thread of the caller produces the content. Of each MiB one thread computes the SHA-256 of
+//! the whole, several compress, and one writes the frames in order while it computes the digest.
+
+use std::{
+    io::{self, Read, Write},
+    mem,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use aar_types::{Digest, Fingerprint, ImageInfo};
+use fs_err as fs;
+use sha2::{Digest as _, Sha256};
+use zeekstd::SeekTable;
+use zstd::{bulk::Compressor, zstd_safe::CParameter};
+
+use super::{FRAME, LaneReceiver, LaneSender, join, lanes, width};
+use crate::Error;
+
+/// As fast as disks and networks are, and not much larger than what takes ten times as long.
+const LEVEL: i32 = 3;
+
+/// Content that has been produced, on its way to be hashed and to be compressed.
+type Chunk = Arc<Vec<u8>>;
+
+/// A compressed frame and the size of its content.
+struct Frame {
+    bytes: Vec<u8>,
+    content: usize,
+}
+
+/// Writes the tar that `produce` puts out as an image to the file `to`, and syncs it. The file is
+/// removed when that fails.
+pub(crate) fn write_image(
+    to: &Path,
+    produce: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<ImageInfo, Error> {
+    write_with(to, width(), produce).inspect_err(|_| {
+        // The failure that is reported is the first one; a file that stays is found by the reaper.
+        let _ = fs::remove_file(to);
+    })
+}
+
+fn write_with(
+    to: &Path,
+    width: usize,
+    produce: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+) -> Result<ImageInfo, Error> {
+    let file = fs::File::create(to)?;
+    thread::scope(|scope| {
+        let (sender, frames) = lanes(scope, width, compressor);
+        let (to_hash, chunks) = sync_channel(2);
+        let hashing = scope.spawn(move || hash(&chunks));
+        let writing = scope.spawn(move || write_frames(file, frames));
+        let mut content = Content::new(sender, to_hash);
+        let produced = produce(&mut content).and_then(|()| Ok(content.flush_last()?));
+        drop(content);
+        let written = join(writing);
+        let fingerprint = join(hashing);
+        // When writing fails, the producer fails too, but knows less.
+        let (digest, size) = written?;
+        produced?;
+        sync_folder_of(to)?;
+        Ok(ImageInfo {
+            fingerprint,
+            digest,
+            size,
+        })
+    })
+}
+
+/// Cuts what is written to it into chunks.
+struct Content {
+    chunk: Vec<u8>,
+    to_compress: LaneSender<Chunk>,
+    to_hash: SyncSender<Chunk>,
+}
+
+impl Content {
+    fn new(to_compress: LaneSender<Chunk>, to_hash: SyncSender<Chunk>) -> Self {
+        Self {
+            chunk: Vec::with_capacity(FRAME),
+            to_compress,
+            to_hash,
+        }
+    }
+
+    fn send(&mut self, next: Vec<u8>) -> io::Result<()> {
+        let chunk = Arc::new(mem::replace(&mut self.chunk, next));
+        let hashed = self.to_hash.send(Arc::clone(&chunk));
+        let compressed = self.to_compress.send(chunk);
+        if hashed.is_err() || compressed.is_err() {
+            return Err(io::Error::new(
+                io::ErrorKind::BrokenPipe,
+                "the image cannot be written",
+            ));
+        }
+        Ok(())
+    }
+
+    fn flush_last(&mut self) -> io::Result<()> {
+        if self.chunk.is_empty() {
+            Ok(())
+        } else {
+            self.send(Vec::new())
+        }
+    }
+}
+
+impl Write for Content {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(FRAME - self.chunk.len());
+        self.chunk.extend_from_slice(&bytes[..count]);
+        if self.chunk.len() == FRAME {
+            self.send(Vec::with_capacity(FRAME))?;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hash(chunks: &Receiver<Chunk>) -> Fingerprint {
+    let mut sha256 = Sha256::new();
+    for chunk in chunks {
+        sha256.update(&*chunk);
+    }
+    Fingerprint::from_bytes(sha256.finalize().into())
+}
+
+fn compressor() -> impl FnMut(Chunk) -> io::Result<Frame> {
+    let mut compressor = None;
+    move |chunk| {
+        let compressor = match &mut compressor {
+            Some(compressor) => compressor,
+            none => none.insert(new_compressor()?),
+        };
+        let bytes = compressor.compress(&chunk)?;
+        let content = chunk.len();
+        Ok(Frame { bytes, content })
+    }
+}
+
+fn new_compressor() -> io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::new(LEVEL)?;
+    compressor.set_parameter(CParameter::ChecksumFlag(true))?;
+    Ok(compressor)
+}
+
+/// Writes frames, then the table of them, and syncs the file.
+fn write_frames(
+    file: fs::File,
+    frames: LaneReceiver<io::Result<Frame>>,
+) -> Result<(Digest, u64), Error> {
+    let mut output = Output::new(file);
+    let mut table = SeekTable::new();
+    for frame in frames {
+        let frame = frame?;
+        output.write(&frame.bytes)?;
+        table
+            .log_frame(length(frame.bytes.len())?, length(frame.content)?)
+            .map_err(io::Error::other)?;
+    }
+    let mut serialized = Vec::new();
+    table.into_serializer().read_to_end(&mut serialized)?;
+    output.write(&serialized)?;
+    output.finish()
+}
+
+fn length(length: usize) -> io::Result<u32> {
+    u32::try_from(length).map_err(io::Error::other)
+}
+
+/// A file that is hashed while it is written.
+struct Output {
+    file: fs::File,
+    sha256: Sha256,
+    size: u64,
+}
+
+impl Output {
+    fn new(file: fs::File) -> Self {
+        Self {
+            file,
+            sha256: Sha256::new(),
+            size: 0,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.sha256.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(Digest, u64), Error> {
+        self.file.sync_all()?;
+        let digest = Digest::from_bytes(self.sha256.finalize().into());
+        Ok((digest, self.size))
+    }
+}
+
+fn sync_folder_of(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
+        _ => fs::File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(length: usize) -> Vec<u8> {
+        (0..=250).cycle().step_by(7).take(length).collect()
+    }
+
+    #[test]
+    fn the_image_is_the_same_on_any_number_of_cores() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = content(5 * FRAME + 17);
+        let write = |name: &str, width| {
+            let to = folder.path().join(name);
+            let info = write_with(&to, width, |out| Ok(out.write_all(&content)?)).unwrap();
+            let bytes = fs::read(to).unwrap();
+            assert_eq!(info.size, bytes.len() as u64);
+            assert_eq!(
+                *info.digest.as_bytes(),
+                <[u8; 32]>::from(Sha256::digest(&bytes))
+            );
+            assert_eq!(
+                *info.fingerprint.as_bytes(),
+                <[u8; 32]>::from(Sha256::digest(&content))
+            );
+            bytes
+        };
+        let one = write("one", 1);
+        assert_eq!(one, write("two", 2));
+        assert_eq!(one, write("eight", 8));
+    }
+
+    #[test]
+    fn a_producer_that_fails_leaves_no_file_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("image");
+        let failed = write_image(&to, |out| {
+            out.write_all(&content(3 * FRAME))?;
+            Err(Error::Cancelled)
+        });
+        assert!(matches!(failed, Err(Error::Cancelled)));
+        assert!(!to.exists());
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_as_such_and_ends_the_work() {
+        let failed = write_with(Path::new("/dev/full"), 2, |out| {
+            (0..100).try_for_each(|_| Ok(out.write_all(&content(FRAME))?))
+        });
+        let error = failed.unwrap_err();
+        assert!(
+            matches!(&error, Error::Io(io) if io.kind() == io::ErrorKind::StorageFull),
+            "{error}"
+        );
+    }
+}
