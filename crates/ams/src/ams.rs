@@ -42,6 +42,8 @@ struct Inner {
     events: Events,
     identity: Identity,
     store: Store,
+    #[cfg(test)]
+    images: Images,
     reaper: JoinHandle<()>,
     _lock: Lock,
 }
@@ -89,7 +91,7 @@ impl Ams {
             operations: operations.clone(),
             clock: clock.clone(),
         });
-        let reaper = tokio::spawn(reap(images, clock.clone()));
+        let reaper = tokio::spawn(reap(images.clone(), clock.clone()));
         Ok(Self(Arc::new(Inner {
             settings,
             clock,
@@ -102,6 +104,8 @@ impl Ams {
             events,
             identity,
             store,
+            #[cfg(test)]
+            images,
             reaper,
             _lock: lock,
         })))
@@ -168,6 +172,18 @@ impl Ams {
             return Err(Error::WrongTrustPassword);
         }
         self.0.trust.add(certificate).await
+    }
+
+    /// The door of the registry, for tests that stand in for its agent.
+    #[cfg(test)]
+    pub(crate) fn catalogue(&self) -> Catalogue {
+        Catalogue {
+            store: self.0.store.clone(),
+            images: self.0.images.clone(),
+            events: self.0.events.clone(),
+            clock: self.0.clock.clone(),
+            architecture: self.0.applications.architecture(),
+        }
     }
 
     /// Ends what is running, in an orderly way and within bounds, and closes the database.

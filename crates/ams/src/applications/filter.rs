@@ -72,11 +72,13 @@ impl Filter {
 }
 
 fn flag(field: &str, value: Option<&str>) -> Result<Option<bool>, Error> {
-    let refusal = |value| Error::field(field, format!("{value:?} is neither true nor false"));
     let read = |value: &str| match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        _ => Err(refusal(value)),
+        _ => Err(Error::field(
+            field,
+            format!("{value:?} is neither true nor false"),
+        )),
     };
     value.map(read).transpose()
 }

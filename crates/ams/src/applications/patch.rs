@@ -36,26 +36,23 @@ impl Applications {
         id: &str,
         patch: &ApplicationPatch,
     ) -> Result<Operation, Error> {
-        let edited = self.edit(id, patch).await?;
-        let address = address(&edited.application.id);
+        let Edited {
+            application,
+            permit,
+            changed,
+        } = self.edit(id, patch).await?;
+        let address = address(&application.id);
         let new = NewOperation::on("Updating application", "applications", address);
-        let Some((version, image)) = edited.changed else {
+        let Some((version, image)) = changed else {
             return Ok(self.0.operations.done(new));
         };
         let applications = self.clone();
-        Ok(self
-            .0
-            .operations
-            .start(new.cancellable(), async move |context| {
-                let Edited {
-                    application,
-                    permit,
-                    ..
-                } = edited;
-                applications
-                    .rebuild(&context, &application, permit, &version, image)
-                    .await
-            }))
+        let work = async move |context| {
+            applications
+                .rebuild(&context, &application, permit, &version, image)
+                .await
+        };
+        Ok(self.0.operations.start(new.cancellable(), work))
     }
 
     /// Changes in place what can be, and tells what needs a new version.

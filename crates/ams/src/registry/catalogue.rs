@@ -278,3 +278,6 @@ fn local(error: Error) -> LocalError {
         other => LocalError::failed(other),
     }
 }
+
+#[cfg(test)]
+mod tests;

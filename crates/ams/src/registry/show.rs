@@ -1,7 +1,8 @@
 //! The registry and its agent as the API shows them.
 
 use aar_sync::{
-    AgentStatus, ApplicationState, Counts, Direction, Held, Outcome, RoundReport, TransferStatus,
+    AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, Outcome, RoundReport,
+    TransferStatus,
 };
 use aar_types::{Application, RegistryId, Revision, Variant};
 use ams_api::{
@@ -61,8 +62,11 @@ pub(super) fn status(
         problem: agent.problem.unwrap_or_default(),
         registry_id: registry_id.map(|id| id.to_string()),
         revision: revision.map(|revision| revision.0),
+        running: agent.running,
         last_round: agent.last_round.map(round),
         next_round: agent.next_round,
+        change_feed: feed(agent.change_feed),
+        clock_skew_seconds: agent.clock_skew_seconds,
         held: agent.held.as_ref().map(held),
         conflicts: agent.conflicts.iter().map(conflict).collect(),
         applications: agent.applications.iter().map(application_sync).collect(),
@@ -73,28 +77,34 @@ pub(super) fn status(
 fn round(report: RoundReport) -> Round {
     Round {
         started_at: report.started,
-        finished_at: Some(report.finished),
+        finished_at: report.finished,
         outcome: match report.outcome {
-            Outcome::Done => RoundOutcome::Succeeded,
-            Outcome::Incomplete | Outcome::Cancelled => RoundOutcome::Incomplete,
+            Outcome::Done => RoundOutcome::Done,
+            Outcome::Incomplete => RoundOutcome::Incomplete,
             Outcome::Failed => RoundOutcome::Failed,
+            Outcome::Cancelled => RoundOutcome::Cancelled,
         },
-        counts: counts(report.counts, report.failures.len()),
-        error: match report.outcome {
-            Outcome::Cancelled => ended_early(),
-            _ => report.error.unwrap_or_default(),
-        },
+        error: report.error.unwrap_or_default(),
+        counts: counts(report.counts),
     }
 }
 
-fn counts(counts: Counts, failed: usize) -> RoundCounts {
+fn counts(counts: Counts) -> RoundCounts {
     RoundCounts {
         imported: counts.imported,
         pushed: counts.pushed,
         updated: counts.updated,
         removed: counts.removed,
-        failed: failed as u64,
     }
+}
+
+fn feed(state: FeedState) -> String {
+    let word = match state {
+        FeedState::Off => "off",
+        FeedState::Listening => "listening",
+        FeedState::Broken => "broken",
+    };
+    word.to_owned()
 }
 
 fn held(held: &Held) -> HeldRemovals {
@@ -144,14 +154,10 @@ fn transfer(status: &TransferStatus) -> Transfer {
     }
 }
 
-fn ended_early() -> String {
-    "the round was ended early by a change of the configuration".to_owned()
-}
-
 /// What keeps a round from being a success, in a sentence.
 pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
     if report.outcome == Outcome::Cancelled {
-        return Some(ended_early());
+        return Some("the round was ended early by a change of the configuration".to_owned());
     }
     let failures = report.failures.iter().map(|failure| match failure.version {
         Some(version) => format!("{} {version}: {}", failure.application, failure.error),

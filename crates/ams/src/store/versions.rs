@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error,
-    applications::guard::{Change, MayEdit, Remove},
+    applications::guard::{Change, MayEdit, Remove, sealed::Permit as _},
     store::{NewApplication, Origin},
 };
 

@@ -1,0 +1,23 @@
+use std::path::Path;
+
+use ams::Settings;
+
+#[test]
+fn every_example_of_a_settings_file_is_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/config");
+    let mut loaded = 0;
+    for file in fs_err::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with("ams-")
+        {
+            let settings = Settings::load(&path).unwrap();
+            assert_eq!(settings.listen_address.port(), 8444);
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 3);
+}

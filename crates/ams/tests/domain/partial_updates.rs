@@ -1,0 +1,107 @@
+use aar_package::read_image_manifest;
+use aar_testkit::Package;
+use aar_types::{VersionNumber, VideoEncoder};
+use ams_api::{ApplicationPatch, ResourcesPatch};
+
+use super::support::Here;
+
+async fn patch(here: &Here, patch: ApplicationPatch) {
+    let begun = here.ams.applications().patch("game", patch).await.unwrap();
+    here.succeeded(begun).await;
+}
+
+#[tokio::test]
+async fn what_belongs_to_the_application_changes_without_a_new_version() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").tagged("old")).await;
+    let change = ApplicationPatch {
+        image: Some("jammy:aaos13:amd64".to_owned()),
+        instance_type: Some("a4.3".to_owned()),
+        tags: Some(vec!["new".to_owned()]),
+        addons: Some(vec!["ssh".to_owned()]),
+        node_selector: Some(vec!["gpu=nvidia".to_owned()]),
+        inhibit_auto_updates: Some(true),
+        resources: Some(ResourcesPatch {
+            vpu_slots: Some(1),
+            ..ResourcesPatch::default()
+        }),
+        ..ApplicationPatch::default()
+    };
+    patch(&here, change).await;
+    let changed = here.get("game").await;
+    assert_eq!(changed.versions.len(), 1);
+    assert_eq!(
+        (changed.instance_type.as_str(), changed.tags),
+        ("a4.3", vec!["new".to_owned()])
+    );
+    assert_eq!(
+        (changed.inhibit_auto_updates, changed.resources.vpu_slots),
+        (true, Some(1))
+    );
+    assert_eq!(changed.parent_image_variant, "aaos");
+}
+
+#[tokio::test]
+async fn what_belongs_to_a_version_makes_a_new_one_with_the_same_content() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").noise("level", 100_000, 4))
+        .await;
+    let change = ApplicationPatch {
+        video_encoder: Some(VideoEncoder::Software),
+        features: Some(vec!["fast".to_owned()]),
+        ..ApplicationPatch::default()
+    };
+    patch(&here, change).await;
+    let changed = here.get("game").await;
+    assert_eq!(changed.versions.len(), 2);
+    assert_eq!(
+        changed.versions[0].video_encoder,
+        VideoEncoder::GpuPreferred
+    );
+    assert_eq!(changed.versions[1].video_encoder, VideoEncoder::Software);
+    let image = here
+        .ams
+        .applications()
+        .export("game", VersionNumber(1))
+        .await
+        .unwrap();
+    let manifest = read_image_manifest(&image.path).unwrap();
+    assert_eq!(
+        manifest.version.features,
+        ["fast"],
+        "the image says what the version says"
+    );
+}
+
+#[tokio::test]
+async fn what_is_as_it_should_be_already_makes_no_version() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").with("version: \"1\""))
+        .await;
+    let change = ApplicationPatch {
+        manifest_version: Some("1".to_owned()),
+        ..ApplicationPatch::default()
+    };
+    patch(&here, change).await;
+    assert_eq!(here.get("game").await.versions.len(), 1);
+}
+
+#[tokio::test]
+async fn what_no_manifest_could_say_is_refused_and_nothing_changes() {
+    let here = Here::new().await;
+    let before = here.create(&Package::new("game")).await;
+    for change in [
+        ApplicationPatch {
+            instance_type: Some("huge".to_owned()),
+            tags: Some(vec!["new".to_owned()]),
+            ..ApplicationPatch::default()
+        },
+        ApplicationPatch {
+            manifest_version: Some("9".repeat(51)),
+            ..ApplicationPatch::default()
+        },
+    ] {
+        assert!(here.ams.applications().patch("game", change).await.is_err());
+    }
+    assert_eq!(here.get("game").await, before);
+}
