@@ -75,6 +75,11 @@ impl Printer {
         self.interactive
     }
 
+    /// Whether progress is drawn, so that it is worth asking for.
+    pub fn is_animated(&self) -> bool {
+        self.animated
+    }
+
     /// Writes text as it is to standard output.
     pub fn data(&self, text: &str) -> io::Result<()> {
         self.data.write(text)

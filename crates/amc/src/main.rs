@@ -1,2 +1,61 @@
-//! The program `amc`.
-fn main() {}
+//! The program `amc`: the command line of AMS.
+//!
+//! A command is a function of resolved values. [`cli`] says what can be typed, [`session`] knows
+//! which AMS is meant and how to reach it, and one module for each command group does the work
+//! through [`ams_api::AmsClient`]. What is printed goes through [`aar_cli::Printer`].
+
+mod application;
+mod cli;
+mod config;
+mod duration;
+mod failure;
+mod folder;
+mod identity;
+mod info;
+mod location;
+mod monitor;
+mod operation;
+mod registry;
+mod remote;
+mod remotes;
+mod session;
+mod trust;
+mod wait;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use aar_cli::{Exit, Printer};
+
+use crate::{cli::Cli, session::Session};
+
+fn main() -> ExitCode {
+    let printer = Printer::from_terminal();
+    run(printer, std::env::args_os()).into()
+}
+
+fn run(printer: Printer, arguments: impl Iterator<Item = OsString>) -> Exit {
+    let cli: Cli = match aar_cli::parse(&printer, arguments) {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    let session = Session::new(printer, cli.global);
+    match block_on(cli.command.run(&session)) {
+        Ok(()) => Exit::Done,
+        Err(error) if failure::is_closed_output(&error) => Exit::Done,
+        Err(error) => {
+            session.printer.failure(&failure::of(&error));
+            Exit::Failed
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(command);
+    // What is still being read or written belongs to a command that has failed.
+    runtime.shutdown_background();
+    result
+}

@@ -80,7 +80,7 @@ impl AmsClient {
             let answer = self.send(request).await?;
             self.decode(context, answer).await
         };
-        let answered = timeout(TIME_LIMIT, exchange).await;
+        let answered = timeout(TIME_LIMIT, Box::pin(exchange)).await;
         answered.map_err(|_| self.silent(TIME_LIMIT))?
     }
 

@@ -92,7 +92,7 @@ impl Connector {
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, Error> {
-        let opened = timeout(TIME_LIMIT, self.open())
+        let opened = timeout(TIME_LIMIT, Box::pin(self.open()))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         opened.map_err(|source| match PinMismatch::find(&source) {

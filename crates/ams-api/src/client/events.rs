@@ -25,7 +25,7 @@ impl AmsClient {
         if let Ok(name) = http::HeaderValue::from_str(&self.user_agent) {
             request.headers_mut().insert(http::header::USER_AGENT, name);
         }
-        match client_async(request, connection).await {
+        match Box::pin(client_async(request, connection)).await {
             Ok((socket, _)) => Ok(EventStream {
                 client: self.clone(),
                 socket,

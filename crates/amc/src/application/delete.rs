@@ -1,0 +1,134 @@
+use aar_cli::Failure;
+use ams_api::{AmsClient, ApplicationFilter, Operation};
+use clap::Args;
+
+use crate::{
+    operation::{self, TimeoutArgs},
+    session::Session,
+};
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "the command has these flags")]
+pub(crate) struct DeleteArgs {
+    /// Ids or names of the applications
+    #[arg(required_unless_present = "all")]
+    ids: Vec<String>,
+    /// Delete only this version of the application
+    #[arg(short, long, value_name = "NUMBER", conflicts_with = "all")]
+    version: Option<u32>,
+    /// Delete even what came from the registry
+    #[arg(short, long)]
+    force: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Delete all applications
+    #[arg(short, long, conflicts_with = "ids")]
+    all: bool,
+    /// Do not wait until it is done
+    #[arg(long)]
+    no_wait: bool,
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+}
+
+pub(crate) async fn delete(session: &Session, arguments: DeleteArgs) -> anyhow::Result<()> {
+    let client = session.client()?;
+    let wanted = arguments.wanted(&client).await?;
+    if wanted.is_nothing() {
+        return Ok(());
+    }
+    if !arguments.yes && !session.printer.confirm(&wanted.question())? {
+        return Err(not_confirmed(session.printer.is_interactive()).into());
+    }
+    let ask = wanted.ask(&client, arguments.force);
+    if arguments.no_wait {
+        ask.await?;
+        return Ok(());
+    }
+    operation::complete(&client, Some(arguments.timeout.limit()), ask).await
+}
+
+fn not_confirmed(interactive: bool) -> Failure {
+    let failure = Failure::new("nothing was deleted");
+    if interactive {
+        return failure;
+    }
+    failure.with_hint("where nobody can be asked, --yes says that it is meant")
+}
+
+/// What is to be deleted.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Version(String, u32),
+    Application(String),
+    Applications(Vec<String>),
+}
+
+impl DeleteArgs {
+    async fn wanted(&self, client: &AmsClient) -> anyhow::Result<Wanted> {
+        if self.all {
+            let all = client.applications(&ApplicationFilter::default()).await?;
+            let ids = all.into_iter().map(|application| application.id);
+            return Ok(Wanted::Applications(ids.collect()));
+        }
+        Ok(Wanted::named(&self.ids, self.version)?)
+    }
+}
+
+impl Wanted {
+    fn named(ids: &[String], version: Option<u32>) -> Result<Self, Failure> {
+        match (ids, version) {
+            ([id], Some(version)) => Ok(Self::Version(id.clone(), version)),
+            ([id], None) => Ok(Self::Application(id.clone())),
+            (ids, None) => Ok(Self::Applications(ids.to_vec())),
+            (_, Some(_)) => Err(Failure::new(
+                "a version is deleted of one application at a time",
+            )),
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Applications(ids) if ids.is_empty())
+    }
+
+    fn question(&self) -> String {
+        match self {
+            Self::Version(id, version) => format!("Delete version {version} of {id}?"),
+            Self::Application(id) => format!("Delete {id} with all its versions?"),
+            Self::Applications(ids) => {
+                format!("Delete {} applications with all their versions?", ids.len())
+            }
+        }
+    }
+
+    async fn ask(
+        self,
+        client: &AmsClient,
+        force: bool,
+    ) -> Result<Option<Operation>, ams_api::Error> {
+        match self {
+            Self::Version(id, version) => client.delete_version(&id, version, force).await,
+            Self::Application(id) => client.delete_application(&id, force).await,
+            Self::Applications(ids) => client.delete_applications(ids, force).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_belongs_to_one_application() {
+        let ids = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let version = Wanted::named(&ids(&["a"]), Some(2));
+        assert_eq!(version, Ok(Wanted::Version("a".to_owned(), 2)));
+        assert!(Wanted::named(&ids(&["a", "b"]), Some(2)).is_err());
+        let both = Wanted::named(&ids(&["a", "b"]), None).unwrap();
+        assert_eq!(
+            both.question(),
+            "Delete 2 applications with all their versions?"
+        );
+    }
+}

@@ -1,0 +1,134 @@
+use aar_cli::{Format, Rows};
+use ams_api::{Application, ApplicationFilter};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Show only applications with this value of an attribute, such as published=true
+    #[arg(short, long = "filter", value_name = "ATTRIBUTE=VALUE", value_parser = condition)]
+    filters: Vec<(String, String)>,
+    /// In which form to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn condition(text: &str) -> Result<(String, String), String> {
+    let known = || ApplicationFilter::ATTRIBUTES.join(", ");
+    let Some((attribute, value)) = text.split_once('=') else {
+        return Err(format!("not ATTRIBUTE=VALUE with one of {}", known()));
+    };
+    ApplicationFilter::default()
+        .set(attribute, value)
+        .map_err(|error| format!("{error}; there are {}", known()))?;
+    Ok((attribute.to_owned(), value.to_owned()))
+}
+
+pub(crate) async fn list(session: &Session, arguments: ListArgs) -> anyhow::Result<()> {
+    let mut filter = ApplicationFilter::default();
+    for (attribute, value) in &arguments.filters {
+        filter.set(attribute, value)?;
+    }
+    let applications = session.client()?.applications(&filter).await?;
+    let entries: Vec<_> = applications.into_iter().map(Entry).collect();
+    Ok(session.printer.listing(arguments.format, &entries)?)
+}
+
+/// An application, as it is listed.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Entry(Application);
+
+impl Rows for Entry {
+    const HEADERS: &'static [&'static str] = &[
+        "ID",
+        "NAME",
+        "INSTANCE TYPE",
+        "ADDONS",
+        "TAGS",
+        "PUBLISHED",
+        "STATUS",
+        "LAST UPDATED",
+        "VM",
+    ];
+
+    fn row(&self) -> Vec<String> {
+        let application = &self.0;
+        vec![
+            application.id.clone(),
+            application.name.clone(),
+            application.instance_type.clone(),
+            application.addons.join(","),
+            application.tags.join(","),
+            application.published.to_string(),
+            application.status.to_string(),
+            time(last_update(application)),
+            application.vm.to_string(),
+        ]
+    }
+}
+
+/// When the newest version was made.
+fn last_update(application: &Application) -> i64 {
+    let versions = application.versions.iter();
+    let newest = versions.map(|version| version.created_at).max();
+    newest.unwrap_or(application.created_at)
+}
+
+fn time(seconds: i64) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(time) => time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_cli::Printer;
+    use ams_api::{ApplicationStatus, ApplicationVersion};
+
+    use super::*;
+
+    fn printed(format: Format) -> String {
+        let entry = Entry(Application {
+            id: "bkmtdm9hpuo01q954fng".to_owned(),
+            name: "candy".to_owned(),
+            status: ApplicationStatus::Ready,
+            status_code: 2,
+            instance_type: "a4.3".to_owned(),
+            published: true,
+            created_at: 1_563_285_212,
+            tags: vec!["game".to_owned(), "created_by=anbox".to_owned()],
+            versions: vec![ApplicationVersion {
+                created_at: 1_563_371_612,
+                ..ApplicationVersion::default()
+            }],
+            ..Application::default()
+        });
+        let (printer, captured) = Printer::captured();
+        printer.listing(format, &[entry]).unwrap();
+        captured.stdout()
+    }
+
+    #[test]
+    fn applications_are_listed_in_every_form() {
+        insta::assert_snapshot!(printed(Format::Table), @"");
+        insta::assert_snapshot!(printed(Format::Csv), @"");
+        insta::assert_snapshot!(printed(Format::Json), @"");
+        insta::assert_snapshot!(printed(Format::Yaml), @"");
+    }
+
+    #[test]
+    fn conditions_are_checked_before_anybody_is_asked() {
+        assert!(condition("published=true").is_ok());
+        assert!(
+            condition("published")
+                .unwrap_err()
+                .contains("parent_image_variant")
+        );
+        assert!(condition("colour=red").unwrap_err().contains("colour"));
+    }
+}

@@ -1,0 +1,26 @@
+use clap::Args;
+
+use crate::{
+    operation::{self, TimeoutArgs},
+    session::Session,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// Id or name of the application
+    id: String,
+    /// Number of the version
+    version: u32,
+    #[command(flatten)]
+    timeout: TimeoutArgs,
+}
+
+pub(crate) async fn set(
+    session: &Session,
+    arguments: &PublishArgs,
+    published: bool,
+) -> anyhow::Result<()> {
+    let client = session.client()?;
+    let ask = client.set_published(&arguments.id, arguments.version, published);
+    operation::complete(&client, Some(arguments.timeout.limit()), ask).await
+}

@@ -1,0 +1,47 @@
+use std::io;
+
+use aar_cli::Failure;
+
+/// What a run that failed tells, with the hint that the client of AMS may have for it.
+pub(crate) fn of(error: &anyhow::Error) -> Failure {
+    let failure = Failure::from_error(error.as_ref());
+    if failure.hint().is_some() {
+        return failure;
+    }
+    let hint = error.chain().find_map(|cause| {
+        let cause = cause.downcast_ref::<ams_api::Error>()?;
+        cause.hint()
+    });
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+/// Whether the command failed because nobody reads its output any more, as in `amc monitor | head`.
+pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_brings_the_hint_of_the_client() {
+        let refused = ams_api::Error::Refused {
+            status: 403,
+            message: "not trusted".to_owned(),
+        };
+        let failure = of(&anyhow::Error::new(refused).context("cannot list applications"));
+        assert_eq!(failure.message(), "cannot list applications: not trusted");
+        assert!(failure.hint().unwrap().contains("amc config trust add"));
+    }
+
+    #[test]
+    fn the_hint_of_the_command_comes_first() {
+        let error = Failure::new("no").with_hint("ask again");
+        assert_eq!(of(&error.into()).hint(), Some("ask again"));
+    }
+}

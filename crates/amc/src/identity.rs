@@ -1,0 +1,31 @@
+use std::path::Path;
+
+use aar_tls::{Identity, NewIdentity};
+use aar_types::Clock;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a client certificate is good for: ten years.
+const LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// Clocks of other machines may be behind.
+const LEEWAY: SignedDuration = SignedDuration::from_hours(24);
+
+pub(crate) const CERTIFICATE: &str = "client/client.crt";
+const KEY: &str = "client/client.key";
+
+/// Who this client is to remotes: the certificate and key in its folder, made on first use.
+pub(crate) fn load_or_create(folder: &Path, clock: &Clock) -> anyhow::Result<Identity> {
+    let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
+    let (identity, _) = Identity::load_or_create(&certificate, &key, &new(clock.now()))?;
+    Ok(identity)
+}
+
+fn new(now: Timestamp) -> NewIdentity {
+    let user = std::env::var("USER").unwrap_or_else(|_| "amc".to_owned());
+    let host = aar_tls::host_names(None).into_iter().next();
+    NewIdentity {
+        common_name: format!("{user}@{}", host.as_deref().unwrap_or("localhost")),
+        hosts: Vec::new(),
+        not_before: now.saturating_sub(LEEWAY).unwrap_or(now),
+        not_after: now.saturating_add(LIFE).unwrap_or(now),
+    }
+}

@@ -1,0 +1,84 @@
+use aar_cli::{Format, Rows};
+use ams_api::RegistryApplication;
+use clap::Args;
+use serde::Serialize;
+
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// In which form to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(crate) async fn list(session: &Session, arguments: &ListArgs) -> anyhow::Result<()> {
+    let applications = session.client()?.registry_applications().await?;
+    let entries: Vec<_> = applications.into_iter().map(Entry).collect();
+    Ok(session.printer.listing(arguments.format, &entries)?)
+}
+
+/// An application in the registry, as it is listed.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Entry(RegistryApplication);
+
+impl Rows for Entry {
+    const HEADERS: &'static [&'static str] = &[
+        "NAME",
+        "INSTANCE TYPE",
+        "BOOT PACKAGE",
+        "ARCHITECTURES",
+        "VERSIONS",
+        "TAGS",
+        "VM",
+    ];
+
+    fn row(&self) -> Vec<String> {
+        let application = &self.0;
+        let versions = application.versions.keys().map(ToString::to_string);
+        vec![
+            application.name.clone(),
+            application.instance_type.clone(),
+            application.boot_package.clone(),
+            application.architectures.join(","),
+            versions.collect::<Vec<_>>().join(","),
+            application.tags.join(","),
+            application.vm.to_string(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use aar_cli::Printer;
+    use ams_api::RegistryApplicationVersion;
+
+    use super::*;
+
+    fn printed(format: Format) -> String {
+        let version = RegistryApplicationVersion::default;
+        let entry = Entry(RegistryApplication {
+            name: "candy".to_owned(),
+            architectures: vec!["amd64".to_owned(), "arm64".to_owned()],
+            boot_package: "com.canonical.candy".to_owned(),
+            instance_type: "a4.3".to_owned(),
+            tags: vec!["game".to_owned()],
+            versions: BTreeMap::from([(0, version()), (1, version())]),
+            vm: false,
+        });
+        let (printer, captured) = Printer::captured();
+        printer.listing(format, &[entry]).unwrap();
+        captured.stdout()
+    }
+
+    #[test]
+    fn the_registry_is_listed_in_every_form() {
+        insta::assert_snapshot!(printed(Format::Table), @"");
+        insta::assert_snapshot!(printed(Format::Csv), @"");
+        insta::assert_snapshot!(printed(Format::Json), @"");
+        insta::assert_snapshot!(printed(Format::Yaml), @"");
+    }
+}

@@ -1,0 +1,306 @@
+use std::fmt::Write;
+
+use aar_cli::{Age, Bytes, DocumentFormat, Format, Rows};
+use ams_api::{ApplicationSync, RegistryStatus, Round, Transfer};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::session::Session;
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// In which form to print
+    #[arg(long, value_enum, default_value_t)]
+    format: StatusFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum StatusFormat {
+    /// For people
+    #[default]
+    Table,
+    /// YAML, for people and scripts
+    Yaml,
+    /// JSON, for programs
+    Json,
+}
+
+pub(crate) async fn show(session: &Session, arguments: &StatusArgs) -> anyhow::Result<()> {
+    let status = session.client()?.registry_status().await?;
+    let printer = &session.printer;
+    match arguments.format {
+        StatusFormat::Yaml => printer.document(DocumentFormat::Yaml, &status)?,
+        StatusFormat::Json => printer.document(DocumentFormat::Json, &status)?,
+        StatusFormat::Table => print(printer, status, session.clock.now())?,
+    }
+    Ok(())
+}
+
+fn print(
+    printer: &aar_cli::Printer,
+    status: RegistryStatus,
+    now: Timestamp,
+) -> std::io::Result<()> {
+    printer.data(&summary(&status, now))?;
+    if !status.applications.is_empty() {
+        let entries: Vec<_> = status.applications.into_iter().map(Entry).collect();
+        printer.listing(Format::Table, &entries)?;
+    }
+    if !status.transfers.is_empty() {
+        let entries: Vec<_> = status.transfers.into_iter().map(Moving).collect();
+        printer.listing(Format::Table, &entries)?;
+    }
+    Ok(())
+}
+
+/// What there is to say once, a line each.
+fn summary(status: &RegistryStatus, now: Timestamp) -> String {
+    let mut lines = Lines::default();
+    lines.add("mode", &status.mode);
+    lines.add("registry", &registry(status));
+    if !status.problem.is_empty() {
+        lines.add("problem", &status.problem);
+    }
+    lines.add("last round", &last_round(status, now));
+    lines.add("next round", &next_round(status, now));
+    if !status.change_feed.is_empty() {
+        lines.add("change feed", &status.change_feed);
+    }
+    if let Some(seconds) = status.clock_skew_seconds {
+        lines.add("clock", &clock(seconds));
+    }
+    if let Some(held) = &status.held {
+        let names = held.applications.join(", ");
+        lines.add("removal held", &format!("{} ({names})", held.reason));
+    }
+    for conflict in &status.conflicts {
+        let version = conflict.version.map(|number| format!(" version {number}"));
+        let version = version.unwrap_or_default();
+        let text = format!("{}{version}: {}", conflict.application, conflict.reason);
+        lines.add("conflict", &text);
+    }
+    lines.0
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, name: &str, value: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{:14}{value}", format!("{name}:"));
+    }
+}
+
+fn registry(status: &RegistryStatus) -> String {
+    if status.url.is_empty() {
+        return "none is set up".to_owned();
+    }
+    match (&status.registry_id, status.revision) {
+        (Some(id), Some(revision)) => format!("{} ({id}, revision {revision})", status.url),
+        (Some(id), None) => format!("{} ({id})", status.url),
+        _ => status.url.clone(),
+    }
+}
+
+fn last_round(status: &RegistryStatus, now: Timestamp) -> String {
+    let running = if status.running {
+        "; one is running"
+    } else {
+        ""
+    };
+    match &status.last_round {
+        None if status.running => "the first one is running".to_owned(),
+        None => "none yet".to_owned(),
+        Some(round) => {
+            let ago = Age(seconds(round.finished_at, now));
+            format!("{} {ago} ago, {}{running}", outcome(round), counts(round))
+        }
+    }
+}
+
+fn outcome(round: &Round) -> String {
+    let outcome = round.outcome.as_str();
+    if round.error.is_empty() {
+        outcome.to_owned()
+    } else {
+        format!("{outcome} ({})", round.error)
+    }
+}
+
+/// What a round did, in words.
+pub(super) fn counts(round: &Round) -> String {
+    let counts = round.counts;
+    let named = [
+        (counts.imported, "imported"),
+        (counts.pushed, "pushed"),
+        (counts.updated, "updated"),
+        (counts.removed, "removed"),
+    ];
+    let told: Vec<_> = named
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, name)| format!("{count} {name}"))
+        .collect();
+    if told.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        told.join(", ")
+    }
+}
+
+fn next_round(status: &RegistryStatus, now: Timestamp) -> String {
+    match status.next_round {
+        Some(next) => format!("in {}", Age(seconds(now, next))),
+        None => "none by itself".to_owned(),
+    }
+}
+
+fn clock(ahead: i64) -> String {
+    let by = Age(ahead.unsigned_abs());
+    let way = if ahead < 0 { "behind" } else { "ahead" };
+    format!("the registry's is {by} {way}")
+}
+
+fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_second() - from.as_second()).unwrap_or(0)
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Entry(ApplicationSync);
+
+impl Rows for Entry {
+    const HEADERS: &'static [&'static str] = &["APPLICATION", "STATE", "ERROR"];
+
+    fn row(&self) -> Vec<String> {
+        let application = &self.0;
+        vec![
+            application.name.clone(),
+            application.state.clone(),
+            application.error.clone(),
+        ]
+    }
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Moving(Transfer);
+
+impl Rows for Moving {
+    const HEADERS: &'static [&'static str] = &[
+        "TRANSFER",
+        "APPLICATION",
+        "VERSION",
+        "DONE",
+        "TOTAL",
+        "SPEED",
+    ];
+
+    fn row(&self) -> Vec<String> {
+        let transfer = &self.0;
+        vec![
+            transfer.direction.as_str().to_owned(),
+            transfer.application.clone(),
+            transfer.version.to_string(),
+            Bytes(transfer.bytes).to_string(),
+            Bytes(transfer.total).to_string(),
+            format!("{}/s", Bytes(transfer.bytes_per_second)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_cli::Printer;
+    use ams_api::{Conflict, HeldRemovals, RoundCounts, RoundOutcome, TransferDirection};
+
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn busy() -> RegistryStatus {
+        RegistryStatus {
+            mode: "pull".to_owned(),
+            url: "https://192.168.178.45:3000".to_owned(),
+            registry_id: Some("cv3a7ofg2e7td2g9smt0".to_owned()),
+            revision: Some(42),
+            running: true,
+            change_feed: "listening".to_owned(),
+            clock_skew_seconds: Some(-90),
+            last_round: Some(Round {
+                started_at: time("2026-03-01T11:59:00Z"),
+                finished_at: time("2026-03-01T11:59:18Z"),
+                outcome: RoundOutcome::Incomplete,
+                error: String::new(),
+                counts: RoundCounts {
+                    imported: 2,
+                    removed: 1,
+                    ..RoundCounts::default()
+                },
+            }),
+            next_round: Some(time("2026-03-01T12:58:20Z")),
+            held: Some(HeldRemovals {
+                reason: "3 of 4 imported applications would be removed at once".to_owned(),
+                applications: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+            }),
+            conflicts: vec![Conflict {
+                application: "candy".to_owned(),
+                version: Some(2),
+                reason: "it has another content here".to_owned(),
+            }],
+            applications: vec![
+                ApplicationSync {
+                    name: "candy".to_owned(),
+                    state: "conflict".to_owned(),
+                    error: String::new(),
+                },
+                ApplicationSync {
+                    name: "chess".to_owned(),
+                    state: "failed".to_owned(),
+                    error: "no space left on device".to_owned(),
+                },
+            ],
+            transfers: vec![Transfer {
+                application: "go".to_owned(),
+                version: 7,
+                direction: TransferDirection::Pull,
+                bytes: 300 << 20,
+                total: 1 << 30,
+                bytes_per_second: 110 << 20,
+            }],
+            ..RegistryStatus::default()
+        }
+    }
+
+    fn printed(status: RegistryStatus) -> String {
+        let (printer, captured) = Printer::captured();
+        print(&printer, status, time("2026-03-01T12:00:00Z")).unwrap();
+        captured.stdout()
+    }
+
+    #[test]
+    fn everything_there_is_to_say_is_said() {
+        insta::assert_snapshot!(printed(busy()), @"");
+    }
+
+    #[test]
+    fn an_ams_without_a_registry_says_so() {
+        let status = RegistryStatus {
+            mode: "manual".to_owned(),
+            ..RegistryStatus::default()
+        };
+        insta::assert_snapshot!(printed(status), @"");
+    }
+
+    #[test]
+    fn scripts_get_it_all() {
+        let (printer, captured) = Printer::captured();
+        printer.document(DocumentFormat::Yaml, &busy()).unwrap();
+        printer.document(DocumentFormat::Json, &busy()).unwrap();
+        insta::assert_snapshot!(captured.stdout(), @"");
+    }
+}

@@ -1,0 +1,102 @@
+use std::path::{Path, PathBuf};
+
+use aar_cli::{Failure, Printer};
+use aar_types::Clock;
+use ams_api::{AmsClient, Endpoint};
+use url::Url;
+
+use crate::{
+    cli::GlobalArgs,
+    identity, location,
+    remotes::{Remote, Remotes},
+};
+
+const USER_AGENT: &str = concat!("amc/", env!("CARGO_PKG_VERSION"));
+
+/// One run: where it prints, and which AMS is meant.
+pub(crate) struct Session {
+    pub(crate) printer: Printer,
+    pub(crate) clock: Clock,
+    global: GlobalArgs,
+}
+
+impl Session {
+    pub(crate) fn new(printer: Printer, global: GlobalArgs) -> Self {
+        Self {
+            printer,
+            clock: Clock::system(),
+            global,
+        }
+    }
+
+    /// The client of the AMS that is meant: the socket or the remote that the command line names,
+    /// else the default remote.
+    pub(crate) fn client(&self) -> anyhow::Result<AmsClient> {
+        if let Some(socket) = &self.global.socket {
+            return self.connect(Endpoint::Socket(socket.clone()));
+        }
+        let folder = location::config_dir()?;
+        let remotes = Remotes::load(&folder)?;
+        let name = self.global.remote.as_deref().unwrap_or(&remotes.default);
+        self.client_of(&folder, &remotes.get(name)?)
+    }
+
+    /// The client of a remote.
+    pub(crate) fn client_of(&self, folder: &Path, remote: &Remote) -> anyhow::Result<AmsClient> {
+        if let Some(socket) = socket_of(&remote.url) {
+            return self.connect(Endpoint::Socket(socket));
+        }
+        let url = address(&remote.url)?;
+        let server = remote.fingerprint.ok_or_else(|| {
+            Failure::new(format!("no certificate is pinned for {url}"))
+                .with_hint("remove the remote and add it again")
+        })?;
+        let identity = identity::load_or_create(folder, &self.clock)?;
+        self.connect(Endpoint::Remote {
+            url,
+            server,
+            identity,
+        })
+    }
+
+    fn connect(&self, endpoint: Endpoint) -> anyhow::Result<AmsClient> {
+        Ok(AmsClient::new(endpoint, USER_AGENT, self.clock.clone())?)
+    }
+}
+
+/// The socket that an address of the form `unix://` names; without a path that of this machine.
+pub(crate) fn socket_of(url: &str) -> Option<PathBuf> {
+    match url.strip_prefix("unix://")? {
+        "" => Some(location::local_socket()),
+        path => Some(PathBuf::from(path)),
+    }
+}
+
+/// The address of a remote.
+pub(crate) fn address(text: &str) -> anyhow::Result<Url> {
+    let wrong = |reason| ams_api::Error::Address {
+        url: text.to_owned(),
+        reason,
+    };
+    let url = Url::parse(text).map_err(|_| wrong("it is no URL"))?;
+    if url.scheme() != "https" || url.host().is_none() {
+        return Err(wrong("it does not begin with https:// and a host").into());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_and_addresses_are_told_apart() {
+        assert_eq!(socket_of("unix:///run/a"), Some(PathBuf::from("/run/a")));
+        assert!(socket_of("unix://").is_some());
+        assert_eq!(socket_of("https://a:8444"), None);
+        assert_eq!(address("https://a:8444").unwrap().port(), Some(8444));
+        for bad in ["a:8444", "http://a:8444", "https://", "unix:///run/a"] {
+            assert!(address(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+};
+
+use aar_cli::{Failure, Format, Rows};
+use aar_tls::Certificate;
+use aar_types::{Fingerprint, FingerprintPrefix};
+use anyhow::Context;
+use clap::Subcommand;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{operation, session::Session};
+
+/// The longest text that is taken for a certificate.
+const CERTIFICATE_LIMIT: u64 = 1024 * 1024;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Trust the holder of a certificate
+    Add {
+        /// File of the certificate; `-` reads from standard input
+        path: PathBuf,
+    },
+    /// List the trusted certificates
+    #[command(visible_alias = "ls")]
+    List {
+        /// In which form to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Trust the holder of a certificate no longer
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// Fingerprint or its first digits, or the common name
+        fingerprint: String,
+    },
+}
+
+impl Command {
+    pub(crate) async fn run(self, session: &Session) -> anyhow::Result<()> {
+        match self {
+            Self::Add { path } => add(session, path).await,
+            Self::List { format } => {
+                let entries = entries(session).await?;
+                Ok(session.printer.listing(format, &entries)?)
+            }
+            Self::Remove { fingerprint } => remove(session, &fingerprint).await,
+        }
+    }
+}
+
+async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
+    let text = tokio::task::spawn_blocking(move || read(path)).await??;
+    let certificate = Certificate::from_pem(&text)?;
+    let client = session.client()?;
+    let added = client.add_certificate(&certificate, "");
+    match operation::complete(&client, None, added).await {
+        Err(error) if is_conflict(&error) => {
+            let fingerprint = certificate.fingerprint();
+            Err(Failure::new(format!("the certificate {fingerprint} already exists")).into())
+        }
+        other => other,
+    }
+}
+
+fn is_conflict(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref();
+    matches!(error, Some(ams_api::Error::Refused { status: 409, .. }))
+}
+
+fn read(path: PathBuf) -> anyhow::Result<String> {
+    let source: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(fs_err::File::open(path)?)
+    };
+    let mut text = String::new();
+    source
+        .take(CERTIFICATE_LIMIT)
+        .read_to_string(&mut text)
+        .context("cannot read the certificate")?;
+    Ok(text)
+}
+
+async fn remove(session: &Session, wanted: &str) -> anyhow::Result<()> {
+    let fingerprint = only_match(entries(session).await?, wanted)?;
+    let client = session.client()?;
+    operation::complete(&client, None, client.remove_certificate(&fingerprint)).await
+}
+
+fn only_match(entries: Vec<Entry>, wanted: &str) -> anyhow::Result<Fingerprint> {
+    let prefix: Option<FingerprintPrefix> = wanted.parse().ok();
+    let is_meant = |entry: &Entry| {
+        entry.common_name == wanted
+            || prefix
+                .as_ref()
+                .is_some_and(|p| p.matches(&entry.fingerprint))
+    };
+    let mut meant = entries.into_iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(entry), None) => Ok(entry.fingerprint),
+        (None, _) => Err(Failure::new(format!("no trusted certificate is {wanted}"))
+            .with_hint("`amc config trust list` shows them")
+            .into()),
+        (Some(_), Some(_)) => Err(Failure::new(format!(
+            "{wanted} stands for several certificates"
+        ))
+        .with_hint("give more digits of the fingerprint")
+        .into()),
+    }
+}
+
+/// A trusted certificate, as it is listed.
+#[derive(Debug, Serialize)]
+struct Entry {
+    fingerprint: Fingerprint,
+    common_name: String,
+    issue_date: Option<Timestamp>,
+    expiry_date: Option<Timestamp>,
+}
+
+async fn entries(session: &Session) -> anyhow::Result<Vec<Entry>> {
+    let certificates = session.client()?.certificates().await?;
+    certificates.iter().map(Entry::new).collect()
+}
+
+impl Entry {
+    /// What cannot be read of a certificate is left empty: it is trusted all the same, and must be
+    /// seen to be removed.
+    fn new(certificate: &ams_api::Certificate) -> anyhow::Result<Self> {
+        let parsed = Certificate::from_pem(&certificate.certificate).ok();
+        let fingerprint = certificate.fingerprint.parse();
+        Ok(Self {
+            fingerprint: fingerprint.context("AMS lists a certificate without fingerprint")?,
+            common_name: parsed.as_ref().map(common_name).unwrap_or_default(),
+            issue_date: parsed.as_ref().map(Certificate::not_before),
+            expiry_date: parsed.as_ref().map(Certificate::not_after),
+        })
+    }
+}
+
+fn common_name(certificate: &Certificate) -> String {
+    let subject = certificate.subject();
+    let mut parts = subject.split(',').map(str::trim);
+    let name = parts.find_map(|part| part.strip_prefix("CN="));
+    name.unwrap_or(&subject).to_owned()
+}
+
+impl Rows for Entry {
+    const HEADERS: &'static [&'static str] =
+        &["FINGERPRINT", "COMMON NAME", "ISSUE DATE", "EXPIRY DATE"];
+
+    fn row(&self) -> Vec<String> {
+        vec![
+            self.fingerprint.to_string(),
+            self.common_name.clone(),
+            date(self.issue_date),
+            date(self.expiry_date),
+        ]
+    }
+}
+
+fn date(time: Option<Timestamp>) -> String {
+    let shown = time.map(|time| time.strftime("%b %-d, %Y at %-I:%M%P (UTC)").to_string());
+    shown.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_cli::Printer;
+
+    use super::*;
+
+    fn entry(first: u8, common_name: &str) -> Entry {
+        Entry {
+            fingerprint: Fingerprint::from_bytes([first; 32]),
+            common_name: common_name.to_owned(),
+            issue_date: Some("2026-05-27T15:09:00Z".parse().unwrap()),
+            expiry_date: Some("2036-05-24T03:09:00Z".parse().unwrap()),
+        }
+    }
+
+    fn printed(format: Format) -> String {
+        let (printer, captured) = Printer::captured();
+        let entries = [entry(0xa1, "ubuntu@vm0"), entry(0xa3, "registry")];
+        printer.listing(format, &entries).unwrap();
+        captured.stdout()
+    }
+
+    #[test]
+    fn the_trust_store_is_listed_in_every_form() {
+        insta::assert_snapshot!(printed(Format::Table), @"");
+        insta::assert_snapshot!(printed(Format::Csv), @"");
+        insta::assert_snapshot!(printed(Format::Json), @"");
+        insta::assert_snapshot!(printed(Format::Yaml), @"");
+    }
+
+    #[test]
+    fn a_certificate_is_known_by_prefix_and_by_name() {
+        let entries = || vec![entry(0xa1, "ubuntu@vm0"), entry(0xa3, "registry")];
+        let first = Fingerprint::from_bytes([0xa1; 32]);
+        assert_eq!(only_match(entries(), "a1").unwrap(), first);
+        assert_eq!(only_match(entries(), "ubuntu@vm0").unwrap(), first);
+    }
+
+    #[test]
+    fn what_stands_for_none_or_several_is_refused() {
+        let entries = || vec![entry(0xa1, "x"), entry(0xa3, "y")];
+        let error = only_match(entries(), "a").unwrap_err();
+        assert_eq!(error.to_string(), "a stands for several certificates");
+        let error = only_match(entries(), "b").unwrap_err();
+        assert_eq!(error.to_string(), "no trusted certificate is b");
+    }
+}
