@@ -1,0 +1,126 @@
+//! The command line of `ams`.
+
+mod check_config;
+mod serve;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use aar_cli::{CompletionArgs, Exit, Failure, Printer};
+use aar_daemon::{BaseDir, Program};
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// The settings file, below the base folder.
+const SETTINGS: &str = "server/settings.yaml";
+
+/// The application half of the Anbox Management Service
+#[derive(Debug, Parser)]
+#[command(name = "ams", version, disable_version_flag = true)]
+struct Arguments {
+    /// The folder that everything is kept in
+    #[arg(long, global = true, value_name = "FOLDER")]
+    base_dir: Option<PathBuf>,
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until told to stop (the default)
+    Serve,
+    /// Check the settings file and end
+    CheckConfig,
+    /// Print the script that completes command lines in a shell
+    Completion(CompletionArgs),
+}
+
+/// Runs a command line.
+pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Arguments = match aar_cli::parse(printer, arguments) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    match dispatch(printer, arguments) {
+        Ok(()) => Exit::Done,
+        Err(failure) => {
+            printer.failure(&failure);
+            Exit::Failed
+        }
+    }
+}
+
+fn dispatch(printer: &Printer, arguments: Arguments) -> Result<(), Failure> {
+    let base = || {
+        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone());
+        base.map_err(|error| Failure::from_error(&error))
+    };
+    match &arguments.command {
+        None | Some(Command::Serve) => serve::run(&base()?),
+        Some(Command::CheckConfig) => check_config::run(&base()?, printer),
+        Some(Command::Completion(shell)) => shell
+            .print(Arguments::command(), printer)
+            .map_err(|error| Failure::from_error(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ams(arguments: &[&str]) -> (Exit, String, String) {
+        let (printer, captured) = Printer::captured();
+        let program = std::iter::once(&"ams").chain(arguments);
+        let exit = run(&printer, program.map(OsString::from));
+        (exit, captured.stdout(), captured.stderr())
+    }
+
+    fn check(settings: &str) -> (Exit, String) {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join(SETTINGS);
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        fs_err::write(file, settings).unwrap();
+        let base = base.path().to_str().unwrap();
+        let (exit, _, stderr) = ams(&["check-config", "--base-dir", base]);
+        (exit, stderr)
+    }
+
+    #[test]
+    fn the_version_is_printed_for_both_flags() {
+        for flag in ["-v", "--version"] {
+            let (exit, stdout, _) = ams(&[flag]);
+            let version = format!("ams {}\n", env!("CARGO_PKG_VERSION"));
+            assert_eq!((exit, stdout), (Exit::Done, version));
+        }
+    }
+
+    #[test]
+    fn good_settings_are_found_good() {
+        let (exit, stderr) = check("listen-address: 127.0.0.1:8444\nlogger: {level: info}\n");
+        assert_eq!((exit, &*stderr), (Exit::Done, "the settings are good\n"));
+    }
+
+    #[test]
+    fn bad_settings_are_refused_with_file_line_and_key() {
+        let (exit, stderr) = check("logger:\n  level: loud\n");
+        assert_eq!(exit, Exit::Failed);
+        for part in ["settings.yaml", "2", "logger.level", "loud"] {
+            assert!(stderr.contains(part), "{part}: {stderr}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_nobody_knows_is_a_wrong_usage() {
+        let (exit, stdout, stderr) = ams(&["dance"]);
+        assert_eq!((exit, &*stdout), (Exit::Usage, ""));
+        assert!(stderr.contains("dance"), "{stderr}");
+    }
+
+    #[test]
+    fn command_lines_are_completed() {
+        let (exit, stdout, _) = ams(&["completion", "bash"]);
+        assert_eq!(exit, Exit::Done);
+        assert!(stdout.contains("check-config"), "{stdout}");
+    }
+}

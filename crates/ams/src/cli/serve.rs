@@ -1,0 +1,88 @@
+//! `ams serve`: from an empty folder or a settled one to a service, and to its end.
+//!
+//! Everything that can be wrong is found before the service manager is told that it is ready:
+//! settings, folder in use, keys, database, addresses.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use aar_cli::Failure;
+use aar_daemon::{BaseDir, Shutdown, logging, notify_ready, notify_stopping, serve::bind_unix};
+use aar_tls::{Identity, Limits, NewIdentity, TlsListener, host_names};
+use aar_types::Clock;
+use ams::{Ams, Settings, http::Server};
+use anyhow::Context;
+use jiff::SignedDuration;
+use tokio::net::UnixListener;
+
+use super::SETTINGS;
+
+/// How long requests under way may take when the service stops.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// For how long the certificate that is made at the first start is good.
+const CERTIFICATE_LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+
+const SERVER: &str = "server";
+
+/// Serves until the process is told to stop.
+pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
+    serve(base).map_err(|error| Failure::from_error(error.as_ref()))
+}
+
+fn serve(base: &BaseDir) -> anyhow::Result<()> {
+    let settings = Settings::load(&base.join(SETTINGS))?;
+    logging::init(&settings.logger);
+    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    runtime.block_on(serve_settings(base, settings))
+}
+
+async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()> {
+    let shutdown = Shutdown::install()?;
+    let clock = Clock::system();
+    let folder = base.private_dir(SERVER)?;
+    let address = settings.listen_address;
+    let identity = identity(&folder, address, &clock)?;
+    let ams = Ams::open(base.path(), settings, clock).await?;
+    let https = TlsListener::bind(address, &identity, limits()).await?;
+    let unix = listen_locally(&folder)?;
+    tracing::info!(address = %https.local_addr(), "ready");
+    notify_ready();
+    let server = Server {
+        ams: ams.clone(),
+        https,
+        unix,
+    };
+    let served = server.run(shutdown.token(), DRAIN_LIMIT).await;
+    notify_stopping();
+    ams.close().await;
+    tracing::info!("stopped");
+    Ok(served?)
+}
+
+/// The certificate that this server shows, made at the first start.
+fn identity(folder: &Path, address: SocketAddr, clock: &Clock) -> anyhow::Result<Identity> {
+    let now = clock.now();
+    let new = NewIdentity {
+        common_name: "ams".to_owned(),
+        hosts: host_names(Some(address.ip())),
+        not_before: now.saturating_sub(SignedDuration::from_hours(24))?,
+        not_after: now.saturating_add(CERTIFICATE_LIFE)?,
+    };
+    let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
+    let (identity, created) = Identity::load_or_create(&certificate, &key, &new)?;
+    let fingerprint = identity.certificate().fingerprint();
+    tracing::info!(%fingerprint, created, "the certificate of this server");
+    Ok(identity)
+}
+
+/// Events are told over websockets, which speak HTTP/1.1.
+fn limits() -> Limits {
+    Limits {
+        http2: false,
+        ..Limits::default()
+    }
+}
+
+/// Members of the group of the service may connect, and are asked who they are.
+fn listen_locally(folder: &Path) -> std::io::Result<UnixListener> {
+    bind_unix(&folder.join("unix.socket"), 0o660)
+}

@@ -1,0 +1,255 @@
+//! What goes wrong, as callers see it: one table from error to status, one place that writes the
+//! body, one place that logs.
+//!
+//! Failures of the server are logged with all their causes under the id of the request; the caller
+//! is told that id and nothing else. Refusals tell the caller everything there is to tell.
+
+use std::{error, io, sync::Arc};
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{auth::Refusal, envelope::Frame};
+use crate::{Error, chain};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static(aar_types::headers::REQUEST_ID);
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// The request makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The caller may not.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// There is no such route.
+    #[error("there is no such route")]
+    NoRoute,
+    /// The route exists, for other methods.
+    #[error("the route does not take this method")]
+    MethodNotAllowed,
+    /// The condition of the request is not met.
+    #[error("the resource is not, or no longer, in the state that If-Match names")]
+    PreconditionFailed,
+    /// The body does not fit.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// What would have fitted.
+        limit: u64,
+    },
+    /// The range does not overlap the file.
+    #[error("the range lies outside of the file of {size} bytes")]
+    RangeNotSatisfiable {
+        /// The size of the file.
+        size: u64,
+    },
+    /// The caller has to slow down.
+    #[error("too many requests: {0}")]
+    TooManyRequests(&'static str),
+    /// AMS could not, or would not.
+    #[error(transparent)]
+    Domain(#[from] Error),
+    /// The answer could not be made.
+    #[error("the answer could not be made")]
+    Internal(#[source] Box<dyn error::Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// A failure of the server that has no name of its own.
+    pub(super) fn internal(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(Refusal::NoCertificate) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::TooManyGuesses) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) | Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Domain(error) => status_of(error),
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::RangeNotSatisfiable { size } => {
+                let range = HeaderValue::try_from(format!("bytes */{size}")).ok()?;
+                Some((header::CONTENT_RANGE, range))
+            }
+            Self::TooManyRequests(_) | Self::Refused(Refusal::TooManyGuesses) => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::ApplicationNotFound(_)
+        | Error::VersionNotFound { .. }
+        | Error::CertificateNotFound(_)
+        | Error::UnknownConfigItem(_)
+        | Error::NotInRegistry(_) => StatusCode::NOT_FOUND,
+        Error::CertificateAmbiguous(_)
+        | Error::NotReady { .. }
+        | Error::NothingToStartFrom(_)
+        | Error::OtherApplication { .. }
+        | Error::FingerprintMismatch { .. }
+        | Error::InvalidField { .. }
+        | Error::ReadOnlyConfigItem(_)
+        | Error::InvalidConfigValue { .. }
+        | Error::RegistryNotConfigured(_)
+        | Error::WrongMode(_)
+        | Error::Package(_)
+        | Error::Tls(_)
+        | Error::Cancelled
+        | Error::NotCancellable(_) => StatusCode::BAD_REQUEST,
+        Error::Immutable(_) | Error::MadeHere(_) | Error::WrongTrustPassword => {
+            StatusCode::FORBIDDEN
+        }
+        Error::CertificateExists(_) | Error::ApplicationExists(_) => StatusCode::CONFLICT,
+        Error::Registry(_) | Error::Round(_) => StatusCode::BAD_GATEWAY,
+        Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Io(error) if is_full(error) => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Lock(_)
+        | Error::Setting(_)
+        | Error::Store(_)
+        | Error::Migration(_)
+        | Error::Corrupt(_)
+        | Error::Io(_)
+        | Error::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+impl From<io::Error> for ApiError {
+    fn from(error: io::Error) -> Self {
+        Self::Domain(error.into())
+    }
+}
+
+/// The body is written by [`answer`], which knows the id of the request.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, value);
+        }
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// Gives every request an id, writes the bodies of errors and logs failures.
+pub(super) async fn answer(request: Request, next: Next) -> Response {
+    let id = Uuid::new_v4().to_string();
+    let route = format!("{} {}", request.method(), request.uri().path());
+    let span = tracing::info_span!("request", id, route);
+    async {
+        let mut response = next.run(request).await;
+        if let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() {
+            response = with_body(response, &error, &id);
+        }
+        if let Ok(id) = HeaderValue::try_from(&id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
+    let status = response.status();
+    let causes = chain(error);
+    let (message, metadata) = if status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(error = causes, "a request failed");
+        ("internal server error", json!({"request_id": id}))
+    } else {
+        (&*causes, json!({}))
+    };
+    let body = Json(Frame::failed(status, message, metadata)).into_response();
+    let (mut head, _) = response.into_parts();
+    let (body_head, body) = body.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.extend(body_head.headers);
+    Response::from_parts(head, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn body_of(error: fn() -> ApiError) -> (Response<()>, Value) {
+        let handler = get(move || async move { Err::<(), _>(error()) });
+        let router = Router::new().route("/", handler).layer(from_fn(answer));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&body).unwrap();
+        (Response::from_parts(head, ()), body)
+    }
+
+    #[tokio::test]
+    async fn a_refusal_tells_everything() {
+        let (head, body) = body_of(|| Error::ApplicationNotFound("a".to_owned()).into()).await;
+        assert_eq!(head.status(), StatusCode::NOT_FOUND);
+        assert_eq!(body["error"], "there is no application \"a\"");
+        assert_eq!(
+            (&body["error_code"], &body["metadata"]),
+            (&json!(404), &json!({}))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failure_tells_the_id_of_the_request_and_nothing_else() {
+        let (head, body) = body_of(|| Error::Corrupt("a secret".to_owned()).into()).await;
+        assert_eq!(head.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(body["error"], "internal server error");
+        assert_eq!(
+            body["metadata"]["request_id"],
+            head.headers()[REQUEST_ID].to_str().unwrap()
+        );
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_and_a_range_outside_have_answers_of_their_own() {
+        let (head, _) = body_of(|| io::Error::from(io::ErrorKind::StorageFull).into()).await;
+        assert_eq!(head.status(), StatusCode::INSUFFICIENT_STORAGE);
+        let (head, _) = body_of(|| ApiError::RangeNotSatisfiable { size: 3 }).await;
+        assert_eq!(head.headers()[header::CONTENT_RANGE], "bytes */3");
+    }
+}

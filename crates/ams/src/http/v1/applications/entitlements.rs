@@ -1,0 +1,28 @@
+//! The parameter `entitlements`: what the caller may do with an application. Whoever is let in may
+//! do everything that the application itself allows.
+
+use ams_api::Application;
+use serde::Deserialize;
+
+use crate::http::listing::zero_or_one;
+
+/// Whether they are wanted.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::http) struct Wanted {
+    #[serde(deserialize_with = "zero_or_one")]
+    entitlements: bool,
+}
+
+impl Wanted {
+    /// Writes them into the application if they are.
+    pub(super) fn attach(self, application: &mut Application) {
+        if self.entitlements {
+            let all: &[&str] = match application.immutable {
+                true => &["can_view", "can_delete"],
+                false => &["can_view", "can_edit", "can_delete"],
+            };
+            application.entitlements = all.iter().map(ToString::to_string).collect();
+        }
+    }
+}

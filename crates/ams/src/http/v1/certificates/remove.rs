@@ -1,0 +1,23 @@
+//! `DELETE /1.0/certificates/<fingerprint>`: trusts a certificate no longer. Its open connections
+//! are cut.
+
+use aar_types::FingerprintPrefix;
+use axum::response::Response;
+
+use super::{KIND, address};
+use crate::{
+    http::{auth::Trusted, body::Path, envelope, error::ApiError},
+    operations::NewOperation,
+};
+
+/// Removes it.
+pub(in crate::http) async fn remove(
+    caller: Trusted,
+    Path(prefix): Path<String>,
+) -> Result<Response, ApiError> {
+    let prefix: FingerprintPrefix = prefix.parse()?;
+    let removed = caller.ams.trust().remove(&prefix).await?;
+    let address = address(&removed.fingerprint());
+    let new = NewOperation::on("Removing certificate", KIND, address);
+    Ok(envelope::accepted(&caller.ams.operations().done(new)))
+}

@@ -1,0 +1,4 @@
+//! Events: what happens in AMS, told over a websocket.
+
+pub(in crate::http) mod authorise;
+pub(in crate::http) mod listen;

@@ -1,0 +1,16 @@
+//! `DELETE /1.0/registry/applications/<id>`: deletes an application from the registry, for the
+//! architecture of this AMS.
+
+use aar_types::ApplicationName;
+use axum::response::Response;
+
+use crate::http::{auth::Trusted, body::Path, envelope, error::ApiError};
+
+/// Begins it.
+pub(in crate::http) async fn delete(
+    caller: Trusted,
+    Path(name): Path<ApplicationName>,
+) -> Result<Response, ApiError> {
+    let operation = caller.ams.registry().delete(&name)?;
+    Ok(envelope::accepted(&operation))
+}

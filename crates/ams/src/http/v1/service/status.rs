@@ -1,0 +1,40 @@
+//! `GET /1.0`: what the service can do, and whether it knows the caller.
+//!
+//! The list of extensions is a promise: clients do not call what is missing in it. It names what
+//! works and nothing else.
+
+use std::collections::BTreeMap;
+
+use ams_api::{ServiceStatus, extensions};
+
+use crate::http::{auth::Anyone, envelope::Done};
+
+const EXTENSIONS: &[&str] = &[
+    extensions::APPLICATION_GPU_ENCODER,
+    extensions::APPLICATION_IMAGE_EXPORT,
+    extensions::APPLICATION_MANIFEST_DOWNLOAD,
+    extensions::APPLICATION_MANIFEST_VERSION,
+    extensions::APPLICATION_PARTIAL_UPDATES,
+    extensions::APPLICATION_RESOURCE_CUSTOMIZATION,
+    extensions::APPLICATION_SERVICES_CONFIGURATION,
+    extensions::APPLICATION_WATCHDOG_SETTINGS,
+    extensions::BULK_DELETE_APPLICATIONS,
+    extensions::REGISTRY,
+    extensions::REGISTRY_STATUS,
+    extensions::VM_SUPPORT,
+    extensions::ZIP_ARCHIVE_SUPPORT,
+];
+
+/// Tells it.
+pub(in crate::http) async fn show(caller: Anyone) -> Done<ServiceStatus> {
+    Done(ServiceStatus {
+        api_extensions: EXTENSIONS.iter().map(ToString::to_string).collect(),
+        api_status: "stable".to_owned(),
+        api_version: "1.0".to_owned(),
+        auth: caller.standing(),
+        auth_methods: vec!["2waySSL".to_owned()],
+        auth_permissions: BTreeMap::new(),
+        cluster_id: String::new(),
+        cluster_name: String::new(),
+    })
+}

@@ -1,0 +1,82 @@
+//! What callers read when something is wrong: every body as it travels.
+
+use axum::body::Body;
+use http::Method;
+use serde_json::json;
+
+use crate::running::{Answer, Door, Running, request};
+
+fn snapshot(name: &str, answer: &Answer) {
+    let answer = json!({"status": answer.status.as_u16(), "body": answer.json()});
+    insta::assert_json_snapshot!(name, answer);
+}
+
+#[tokio::test]
+async fn errors_have_one_form_and_say_what_to_do() {
+    let ams = Running::start().await;
+    let send = async |method: Method, path: &str, body: &str| {
+        let body = Body::from(body.to_owned());
+        ams.call(&Door::Local, request(method, path, body)).await
+    };
+    let get = async |path: &str| send(Method::GET, path, "").await;
+
+    snapshot("no_such_route", &get("/2.0/applications").await);
+    snapshot("wrong_method", &send(Method::PUT, "/1.0/config", "").await);
+    snapshot(
+        "no_such_application",
+        &get("/1.0/applications/nothing").await,
+    );
+    snapshot(
+        "not_a_version_number",
+        &get("/1.0/applications/nothing/latest").await,
+    );
+    snapshot(
+        "no_such_operation",
+        &get("/1.0/operations/bc85137b-b20d-470a-a6ea-daa9a2b8506a").await,
+    );
+    snapshot("not_a_fingerprint", &get("/1.0/certificates/xyz").await);
+    snapshot("no_such_certificate", &get("/1.0/certificates/0123").await);
+    snapshot(
+        "not_json",
+        &send(Method::PATCH, "/1.0/config", "name=value").await,
+    );
+    snapshot(
+        "not_a_filter_value",
+        &get("/1.0/applications?vm=perhaps").await,
+    );
+    snapshot(
+        "registry_not_configured",
+        &get("/1.0/registry/applications").await,
+    );
+    let unnamed = send(Method::POST, "/1.0/registry/applications/push", "").await;
+    snapshot("registry_push_without_application", &unnamed);
+
+    let set = async |name: &str, value: &str| {
+        let body = json!({"name": name, "value": value}).to_string();
+        send(Method::PATCH, "/1.0/config", &body).await
+    };
+    snapshot("no_such_config_item", &set("registry.colour", "red").await);
+    snapshot(
+        "read_only_config_item",
+        &set("core.https_address", "1.2.3.4:5").await,
+    );
+    snapshot("not_a_config_value", &set("registry.mode", "both").await);
+}
+
+#[tokio::test]
+async fn an_operation_that_is_a_task_has_no_websocket() {
+    let ams = Running::start().await;
+    let change = json!({"name": "registry.filter", "value": "a"});
+    let changed = ams.json(Method::PATCH, "/1.0/config", change).await;
+    let address = changed.header("location").to_owned();
+    let refused = ams.get(&format!("{address}/websocket?secret=x")).await;
+    assert_eq!(refused.status, http::StatusCode::BAD_REQUEST);
+    assert!(refused.error().contains("is a task"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn every_answer_names_the_id_under_which_it_is_logged() {
+    let ams = Running::start().await;
+    let (one, other) = (ams.get("/1.0").await, ams.get("/3.0").await);
+    assert_ne!(one.header("x-request-id"), other.header("x-request-id"));
+}

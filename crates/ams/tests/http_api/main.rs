@@ -1,0 +1,10 @@
+//! The HTTP API of AMS as its clients meet it: over real TLS and a real unix socket, with a real
+//! database.
+
+mod access;
+mod applications;
+mod enrolment;
+mod errors;
+mod events;
+mod program;
+mod running;

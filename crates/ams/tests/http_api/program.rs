@@ -1,0 +1,144 @@
+//! The program itself: what it makes at its first start, what it refuses, how it stops.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running `ams serve`, killed when it is dropped.
+struct Program {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    /// Starts one, without telling it what to do.
+    fn start(base: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ams"))
+            .arg("--base-dir")
+            .arg(base)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log }
+    }
+
+    fn ready(mut self) -> Self {
+        let mut log = String::new();
+        while !log.ends_with("\"ready\"}\n") && !log.contains("ready address") {
+            assert!(self.log.read_line(&mut log).unwrap() > 0, "it ended: {log}");
+        }
+        self
+    }
+
+    fn signal(&self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+    }
+
+    fn end(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+/// A base folder whose AMS listens on a free port of this machine.
+fn base(port: u16) -> tempfile::TempDir {
+    let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let server = base.path().join("server");
+    std::fs::create_dir(&server).unwrap();
+    let settings = format!("listen-address: 127.0.0.1:{port}\n");
+    std::fs::write(server.join("settings.yaml"), settings).unwrap();
+    base
+}
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
+    let base = base(0);
+    let program = Program::start(base.path()).ready();
+    let path = |name: &str| base.path().join(name);
+    for key in ["server/server.key", "registry/client.key"] {
+        assert_eq!(mode(&path(key)), 0o600, "{key}");
+    }
+    for folder in [
+        "registry",
+        "data/artifacts/images",
+        "data/artifacts/staging",
+    ] {
+        assert_eq!(mode(&path(folder)), 0o700, "{folder}");
+    }
+    assert_eq!(mode(&path("server/unix.socket")), 0o660);
+    assert!(path("server/server.crt").exists() && path("registry/client.crt").exists());
+    let certificate = std::fs::read(path("server/server.crt")).unwrap();
+
+    program.signal();
+    let (status, log) = program.end();
+    assert!(status.success(), "{log}");
+
+    // The socket of the dead process is in nobody's way, and the certificate stays.
+    drop(UnixListener::bind(path("left")).unwrap());
+    std::fs::rename(path("left"), path("server/unix.socket")).unwrap();
+    let again = Program::start(base.path()).ready();
+    assert_eq!(
+        std::fs::read(path("server/server.crt")).unwrap(),
+        certificate
+    );
+    again.signal();
+    assert!(again.end().0.success());
+}
+
+#[test]
+fn a_second_process_on_the_folder_is_refused() {
+    let base = base(0);
+    let _first = Program::start(base.path()).ready();
+    let (status, log) = Program::start(base.path()).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("error: "), "{log}");
+    assert!(log.contains(base.path().to_str().unwrap()), "{log}");
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let base = base(address.port());
+    let (status, log) = Program::start(base.path()).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains(&address.to_string()), "{log}");
+}
+
+#[test]
+fn the_second_signal_ends_it_at_once() {
+    let base = base(0);
+    let program = Program::start(base.path()).ready();
+    // A request that never ends: its upload stalls.
+    let mut slow = std::os::unix::net::UnixStream::connect(base.path().join("server/unix.socket"));
+    let request =
+        b"POST /1.0/applications HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
+    std::io::Write::write_all(slow.as_mut().unwrap(), request).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    program.signal();
+    std::thread::sleep(Duration::from_millis(300));
+    program.signal();
+    let (status, log) = program.end();
+    assert_eq!(status.code(), Some(130), "{log}");
+}

@@ -1,0 +1,292 @@
+//! A running AMS, and callers of it.
+
+use std::{path::PathBuf, time::Duration};
+
+use aar_daemon::serve::bind_unix;
+use aar_tls::{Identity, Limits, NewIdentity, ServerTrust, TlsListener, client_config};
+use aar_types::{Clock, Fingerprint, ManualClock};
+use ams::{Ams, Settings, http::Server};
+use ams_api::{Operation, StatusCode as OperationStatus};
+use axum::body::Body;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::ServerName;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    task::JoinHandle,
+};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+/// An AMS that serves until it is dropped.
+pub(crate) struct Running {
+    pub(crate) ams: Ams,
+    pub(crate) clock: ManualClock,
+    folder: tempfile::TempDir,
+    server: Fingerprint,
+    port: u16,
+    drain: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+/// A way in.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// The unix socket.
+    Local,
+    /// HTTPS, with or without a certificate.
+    Remote(Option<Identity>),
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    pub(crate) fn metadata(&self) -> Value {
+        self.json()["metadata"].clone()
+    }
+
+    pub(crate) fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self
+            .headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        value.to_str().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.drain.cancel();
+        self.serving.abort();
+    }
+}
+
+impl Running {
+    /// Starts one from nothing.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let clock = ManualClock::new("2026-05-01T12:00:00Z".parse().unwrap());
+        let settings = Settings::default();
+        let ams = Ams::open(folder.path(), settings, clock.clone().into())
+            .await
+            .unwrap();
+        let identity = new_identity("ams", Clock::from(clock.clone()).now());
+        let limits = Limits {
+            http2: false,
+            ..Limits::default()
+        };
+        let https = TlsListener::bind("127.0.0.1:0".parse().unwrap(), &identity, limits);
+        let https = https.await.unwrap();
+        let port = https.local_addr().port();
+        let unix = bind_unix(&folder.path().join("unix.socket"), 0o660).unwrap();
+        let drain = CancellationToken::new();
+        let server = Server {
+            ams: ams.clone(),
+            https,
+            unix,
+        };
+        let run = server.run(drain.clone(), Duration::from_secs(5));
+        Self {
+            ams,
+            clock,
+            folder,
+            server: identity.certificate().fingerprint(),
+            port,
+            drain,
+            serving: tokio::spawn(async { run.await.unwrap() }),
+        }
+    }
+
+    /// A file below the base folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What its clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        Clock::from(self.clock.clone()).now()
+    }
+
+    /// A new certificate that is good for a day.
+    pub(crate) fn identity(&self, name: &str) -> Identity {
+        new_identity(name, self.now())
+    }
+
+    /// A caller whose certificate is trusted.
+    pub(crate) async fn trusted(&self, name: &str) -> Door {
+        let identity = self.identity(name);
+        self.ams.trust().add(identity.certificate()).await.unwrap();
+        Door::Remote(Some(identity))
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        self.drain.cancel();
+        (&mut self.serving).await.unwrap();
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(crate) async fn send(
+        &self,
+        door: &Door,
+        request: Request<Body>,
+    ) -> hyper::Result<hyper::Response<Incoming>> {
+        match door {
+            Door::Local => converse(self.local().await, request).await,
+            Door::Remote(identity) => converse(self.remote(identity.as_ref()).await, request).await,
+        }
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) async fn call(&self, door: &Door, request: Request<Body>) -> Answer {
+        let (head, body) = self.send(door, request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+
+    /// Sends a request without a body over the unix socket.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(&Door::Local, request(Method::GET, path, Body::empty()))
+            .await
+    }
+
+    /// Sends a request with a JSON body over the unix socket.
+    pub(crate) async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+        let body = Body::from(body.to_string());
+        self.call(&Door::Local, request(method, path, body)).await
+    }
+
+    /// Waits for the operation that an answer names, and shows it at its end.
+    pub(crate) async fn finish(&self, accepted: &Answer) -> Operation {
+        assert_eq!(accepted.status, StatusCode::ACCEPTED, "{accepted:?}");
+        let location = accepted.header("location");
+        assert_eq!(accepted.json()["operation"], location);
+        let ended = self.get(&format!("{location}/wait?timeout=60")).await;
+        let operation: Operation = serde_json::from_value(ended.metadata()).unwrap();
+        assert!(operation.status_code.is_final(), "{operation:?}");
+        operation
+    }
+
+    /// The same, for an operation that has to succeed.
+    pub(crate) async fn succeed(&self, accepted: &Answer) -> Operation {
+        let operation = self.finish(accepted).await;
+        assert_eq!(
+            operation.status_code,
+            OperationStatus::Success,
+            "{operation:?}"
+        );
+        operation
+    }
+
+    /// Makes an application with the given manifest over the unix socket.
+    pub(crate) async fn create(&self, manifest: &str) -> Operation {
+        let accepted = self.call(
+            &Door::Local,
+            upload(Method::POST, "/1.0/applications", package(manifest)),
+        );
+        self.succeed(&accepted.await).await
+    }
+
+    pub(crate) async fn local(&self) -> UnixStream {
+        UnixStream::connect(self.path("unix.socket")).await.unwrap()
+    }
+
+    pub(crate) async fn remote(
+        &self,
+        identity: Option<&Identity>,
+    ) -> tokio_rustls::client::TlsStream<TcpStream> {
+        let trust = ServerTrust::Pinned(vec![self.server]);
+        let config = client_config(trust, identity, self.clock.clone().into()).unwrap();
+        let tcp = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(std::sync::Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .unwrap()
+    }
+}
+
+async fn converse<S>(stream: S, request: Request<Body>) -> hyper::Result<hyper::Response<Incoming>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    sender.send_request(request).await
+}
+
+/// A request with a body.
+pub(crate) fn request(method: Method, path: &str, body: Body) -> Request<Body> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost");
+    request.body(body).unwrap()
+}
+
+/// A request that uploads a package, as the SDK makes it.
+pub(crate) fn upload(method: Method, path: &str, package: Vec<u8>) -> Request<Body> {
+    let fingerprint = sha256(&package);
+    let mut upload = request(method, path, Body::from(package));
+    let headers = upload.headers_mut();
+    headers.insert("content-type", "application/octet-stream".parse().unwrap());
+    headers.insert("x-ams-fingerprint", fingerprint.parse().unwrap());
+    headers.insert("x-ams-request", "{}".parse().unwrap());
+    upload
+}
+
+/// A package with nothing in it but a manifest.
+pub(crate) fn package(manifest: &str) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    zip.start_file("manifest.yaml", options).unwrap();
+    std::io::Write::write_all(&mut zip, manifest.as_bytes()).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+/// The SHA-256 of bytes, in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    aar_types::Digest::from_bytes(Sha256::digest(bytes).into()).to_string()
+}
+
+/// A certificate as it travels in JSON.
+pub(crate) fn base64(identity: &Identity) -> String {
+    BASE64_STANDARD.encode(identity.certificate().der())
+}
+
+fn new_identity(name: &str, from: Timestamp) -> Identity {
+    Identity::generate(&NewIdentity {
+        common_name: name.to_owned(),
+        hosts: vec!["localhost".to_owned()],
+        not_before: from,
+        not_after: from + SignedDuration::from_hours(24),
+    })
+    .unwrap()
+}
