@@ -62,6 +62,13 @@ mod tests {
         };
         let (printer, captured) = Printer::captured();
         printer.document(DocumentFormat::Yaml, &config).unwrap();
-        insta::assert_snapshot!(captured.stdout(), @"");
+        insta::assert_snapshot!(captured.stdout(), @r#"
+        config:
+          application.auto_publish: true
+          application.max_published_versions: 3
+          core.trust_password: false
+          registry.filter: ""
+          registry.url: https://192.168.178.45:3000
+        "#);
     }
 }

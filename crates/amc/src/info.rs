@@ -69,7 +69,40 @@ mod tests {
 
     #[test]
     fn info_is_printed_in_both_forms() {
-        insta::assert_snapshot!(printed(DocumentFormat::Yaml), @"");
-        insta::assert_snapshot!(printed(DocumentFormat::Json), @"");
+        insta::assert_snapshot!(printed(DocumentFormat::Yaml), @r#"
+        api_extensions:
+        - registry
+        - vm_support
+        api_status: stable
+        api_version: "1.0"
+        auth: trusted
+        auth_methods:
+        - 2waySSL
+        cluster_id: cilsreunfpfec9b1ktg0
+        cluster_name: prod0
+        config:
+          registry.mode: pull
+        service_version: "0.1.0"
+        "#);
+        insta::assert_snapshot!(printed(DocumentFormat::Json), @r#"
+        {
+          "api_extensions": [
+            "registry",
+            "vm_support"
+          ],
+          "api_status": "stable",
+          "api_version": "1.0",
+          "auth": "trusted",
+          "auth_methods": [
+            "2waySSL"
+          ],
+          "cluster_id": "cilsreunfpfec9b1ktg0",
+          "cluster_name": "prod0",
+          "config": {
+            "registry.mode": "pull"
+          },
+          "service_version": "0.1.0"
+        }
+        "#);
     }
 }

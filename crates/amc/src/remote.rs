@@ -224,10 +224,44 @@ mod tests {
 
     #[test]
     fn remotes_are_listed_in_every_form() {
-        insta::assert_snapshot!(printed(Format::Table), @"");
-        insta::assert_snapshot!(printed(Format::Csv), @"");
-        insta::assert_snapshot!(printed(Format::Json), @"");
-        insta::assert_snapshot!(printed(Format::Yaml), @"");
+        insta::assert_snapshot!(printed(Format::Table), @"
+        +-------+-------------------------+---------+
+        |  NAME |           URL           | DEFAULT |
+        +-------+-------------------------+---------+
+        | local | unix://                 | false   |
+        +-------+-------------------------+---------+
+        | prod  | https://192.0.2.10:8444 | true    |
+        +-------+-------------------------+---------+
+        ");
+        insta::assert_snapshot!(printed(Format::Csv), @"
+        NAME,URL,DEFAULT
+        local,unix://,false
+        prod,https://192.0.2.10:8444,true
+        ");
+        insta::assert_snapshot!(printed(Format::Json), @r#"
+        [
+          {
+            "name": "local",
+            "url": "unix://",
+            "default": false
+          },
+          {
+            "name": "prod",
+            "url": "https://192.0.2.10:8444",
+            "default": true,
+            "fingerprint": "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"
+          }
+        ]
+        "#);
+        insta::assert_snapshot!(printed(Format::Yaml), @"
+        - name: local
+          url: unix://
+          default: false
+        - name: prod
+          url: https://192.0.2.10:8444
+          default: true
+          fingerprint: 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a
+        ");
     }
 
     #[test]

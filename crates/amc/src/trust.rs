@@ -191,10 +191,46 @@ mod tests {
 
     #[test]
     fn the_trust_store_is_listed_in_every_form() {
-        insta::assert_snapshot!(printed(Format::Table), @"");
-        insta::assert_snapshot!(printed(Format::Csv), @"");
-        insta::assert_snapshot!(printed(Format::Json), @"");
-        insta::assert_snapshot!(printed(Format::Yaml), @"");
+        insta::assert_snapshot!(printed(Format::Table), @"
+        +------------------------------------------------------------------+-------------+------------------------------+------------------------------+
+        |                            FINGERPRINT                           | COMMON NAME |          ISSUE DATE          |          EXPIRY DATE         |
+        +------------------------------------------------------------------+-------------+------------------------------+------------------------------+
+        | a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1 | ubuntu@vm0  | May 27, 2026 at 3:09pm (UTC) | May 24, 2036 at 3:09am (UTC) |
+        +------------------------------------------------------------------+-------------+------------------------------+------------------------------+
+        | a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3 | registry    | May 27, 2026 at 3:09pm (UTC) | May 24, 2036 at 3:09am (UTC) |
+        +------------------------------------------------------------------+-------------+------------------------------+------------------------------+
+        ");
+        insta::assert_snapshot!(printed(Format::Csv), @r#"
+        FINGERPRINT,COMMON NAME,ISSUE DATE,EXPIRY DATE
+        a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1,ubuntu@vm0,"May 27, 2026 at 3:09pm (UTC)","May 24, 2036 at 3:09am (UTC)"
+        a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3,registry,"May 27, 2026 at 3:09pm (UTC)","May 24, 2036 at 3:09am (UTC)"
+        "#);
+        insta::assert_snapshot!(printed(Format::Json), @r#"
+        [
+          {
+            "fingerprint": "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1",
+            "common_name": "ubuntu@vm0",
+            "issue_date": "2026-05-27T15:09:00Z",
+            "expiry_date": "2036-05-24T03:09:00Z"
+          },
+          {
+            "fingerprint": "a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3",
+            "common_name": "registry",
+            "issue_date": "2026-05-27T15:09:00Z",
+            "expiry_date": "2036-05-24T03:09:00Z"
+          }
+        ]
+        "#);
+        insta::assert_snapshot!(printed(Format::Yaml), @r#"
+        - fingerprint: a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1
+          common_name: ubuntu@vm0
+          issue_date: "2026-05-27T15:09:00Z"
+          expiry_date: "2036-05-24T03:09:00Z"
+        - fingerprint: a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3a3
+          common_name: registry
+          issue_date: "2026-05-27T15:09:00Z"
+          expiry_date: "2036-05-24T03:09:00Z"
+        "#);
     }
 
     #[test]

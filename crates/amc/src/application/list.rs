@@ -115,10 +115,120 @@ mod tests {
 
     #[test]
     fn applications_are_listed_in_every_form() {
-        insta::assert_snapshot!(printed(Format::Table), @"");
-        insta::assert_snapshot!(printed(Format::Csv), @"");
-        insta::assert_snapshot!(printed(Format::Json), @"");
-        insta::assert_snapshot!(printed(Format::Yaml), @"");
+        insta::assert_snapshot!(printed(Format::Table), @"
+        +----------------------+-------+---------------+--------+-----------------------+-----------+--------+---------------------+-------+
+        |          ID          |  NAME | INSTANCE TYPE | ADDONS |          TAGS         | PUBLISHED | STATUS |     LAST UPDATED    |   VM  |
+        +----------------------+-------+---------------+--------+-----------------------+-----------+--------+---------------------+-------+
+        | bkmtdm9hpuo01q954fng | candy | a4.3          |        | game,created_by=anbox | true      | ready  | 2019-07-17 13:53:32 | false |
+        +----------------------+-------+---------------+--------+-----------------------+-----------+--------+---------------------+-------+
+        ");
+        insta::assert_snapshot!(printed(Format::Csv), @r#"
+        ID,NAME,INSTANCE TYPE,ADDONS,TAGS,PUBLISHED,STATUS,LAST UPDATED,VM
+        bkmtdm9hpuo01q954fng,candy,a4.3,,"game,created_by=anbox",true,ready,2019-07-17 13:53:32,false
+        "#);
+        insta::assert_snapshot!(printed(Format::Json), @r#"
+        [
+          {
+            "id": "bkmtdm9hpuo01q954fng",
+            "name": "candy",
+            "status": "ready",
+            "status_code": 2,
+            "instance_type": "a4.3",
+            "boot_package": "",
+            "parent_image_id": "",
+            "parent_image_variant": "",
+            "published": true,
+            "versions": [
+              {
+                "number": 0,
+                "manifest_version": "",
+                "parent_image_id": "",
+                "parent_image_version": 0,
+                "status": "unknown",
+                "status_code": 0,
+                "published": false,
+                "created_at": 1563371612,
+                "boot_activity": "",
+                "required_permissions": [],
+                "addons": [],
+                "extra_data": {},
+                "error_message": "",
+                "video_encoder": "gpu-preferred",
+                "watchdog": {
+                  "disabled": false,
+                  "allowed-packages": []
+                },
+                "services": [],
+                "features": [],
+                "hooks": {
+                  "timeout": ""
+                },
+                "bootstrap": {
+                  "keep": []
+                }
+              }
+            ],
+            "addons": [],
+            "created_at": 1563285212,
+            "immutable": false,
+            "tags": [
+              "game",
+              "created_by=anbox"
+            ],
+            "resources": {},
+            "abi": "",
+            "inhibit_auto_updates": false,
+            "node_selector": [],
+            "vm": false
+          }
+        ]
+        "#);
+        insta::assert_snapshot!(printed(Format::Yaml), @r#"
+        - id: bkmtdm9hpuo01q954fng
+          name: candy
+          status: ready
+          status_code: 2
+          instance_type: a4.3
+          boot_package: ""
+          parent_image_id: ""
+          parent_image_variant: ""
+          published: true
+          versions:
+          - number: 0
+            manifest_version: ""
+            parent_image_id: ""
+            parent_image_version: 0
+            status: unknown
+            status_code: 0
+            published: false
+            created_at: 1563371612
+            boot_activity: ""
+            required_permissions: []
+            addons: []
+            extra_data: {}
+            error_message: ""
+            video_encoder: gpu-preferred
+            watchdog:
+              disabled: false
+              allowed-packages: []
+            services: []
+            features: []
+            hooks:
+              timeout: ""
+            bootstrap:
+              keep: []
+          addons: []
+          created_at: 1563285212
+          immutable: false
+          tags:
+          - game
+          - created_by=anbox
+          resources: {}
+          abi: ""
+          inhibit_auto_updates: false
+          node_selector: []
+          vm: false
+        "#);
     }
 
     #[test]

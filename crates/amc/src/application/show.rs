@@ -220,7 +220,94 @@ mod tests {
 
     #[test]
     fn an_application_is_shown_in_both_forms() {
-        insta::assert_snapshot!(printed(DocumentFormat::Yaml), @"");
-        insta::assert_snapshot!(printed(DocumentFormat::Json), @"");
+        insta::assert_snapshot!(printed(DocumentFormat::Yaml), @r#"
+        id: bcmap7u5nof07arqa2ag
+        name: candy
+        status: error
+        published: true
+        immutable: false
+        vm: false
+        inhibit-auto-updates: false
+        parent-image: jammy:android13:amd64
+        parent-image-variant: android
+        tags: []
+        config:
+          instance-type: a4.3
+          boot-package: com.canonical.candy
+          resources:
+            cpus: 4
+        versions:
+          0:
+            image: bf7u4cqkv5sg5jd5b2k0 (version 0)
+            manifest-version: "0.1"
+            published: true
+            status: active
+            boot-activity: com.canonical.candy.GameApp
+            extra-data:
+              game-data-folder:
+                target: /sdcard/Android/data/com.canonical.candy/
+            video-encoder: gpu-preferred
+            watchdog:
+              disabled: false
+              allowed-packages:
+              - com.android.settings
+          1:
+            image: ""
+            published: false
+            status: error
+            error-message: app.apk is not an APK
+            extra-data: {}
+            video-encoder: gpu-preferred
+        "#);
+        insta::assert_snapshot!(printed(DocumentFormat::Json), @r#"
+        {
+          "id": "bcmap7u5nof07arqa2ag",
+          "name": "candy",
+          "status": "error",
+          "published": true,
+          "immutable": false,
+          "vm": false,
+          "inhibit-auto-updates": false,
+          "parent-image": "jammy:android13:amd64",
+          "parent-image-variant": "android",
+          "tags": [],
+          "config": {
+            "instance-type": "a4.3",
+            "boot-package": "com.canonical.candy",
+            "resources": {
+              "cpus": 4
+            }
+          },
+          "versions": {
+            "0": {
+              "image": "bf7u4cqkv5sg5jd5b2k0 (version 0)",
+              "manifest-version": "0.1",
+              "published": true,
+              "status": "active",
+              "boot-activity": "com.canonical.candy.GameApp",
+              "extra-data": {
+                "game-data-folder": {
+                  "target": "/sdcard/Android/data/com.canonical.candy/"
+                }
+              },
+              "video-encoder": "gpu-preferred",
+              "watchdog": {
+                "disabled": false,
+                "allowed-packages": [
+                  "com.android.settings"
+                ]
+              }
+            },
+            "1": {
+              "image": "",
+              "published": false,
+              "status": "error",
+              "error-message": "app.apk is not an APK",
+              "extra-data": {},
+              "video-encoder": "gpu-preferred"
+            }
+          }
+        }
+        "#);
     }
 }

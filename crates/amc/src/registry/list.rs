@@ -76,9 +76,85 @@ mod tests {
 
     #[test]
     fn the_registry_is_listed_in_every_form() {
-        insta::assert_snapshot!(printed(Format::Table), @"");
-        insta::assert_snapshot!(printed(Format::Csv), @"");
-        insta::assert_snapshot!(printed(Format::Json), @"");
-        insta::assert_snapshot!(printed(Format::Yaml), @"");
+        insta::assert_snapshot!(printed(Format::Table), @"
+        +-------+---------------+---------------------+---------------+----------+------+-------+
+        |  NAME | INSTANCE TYPE |     BOOT PACKAGE    | ARCHITECTURES | VERSIONS | TAGS |   VM  |
+        +-------+---------------+---------------------+---------------+----------+------+-------+
+        | candy | a4.3          | com.canonical.candy | amd64,arm64   | 0,1      | game | false |
+        +-------+---------------+---------------------+---------------+----------+------+-------+
+        ");
+        insta::assert_snapshot!(printed(Format::Csv), @r#"
+        NAME,INSTANCE TYPE,BOOT PACKAGE,ARCHITECTURES,VERSIONS,TAGS,VM
+        candy,a4.3,com.canonical.candy,"amd64,arm64","0,1",game,false
+        "#);
+        insta::assert_snapshot!(printed(Format::Json), @r#"
+        [
+          {
+            "name": "candy",
+            "architectures": [
+              "amd64",
+              "arm64"
+            ],
+            "boot_package": "com.canonical.candy",
+            "instance_type": "a4.3",
+            "tags": [
+              "game"
+            ],
+            "versions": {
+              "0": {
+                "boot_activity": "",
+                "features": [],
+                "hooks": {
+                  "timeout": ""
+                },
+                "bootstrap": {
+                  "keep": []
+                },
+                "video_encoder": "gpu-preferred"
+              },
+              "1": {
+                "boot_activity": "",
+                "features": [],
+                "hooks": {
+                  "timeout": ""
+                },
+                "bootstrap": {
+                  "keep": []
+                },
+                "video_encoder": "gpu-preferred"
+              }
+            },
+            "vm": false
+          }
+        ]
+        "#);
+        insta::assert_snapshot!(printed(Format::Yaml), @r#"
+        - name: candy
+          architectures:
+          - amd64
+          - arm64
+          boot_package: com.canonical.candy
+          instance_type: a4.3
+          tags:
+          - game
+          versions:
+            0:
+              boot_activity: ""
+              features: []
+              hooks:
+                timeout: ""
+              bootstrap:
+                keep: []
+              video_encoder: gpu-preferred
+            1:
+              boot_activity: ""
+              features: []
+              hooks:
+                timeout: ""
+              bootstrap:
+                keep: []
+              video_encoder: gpu-preferred
+          vm: false
+        "#);
     }
 }

@@ -284,7 +284,28 @@ mod tests {
 
     #[test]
     fn everything_there_is_to_say_is_said() {
-        insta::assert_snapshot!(printed(busy()), @"");
+        insta::assert_snapshot!(printed(busy()), @"
+        mode:         pull
+        registry:     https://192.168.178.45:3000 (cv3a7ofg2e7td2g9smt0, revision 42)
+        last round:   incomplete 42s ago, 2 imported, 1 removed; one is running
+        next round:   in 58m20s
+        change feed:  listening
+        clock:        the registry's is 1m30s behind
+        removal held: 3 of 4 imported applications would be removed at once (a, b, c)
+        conflict:     candy version 2: it has another content here
+        +-------------+----------+-------------------------+
+        | APPLICATION |   STATE  |          ERROR          |
+        +-------------+----------+-------------------------+
+        | candy       | conflict |                         |
+        +-------------+----------+-------------------------+
+        | chess       | failed   | no space left on device |
+        +-------------+----------+-------------------------+
+        +----------+-------------+---------+----------+--------+------------+
+        | TRANSFER | APPLICATION | VERSION |   DONE   |  TOTAL |    SPEED   |
+        +----------+-------------+---------+----------+--------+------------+
+        | pull     | go          | 7       | 300.0MiB | 1.0GiB | 110.0MiB/s |
+        +----------+-------------+---------+----------+--------+------------+
+        ");
     }
 
     #[test]
@@ -293,7 +314,12 @@ mod tests {
             mode: "manual".to_owned(),
             ..RegistryStatus::default()
         };
-        insta::assert_snapshot!(printed(status), @"");
+        insta::assert_snapshot!(printed(status), @"
+        mode:         manual
+        registry:     none is set up
+        last round:   none yet
+        next round:   none by itself
+        ");
     }
 
     #[test]
@@ -301,6 +327,110 @@ mod tests {
         let (printer, captured) = Printer::captured();
         printer.document(DocumentFormat::Yaml, &busy()).unwrap();
         printer.document(DocumentFormat::Json, &busy()).unwrap();
-        insta::assert_snapshot!(captured.stdout(), @"");
+        insta::assert_snapshot!(captured.stdout(), @r#"
+        mode: pull
+        url: https://192.168.178.45:3000
+        registry_id: cv3a7ofg2e7td2g9smt0
+        revision: 42
+        problem: ""
+        running: true
+        last_round:
+          started_at: "2026-03-01T11:59:00Z"
+          finished_at: "2026-03-01T11:59:18Z"
+          outcome: incomplete
+          error: ""
+          counts:
+            imported: 2
+            pushed: 0
+            updated: 0
+            removed: 1
+        next_round: "2026-03-01T12:58:20Z"
+        change_feed: listening
+        clock_skew_seconds: -90
+        held:
+          reason: 3 of 4 imported applications would be removed at once
+          applications:
+          - a
+          - b
+          - c
+        conflicts:
+        - application: candy
+          version: 2
+          reason: it has another content here
+        applications:
+        - name: candy
+          state: conflict
+          error: ""
+        - name: chess
+          state: failed
+          error: no space left on device
+        transfers:
+        - application: go
+          version: 7
+          direction: pull
+          bytes: 314572800
+          total: 1073741824
+          bytes_per_second: 115343360
+        {
+          "mode": "pull",
+          "url": "https://192.168.178.45:3000",
+          "registry_id": "cv3a7ofg2e7td2g9smt0",
+          "revision": 42,
+          "problem": "",
+          "running": true,
+          "last_round": {
+            "started_at": "2026-03-01T11:59:00Z",
+            "finished_at": "2026-03-01T11:59:18Z",
+            "outcome": "incomplete",
+            "error": "",
+            "counts": {
+              "imported": 2,
+              "pushed": 0,
+              "updated": 0,
+              "removed": 1
+            }
+          },
+          "next_round": "2026-03-01T12:58:20Z",
+          "change_feed": "listening",
+          "clock_skew_seconds": -90,
+          "held": {
+            "reason": "3 of 4 imported applications would be removed at once",
+            "applications": [
+              "a",
+              "b",
+              "c"
+            ]
+          },
+          "conflicts": [
+            {
+              "application": "candy",
+              "version": 2,
+              "reason": "it has another content here"
+            }
+          ],
+          "applications": [
+            {
+              "name": "candy",
+              "state": "conflict",
+              "error": ""
+            },
+            {
+              "name": "chess",
+              "state": "failed",
+              "error": "no space left on device"
+            }
+          ],
+          "transfers": [
+            {
+              "application": "go",
+              "version": 7,
+              "direction": "pull",
+              "bytes": 314572800,
+              "total": 1073741824,
+              "bytes_per_second": 115343360
+            }
+          ]
+        }
+        "#);
     }
 }
