@@ -1,6 +1,14 @@
-use aar_types::{ApplicationMetadata, ApplicationName, Architecture};
+//! Changing what holds for all versions of an application.
 
-use crate::{Error, Publisher};
+use aar_types::{ApplicationMetadata, ApplicationName, Architecture, ChangeKind};
+
+use crate::{
+    Error, Publisher,
+    blobs::Key,
+    descriptor::VariantDescriptor,
+    metadata::{VariantKey, VariantRow},
+    mutation::Mutation,
+};
 
 impl Publisher {
     /// Replaces what holds for all versions of an application on one architecture. Tells whether
@@ -11,7 +19,51 @@ impl Publisher {
         architecture: Architecture,
         metadata: ApplicationMetadata,
     ) -> Result<Option<bool>, Error> {
-        let _ = (name, architecture, metadata);
-        todo!()
+        let name = name.clone();
+        let key = VariantKey { name, architecture };
+        self.registry
+            .mutate(&self.actor, |change| Box::pin(put(change, key, metadata)))
+            .await
     }
+}
+
+async fn put(
+    change: &mut Mutation,
+    key: VariantKey,
+    metadata: ApplicationMetadata,
+) -> Result<Option<bool>, Error> {
+    let Some(row) = change.tx.variant(&key).await? else {
+        return Ok(None);
+    };
+    if row.metadata == metadata {
+        return Ok(Some(false));
+    }
+    update_metadata(change, key.clone(), metadata).await?;
+    change
+        .record("put-application", key.to_string(), String::new())
+        .await?;
+    Ok(Some(true))
+}
+
+/// Commits other metadata for a variant that is there.
+pub(crate) async fn update_metadata(
+    change: &mut Mutation,
+    key: VariantKey,
+    metadata: ApplicationMetadata,
+) -> Result<(), Error> {
+    let kind = ChangeKind::ApplicationUpdated;
+    let revision = change.change(kind, &key, None).await?;
+    let row = VariantRow {
+        key,
+        metadata,
+        revision,
+    };
+    put_variant(change, row).await
+}
+
+/// Writes a variant, to the catalogue and to the storage.
+pub(crate) async fn put_variant(change: &mut Mutation, row: VariantRow) -> Result<(), Error> {
+    change.tx.put_variant(&row).await?;
+    let key = Key::Variant(row.key.clone());
+    change.describe(key, &VariantDescriptor::from(row)).await
 }

@@ -1,12 +1,61 @@
+//! The audit log: who did what, when, and with which outcome.
+//!
+//! Entries are written by the transaction that does what they tell of, and are never changed or
+//! deleted; the database itself refuses that.
+
 use aar_types::{Fingerprint, Role};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Operator};
+use crate::{Error, Operator, metadata::AuditRow};
+
+/// How many entries an answer has where nobody says.
+const DEFAULT_LIMIT: u32 = 100;
 
 /// Whoever does something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Actor {}
+pub(crate) enum Actor {
+    /// Somebody over the network, with a role where one is known.
+    Caller {
+        fingerprint: Option<Fingerprint>,
+        role: Option<Role>,
+        address: String,
+    },
+    /// A program on the registry's own machine.
+    Operator(String),
+}
+
+impl Actor {
+    /// An entry about something that this actor did or wanted to do.
+    pub(crate) fn entry(
+        &self,
+        at: Timestamp,
+        action: &str,
+        target: String,
+        outcome: Outcome,
+        detail: String,
+    ) -> AuditRow {
+        let (operator, fingerprint, role, address) = match self.clone() {
+            Self::Operator(name) => (Some(name), None, None, None),
+            Self::Caller {
+                fingerprint,
+                role,
+                address,
+            } => (None, fingerprint, role, Some(address)),
+        };
+        AuditRow {
+            at,
+            operator,
+            fingerprint,
+            role,
+            address,
+            action: action.to_owned(),
+            target,
+            outcome,
+            detail,
+        }
+    }
+}
 
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +110,11 @@ pub struct AuditQuery {
 impl Operator {
     /// Entries of the audit log, newest first.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>, Error> {
-        let _ = query;
-        todo!()
+        let limit = match query.limit {
+            0 => DEFAULT_LIMIT,
+            limit => limit,
+        };
+        let mut tx = self.registry.metadata().read().await?;
+        tx.audit_entries(query, limit).await
     }
 }

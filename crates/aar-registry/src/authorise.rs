@@ -99,26 +99,74 @@ impl Registry {
     /// The role of a certificate at this moment. Nothing is recorded: this is for telling callers
     /// where they stand.
     pub fn standing(&self, certificate: Option<&Fingerprint>) -> Result<Role, Refusal> {
-        let _ = certificate;
-        todo!()
+        let fingerprint = certificate.ok_or(Refusal::NoCertificate)?;
+        self.trust().standing(fingerprint, self.now())
     }
 
     /// A reader's handle, for whoever has at least that role. A refusal is recorded.
     pub fn reader(&self, caller: &Caller) -> Result<Reader, Refusal> {
-        let _ = caller;
-        todo!()
+        self.authorise(caller, Role::Client)
     }
 
     /// A publisher's handle, for whoever has that role. A refusal is recorded.
     pub fn publisher(&self, caller: &Caller) -> Result<Publisher, Refusal> {
-        let _ = caller;
-        todo!()
+        self.authorise(caller, Role::Publisher).map(Publisher)
     }
 
     /// The operator's handle; what is done with it is recorded under this name. It is for programs
     /// that run on the registry's own machine, never for what comes over the network.
     pub fn operator(&self, name: &str) -> Operator {
-        let _ = name;
-        todo!()
+        let reader = Reader {
+            registry: self.clone(),
+            actor: Actor::Operator(name.to_owned()),
+        };
+        Operator(Publisher(reader))
+    }
+
+    fn authorise(&self, caller: &Caller, needs: Role) -> Result<Reader, Refusal> {
+        let standing = self.standing(caller.fingerprint.as_ref());
+        let granted = standing.and_then(|has| enough(has, needs));
+        let actor = Actor::Caller {
+            fingerprint: caller.fingerprint,
+            role: standing.ok(),
+            address: caller.address.clone(),
+        };
+        match granted {
+            Ok(()) => Ok(Reader {
+                registry: self.clone(),
+                actor,
+            }),
+            Err(refusal) => {
+                self.note_refusal(&actor, &caller.request, "", &refusal);
+                Err(refusal)
+            }
+        }
+    }
+}
+
+fn enough(has: Role, needs: Role) -> Result<(), Refusal> {
+    if has >= needs {
+        Ok(())
+    } else {
+        Err(Refusal::RoleInsufficient { has, needs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_may_do_what_a_client_may_and_not_the_other_way_round() {
+        use Role::{Client, Publisher};
+
+        for (has, needs, good) in [
+            (Client, Client, true),
+            (Publisher, Client, true),
+            (Publisher, Publisher, true),
+            (Client, Publisher, false),
+        ] {
+            assert_eq!(enough(has, needs).is_ok(), good, "{has} for {needs}");
+        }
     }
 }

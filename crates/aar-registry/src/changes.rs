@@ -1,6 +1,14 @@
+//! The change feed.
+//!
+//! It says where to look, not what is there now. It is kept for a while and then forgotten from
+//! its old end; whoever comes back later than that lists the catalogue instead.
+
 use aar_types::{Changes, Revision};
 
 use crate::{Error, Reader};
+
+/// How many changes an answer holds.
+const PAGE: u32 = 1000;
 
 impl Reader {
     /// The changes after a revision, oldest first: all of them, or the first thousand, in which
@@ -8,7 +16,22 @@ impl Reader {
     ///
     /// [`Error::ChangesCompacted`] tells that the feed does not know what followed this revision.
     pub async fn changes(&self, since: Revision) -> Result<Changes, Error> {
-        let _ = since;
-        todo!()
+        let mut tx = self.registry.metadata().read().await?;
+        let row = tx.registry().await?.ok_or(Error::EmptyDatabase)?;
+        let (oldest, newest) = (row.compacted, row.revision);
+        if since < oldest || since > newest {
+            return Err(Error::ChangesCompacted {
+                since,
+                oldest,
+                newest,
+            });
+        }
+        let changes = tx.changes_after(since, PAGE).await?;
+        let last = changes.last().filter(|_| changes.len() == PAGE as usize);
+        Ok(Changes {
+            registry_id: row.id,
+            revision: last.map_or(newest, |last| last.revision),
+            changes,
+        })
     }
 }

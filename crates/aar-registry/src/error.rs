@@ -33,6 +33,12 @@ pub enum Error {
         /// Its digest.
         digest: Digest,
     },
+    /// The image of a committed version has gone from the storage.
+    #[error("the image {digest} is committed and not in the storage; verify the storage")]
+    ImageMissing {
+        /// Its digest.
+        digest: Digest,
+    },
     /// An image is stored under this digest, with another size.
     #[error("the image {digest} has {stored} bytes, not {given}")]
     ImageSizeMismatch {

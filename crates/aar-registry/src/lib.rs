@@ -1,30 +1,55 @@
-//! What the registry does.
+//! What the registry does: publish, fetch, list, remove, trust, and keep itself in order.
 //!
-//! One file per feature, one facade: [`Registry`].
+//! [`Registry`] is the whole of it. One file is one feature; the two rooms below them are
+//! `metadata`, which has all the SQL, and `blobs`, which has all the storage. Nothing here knows
+//! of HTTP, and nothing outside reaches either room.
+//!
+//! # Rights
+//!
+//! The functions that do something hang on handles: [`Reader`], [`Publisher`] and [`Operator`].
+//! `authorise.rs` is the only place that makes them, so whoever holds one has been let in.
+//!
+//! # Order
+//!
+//! Everything that changes is changed by one transaction, which holds state, revision, change feed
+//! and audit entry, and takes the descriptors in the storage along. A version comes into being in
+//! the order blob, descriptor, row; it goes in the order descriptor, row and, after the grace
+//! period, blob. What is cut short at any step leaves either nothing or something that garbage
+//! collection finds.
 
 mod application;
 mod audit;
 mod authorise;
+mod blobs;
 mod changes;
+mod descriptor;
 mod error;
 mod fetch;
+mod folder;
 mod gc;
 mod list;
+mod metadata;
+mod mutation;
+mod open;
 mod options;
 mod publish;
 mod rebuild;
 mod refresh;
+mod refusals;
 mod remove;
 mod status;
+mod tasks;
 mod trust;
 mod upload;
 mod verify;
 mod withdraw;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use aar_types::{RegistryId, Revision};
-use tokio::sync::watch;
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
 
 pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub use authorise::{Caller, Operator, Publisher, Reader, Refusal};
@@ -40,58 +65,111 @@ pub use trust::{NewTrust, TrustAdded, TrustTable, TrustedCertificate};
 pub use upload::{Upload, UploadId, UploadNew};
 pub use verify::{VerifyOptions, VerifyReport};
 
+use blobs::Blobs;
+use metadata::{Metadata, RegistryRow};
+
 /// A registry: catalogue, images, trust. Cheap to clone; all clones are the same registry.
 #[derive(Clone)]
 pub struct Registry {
     inner: Arc<Inner>,
 }
 
-struct Inner {}
+struct Inner {
+    id: RegistryId,
+    options: Options,
+    metadata: Arc<Metadata>,
+    blobs: Blobs,
+    revision: watch::Sender<Revision>,
+    trust: ArcSwap<TrustTable>,
+    trust_changes: watch::Sender<u64>,
+    refreshing: Mutex<()>,
+    appends: upload::Appends,
+    refusals: refusals::RefusalLog,
+}
 
-impl std::fmt::Debug for Registry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let _ = &self.inner;
-        f.write_str("Registry")
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Registry({} at {})", self.id(), self.revision())
     }
 }
 
 impl Registry {
-    /// Opens the registry and creates what is missing.
-    ///
-    /// Refused are storage that belongs to another registry, and an empty database beside storage
-    /// that is not empty: see [`Registry::rebuild`].
-    pub async fn open(options: Options) -> Result<Self, Error> {
-        let _ = options;
-        todo!()
+    fn assemble(options: Options, metadata: Metadata, blobs: Blobs, row: RegistryRow) -> Self {
+        let metadata = Arc::new(metadata);
+        let refusals = refusals::RefusalLog::start(Arc::clone(&metadata));
+        let inner = Inner {
+            id: row.id,
+            options,
+            metadata,
+            blobs,
+            revision: watch::Sender::new(row.revision),
+            trust: ArcSwap::default(),
+            trust_changes: watch::Sender::new(0),
+            refreshing: Mutex::default(),
+            appends: upload::Appends::default(),
+            refusals,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The identity of the registry.
     pub fn id(&self) -> &RegistryId {
-        todo!()
+        &self.inner.id
     }
 
     /// The present revision, from memory.
     pub fn revision(&self) -> Revision {
-        todo!()
+        *self.inner.revision.borrow()
     }
 
     /// Follows the revision.
     pub fn revisions(&self) -> watch::Receiver<Revision> {
-        todo!()
+        self.inner.revision.subscribe()
     }
 
     /// Who is trusted, from memory.
     pub fn trust(&self) -> Arc<TrustTable> {
-        todo!()
+        self.inner.trust.load_full()
     }
 
     /// Follows changes of trust: the number grows with each of them. The table is replaced before.
     pub fn trust_changes(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.inner.trust_changes.subscribe()
     }
 
     /// Waits for what is being written and closes the database.
     pub async fn close(&self) {
-        todo!()
+        self.inner.refusals.close().await;
+        self.inner.metadata.close().await;
+    }
+
+    fn metadata(&self) -> &Metadata {
+        &self.inner.metadata
+    }
+
+    fn blobs(&self) -> &Blobs {
+        &self.inner.blobs
+    }
+
+    fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    /// The present moment, as precise as the database keeps it: what is answered now and what is
+    /// read later are the same.
+    fn now(&self) -> Timestamp {
+        let now = self.inner.options.clock.now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    /// Lets everybody know of a revision, unless a later one is known already.
+    fn announce_revision(&self, revision: Revision) {
+        self.inner.revision.send_if_modified(|known| {
+            let newer = revision > *known;
+            *known = (*known).max(revision);
+            newer
+        });
     }
 }

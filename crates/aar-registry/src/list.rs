@@ -1,6 +1,15 @@
-use aar_types::{Application, ApplicationName, Architecture, Revision, Version, VersionNumber};
+//! Reading the catalogue.
+//!
+//! A page is read in one transaction, with two queries whatever it holds.
 
-use crate::{Error, Reader};
+use aar_types::{
+    Application, ApplicationName, Architecture, Revision, Variant, Version, VersionNumber,
+};
+
+use crate::{
+    Error, Reader,
+    metadata::{CatalogueFilter, Reading, VariantKey, VariantRow, VersionKey, VersionRow},
+};
 
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,7 +27,7 @@ pub struct ListQuery {
 /// A part of the catalogue, as it was at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The applications, ordered by name, each with the variants that were asked for.
+    /// The applications, ordered by name, each with those of its variants that were asked for.
     pub applications: Vec<Application>,
     /// How many there are on all pages.
     pub total: u64,
@@ -27,16 +36,39 @@ pub struct Page {
 }
 
 impl Reader {
-    /// A page of the catalogue.
+    /// A page of the catalogue. Architecture and tags choose variants: an application shows those
+    /// that were chosen, and is left out when none was.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, Error> {
-        let _ = query;
-        todo!()
+        let filter = CatalogueFilter {
+            architecture: query.architecture,
+            tags: &query.tags,
+        };
+        let mut tx = self.registry.metadata().read().await?;
+        let revision = tx.revision().await?;
+        let variants = tx.variants_page(filter, query.offset, query.limit).await?;
+        let versions = match (variants.first(), variants.last()) {
+            (Some(first), Some(last)) => {
+                tx.versions_between(filter, &first.key.name, &last.key.name)
+                    .await?
+            }
+            _ => Vec::new(),
+        };
+        let applications = assemble(variants, versions);
+        let total = total(&mut tx, filter, query, applications.len() as u64).await?;
+        Ok(Page {
+            applications,
+            total,
+            revision,
+        })
     }
 
     /// An application with all its variants and versions.
     pub async fn application(&self, name: &ApplicationName) -> Result<Option<Application>, Error> {
-        let _ = name;
-        todo!()
+        let mut tx = self.registry.metadata().read().await?;
+        let variants = tx.variants_of(name).await?;
+        let everything = CatalogueFilter::default();
+        let versions = tx.versions_between(everything, name, name).await?;
+        Ok(assemble(variants, versions).pop())
     }
 
     /// One version.
@@ -46,7 +78,52 @@ impl Reader {
         architecture: Architecture,
         number: VersionNumber,
     ) -> Result<Option<Version>, Error> {
-        let _ = (name, architecture, number);
-        todo!()
+        let name = name.clone();
+        let variant = VariantKey { name, architecture };
+        let key = VersionKey { variant, number };
+        let mut tx = self.registry.metadata().read().await?;
+        Ok(tx.version(&key).await?.map(|row| row.version))
     }
+}
+
+/// How many applications there are on all pages. A page that is not full is the last one and
+/// tells; else they are counted.
+async fn total(
+    tx: &mut Reading,
+    filter: CatalogueFilter<'_>,
+    query: &ListQuery,
+    listed: u64,
+) -> Result<u64, Error> {
+    let last_page = listed < query.limit && (listed > 0 || query.offset == 0);
+    if last_page {
+        Ok(query.offset + listed)
+    } else {
+        tx.count_applications(filter).await
+    }
+}
+
+/// Puts versions into their variants and variants into their applications. Both are in the order
+/// of their names.
+fn assemble(variants: Vec<VariantRow>, versions: Vec<VersionRow>) -> Vec<Application> {
+    let mut versions = versions.into_iter().peekable();
+    let mut applications: Vec<Application> = Vec::new();
+    for VariantRow { key, metadata, .. } in variants {
+        let mut own = Vec::new();
+        while let Some(row) = versions.next_if(|row| row.variant == key) {
+            own.push(row.version);
+        }
+        let variant = Variant {
+            architecture: key.architecture,
+            metadata,
+            versions: own,
+        };
+        match applications.last_mut() {
+            Some(application) if application.name == key.name => application.variants.push(variant),
+            _ => applications.push(Application {
+                name: key.name,
+                variants: vec![variant],
+            }),
+        }
+    }
+    applications
 }

@@ -1,7 +1,26 @@
-use aar_types::{RegistryId, Revision};
-use serde::Serialize;
+//! Rebuilding the metadata from the storage alone, after the database was lost.
+//!
+//! What the descriptors say is there again: versions whose blob is there, metadata, trust and
+//! revocations. The change feed and the audit log are gone, and so are withdrawn uploads. The
+//! revision continues far beyond the highest one that a descriptor tells of, so that no client
+//! sees it go backwards, whatever was deleted last.
 
-use crate::{Error, Options, Registry};
+use aar_types::{ApplicationMetadata, RegistryId, Revision, TrustState};
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Error, Options, Outcome, Registry,
+    audit::Actor,
+    blobs::{Area, Blobs, Key},
+    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
+    metadata::{Metadata, RegistryRow, TrustRow, VariantRow, VersionRow, Writing},
+    open::mark_storage,
+};
+
+/// How far the revision jumps: more changes than anybody makes after the newest descriptor.
+const JUMP: u64 = 1 << 20;
 
 /// What a rebuild has brought back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,9 +42,206 @@ pub struct RebuildReport {
 }
 
 impl Registry {
-    /// Fills an empty database from the storage alone.
+    /// Fills an empty database from the storage alone. A database that is not empty is refused.
+    /// Either all of it is committed or nothing.
     pub async fn rebuild(options: Options, operator: &str) -> Result<RebuildReport, Error> {
-        let _ = (options, operator);
-        todo!()
+        let metadata = Metadata::open(&options.database).await?;
+        let blobs = Blobs::open(&options.storage).await?;
+        let mut tx = metadata.write().await?;
+        if tx.registry().await?.is_some() {
+            return Err(Error::DatabaseNotEmpty);
+        }
+        let mut rebuild = Rebuild {
+            blobs: &blobs,
+            at: options.clock.now(),
+            report: RebuildReport {
+                registry_id: mark_storage(&blobs).await?,
+                revision: Revision(0),
+                applications: 0,
+                versions: 0,
+                trusted: 0,
+                revoked: 0,
+                skipped: Vec::new(),
+            },
+        };
+        rebuild.run(&mut tx, operator).await?;
+        let report = rebuild.report;
+        tx.commit().await?;
+        metadata.close().await;
+        Ok(report)
+    }
+}
+
+struct Rebuild<'a> {
+    blobs: &'a Blobs,
+    at: Timestamp,
+    report: RebuildReport,
+}
+
+impl Rebuild<'_> {
+    async fn run(&mut self, tx: &mut Writing, operator: &str) -> Result<(), Error> {
+        self.variants(tx).await?;
+        self.versions(tx).await?;
+        self.drop_empty_variants(tx).await?;
+        self.certificates(tx).await?;
+        self.report.revision.0 += JUMP;
+        let revision = self.report.revision;
+        tx.insert_registry(&RegistryRow {
+            id: self.report.registry_id.clone(),
+            revision,
+            compacted: revision,
+            trust_revision: 1,
+        })
+        .await?;
+        let actor = Actor::Operator(operator.to_owned());
+        let detail = format!("{} versions", self.report.versions);
+        let target = self.report.registry_id.to_string();
+        tx.insert_audit(&actor.entry(self.at, "rebuild", target, Outcome::Done, detail))
+            .await
+    }
+
+    async fn variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
+        let mut objects = self.blobs.list(Area::Applications);
+        while let Some(object) = objects.try_next().await? {
+            match object.key() {
+                Some(Key::Variant(key)) => {
+                    let key = Key::Variant(key);
+                    let Some(found) = self.read::<VariantDescriptor>(&key).await? else {
+                        continue;
+                    };
+                    let row = VariantRow::from(found);
+                    self.note(row.revision);
+                    if self.is_in_place(&key, &Key::Variant(row.key.clone())) {
+                        tx.put_variant(&row).await?;
+                        self.report.applications += 1;
+                    }
+                }
+                Some(_) => {}
+                None => self.skip(&object.path, "is no descriptor"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn versions(&mut self, tx: &mut Writing) -> Result<(), Error> {
+        let mut objects = self.blobs.list(Area::Applications);
+        while let Some(object) = objects.try_next().await? {
+            let Some(key @ Key::Version(_)) = object.key() else {
+                continue;
+            };
+            if let Some(found) = self.read::<VersionDescriptor>(&key).await? {
+                self.version(tx, &key, VersionRow::from(found)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn version(&mut self, tx: &mut Writing, key: &Key, row: VersionRow) -> Result<(), Error> {
+        self.note(row.revision);
+        if !self.is_in_place(key, &Key::Version(row.key())) {
+            return Ok(());
+        }
+        let image = row.version.image;
+        match self.blobs.blob_size(&image.digest).await? {
+            None => {
+                self.skip(
+                    key,
+                    format_args!("names the blob {}, which is not stored", image.digest),
+                );
+                return Ok(());
+            }
+            Some(size) if size != image.size => {
+                let says = format_args!("says {} bytes, its blob has {size}", image.size);
+                self.skip(key, says);
+                return Ok(());
+            }
+            Some(_) => {}
+        }
+        if tx.variant(&row.variant).await?.is_none() {
+            self.make_up_variant(tx, &row).await?;
+        }
+        tx.store_blob(&image.digest, image.size, self.at).await?;
+        tx.insert_version(&row).await?;
+        tx.recount_blob(&image.digest, self.at).await?;
+        self.report.versions += 1;
+        Ok(())
+    }
+
+    /// A version without what holds for all versions: it is worth more than what is lost with it.
+    async fn make_up_variant(&mut self, tx: &mut Writing, row: &VersionRow) -> Result<(), Error> {
+        let made_up = VariantRow {
+            key: row.variant.clone(),
+            metadata: ApplicationMetadata::default(),
+            revision: row.revision,
+        };
+        tx.put_variant(&made_up).await?;
+        self.report.applications += 1;
+        let key = Key::Variant(row.variant.clone());
+        self.skip(
+            &key,
+            "was not there; the application has its defaults until it is put again",
+        );
+        let content = descriptor::write(&key, &VariantDescriptor::from(made_up))?;
+        self.blobs.put(&key, content).await
+    }
+
+    /// An application is its versions: without any it is not there.
+    async fn drop_empty_variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
+        for key in tx.variants_without_versions().await? {
+            tx.delete_variant(&key).await?;
+            self.report.applications -= 1;
+            self.skip(&Key::Variant(key), "has no version left");
+        }
+        Ok(())
+    }
+
+    async fn certificates(&mut self, tx: &mut Writing) -> Result<(), Error> {
+        let mut objects = self.blobs.list(Area::Trust);
+        while let Some(object) = objects.try_next().await? {
+            let Some(key @ Key::Certificate(_)) = object.key() else {
+                self.skip(&object.path, "is no descriptor");
+                continue;
+            };
+            let Some(found) = self.read::<CertificateDescriptor>(&key).await? else {
+                continue;
+            };
+            let row = TrustRow::from(found);
+            if !self.is_in_place(&key, &Key::Certificate(row.certificate.fingerprint)) {
+                continue;
+            }
+            tx.put_certificate(&row).await?;
+            match row.certificate.state {
+                TrustState::Trusted => self.report.trusted += 1,
+                TrustState::Revoked => self.report.revoked += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a descriptor; what cannot be read is reported and left out.
+    async fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, Error> {
+        match descriptor::read(self.blobs, key).await {
+            Err(Error::Damaged { source, .. }) => {
+                self.skip(key, format_args!("cannot be read: {source}"));
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// Whether a descriptor is about what its name says.
+    fn is_in_place(&mut self, place: &Key, about: &Key) -> bool {
+        if place != about {
+            self.skip(place, format_args!("belongs to {about}"));
+        }
+        place == about
+    }
+
+    fn note(&mut self, revision: Revision) {
+        self.report.revision = self.report.revision.max(revision);
+    }
+
+    fn skip(&mut self, what: &dyn std::fmt::Display, why: impl std::fmt::Display) {
+        self.report.skipped.push(format!("{what} {why}"));
     }
 }

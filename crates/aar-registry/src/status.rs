@@ -1,7 +1,9 @@
-use aar_types::{RegistryId, Revision, ServerStatus};
+//! What the registry holds, and whether it can work.
+
+use aar_types::{RegistryId, Revision, ServerStatus, TrustState};
 use serde::Serialize;
 
-use crate::{Error, Operator, Registry};
+use crate::{Error, Operator, Registry, metadata::CatalogueFilter, open::storage_owner};
 
 /// What a registry holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,15 +35,69 @@ pub struct Status {
 }
 
 impl Registry {
-    /// Whether database and storage can be used. It never fails: what fails is in the answer.
+    /// Whether database and storage can be used. It never fails: what fails is in the answer, and
+    /// in the log with its cause.
     pub async fn health(&self) -> ServerStatus {
-        todo!()
+        let mut problems = Vec::new();
+        if let Err(error) = self.check_database().await {
+            problems.push(problem("the database cannot be used", &error));
+        }
+        match storage_owner(self.blobs()).await {
+            Ok(Some(owner)) if owner == *self.id() => {}
+            Ok(_) => problems.push("the storage is not the one of this registry".to_owned()),
+            Err(error) => problems.push(problem("the storage cannot be used", &error)),
+        }
+        match self.blobs().free_bytes().await {
+            Ok(Some(0)) => problems.push("the storage is full".to_owned()),
+            Ok(_) => {}
+            Err(error) => problems.push(problem("the storage does not say what is free", &error)),
+        }
+        ServerStatus {
+            healthy: problems.is_empty(),
+            problems,
+            revision: self.revision(),
+        }
     }
+
+    async fn check_database(&self) -> Result<(), Error> {
+        self.metadata().read().await?.revision().await?;
+        Ok(())
+    }
+}
+
+fn problem(sentence: &str, error: &Error) -> String {
+    let cause: &dyn std::error::Error = error;
+    tracing::error!(error = cause, "{sentence}");
+    sentence.to_owned()
 }
 
 impl Operator {
     /// What the registry holds.
     pub async fn status(&self) -> Result<Status, Error> {
-        todo!()
+        let registry = &self.registry;
+        let free_bytes = registry.blobs().free_bytes().await?;
+        let mut tx = registry.metadata().read().await?;
+        let revision = tx.revision().await?;
+        let blobs = tx.blob_totals().await?;
+        let uploads = tx.upload_totals().await?;
+        let certificates = tx.certificates().await?;
+        let trusted = certificates
+            .iter()
+            .filter(|row| row.certificate.state == TrustState::Trusted)
+            .count();
+        Ok(Status {
+            registry_id: registry.id().clone(),
+            revision,
+            applications: tx.count_applications(CatalogueFilter::default()).await?,
+            versions: tx.count_versions().await?,
+            blobs: blobs.count,
+            blob_bytes: blobs.bytes,
+            unreferenced_bytes: blobs.unreferenced_bytes,
+            uploads: uploads.count,
+            staged_bytes: uploads.staged,
+            free_bytes,
+            trusted: trusted as u64,
+            revoked: (certificates.len() - trusted) as u64,
+        })
     }
 }

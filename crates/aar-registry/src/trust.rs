@@ -1,10 +1,22 @@
+//! Who is trusted.
+//!
+//! The table is kept in memory and replaced as a whole when it changes, before the change is
+//! reported: the next request is already decided by it. A certificate that was revoked stays in
+//! the table for ever and can never be trusted again.
+
 use std::collections::HashMap;
 
 use aar_types::{Fingerprint, FingerprintPrefix, Role, TrustState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Operator};
+use crate::{
+    Error, Operator, Refusal,
+    blobs::Key,
+    descriptor::CertificateDescriptor,
+    metadata::{Reading, TrustRow},
+    mutation::Mutation,
+};
 
 /// A certificate that is to be trusted, as its reader understood it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +74,23 @@ pub struct TrustedCertificate {
 /// Every certificate that the registry knows, as of one moment.
 #[derive(Debug, Default)]
 pub struct TrustTable {
+    revision: u64,
     certificates: HashMap<Fingerprint, TrustedCertificate>,
 }
 
 impl TrustTable {
+    pub(crate) fn new(revision: u64, rows: Vec<TrustRow>) -> Self {
+        let certificates = rows.into_iter().map(|row| row.certificate);
+        Self {
+            revision,
+            certificates: certificates.map(|one| (one.fingerprint, one)).collect(),
+        }
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// What is known of a certificate.
     pub fn get(&self, fingerprint: &Fingerprint) -> Option<&TrustedCertificate> {
         self.certificates.get(fingerprint)
@@ -81,19 +106,42 @@ impl TrustTable {
     pub fn certificates(&self) -> impl Iterator<Item = &TrustedCertificate> {
         self.certificates.values()
     }
+
+    /// The role of a certificate at a moment.
+    pub fn standing(&self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Role, Refusal> {
+        let known = self.get(fingerprint).ok_or(Refusal::Unknown)?;
+        if known.state == TrustState::Revoked {
+            Err(Refusal::Revoked)
+        } else if now < known.not_before {
+            Err(Refusal::NotYetValid)
+        } else if now > known.not_after {
+            Err(Refusal::Expired)
+        } else {
+            Ok(known.role)
+        }
+    }
 }
 
 impl Operator {
     /// Trusts a certificate from now on. One that was revoked is refused.
     pub async fn trust_add(&self, new: NewTrust) -> Result<TrustAdded, Error> {
-        let _ = new;
-        todo!()
+        self.registry
+            .mutate(&self.actor, |change| Box::pin(add(change, new)))
+            .await
     }
 
     /// The trusted certificates, or the revoked ones, oldest first.
     pub async fn trust_list(&self, revoked: bool) -> Result<Vec<TrustedCertificate>, Error> {
-        let _ = revoked;
-        todo!()
+        let wanted = if revoked {
+            TrustState::Revoked
+        } else {
+            TrustState::Trusted
+        };
+        let known = certificates(&mut self.registry.metadata().read().await?).await?;
+        Ok(known
+            .into_iter()
+            .filter(|one| one.state == wanted)
+            .collect())
     }
 
     /// Finds the one certificate whose fingerprint begins like this, trusted or revoked.
@@ -101,8 +149,8 @@ impl Operator {
         &self,
         prefix: &FingerprintPrefix,
     ) -> Result<TrustedCertificate, Error> {
-        let _ = prefix;
-        todo!()
+        let known = certificates(&mut self.registry.metadata().read().await?).await?;
+        the_one(known, prefix)
     }
 
     /// Forgets a trusted certificate. It can be added again.
@@ -110,8 +158,10 @@ impl Operator {
         &self,
         prefix: &FingerprintPrefix,
     ) -> Result<TrustedCertificate, Error> {
-        let _ = prefix;
-        todo!()
+        let prefix = prefix.clone();
+        self.registry
+            .mutate(&self.actor, |change| Box::pin(remove(change, prefix)))
+            .await
     }
 
     /// Revokes a certificate for ever. Revoking it again changes nothing.
@@ -119,7 +169,135 @@ impl Operator {
         &self,
         prefix: &FingerprintPrefix,
     ) -> Result<TrustedCertificate, Error> {
-        let _ = prefix;
-        todo!()
+        let prefix = prefix.clone();
+        self.registry
+            .mutate(&self.actor, |change| Box::pin(revoke(change, prefix)))
+            .await
+    }
+}
+
+async fn add(change: &mut Mutation, new: NewTrust) -> Result<TrustAdded, Error> {
+    let known = change.tx.certificate(&new.fingerprint).await?;
+    let added = match known.as_ref().map(|row| &row.certificate) {
+        Some(known) if known.state == TrustState::Revoked => {
+            return Err(Error::CertificateRevoked {
+                fingerprint: new.fingerprint,
+            });
+        }
+        Some(known) if known.role == new.role => return Ok(TrustAdded::AlreadyTrusted),
+        Some(known) => TrustAdded::RoleChanged { from: known.role },
+        None => TrustAdded::Added,
+    };
+    let role = new.role;
+    let row = match known {
+        Some(mut row) => {
+            row.certificate.role = role;
+            row
+        }
+        None => trusted(new, change.at),
+    };
+    put(change, row, "trust-add", format!("as {role}")).await?;
+    Ok(added)
+}
+
+async fn remove(
+    change: &mut Mutation,
+    prefix: FingerprintPrefix,
+) -> Result<TrustedCertificate, Error> {
+    let known = the_one(certificates(&mut change.tx).await?, &prefix)?;
+    let fingerprint = known.fingerprint;
+    if known.state == TrustState::Revoked {
+        return Err(Error::CertificateRevoked { fingerprint });
+    }
+    change.forget(Key::Certificate(fingerprint)).await?;
+    change.tx.delete_certificate(&fingerprint).await?;
+    change.trust_changed().await?;
+    let detail = format!("was {}", known.role);
+    change
+        .record("trust-remove", fingerprint.to_string(), detail)
+        .await?;
+    Ok(known)
+}
+
+async fn revoke(
+    change: &mut Mutation,
+    prefix: FingerprintPrefix,
+) -> Result<TrustedCertificate, Error> {
+    let known = the_one(certificates(&mut change.tx).await?, &prefix)?;
+    if known.state == TrustState::Revoked {
+        return Ok(known);
+    }
+    let Some(mut row) = change.tx.certificate(&known.fingerprint).await? else {
+        return Err(Error::CertificateNotFound { prefix });
+    };
+    row.certificate.state = TrustState::Revoked;
+    row.certificate.revoked_at = Some(change.at);
+    let revoked = row.certificate.clone();
+    put(change, row, "trust-revoke", format!("was {}", known.role)).await?;
+    Ok(revoked)
+}
+
+/// Commits what is known of a certificate, to the table and to the storage.
+async fn put(
+    change: &mut Mutation,
+    row: TrustRow,
+    action: &str,
+    detail: String,
+) -> Result<(), Error> {
+    let fingerprint = row.certificate.fingerprint;
+    change.tx.put_certificate(&row).await?;
+    let descriptor = CertificateDescriptor::from(row);
+    change
+        .describe(Key::Certificate(fingerprint), &descriptor)
+        .await?;
+    change.trust_changed().await?;
+    change.record(action, fingerprint.to_string(), detail).await
+}
+
+fn trusted(new: NewTrust, at: Timestamp) -> TrustRow {
+    let certificate = TrustedCertificate {
+        fingerprint: new.fingerprint,
+        state: TrustState::Trusted,
+        role: new.role,
+        subject: new.subject,
+        not_before: new.not_before,
+        not_after: new.not_after,
+        added_at: at,
+        revoked_at: None,
+    };
+    TrustRow {
+        certificate,
+        der: new.der,
+    }
+}
+
+async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error> {
+    let rows = tx.certificates().await?;
+    Ok(rows.into_iter().map(|row| row.certificate).collect())
+}
+
+/// The one certificate that a prefix means. Several are refused even when only one of them could
+/// be meant: a certificate is too much to guess at.
+fn the_one(
+    known: Vec<TrustedCertificate>,
+    prefix: &FingerprintPrefix,
+) -> Result<TrustedCertificate, Error> {
+    let mut found: Vec<_> = known
+        .into_iter()
+        .filter(|one| prefix.matches(&one.fingerprint))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (None, _) => Err(Error::CertificateNotFound {
+            prefix: prefix.clone(),
+        }),
+        (Some(last), false) => Err(Error::CertificateAmbiguous {
+            prefix: prefix.clone(),
+            candidates: found
+                .iter()
+                .chain([&last])
+                .map(|one| one.fingerprint)
+                .collect(),
+        }),
     }
 }

@@ -1,7 +1,25 @@
-use aar_types::Digest;
-use serde::Serialize;
+//! Comparing database and storage, both ways.
+//!
+//! It runs while the registry works. What looks wrong is looked at a second time while nobody can
+//! write, so that a change in between is not taken for a fault. Repairing means to write
+//! descriptors anew from the database; nothing is ever deleted, and lost bytes stay lost until
+//! they are uploaded again.
 
-use crate::{Error, Operator};
+use aar_types::Digest;
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    Error, Operator, Registry,
+    blobs::{Area, Key},
+    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
+    metadata::{BlobState, Reading},
+};
+
+/// How many rows are read at once.
+const PAGE: u32 = 500;
 
 /// How thoroughly to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +41,8 @@ pub struct VerifyReport {
     pub missing: Vec<Digest>,
     /// Blobs whose bytes are not what their digest or their size says.
     pub corrupt: Vec<Digest>,
+    /// Versions whose blob is missing or corrupt, as name, architecture and number.
+    pub affected: Vec<String>,
     /// Blobs that no version refers to; garbage collection frees them in time.
     pub unreferenced: Vec<Digest>,
     /// Objects that should have a descriptor that says what the database says, and have none.
@@ -38,6 +58,7 @@ impl VerifyReport {
     pub fn is_sound(&self) -> bool {
         self.missing.is_empty()
             && self.corrupt.is_empty()
+            && self.affected.is_empty()
             && self.stray.is_empty()
             && self.undescribed.len() == self.repaired.len()
     }
@@ -46,7 +67,262 @@ impl VerifyReport {
 impl Operator {
     /// Compares database and storage, both ways.
     pub async fn verify(&self, options: VerifyOptions) -> Result<VerifyReport, Error> {
-        let _ = options;
-        todo!()
+        let mut verification = Verification {
+            operator: self,
+            registry: &self.registry,
+            options,
+            report: VerifyReport::default(),
+        };
+        verification.check_blobs().await?;
+        verification.check_versions().await?;
+        verification.check_variants().await?;
+        verification.check_certificates().await?;
+        for area in [Area::Blobs, Area::Applications, Area::Trust] {
+            verification.find_strays(area).await?;
+        }
+        Ok(verification.report)
     }
+}
+
+struct Verification<'a> {
+    operator: &'a Operator,
+    registry: &'a Registry,
+    options: VerifyOptions,
+    report: VerifyReport,
+}
+
+impl Verification<'_> {
+    /// Every blob that the database knows, against the storage.
+    async fn check_blobs(&mut self) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let mut tx = self.registry.metadata().read().await?;
+            let page = tx.blobs_after(after.as_ref(), PAGE).await?;
+            drop(tx);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.digest);
+            for blob in page {
+                if blob.unreferenced_since.is_some() {
+                    self.report.unreferenced.push(blob.digest);
+                }
+                if blob.state == BlobState::Stored {
+                    self.check_blob(blob.digest, blob.size).await?;
+                }
+            }
+        }
+    }
+
+    async fn check_blob(&mut self, digest: Digest, size: u64) -> Result<(), Error> {
+        self.report.blobs += 1;
+        let blobs = self.registry.blobs();
+        match blobs.blob_size(&digest).await? {
+            None if self.is_missing(&digest).await? => self.report.missing.push(digest),
+            None => {}
+            Some(stored) if stored != size => self.report.corrupt.push(digest),
+            Some(_) if self.options.deep => {
+                if let Some((read, found)) = blobs.hash_blob(&digest).await? {
+                    self.report.bytes += read;
+                    if found != digest {
+                        self.report.corrupt.push(digest);
+                    }
+                }
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Looks a second time, in case the blob was freed in between.
+    async fn is_missing(&self, digest: &Digest) -> Result<bool, Error> {
+        let mut tx = self.registry.metadata().write().await?;
+        let blob = tx.blob(digest).await?;
+        let expected = blob.is_some_and(|blob| blob.state == BlobState::Stored);
+        Ok(expected && self.registry.blobs().blob_size(digest).await?.is_none())
+    }
+
+    async fn check_versions(&mut self) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let mut tx = self.registry.metadata().read().await?;
+            let page = tx.versions_after(after.as_ref(), PAGE).await?;
+            drop(tx);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.key());
+            for row in page {
+                let (key, image) = (row.key(), row.version.image);
+                let stored = self.registry.blobs().blob_size(&image.digest).await?;
+                if stored.is_some_and(|size| size != image.size) || self.is_broken(&image.digest) {
+                    self.report.affected.push(key.to_string());
+                }
+                let descriptor = VersionDescriptor::from(row);
+                self.check_descriptor(Key::Version(key), &descriptor)
+                    .await?;
+            }
+        }
+    }
+
+    fn is_broken(&self, digest: &Digest) -> bool {
+        self.report.missing.contains(digest) || self.report.corrupt.contains(digest)
+    }
+
+    async fn check_variants(&mut self) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let mut tx = self.registry.metadata().read().await?;
+            let page = tx.variants_after(after.as_ref(), PAGE).await?;
+            drop(tx);
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.key.clone());
+            for row in page {
+                let key = Key::Variant(row.key.clone());
+                let descriptor = VariantDescriptor::from(row);
+                self.check_descriptor(key, &descriptor).await?;
+            }
+        }
+    }
+
+    async fn check_certificates(&mut self) -> Result<(), Error> {
+        let rows = self
+            .registry
+            .metadata()
+            .read()
+            .await?
+            .certificates()
+            .await?;
+        for row in rows {
+            let key = Key::Certificate(row.certificate.fingerprint);
+            let descriptor = CertificateDescriptor::from(row);
+            self.check_descriptor(key, &descriptor).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_descriptor<T: Serialize>(
+        &mut self,
+        key: Key,
+        expected: &T,
+    ) -> Result<(), Error> {
+        let expected = descriptor::write(&key, expected)?;
+        let found = self.registry.blobs().get(&key).await;
+        if found.is_ok_and(|found| says(&key, found.as_ref()) == says(&key, Some(&expected))) {
+            return Ok(());
+        }
+        if self.settle(key.clone()).await? {
+            self.report.undescribed.push(key.to_string());
+            if self.options.repair {
+                self.report.repaired.push(key.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks a second time at a descriptor that is not as it should be, and repairs it on request.
+    /// Tells whether it really was not.
+    async fn settle(&self, key: Key) -> Result<bool, Error> {
+        let repair = self.options.repair;
+        let operator = self.operator;
+        let settle = operator.registry.mutate(&operator.actor, move |change| {
+            Box::pin(async move {
+                let Some(expected) = expected(&mut change.tx, &key).await? else {
+                    return Ok(false);
+                };
+                let found = change.registry.blobs().get(&key).await.ok().flatten();
+                if says(&key, found.as_ref()) == Some(expected.clone()) {
+                    return Ok(false);
+                }
+                if repair {
+                    change
+                        .record("repair", key.to_string(), String::new())
+                        .await?;
+                    change.describe(key, &expected).await?;
+                }
+                Ok(true)
+            })
+        });
+        settle.await
+    }
+
+    /// Every object in the storage, against the database.
+    async fn find_strays(&mut self, area: Area) -> Result<(), Error> {
+        let mut objects = self.registry.blobs().list(area);
+        while let Some(object) = objects.try_next().await? {
+            let known = match object.key() {
+                Some(key) => self.is_known(&key).await?,
+                None => false,
+            };
+            if !known {
+                self.report.stray.push(object.path.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_known(&self, key: &Key) -> Result<bool, Error> {
+        let mut tx = self.registry.metadata().read().await?;
+        if is_in_database(&mut tx, key).await? {
+            return Ok(true);
+        }
+        drop(tx);
+        // Perhaps it just came, or just went.
+        let mut tx = self.registry.metadata().write().await?;
+        if is_in_database(&mut tx, key).await? {
+            return Ok(true);
+        }
+        let still_there = match key {
+            Key::Blob(digest) => self.registry.blobs().blob_size(digest).await?.is_some(),
+            key => self.registry.blobs().get(key).await?.is_some(),
+        };
+        Ok(!still_there)
+    }
+}
+
+async fn is_in_database(tx: &mut Reading, key: &Key) -> Result<bool, Error> {
+    match key {
+        Key::Registry => Ok(true),
+        Key::Blob(digest) => Ok(tx.blob(digest).await?.is_some()),
+        key => Ok(expected(tx, key).await?.is_some()),
+    }
+}
+
+/// What the descriptor should say, as the database has it now.
+async fn expected(tx: &mut Reading, key: &Key) -> Result<Option<Value>, Error> {
+    let content = match key {
+        Key::Version(version) => match tx.version(version).await? {
+            Some(row) => descriptor::write(key, &VersionDescriptor::from(row))?,
+            None => return Ok(None),
+        },
+        Key::Variant(variant) => match tx.variant(variant).await? {
+            Some(row) => descriptor::write(key, &VariantDescriptor::from(row))?,
+            None => return Ok(None),
+        },
+        Key::Certificate(fingerprint) => match tx.certificate(fingerprint).await? {
+            Some(row) => descriptor::write(key, &CertificateDescriptor::from(row))?,
+            None => return Ok(None),
+        },
+        Key::Registry | Key::Blob(_) => return Ok(None),
+    };
+    Ok(says(key, Some(&content)))
+}
+
+/// What a descriptor says, whichever program wrote it; `None` when it cannot be read.
+fn says(key: &Key, content: Option<&Bytes>) -> Option<Value> {
+    let content = content?;
+    match key {
+        Key::Version(_) => normal::<VersionDescriptor>(content),
+        Key::Variant(_) => normal::<VariantDescriptor>(content),
+        Key::Certificate(_) => normal::<CertificateDescriptor>(content),
+        Key::Registry | Key::Blob(_) => None,
+    }
+}
+
+/// With every default filled in.
+fn normal<T: Serialize + serde::de::DeserializeOwned>(content: &[u8]) -> Option<Value> {
+    let read: T = serde_json::from_slice(content).ok()?;
+    serde_json::to_value(read).ok()
 }

@@ -1,6 +1,14 @@
-use aar_types::{ApplicationName, Architecture, VersionNumber};
+//! Withdrawing a version, and offering it again.
 
-use crate::{Error, Publisher};
+use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
+
+use crate::{
+    Error, Publisher,
+    blobs::Key,
+    descriptor::VersionDescriptor,
+    metadata::{VariantKey, VersionKey, VersionRow},
+    mutation::Mutation,
+};
 
 impl Publisher {
     /// Withdraws a version, or offers it again. Tells whether anything changed; `None` where there
@@ -12,7 +20,53 @@ impl Publisher {
         number: VersionNumber,
         published: bool,
     ) -> Result<Option<bool>, Error> {
-        let _ = (name, architecture, number, published);
-        todo!()
+        let name = name.clone();
+        let variant = VariantKey { name, architecture };
+        let key = VersionKey { variant, number };
+        self.registry
+            .mutate(&self.actor, move |change| {
+                Box::pin(set(change, key, published))
+            })
+            .await
     }
+}
+
+async fn set(
+    change: &mut Mutation,
+    key: VersionKey,
+    published: bool,
+) -> Result<Option<bool>, Error> {
+    let Some(row) = change.tx.version(&key).await? else {
+        return Ok(None);
+    };
+    if row.version.published == published {
+        return Ok(Some(false));
+    }
+    offer(change, row, published).await?;
+    Ok(Some(true))
+}
+
+/// Commits the other state of a version.
+pub(crate) async fn offer(
+    change: &mut Mutation,
+    mut row: VersionRow,
+    published: bool,
+) -> Result<(), Error> {
+    let key = row.key();
+    let (kind, action) = if published {
+        (ChangeKind::VersionPublished, "offer-again")
+    } else {
+        (ChangeKind::VersionWithdrawn, "withdraw")
+    };
+    row.revision = change.change(kind, &key.variant, Some(key.number)).await?;
+    row.version.published = published;
+    change
+        .tx
+        .set_version_published(&key, published, row.revision)
+        .await?;
+    change
+        .record(action, key.to_string(), String::new())
+        .await?;
+    let descriptor = VersionDescriptor::from(row);
+    change.describe(Key::Version(key), &descriptor).await
 }

@@ -1,0 +1,193 @@
+//! The storage: the bytes of the images, and a descriptor of everything the registry has committed.
+//!
+//! Descriptors are small JSON objects. They make it possible to find the metadata again from the
+//! storage alone, and are written and deleted by the transactions that change what they describe.
+
+mod fs;
+mod keys;
+mod staging;
+
+use aar_types::Digest;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use object_store::path::Path;
+
+pub(crate) use keys::{Area, Key};
+pub(crate) use staging::Staged;
+
+use crate::{Content, Error, StorageOptions, UploadId};
+
+/// The storage, whichever it is.
+#[derive(Debug)]
+pub(crate) enum Blobs {
+    /// A folder on this machine.
+    Fs(fs::FsBlobs),
+}
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub(crate) path: Path,
+    pub(crate) size: u64,
+    pub(crate) modified: Timestamp,
+}
+
+impl Object {
+    /// The key it has, if it is anything the registry puts there.
+    pub(crate) fn key(&self) -> Option<Key> {
+        Key::of(&self.path)
+    }
+}
+
+/// A file that an upload, or a write that was cut short, may have left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leftover {
+    /// Its place below the root of the storage.
+    pub(crate) path: String,
+    /// The upload it is named after, if it is.
+    pub(crate) upload: Option<UploadId>,
+    pub(crate) size: u64,
+    pub(crate) modified: Timestamp,
+}
+
+impl Blobs {
+    pub(crate) async fn open(options: &StorageOptions) -> Result<Self, Error> {
+        match options {
+            StorageOptions::Fs { root_directory } => {
+                fs::FsBlobs::open(root_directory).await.map(Self::Fs)
+            }
+        }
+    }
+
+    /// Writes an object and makes it last.
+    pub(crate) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
+        match self {
+            Self::Fs(fs) => fs.put(key, content).await,
+        }
+    }
+
+    /// Writes an object unless it is there. Tells whether it was written.
+    pub(crate) async fn put_new(&self, key: &Key, content: Bytes) -> Result<bool, Error> {
+        match self {
+            Self::Fs(fs) => fs.put_new(key, content).await,
+        }
+    }
+
+    /// Reads a small object.
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+        match self {
+            Self::Fs(fs) => fs.get(key).await,
+        }
+    }
+
+    /// Deletes an object for good. Tells whether it was there.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
+        match self {
+            Self::Fs(fs) => fs.delete(key).await,
+        }
+    }
+
+    /// Everything in a part of the storage, in no order.
+    pub(crate) fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {
+        match self {
+            Self::Fs(fs) => fs.list(area),
+        }
+    }
+
+    /// The size of a blob.
+    pub(crate) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Fs(fs) => fs.blob_size(digest).await,
+        }
+    }
+
+    /// Opens a blob for reading. It can be read to its end even when it is deleted meanwhile.
+    pub(crate) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
+        match self {
+            Self::Fs(fs) => fs.open_blob(digest).await,
+        }
+    }
+
+    /// Reads a blob and gives its size and its SHA-256.
+    pub(crate) async fn hash_blob(&self, digest: &Digest) -> Result<Option<(u64, Digest)>, Error> {
+        match self {
+            Self::Fs(fs) => fs.hash_blob(digest).await,
+        }
+    }
+
+    /// Opens what is staged of an upload and cuts off what lies beyond the offset. `None` when
+    /// less than that is there: it cannot be continued.
+    pub(crate) async fn stage(&self, id: UploadId, offset: u64) -> Result<Option<Staged>, Error> {
+        match self {
+            Self::Fs(fs) => fs.stage(id, offset).await,
+        }
+    }
+
+    /// Puts what an upload has staged, all of it and verified, in the place of the blob. When that
+    /// has been done already nothing is left to do. Tells whether the blob is there now.
+    pub(crate) async fn keep_staged(
+        &self,
+        id: UploadId,
+        digest: &Digest,
+        size: u64,
+    ) -> Result<bool, Error> {
+        match self {
+            Self::Fs(fs) => fs.keep_staged(id, digest, size).await,
+        }
+    }
+
+    /// Deletes what an upload has staged. Gives its size.
+    pub(crate) async fn discard_staged(&self, id: UploadId) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Fs(fs) => fs.discard_staged(id).await,
+        }
+    }
+
+    /// How many bytes of an upload are staged.
+    pub(crate) async fn staged_size(&self, id: UploadId) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Fs(fs) => fs.staged_size(id).await,
+        }
+    }
+
+    /// Files that uploads or interrupted writes have left. Some still belong to an upload.
+    pub(crate) async fn leftovers(&self) -> Result<Vec<Leftover>, Error> {
+        match self {
+            Self::Fs(fs) => fs.leftovers().await,
+        }
+    }
+
+    /// The leftover at this place, as it is now.
+    pub(crate) async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error> {
+        match self {
+            Self::Fs(fs) => fs.leftover(path).await,
+        }
+    }
+
+    /// Deletes a leftover. Tells whether it was there.
+    pub(crate) async fn delete_leftover(&self, leftover: &str) -> Result<bool, Error> {
+        match self {
+            Self::Fs(fs) => fs.delete_leftover(leftover).await,
+        }
+    }
+
+    /// Whether there is anything in it beside `registry.json`.
+    pub(crate) async fn is_empty(&self) -> Result<bool, Error> {
+        use futures_util::StreamExt;
+
+        for area in [Area::Applications, Area::Trust, Area::Blobs] {
+            if self.list(area).next().await.transpose()?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many bytes are free, where that is known.
+    pub(crate) async fn free_bytes(&self) -> Result<Option<u64>, Error> {
+        match self {
+            Self::Fs(fs) => fs.free_bytes().await.map(Some),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What the descriptors say. Whoever has them all has the metadata.
+//!
+//! They are read leniently, as all bodies are: a descriptor that an older program wrote is as good
+//! as a new one.
+
+use aar_types::{
+    ApplicationMetadata, ApplicationName, Architecture, RegistryId, Revision, Version,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _,
+};
+
+use crate::{
+    Error, TrustedCertificate,
+    blobs::{Blobs, Key},
+    metadata::{TrustRow, VariantKey, VariantRow, VersionKey, VersionRow},
+};
+
+/// The format of the storage that this program writes.
+pub(crate) const FORMAT: u32 = 1;
+
+/// `registry.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RegistryDescriptor {
+    pub(crate) id: RegistryId,
+    pub(crate) format: u32,
+}
+
+/// The descriptor of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VersionDescriptor {
+    pub(crate) revision: Revision,
+    pub(crate) application: ApplicationName,
+    pub(crate) architecture: Architecture,
+    pub(crate) version: Version,
+}
+
+/// The descriptor of what holds for all versions of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VariantDescriptor {
+    pub(crate) revision: Revision,
+    pub(crate) application: ApplicationName,
+    pub(crate) architecture: Architecture,
+    #[serde(default)]
+    pub(crate) metadata: ApplicationMetadata,
+}
+
+/// The descriptor of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CertificateDescriptor {
+    #[serde(flatten)]
+    pub(crate) certificate: TrustedCertificate,
+    /// Its DER form, in base64.
+    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    pub(crate) der: Vec<u8>,
+}
+
+impl From<VersionRow> for VersionDescriptor {
+    fn from(row: VersionRow) -> Self {
+        Self {
+            revision: row.revision,
+            application: row.variant.name,
+            architecture: row.variant.architecture,
+            version: row.version,
+        }
+    }
+}
+
+impl From<VersionDescriptor> for VersionRow {
+    fn from(descriptor: VersionDescriptor) -> Self {
+        Self {
+            variant: VariantKey {
+                name: descriptor.application,
+                architecture: descriptor.architecture,
+            },
+            version: descriptor.version,
+            revision: descriptor.revision,
+        }
+    }
+}
+
+impl From<VariantRow> for VariantDescriptor {
+    fn from(row: VariantRow) -> Self {
+        Self {
+            revision: row.revision,
+            application: row.key.name,
+            architecture: row.key.architecture,
+            metadata: row.metadata,
+        }
+    }
+}
+
+impl From<VariantDescriptor> for VariantRow {
+    fn from(descriptor: VariantDescriptor) -> Self {
+        Self {
+            key: VariantKey {
+                name: descriptor.application,
+                architecture: descriptor.architecture,
+            },
+            metadata: descriptor.metadata,
+            revision: descriptor.revision,
+        }
+    }
+}
+
+impl From<TrustRow> for CertificateDescriptor {
+    fn from(TrustRow { certificate, der }: TrustRow) -> Self {
+        Self { certificate, der }
+    }
+}
+
+impl From<CertificateDescriptor> for TrustRow {
+    fn from(CertificateDescriptor { certificate, der }: CertificateDescriptor) -> Self {
+        Self { certificate, der }
+    }
+}
+
+impl VersionRow {
+    pub(crate) fn key(&self) -> VersionKey {
+        VersionKey {
+            variant: self.variant.clone(),
+            number: self.version.number,
+        }
+    }
+}
+
+/// The bytes of a descriptor. They are for people too.
+pub(crate) fn write<T: Serialize>(key: &Key, descriptor: &T) -> Result<Bytes, Error> {
+    let written = serde_json::to_vec_pretty(descriptor);
+    written
+        .map(Bytes::from)
+        .map_err(|source| damaged(key, source))
+}
+
+/// Reads a descriptor where it is.
+pub(crate) async fn read<T: DeserializeOwned>(
+    blobs: &Blobs,
+    key: &Key,
+) -> Result<Option<T>, Error> {
+    let Some(content) = blobs.get(key).await? else {
+        return Ok(None);
+    };
+    let read = serde_json::from_slice(&content);
+    read.map(Some).map_err(|source| damaged(key, source))
+}
+
+fn damaged(key: &Key, source: serde_json::Error) -> Error {
+    Error::Damaged {
+        place: key.to_string(),
+        source: source.into(),
+    }
+}
+
+fn to_base64<S: Serializer>(der: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&BASE64_STANDARD.encode(der))
+}
+
+fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    BASE64_STANDARD.decode(text).map_err(D::Error::custom)
+}

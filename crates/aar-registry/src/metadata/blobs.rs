@@ -1,0 +1,197 @@
+use aar_types::Digest;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::{
+    Reading, Writing, sql,
+    values::{micros, moment, number, parsed, unsigned},
+};
+use crate::Error;
+
+/// Stored bytes, as the database knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlobRow {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    pub(crate) state: BlobState,
+    /// Since when no version refers to it; `None` while one does.
+    pub(crate) unreferenced_since: Option<Timestamp>,
+}
+
+/// Whether a blob can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BlobState {
+    /// It is there.
+    Stored,
+    /// A collection has begun to delete it. It counts as not there.
+    Deleting,
+}
+
+/// The sums over all blobs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BlobTotals {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+    pub(crate) unreferenced_bytes: u64,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    digest: String,
+    size: i64,
+    state: String,
+    unreferenced_since: Option<i64>,
+}
+
+impl Raw {
+    fn read(self) -> Result<BlobRow, Error> {
+        let since = self.unreferenced_since;
+        Ok(BlobRow {
+            digest: parsed("blobs.digest", &self.digest)?,
+            size: unsigned("blobs.size", self.size)?,
+            state: match self.state.as_str() {
+                "stored" => BlobState::Stored,
+                _ => BlobState::Deleting,
+            },
+            unreferenced_since: since
+                .map(|since| moment("blobs.unreferenced_since", since))
+                .transpose()?,
+        })
+    }
+}
+
+impl Reading {
+    pub(crate) async fn blob(&mut self, digest: &Digest) -> Result<Option<BlobRow>, Error> {
+        let row: Option<Raw> = sql!(optional
+            self,
+            "SELECT digest, size, state, unreferenced_since FROM blobs WHERE digest = $1",
+            digest.to_string()
+        )?;
+        row.map(Raw::read).transpose()
+    }
+
+    /// A page of blobs in the order of their digests, after the given one.
+    pub(crate) async fn blobs_after(
+        &mut self,
+        after: Option<&Digest>,
+        limit: u32,
+    ) -> Result<Vec<BlobRow>, Error> {
+        let after = after.map(ToString::to_string).unwrap_or_default();
+        let rows: Vec<Raw> = sql!(all
+            self,
+            "SELECT digest, size, state, unreferenced_since FROM blobs WHERE digest > $1 \
+             ORDER BY digest LIMIT $2",
+            after,
+            i64::from(limit)
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+
+    /// Blobs that can be deleted: without a version since before the given moment, or begun to be
+    /// deleted and not finished.
+    pub(crate) async fn deletable_blobs(
+        &mut self,
+        unreferenced_before: Timestamp,
+    ) -> Result<Vec<BlobRow>, Error> {
+        let rows: Vec<Raw> = sql!(all
+            self,
+            "SELECT digest, size, state, unreferenced_since FROM blobs \
+             WHERE unreferenced_since IS NOT NULL \
+             AND (unreferenced_since <= $1 OR state = 'deleting') \
+             AND NOT EXISTS (SELECT 1 FROM versions WHERE versions.digest = blobs.digest) \
+             ORDER BY digest",
+            micros(unreferenced_before)
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+
+    pub(crate) async fn blob_is_referenced(&mut self, digest: &Digest) -> Result<bool, Error> {
+        let found: Option<(i64,)> = sql!(optional
+            self,
+            "SELECT 1 FROM versions WHERE digest = $1 LIMIT 1",
+            digest.to_string()
+        )?;
+        Ok(found.is_some())
+    }
+
+    pub(crate) async fn blob_totals(&mut self) -> Result<BlobTotals, Error> {
+        let (count, bytes, unreferenced): (i64, i64, i64) = sql!(one
+            self,
+            "SELECT COUNT(*), CAST(COALESCE(SUM(size), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN unreferenced_since IS NULL THEN 0 ELSE size END), 0) \
+             AS BIGINT) FROM blobs"
+        )?;
+        Ok(BlobTotals {
+            count: unsigned("blobs", count)?,
+            bytes: unsigned("blobs.size", bytes)?,
+            unreferenced_bytes: unsigned("blobs.size", unreferenced)?,
+        })
+    }
+}
+
+impl Writing {
+    /// Takes a blob up as stored, whatever was known of it before. It has no version yet unless it
+    /// had one before.
+    pub(crate) async fn store_blob(
+        &mut self,
+        digest: &Digest,
+        size: u64,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let since = (!self.blob_is_referenced(digest).await?).then(|| micros(at));
+        sql!(execute
+            self,
+            "INSERT INTO blobs (digest, size, state, stored_at, unreferenced_since) \
+             VALUES ($1, $2, 'stored', $3, $4) ON CONFLICT (digest) DO UPDATE SET \
+             size = excluded.size, state = 'stored', stored_at = excluded.stored_at, \
+             unreferenced_since = excluded.unreferenced_since",
+            digest.to_string(),
+            number(size),
+            micros(at),
+            since
+        )?;
+        Ok(())
+    }
+
+    /// Lets the grace period of a blob begin anew, where one is running.
+    pub(crate) async fn renew_blob(&mut self, digest: &Digest, at: Timestamp) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "UPDATE blobs SET unreferenced_since = $2 \
+             WHERE digest = $1 AND unreferenced_since IS NOT NULL",
+            digest.to_string(),
+            micros(at)
+        )?;
+        Ok(())
+    }
+
+    /// Notes whether any version refers to the blob, after versions came or went.
+    pub(crate) async fn recount_blob(
+        &mut self,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let since = (!self.blob_is_referenced(digest).await?).then(|| micros(at));
+        sql!(execute
+            self,
+            "UPDATE blobs SET unreferenced_since = $2 WHERE digest = $1",
+            digest.to_string(),
+            since
+        )?;
+        Ok(())
+    }
+
+    pub(crate) async fn mark_blob_deleting(&mut self, digest: &Digest) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "UPDATE blobs SET state = 'deleting' WHERE digest = $1",
+            digest.to_string()
+        )?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_blob(&mut self, digest: &Digest) -> Result<(), Error> {
+        sql!(execute self, "DELETE FROM blobs WHERE digest = $1", digest.to_string())?;
+        Ok(())
+    }
+}

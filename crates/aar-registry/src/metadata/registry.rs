@@ -1,0 +1,71 @@
+use aar_types::{RegistryId, Revision};
+
+use super::{
+    Reading, Writing, sql,
+    values::{number, parsed, unsigned},
+};
+use crate::Error;
+
+/// What the registry knows of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct RegistryRow {
+    pub(crate) id: RegistryId,
+    pub(crate) revision: Revision,
+    /// Changes up to this revision are no longer in the feed.
+    pub(crate) compacted: Revision,
+    pub(crate) trust_revision: u64,
+}
+
+impl Reading {
+    /// The registry itself; `None` in an empty database.
+    pub(crate) async fn registry(&mut self) -> Result<Option<RegistryRow>, Error> {
+        let row: Option<(String, i64, i64, i64)> = sql!(optional
+            self,
+            "SELECT id, revision, compacted, trust_revision FROM registry"
+        )?;
+        row.map(|(id, revision, compacted, trust_revision)| {
+            Ok(RegistryRow {
+                id: parsed("registry.id", &id)?,
+                revision: Revision(unsigned("registry.revision", revision)?),
+                compacted: Revision(unsigned("registry.compacted", compacted)?),
+                trust_revision: unsigned("registry.trust_revision", trust_revision)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// The revision of the state that this transaction sees.
+    pub(crate) async fn revision(&mut self) -> Result<Revision, Error> {
+        let (revision,): (i64,) = sql!(one self, "SELECT revision FROM registry")?;
+        Ok(Revision(unsigned("registry.revision", revision)?))
+    }
+}
+
+impl Writing {
+    pub(crate) async fn insert_registry(&mut self, row: &RegistryRow) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "INSERT INTO registry (only_row, id, revision, compacted, trust_revision) \
+             VALUES (1, $1, $2, $3, $4)",
+            row.id.as_str(),
+            number(row.revision.0),
+            number(row.compacted.0),
+            number(row.trust_revision),
+        )?;
+        Ok(())
+    }
+
+    pub(crate) async fn set_revision(&mut self, revision: Revision) -> Result<(), Error> {
+        sql!(execute self, "UPDATE registry SET revision = $1", number(revision.0))?;
+        Ok(())
+    }
+
+    /// Counts a change of the trust table and gives its number.
+    pub(crate) async fn next_trust_revision(&mut self) -> Result<u64, Error> {
+        let (revision,): (i64,) = sql!(one
+            self,
+            "UPDATE registry SET trust_revision = trust_revision + 1 RETURNING trust_revision"
+        )?;
+        unsigned("registry.trust_revision", revision)
+    }
+}

@@ -1,0 +1,95 @@
+//! SQLite as the engine: one connection that writes, a few that read.
+//!
+//! The database is in WAL mode, so that readers and the writer do not wait for each other, and
+//! every commit is on the disk before it is reported. Several processes may have it open: the
+//! write transaction takes the write lock when it begins, never later, so it cannot fail half-way
+//! because another process got ahead of it.
+
+use std::{io, path::Path, time::Duration};
+
+use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::{Error, folder};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/metadata/migrations/sqlite");
+
+/// How long a writer waits for the writer of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Enough to use the cores while some of the readers wait for the disk.
+const READERS: u32 = 8;
+
+#[derive(Debug)]
+pub(super) struct Pools {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Pools {
+    pub(super) async fn open(path: &Path) -> Result<Self, Error> {
+        create_private(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let writer = pool(1).connect_with(options.clone()).await?;
+        migrate(&writer).await?;
+        let read_only = options.pragma("query_only", "ON");
+        let readers = pool(READERS).connect_with(read_only).await?;
+        Ok(Self { writer, readers })
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.readers.begin().await
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Creates the database file, and its folder, for nobody else to read. The files that SQLite puts
+/// beside it take over its mode.
+///
+/// A file that exists is not opened: closing it again would take away the locks that this process
+/// may hold on it already.
+fn create_private(path: &Path) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        folder::create_private(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    match created {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Error::Io(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Brings the database to the present schema. Another process may be doing the same at this very
+/// moment; it then has done it at the second look.
+async fn migrate(writer: &SqlitePool) -> Result<(), Error> {
+    if let Err(error) = MIGRATIONS.run(writer).await {
+        tracing::debug!(%error, "looking again at the schema of the database");
+        MIGRATIONS.run(writer).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+use aar_types::Fingerprint;
+use sqlx::FromRow;
+
+use super::{
+    Reading, Writing, sql,
+    values::{from_name, micros, moment, name_of, parsed},
+};
+use crate::{Error, TrustedCertificate};
+
+/// A certificate the registry knows, with its DER form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TrustRow {
+    pub(crate) certificate: TrustedCertificate,
+    pub(crate) der: Vec<u8>,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    fingerprint: String,
+    state: String,
+    role: String,
+    der: Vec<u8>,
+    subject: String,
+    not_before: i64,
+    not_after: i64,
+    added_at: i64,
+    revoked_at: Option<i64>,
+}
+
+impl Raw {
+    fn read(self) -> Result<TrustRow, Error> {
+        let certificate = TrustedCertificate {
+            fingerprint: parsed("trust.fingerprint", &self.fingerprint)?,
+            state: from_name("trust.state", self.state)?,
+            role: parsed("trust.role", &self.role)?,
+            subject: self.subject,
+            not_before: moment("trust.not_before", self.not_before)?,
+            not_after: moment("trust.not_after", self.not_after)?,
+            added_at: moment("trust.added_at", self.added_at)?,
+            revoked_at: self
+                .revoked_at
+                .map(|at| moment("trust.revoked_at", at))
+                .transpose()?,
+        };
+        let der = self.der;
+        Ok(TrustRow { certificate, der })
+    }
+}
+
+impl Reading {
+    /// Every certificate, oldest first.
+    pub(crate) async fn certificates(&mut self) -> Result<Vec<TrustRow>, Error> {
+        let rows: Vec<Raw> = sql!(all
+            self,
+            "SELECT fingerprint, state, role, der, subject, not_before, not_after, added_at, \
+             revoked_at FROM trust ORDER BY added_at, fingerprint"
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+
+    pub(crate) async fn certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<TrustRow>, Error> {
+        let row: Option<Raw> = sql!(optional
+            self,
+            "SELECT fingerprint, state, role, der, subject, not_before, not_after, added_at, \
+             revoked_at FROM trust WHERE fingerprint = $1",
+            fingerprint.to_string()
+        )?;
+        row.map(Raw::read).transpose()
+    }
+}
+
+impl Writing {
+    /// Puts a certificate, new or in place of what is known of it.
+    pub(crate) async fn put_certificate(&mut self, row: &TrustRow) -> Result<(), Error> {
+        let certificate = &row.certificate;
+        sql!(execute
+            self,
+            "INSERT INTO trust (fingerprint, state, role, der, subject, not_before, not_after, \
+             added_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (fingerprint) DO UPDATE SET state = excluded.state, \
+             role = excluded.role, revoked_at = excluded.revoked_at",
+            certificate.fingerprint.to_string(),
+            name_of("trust.state", &certificate.state)?,
+            certificate.role.as_str(),
+            row.der.as_slice(),
+            certificate.subject.as_str(),
+            micros(certificate.not_before),
+            micros(certificate.not_after),
+            micros(certificate.added_at),
+            certificate.revoked_at.map(micros)
+        )?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "DELETE FROM trust WHERE fingerprint = $1",
+            fingerprint.to_string()
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+use aar_types::Digest;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::{
+    Reading, Writing, sql,
+    values::{micros, moment, number, parsed, unsigned},
+};
+use crate::{Error, UploadId};
+
+/// An upload, as far as it will survive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UploadRow {
+    pub(crate) id: UploadId,
+    pub(crate) digest: Digest,
+    pub(crate) length: u64,
+    /// How much of it is on the disk for good.
+    pub(crate) durable: u64,
+    /// The SHA-256 up to there, ready to go on.
+    pub(crate) hash_state: Vec<u8>,
+    pub(crate) complete: bool,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The sums over all open uploads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UploadTotals {
+    pub(crate) count: u64,
+    /// What they have announced.
+    pub(crate) announced: u64,
+    /// What of it has come.
+    pub(crate) staged: u64,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    id: String,
+    digest: String,
+    length: i64,
+    durable: i64,
+    hash_state: Vec<u8>,
+    complete: bool,
+    created_at: i64,
+    expires_at: i64,
+}
+
+impl Raw {
+    fn read(self) -> Result<UploadRow, Error> {
+        Ok(UploadRow {
+            id: parsed("uploads.id", &self.id)?,
+            digest: parsed("uploads.digest", &self.digest)?,
+            length: unsigned("uploads.length", self.length)?,
+            durable: unsigned("uploads.durable", self.durable)?,
+            hash_state: self.hash_state,
+            complete: self.complete,
+            created_at: moment("uploads.created_at", self.created_at)?,
+            expires_at: moment("uploads.expires_at", self.expires_at)?,
+        })
+    }
+}
+
+impl Reading {
+    pub(crate) async fn upload(&mut self, id: UploadId) -> Result<Option<UploadRow>, Error> {
+        let row: Option<Raw> = sql!(optional
+            self,
+            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at \
+             FROM uploads WHERE id = $1",
+            id.to_string()
+        )?;
+        row.map(Raw::read).transpose()
+    }
+
+    /// Uploads whose time is over, oldest first.
+    pub(crate) async fn expired_uploads(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Vec<UploadRow>, Error> {
+        let rows: Vec<Raw> = sql!(all
+            self,
+            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at \
+             FROM uploads WHERE expires_at <= $1 ORDER BY expires_at, id",
+            micros(now)
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+
+    /// Whether an open upload is on its way to this digest.
+    pub(crate) async fn digest_is_awaited(
+        &mut self,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let found: Option<(i64,)> = sql!(optional
+            self,
+            "SELECT 1 FROM uploads WHERE digest = $1 AND complete = FALSE AND expires_at > $2 \
+             LIMIT 1",
+            digest.to_string(),
+            micros(now)
+        )?;
+        Ok(found.is_some())
+    }
+
+    /// The sums over the uploads that are open.
+    pub(crate) async fn upload_totals(&mut self) -> Result<UploadTotals, Error> {
+        let (count, announced, staged): (i64, i64, i64) = sql!(one
+            self,
+            "SELECT COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(durable), 0) AS BIGINT) FROM uploads WHERE complete = FALSE"
+        )?;
+        Ok(UploadTotals {
+            count: unsigned("uploads", count)?,
+            announced: unsigned("uploads.length", announced)?,
+            staged: unsigned("uploads.durable", staged)?,
+        })
+    }
+}
+
+impl Writing {
+    pub(crate) async fn insert_upload(&mut self, row: &UploadRow) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "INSERT INTO uploads (id, digest, length, durable, hash_state, complete, created_at, \
+             expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            row.id.to_string(),
+            row.digest.to_string(),
+            number(row.length),
+            number(row.durable),
+            row.hash_state.as_slice(),
+            row.complete,
+            micros(row.created_at),
+            micros(row.expires_at)
+        )?;
+        Ok(())
+    }
+
+    /// Notes how far an upload has come. Tells whether it still is there.
+    pub(crate) async fn advance_upload(&mut self, row: &UploadRow) -> Result<bool, Error> {
+        let touched = sql!(execute
+            self,
+            "UPDATE uploads SET durable = $2, hash_state = $3, complete = $4, expires_at = $5 \
+             WHERE id = $1",
+            row.id.to_string(),
+            number(row.durable),
+            row.hash_state.as_slice(),
+            row.complete,
+            micros(row.expires_at)
+        )?;
+        Ok(touched == 1)
+    }
+
+    pub(crate) async fn delete_upload(&mut self, id: UploadId) -> Result<bool, Error> {
+        let touched = sql!(execute
+            self,
+            "DELETE FROM uploads WHERE id = $1",
+            id.to_string()
+        )?;
+        Ok(touched == 1)
+    }
+}

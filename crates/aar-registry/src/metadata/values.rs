@@ -1,0 +1,104 @@
+//! Between the values of the domain and those of the database.
+
+use std::{fmt::Display, str::FromStr};
+
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::Error;
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if is_full(&error) {
+            Self::StorageFull {
+                source: error.into(),
+            }
+        } else {
+            Self::Database(error)
+        }
+    }
+}
+
+/// `SQLITE_FULL`, as SQLite reports a full disk.
+fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "13")
+}
+
+/// A moment, as precise as the database keeps it.
+pub(super) fn micros(moment: Timestamp) -> i64 {
+    moment.as_microsecond()
+}
+
+pub(super) fn moment(column: &str, micros: i64) -> Result<Timestamp, Error> {
+    Timestamp::from_microsecond(micros).map_err(|source| damaged(column, source))
+}
+
+/// A number that is never negative. Sizes and counts beyond what the database can hold do not
+/// occur: they would be beyond what any file can hold.
+pub(super) fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(column: &str, value: i64) -> Result<u64, Error> {
+    u64::try_from(value).map_err(|source| damaged(column, source))
+}
+
+pub(super) fn parsed<T>(column: &str, text: &str) -> Result<T, Error>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    text.parse()
+        .map_err(|source: T::Err| damaged(column, source))
+}
+
+pub(super) fn json<T: Serialize>(column: &str, value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|source| damaged(column, source))
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|source| damaged(column, source))
+}
+
+/// The text form of an enum whose names serde knows.
+pub(super) fn name_of<T: Serialize>(column: &str, value: &T) -> Result<String, Error> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => Ok(name),
+        Ok(other) => Err(damaged(column, NotAName(other.to_string()))),
+        Err(source) => Err(damaged(column, source)),
+    }
+}
+
+pub(super) fn from_name<T: DeserializeOwned>(column: &str, name: String) -> Result<T, Error> {
+    let value = serde_json::Value::String(name);
+    serde_json::from_value(value).map_err(|source| damaged(column, source))
+}
+
+pub(super) fn damaged(
+    column: &str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    Error::Damaged {
+        place: format!("the column {column}"),
+        source: source.into(),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not a name")]
+struct NotAName(String);
+
+/// Placeholders for a list of values that follow `before` others: `$3, $4, $5`.
+pub(super) fn placeholders(before: usize, count: usize) -> String {
+    let each: Vec<_> = (before + 1..=before + count).map(Placeholder).collect();
+    let texts: Vec<_> = each.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+struct Placeholder(usize);
+
+impl Display for Placeholder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "${}", self.0)
+    }
+}

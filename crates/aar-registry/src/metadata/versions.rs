@@ -1,0 +1,198 @@
+use std::fmt;
+
+use aar_types::{ImageInfo, Revision, Version, VersionNumber};
+use sqlx::FromRow;
+
+use super::{
+    Reading, VariantKey, Writing, sql,
+    values::{from_json, json, micros, moment, number, parsed, unsigned},
+};
+use crate::Error;
+
+/// The name of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VersionKey {
+    pub(crate) variant: VariantKey,
+    pub(crate) number: VersionNumber,
+}
+
+/// A version, as it is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VersionRow {
+    pub(crate) variant: VariantKey,
+    pub(crate) version: Version,
+    pub(crate) revision: Revision,
+}
+
+impl fmt::Display for VersionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.variant, self.number)
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct Raw {
+    application: String,
+    architecture: String,
+    number: i64,
+    published: bool,
+    created_at: i64,
+    manifest: String,
+    fingerprint: String,
+    digest: String,
+    size: i64,
+    revision: i64,
+}
+
+impl Raw {
+    pub(super) fn read(self) -> Result<VersionRow, Error> {
+        let number = unsigned("versions.number", self.number)?;
+        Ok(VersionRow {
+            variant: VariantKey {
+                name: parsed("versions.application", &self.application)?,
+                architecture: parsed("versions.architecture", &self.architecture)?,
+            },
+            version: Version {
+                number: parsed("versions.number", &number.to_string())?,
+                published: self.published,
+                created_at: moment("versions.created_at", self.created_at)?,
+                manifest: from_json("versions.manifest", &self.manifest)?,
+                image: ImageInfo {
+                    fingerprint: parsed("versions.fingerprint", &self.fingerprint)?,
+                    digest: parsed("versions.digest", &self.digest)?,
+                    size: unsigned("versions.size", self.size)?,
+                },
+            },
+            revision: Revision(unsigned("versions.revision", self.revision)?),
+        })
+    }
+}
+
+impl Reading {
+    pub(crate) async fn version(&mut self, key: &VersionKey) -> Result<Option<VersionRow>, Error> {
+        let row: Option<Raw> = sql!(optional
+            self,
+            "SELECT application, architecture, number, published, created_at, manifest, \
+             fingerprint, digest, size, revision FROM versions \
+             WHERE application = $1 AND architecture = $2 AND number = $3",
+            key.variant.name.as_str(),
+            key.variant.architecture.as_str(),
+            i64::from(key.number.0)
+        )?;
+        row.map(Raw::read).transpose()
+    }
+
+    /// All versions of a variant, ordered by number.
+    pub(crate) async fn versions_of(
+        &mut self,
+        variant: &VariantKey,
+    ) -> Result<Vec<VersionRow>, Error> {
+        let rows: Vec<Raw> = sql!(all
+            self,
+            "SELECT application, architecture, number, published, created_at, manifest, \
+             fingerprint, digest, size, revision FROM versions \
+             WHERE application = $1 AND architecture = $2 ORDER BY number",
+            variant.name.as_str(),
+            variant.architecture.as_str()
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+
+    pub(crate) async fn newest_version(
+        &mut self,
+        variant: &VariantKey,
+    ) -> Result<Option<VersionNumber>, Error> {
+        let row: Option<(i64,)> = sql!(optional
+            self,
+            "SELECT number FROM versions WHERE application = $1 AND architecture = $2 \
+             ORDER BY number DESC LIMIT 1",
+            variant.name.as_str(),
+            variant.architecture.as_str()
+        )?;
+        row.map(|(number,)| parsed("versions.number", &number.to_string()))
+            .transpose()
+    }
+
+    pub(crate) async fn count_versions(&mut self) -> Result<u64, Error> {
+        let (count,): (i64,) = sql!(one self, "SELECT COUNT(*) FROM versions")?;
+        unsigned("versions", count)
+    }
+
+    /// A page of versions, in the order of their keys, after the given one.
+    pub(crate) async fn versions_after(
+        &mut self,
+        after: Option<&VersionKey>,
+        limit: u32,
+    ) -> Result<Vec<VersionRow>, Error> {
+        let (name, architecture, number) = after.map_or(("", "", -1), |key| {
+            let variant = &key.variant;
+            let number = i64::from(key.number.0);
+            (variant.name.as_str(), variant.architecture.as_str(), number)
+        });
+        let rows: Vec<Raw> = sql!(all
+            self,
+            "SELECT application, architecture, number, published, created_at, manifest, \
+             fingerprint, digest, size, revision FROM versions \
+             WHERE (application, architecture, number) > ($1, $2, $3) \
+             ORDER BY application, architecture, number LIMIT $4",
+            name,
+            architecture,
+            number,
+            i64::from(limit)
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+}
+
+impl Writing {
+    pub(crate) async fn insert_version(&mut self, row: &VersionRow) -> Result<(), Error> {
+        let version = &row.version;
+        sql!(execute
+            self,
+            "INSERT INTO versions (application, architecture, number, published, created_at, \
+             manifest, fingerprint, digest, size, revision) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            row.variant.name.as_str(),
+            row.variant.architecture.as_str(),
+            i64::from(version.number.0),
+            version.published,
+            micros(version.created_at),
+            json("versions.manifest", &version.manifest)?,
+            version.image.fingerprint.to_string(),
+            version.image.digest.to_string(),
+            number(version.image.size),
+            number(row.revision.0)
+        )?;
+        Ok(())
+    }
+
+    pub(crate) async fn set_version_published(
+        &mut self,
+        key: &VersionKey,
+        published: bool,
+        revision: Revision,
+    ) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "UPDATE versions SET published = $4, revision = $5 \
+             WHERE application = $1 AND architecture = $2 AND number = $3",
+            key.variant.name.as_str(),
+            key.variant.architecture.as_str(),
+            i64::from(key.number.0),
+            published,
+            number(revision.0)
+        )?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete_version(&mut self, key: &VersionKey) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "DELETE FROM versions WHERE application = $1 AND architecture = $2 AND number = $3",
+            key.variant.name.as_str(),
+            key.variant.architecture.as_str(),
+            i64::from(key.number.0)
+        )?;
+        Ok(())
+    }
+}

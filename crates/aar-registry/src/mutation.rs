@@ -1,0 +1,223 @@
+//! How anything is changed: one transaction that holds the new state, the revision, the change feed
+//! and the audit entry together, and takes the descriptors along.
+//!
+//! Descriptors are written and deleted while the transaction is open. When it does not come to its
+//! end they are put back, so that database and storage say the same again before anybody else can
+//! write. A change that records nothing has changed nothing, and is rolled back.
+
+use aar_types::{Change, ChangeKind, Revision, VersionNumber};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    Error, Outcome, Registry,
+    audit::Actor,
+    blobs::Key,
+    descriptor,
+    metadata::{VariantKey, Writing},
+    tasks::run_to_completion,
+};
+
+/// A change that is being made.
+pub(crate) struct Mutation {
+    pub(crate) tx: Writing,
+    /// When it is made.
+    pub(crate) at: Timestamp,
+    pub(crate) registry: Registry,
+    actor: Actor,
+    /// The last revision that it made, or found.
+    revision: Revision,
+    found: Revision,
+    recorded: bool,
+    trust_changed: bool,
+    undo: Vec<Undo>,
+}
+
+/// How to put an object back as it was.
+struct Undo {
+    key: Key,
+    before: Option<Bytes>,
+    after: Option<Bytes>,
+}
+
+impl Registry {
+    /// Makes a change, and comes to its end even when the caller stops waiting.
+    pub(crate) async fn mutate<T, F>(&self, actor: &Actor, change: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Mutation) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    {
+        let (registry, actor) = (self.clone(), actor.clone());
+        run_to_completion(async move {
+            let mut mutation = Mutation::begin(registry, actor).await?;
+            match change(&mut mutation).await {
+                Ok(value) => mutation.commit().await.map(|()| value),
+                Err(error) => {
+                    mutation.abandon().await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Mutation {
+    async fn begin(registry: Registry, actor: Actor) -> Result<Self, Error> {
+        let mut tx = registry.metadata().write().await?;
+        let revision = tx.revision().await?;
+        Ok(Self {
+            tx,
+            at: registry.now(),
+            registry,
+            actor,
+            revision,
+            found: revision,
+            recorded: false,
+            trust_changed: false,
+            undo: Vec::new(),
+        })
+    }
+
+    /// Puts a change into the feed. Gives the revision it makes.
+    pub(crate) async fn change(
+        &mut self,
+        kind: ChangeKind,
+        variant: &VariantKey,
+        version: Option<VersionNumber>,
+    ) -> Result<Revision, Error> {
+        self.revision.0 += 1;
+        let change = Change {
+            revision: self.revision,
+            at: self.at,
+            kind,
+            application: variant.name.clone(),
+            architecture: variant.architecture,
+            version,
+        };
+        self.tx.insert_change(&change).await?;
+        Ok(self.revision)
+    }
+
+    /// Puts an entry into the audit log. Without one nothing is committed.
+    pub(crate) async fn record(
+        &mut self,
+        action: &str,
+        target: String,
+        detail: String,
+    ) -> Result<(), Error> {
+        let outcome = Outcome::Done;
+        let entry = self.actor.entry(self.at, action, target, outcome, detail);
+        self.tx.insert_audit(&entry).await?;
+        self.recorded = true;
+        Ok(())
+    }
+
+    /// Notes that the trust table has changed.
+    pub(crate) async fn trust_changed(&mut self) -> Result<(), Error> {
+        self.tx.next_trust_revision().await?;
+        self.trust_changed = true;
+        Ok(())
+    }
+
+    /// Writes a descriptor, new or in place of what is there.
+    pub(crate) async fn describe<T: Serialize>(
+        &mut self,
+        key: Key,
+        descriptor: &T,
+    ) -> Result<(), Error> {
+        let content = descriptor::write(&key, descriptor)?;
+        self.remember(&key, Some(content.clone())).await?;
+        self.registry.blobs().put(&key, content).await
+    }
+
+    /// Deletes a descriptor. It must not be there any more when its row goes, or a rebuild could
+    /// bring back what was deleted.
+    pub(crate) async fn forget(&mut self, key: Key) -> Result<(), Error> {
+        self.remember(&key, None).await?;
+        self.registry.blobs().delete(&key).await?;
+        Ok(())
+    }
+
+    async fn remember(&mut self, key: &Key, after: Option<Bytes>) -> Result<(), Error> {
+        let before = self.registry.blobs().get(key).await?;
+        let key = key.clone();
+        self.undo.push(Undo { key, before, after });
+        Ok(())
+    }
+
+    async fn commit(mut self) -> Result<(), Error> {
+        if !self.recorded {
+            return self.tx.rollback().await;
+        }
+        if let Err(error) = self.count_changes().await {
+            self.abandon().await;
+            return Err(error);
+        }
+        if let Err(error) = self.tx.commit().await {
+            put_back_alone(&self.registry, self.undo).await;
+            return Err(error);
+        }
+        self.registry.announce_revision(self.revision);
+        if self.trust_changed {
+            self.registry.refresh().await?;
+        }
+        Ok(())
+    }
+
+    async fn count_changes(&mut self) -> Result<(), Error> {
+        if self.revision == self.found {
+            return Ok(());
+        }
+        self.tx.set_revision(self.revision).await?;
+        let kept = self.registry.options().changes_kept;
+        let compacted = Revision(self.revision.0.saturating_sub(kept));
+        self.tx.compact_changes(compacted).await
+    }
+
+    /// Takes everything back, while nobody else can write.
+    async fn abandon(self) {
+        put_back(&self.registry, self.undo).await;
+        if let Err(error) = self.tx.rollback().await {
+            tracing::warn!(%error, "a transaction could not be rolled back; it ends with its connection");
+        }
+    }
+}
+
+/// Puts descriptors back after a commit that failed. The transaction is over by then, so another
+/// one keeps writers away; what somebody else has written in between stays.
+async fn put_back_alone(registry: &Registry, undo: Vec<Undo>) {
+    let alone = registry.metadata().write().await;
+    if let Err(error) = &alone {
+        tracing::warn!(%error, "putting descriptors back without keeping other writers away");
+    }
+    put_back(registry, undo).await;
+}
+
+async fn put_back(registry: &Registry, undo: Vec<Undo>) {
+    for step in undo.into_iter().rev() {
+        let key = step.key.to_string();
+        if let Err(error) = put_back_one(registry, step).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(
+                error,
+                key,
+                "a descriptor could not be put back; verify the storage"
+            );
+        }
+    }
+}
+
+async fn put_back_one(registry: &Registry, undo: Undo) -> Result<(), Error> {
+    let blobs = registry.blobs();
+    let present = blobs.get(&undo.key).await?;
+    if present == undo.before || present != undo.after {
+        return Ok(());
+    }
+    match undo.before {
+        Some(content) => blobs.put(&undo.key, content).await,
+        None => blobs.delete(&undo.key).await.map(drop),
+    }
+}

@@ -1,0 +1,103 @@
+//! Opening: database and storage belong together, or the registry does not start.
+
+use aar_types::{RegistryId, Revision};
+use uuid::Uuid;
+
+use crate::{
+    Error, Options, Registry,
+    blobs::{Blobs, Key},
+    descriptor::{self, FORMAT, RegistryDescriptor},
+    metadata::{Metadata, RegistryRow, Writing},
+};
+
+impl Registry {
+    /// Opens the registry and creates what is missing.
+    ///
+    /// Refused are storage that belongs to another registry, storage that does not say whose it
+    /// is, and an empty database beside storage that is not empty: see [`Registry::rebuild`].
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let metadata = Metadata::open(&options.database).await?;
+        let blobs = Blobs::open(&options.storage).await?;
+        let row = identify(&metadata, &blobs).await?;
+        let registry = Self::assemble(options, metadata, blobs, row);
+        registry.refresh().await?;
+        Ok(registry)
+    }
+}
+
+/// Finds out which registry this is. A new one gets its name here; the storage has it first, so
+/// that a start that is cut short is simply done again.
+async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Error> {
+    let known = metadata.read().await?.registry().await?;
+    let marked = storage_owner(blobs).await?;
+    match (known, marked) {
+        (Some(row), Some(storage)) if row.id == storage => Ok(row),
+        (Some(row), Some(storage)) => Err(Error::ForeignStorage {
+            storage,
+            database: row.id,
+        }),
+        (Some(row), None) => Err(unmarked(row.id)),
+        (None, _) => {
+            let mut tx = metadata.write().await?;
+            let row = begin_registry(&mut tx, blobs).await?;
+            tx.commit().await?;
+            Ok(row)
+        }
+    }
+}
+
+/// Whose storage it is; `None` where it does not say.
+pub(crate) async fn storage_owner(blobs: &Blobs) -> Result<Option<RegistryId>, Error> {
+    let marked: Option<RegistryDescriptor> = descriptor::read(blobs, &Key::Registry).await?;
+    match marked {
+        Some(RegistryDescriptor { format, .. }) if format > FORMAT => Err(Error::NewerFormat {
+            found: format,
+            known: FORMAT,
+        }),
+        marked => Ok(marked.map(|marked| marked.id)),
+    }
+}
+
+/// Makes the first entries of a new registry. Another process may have just done so.
+async fn begin_registry(tx: &mut Writing, blobs: &Blobs) -> Result<RegistryRow, Error> {
+    if let Some(row) = tx.registry().await? {
+        return Ok(row);
+    }
+    if !blobs.is_empty().await? {
+        return Err(Error::EmptyDatabase);
+    }
+    let row = RegistryRow {
+        id: mark_storage(blobs).await?,
+        revision: Revision(0),
+        compacted: Revision(0),
+        trust_revision: 0,
+    };
+    tx.insert_registry(&row).await?;
+    Ok(row)
+}
+
+/// Gives the storage a name, unless it has one.
+pub(crate) async fn mark_storage(blobs: &Blobs) -> Result<RegistryId, Error> {
+    if let Some(id) = storage_owner(blobs).await? {
+        return Ok(id);
+    }
+    let id: RegistryId =
+        Uuid::new_v4()
+            .to_string()
+            .parse()
+            .map_err(|source: aar_types::Invalid| Error::Damaged {
+                place: Key::Registry.to_string(),
+                source: source.into(),
+            })?;
+    let mark = RegistryDescriptor { id, format: FORMAT };
+    let content = descriptor::write(&Key::Registry, &mark)?;
+    blobs.put_new(&Key::Registry, content).await?;
+    Ok(mark.id)
+}
+
+fn unmarked(id: RegistryId) -> Error {
+    let mark = RegistryDescriptor { id, format: FORMAT };
+    Error::UnmarkedStorage {
+        expected: serde_json::to_string(&mark).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,179 @@
+//! Continuing an upload.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::{
+    Upload, UploadId,
+    finish::finish,
+    intake::{Intake, Taken},
+    running::Turn,
+    source::{Pause, Source},
+};
+use crate::{Error, Publisher, Registry, metadata::UploadRow, tasks::blocking, tasks::stopped};
+
+/// How much may be lost when the machine fails, and would have to be sent again.
+const CHECKPOINT: u64 = 32 << 20;
+
+pub(super) async fn append(
+    publisher: &Publisher,
+    id: UploadId,
+    offset: u64,
+    mut body: Source,
+) -> Result<Upload, Error> {
+    let registry = &publisher.registry;
+    let turn = registry.inner.appends.take(id).await?;
+    let row = begin(registry, id, offset).await?;
+    if row.complete {
+        return Ok(Upload::from(&row));
+    }
+    let Some(taken) = Taken::resume(row.durable, &row.hash_state) else {
+        return lost(registry, id).await;
+    };
+    if row.durable == row.length {
+        return finish(publisher, row, taken).await;
+    }
+    let Some(staged) = registry.blobs().stage(id, offset).await? else {
+        return lost(registry, id).await;
+    };
+    let mut append = Append {
+        registry,
+        intake: Intake::new(staged, taken),
+        checkpoint: None,
+        row,
+    };
+    let read = append.take_in(&mut body, &turn).await;
+    let kept = append.keep().await;
+    let (row, taken) = (append.row, append.intake.into_taken());
+    let pause = read?;
+    kept?;
+    if row.durable == row.length {
+        return finish(publisher, row, taken).await;
+    }
+    match pause {
+        Pause::Full | Pause::End => Ok(Upload::from(&row)),
+        Pause::Superseded => Err(Error::UploadLocked { id }),
+        Pause::Broken(source) => Err(Error::UploadInterrupted {
+            id,
+            offset: row.durable,
+            source,
+        }),
+    }
+}
+
+/// Finds the upload, checks the offset, and lets the upload live on while it is being continued.
+async fn begin(registry: &Registry, id: UploadId, offset: u64) -> Result<UploadRow, Error> {
+    let Some(mut row) = registry.open_upload(id).await? else {
+        return Err(Error::UploadNotFound { id });
+    };
+    if row.durable != offset {
+        return Err(Error::UploadOffset {
+            id,
+            expected: row.durable,
+            given: offset,
+        });
+    }
+    let left = row.expires_at.duration_since(registry.now());
+    let life = registry.options().uploads.expire_after;
+    if !row.complete && Duration::try_from(left).unwrap_or_default() < life / 2 {
+        row.expires_at = registry.upload_expiry();
+        advance(registry, &row).await?;
+    }
+    Ok(row)
+}
+
+/// What the row says is there has gone. The upload has to begin anew.
+async fn lost(registry: &Registry, id: UploadId) -> Result<Upload, Error> {
+    tracing::warn!(%id, "what was staged of an upload has gone; it is given up");
+    registry.drop_upload(id).await?;
+    Err(Error::UploadNotFound { id })
+}
+
+struct Append<'a> {
+    registry: &'a Registry,
+    intake: Intake,
+    /// The last checkpoint, where it may be still under way.
+    checkpoint: Option<JoinHandle<Result<UploadRow, Error>>>,
+    /// The upload as far as it is known to be durable.
+    row: UploadRow,
+}
+
+impl Append<'_> {
+    /// Takes in what the body brings, and tells why it gives no more.
+    async fn take_in(&mut self, body: &mut Source, turn: &Turn) -> Result<Pause, Error> {
+        let patience = self.registry.options().uploads.stall_after;
+        let mut since_checkpoint = 0;
+        loop {
+            let (piece, pause) = body.piece(turn.stop(), patience).await;
+            let length = piece.len() as u64;
+            self.check_length(length)?;
+            if length > 0 {
+                self.intake.push(piece).await?;
+                since_checkpoint += length;
+            }
+            if since_checkpoint >= CHECKPOINT {
+                self.begin_checkpoint().await?;
+                since_checkpoint = 0;
+            }
+            if !matches!(pause, Pause::Full) {
+                return Ok(pause);
+            }
+        }
+    }
+
+    fn check_length(&self, coming: u64) -> Result<(), Error> {
+        let UploadRow { id, length, .. } = self.row;
+        if self.intake.offset() + coming > length {
+            return Err(Error::UploadTooLong { id, length });
+        }
+        Ok(())
+    }
+
+    /// Begins to make durable what has come in, while more comes in.
+    async fn begin_checkpoint(&mut self) -> Result<(), Error> {
+        self.end_checkpoint().await?;
+        let taken = self.intake.settle().await?.clone();
+        let registry = self.registry.clone();
+        let staged = self.intake.staged().clone();
+        let mut row = self.row.clone();
+        self.checkpoint = Some(tokio::spawn(async move {
+            blocking(move || Ok(staged.sync()?)).await?;
+            row.durable = taken.offset;
+            row.hash_state = taken.state();
+            row.expires_at = registry.upload_expiry();
+            advance(&registry, &row).await?;
+            Ok(row)
+        }));
+        Ok(())
+    }
+
+    async fn end_checkpoint(&mut self) -> Result<(), Error> {
+        if let Some(checkpoint) = self.checkpoint.take() {
+            self.row = checkpoint.await.map_err(stopped)??;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that has come in. A piece that could not be written is left out:
+    /// whoever pushed it has been told, or is told by the error of this.
+    async fn keep(&mut self) -> Result<(), Error> {
+        let settled = self.intake.settle().await.map(|taken| taken.offset);
+        let earlier = self.end_checkpoint().await;
+        if self.intake.offset() > self.row.durable {
+            self.begin_checkpoint().await?;
+            self.end_checkpoint().await?;
+        }
+        settled?;
+        earlier
+    }
+}
+
+async fn advance(registry: &Registry, row: &UploadRow) -> Result<(), Error> {
+    let id = row.id;
+    let mut tx = registry.metadata().write().await?;
+    if !tx.advance_upload(row).await? {
+        return Err(Error::UploadNotFound { id });
+    }
+    tx.commit().await
+}
