@@ -44,18 +44,27 @@ impl TestAms {
 
     /// Starts it, again where it ran before, and waits until it answers.
     pub fn run(&mut self) {
+        let process = Process::start(&mut self.serve(), &self.folder.join("log"));
+        self.process = Some(process);
+        until("the AMS answers", SOON, || {
+            self.process().insist();
+            self.amc(&["info"]).code == 0
+        });
+    }
+
+    fn serve(&self) -> Command {
         let mut serve = Command::new(program("ams"));
         serve
             .arg("serve")
             .env("AMS_BASE_DIR", self.base())
             .env_remove("SNAP_COMMON")
             .current_dir(self.base());
-        let process = Process::start(&mut serve, &self.folder.join("log"));
-        self.process = Some(process);
-        until("the AMS answers", SOON, || {
-            self.process().insist();
-            self.amc(&["info"]).code == 0
-        });
+        serve
+    }
+
+    /// Tries to serve the same base folder a second time.
+    pub fn serve_again(&self) -> Output {
+        Output::of(&mut self.serve(), &[])
     }
 
     /// Its base folder.

@@ -33,6 +33,14 @@ impl Package {
         }
     }
 
+    /// A package whose boot package is read from its APK.
+    pub fn of_apk(name: &str) -> Self {
+        Self {
+            manifest: format!("name: {name}\ninstance-type: a2.3\n"),
+            files: Vec::new(),
+        }
+    }
+
     /// Adds lines to the manifest.
     #[must_use]
     pub fn with(mut self, lines: &str) -> Self {

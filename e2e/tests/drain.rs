@@ -1,0 +1,87 @@
+//! Stopping: what is under way is finished, and no second word is needed unless one has no time.
+
+use aar_testkit::{Fleet, Package, SOON, TestAms, TestPki, TestRegistry, until};
+
+#[test]
+fn a_registry_that_stops_finishes_a_download_first() {
+    let mut fleet = Fleet::introduced();
+    fleet.publisher.set(&[("registry.mode", "push")]);
+    let folder = fleet.publisher.base().join("big");
+    Package::new("big")
+        .noise("level.dat", 48 << 20, 1)
+        .write_folder(&folder);
+    fleet
+        .publisher
+        .amc(&["application", "create", folder.to_str().unwrap()])
+        .done();
+    until("it is pushed", SOON, || {
+        fleet.registry.application("big").is_some()
+    });
+    let pki = TestPki::new();
+    fleet.registry.trust(pki.client.certificate(), "client");
+    let http = fleet.registry.http(Some(&pki.client));
+    let mut download = http.download("/1.0/applications/big/amd64/versions/0/image");
+    let mut got = download.read().unwrap().unwrap() as u64;
+    fleet.registry.process().terminate();
+    until("nobody else comes in", SOON, || {
+        std::net::TcpStream::connect(fleet.registry.address()).is_err()
+    });
+    while let Some(n) = download.read().unwrap() {
+        got += n as u64;
+    }
+    assert!(got > 48 << 20, "{got}");
+    assert!(fleet.registry.process().ended().success());
+}
+
+#[test]
+fn programs_stop_when_asked_and_start_again_where_they_were() {
+    let mut fleet = Fleet::start();
+    let folder = Package::new("game").write_folder(&fleet.publisher.base().join("game"));
+    fleet
+        .publisher
+        .amc(&["application", "create", folder.to_str().unwrap()])
+        .done();
+    fleet.client.wait_for("game", 0);
+    let id = fleet.client.application("game").unwrap()["id"].clone();
+    fleet.client.stop();
+    fleet.publisher.stop();
+    fleet.registry.stop();
+    fleet.registry.run();
+    fleet.publisher.run();
+    fleet.client.run();
+    assert_eq!(fleet.client.application("game").unwrap()["id"], id);
+    assert!(fleet.client.offers("game", 0));
+}
+
+#[test]
+fn one_process_at_a_time_serves_a_base_folder() {
+    let (registry, ams) = (TestRegistry::start(), TestAms::start());
+    let refused = registry.aar(&["serve"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("in use by process"),
+        "{}",
+        refused.stderr
+    );
+    let second = ams.serve_again();
+    assert_eq!(second.code, 1, "{second:?}");
+    assert!(
+        second.stderr.contains("in use by process"),
+        "{}",
+        second.stderr
+    );
+}
+
+#[test]
+fn a_bad_configuration_is_refused_at_start_with_file_line_and_key() {
+    let registry = TestRegistry::prepare("gc:\n  graze: 1h\n");
+    for command in [&["serve"][..], &["check-config"]] {
+        let refused = registry.aar(command);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(
+            refused.stderr.contains("main.yaml:7: gc.graze"),
+            "{}",
+            refused.stderr
+        );
+    }
+}

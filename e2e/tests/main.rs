@@ -1,0 +1,34 @@
+//! The built programs, driven from outside through the documented commands.
+
+#[cfg(test)]
+mod architectures;
+#[cfg(test)]
+mod concurrency;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod filter;
+#[cfg(test)]
+mod immutability;
+#[cfg(test)]
+mod large;
+#[cfg(test)]
+mod main_job;
+#[cfg(test)]
+mod manual_setup;
+#[cfg(test)]
+mod real_apks;
+#[cfg(test)]
+mod registry_down;
+#[cfg(test)]
+mod removal;
+#[cfg(test)]
+mod storage;
+#[cfg(test)]
+mod trust;
+#[cfg(test)]
+mod tus_client;
+#[cfg(test)]
+mod withdrawal;
