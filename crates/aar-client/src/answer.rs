@@ -16,7 +16,7 @@ const MAX_BODY: usize = 64 << 20;
 /// The longest body of a refusal that is looked at.
 const MAX_REFUSAL: usize = 64 << 10;
 /// The longest wait that a registry may ask for.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
+const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 
 impl RegistryClient {
     /// The answer, unless it is a refusal.
@@ -56,7 +56,11 @@ impl RegistryClient {
             code,
             Some(ErrorCode::CertificateExpired | ErrorCode::CertificateNotYetValid)
         );
-        let note = about_time.then(|| self.skew().note()).unwrap_or_default();
+        let note = if about_time {
+            self.skew().note()
+        } else {
+            String::new()
+        };
         advice(code).to_owned() + &note
     }
 

@@ -1,7 +1,6 @@
 //! The file that a download grows in: written by one thread, hashed by another, in order.
 
 use std::{
-    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -9,6 +8,7 @@ use std::{
 
 use aar_types::Digest;
 use bytes::{Bytes, BytesMut};
+use fs_err::File;
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -34,12 +34,11 @@ impl Partial {
     /// Opens the file of a download, with what an earlier attempt has left in it.
     pub(crate) async fn resume(path: &Path, most: u64) -> Result<Self, Error> {
         let (file, there) = blocking(path, move |path| open_locked(path, most)).await?;
-        let again = fs_err::tokio::File::open(path).await?.into_parts().0;
-        let again = again.into_std().await;
+        let again = blocking(path, |path| File::open(path)).await?;
         let (to_writer, pieces) = mpsc::channel(QUEUE);
         let writer = tokio::task::spawn_blocking(move || write_all(file, pieces));
         let (to_hasher, pieces) = mpsc::channel(QUEUE);
-        let hasher = tokio::task::spawn_blocking(move || hash_all(&again, there, pieces));
+        let hasher = tokio::task::spawn_blocking(move || hash_all(again, there, pieces));
         Ok(Self {
             path: path.to_owned(),
             received: there,
@@ -130,7 +129,7 @@ pub(crate) async fn put_in_place(file: File, from: &Path, to: &Path) -> Result<(
         file.sync_all()?;
         fs_err::rename(from, &to)?;
         match to.parent() {
-            Some(folder) => fs_err::File::open(folder)?.sync_all(),
+            Some(folder) => File::open(folder)?.sync_all(),
             None => Ok(()),
         }
     })
@@ -140,9 +139,8 @@ pub(crate) async fn put_in_place(file: File, from: &Path, to: &Path) -> Result<(
 /// The digest of a file.
 pub(crate) async fn digest_of(path: &Path) -> Result<Digest, Error> {
     blocking(path, |path| {
-        let (file, path) = fs_err::File::open(path)?.into_parts();
         let mut hash = Sha256::new();
-        hash_file(&file, u64::MAX, &mut hash).map_err(|e| named(&path, e))?;
+        hash_file(File::open(path)?, &mut hash)?;
         Ok(Digest::from_bytes(hash.finalize().into()))
     })
     .await
@@ -159,29 +157,23 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn no_space(path: &Path, error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::NoSpace {
-            path: path.to_owned(),
-        },
-        _ => Error::Io(error),
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    if matches!(error.kind(), StorageFull | QuotaExceeded) {
+        let path = path.to_owned();
+        return Error::NoSpace { path };
     }
-}
-
-fn named(path: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    error.into()
 }
 
 /// Opens and locks the file at the path, and says how much is in it. What is longer than the image
 /// cannot be a part of it.
 fn open_locked(path: &Path, most: u64) -> io::Result<(File, u64)> {
     loop {
-        let (mut file, _) = fs_err::OpenOptions::new()
+        let mut file = fs_err::OpenOptions::new()
             .create(true)
             .append(true)
-            .read(true)
-            .open(path)?
-            .into_parts();
-        file.lock().map_err(|error| named(path, error))?;
+            .open(path)?;
+        file.file().lock()?;
         if !is_at(&file, path)? {
             // Whoever had the lock has finished it, or thrown it away.
             continue;
@@ -210,20 +202,19 @@ fn write_all(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Fi
     Ok(file)
 }
 
-fn hash_all(file: &File, there: u64, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Digest> {
+fn hash_all(file: File, there: u64, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Digest> {
     let mut hash = Sha256::new();
-    hash_file(file, there, &mut hash)?;
+    hash_file(file.take(there), &mut hash)?;
     while let Some(piece) = pieces.blocking_recv() {
         hash.update(&piece);
     }
     Ok(Digest::from_bytes(hash.finalize().into()))
 }
 
-fn hash_file(file: &File, most: u64, hash: &mut Sha256) -> io::Result<()> {
+fn hash_file(mut file: impl Read, hash: &mut Sha256) -> io::Result<()> {
     let mut buffer = vec![0; PIECE];
-    let mut rest = file.take(most);
     loop {
-        match rest.read(&mut buffer)? {
+        match file.read(&mut buffer)? {
             0 => return Ok(()),
             length => hash.update(&buffer[..length]),
         }

@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn jitter_stays_in_bounds_and_spreads() {
         let mut jitter = Jitter::seeded(1);
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let waits: Vec<_> = (0..1000).map(|_| jitter.around(hour)).collect();
         assert!(waits.iter().all(|w| (3240..=3960).contains(&w.as_secs())));
         let early = waits.iter().filter(|w| **w < hour).count();
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn two_sequences_differ_unless_seeded_alike() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let first = |mut jitter: Jitter| jitter.around(hour);
         assert_eq!(first(Jitter::seeded(3)), first(Jitter::seeded(3)));
         assert_ne!(first(Jitter::from_entropy()), first(Jitter::from_entropy()));

@@ -186,9 +186,10 @@ impl<M: UploadMemory> Upload<'_, M> {
         let url = self
             .own(&location)
             .ok_or_else(|| Error::malformed(REQUEST, format!("{location} is elsewhere")))?;
-        let offset = match response.headers().contains_key(OFFSET) {
-            true => self.offset(response.headers())?,
-            false => 0,
+        let offset = if response.headers().contains_key(OFFSET) {
+            self.offset(response.headers())?
+        } else {
+            0
         };
         if offset < self.image.size {
             self.memory.remember(Some(url.as_str())).await;

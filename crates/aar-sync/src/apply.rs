@@ -98,7 +98,7 @@ impl<L: LocalCatalogue> Site<L> {
                 published,
             } => {
                 here.set_published(application, *version, *published)
-                    .await?
+                    .await?;
             }
             PullAction::Import {
                 application,

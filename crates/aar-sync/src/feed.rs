@@ -141,9 +141,10 @@ impl Feed {
     }
 
     fn show(&self, broken: bool) {
-        let state = match broken {
-            true => FeedState::Broken,
-            false => FeedState::Listening,
+        let state = if broken {
+            FeedState::Broken
+        } else {
+            FeedState::Listening
         };
         if self.board.read().change_feed != state {
             self.board.write(|status| status.change_feed = state);

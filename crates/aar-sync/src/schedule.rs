@@ -74,11 +74,16 @@ impl Agent {
         catalogue: Arc<L>,
         configuration: Configuration,
         clock: Clock,
-        jitter: Jitter,
     ) -> AgentHandle {
         let board = Board::new();
         let (sender, inbox) = mpsc::unbounded_channel();
-        let worker = Worker::new(catalogue, Arc::clone(&board), clock, jitter, inbox);
+        let worker = Worker::new(
+            catalogue,
+            Arc::clone(&board),
+            clock,
+            Jitter::from_entropy(),
+            inbox,
+        );
         tokio::spawn(worker.run(configuration));
         AgentHandle {
             messages: sender,

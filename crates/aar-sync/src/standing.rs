@@ -2,16 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{ApplicationState, ApplicationStatus, Failure, survey::Plan};
+use crate::{ApplicationState, ApplicationStatus, Failure, apply::Step, survey::Plan};
 
 /// Where the applications of a plan stand. The steps that are still in it are yet to be taken.
 pub(crate) fn standings(plan: &Plan, failures: &[Failure]) -> Vec<ApplicationStatus> {
     let steps = [&plan.before, &plan.transfers, &plan.after];
-    let pending: BTreeSet<_> = steps
-        .into_iter()
-        .flatten()
-        .map(|step| step.application())
-        .collect();
+    let pending: BTreeSet<_> = steps.into_iter().flatten().map(Step::application).collect();
     let failed: BTreeMap<_, _> = failures
         .iter()
         .map(|failure| (&failure.application, failure))

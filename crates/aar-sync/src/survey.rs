@@ -147,9 +147,10 @@ impl<L: LocalCatalogue> Survey<'_, L> {
             .iter()
             .flat_map(|known| &known.variants);
         let wanted = |variant: &Variant| policy.wants(variant);
-        match variants.any(wanted) {
-            true => Ok(()),
-            false => Err(Error::NotInRegistry(only.clone(), policy.architecture)),
+        if variants.any(wanted) {
+            Ok(())
+        } else {
+            Err(Error::NotInRegistry(only.clone(), policy.architecture))
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use aar_client::Listing;
 use aar_types::{
-    Application, ApplicationMetadata, Architecture, Digest, Fingerprint, ImageInfo, Revision,
-    Variant, Version, VersionManifest, VersionNumber,
+    Application, ApplicationMetadata, ApplicationName, Architecture, Digest, Fingerprint,
+    ImageInfo, Revision, Variant, Version, VersionManifest, VersionNumber,
 };
 
 use crate::{
@@ -130,7 +130,11 @@ pub(crate) fn steps(plan: &PullPlan) -> String {
     let mut words: Vec<_> = plan.actions.iter().map(step).collect();
     words.extend(plan.conflicts.iter().map(conflict));
     words.extend(plan.held.iter().map(|held| {
-        let names: Vec<_> = held.applications.iter().map(|name| name.as_str()).collect();
+        let names: Vec<_> = held
+            .applications
+            .iter()
+            .map(ApplicationName::as_str)
+            .collect();
         format!("held {}", names.join(" "))
     }));
     words.join(", ")

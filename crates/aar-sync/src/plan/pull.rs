@@ -52,7 +52,7 @@ pub enum PullAction {
         /// The application.
         application: ApplicationName,
         /// The metadata.
-        metadata: ApplicationMetadata,
+        metadata: Box<ApplicationMetadata>,
     },
     /// Offer or withdraw a version that is here.
     SetPublished {
@@ -68,7 +68,7 @@ pub enum PullAction {
         /// The application.
         application: ApplicationName,
         /// Its metadata.
-        metadata: ApplicationMetadata,
+        metadata: Box<ApplicationMetadata>,
         /// The version.
         version: Box<Version>,
     },
@@ -193,7 +193,7 @@ impl Steps {
         versions.sort_by_key(|version| std::cmp::Reverse(version.number));
         let import = |version: &Version| PullAction::Import {
             application: name.clone(),
-            metadata: metadata.clone(),
+            metadata: Box::new(metadata.clone()),
             version: Box::new(version.clone()),
         };
         self.imports.extend(versions.into_iter().map(import));
@@ -222,7 +222,7 @@ impl Steps {
         if local.metadata != variant.metadata {
             self.first.push(PullAction::UpdateMetadata {
                 application: local.name.clone(),
-                metadata: variant.metadata.clone(),
+                metadata: Box::new(variant.metadata.clone()),
             });
         }
         let name = &local.name;
@@ -254,9 +254,10 @@ impl Steps {
             version: *version,
             published,
         });
-        match after_imports {
-            true => self.after.extend(steps),
-            false => self.first.extend(steps),
+        if after_imports {
+            self.after.extend(steps);
+        } else {
+            self.first.extend(steps);
         }
     }
 

@@ -32,7 +32,7 @@ pub enum PushAction {
         /// The application.
         application: ApplicationName,
         /// The metadata.
-        metadata: ApplicationMetadata,
+        metadata: Box<ApplicationMetadata>,
     },
     /// Offer or withdraw a version that the registry has.
     SetPublished {
@@ -122,7 +122,7 @@ impl Steps {
         if differs && compared.in_common > 0 {
             self.first.push(PushAction::PutApplication {
                 application: local.name.clone(),
-                metadata: local.metadata.clone(),
+                metadata: Box::new(local.metadata.clone()),
             });
         }
         let set = |version: &VersionNumber, published| PushAction::SetPublished {
@@ -131,9 +131,10 @@ impl Steps {
             published,
         };
         let withdraw = compared.withdraw.iter().map(|version| set(version, false));
-        match compared.must_wait() {
-            true => self.after.extend(withdraw),
-            false => self.first.extend(withdraw),
+        if compared.must_wait() {
+            self.after.extend(withdraw);
+        } else {
+            self.first.extend(withdraw);
         }
         let offer = compared.offer.iter().map(|version| set(version, true));
         self.first.extend(offer);
