@@ -1,0 +1,148 @@
+//! Uploads and exports: what arrives is what was sent, or nothing.
+
+use std::{
+    fs::File,
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::support::{Answer, Asked, Kept, Server, begun, broken, bytes, operation, refused};
+use aar_types::Digest;
+use ams_api::{Error, Package, headers};
+use bytes::Bytes;
+use http::StatusCode;
+use sha2::Digest as _;
+
+fn sha256(content: &[u8]) -> Digest {
+    Digest::from_bytes(sha2::Sha256::digest(content).into())
+}
+
+fn package(content: &[u8]) -> Package {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(content).unwrap();
+    Package::read(file, &|_| {}).unwrap()
+}
+
+/// An image with the fingerprint that AMS claims for it.
+fn image(content: &'static [u8], claimed: Digest) -> Answer {
+    let answer = bytes(StatusCode::OK, Bytes::from_static(content));
+    with_export_headers(answer, claimed)
+}
+
+fn with_export_headers(mut answer: Answer, claimed: Digest) -> Answer {
+    let fields = answer.headers_mut();
+    let name = "attachment; filename=candy_0.tar.zst";
+    fields.insert("content-disposition", name.parse().unwrap());
+    fields.insert(headers::FINGERPRINT, claimed.to_string().parse().unwrap());
+    answer
+}
+
+fn files_in(server: &Server) -> Vec<String> {
+    let entries = std::fs::read_dir(server.folder.path()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != "unix.socket").collect()
+}
+
+#[tokio::test]
+async fn a_package_arrives_whole_with_its_fingerprint() {
+    let content = vec![0x5a; 3_000_000];
+    let package = package(&content);
+    assert_eq!(package.digest(), sha256(&content));
+    let asked = Kept::default();
+    let seen = asked.clone();
+    let server = Server::on_tls(
+        move |asked: Asked| {
+            let fingerprint = asked.headers[headers::FINGERPRINT].to_str().unwrap();
+            seen.keep((asked.target, fingerprint.to_owned(), sha256(&asked.body)));
+            begun(&operation(103, "", 0))
+        },
+        |shown| shown,
+    )
+    .await;
+    let sent = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&sent);
+    let progress = move |bytes| counter.store(bytes, Ordering::SeqCst);
+    let created = server.client.create_application(&package, true, progress);
+    let names: Vec<_> = {
+        let operation = created.await.unwrap();
+        operation
+            .resource_names("applications")
+            .map(str::to_owned)
+            .collect()
+    };
+    assert_eq!(names, ["bkmtdm9hpuo01q954fng"]);
+    assert_eq!(sent.load(Ordering::SeqCst), 3_000_000);
+    let target = "/1.0/applications?vm=true".to_owned();
+    let digest = sha256(&content);
+    assert_eq!(asked.all(), [(target, digest.to_string(), digest)]);
+}
+
+#[tokio::test]
+async fn a_package_can_be_sent_again() {
+    let package = package(b"content");
+    let bodies = Kept::default();
+    let seen = bodies.clone();
+    let server = Server::on_socket(move |asked: Asked| {
+        seen.keep(asked.body);
+        refused(400, "the manifest has no name")
+    });
+    for _ in 0..2 {
+        let refused = server.client.update_package("candy", &package, |_| {});
+        let error = refused.await.unwrap_err();
+        assert_eq!(error.to_string(), "the manifest has no name");
+    }
+    assert_eq!(bodies.all(), ["content", "content"]);
+}
+
+#[tokio::test]
+async fn an_image_is_written_and_its_size_and_digest_told() {
+    let server = Server::on_socket(|_: Asked| image(b"an image", sha256(b"an image")));
+    let export = server.client.export("candy", 0).await.unwrap();
+    assert_eq!(export.file_name(), Some("candy_0.tar.zst"));
+    assert_eq!(export.size(), Some(8));
+    let path = server.path("out");
+    let exported = export.write(&path, |_| {}).await.unwrap();
+    assert_eq!((exported.size, exported.digest), (8, sha256(b"an image")));
+    assert_eq!(std::fs::read(path).unwrap(), b"an image");
+}
+
+#[tokio::test]
+async fn a_damaged_image_is_not_kept() {
+    let server = Server::on_socket(|_: Asked| image(b"an imagE", sha256(b"an image")));
+    let path = server.path("out");
+    File::create(&path).unwrap().write_all(b"before").unwrap();
+    let export = server.client.export("candy", 0).await.unwrap();
+    let error = export.write(&path, |_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert_eq!(std::fs::read(path).unwrap(), b"before");
+    assert_eq!(files_in(&server), ["out"]);
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_leaves_nothing() {
+    let digest = sha256(b"a whole image");
+    let server =
+        Server::on_socket(move |_: Asked| with_export_headers(broken(b"a whole", 13), digest));
+    let export = server.client.export("candy", 0).await.unwrap();
+    let error = export.write(&server.path("out"), |_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::Broken { .. }), "{error:?}");
+    assert_eq!(files_in(&server), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_image_without_fingerprint_is_not_taken() {
+    let server = Server::on_socket(|_: Asked| bytes(StatusCode::OK, Bytes::from_static(b"x")));
+    let error = server.client.export("candy", 0).await.unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_the_error_that_is_told() {
+    let server = Server::on_socket(|_: Asked| image(b"an image", sha256(b"an image")));
+    let export = server.client.export("candy", 0).await.unwrap();
+    let error = export.write(&server.path("missing/out"), |_| {}).await;
+    assert!(matches!(error.unwrap_err(), Error::File(_)));
+}
