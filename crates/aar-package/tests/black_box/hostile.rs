@@ -1,0 +1,338 @@
+//! Tar files and folders that should not get in.
+
+use std::{
+    fs,
+    os::unix::{fs::symlink, net::UnixListener},
+};
+
+use aar_package::{Limits, Package};
+
+use crate::support::{MANIFEST, Place, RawTar, Tree, bzip2, chain};
+
+/// What is said of a tar file, compressed and not.
+fn refusal(place: &Place, tar: &[u8]) -> String {
+    let plain = place.refusal(tar);
+    assert_eq!(place.refusal(&bzip2(tar)), plain);
+    assert_eq!(place.staged(), 0);
+    plain
+}
+
+#[test]
+fn paths_that_leave_the_package_or_cannot_be_kept_are_refused() {
+    let place = Place::new();
+    let deep = "d/".repeat(33) + "x";
+    let long = "x".repeat(600);
+    let part = "x".repeat(256);
+    for (path, complaint) in [
+        (
+            &b"/etc/passwd"[..],
+            r#""/etc/passwd": the path is absolute"#,
+        ),
+        (b"../x", r#""../x": the path climbs with `..`"#),
+        (b"a/../../x", r#""a/../../x": the path climbs with `..`"#),
+        (b"a\\..\\x", r#""a\\..\\x": the path has a backslash"#),
+        (b"a//x", r#""a//x": the path has an empty part"#),
+        (b"a\nx", r#""a\nx": the path has a control character"#),
+        (b"\xff\xfe", "\"\u{fffd}\u{fffd}\": the path is not UTF-8"),
+        (deep.as_bytes(), "the path is more than 32 folders deep"),
+        (long.as_bytes(), "the path is longer than 512 bytes"),
+        (
+            part.as_bytes(),
+            "a part of the path is longer than 255 bytes",
+        ),
+    ] {
+        let tar = RawTar::with_manifest().file(path, 0o644, b"x").finish();
+        let refusal = refusal(&place, &tar);
+        assert!(refusal.contains(complaint), "{refusal}");
+    }
+}
+
+#[test]
+fn a_nul_in_a_pax_path_is_refused() {
+    let place = Place::new();
+    let tar = RawTar::with_manifest()
+        .entry(b"pax", b'x', b"12 path=a\0b\n")
+        .file(b"x", 0o644, b"")
+        .finish();
+    assert_eq!(
+        refusal(&place, &tar),
+        r#""a\0b": the path has a control character"#
+    );
+}
+
+#[test]
+fn only_files_folders_and_symbolic_links_get_in() {
+    let place = Place::new();
+    for (kind, name) in [
+        (b'1', "hard link"),
+        (b'3', "device"),
+        (b'4', "device"),
+        (b'6', "named pipe"),
+        (b'S', "sparse file"),
+        (b'V', "thing of an unknown kind"),
+    ] {
+        let tar = RawTar::with_manifest()
+            .link(b"thing", kind, b"manifest.yaml")
+            .finish();
+        let expected =
+            format!("\"thing\": is a {name}; only files, folders and symbolic links are allowed");
+        assert_eq!(refusal(&place, &tar), expected);
+    }
+    let sparse = RawTar::with_manifest()
+        .entry(b"pax", b'x', b"22 GNU.sparse.major=1\n")
+        .file(b"x", 0o644, b"")
+        .finish();
+    assert!(refusal(&place, &sparse).starts_with("\"x\": is a sparse file"));
+}
+
+#[test]
+fn links_out_of_the_package_and_through_links_are_refused() {
+    let place = Place::new();
+    for (target, complaint) in [
+        (
+            &b"/etc"[..],
+            r#""link": links to "/etc", which is outside of the package"#,
+        ),
+        (
+            b"../x",
+            r#""link": links to "../x", which is outside of the package"#,
+        ),
+        (
+            b"nothing",
+            r#""link": links to "nothing", which is not in the package"#,
+        ),
+        (b"link", r#""link": links to "link" by way of another link"#),
+        (b"", r#""link": links to "", which is not in the package"#),
+    ] {
+        let tar = RawTar::with_manifest().link(b"link", b'2', target).finish();
+        assert_eq!(refusal(&place, &tar), complaint);
+    }
+    let through = RawTar::with_manifest()
+        .entry(b"folder", b'5', b"")
+        .link(b"link", b'2', b"folder")
+        .file(b"link/x", 0o644, b"")
+        .finish();
+    assert_eq!(
+        refusal(&place, &through),
+        r#""link/x": lies below "link", which is not a folder"#
+    );
+}
+
+#[test]
+fn the_same_path_twice_is_refused_also_in_another_case() {
+    let place = Place::new();
+    for (path, complaint) in [
+        (
+            &b"./manifest.yaml"[..],
+            r#""manifest.yaml": is there twice"#,
+        ),
+        (
+            b"Manifest.yaml",
+            r#""Manifest.yaml": differs from "manifest.yaml" in upper and lower case only"#,
+        ),
+        (
+            b"manifest.yaml/x",
+            r#""manifest.yaml/x": lies below "manifest.yaml", which is not a folder"#,
+        ),
+    ] {
+        let tar = RawTar::with_manifest().file(path, 0o644, b"x").finish();
+        assert_eq!(refusal(&place, &tar), complaint);
+    }
+}
+
+#[test]
+fn sizes_and_numbers_are_limited() {
+    let place = Place::new();
+    let limits = Limits {
+        entries: 3,
+        file_size: 1000,
+        total_size: 1500,
+        ..Limits::default()
+    };
+    let open = |tar: RawTar| {
+        let path = place.file("package", &bzip2(&tar.finish()));
+        Package::open(&path, &place.staging(), &limits)
+            .unwrap_err()
+            .to_string()
+    };
+    let many = RawTar::with_manifest().file(b"a/b/c", 0o644, b"");
+    assert_eq!(
+        open(many),
+        "the package is refused at \"a/b/c\": more than 3 entries"
+    );
+    let large = RawTar::with_manifest().file(b"a", 0o644, &[0; 1001]);
+    assert_eq!(open(large), "\"a\": is larger than 1000 bytes");
+    let both = RawTar::with_manifest()
+        .file(b"a", 0o644, &[0; 999])
+        .file(b"b", 0o644, &[0; 999]);
+    assert_eq!(
+        open(both),
+        "the package is refused at \"b\": more than 1500 bytes in all"
+    );
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_goes_off() {
+    let place = Place::new();
+    let size = Limits::EXPANSION_ALLOWANCE + 1;
+    let tar = RawTar::with_manifest()
+        .raw(b"bomb", b'0', 0o644, size, b"", b"")
+        .finish();
+    assert_eq!(
+        place.refusal(&bzip2(&tar)),
+        "the package is refused at \"bomb\": more than 1000 times the size of the archive"
+    );
+}
+
+#[test]
+fn archives_that_end_too_early_are_refused() {
+    let place = Place::new();
+    let tar = RawTar::with_manifest().file(b"data", 0o644, &[7; 5000]);
+    let whole = tar.finish();
+    let compressed = bzip2(&whole);
+    for cut in [600, 1024 + 512 + 10, whole.len() - 1024] {
+        let refusal = place.refusal(&whole[..cut]);
+        assert!(
+            refusal.starts_with("the archive is damaged at "),
+            "{refusal}"
+        );
+    }
+    for cut in [20, compressed.len() / 2, compressed.len() - 1] {
+        let refusal = place.refusal(&compressed[..cut]);
+        assert!(
+            refusal.starts_with("the archive is damaged at "),
+            "{cut}: {refusal}"
+        );
+    }
+    let open_end = RawTar::with_manifest().unfinished();
+    assert!(place.refusal(&open_end).ends_with("it ends too early"));
+    assert!(place.refusal(b"").contains("an empty file"));
+}
+
+#[test]
+fn damaged_archives_are_refused() {
+    let place = Place::new();
+    let whole = RawTar::with_manifest()
+        .file(b"data", 0o644, &[7; 5000])
+        .finish();
+    let mut header = whole.clone();
+    header[1024] ^= 1;
+    assert!(refusal(&place, &header).contains("checksum"));
+    let mut compressed = bzip2(&whole);
+    let end = compressed.len();
+    compressed[end - 3] ^= 1;
+    assert!(
+        place
+            .refusal(&compressed)
+            .starts_with("the archive is damaged")
+    );
+    let mut zstd = zstd::encode_all(&*whole, 3).unwrap();
+    let middle = zstd.len() / 2;
+    zstd[middle] ^= 0xff;
+    assert!(place.refusal(&zstd).starts_with("the archive is damaged"));
+}
+
+#[test]
+fn a_tar_file_may_be_padded_but_not_for_ever() {
+    let place = Place::new();
+    let mut tar = RawTar::with_manifest().finish();
+    tar.resize(10240, 0);
+    assert!(place.open_bytes(&bzip2(&tar)).is_ok());
+    tar.resize(4 << 20, 0);
+    assert!(
+        place
+            .refusal(&bzip2(&tar))
+            .ends_with("there is more after the end mark")
+    );
+}
+
+#[test]
+fn several_bzip2_streams_in_a_row_are_one_archive() {
+    let place = Place::new();
+    let tar = RawTar::with_manifest().finish();
+    let (start, end) = tar.split_at(700);
+    let package = place.open_bytes(&[bzip2(start), bzip2(end)].concat());
+    assert!(package.is_ok(), "{package:?}");
+}
+
+#[test]
+fn extended_headers_of_other_systems_are_no_obstacle() {
+    let place = Place::new();
+    let tar = RawTar::new(0)
+        .entry(b"global", b'g', b"18 comment=a note\n")
+        .entry(b"pax", b'x', b"33 LIBARCHIVE.xattr.x=\x00\n\xff=\n 1234\n")
+        .file(b"manifest.yaml", 0o644, MANIFEST.as_bytes())
+        .finish();
+    let package = place.open_bytes(&bzip2(&tar));
+    assert!(package.is_ok(), "{package:?}");
+}
+
+#[test]
+fn folders_are_as_little_trusted_as_archives() {
+    let place = Place::new();
+    let root = place.path("folder");
+    let open = |limits: &Limits| Package::open(&root, &place.staging(), limits);
+    Tree::new(MANIFEST).to_folder(&root, 0);
+    fs::write(place.path("secret"), b"secret").unwrap();
+
+    symlink("../secret", root.join("link")).unwrap();
+    let error = open(&Limits::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"link\": links to \"../secret\", which is outside of the package"
+    );
+    fs::remove_file(root.join("link")).unwrap();
+
+    let socket = UnixListener::bind(root.join("socket")).unwrap();
+    let error = open(&Limits::default()).unwrap_err();
+    assert!(
+        error.to_string().starts_with("\"socket\": is a socket"),
+        "{error}"
+    );
+    drop(socket);
+    fs::remove_file(root.join("socket")).unwrap();
+
+    fs::create_dir_all(root.join("a/b/c")).unwrap();
+    let shallow = Limits {
+        depth: 2,
+        ..Limits::default()
+    };
+    let error = open(&shallow).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "\"a/b/c\": the path is more than 2 folders deep"
+    );
+    assert!(open(&Limits::default()).is_ok());
+}
+
+#[test]
+fn a_file_that_changes_after_it_was_listed_is_not_packed() {
+    for change in 0..4 {
+        let place = Place::new();
+        let root = place.path("folder");
+        Tree::new(MANIFEST)
+            .file("data/file", &[1; 1000])
+            .to_folder(&root, 0);
+        let package = place.open(&root).unwrap();
+        let file = root.join("data/file");
+        let expected = "\"data/file\": changed while it was read";
+        match change {
+            0 => fs::write(&file, [1; 999]).unwrap(),
+            1 => fs::write(&file, [1; 1001]).unwrap(),
+            2 => {
+                fs::write(place.path("secret"), [1; 1000]).unwrap();
+                fs::remove_file(&file).unwrap();
+                symlink(place.path("secret"), &file).unwrap();
+            }
+            _ => {
+                fs::create_dir(place.path("elsewhere")).unwrap();
+                fs::write(place.path("elsewhere/file"), [1; 1000]).unwrap();
+                fs::rename(root.join("data"), place.path("moved")).unwrap();
+                symlink(place.path("elsewhere"), root.join("data")).unwrap();
+            }
+        }
+        let error = place.write(&package, "image").unwrap_err();
+        assert_eq!(chain(&error), expected, "change {change}");
+        assert!(!place.path("image").exists());
+    }
+}

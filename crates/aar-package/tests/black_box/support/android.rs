@@ -1,0 +1,112 @@
+//! A tiny APK: a zip file with a binary `AndroidManifest.xml`.
+
+use std::io::{Cursor, Write as _};
+
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+const ANDROID: &str = "http://schemas.android.com/apk/res/android";
+
+/// No string, no namespace, no comment.
+const NONE: u32 = u32::MAX;
+
+/// What goes into an APK.
+pub(crate) struct Apk<'a> {
+    pub(crate) package: &'a str,
+    pub(crate) version_name: &'a str,
+    pub(crate) version_code: u32,
+    pub(crate) files: &'a [(&'a str, &'a [u8])],
+}
+
+impl Default for Apk<'_> {
+    fn default() -> Self {
+        Self {
+            package: "com.canonical.candy",
+            version_name: "1.4.2",
+            version_code: 142,
+            files: &[],
+        }
+    }
+}
+
+impl Apk<'_> {
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let manifest = axml(self.package, self.version_name, self.version_code);
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let manifest = ("AndroidManifest.xml", &*manifest);
+        for (name, content) in [&manifest].into_iter().chain(self.files) {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(content).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+}
+
+/// `<manifest package=… android:versionCode=… android:versionName=…/>` in Android's binary form.
+pub(crate) fn axml(package: &str, version_name: &str, version_code: u32) -> Vec<u8> {
+    let strings = [
+        "manifest",
+        "package",
+        "versionCode",
+        "versionName",
+        ANDROID,
+        "android",
+        package,
+        version_name,
+    ];
+    let attributes = [
+        attribute(4, 2, NONE, 0x10, version_code),
+        attribute(4, 3, 7, 0x03, 7),
+        attribute(NONE, 1, 6, 0x03, 6),
+    ]
+    .concat();
+    let mut start = words(&[NONE, 0]);
+    start.extend(halves(&[20, 20, 3, 0, 0, 0]));
+    start.extend(attributes);
+    let body = [
+        string_pool(&strings),
+        node(0x0100, &words(&[5, 4])),
+        node(0x0102, &start),
+        node(0x0103, &words(&[NONE, 0])),
+        node(0x0101, &words(&[5, 4])),
+    ]
+    .concat();
+    chunk(0x0003, 8, &body)
+}
+
+fn attribute(namespace: u32, name: u32, raw: u32, kind: u32, data: u32) -> Vec<u8> {
+    words(&[namespace, name, raw, 8 | kind << 24, data])
+}
+
+fn node(kind: u16, body: &[u8]) -> Vec<u8> {
+    chunk(kind, 16, &[words(&[1, NONE]), body.to_owned()].concat())
+}
+
+fn string_pool(strings: &[&str]) -> Vec<u8> {
+    const UTF8: u32 = 0x100;
+    let mut data = Vec::new();
+    let mut offsets = Vec::new();
+    for string in strings {
+        offsets.push(u32::try_from(data.len()).unwrap());
+        let length = u8::try_from(string.len()).unwrap();
+        data.extend([length, length]);
+        data.extend(string.as_bytes());
+        data.push(0);
+    }
+    data.resize(data.len().next_multiple_of(4), 0);
+    let count = u32::try_from(strings.len()).unwrap();
+    let header = words(&[count, 0, UTF8, 28 + 4 * count, 0]);
+    chunk(0x0001, 28, &[header, words(&offsets), data].concat())
+}
+
+fn chunk(kind: u16, header: u16, body: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(body.len() + 8).unwrap();
+    [halves(&[kind, header]), words(&[size]), body.to_owned()].concat()
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn halves(halves: &[u16]) -> Vec<u8> {
+    halves.iter().flat_map(|half| half.to_le_bytes()).collect()
+}
