@@ -9,7 +9,7 @@ use aar_testkit::{Fleet, Folder, Package, program, sha256, skip, tool};
 
 const WHAT: &str = "real APKs";
 const SOURCE: &str = "io.appium.settings";
-const RELEASES: [&str; 4] = ["5.12.5", "5.12.6", "5.12.7", "5.12.8"];
+const RELEASES: [&str; 4] = ["7.1.2", "7.1.7", "7.1.9", "7.1.11"];
 
 /// The APK inside a release of the npm package; `None` where it cannot be had.
 fn apk(folder: &Folder, release: &str) -> Option<PathBuf> {
