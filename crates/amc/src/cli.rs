@@ -5,6 +5,8 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::{application, config, info, monitor, registry, remote, session::Session, wait};
 
+const GLOBAL: &str = "Global options";
+
 /// Work with an Anbox Management Service (AMS)
 #[derive(Debug, Parser)]
 #[command(
@@ -26,10 +28,11 @@ pub(crate) struct Cli {
 #[derive(Debug, Default, Args)]
 pub(crate) struct GlobalArgs {
     /// Talk to the AMS behind this unix socket
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     pub(crate) socket: Option<PathBuf>,
     /// Talk to this remote instead of the default one
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "socket")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
+    #[arg(conflicts_with = "socket")]
     pub(crate) remote: Option<String>,
 }
 

@@ -1,4 +1,5 @@
 use aar_cli::Failure;
+use aar_types::VersionNumber;
 use ams_api::{AmsClient, ApplicationFilter, Operation};
 use clap::Args;
 
@@ -15,7 +16,7 @@ pub(crate) struct DeleteArgs {
     ids: Vec<String>,
     /// Delete only this version of the application
     #[arg(short, long, value_name = "NUMBER", conflicts_with = "all")]
-    version: Option<u32>,
+    version: Option<VersionNumber>,
     /// Delete even what came from the registry
     #[arg(short, long)]
     force: bool,
@@ -60,7 +61,7 @@ fn not_confirmed(interactive: bool) -> Failure {
 /// What is to be deleted.
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
-    Version(String, u32),
+    Version(String, VersionNumber),
     Application(String),
     Applications(Vec<String>),
 }
@@ -77,7 +78,7 @@ impl DeleteArgs {
 }
 
 impl Wanted {
-    fn named(ids: &[String], version: Option<u32>) -> Result<Self, Failure> {
+    fn named(ids: &[String], version: Option<VersionNumber>) -> Result<Self, Failure> {
         match (ids, version) {
             ([id], Some(version)) => Ok(Self::Version(id.clone(), version)),
             ([id], None) => Ok(Self::Application(id.clone())),
@@ -108,7 +109,7 @@ impl Wanted {
         force: bool,
     ) -> Result<Option<Operation>, ams_api::Error> {
         match self {
-            Self::Version(id, version) => client.delete_version(&id, version, force).await,
+            Self::Version(id, version) => client.delete_version(&id, version.0, force).await,
             Self::Application(id) => client.delete_application(&id, force).await,
             Self::Applications(ids) => client.delete_applications(ids, force).await,
         }
@@ -122,9 +123,12 @@ mod tests {
     #[test]
     fn a_version_belongs_to_one_application() {
         let ids = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let version = Wanted::named(&ids(&["a"]), Some(2));
-        assert_eq!(version, Ok(Wanted::Version("a".to_owned(), 2)));
-        assert!(Wanted::named(&ids(&["a", "b"]), Some(2)).is_err());
+        let version = Wanted::named(&ids(&["a"]), Some(VersionNumber(2)));
+        assert_eq!(
+            version,
+            Ok(Wanted::Version("a".to_owned(), VersionNumber(2)))
+        );
+        assert!(Wanted::named(&ids(&["a", "b"]), Some(VersionNumber(2))).is_err());
         let both = Wanted::named(&ids(&["a", "b"]), None).unwrap();
         assert_eq!(
             both.question(),

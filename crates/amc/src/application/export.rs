@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use aar_cli::Bytes;
+use aar_types::VersionNumber;
 use ams_api::Export;
 use clap::Args;
 
@@ -11,14 +12,14 @@ pub(crate) struct ExportArgs {
     /// Id or name of the application
     id: String,
     /// Number of the version
-    version: u32,
+    version: VersionNumber,
     /// File or folder to write to [default: the name that AMS proposes, in this folder]
     path: Option<PathBuf>,
 }
 
 pub(crate) async fn export(session: &Session, arguments: &ExportArgs) -> anyhow::Result<()> {
     let client = session.client()?;
-    let export = client.export(&arguments.id, arguments.version).await?;
+    let export = client.export(&arguments.id, arguments.version.0).await?;
     let to = arguments.destination(&export);
     let progress = session.printer.progress("exporting", export.size());
     let written = export.write(&to, |bytes| progress.advance_to(bytes)).await;

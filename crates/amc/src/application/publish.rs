@@ -1,3 +1,4 @@
+use aar_types::VersionNumber;
 use clap::Args;
 
 use crate::{
@@ -10,7 +11,7 @@ pub(crate) struct PublishArgs {
     /// Id or name of the application
     id: String,
     /// Number of the version
-    version: u32,
+    version: VersionNumber,
     #[command(flatten)]
     timeout: TimeoutArgs,
 }
@@ -21,6 +22,6 @@ pub(crate) async fn set(
     published: bool,
 ) -> anyhow::Result<()> {
     let client = session.client()?;
-    let ask = client.set_published(&arguments.id, arguments.version, published);
+    let ask = client.set_published(&arguments.id, arguments.version.0, published);
     operation::complete(&client, Some(arguments.timeout.limit()), ask).await
 }

@@ -33,12 +33,12 @@ impl Source {
 }
 
 fn read(path: &PathBuf, progress: &Progress) -> anyhow::Result<Package> {
-    let facts = fs::metadata(path)?;
-    let file = if facts.is_dir() {
+    let named = fs::File::open(path)?;
+    let file = if named.metadata()?.is_dir() {
         folder::check(path)?;
         folder::pack(path, &location::scratch_dir()?, progress)?
     } else {
-        fs::File::open(path)?.into_parts().0
+        named.into_parts().0
     };
     progress.set_label("reading");
     let package = Package::read(file, &|bytes| progress.advance_to(bytes))?;

@@ -87,74 +87,7 @@ mod tests {
         NAME,INSTANCE TYPE,BOOT PACKAGE,ARCHITECTURES,VERSIONS,TAGS,VM
         candy,a4.3,com.canonical.candy,"amd64,arm64","0,1",game,false
         "#);
-        insta::assert_snapshot!(printed(Format::Json), @r#"
-        [
-          {
-            "name": "candy",
-            "architectures": [
-              "amd64",
-              "arm64"
-            ],
-            "boot_package": "com.canonical.candy",
-            "instance_type": "a4.3",
-            "tags": [
-              "game"
-            ],
-            "versions": {
-              "0": {
-                "boot_activity": "",
-                "features": [],
-                "hooks": {
-                  "timeout": ""
-                },
-                "bootstrap": {
-                  "keep": []
-                },
-                "video_encoder": "gpu-preferred"
-              },
-              "1": {
-                "boot_activity": "",
-                "features": [],
-                "hooks": {
-                  "timeout": ""
-                },
-                "bootstrap": {
-                  "keep": []
-                },
-                "video_encoder": "gpu-preferred"
-              }
-            },
-            "vm": false
-          }
-        ]
-        "#);
-        insta::assert_snapshot!(printed(Format::Yaml), @r#"
-        - name: candy
-          architectures:
-          - amd64
-          - arm64
-          boot_package: com.canonical.candy
-          instance_type: a4.3
-          tags:
-          - game
-          versions:
-            0:
-              boot_activity: ""
-              features: []
-              hooks:
-                timeout: ""
-              bootstrap:
-                keep: []
-              video_encoder: gpu-preferred
-            1:
-              boot_activity: ""
-              features: []
-              hooks:
-                timeout: ""
-              bootstrap:
-                keep: []
-              video_encoder: gpu-preferred
-          vm: false
-        "#);
+        insta::assert_snapshot!("registry_list_json", printed(Format::Json));
+        insta::assert_snapshot!("registry_list_yaml", printed(Format::Yaml));
     }
 }

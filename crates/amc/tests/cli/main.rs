@@ -1,0 +1,14 @@
+//! Runs of the program as a shell sees them: exit code, standard output and standard error.
+
+#[cfg(test)]
+mod completion;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod help;
+#[cfg(test)]
+mod remotes;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod usage;
