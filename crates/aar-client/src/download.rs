@@ -109,7 +109,13 @@ impl Download<'_> {
             match progress {
                 Ok(Progress::Continued) => {}
                 Ok(Progress::StartOver) => partial = partial.restart(self.image.size).await?,
-                Err(error) => self.client.pause(&mut backoff, error).await?,
+                Err(error) => {
+                    if let Err(last) = self.client.pause(&mut backoff, error).await {
+                        // Why it ended is of more interest than what could not be put down.
+                        let _ = partial.leave().await;
+                        return Err(last);
+                    }
+                }
             }
         }
         self.conclude(partial).await

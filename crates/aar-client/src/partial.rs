@@ -23,6 +23,8 @@ const QUEUE: usize = 4;
 pub(crate) struct Partial {
     path: PathBuf,
     received: u64,
+    /// Whether a thread has ended before its time.
+    broken: bool,
     gathered: BytesMut,
     to_writer: mpsc::Sender<Bytes>,
     to_hasher: mpsc::Sender<Bytes>,
@@ -42,6 +44,7 @@ impl Partial {
         Ok(Self {
             path: path.to_owned(),
             received: there,
+            broken: false,
             gathered: BytesMut::new(),
             to_writer,
             to_hasher,
@@ -80,6 +83,7 @@ impl Partial {
 
     /// Why a thread has ended before its time.
     async fn failure(&mut self) -> Error {
+        self.broken = true;
         if self.writer.is_finished() {
             return match (&mut self.writer).await {
                 Ok(Err(error)) => no_space(&self.path, error),
@@ -102,6 +106,21 @@ impl Partial {
         let file = written.map_err(|error| no_space(&self.path, error))?;
         let digest = self.hasher.await.map_err(io::Error::other)??;
         Ok((digest, file))
+    }
+
+    /// It ends here for now: puts down what has arrived, for the next attempt.
+    pub(crate) async fn leave(mut self) -> Result<(), Error> {
+        if self.broken {
+            return Ok(());
+        }
+        if !self.gathered.is_empty() {
+            self.pass_on().await?;
+        }
+        drop((self.to_writer, self.to_hasher));
+        let written = self.writer.await.map_err(io::Error::other)?;
+        written
+            .map(drop)
+            .map_err(|error| no_space(&self.path, error))
     }
 
     /// Forgets what has arrived and begins anew.
