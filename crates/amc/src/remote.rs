@@ -1,12 +1,14 @@
+use std::path::Path;
+
 use aar_cli::{Failure, Format, Rows};
 use aar_tls::Certificate;
 use aar_types::{Auth, Fingerprint};
+use ams_api::AmsClient;
 use clap::Subcommand;
 use serde::Serialize;
-use std::path::Path;
 
 use crate::{
-    identity, location, operation,
+    identity, location,
     remotes::{Remote, Remotes},
     session::{self, Session},
 };
@@ -159,8 +161,7 @@ async fn introduce(
     }
     let identity = identity::load_or_create(folder, &session.clock)?;
     if let Some(password) = password {
-        let enrolled = client.add_certificate(identity.certificate(), password);
-        return operation::complete(&client, None, enrolled).await;
+        return enrol(&client, identity.certificate(), password).await;
     }
     let certificate = folder.join(identity::CERTIFICATE);
     session.printer.warn("AMS does not trust this client yet");
@@ -168,6 +169,24 @@ async fn introduce(
         "add {} on its machine with `amc config trust add`",
         certificate.display()
     ));
+    Ok(())
+}
+
+/// Only once the certificate is in can its operation be looked at: asking comes before listening.
+async fn enrol(
+    client: &AmsClient,
+    certificate: &Certificate,
+    password: &str,
+) -> anyhow::Result<()> {
+    let begun = client.add_certificate(certificate, password).await;
+    let begun = begun.map_err(|error| {
+        Failure::from_error(&error).with_hint(
+            "the trust password is what `amc config set core.trust_password` on its machine says",
+        )
+    })?;
+    if let Some(operation) = begun {
+        client.watch().await.finish(operation, None, |_| {}).await?;
+    }
     Ok(())
 }
 

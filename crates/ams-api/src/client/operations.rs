@@ -59,7 +59,8 @@ impl Watch {
         mut changed: impl FnMut(&Operation),
     ) -> Result<Operation, Error> {
         let deadline = limit.map(|limit| (limit, Instant::now() + limit));
-        let mut poll = interval_at(Instant::now() + self.poll_period(), self.poll_period());
+        // The first look is soon: what was over before anybody listened is not told again.
+        let mut poll = interval_at(Instant::now() + POLL_ALONE, self.poll_period());
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !operation.status_code.is_final() {
             changed(&operation);
