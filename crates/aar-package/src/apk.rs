@@ -10,16 +10,30 @@ use aar_types::{ApkFacts, Architecture};
 use apk_info::{ARSC, AXML, CertificateInfo, Signature, ZipEntry};
 use zip::ZipArchive;
 
-use crate::{Error, manifest::is_package_name, source::ReadSeek};
+use crate::{
+    Error,
+    manifest::is_package_name,
+    metered::{Metered, directory_budget, open_zip},
+    source::ReadSeek,
+};
 
 const MANIFEST: &str = "AndroidManifest.xml";
 const RESOURCES: &str = "resources.arsc";
 
-/// The manifests of the largest applications have a few MiB.
-const MAX_MANIFEST: u64 = 16 << 20;
+/// The manifests of the largest applications have a MiB or two.
+const MAX_MANIFEST: u64 = 4 << 20;
+
+/// The element at the root has about ten attributes of twenty bytes.
+const MAX_ROOT: usize = 1 << 10;
 
 /// Resources are looked at only for a version name that is kept there.
-const MAX_RESOURCES: u64 = 32 << 20;
+const MAX_RESOURCES: u64 = 16 << 20;
+
+/// More entries than the largest applications have.
+const MAX_ENTRIES: usize = 100_000;
+
+/// What signatures take, with room for the padding around them.
+const MAX_SIGNATURES: u64 = 16 << 20;
 
 /// A file of the old signature scheme holds little more than a certificate.
 const MAX_SIGNATURE: u64 = 64 << 10;
@@ -36,20 +50,17 @@ const ABIS: &[&str] = &[
     "x86_64",
 ];
 
-/// Reads the facts. The two readers are of the same APK.
-///
-/// One reads entries within limits, the other knows the signatures, which are not entries.
+/// Reads the facts. The two readers are of the same APK: one reads entries within limits, the
+/// other knows the signatures, which are not entries.
 pub(crate) fn read_facts(
     entries: Box<dyn ReadSeek>,
     signatures: Box<dyn ReadSeek>,
-    max_entries: usize,
 ) -> Result<ApkFacts, Error> {
-    let mut zip = ZipArchive::new(entries).map_err(|error| refused(error.to_string()))?;
-    if zip.len() > max_entries {
-        return Err(refused("it has too many entries"));
-    }
+    let zip = open_zip(entries, MAX_ENTRIES).map_err(|error| refused(error.to_string()))?;
+    let mut zip = zip.ok_or_else(|| refused("it has too many entries"))?;
     let manifest = read_entry(&mut zip, MANIFEST, MAX_MANIFEST)?;
-    let manifest = manifest.ok_or_else(|| refused("it has no AndroidManifest.xml"))?;
+    let mut manifest = manifest.ok_or_else(|| refused("it has no AndroidManifest.xml"))?;
+    cut_to_root(&mut manifest).ok_or_else(|| refused("its AndroidManifest.xml is damaged"))?;
     let document = AXML::new(&mut &*manifest, None)
         .map_err(|error| refused(format!("its AndroidManifest.xml is damaged: {error}")))?;
     let package = attribute(&document, "package", None);
@@ -64,6 +75,34 @@ pub(crate) fn read_facts(
         abis: abis(&zip),
         signer: signer(signatures, &zip),
     })
+}
+
+/// Cuts a binary XML document off after its first element, which has all that is asked for.
+///
+/// The library builds the whole tree, with a copy of each text at each place where it is used. A
+/// small document made for it could take all memory, or nest so deep that the stack overflows.
+fn cut_to_root(document: &mut Vec<u8>) -> Option<()> {
+    const START_ELEMENT: u16 = 0x0102;
+    let half = |at: usize| Some(u16::from_le_bytes(*document.get(at..)?.first_chunk()?));
+    let word = |at: usize| Some(u32::from_le_bytes(*document.get(at..)?.first_chunk()?));
+    let mut chunk = usize::from(half(2)?);
+    let end = loop {
+        let size = usize::try_from(word(chunk + 4)?)
+            .ok()
+            .filter(|size| *size >= 8)?;
+        let end = chunk
+            .checked_add(size)
+            .filter(|end| *end <= document.len())?;
+        match half(chunk)? {
+            START_ELEMENT if size > MAX_ROOT => return None,
+            START_ELEMENT => break end,
+            _ => chunk = end,
+        }
+    };
+    document.truncate(end);
+    let size = u32::try_from(end).ok()?.to_le_bytes();
+    document.get_mut(4..8)?.copy_from_slice(&size);
+    Some(())
 }
 
 fn attribute(document: &AXML, name: &str, resources: Option<&ARSC>) -> String {
@@ -120,7 +159,8 @@ fn abis<R: Read + Seek>(zip: &ZipArchive<R>) -> Vec<String> {
 
 /// The certificate of the newest signature scheme; empty where the APK is not signed.
 fn signer<R: Read + Seek>(apk: Box<dyn ReadSeek>, zip: &ZipArchive<R>) -> String {
-    let Ok(apk) = ZipEntry::from_reader(apk) else {
+    let budget = directory_budget(MAX_ENTRIES) + MAX_SIGNATURES;
+    let Ok(apk) = ZipEntry::from_reader(Metered::new(apk, budget)) else {
         return String::new();
     };
     let mut signatures = apk.get_signatures_other().unwrap_or_default();

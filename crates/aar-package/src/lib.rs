@@ -14,6 +14,7 @@ mod error;
 mod image;
 mod limits;
 mod manifest;
+mod metered;
 mod package;
 mod path;
 mod seekable;

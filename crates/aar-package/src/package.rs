@@ -53,7 +53,7 @@ impl Package {
         check_layout(&source)?;
         let mut manifest = read_manifest(&manifest_text(&source, limits)?)?;
         check_extra_data(&source, &manifest)?;
-        if let Some(facts) = read_apk(&mut source, staging, limits)? {
+        if let Some(facts) = read_apk(&mut source, staging)? {
             manifest.adopt(facts)?;
         }
         Ok(Self { manifest, source })
@@ -220,16 +220,12 @@ fn check_extra_data(source: &Source, manifest: &Manifest) -> Result<(), Error> {
     }
 }
 
-fn read_apk(
-    source: &mut Source,
-    staging: &Path,
-    limits: &Limits,
-) -> Result<Option<ApkFacts>, Error> {
+fn read_apk(source: &mut Source, staging: &Path) -> Result<Option<ApkFacts>, Error> {
     let Some(entries) = source.open_seekable(APK, staging)? else {
         return Ok(None);
     };
     let Some(signatures) = source.open_seekable(APK, staging)? else {
         return Ok(None);
     };
-    apk::read_facts(entries, signatures, limits.entries).map(Some)
+    apk::read_facts(entries, signatures).map(Some)
 }

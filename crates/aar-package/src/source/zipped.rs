@@ -10,13 +10,10 @@ use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
 
 use crate::{
     Error, Limits, Problem,
+    metered::open_zip,
     path::EntryPath,
     tree::{Content, FileNode, Intake, Node, Tree},
 };
-
-/// What an entry may take in the directory, on average. It bounds what the directory costs in
-/// memory before the number of entries is known.
-const DIRECTORY_ENTRY: u64 = 256;
 
 /// The fixed part of a header in front of content, and in the directory.
 const LOCAL_HEADER: u64 = 30;
@@ -30,39 +27,11 @@ const SYMLINK: u32 = 0o120_000;
 
 /// Opens a zip file whose directory is within the limits.
 pub(super) fn open(file: File, limits: &Limits) -> Result<ZipArchive<File>, Error> {
-    let budget = DIRECTORY_ENTRY * limits.entries as u64 + (1 << 20);
-    let mut metered = Metered {
-        file: &file,
-        budget,
-    };
-    let count = ZipArchive::new(&mut metered).map_err(damaged)?.len();
-    if count > limits.entries {
-        let entry = "its directory".to_owned();
-        let limit = format!("{} entries", limits.entries);
-        return Err(Error::Limit { entry, limit });
-    }
-    ZipArchive::new(file).map_err(damaged)
-}
-
-/// A file of which only so much may be read.
-struct Metered<'f> {
-    file: &'f File,
-    budget: u64,
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(buffer)?;
-        let left = self.budget.checked_sub(count as u64);
-        self.budget = left.ok_or_else(|| io::Error::other("the directory is too large"))?;
-        Ok(count)
-    }
-}
-
-impl Seek for Metered<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
+    let archive = open_zip(file, limits.entries).map_err(damaged)?;
+    archive.ok_or_else(|| Error::Limit {
+        entry: "its directory".to_owned(),
+        limit: format!("{} entries", limits.entries),
+    })
 }
 
 /// Checks all entries of the directory.

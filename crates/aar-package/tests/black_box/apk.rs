@@ -122,7 +122,7 @@ fn an_apk_that_is_none_is_refused_with_the_reason() {
         ),
         (
             Tree::default()
-                .file("AndroidManifest.xml", &vec![0; 17 << 20])
+                .file("AndroidManifest.xml", &vec![0; 5 << 20])
                 .to_zip(0),
             "app.apk is not usable: its AndroidManifest.xml is too large",
         ),
@@ -130,6 +130,24 @@ fn an_apk_that_is_none_is_refused_with_the_reason() {
         let refusal = place.refusal(&packed(&apk).to_zip(0));
         assert!(refusal.starts_with(reason), "{refusal}");
     }
+}
+
+#[test]
+fn a_manifest_that_nests_without_end_costs_nothing() {
+    let place = Place::new();
+    let manifest = axml("com.a.b", "1", 1);
+    let element = manifest
+        .windows(4)
+        .position(|window| window == [2, 1, 16, 0])
+        .unwrap();
+    let size = usize::from(manifest[element + 4]);
+    let (head, tail) = manifest.split_at(element + size);
+    let nested = manifest[element..element + size].repeat(30_000);
+    let android = Tree::default()
+        .file("AndroidManifest.xml", &[head, &nested, tail].concat())
+        .to_zip(0);
+    let package = place.open_bytes(&packed(&android).to_zip(0)).unwrap();
+    assert_eq!(package.apk().unwrap().package, "com.a.b");
 }
 
 #[test]
