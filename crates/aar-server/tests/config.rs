@@ -1,5 +1,7 @@
 //! The configuration file: what is accepted unchanged, and how the rest is refused.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 
 use aar_server::config::{Config, StorageConfig};
@@ -27,7 +29,9 @@ fn refusal(text: &str) -> String {
 
 fn effective(config: &Config) -> String {
     let (printer, captured) = aar_cli::Printer::captured();
-    printer.document(aar_cli::DocumentFormat::Yaml, config).unwrap();
+    printer
+        .document(aar_cli::DocumentFormat::Yaml, config)
+        .unwrap();
     captured.stdout()
 }
 
@@ -74,8 +78,14 @@ fn buckets_are_understood_and_their_secrets_never_shown() {
     for name in ["aar-s3.yaml", "aar-cloudfront.yaml"] {
         let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
         let shown = format!("{}{config:?}", effective(&config));
-        assert!(shown.contains("aar0") && shown.contains("********"), "{shown}");
-        assert!(!shown.contains("wJalr") && !shown.contains("BEGIN"), "{shown}");
+        assert!(
+            shown.contains("aar0") && shown.contains("********"),
+            "{shown}"
+        );
+        assert!(
+            !shown.contains("wJalr") && !shown.contains("BEGIN"),
+            "{shown}"
+        );
     }
 }
 
@@ -96,6 +106,7 @@ fn mistakes_are_refused_by_file_line_and_key() {
         "logger:\n  level: loud\n",
         "logger:\n  format: xml\n",
         "uploads:\n  max-open: many\n",
+        "uploads:\n  max-open: 0\n",
         "uploads:\n  max-staged: 12 parsecs\n",
         "gc:\n  interval: sometimes\n",
         "gc:\n  grace: -1h\n",
@@ -110,8 +121,8 @@ fn mistakes_are_refused_by_file_line_and_key() {
 fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
     let s3 = |rest: &str| format!("storage:\n  s3:\n    region: r\n    bucket: b\n{rest}");
     let cloudfront = |lines: &str| {
-        let lines: String = lines.lines().map(|line| format!("      {line}\n")).collect();
-        s3(&format!("    cloudfront:\n{lines}"))
+        let lines = lines.trim_end().replace('\n', "\n      ");
+        s3(&format!("    cloudfront:\n      {lines}\n"))
     };
     let key = "private-key: |\n  -----BEGIN PRIVATE KEY-----\n  x\n  -----END PRIVATE KEY-----\n";
     let mistakes = [
@@ -127,7 +138,9 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
         cloudfront(&format!("base-url: 'a b'\nkeypair-id: k\n{key}")),
         cloudfront("base-url: a.net\nkeypair-id: k\nprivate-key: k\n"),
         cloudfront(&format!("base-url: a.net\nkeypair-id: ''\n{key}")),
-        cloudfront(&format!("base-url: a.net\nkeypair-id: k\nduration: 1 day or so\n{key}")),
+        cloudfront(&format!(
+            "base-url: a.net\nkeypair-id: k\nduration: 1 day or so\n{key}"
+        )),
     ];
     let refusals = mistakes.map(|text| format!("{text}=> {}\n", refusal(&text)));
     insta::assert_snapshot!(refusals.join("\n"));
@@ -136,6 +149,8 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
 #[test]
 fn a_file_that_cannot_be_read_is_refused_by_name() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let error = Config::load(folder.path(), Path::new(BASE)).unwrap_err().to_string();
+    let error = Config::load(folder.path(), Path::new(BASE))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(&*folder.path().to_string_lossy()), "{error}");
 }

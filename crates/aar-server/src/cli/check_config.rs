@@ -16,8 +16,11 @@ pub(super) struct CheckConfigArguments {
 /// Prints the configuration as it takes effect, or says what is wrong with it.
 pub(super) fn run(context: &Context<'_>, arguments: &CheckConfigArguments) -> anyhow::Result<Exit> {
     let config = match &arguments.path {
-        // The file of a base folder may be missing; one that somebody names may not.
-        Some(path) => Config::load(&fs_err::canonicalize(path)?, &context.base)?,
+        Some(path) => {
+            // The file of a base folder may be missing; one that somebody names may not.
+            fs_err::File::open(path)?;
+            Config::load(path, &context.base)?
+        }
         None => context.config()?,
     };
     context.printer.document(DocumentFormat::Yaml, &config)?;

@@ -32,10 +32,10 @@ impl TryFrom<Written> for CloudFrontConfig {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         if written.keypair_id.is_empty() {
-            return Err("storage.s3.cloudfront.keypair-id is empty");
+            return Err("keypair-id is empty");
         }
         if !is_private_key(&written.private_key) {
-            return Err("storage.s3.cloudfront.private-key is not a private key in PEM form");
+            return Err("private-key is not a private key in PEM form");
         }
         Ok(Self {
             base_url: with_scheme(&written.base_url)?,
@@ -57,7 +57,7 @@ fn with_scheme(url: &str) -> Result<String, &'static str> {
     if good {
         Ok(format!("{scheme}://{host}"))
     } else {
-        Err("storage.s3.cloudfront.base-url is not the address of a CloudFront distribution")
+        Err("base-url is not the address of a CloudFront distribution")
     }
 }
 

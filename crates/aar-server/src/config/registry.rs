@@ -37,7 +37,7 @@ impl StorageConfig {
 impl UploadsConfig {
     fn registry(&self, usual: UploadLimits) -> UploadLimits {
         UploadLimits {
-            max_open: u64::from(self.max_open),
+            max_open: u64::from(self.max_open.get()),
             max_staged_bytes: self.max_staged.bytes(),
             expire_after: self.expire_after.get(),
             ..usual

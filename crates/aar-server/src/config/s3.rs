@@ -46,10 +46,10 @@ impl TryFrom<Written> for S3Config {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         if written.region.is_empty() {
-            return Err("storage.s3.region is empty");
+            return Err("region is empty");
         }
         if written.bucket.is_empty() {
-            return Err("storage.s3.bucket is empty");
+            return Err("bucket is empty");
         }
         Ok(Self {
             region: written.region,
@@ -67,7 +67,7 @@ fn credentials(id: String, key: String) -> Result<Option<S3Credentials>, &'stati
             access_key: id,
             secret_access_key: Secret::new(key),
         })),
-        (false, true) => Err("storage.s3.access-key is given without secret-access-key"),
-        (true, false) => Err("storage.s3.secret-access-key is given without access-key"),
+        (false, true) => Err("access-key is given without secret-access-key"),
+        (true, false) => Err("secret-access-key is given without access-key"),
     }
 }

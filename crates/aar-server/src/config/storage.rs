@@ -43,12 +43,12 @@ impl TryFrom<Kinds> for StorageConfig {
     fn try_from(kinds: Kinds) -> Result<Self, Self::Error> {
         match (kinds.fs, kinds.s3) {
             (Some(fs), None) if fs.root_directory.as_os_str().is_empty() => {
-                Err("storage.fs.root-directory is empty")
+                Err("fs.root-directory is empty")
             }
             (Some(fs), None) => Ok(Self::Fs(fs)),
             (None, Some(s3)) => Ok(Self::S3(s3)),
-            (Some(_), Some(_)) => Err("storage holds both fs and s3: keep one of them"),
-            (None, None) => Err("storage holds neither fs nor s3: name one of them"),
+            (Some(_), Some(_)) => Err("there are both fs and s3: keep one of them"),
+            (None, None) => Err("there is neither fs nor s3: name one of them"),
         }
     }
 }

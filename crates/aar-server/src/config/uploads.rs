@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Size, Span};
@@ -7,7 +9,7 @@ use super::{Size, Span};
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct UploadsConfig {
     /// How many may be open at a time.
-    pub max_open: u32,
+    pub max_open: NonZeroU32,
     /// How much all that are open may store, such as `200GiB`.
     pub max_staged: Size,
     /// After how long without progress one is thrown away.
@@ -17,7 +19,7 @@ pub struct UploadsConfig {
 impl Default for UploadsConfig {
     fn default() -> Self {
         Self {
-            max_open: 256,
+            max_open: const { NonZeroU32::new(256).unwrap() },
             max_staged: Size::gib(256),
             expire_after: Span::hours(24),
         }

@@ -56,12 +56,16 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 /// One range: `first-last`, `first-` or `-count`.
 fn parse(range: &str, size: u64) -> Option<Wanted> {
-    let (first, last) = range.split_once('-')?;
-    let part = match (number(first)?, number(last)?) {
-        (Some(first), Some(last)) if last < first => return None,
-        (Some(first), last) => first..last.map_or(size, |last| last.saturating_add(1).min(size)),
-        (None, Some(count)) => size.saturating_sub(count)..size,
-        (None, None) => return None,
+    let part = match range.split_once('-')? {
+        ("", count) => size.saturating_sub(number(count)?)..size,
+        (first, "") => number(first)?..size,
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if last < first {
+                return None;
+            }
+            first..last.saturating_add(1).min(size)
+        }
     };
     Some(if part.start < part.end {
         Wanted::Part(part)
@@ -70,14 +74,10 @@ fn parse(range: &str, size: u64) -> Option<Wanted> {
     })
 }
 
-/// Digits as a number, nothing as none; anything else is no range at all.
-fn number(digits: &str) -> Option<Option<u64>> {
-    if digits.is_empty() {
-        return Some(None);
-    }
-    let good = digits.bytes().all(|b| b.is_ascii_digit());
+fn number(digits: &str) -> Option<u64> {
+    let good = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     // Beyond 64 bits is beyond every content.
-    good.then(|| Some(digits.parse().unwrap_or(u64::MAX)))
+    good.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, error::Error, sync::Arc};
 use aar_registry::{Refusal, UploadId};
 use aar_types::{ApplicationName, ErrorCode};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use utoipa::{
     IntoResponses,
     openapi::{self, Content, Ref, RefOr, ResponseBuilder},
@@ -24,7 +24,7 @@ use crate::causes::chain;
 pub(crate) struct ApiError {
     code: ErrorCode,
     message: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -34,7 +34,7 @@ impl ApiError {
         Self {
             code,
             message: message.into(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             cause: None,
         }
     }
@@ -76,7 +76,7 @@ impl ApiError {
 
     /// The same error with one more header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
-        self.headers.insert(name, value.into());
+        self.headers.push((name, value.into()));
         self
     }
 

@@ -144,9 +144,11 @@ fn fingerprint(parts: &Parts) -> Option<Fingerprint> {
 fn caller(parts: &Parts) -> Caller {
     let route = parts.extensions.get::<MatchedPath>();
     let route = route.map_or(parts.uri.path(), MatchedPath::as_str);
+    // Without the port: refusals are counted by address, and every connection has another port.
+    let address = peer(parts).map(|peer| peer.address.ip().to_canonical());
     Caller {
         fingerprint: fingerprint(parts),
-        address: peer(parts).map_or_else(String::new, |peer| peer.address.to_string()),
+        address: address.map_or_else(String::new, |address| address.to_string()),
         request: format!("{} {route}", parts.method),
     }
 }

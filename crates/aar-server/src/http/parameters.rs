@@ -120,22 +120,22 @@ impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Sent<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let body = request.extract::<Json<T>, _>().await;
-        body.map(|Json(value)| Self(value)).map_err(refuse_body)
+        body.map(|Json(value)| Self(value))
+            .map_err(|rejection| refuse_body(&rejection))
     }
 }
 
-fn refuse_body(rejection: JsonRejection) -> ApiError {
+fn refuse_body(rejection: &JsonRejection) -> ApiError {
     let code = match rejection.status().as_u16() {
         413 => ErrorCode::TooLarge,
         415 => ErrorCode::UnsupportedMediaType,
         _ => ErrorCode::InvalidRequest,
     };
-    ApiError::new(code, format!("body: {}", detail(&rejection)))
+    ApiError::new(code, format!("body: {}", detail(rejection)))
 }
 
 /// The innermost cause: it names the key and the value, the outer ones only repeat the kind.
 fn detail(rejection: &(dyn std::error::Error + 'static)) -> String {
     let outermost = rejection.to_string();
-    let told = rejection.source().map_or(outermost, ToString::to_string);
-    told
+    rejection.source().map_or(outermost, ToString::to_string)
 }

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 
 /// `application delete NAME [--architecture ARCH] [-y]`.
 #[derive(Debug, Args)]
-pub(super) struct DeleteArguments {
+pub(in crate::cli) struct DeleteArguments {
     /// The name of the application
     name: ApplicationName,
     /// Only what there is for this architecture

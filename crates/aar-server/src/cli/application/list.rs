@@ -13,7 +13,7 @@ const PAGE: u64 = 1000;
 
 /// `application list [--architecture ARCH] [--format FORMAT]`.
 #[derive(Debug, Args)]
-pub(super) struct ListArguments {
+pub(in crate::cli) struct ListArguments {
     /// Only what there is for this architecture
     #[arg(long, value_name = "ARCHITECTURE")]
     architecture: Option<Architecture>,

@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 
 /// `application show NAME [--format FORMAT]`.
 #[derive(Debug, Args)]
-pub(super) struct ShowArguments {
+pub(in crate::cli) struct ShowArguments {
     /// The name of the application
     name: ApplicationName,
     /// The form of the output

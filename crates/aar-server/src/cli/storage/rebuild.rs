@@ -23,6 +23,6 @@ fn refuse(error: LockError) -> anyhow::Error {
         LockError::AlreadyRunning(running) => Failure::from_error(&running)
             .with_hint("stop the registry first")
             .into(),
-        error => error.into(),
+        LockError::Io(error) => error.into(),
     }
 }

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 
 /// `storage verify [--repair] [--quick] [--format FORMAT]`.
 #[derive(Debug, Args)]
-pub(super) struct VerifyArguments {
+pub(in crate::cli) struct VerifyArguments {
     /// Write descriptors anew that are missing or differ; nothing is deleted
     #[arg(long)]
     repair: bool,

@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 
 /// `trust add [PATH] [-p] [-q]`.
 #[derive(Debug, Args)]
-pub(super) struct AddArguments {
+pub(in crate::cli) struct AddArguments {
     /// The file with the certificate; standard input where none is named
     path: Option<PathBuf>,
     /// Let its owner write, too: publish, change and delete applications

@@ -13,18 +13,14 @@ const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Reads the one certificate of a file, or of standard input where no file is named.
 pub(super) fn read(printer: &Printer, path: Option<&Path>) -> anyhow::Result<Certificate> {
-    match path.filter(|path| *path != Path::new("-")) {
-        Some(path) => {
-            let file = fs_err::File::open(path)?;
-            parse(&bytes(file)?).with_context(|| path.display().to_string())
-        }
-        None => {
-            if io::stdin().is_terminal() {
-                printer.note("paste the certificate, then press Ctrl-D");
-            }
-            parse(&bytes(io::stdin().lock())?).context("standard input")
-        }
+    if let Some(path) = path.filter(|path| *path != Path::new("-")) {
+        let file = fs_err::File::open(path)?;
+        return parse(&bytes(file)?).with_context(|| path.display().to_string());
     }
+    if io::stdin().is_terminal() {
+        printer.note("paste the certificate, then press Ctrl-D");
+    }
+    parse(&bytes(io::stdin().lock())?).context("standard input")
 }
 
 fn bytes(source: impl io::Read) -> anyhow::Result<Vec<u8>> {
@@ -61,7 +57,7 @@ mod tests {
             common_name: "ams0".to_owned(),
             hosts: vec![],
             not_before: now,
-            not_after: now + std::time::Duration::from_secs(3600),
+            not_after: now + std::time::Duration::from_hours(1),
         };
         Identity::generate(&new).unwrap()
     }

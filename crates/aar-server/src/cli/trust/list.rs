@@ -9,7 +9,7 @@ use crate::cli::context::Context;
 
 /// `trust list [--format FORMAT] [--revoked]`.
 #[derive(Debug, Args)]
-pub(super) struct ListArguments {
+pub(in crate::cli) struct ListArguments {
     /// The form of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,

@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 
 /// `trust remove FINGERPRINT`.
 #[derive(Debug, Args)]
-pub(super) struct RemoveArguments {
+pub(in crate::cli) struct RemoveArguments {
     /// The fingerprint, or as much of it as no other begins with
     fingerprint: FingerprintPrefix,
 }

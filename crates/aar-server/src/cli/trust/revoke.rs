@@ -1,12 +1,12 @@
 use aar_cli::Exit;
-use aar_types::FingerprintPrefix;
+use aar_types::{FingerprintPrefix, TrustState};
 use clap::Args;
 
 use crate::cli::context::Context;
 
 /// `trust revoke FINGERPRINT [-y]`.
 #[derive(Debug, Args)]
-pub(super) struct RevokeArguments {
+pub(in crate::cli) struct RevokeArguments {
     /// The fingerprint, or as much of it as no other begins with
     fingerprint: FingerprintPrefix,
     /// Do not ask
@@ -22,6 +22,13 @@ pub(super) async fn run(
     let opened = context.open().await?;
     let known = opened.operator.trust_find(&arguments.fingerprint).await?;
     let fingerprint = known.fingerprint;
+    if known.state == TrustState::Revoked {
+        opened.close().await;
+        context
+            .printer
+            .note(format_args!("{fingerprint} is revoked already"));
+        return Ok(Exit::Done);
+    }
     let question = format!(
         "Revoke {fingerprint} ({})? It can never be trusted again.",
         known.subject

@@ -32,8 +32,9 @@ pub(in crate::http) async fn remove(
     UploadPath { id }: UploadPath,
 ) -> Result<StatusCode, ApiError> {
     let terminate = async move { publisher.terminate(id).await };
-    match app.completion().run(terminate).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(ApiError::no_upload(id)),
+    if app.completion().run(terminate).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::no_upload(id))
     }
 }

@@ -42,11 +42,11 @@ pub(in crate::http) async fn patch(
         architecture,
         number,
     } = path;
-    let patch = async move {
+    let change = async move {
         publisher
             .set_published(&name, architecture, number, published)
             .await
     };
-    let changed = app.completion().run(patch).await?.ok_or(missing)?;
+    let changed = app.completion().run(change).await?.ok_or(missing)?;
     Ok(Json(Envelope::sync(Patched { changed })))
 }

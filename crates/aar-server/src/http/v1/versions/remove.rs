@@ -33,8 +33,9 @@ pub(in crate::http) async fn remove(
         number,
     } = path;
     let remove = async move { publisher.remove_version(&name, architecture, number).await };
-    match app.completion().run(remove).await? {
-        true => Ok(Json(Envelope::sync(Removed { versions: 1 }))),
-        false => Err(missing),
+    if app.completion().run(remove).await? {
+        Ok(Json(Envelope::sync(Removed { versions: 1 })))
+    } else {
+        Err(missing)
     }
 }

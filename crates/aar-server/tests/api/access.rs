@@ -1,0 +1,245 @@
+//! Who may call what: every route of the OpenAPI document, by everybody.
+
+use std::collections::BTreeMap;
+
+use aar_types::ErrorCode;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::personas::{Answer, Persona, TestServer};
+
+/// Who may call a route.
+#[derive(Clone, Copy, PartialEq)]
+enum For {
+    Everybody,
+    Clients,
+    Publishers,
+}
+use For::{Clients, Everybody, Publishers};
+
+/// Every route, in the order of the route table. One that is missing fails the test.
+const ROUTES: &[(&str, &str, For)] = &[
+    ("GET", "/", Everybody),
+    ("GET", "/1.0", Everybody),
+    ("GET", "/1.0/status", Everybody),
+    ("GET", "/1.0/openapi.json", Everybody),
+    ("GET", "/1.0/applications", Clients),
+    ("GET", "/1.0/applications/{name}", Clients),
+    ("DELETE", "/1.0/applications/{name}", Publishers),
+    ("PUT", "/1.0/applications/{name}/{architecture}", Publishers),
+    (
+        "GET",
+        "/1.0/applications/{name}/{architecture}/versions/{number}",
+        Clients,
+    ),
+    (
+        "PUT",
+        "/1.0/applications/{name}/{architecture}/versions/{number}",
+        Publishers,
+    ),
+    (
+        "PATCH",
+        "/1.0/applications/{name}/{architecture}/versions/{number}",
+        Publishers,
+    ),
+    (
+        "DELETE",
+        "/1.0/applications/{name}/{architecture}/versions/{number}",
+        Publishers,
+    ),
+    (
+        "GET",
+        "/1.0/applications/{name}/{architecture}/versions/{number}/image",
+        Clients,
+    ),
+    (
+        "HEAD",
+        "/1.0/applications/{name}/{architecture}/versions/{number}/image",
+        Clients,
+    ),
+    ("GET", "/1.0/changes", Clients),
+    ("OPTIONS", "/1.0/uploads", Publishers),
+    ("POST", "/1.0/uploads", Publishers),
+    ("HEAD", "/1.0/uploads/{id}", Publishers),
+    ("PATCH", "/1.0/uploads/{id}", Publishers),
+    ("DELETE", "/1.0/uploads/{id}", Publishers),
+];
+
+/// The routes of the OpenAPI document.
+fn documented() -> Vec<(String, String)> {
+    let document: Value = serde_json::from_str(&aar_server::openapi_json()).unwrap();
+    let paths = document["paths"].as_object().unwrap().clone();
+    let routes = paths.into_iter().flat_map(|(path, item)| {
+        let methods: Vec<_> = item.as_object().unwrap().keys().cloned().collect();
+        methods
+            .into_iter()
+            .map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    routes.collect()
+}
+
+#[test]
+fn every_route_has_a_row_and_every_row_a_route() {
+    let mut documented = documented();
+    let rows = ROUTES
+        .iter()
+        .map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned()));
+    let mut rows: Vec<_> = rows.collect();
+    documented.sort();
+    rows.sort();
+    assert_eq!(rows, documented);
+}
+
+/// A route with nothing in its places that exists: who is let in finds nothing and harms nothing.
+fn concrete(path: &str) -> String {
+    path.replace("{name}", "absent")
+        .replace("{architecture}", "amd64")
+        .replace("{number}", "7")
+        .replace("{id}", "00000000-0000-4000-8000-000000000000")
+}
+
+async fn call(persona: &Persona, method: &str, path: &str) -> Answer {
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let request = persona.tus(method.clone(), &concrete(path));
+    Answer::of(match method {
+        Method::PUT | Method::PATCH => request.json(&json!({})),
+        _ => request,
+    })
+    .await
+}
+
+/// How a persona is turned away from routes for clients and from those for publishers.
+type Expected = (Option<ErrorCode>, Option<ErrorCode>);
+
+#[tokio::test]
+async fn the_access_matrix_holds() {
+    let server = TestServer::start().await;
+    let everywhere = |code| (Some(code), Some(code));
+    let personas: [(&str, Persona, Expected); 8] = [
+        (
+            "anonymous",
+            server.anonymous(),
+            everywhere(ErrorCode::CertificateRequired),
+        ),
+        (
+            "unknown",
+            server.unknown(),
+            everywhere(ErrorCode::CertificateUnknown),
+        ),
+        (
+            "client",
+            server.client().await,
+            (None, Some(ErrorCode::RoleInsufficient)),
+        ),
+        ("publisher", server.publisher().await, (None, None)),
+        (
+            "removed",
+            server.removed().await,
+            everywhere(ErrorCode::CertificateUnknown),
+        ),
+        (
+            "revoked",
+            server.revoked().await,
+            everywhere(ErrorCode::CertificateRevoked),
+        ),
+        (
+            "expired",
+            server.expired().await,
+            everywhere(ErrorCode::CertificateExpired),
+        ),
+        (
+            "early",
+            server.not_yet_valid().await,
+            everywhere(ErrorCode::CertificateNotYetValid),
+        ),
+    ];
+    let mut answers = BTreeMap::new();
+    for (name, persona, (as_client, as_publisher)) in &personas {
+        for (method, path, who) in ROUTES {
+            let refusal = match who {
+                Everybody => None,
+                Clients => *as_client,
+                Publishers => *as_publisher,
+            };
+            let answer = call(persona, method, path).await;
+            check(name, method, path, refusal, &answer);
+            answers.insert((*name, *method, *path), answer.status);
+        }
+    }
+    assert_eq!(answers.len(), personas.len() * ROUTES.len());
+}
+
+fn check(name: &str, method: &str, path: &str, refusal: Option<ErrorCode>, answer: &Answer) {
+    let (status, code) = (answer.status, answer.code());
+    let seen = format!("{name}: {method} {path}: {status} {code}");
+    match refusal {
+        Some(refusal) => {
+            assert_eq!(status, refusal.status(), "{seen}");
+            let readable = method == "HEAD" || code == refusal.as_str();
+            assert!(readable, "{seen}");
+        }
+        None => assert!(![401, 403].contains(&status) && status < 500, "{seen}"),
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_request_of_a_stranger_is_refused_before_it_is_looked_at() {
+    let server = TestServer::start().await;
+    let stranger = server.unknown();
+    for path in [
+        "/1.0/applications?recursion=9",
+        "/1.0/applications/a%20b",
+        "/1.0/changes",
+    ] {
+        assert_eq!(
+            stranger.get(path).await.code(),
+            "certificate_unknown",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_root_tells_callers_where_they_stand() {
+    let server = TestServer::start().await;
+    for (persona, auth, role) in [
+        (server.anonymous(), "untrusted", Value::Null),
+        (server.unknown(), "untrusted", Value::Null),
+        (server.expired().await, "untrusted", Value::Null),
+        (server.client().await, "trusted", json!("client")),
+        (server.publisher().await, "trusted", json!("publisher")),
+    ] {
+        let info = persona.get("/1.0").await.json();
+        assert_eq!(info["metadata"]["auth"], auth);
+        assert_eq!(info["metadata"]["role"], role);
+    }
+    let versions = server.anonymous().get("/").await.json();
+    assert_eq!(versions["metadata"], json!(["/1.0"]));
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_who_wrote_and_who_was_refused() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher.publish("game/amd64/versions/0", b"image").await;
+    assert_eq!(client.delete("/1.0/applications/game").await.status, 403);
+    let audited = async |who: &Persona, outcome: &str| {
+        let log = server.aar(&["audit", "--format", "json"]).await;
+        let entries: Vec<Value> = serde_json::from_str(&log).unwrap();
+        entries.into_iter().any(|entry| {
+            entry["fingerprint"] == *who.fingerprint()
+                && entry["outcome"] == outcome
+                && entry["address"] == "127.0.0.1"
+        })
+    };
+    assert!(audited(&publisher, "done").await);
+    // Refusals are written beside the request, not in its way.
+    let written = async {
+        while !audited(&client, "refused").await {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), written)
+        .await
+        .unwrap();
+}

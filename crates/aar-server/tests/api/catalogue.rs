@@ -1,0 +1,218 @@
+use serde_json::{Value, json};
+
+use crate::personas::{TestServer, content, image};
+
+const GAME: &str = "game/amd64/versions/0";
+
+#[tokio::test]
+async fn a_version_is_committed_seen_changed_withdrawn_and_deleted() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    let image_0 = content(1000);
+    let committed = publisher.publish(GAME, &image_0).await;
+    assert_eq!(committed.status, 201, "{}", committed.text());
+    assert_eq!(committed.json()["metadata"]["outcome"], "created");
+
+    let path = format!("/1.0/applications/{GAME}");
+    let version = client.get(&path).await.json();
+    assert_eq!(version["metadata"]["image"], image(&image_0));
+    assert_eq!(version["metadata"]["published"], true);
+
+    let tagged = publisher
+        .put("/1.0/applications/game/amd64", &json!({ "tags": ["new"] }))
+        .await;
+    assert_eq!(tagged.json()["metadata"]["changed"], true);
+    let application = client.get("/1.0/applications/game").await.json();
+    assert_eq!(
+        application["metadata"]["variants"][0]["metadata"]["tags"],
+        json!(["new"])
+    );
+
+    let withdrawn = publisher.patch(&path, &json!({ "published": false })).await;
+    assert_eq!(withdrawn.json()["metadata"]["changed"], true);
+    assert_eq!(
+        client.get(&path).await.json()["metadata"]["published"],
+        false
+    );
+
+    let removed = publisher.delete("/1.0/applications/game").await;
+    assert_eq!(removed.json()["metadata"]["versions"], 1);
+    assert_eq!(
+        client.get("/1.0/applications/game").await.code(),
+        "application_not_found"
+    );
+    assert_eq!(client.get(&path).await.code(), "version_not_found");
+}
+
+#[tokio::test]
+async fn the_same_version_again_changes_nothing_and_another_content_is_refused() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    publisher.publish(GAME, &content(1000)).await;
+    let again = publisher.publish(GAME, &content(1000)).await;
+    assert_eq!((again.status, again.code()), (200, String::new()));
+    assert_eq!(again.json()["metadata"]["outcome"], "unchanged");
+    let other = publisher.publish(GAME, &content(2000)).await;
+    assert_eq!(
+        (other.status, other.code().as_str()),
+        (409, "version_conflict")
+    );
+}
+
+#[tokio::test]
+async fn a_version_without_its_image_is_refused() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    let path = format!("/1.0/applications/{GAME}");
+    let refused = publisher
+        .put(&path, &json!({ "image": image(b"never sent") }))
+        .await;
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (409, "image_not_stored")
+    );
+    assert_eq!(publisher.get(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn versions_whose_manifest_lacks_a_newer_attribute_are_accepted_with_its_default() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    publisher.upload(&content(1000)).await;
+    let path = format!("/1.0/applications/{GAME}");
+    let old = json!({ "image": image(&content(1000)), "manifest": { "boot_activity": "main" } });
+    assert_eq!(publisher.put(&path, &old).await.status, 201);
+    let manifest = &publisher.get(&path).await.json()["metadata"]["manifest"];
+    assert_eq!(manifest["video_encoder"], "gpu-preferred");
+}
+
+#[tokio::test]
+async fn metadata_changes_reach_clients() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher.publish(GAME, &content(1000)).await;
+    let before = client.get("/1.0/applications/game").await;
+    let slots = json!({ "resources": { "vpu-slots": 2 } });
+    publisher.put("/1.0/applications/game/amd64", &slots).await;
+    let etag = before.header("etag");
+    let after = client
+        .get_with("/1.0/applications/game", &[("If-None-Match", &etag)])
+        .await;
+    assert_eq!(after.status, 200);
+    let resources = &after.json()["metadata"]["variants"][0]["metadata"]["resources"];
+    assert_eq!(resources["vpu-slots"], 2);
+}
+
+#[tokio::test]
+async fn an_unchanged_list_is_answered_with_304_until_it_changes() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher.publish(GAME, &content(1000)).await;
+    let first = client.get("/1.0/applications?recursion=1").await;
+    let etag = first.header("etag");
+    let revision = first.header("aar-revision");
+    assert_eq!(
+        etag,
+        format!("\"{}-{revision}\"", first.header("aar-registry-id"))
+    );
+    let known = [("If-None-Match", etag.as_str())];
+    let second = client
+        .get_with("/1.0/applications?recursion=1", &known)
+        .await;
+    assert_eq!((second.status, second.body.len()), (304, 0));
+    assert_eq!(second.header("aar-revision"), revision);
+    publisher
+        .publish("game/amd64/versions/1", &content(2000))
+        .await;
+    let third = client
+        .get_with("/1.0/applications?recursion=1", &known)
+        .await;
+    assert_eq!(third.status, 200);
+}
+
+#[tokio::test]
+async fn the_list_has_pages_filters_and_two_forms() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    for version in [
+        "a/amd64/versions/0",
+        "a/arm64/versions/0",
+        "b/arm64/versions/0",
+        "c/amd64/versions/0",
+    ] {
+        assert_eq!(publisher.publish(version, &content(1000)).await.status, 201);
+    }
+    publisher
+        .put("/1.0/applications/b/arm64", &json!({ "tags": ["x"] }))
+        .await;
+    publisher
+        .put("/1.0/applications/c/amd64", &json!({ "tags": ["y"] }))
+        .await;
+    let listed = async |query: &str| {
+        let body = client
+            .get(&format!("/1.0/applications{query}"))
+            .await
+            .json();
+        (
+            names(&body["metadata"]),
+            body["total_size"].as_u64().unwrap(),
+        )
+    };
+    assert_eq!(listed("").await, ("a b c".to_owned(), 3));
+    assert_eq!(listed("?recursion=1").await, ("a b c".to_owned(), 3));
+    assert_eq!(listed("?offset=1&limit=1").await, ("b".to_owned(), 3));
+    assert_eq!(listed("?limit=-1").await, ("a b c".to_owned(), 3));
+    assert_eq!(listed("?architecture=arm64").await, ("a b".to_owned(), 2));
+    assert_eq!(listed("?tags=x,y").await, ("b c".to_owned(), 2));
+    assert_eq!(listed("?tags=none").await, (String::new(), 0));
+}
+
+fn names(listed: &Value) -> String {
+    let listed = listed.as_array().unwrap().iter();
+    let names = listed.map(|entry| match entry.as_str() {
+        Some(address) => address.strip_prefix("/1.0/applications/").unwrap(),
+        None => entry["name"].as_str().unwrap(),
+    });
+    names.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn an_application_is_deleted_for_one_architecture_only_where_asked() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    publisher
+        .publish("a/amd64/versions/0", &content(1000))
+        .await;
+    publisher
+        .publish("a/arm64/versions/0", &content(1000))
+        .await;
+    assert_eq!(
+        publisher
+            .delete("/1.0/applications/a?architecture=arm64")
+            .await
+            .status,
+        200
+    );
+    let left = publisher.get("/1.0/applications/a").await.json();
+    let variants = left["metadata"]["variants"].as_array().unwrap().clone();
+    assert_eq!(variants.len(), 1);
+    assert_eq!(variants[0]["architecture"], "amd64");
+    let misspelt = publisher
+        .delete("/1.0/applications/a?architecure=arm64")
+        .await;
+    assert_eq!(
+        misspelt.status, 400,
+        "a misspelt filter must not select everything"
+    );
+}
+
+#[tokio::test]
+async fn the_last_version_takes_its_application_along() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    publisher.publish(GAME, &content(1000)).await;
+    let path = format!("/1.0/applications/{GAME}");
+    assert_eq!(publisher.delete(&path).await.status, 200);
+    assert_eq!(publisher.delete(&path).await.code(), "version_not_found");
+    assert_eq!(publisher.get("/1.0/applications/game").await.status, 404);
+}

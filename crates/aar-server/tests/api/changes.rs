@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout};
+
+use crate::personas::{TestServer, content};
+
+/// Far less than the callers here are ready to wait, and enough for a busy machine.
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn changes_are_listed_oldest_first_after_a_revision() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher
+        .publish("a/amd64/versions/0", &content(1000))
+        .await;
+    publisher
+        .put("/1.0/applications/a/amd64", &json!({ "tags": ["x"] }))
+        .await;
+    publisher
+        .patch(
+            "/1.0/applications/a/amd64/versions/0",
+            &json!({ "published": false }),
+        )
+        .await;
+    publisher.delete("/1.0/applications/a").await;
+    let answer = client.get("/1.0/changes?since=0").await;
+    let body = answer.json();
+    let changes = body["metadata"]["changes"].as_array().unwrap();
+    let kinds: Vec<_> = changes
+        .iter()
+        .map(|change| change["kind"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "version-added",
+        "application-updated",
+        "version-withdrawn",
+        "application-removed",
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!(
+        answer.header("aar-revision"),
+        body["metadata"]["revision"].to_string()
+    );
+    let last = changes[2]["revision"].as_u64().unwrap();
+    let rest = client
+        .get(&format!("/1.0/changes?since={last}"))
+        .await
+        .json();
+    assert_eq!(rest["metadata"]["changes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_waiting_caller_is_answered_by_the_next_change() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher.upload(&content(1000)).await;
+    let wait = tokio::spawn(async move { client.get("/1.0/changes?since=0&wait=60").await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!wait.is_finished());
+    publisher
+        .publish("a/amd64/versions/0", &content(1000))
+        .await;
+    let answer = timeout(SOON, wait).await.expect("not woken").unwrap();
+    assert_eq!(
+        answer.json()["metadata"]["changes"][0]["kind"],
+        "version-added"
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_another_process_wakes_a_waiting_caller_too() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher
+        .publish("a/amd64/versions/0", &content(1000))
+        .await;
+    let since = client.get("/1.0/applications").await.header("aar-revision");
+    let path = format!("/1.0/changes?since={since}&wait=60");
+    let wait = tokio::spawn(async move { client.get(&path).await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.aar(&["application", "delete", "--yes", "a"]).await;
+    let answer = timeout(SOON, wait).await.expect("not woken").unwrap();
+    assert_eq!(
+        answer.json()["metadata"]["changes"][0]["kind"],
+        "application-removed"
+    );
+}
+
+#[tokio::test]
+async fn waiting_ends_empty_when_the_time_is_over() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let started = Instant::now();
+    let answer = client.get("/1.0/changes?since=0&wait=1").await;
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_eq!(answer.json()["metadata"]["changes"], json!([]));
+}
+
+#[tokio::test]
+async fn waiting_ends_when_the_service_stops() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let wait = tokio::spawn(async move { client.get("/1.0/changes?since=0&wait=300").await });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.drain();
+    let answer = timeout(SOON, wait).await.expect("still waiting").unwrap();
+    assert_eq!(answer.json()["metadata"]["changes"], json!([]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_revision_that_the_registry_has_never_had_is_answered_with_410() {
+    let server = TestServer::start().await;
+    let answer = server
+        .client()
+        .await
+        .get("/1.0/changes?since=1000000")
+        .await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (410, "changes_compacted")
+    );
+}

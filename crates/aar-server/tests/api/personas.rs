@@ -1,0 +1,336 @@
+//! A server of one test, and whoever calls it.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aar_cli::{Exit, Printer};
+use aar_server::{cli, config::Config, service::Server};
+use aar_tls::{HttpOptions, Identity, NewIdentity, ServerTrust, http_client};
+use aar_types::{Clock, Fingerprint};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::{Method, RequestBuilder, Response, header::HeaderMap};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const CONFIG: &str = "http:\n  addr: 127.0.0.1:0\n  drain: 2s\n";
+
+/// A registry that is served for one test.
+pub(crate) struct TestServer {
+    base: TempDir,
+    fingerprint: Fingerprint,
+    url: String,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more lines in its configuration.
+    pub(crate) async fn start_with(lines: &str) -> Self {
+        let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        fs_err::create_dir(base.path().join("conf")).unwrap();
+        fs_err::write(Config::path(base.path()), format!("{CONFIG}{lines}")).unwrap();
+        Self::serve(base).await
+    }
+
+    async fn serve(base: TempDir) -> Self {
+        let config = Config::of_base(base.path()).unwrap();
+        let server = Server::start(base.path(), config, Clock::system())
+            .await
+            .unwrap();
+        let stop = CancellationToken::new();
+        Self {
+            base,
+            fingerprint: server.certificate().fingerprint(),
+            url: format!("https://{}", server.local_addr()),
+            running: tokio::spawn(server.run(stop.clone())),
+            stop,
+        }
+    }
+
+    /// Stops the server and waits until it is gone.
+    pub(crate) async fn stop(self) -> TempDir {
+        self.stop.cancel();
+        let stopped = tokio::time::timeout(Duration::from_secs(20), self.running).await;
+        stopped.expect("the server does not stop").unwrap();
+        self.base
+    }
+
+    pub(crate) async fn restart(self) -> Self {
+        Self::serve(self.stop().await).await
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub(crate) fn drain(&self) {
+        self.stop.cancel();
+    }
+
+    pub(crate) fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs a command line of `aar` on the base folder of this server.
+    pub(crate) async fn aar(&self, arguments: &[&str]) -> String {
+        let mut line = vec!["aar".into(), "--base-dir".into(), self.base().into()];
+        line.extend(arguments.iter().map(Into::into));
+        let (printer, captured) = Printer::captured();
+        let run = tokio::task::spawn_blocking(move || cli::run(&printer, line));
+        assert_eq!(run.await.unwrap(), Exit::Done, "{}", captured.stderr());
+        captured.stdout()
+    }
+
+    /// Somebody with this identity, known to the registry or not.
+    pub(crate) fn caller(&self, identity: Option<Identity>) -> Persona {
+        let trust = ServerTrust::Pinned(vec![self.fingerprint]);
+        let options = HttpOptions {
+            identity: identity.clone(),
+            ..HttpOptions::new(trust, "aar-tests")
+        };
+        Persona {
+            identity,
+            http: http_client(options).unwrap(),
+            url: self.url.clone(),
+        }
+    }
+
+    pub(crate) fn anonymous(&self) -> Persona {
+        self.caller(None)
+    }
+
+    pub(crate) fn unknown(&self) -> Persona {
+        self.caller(Some(identity(VALID)))
+    }
+
+    pub(crate) async fn client(&self) -> Persona {
+        self.trusted(identity(VALID), &[]).await
+    }
+
+    pub(crate) async fn publisher(&self) -> Persona {
+        self.trusted(identity(VALID), &["--publisher"]).await
+    }
+
+    pub(crate) async fn removed(&self) -> Persona {
+        let persona = self.publisher().await;
+        self.aar(&["trust", "remove", &persona.fingerprint()]).await;
+        persona
+    }
+
+    pub(crate) async fn revoked(&self) -> Persona {
+        let persona = self.publisher().await;
+        self.aar(&["trust", "revoke", "--yes", &persona.fingerprint()])
+            .await;
+        persona
+    }
+
+    pub(crate) async fn expired(&self) -> Persona {
+        self.trusted(identity(EXPIRED), &["--publisher"]).await
+    }
+
+    pub(crate) async fn not_yet_valid(&self) -> Persona {
+        self.trusted(identity(FUTURE), &["--publisher"]).await
+    }
+
+    /// Trusts a certificate, as `aar trust add` does.
+    pub(crate) async fn trusted(&self, identity: Identity, flags: &[&str]) -> Persona {
+        let file = self.certificate_file(&identity);
+        let path = file.to_string_lossy();
+        self.aar(&[&["trust", "add", &path], flags].concat()).await;
+        self.caller(Some(identity))
+    }
+
+    fn certificate_file(&self, identity: &Identity) -> PathBuf {
+        let certificate = identity.certificate();
+        let file = self
+            .base()
+            .join(format!("{}.crt", certificate.fingerprint()));
+        fs_err::write(&file, certificate.to_pem()).unwrap();
+        file
+    }
+}
+
+/// From when to when a certificate is valid, in hours from now.
+type Validity = (i64, i64);
+const VALID: Validity = (-1, 24);
+const EXPIRED: Validity = (-48, -24);
+const FUTURE: Validity = (24, 48);
+
+pub(crate) fn identity((from, until): Validity) -> Identity {
+    let now = Clock::system().now();
+    let hours = jiff::SignedDuration::from_hours;
+    let new = NewIdentity {
+        common_name: "tester".to_owned(),
+        hosts: vec![],
+        not_before: now + hours(from),
+        not_after: now + hours(until),
+    };
+    Identity::generate(&new).unwrap()
+}
+
+/// Somebody who calls.
+pub(crate) struct Persona {
+    identity: Option<Identity>,
+    http: reqwest::Client,
+    url: String,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Persona {
+    pub(crate) fn fingerprint(&self) -> String {
+        self.identity().certificate().fingerprint().to_string()
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+            .clone()
+            .expect("this one shows no certificate")
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let with =
+            |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
+        let request = self.request(Method::GET, path);
+        Answer::of(headers.iter().fold(request, with)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PUT, path).json(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::PATCH, path).json(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::DELETE, path)).await
+    }
+
+    /// A request of the tus protocol.
+    pub(crate) fn tus(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).header("Tus-Resumable", "1.0.0")
+    }
+
+    /// Begins the upload of some content.
+    pub(crate) async fn create_upload(&self, content: &[u8]) -> Answer {
+        let request = self
+            .tus(Method::POST, "/1.0/uploads")
+            .header("Upload-Length", content.len())
+            .header("Upload-Metadata", metadata(content));
+        Answer::of(request).await
+    }
+
+    /// Continues an upload.
+    pub(crate) async fn append(&self, location: &str, offset: usize, bytes: &[u8]) -> Answer {
+        let request = self
+            .tus(Method::PATCH, location)
+            .header("Upload-Offset", offset)
+            .header("Content-Type", "application/offset+octet-stream")
+            .body(bytes.to_vec());
+        Answer::of(request).await
+    }
+
+    /// Uploads some content, whole.
+    pub(crate) async fn upload(&self, content: &[u8]) {
+        let created = self.create_upload(content).await;
+        assert_eq!(created.status, 201, "{}", created.text());
+        if created.header("upload-offset") != content.len().to_string() {
+            let appended = self.append(&created.header("location"), 0, content).await;
+            assert_eq!(appended.status, 204, "{}", appended.text());
+        }
+    }
+
+    /// Publishes a version with some content.
+    pub(crate) async fn publish(&self, version: &str, content: &[u8]) -> Answer {
+        self.upload(content).await;
+        let path = format!("/1.0/applications/{version}");
+        self.put(&path, &json!({ "image": image(content) })).await
+    }
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        Self::read(request.send().await.unwrap()).await
+    }
+
+    async fn read(response: Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().await.unwrap().to_vec(),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> String {
+        let value = self.headers.get(name);
+        value
+            .map(|value| value.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+
+    /// The stable code of an error, empty where there is no body.
+    pub(crate) fn code(&self) -> String {
+        let json = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
+        json["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Content that does not repeat, so that a piece in the wrong place shows.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    let words = (0u64..).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    words.take(size).collect()
+}
+
+pub(crate) fn sha256(content: &[u8]) -> String {
+    aar_types::Digest::from_bytes(Sha256::digest(content).into()).to_string()
+}
+
+/// The declaration of an image with some content.
+pub(crate) fn image(content: &[u8]) -> Value {
+    json!({
+        "fingerprint": sha256(&sha256(content).into_bytes()),
+        "digest": sha256(content),
+        "size": content.len(),
+    })
+}
+
+/// `Upload-Metadata` of an upload with some content.
+pub(crate) fn metadata(content: &[u8]) -> String {
+    format!("digest {}", STANDARD.encode(sha256(content)))
+}

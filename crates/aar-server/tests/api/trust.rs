@@ -1,0 +1,91 @@
+//! Changes of trust take effect at once, also on connections that are open.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::personas::{TestServer, content};
+
+/// More than the buffers between the two ends hold.
+const LARGE: usize = 96 << 20;
+
+#[tokio::test]
+async fn trust_is_given_and_taken_without_a_restart() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    assert_eq!(client.get("/1.0/applications").await.status, 200);
+    server
+        .aar(&["trust", "remove", &client.fingerprint()])
+        .await;
+    let refused = client.get("/1.0/applications").await;
+    assert_eq!(refused.code(), "certificate_unknown");
+    let client = server.trusted(client.identity(), &[]).await;
+    assert_eq!(client.get("/1.0/applications").await.status, 200);
+}
+
+#[tokio::test]
+async fn revoking_cuts_an_open_download() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    publisher
+        .publish("big/amd64/versions/0", &content(LARGE))
+        .await;
+    let client = server.client().await;
+    let path = "/1.0/applications/big/amd64/versions/0/image";
+    let mut download = client
+        .request(reqwest::Method::GET, path)
+        .send()
+        .await
+        .unwrap();
+    assert!(download.chunk().await.unwrap().is_some());
+    server
+        .aar(&["trust", "revoke", "--yes", &client.fingerprint()])
+        .await;
+    let rest = async {
+        let mut received = 0;
+        while let Some(chunk) = download.chunk().await? {
+            received += chunk.len();
+        }
+        Ok::<_, reqwest::Error>(received)
+    };
+    let rest = timeout(Duration::from_secs(10), rest)
+        .await
+        .expect("the download hangs");
+    assert!(rest.is_err(), "the download went on to its end");
+    assert_eq!(
+        client.get("/1.0/applications").await.code(),
+        "certificate_revoked"
+    );
+}
+
+#[tokio::test]
+async fn revoking_one_certificate_leaves_the_connections_of_others_alone() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    let image = content(LARGE);
+    publisher.publish("big/amd64/versions/0", &image).await;
+    let (client, other) = (server.client().await, server.client().await);
+    let path = "/1.0/applications/big/amd64/versions/0/image";
+    let mut download = client
+        .request(reqwest::Method::GET, path)
+        .send()
+        .await
+        .unwrap();
+    let mut received = download.chunk().await.unwrap().unwrap().len();
+    server
+        .aar(&["trust", "revoke", "--yes", &other.fingerprint()])
+        .await;
+    while let Some(chunk) = download.chunk().await.unwrap() {
+        received += chunk.len();
+    }
+    assert_eq!(received, image.len());
+}
+
+#[tokio::test]
+async fn a_publisher_that_becomes_a_client_can_no_longer_write() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    let client = server.trusted(publisher.identity(), &[]).await;
+    assert_eq!(client.create_upload(b"x").await.code(), "role_insufficient");
+    assert_eq!(client.get("/1.0/applications").await.status, 200);
+}

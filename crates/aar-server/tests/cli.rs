@@ -1,0 +1,309 @@
+//! Runs of the command line: exit code, standard output, standard error.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{ffi::OsString, path::Path};
+
+use aar_cli::Printer;
+use aar_server::{cli, config::Config};
+use aar_tls::{Identity, NewIdentity};
+use aar_types::Clock;
+use tempfile::TempDir;
+
+/// A base folder that no service runs on.
+struct Site(TempDir);
+
+impl Site {
+    fn new() -> Self {
+        Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn file(&self, name: &str, content: &str) -> String {
+        let path = self.path().join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(&path, content).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    fn certificate(&self, name: &str) -> String {
+        self.file(name, &identity().certificate().to_pem())
+    }
+
+    /// A whole run, as text.
+    fn aar(&self, arguments: &[&str]) -> String {
+        let mut line: Vec<OsString> = vec!["aar".into()];
+        line.extend(arguments.iter().map(OsString::from));
+        line.extend(["--base-dir".into(), self.path().into()]);
+        let (printer, captured) = Printer::captured();
+        let exit = cli::run(&printer, line);
+        let (stdout, stderr) = (captured.stdout(), captured.stderr());
+        let shown = |stream: &str, text: &str| match text {
+            "" => String::new(),
+            text => format!("--- {stream}\n{text}"),
+        };
+        let exit = format!("$ aar {}\nexit {}\n", arguments.join(" "), exit as u8);
+        let run = exit + &shown("stdout", &stdout) + &shown("stderr", &stderr);
+        run.replace(&*self.path().to_string_lossy(), "[base]")
+    }
+
+    fn runs(&self, lines: &[&[&str]]) -> String {
+        let runs = lines.iter().map(|line| self.aar(line));
+        runs.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn identity() -> Identity {
+    let now = Clock::system().now();
+    let new = NewIdentity {
+        common_name: "ams0".to_owned(),
+        hosts: vec![],
+        not_before: now,
+        not_after: now + std::time::Duration::from_hours(1),
+    };
+    Identity::generate(&new).unwrap()
+}
+
+macro_rules! assert_runs {
+    ($runs:expr) => {
+        insta::with_settings!({ filters => vec![
+            (r"[0-9a-f]{64}", "[fingerprint]"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+            (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[uuid]"),
+            (r"\d+\.\d[KMGT]iB *", "[size] "),
+        ] }, {
+            insta::assert_snapshot!($runs);
+        })
+    };
+}
+
+#[test]
+fn certificates_are_added_listed_removed_and_added_again() {
+    let site = Site::new();
+    let client = site.certificate("client.crt");
+    let publisher = site.certificate("publisher.crt");
+    let fingerprint = fingerprint(&client);
+    assert_runs!(site.runs(&[
+        &["trust", "add", &client],
+        &["trust", "add", &client],
+        &["trust", "add", "--publisher", "--quiet", &publisher],
+        &["trust", "list"],
+        &["trust", "ls", "--format", "csv"],
+        &["trust", "list", "--format", "json"],
+        &["trust", "list", "--format", "yaml"],
+        &["trust", "remove", &fingerprint],
+        &["trust", "remove", &fingerprint],
+        &["trust", "add", "-p", &client],
+        &["trust", "add", &client],
+    ]));
+}
+
+#[test]
+fn a_duplicate_certificate_with_the_same_role_succeeds_and_says_so() {
+    let site = Site::new();
+    let client = site.certificate("client.crt");
+    site.aar(&["trust", "add", &client]);
+    let again = site.aar(&["trust", "add", &client]);
+    assert!(
+        again.contains("exit 0") && again.contains("already"),
+        "{again}"
+    );
+}
+
+#[test]
+fn revoking_asks_first_and_is_for_ever() {
+    let site = Site::new();
+    let client = site.certificate("client.crt");
+    let fingerprint = fingerprint(&client);
+    let prefix = &fingerprint[..12];
+    let runs = site.runs(&[
+        &["trust", "add", &client],
+        &["trust", "revoke", prefix],
+        &["trust", "list", "--revoked"],
+        &["trust", "revoke", prefix, "--yes"],
+        &["trust", "revoke", prefix, "-y"],
+        &["trust", "list", "--format", "json"],
+        &["trust", "list", "--format", "json", "--revoked"],
+        &["trust", "add", &client],
+    ]);
+    assert_runs!(
+        runs.replace(prefix, "[prefix]")
+            .replace(&fingerprint[12..], "")
+    );
+}
+
+#[test]
+fn a_prefix_must_stand_for_one_certificate() {
+    let site = Site::new();
+    let seventeen: Vec<_> = (0..17)
+        .map(|n| site.certificate(&format!("{n}.crt")))
+        .collect();
+    for file in &seventeen {
+        site.aar(&["trust", "add", file]);
+    }
+    let mut digits = seventeen
+        .iter()
+        .map(|file| fingerprint(file)[..1].to_owned())
+        .collect::<Vec<_>>();
+    digits.sort();
+    let twice = digits.windows(2).find(|pair| pair[0] == pair[1]).unwrap()[0].clone();
+    let refusal = site.aar(&["trust", "remove", &twice]);
+    assert!(
+        refusal.contains("exit 1") && refusal.contains("several fingerprints"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn what_is_no_certificate_is_refused_by_name() {
+    let site = Site::new();
+    let key = site.file("client.key", identity().key_pem());
+    let two = identity().certificate().to_pem().repeat(2);
+    let bundle = site.file("bundle.crt", &two);
+    let garbage = site.file("garbage", "hello");
+    let empty = site.file("empty", "");
+    assert_runs!(site.runs(&[
+        &["trust", "add", &key],
+        &["trust", "add", &bundle],
+        &["trust", "add", &garbage],
+        &["trust", "add", &empty],
+        &["trust", "add", "/nowhere/client.crt"],
+        &["trust", "remove", "xyz"],
+        &["trust", "remove", "00"],
+    ]));
+}
+
+#[test]
+fn an_empty_registry_is_shown() {
+    let site = Site::new();
+    assert_runs!(site.runs(&[
+        &["application", "list"],
+        &["application", "ls", "--format", "json"],
+        &["application", "show", "game"],
+        &["application", "show", "no name"],
+        &["application", "delete", "game"],
+        &[
+            "application",
+            "delete",
+            "game",
+            "-y",
+            "--architecture",
+            "arm64"
+        ],
+        &["status"],
+        &["audit"],
+        &["gc", "--dry-run"],
+        &["gc"],
+        &["storage", "verify"],
+    ]));
+}
+
+#[test]
+fn the_audit_log_tells_who_did_what() {
+    let site = Site::new();
+    let client = site.certificate("client.crt");
+    site.aar(&["trust", "add", &client]);
+    let all = site.aar(&["audit", "--format", "json"]);
+    assert!(
+        all.contains("trust") && all.contains(&fingerprint(&client)),
+        "{all}"
+    );
+    let none = site.aar(&[
+        "audit",
+        "--since",
+        "2099-01-01T00:00:00Z",
+        "--format",
+        "json",
+    ]);
+    assert!(none.contains("[]"), "{none}");
+}
+
+#[test]
+fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
+    let site = Site::new();
+    let (client, revoked) = (
+        site.certificate("client.crt"),
+        site.certificate("revoked.crt"),
+    );
+    site.aar(&["trust", "add", "-p", &client]);
+    site.aar(&["trust", "add", &revoked]);
+    site.aar(&["trust", "revoke", "-y", &fingerprint(&revoked)]);
+    let early = site.aar(&["storage", "rebuild"]);
+    assert!(early.contains("not empty"), "{early}");
+    fs_err::remove_dir_all(site.path().join("database")).unwrap();
+    let lost = site.aar(&["trust", "list"]);
+    assert!(lost.contains("aar storage rebuild"), "{lost}");
+    assert_runs!(site.runs(&[
+        &["storage", "rebuild"],
+        &["trust", "list", "--format", "csv"],
+        &["trust", "list", "--format", "csv", "--revoked"],
+        &["trust", "add", &revoked],
+    ]));
+}
+
+#[test]
+fn the_configuration_is_checked_and_shown() {
+    let site = Site::new();
+    let s3 = site.file("s3.yaml", "storage:\n  s3:\n    region: r\n    bucket: b\n    access-key: k\n    secret-access-key: topsecret\n");
+    let wrong = site.file("wrong.yaml", "http:\n  adr: x\n");
+    let runs = site.runs(&[
+        &["check-config"],
+        &["check-config", &s3],
+        &["check-config", &wrong],
+        &["check-config", "/nowhere/main.yaml"],
+    ]);
+    assert!(!runs.contains("topsecret"), "{runs}");
+    assert_runs!(runs);
+    site.file("conf/main.yaml", "htp: {}\n");
+    let refused = site.runs(&[&["serve"], &["check-config"], &["trust", "list"]]);
+    assert_runs!(refused);
+    assert!(Config::path(site.path()).exists());
+}
+
+#[test]
+fn usage_is_explained() {
+    let site = Site::new();
+    assert_runs!(site.runs(&[
+        &["--help"],
+        &["trust", "--help"],
+        &["trust", "add", "--help"],
+        &["trust", "frobnicate"],
+        &["trust", "list", "--format", "xml"],
+        &["audit", "--since", "yesterday"],
+    ]));
+    for flag in ["-v", "--version"] {
+        let version = site.aar(&[flag]);
+        assert!(
+            version.contains(concat!("aar ", env!("CARGO_PKG_VERSION"))),
+            "{version}"
+        );
+    }
+}
+
+#[test]
+fn every_shell_gets_completion() {
+    let site = Site::new();
+    for shell in ["bash", "fish", "powershell", "zsh"] {
+        for line in [
+            &["completion", shell][..],
+            &["completion", shell, "--no-descriptions"],
+        ] {
+            let run = site.aar(line);
+            assert!(
+                run.contains("exit 0") && run.contains("revoke"),
+                "{shell}: {run}"
+            );
+        }
+    }
+}
+
+fn fingerprint(file: &str) -> String {
+    let pem = fs_err::read_to_string(file).unwrap();
+    aar_tls::Certificate::from_pem(&pem)
+        .unwrap()
+        .fingerprint()
+        .to_string()
+}
