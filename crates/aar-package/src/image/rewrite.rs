@@ -31,13 +31,19 @@ pub fn rewrite_image(
     write_image(to, |out| {
         let mut input = TarReader::new(FrameReader::new(frames));
         let mut output = TarWriter::new(out);
+        let mut replaced = false;
         while let Some(member) = input.next_member().map_err(damaged)? {
             steps.check()?;
+            replaced |= member.path == MANIFEST.as_bytes();
             copy_entry(&mut input, member, &text, &mut output, &steps)
                 .map_err(|error| steps.explain(damaged(error)))?;
         }
         output.finish()?;
-        Ok(())
+        if replaced {
+            Ok(())
+        } else {
+            Err(Error::NoManifest { found: None })
+        }
     })
 }
 

@@ -132,21 +132,30 @@ fn an_apk_that_is_none_is_refused_with_the_reason() {
     }
 }
 
+/// Without a limit the tree of elements overflows the stack when it is dropped.
 #[test]
 fn a_manifest_that_nests_without_end_costs_nothing() {
     let place = Place::new();
     let manifest = axml("com.a.b", "1", 1);
-    let element = manifest
-        .windows(4)
-        .position(|window| window == [2, 1, 16, 0])
-        .unwrap();
-    let size = usize::from(manifest[element + 4]);
-    let (head, tail) = manifest.split_at(element + size);
-    let nested = manifest[element..element + size].repeat(30_000);
-    let android = Tree::default()
-        .file("AndroidManifest.xml", &[head, &nested, tail].concat())
+    let find = |chunk: [u8; 4]| {
+        manifest
+            .windows(4)
+            .position(|window| window == chunk)
+            .unwrap()
+    };
+    let (start, end) = (find([2, 1, 16, 0]), find([3, 1, 16, 0]));
+    let after = end + usize::from(manifest[end + 4]);
+    let nested = [
+        &manifest[..start],
+        &manifest[start..end].repeat(30_000),
+        &manifest[end..after].repeat(30_000),
+        &manifest[after..],
+    ]
+    .concat();
+    let apk = Tree::default()
+        .file("AndroidManifest.xml", &nested)
         .to_zip(0);
-    let package = place.open_bytes(&packed(&android).to_zip(0)).unwrap();
+    let package = place.open_bytes(&packed(&apk).to_zip(0)).unwrap();
     assert_eq!(package.apk().unwrap().package, "com.a.b");
 }
 

@@ -6,8 +6,9 @@ use std::{
 };
 
 use aar_package::{Limits, Package};
+use proptest::{prelude::*, sample::Index};
 
-use crate::support::{MANIFEST, Place, RawTar, Tree, bzip2, chain};
+use crate::support::{Apk, MANIFEST, Place, RawTar, Tree, bzip2, chain};
 
 /// What is said of a tar file, compressed and not.
 fn refusal(place: &Place, tar: &[u8]) -> String {
@@ -334,5 +335,53 @@ fn a_file_that_changes_after_it_was_listed_is_not_packed() {
         let error = place.write(&package, "image").unwrap_err();
         assert_eq!(chain(&error), expected, "change {change}");
         assert!(!place.path("image").exists());
+    }
+}
+
+/// A package with something of everything, in every format.
+fn samples() -> [Vec<u8>; 5] {
+    let apk = Apk {
+        files: &[("lib/x86/a.so", b"a")],
+        ..Apk::default()
+    }
+    .build();
+    let tree = Tree::new("name: candy\nservices: [{name: adb, port: 5559}]\n")
+        .file("app.apk", &apk)
+        .program("hooks/pre-start", b"#!/bin/sh\n")
+        .file(&"long/".repeat(30), b"")
+        .link("link", "hooks/pre-start");
+    let tar = tree.to_tar(1);
+    [
+        tree.to_zip(0),
+        tree.to_zip(1),
+        bzip2(&tar),
+        zstd::encode_all(&*tar, 3).unwrap(),
+        tar,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn damage_of_any_kind_is_refused_or_harmless(
+        format in 0..5_usize,
+        changes in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..6),
+        cut in proptest::option::weighted(0.2, any::<Index>()),
+    ) {
+        let place = Place::new();
+        let mut bytes = samples()[format].clone();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Ok(package) = place.open_bytes(&bytes) {
+            let written = place.write(&package, "image");
+            prop_assert_eq!(written.is_ok(), place.path("image").exists());
+        }
+        prop_assert_eq!(place.staged(), 0);
     }
 }
