@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _,
 };
+use serde_json::Value;
 
 use crate::{
     Error, TrustedCertificate,
@@ -144,6 +145,23 @@ pub(crate) async fn read<T: DeserializeOwned>(
     };
     let read = serde_json::from_slice(&content);
     read.map(Some).map_err(|source| damaged(key, source))
+}
+
+/// What a descriptor says, whichever program wrote it; `None` when it cannot be read.
+pub(crate) fn says(key: &Key, content: Option<&Bytes>) -> Option<Value> {
+    let content = content?;
+    match key {
+        Key::Version(_) => normal::<VersionDescriptor>(content),
+        Key::Variant(_) => normal::<VariantDescriptor>(content),
+        Key::Certificate(_) => normal::<CertificateDescriptor>(content),
+        Key::Registry | Key::Blob(_) => None,
+    }
+}
+
+/// With every default filled in.
+fn normal<T: Serialize + DeserializeOwned>(content: &[u8]) -> Option<Value> {
+    let read: T = serde_json::from_slice(content).ok()?;
+    serde_json::to_value(read).ok()
 }
 
 fn damaged(key: &Key, source: serde_json::Error) -> Error {

@@ -244,15 +244,15 @@ impl Error {
             Self::UploadOffset { .. } => ErrorCode::UploadOffsetConflict,
             Self::UploadLocked { .. } => ErrorCode::UploadLocked,
             Self::UploadTooLong { .. } | Self::UploadTooLarge { .. } => ErrorCode::TooLarge,
-            Self::UploadInterrupted { .. } | Self::EmptyUpload => ErrorCode::InvalidRequest,
+            Self::UploadInterrupted { .. }
+            | Self::EmptyUpload
+            | Self::CertificateAmbiguous { .. } => ErrorCode::InvalidRequest,
             Self::TooManyUploads { .. } => ErrorCode::TooManyRequests,
             Self::StagingFull { .. } | Self::StorageFull { .. } => ErrorCode::StorageFull,
             Self::ChangesCompacted { .. } => ErrorCode::ChangesCompacted,
             Self::CertificateRevoked { .. } => ErrorCode::CertificateRevoked,
             Self::CertificateNotFound { .. } => ErrorCode::CertificateUnknown,
-            Self::CertificateAmbiguous { .. } => ErrorCode::InvalidRequest,
-            Self::Stopped => ErrorCode::Unavailable,
-            Self::Database(sqlx::Error::PoolTimedOut) => ErrorCode::Unavailable,
+            Self::Stopped | Self::Database(sqlx::Error::PoolTimedOut) => ErrorCode::Unavailable,
             _ => ErrorCode::Internal,
         }
     }

@@ -74,7 +74,7 @@ impl Default for UploadLimits {
             max_open: 256,
             max_staged_bytes: 256 << 30,
             expire_after: Duration::from_hours(24),
-            stall_after: Duration::from_secs(60),
+            stall_after: Duration::from_mins(1),
         }
     }
 }

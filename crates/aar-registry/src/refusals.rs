@@ -126,7 +126,7 @@ impl RefusalLog {
             return;
         };
         if suppressed > 0 {
-            entry.detail += &format!(" ({suppressed} more refusals before this one)");
+            entry.detail = format!("{} ({suppressed} more before this one)", entry.detail);
         }
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = queue

@@ -6,7 +6,6 @@
 //! they are uploaded again.
 
 use aar_types::Digest;
-use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +13,7 @@ use serde_json::Value;
 use crate::{
     Error, Operator, Registry,
     blobs::{Area, Key},
-    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
+    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, says},
     metadata::{BlobState, Reading},
 };
 
@@ -118,20 +117,28 @@ impl Verification<'_> {
         self.report.blobs += 1;
         let blobs = self.registry.blobs();
         match blobs.blob_size(&digest).await? {
-            None if self.is_missing(&digest).await? => self.report.missing.push(digest),
-            None => {}
-            Some(stored) if stored != size => self.report.corrupt.push(digest),
-            Some(_) if self.options.deep => {
-                if let Some((read, found)) = blobs.hash_blob(&digest).await? {
-                    self.report.bytes += read;
-                    if found != digest {
-                        self.report.corrupt.push(digest);
-                    }
+            None => {
+                if self.is_missing(&digest).await? {
+                    self.report.missing.push(digest);
                 }
             }
-            Some(_) => {}
+            Some(stored) => {
+                if stored != size || self.options.deep && !self.reads_well(digest).await? {
+                    self.report.corrupt.push(digest);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Whether the bytes of a blob are what its digest says.
+    async fn reads_well(&mut self, digest: Digest) -> Result<bool, Error> {
+        let Some((read, found)) = self.registry.blobs().hash_blob(&digest).await? else {
+            // It was freed in between.
+            return Ok(true);
+        };
+        self.report.bytes += read;
+        Ok(found == digest)
     }
 
     /// Looks a second time, in case the blob was freed in between.
@@ -308,21 +315,4 @@ async fn expected(tx: &mut Reading, key: &Key) -> Result<Option<Value>, Error> {
         Key::Registry | Key::Blob(_) => return Ok(None),
     };
     Ok(says(key, Some(&content)))
-}
-
-/// What a descriptor says, whichever program wrote it; `None` when it cannot be read.
-fn says(key: &Key, content: Option<&Bytes>) -> Option<Value> {
-    let content = content?;
-    match key {
-        Key::Version(_) => normal::<VersionDescriptor>(content),
-        Key::Variant(_) => normal::<VariantDescriptor>(content),
-        Key::Certificate(_) => normal::<CertificateDescriptor>(content),
-        Key::Registry | Key::Blob(_) => None,
-    }
-}
-
-/// With every default filled in.
-fn normal<T: Serialize + serde::de::DeserializeOwned>(content: &[u8]) -> Option<Value> {
-    let read: T = serde_json::from_slice(content).ok()?;
-    serde_json::to_value(read).ok()
 }

@@ -90,7 +90,7 @@ impl FsBlobs {
 
     pub(super) fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {
         let found = self.store.list(Some(&area.prefix()));
-        found.map(|object| read_object(object?)).boxed()
+        found.map(|object| Ok(read_object(object?))).boxed()
     }
 
     pub(super) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
@@ -129,13 +129,13 @@ impl FsBlobs {
     }
 }
 
-fn read_object(meta: ObjectMeta) -> Result<Object, Error> {
+fn read_object(meta: ObjectMeta) -> Object {
     let micros = meta.last_modified.timestamp_micros();
-    Ok(Object {
+    Object {
         path: meta.location,
         size: meta.size,
         modified: Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
-    })
+    }
 }
 
 fn hash(mut file: File) -> io::Result<(u64, Digest)> {

@@ -1,6 +1,6 @@
 //! Between the values of the domain and those of the database.
 
-use std::{fmt::Display, str::FromStr};
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
@@ -21,8 +21,8 @@ impl From<sqlx::Error> for Error {
 
 /// `SQLITE_FULL`, as SQLite reports a full disk.
 fn is_full(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code == "13")
+    let error = error.as_database_error();
+    error.is_some_and(|error| error.code().is_some_and(|code| code == "13"))
 }
 
 /// A moment, as precise as the database keeps it.
@@ -90,15 +90,7 @@ struct NotAName(String);
 
 /// Placeholders for a list of values that follow `before` others: `$3, $4, $5`.
 pub(super) fn placeholders(before: usize, count: usize) -> String {
-    let each: Vec<_> = (before + 1..=before + count).map(Placeholder).collect();
-    let texts: Vec<_> = each.iter().map(ToString::to_string).collect();
+    let numbers = before + 1..=before + count;
+    let texts: Vec<_> = numbers.map(|number| format!("${number}")).collect();
     texts.join(", ")
-}
-
-struct Placeholder(usize);
-
-impl Display for Placeholder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "${}", self.0)
-    }
 }

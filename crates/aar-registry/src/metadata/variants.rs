@@ -63,20 +63,20 @@ impl Raw {
 impl CatalogueFilter<'_> {
     /// The conditions on `variants v`, with parameters after the first `before`.
     fn conditions(&self, before: usize) -> String {
-        let mut conditions = String::from("1 = 1");
-        let mut next = before + 1;
+        let mut conditions = vec![String::from("1 = 1")];
+        let mut used = before;
         if self.architecture.is_some() {
-            conditions += &format!(" AND v.architecture = ${next}");
-            next += 1;
+            used += 1;
+            conditions.push(format!("v.architecture = ${used}"));
         }
         if !self.tags.is_empty() {
-            conditions += &format!(
-                " AND EXISTS (SELECT 1 FROM variant_tags t WHERE t.application = v.application \
+            conditions.push(format!(
+                "EXISTS (SELECT 1 FROM variant_tags t WHERE t.application = v.application \
                  AND t.architecture = v.architecture AND t.tag IN ({}))",
-                placeholders(next - 1, self.tags.len())
-            );
+                placeholders(used, self.tags.len())
+            ));
         }
-        conditions
+        conditions.join(" AND ")
     }
 
     /// The values of the conditions' parameters, in their order.

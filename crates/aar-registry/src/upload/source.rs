@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     async fn sizes(chunks: Vec<usize>) -> Vec<usize> {
         let chunks = chunks

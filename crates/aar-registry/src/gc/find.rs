@@ -1,0 +1,94 @@
+//! Finding what can be freed. Nothing here deletes anything.
+
+use aar_types::Digest;
+use futures_util::TryStreamExt;
+use jiff::{SignedDuration, Timestamp};
+
+use super::GcItem;
+use crate::{
+    Error, Registry,
+    blobs::{Area, Key, Leftover},
+    metadata::Reading,
+};
+
+impl Registry {
+    /// Everything that went out of use before this moment can be freed.
+    pub(super) fn grace_began(&self) -> Timestamp {
+        let grace = SignedDuration::try_from(self.options().gc_grace);
+        let grace = grace.unwrap_or(SignedDuration::MAX);
+        self.now().saturating_sub(grace).unwrap_or(Timestamp::MIN)
+    }
+
+    pub(super) async fn unreferenced_blobs(&self) -> Result<Vec<GcItem>, Error> {
+        let mut tx = self.metadata().read().await?;
+        let blobs = tx.deletable_blobs(self.grace_began()).await?;
+        let items = blobs.into_iter().map(|blob| GcItem::UnreferencedBlob {
+            digest: blob.digest,
+            bytes: blob.size,
+        });
+        Ok(items.collect())
+    }
+
+    pub(super) async fn stale_uploads(&self) -> Result<Vec<GcItem>, Error> {
+        let expired = self
+            .metadata()
+            .read()
+            .await?
+            .expired_uploads(self.now())
+            .await?;
+        let mut items = Vec::new();
+        for row in expired {
+            let bytes = self.blobs().staged_size(row.id).await?.unwrap_or(0);
+            items.push(GcItem::StaleUpload { id: row.id, bytes });
+        }
+        Ok(items)
+    }
+
+    pub(super) async fn orphaned_blobs(&self) -> Result<Vec<GcItem>, Error> {
+        let grace_began = self.grace_began();
+        let mut found = self.blobs().list(Area::Blobs);
+        let mut items = Vec::new();
+        while let Some(object) = found.try_next().await? {
+            let Some(Key::Blob(digest)) = object.key() else {
+                continue;
+            };
+            let mut tx = self.metadata().read().await?;
+            if object.modified <= grace_began && is_orphaned(&mut tx, &digest, self.now()).await? {
+                let bytes = object.size;
+                items.push(GcItem::OrphanedBlob { digest, bytes });
+            }
+        }
+        Ok(items)
+    }
+
+    pub(super) async fn orphaned_files(&self) -> Result<Vec<GcItem>, Error> {
+        let grace_began = self.grace_began();
+        let mut items = Vec::new();
+        for leftover in self.blobs().leftovers().await? {
+            let old = leftover.modified <= grace_began;
+            if old && !self.belongs_to_upload(&leftover).await? {
+                let Leftover {
+                    path, size: bytes, ..
+                } = leftover;
+                items.push(GcItem::OrphanedFile { path, bytes });
+            }
+        }
+        Ok(items)
+    }
+
+    pub(super) async fn belongs_to_upload(&self, leftover: &Leftover) -> Result<bool, Error> {
+        match leftover.upload {
+            Some(id) => Ok(self.metadata().read().await?.upload(id).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+}
+
+/// Whether the database does not know a blob and no upload is about to bring it.
+pub(super) async fn is_orphaned(
+    tx: &mut Reading,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    Ok(tx.blob(digest).await?.is_none() && !tx.digest_is_awaited(digest, now).await?)
+}

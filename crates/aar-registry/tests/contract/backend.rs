@@ -1,0 +1,339 @@
+//! The backends, and what every test needs of them.
+
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use aar_registry::{
+    AuditEntry, AuditQuery, DatabaseOptions, Error, NewTrust, Operator, Options, Registry,
+    StorageOptions, Upload, UploadNew, VerifyOptions, VerifyReport,
+};
+use aar_types::{
+    ApplicationMetadata, ApplicationName, Architecture, Digest, Fingerprint, ImageInfo,
+    ManualClock, Revision, Role, VersionManifest, VersionNumber, VersionPut,
+};
+use bytes::Bytes;
+use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+/// Makes a test of each function, for each backend. A new backend is a new line here.
+macro_rules! on_every_backend {
+    ($(async fn $name:ident($fixture:pat) $body:block)+) => {
+        $(
+            async fn $name(backend: $crate::backend::Backend) {
+                let $fixture = $crate::backend::Fixture::start(backend).await;
+                $body
+            }
+
+            mod $name {
+                #[tokio::test]
+                async fn sqlite_and_folder() {
+                    super::$name($crate::backend::Backend::SqliteFolder).await;
+                }
+            }
+        )+
+    };
+}
+pub(crate) use on_every_backend;
+
+pub(crate) const AMD64: Architecture = Architecture::Amd64;
+pub(crate) const ARM64: Architecture = Architecture::Arm64;
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const EXPIRY: SignedDuration = SignedDuration::from_hours(2);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Backend {
+    SqliteFolder,
+}
+
+/// A registry of its own, with a clock that stands still.
+pub(crate) struct Fixture {
+    folder: TempDir,
+    pub(crate) clock: ManualClock,
+    pub(crate) options: Options,
+    pub(crate) registry: Registry,
+}
+
+impl Fixture {
+    pub(crate) async fn start(backend: Backend) -> Self {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        // Later than every file that a test makes: what is on the disk is old, unless a test says
+        // otherwise.
+        let clock = ManualClock::new("2100-01-01T00:00:00Z".parse().unwrap());
+        let options = backend.options(folder.path(), &clock);
+        let registry = Registry::open(options.clone()).await.unwrap();
+        Self {
+            folder,
+            clock,
+            options,
+            registry,
+        }
+    }
+
+    pub(crate) fn operator(&self) -> Operator {
+        self.registry.operator("test")
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        aar_types::Clock::from(self.clock.clone()).now()
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("database/registry.db")
+    }
+
+    /// Opens the registry a second time, as another process would.
+    pub(crate) async fn another(&self) -> Registry {
+        Registry::open(self.options.clone()).await.unwrap()
+    }
+
+    /// Ends the program and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        self.registry.close().await;
+        self.registry = self.another().await;
+    }
+
+    /// Takes the database back to where `before` began, as if nothing of it had been committed,
+    /// while the storage keeps what has been done to it.
+    pub(crate) async fn with_lost_commit<F: AsyncFnOnce(Operator)>(&mut self, work: F) {
+        self.registry.close().await;
+        let kept = self.folder.path().join("kept.db");
+        std::fs::copy(self.database(), &kept).unwrap();
+        self.registry = self.another().await;
+        work(self.operator()).await;
+        self.registry.close().await;
+        self.lose_database();
+        std::fs::copy(&kept, self.database()).unwrap();
+        self.registry = self.another().await;
+    }
+
+    fn lose_database(&self) {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = self.database().into_os_string();
+            name.push(suffix);
+            let _ = std::fs::remove_file(name);
+        }
+    }
+
+    /// Loses the database and makes a new one from the storage.
+    pub(crate) async fn rebuild(&mut self) -> aar_registry::RebuildReport {
+        self.registry.close().await;
+        self.lose_database();
+        let report = Registry::rebuild(self.options.clone(), "test")
+            .await
+            .unwrap();
+        self.registry = self.another().await;
+        report
+    }
+
+    /// The file of an object in the storage.
+    pub(crate) fn object(&self, key: &str) -> PathBuf {
+        self.root().join(key)
+    }
+
+    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
+        let digest = digest.to_string();
+        self.object(&format!("blobs/sha256/{}/{digest}", &digest[..2]))
+    }
+
+    /// Makes it impossible to read, write or delete an object, for root as well.
+    pub(crate) fn obstruct(&self, key: &str) -> Obstruction {
+        let file = self.object(key);
+        let aside = file.with_extension("aside");
+        let moved = std::fs::rename(&file, &aside).is_ok();
+        std::fs::create_dir_all(file.join("in the way")).unwrap();
+        Obstruction { file, aside, moved }
+    }
+
+    pub(crate) async fn revision(&self) -> Revision {
+        self.operator().status().await.unwrap().revision
+    }
+
+    pub(crate) async fn log(&self) -> Vec<AuditEntry> {
+        self.operator().audit(&AuditQuery::default()).await.unwrap()
+    }
+
+    pub(crate) async fn audit_actions(&self) -> Vec<String> {
+        let entries = self.log().await.into_iter();
+        entries.map(|entry| entry.action).collect()
+    }
+
+    pub(crate) async fn verify(&self) -> VerifyReport {
+        let options = VerifyOptions::default();
+        self.operator().verify(options).await.unwrap()
+    }
+
+    /// Names of all published and withdrawn versions, as `name/architecture/number`.
+    pub(crate) async fn versions(&self) -> Vec<String> {
+        let query = aar_registry::ListQuery {
+            limit: 1000,
+            ..Default::default()
+        };
+        let page = self.operator().list(&query).await.unwrap();
+        let mut names = Vec::new();
+        for application in page.applications {
+            for variant in application.variants {
+                for version in variant.versions {
+                    let (name, arch) = (&application.name, variant.architecture);
+                    names.push(format!("{name}/{arch}/{}", version.number));
+                }
+            }
+        }
+        names
+    }
+
+    /// Uploads an image.
+    pub(crate) async fn store(&self, content: &[u8]) -> ImageInfo {
+        let upload = self.begin_upload(content).await;
+        if !upload.complete {
+            let body = body([content]);
+            let done = self.operator().append(upload.id, 0, body).await.unwrap();
+            assert!(done.complete);
+        }
+        image(content)
+    }
+
+    pub(crate) async fn begin_upload(&self, content: &[u8]) -> Upload {
+        let new = UploadNew {
+            length: content.len() as u64,
+            digest: image(content).digest,
+        };
+        self.operator().create_upload(new).await.unwrap()
+    }
+
+    /// Uploads an image and commits a version of it.
+    pub(crate) async fn publish(&self, name: &str, number: u32, content: &[u8]) -> ImageInfo {
+        let image = self.store(content).await;
+        let number = VersionNumber(number);
+        let published = self
+            .operator()
+            .publish(&self::name(name), AMD64, number, put(image))
+            .await;
+        published.unwrap();
+        image
+    }
+
+    /// Frees everything that can be freed.
+    pub(crate) async fn collect(&self) -> aar_registry::GcReport {
+        let plan = self.operator().gc_plan().await.unwrap();
+        self.operator().gc_apply(plan).await.unwrap()
+    }
+}
+
+/// Something in the way of an object. Dropping it clears the way.
+pub(crate) struct Obstruction {
+    file: PathBuf,
+    aside: PathBuf,
+    moved: bool,
+}
+
+impl Drop for Obstruction {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.file).unwrap();
+        if self.moved {
+            std::fs::rename(&self.aside, &self.file).unwrap();
+        }
+    }
+}
+
+impl Backend {
+    fn options(self, folder: &Path, clock: &ManualClock) -> Options {
+        let Self::SqliteFolder = self;
+        let database = DatabaseOptions::Sqlite {
+            path: folder.join("database/registry.db"),
+        };
+        let storage = StorageOptions::Fs {
+            root_directory: folder.join("data"),
+        };
+        let mut options = Options::new(database, storage);
+        options.clock = clock.clone().into();
+        options.gc_grace = Duration::try_from(GRACE).unwrap();
+        options.uploads.expire_after = Duration::try_from(EXPIRY).unwrap();
+        options
+    }
+}
+
+pub(crate) fn name(name: &str) -> ApplicationName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn number(number: u32) -> VersionNumber {
+    VersionNumber(number)
+}
+
+/// What an image of these bytes is. Its fingerprint is one of its own.
+pub(crate) fn image(content: &[u8]) -> ImageInfo {
+    let digest: [u8; 32] = Sha256::digest(content).into();
+    let mut fingerprint = digest;
+    fingerprint.reverse();
+    ImageInfo {
+        fingerprint: Fingerprint::from_bytes(fingerprint),
+        digest: Digest::from_bytes(digest),
+        size: content.len() as u64,
+    }
+}
+
+pub(crate) fn put(image: ImageInfo) -> VersionPut {
+    VersionPut {
+        application: ApplicationMetadata::default(),
+        manifest: VersionManifest::default(),
+        image,
+        published: true,
+    }
+}
+
+pub(crate) fn tagged(tags: &[&str]) -> ApplicationMetadata {
+    ApplicationMetadata {
+        tags: tags.iter().map(ToString::to_string).collect(),
+        ..Default::default()
+    }
+}
+
+/// A body that comes in these chunks.
+pub(crate) fn body<const N: usize>(
+    chunks: [&[u8]; N],
+) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + Send + 'static + use<N> {
+    let chunks = chunks.map(|chunk| Ok(Bytes::copy_from_slice(chunk)));
+    stream::iter(chunks)
+}
+
+/// Bytes that do not repeat.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// A certificate that was never made, with a fingerprint that begins with this byte.
+pub(crate) fn certificate(first: u8, role: Role) -> NewTrust {
+    let mut fingerprint = [0x11; 32];
+    fingerprint[0] = first;
+    NewTrust {
+        fingerprint: Fingerprint::from_bytes(fingerprint),
+        der: vec![0x30, first],
+        role,
+        subject: format!("CN=ams-{first}"),
+        not_before: "2099-12-01T00:00:00Z".parse().unwrap(),
+        not_after: "2100-12-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+/// Asserts that a result is a certain error, and gives it.
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Error {
+    result.expect_err("it should have been refused")
+}

@@ -1,0 +1,275 @@
+use std::{
+    fs::{self, File},
+    time::SystemTime,
+};
+
+use aar_registry::{GcItem, Registry};
+use jiff::SignedDuration;
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+
+use crate::backend::{
+    AMD64, Backend, EXPIRY, Fixture, GRACE, body, image, name, number, on_every_backend, put,
+    refused,
+};
+
+async fn remove(fixture: &Fixture, n: u32) {
+    let removed = fixture
+        .operator()
+        .remove_version(&name("app"), AMD64, number(n))
+        .await;
+    assert!(removed.unwrap());
+}
+
+on_every_backend! {
+    async fn row_first_blob_later_a_blob_is_kept_for_the_grace_period(fixture) {
+        let image = fixture.publish("app", 0, b"image").await;
+        fixture.clock.advance(GRACE * 2);
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
+        remove(&fixture, 0).await;
+        fixture.clock.advance(GRACE - SignedDuration::from_micros(1));
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
+        fixture.clock.advance(SignedDuration::from_micros(1));
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        let expected = GcItem::UnreferencedBlob { digest: image.digest, bytes: 5 };
+        assert_eq!(plan.items, [expected]);
+        // Making the plan has deleted nothing.
+        assert!(fixture.blob(&image.digest).exists());
+        let report = fixture.operator().gc_apply(plan.clone()).await.unwrap();
+        assert_eq!((report.freed, report.spared.len()), (plan.items, 0));
+        assert!(!fixture.blob(&image.digest).exists());
+        assert_eq!(fixture.operator().status().await.unwrap().blobs, 0);
+    }
+
+    async fn a_blob_with_another_version_is_not_freed(fixture) {
+        fixture.publish("app", 0, b"image").await;
+        fixture.publish("app", 1, b"image").await;
+        remove(&fixture, 0).await;
+        fixture.clock.advance(GRACE * 2);
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
+        remove(&fixture, 1).await;
+        fixture.clock.advance(GRACE);
+        assert_eq!(fixture.collect().await.freed.len(), 1);
+    }
+
+    async fn what_is_needed_again_by_the_time_is_spared_and_reported(fixture) {
+        for n in 0..3 {
+            fixture.publish("app", n, format!("image {n}").as_bytes()).await;
+        }
+        fixture.operator().remove_application(&name("app"), None).await.unwrap();
+        fixture.clock.advance(GRACE);
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!(plan.items.len(), 3);
+        let again = fixture.operator();
+        let again = again.publish(&name("app"), AMD64, number(0), put(image(b"image 0"))).await;
+        again.unwrap();
+        assert!(fixture.begin_upload(b"image 1").await.complete);
+        let report = fixture.operator().gc_apply(plan).await.unwrap();
+        let freed = GcItem::UnreferencedBlob { digest: image(b"image 2").digest, bytes: 7 };
+        assert_eq!(report.freed, [freed]);
+        assert_eq!(report.spared.len(), 2);
+        assert!(report.spared.iter().all(|spared| spared.reason.contains("needed")));
+        assert!(fixture.verify().await.missing.is_empty());
+    }
+
+    async fn a_blob_that_is_being_deleted_is_not_stored_and_an_upload_takes_it_back(fixture) {
+        let image = fixture.store(b"image").await;
+        fixture.clock.advance(GRACE);
+        // The file cannot be deleted, so the collection stops half-way.
+        let digest = image.digest.to_string();
+        let obstruction = fixture.obstruct(&format!("blobs/sha256/{}/{digest}", &digest[..2]));
+        let report = fixture.collect().await;
+        assert_eq!((report.freed.len(), report.spared.len()), (0, 1));
+        drop(obstruction);
+
+        let publish = fixture.operator();
+        let publish = publish.publish(&name("app"), AMD64, number(0), put(image)).await;
+        assert!(matches!(refused(publish), aar_registry::Error::ImageNotStored { .. }));
+        // What was begun is in the next plan, whatever the grace period says.
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!(plan.items.len(), 1);
+        let upload = fixture.begin_upload(b"image").await;
+        assert!(!upload.complete);
+        fixture.operator().append(upload.id, 0, body([b"image"])).await.unwrap();
+        assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().spared.len(), 1);
+        fixture.publish("app", 0, b"image").await;
+        assert!(fixture.verify().await.is_sound());
+    }
+
+    async fn stale_uploads_are_freed_and_others_are_not(fixture) {
+        let stale = fixture.begin_upload(b"stale").await;
+        fixture.operator().append(stale.id, 0, body([b"sta"])).await.unwrap();
+        fixture.clock.advance(EXPIRY / 2);
+        let young = fixture.begin_upload(b"young").await;
+        fixture.operator().append(young.id, 0, body([b"you"])).await.unwrap();
+        fixture.clock.advance(EXPIRY / 2);
+        let report = fixture.collect().await;
+        assert_eq!(report.freed, [GcItem::StaleUpload { id: stale.id, bytes: 3 }]);
+        let left: Vec<_> = fs::read_dir(fixture.object("staging")).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        assert_eq!(fixture.operator().upload(young.id).await.unwrap().unwrap().offset, 3);
+    }
+
+    async fn files_that_nothing_belongs_to_are_freed_once_they_are_old(fixture) {
+        fixture.publish("app", 0, b"image").await;
+        let staged = fixture.object("staging/0d8a9c1e-8f3c-4c5a-9a57-4f3f3f8b1a11");
+        let cut_short = fixture.object("applications/app/amd64/1.json#1");
+        let orphan = fixture.blob(&image(b"orphan").digest);
+        fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+        let files = [&staged, &cut_short, &orphan];
+        for file in files {
+            fs::write(file, b"orphan").unwrap();
+            let now = SystemTime::from(fixture.now());
+            File::options().write(true).open(file).unwrap().set_modified(now).unwrap();
+        }
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
+        fixture.clock.advance(GRACE);
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!((plan.items.len(), plan.bytes()), (3, 18));
+        let report = fixture.operator().gc_apply(plan).await.unwrap();
+        assert_eq!((report.freed.len(), report.bytes()), (3, 18));
+        assert!(files.iter().all(|file| !file.exists()));
+        assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+    }
+
+    async fn an_orphan_that_an_upload_is_bringing_is_spared(fixture) {
+        let orphan = fixture.blob(&image(b"orphan").digest);
+        fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+        fs::write(&orphan, b"orphan").unwrap();
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!(plan.items.len(), 1);
+        fixture.begin_upload(b"orphan").await;
+        assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().spared.len(), 1);
+        assert!(orphan.exists());
+    }
+
+    async fn two_processes_that_collect_at_once_free_everything_once(fixture) {
+        for n in 0..20 {
+            fixture.store(format!("image {n}").as_bytes()).await;
+        }
+        fixture.clock.advance(GRACE);
+        let other = fixture.another().await.operator("other");
+        let mine = fixture.operator();
+        let plan = mine.gc_plan().await.unwrap();
+        let (one, two) = tokio::join!(mine.gc_apply(plan.clone()), other.gc_apply(plan));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!(one.freed.len() + two.freed.len(), 20);
+        assert_eq!(one.spared.len() + two.spared.len(), 20);
+        assert_eq!(fixture.operator().status().await.unwrap().blobs, 0);
+    }
+}
+
+/// One thing that somebody does.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Uploads image `.0` where it is not stored, and commits it as a version.
+    Push(u8, u32),
+    Remove(u32),
+    Collect,
+    Pass(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0..4_u8, 0..6_u32).prop_map(|(image, version)| Step::Push(image, version)),
+        3 => (0..6_u32).prop_map(Step::Remove),
+        3 => Just(Step::Collect),
+        2 => (1..30_i64).prop_map(Step::Pass),
+    ];
+    prop::collection::vec(step, 1..15)
+}
+
+async fn perform(registry: Registry, clock: aar_types::ManualClock, steps: Vec<Step>) {
+    let operator = registry.operator("actor");
+    for step in steps {
+        match step {
+            Step::Push(content, version) => push(&operator, content, version).await,
+            Step::Remove(version) => {
+                let app = name("app");
+                let removed = operator.remove_version(&app, AMD64, number(version));
+                removed.await.unwrap();
+            }
+            Step::Collect => {
+                let plan = operator.gc_plan().await.unwrap();
+                operator.gc_apply(plan).await.unwrap();
+            }
+            Step::Pass(hours) => clock.advance(SignedDuration::from_hours(hours)),
+        }
+    }
+}
+
+/// As a publisher does it: whatever a collection does in between, it may have to begin anew, and
+/// then it succeeds or finds another version there.
+async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
+    use aar_registry::{Error, UploadNew};
+
+    let bytes = [content; 100];
+    let info = image(&bytes);
+    for _ in 0..50 {
+        let new = UploadNew {
+            length: 100,
+            digest: info.digest,
+        };
+        let upload = operator.create_upload(new).await.unwrap();
+        if !upload.complete {
+            match operator.append(upload.id, 0, body([&bytes])).await {
+                Ok(done) => assert!(done.complete),
+                Err(Error::UploadNotFound { .. }) => continue,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        match operator
+            .publish(&name("app"), AMD64, number(version), put(info))
+            .await
+        {
+            Ok(_) | Err(Error::VersionConflict { .. }) => return,
+            Err(Error::ImageNotStored { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("it was collected fifty times in a row");
+}
+
+/// Invariant 3: whatever publishers and collectors do at once, in two processes, every version that
+/// is there has its blob.
+#[test]
+fn garbage_collection_is_safe_while_pushes_run() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&(steps(), steps(), steps()), |(a, b, c)| {
+        runtime.block_on(async {
+            let fixture = Fixture::start(Backend::SqliteFolder).await;
+            let other = fixture.another().await;
+            let actors = [
+                (fixture.registry.clone(), a),
+                (fixture.registry.clone(), b),
+                (other, c),
+            ];
+            let clock = &fixture.clock;
+            let running = actors
+                .map(|(registry, steps)| tokio::spawn(perform(registry, clock.clone(), steps)));
+            for actor in running {
+                actor.await.unwrap();
+            }
+            let options = aar_registry::VerifyOptions {
+                deep: true,
+                repair: false,
+            };
+            let report = fixture.operator().verify(options).await.unwrap();
+            prop_assert!(report.is_sound(), "{report:?}");
+            fixture.clock.advance(GRACE * 10);
+            fixture.collect().await;
+            let status = fixture.operator().status().await.unwrap();
+            prop_assert_eq!(status.unreferenced_bytes, 0);
+            prop_assert!(fixture.operator().verify(options).await.unwrap().is_sound());
+            Ok(())
+        })
+    });
+    outcome.unwrap();
+}

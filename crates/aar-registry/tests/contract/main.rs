@@ -1,0 +1,25 @@
+//! What the registry promises, on every backend it has.
+//!
+//! A test is written once, over a [`Fixture`](backend::Fixture), and runs on each line of the list
+//! in `backend.rs`. The invariants of the architecture appear in the names of the tests that hold
+//! them.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on is one that fails"
+)]
+
+mod audit;
+mod authorise;
+mod backend;
+mod catalogue;
+mod changes;
+mod collector;
+mod fetch;
+mod open;
+mod publish;
+mod rebuild;
+mod remove;
+mod trust;
+mod upload;
+mod verify;

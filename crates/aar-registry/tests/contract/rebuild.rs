@@ -1,0 +1,175 @@
+use std::fs;
+
+use aar_registry::{Error, ListQuery, Refusal, Registry};
+use aar_types::{Revision, Role};
+
+use crate::backend::{
+    AMD64, ARM64, EXPIRY, Fixture, body, certificate, name, number, on_every_backend, put, refused,
+    tagged,
+};
+
+async fn catalogue(fixture: &Fixture) -> Vec<aar_types::Application> {
+    let query = ListQuery {
+        limit: 100,
+        ..Default::default()
+    };
+    fixture.operator().list(&query).await.unwrap().applications
+}
+
+on_every_backend! {
+    async fn rebuildable_everything_committed_is_there_again(mut fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.publish("app", 1, b"one").await;
+        fixture.publish("other", 0, b"one").await;
+        let operator = fixture.operator();
+        let arm = put(fixture.store(b"arm").await);
+        operator.publish(&name("app"), ARM64, number(3), arm).await.unwrap();
+        operator.put_application(&name("app"), AMD64, tagged(&["a", "b"])).await.unwrap();
+        operator.set_published(&name("app"), AMD64, number(0), false).await.unwrap();
+        let (id, before) = (fixture.registry.id().clone(), catalogue(&fixture).await);
+
+        let report = fixture.rebuild().await;
+        assert_eq!((report.applications, report.versions), (3, 4));
+        assert_eq!(report.skipped, [""; 0]);
+        assert_eq!((&report.registry_id, fixture.registry.id()), (&id, &id));
+        assert_eq!(catalogue(&fixture).await, before);
+        assert!(fixture.verify().await.is_sound());
+        // Tags are found again, and blobs are counted again.
+        let query = ListQuery { tags: vec!["b".into()], limit: 1, ..Default::default() };
+        assert_eq!(fixture.operator().list(&query).await.unwrap().total, 1);
+        assert_eq!(fixture.operator().status().await.unwrap().unreferenced_bytes, 0);
+        assert_eq!(fixture.audit_actions().await, ["rebuild"]);
+    }
+
+    async fn rebuildable_the_revision_never_goes_backwards(mut fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.publish("gone", 0, b"gone").await;
+        fixture.operator().remove_application(&name("gone"), None).await.unwrap();
+        let before = fixture.revision().await;
+        let report = fixture.rebuild().await;
+        assert!(report.revision > before);
+        assert_eq!(report.revision, Revision(1 + (1 << 20)));
+        assert_eq!(fixture.registry.revision(), report.revision);
+        let old = refused(fixture.operator().changes(before).await);
+        assert!(matches!(old, Error::ChangesCompacted { .. }));
+        fixture.publish("app", 1, b"one").await;
+        let new = fixture.operator().changes(report.revision).await.unwrap();
+        assert_eq!(new.changes.len(), 1);
+    }
+
+    async fn rebuildable_trust_and_revocations_are_there_again(mut fixture) {
+        let certificates = [1, 2, 3].map(|first| certificate(first, Role::Publisher));
+        for one in &certificates {
+            fixture.operator().trust_add(one.clone()).await.unwrap();
+        }
+        let [kept, removed, revoked] = certificates.map(|one| one.fingerprint);
+        fixture.operator().trust_remove(&removed.into()).await.unwrap();
+        fixture.operator().trust_revoke(&revoked.into()).await.unwrap();
+        let lists = async |fixture: &Fixture| {
+            let operator = fixture.operator();
+            let trusted = operator.trust_list(false).await.unwrap();
+            (trusted, operator.trust_list(true).await.unwrap())
+        };
+        let before = lists(&fixture).await;
+        let report = fixture.rebuild().await;
+        assert_eq!((report.trusted, report.revoked), (1, 1));
+        assert_eq!(lists(&fixture).await, before);
+        let standing = |one| fixture.registry.standing(Some(one));
+        assert_eq!(standing(&kept), Ok(Role::Publisher));
+        assert_eq!(standing(&removed), Err(Refusal::Unknown));
+        assert_eq!(standing(&revoked), Err(Refusal::Revoked));
+        let again = fixture.operator().trust_add(certificate(3, Role::Client)).await;
+        assert!(matches!(refused(again), Error::CertificateRevoked { .. }));
+    }
+
+    async fn nothing_deleted_comes_back_even_when_the_deletion_was_cut_short(mut fixture) {
+        for n in 0..3 {
+            fixture.publish("app", n, format!("{n}").as_bytes()).await;
+        }
+        fixture.operator().remove_version(&name("app"), AMD64, number(0)).await.unwrap();
+        fixture.with_lost_commit(async |operator| {
+            operator.remove_version(&name("app"), AMD64, number(1)).await.unwrap();
+        }).await;
+        // The row is still there; what is left of the version is found, and it can be deleted.
+        assert_eq!(fixture.versions().await, ["app/amd64/1", "app/amd64/2"]);
+        let report = fixture.verify().await;
+        assert_eq!(report.undescribed, ["applications/app/amd64/1.json"]);
+        fixture.rebuild().await;
+        assert_eq!(fixture.versions().await, ["app/amd64/2"]);
+    }
+
+    async fn nothing_revoked_comes_back_even_when_the_revocation_was_cut_short(mut fixture) {
+        let (one, two) = (certificate(1, Role::Client), certificate(2, Role::Client));
+        fixture.operator().trust_add(one.clone()).await.unwrap();
+        fixture.operator().trust_add(two.clone()).await.unwrap();
+        fixture.with_lost_commit(async |operator| {
+            operator.trust_revoke(&one.fingerprint.into()).await.unwrap();
+            operator.trust_remove(&two.fingerprint.into()).await.unwrap();
+        }).await;
+        assert_eq!(fixture.operator().trust_list(false).await.unwrap().len(), 2);
+        fixture.rebuild().await;
+        let standing = |one| fixture.registry.standing(Some(one));
+        assert_eq!(standing(&one.fingerprint), Err(Refusal::Revoked));
+        assert_eq!(standing(&two.fingerprint), Err(Refusal::Unknown));
+    }
+
+    async fn a_commit_that_was_cut_short_can_be_done_again(mut fixture) {
+        let image = fixture.store(b"image").await;
+        fixture.with_lost_commit(async |operator| {
+            operator.publish(&name("app"), AMD64, number(0), put(image)).await.unwrap();
+        }).await;
+        assert_eq!(fixture.versions().await, [""; 0]);
+        let found = fixture.verify().await;
+        assert_eq!(found.stray.len(), 2);
+        fixture.publish("app", 0, b"image").await;
+        assert!(fixture.verify().await.is_sound());
+    }
+
+    async fn versions_without_their_blob_are_reported_and_left_out(mut fixture) {
+        let lost = fixture.publish("app", 0, b"lost").await;
+        let short = fixture.publish("app", 1, b"short").await;
+        fixture.publish("app", 2, b"good").await;
+        fixture.publish("all-lost", 0, b"lost").await;
+        fs::remove_file(fixture.blob(&lost.digest)).unwrap();
+        fs::write(fixture.blob(&short.digest), b"sho").unwrap();
+        let report = fixture.rebuild().await;
+        assert_eq!(fixture.versions().await, ["app/amd64/2"]);
+        assert_eq!((report.applications, report.skipped.len()), (1, 4), "{:?}", report.skipped);
+        for sentence in ["is not stored", "says 5 bytes, its blob has 3", "has no version left"] {
+            assert!(report.skipped.iter().any(|one| one.contains(sentence)), "{sentence}");
+        }
+        // Uploaded again, they can be committed again.
+        fixture.publish("app", 0, b"lost").await;
+        assert_eq!(fixture.versions().await.len(), 2);
+    }
+
+    async fn descriptors_that_say_nothing_good_are_reported_and_left_out(mut fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.publish("app", 1, b"one").await;
+        let folder = fixture.object("applications/app/amd64");
+        fs::write(folder.join("1.json"), b"{").unwrap();
+        fs::copy(folder.join("0.json"), folder.join("9.json")).unwrap();
+        fs::write(folder.join("notes.txt"), b"").unwrap();
+        fs::remove_file(folder.join("application.json")).unwrap();
+        let report = fixture.rebuild().await;
+        assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+        assert_eq!(report.skipped.len(), 4, "{:?}", report.skipped);
+    }
+
+    async fn uploads_of_before_are_left_to_garbage_collection(mut fixture) {
+        let upload = fixture.begin_upload(b"content").await;
+        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
+        fixture.store(b"never committed").await;
+        fixture.rebuild().await;
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+        fixture.clock.advance(EXPIRY);
+        assert_eq!(fixture.collect().await.bytes(), 19);
+    }
+
+    async fn a_database_that_is_not_empty_is_not_touched(fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        let error = refused(Registry::rebuild(fixture.options.clone(), "test").await);
+        assert!(matches!(error, Error::DatabaseNotEmpty));
+        assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+    }
+}

@@ -1,0 +1,132 @@
+use aar_registry::{Error, Refusal, TrustAdded};
+use aar_types::{FingerprintPrefix, Role, TrustState};
+use jiff::SignedDuration;
+
+use crate::backend::{certificate, on_every_backend, refused};
+
+fn prefix(text: &str) -> FingerprintPrefix {
+    text.parse().unwrap()
+}
+
+on_every_backend! {
+    async fn trust_takes_effect_with_the_next_request(fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        let shown = Some(&new.fingerprint);
+        let standing = || fixture.registry.standing(shown);
+        assert_eq!(standing(), Err(Refusal::Unknown));
+        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        assert_eq!(standing(), Ok(Role::Client));
+        operator.trust_remove(&prefix("aa")).await.unwrap();
+        assert_eq!(standing(), Err(Refusal::Unknown));
+        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        operator.trust_revoke(&prefix("aa")).await.unwrap();
+        assert_eq!(standing(), Err(Refusal::Revoked));
+        assert!(!fixture.registry.trust().is_trusted(&new.fingerprint));
+    }
+
+    async fn adding_the_same_certificate_again_succeeds_and_says_so(fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        operator.trust_add(new.clone()).await.unwrap();
+        let actions = fixture.audit_actions().await;
+        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::AlreadyTrusted);
+        assert_eq!(fixture.audit_actions().await, actions);
+        let publisher = certificate(0xaa, Role::Publisher);
+        let changed = operator.trust_add(publisher).await.unwrap();
+        assert_eq!(changed, TrustAdded::RoleChanged { from: Role::Client });
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Publisher));
+    }
+
+    async fn revoked_is_for_ever(mut fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        operator.trust_add(new.clone()).await.unwrap();
+        let revoked = operator.trust_revoke(&prefix("aa")).await.unwrap();
+        assert_eq!((revoked.state, revoked.revoked_at), (TrustState::Revoked, Some(fixture.now())));
+
+        for role in [Role::Client, Role::Publisher] {
+            let error = refused(operator.trust_add(certificate(0xaa, role)).await);
+            assert!(matches!(error, Error::CertificateRevoked { .. }), "{error}");
+            assert!(error.to_string().contains(&new.fingerprint.to_string()));
+        }
+        let error = refused(operator.trust_remove(&prefix("aa")).await);
+        assert!(matches!(error, Error::CertificateRevoked { .. }), "{error}");
+        assert_eq!(operator.trust_revoke(&prefix("aa")).await.unwrap(), revoked);
+        fixture.restart().await;
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Err(Refusal::Revoked));
+        assert_eq!(fixture.operator().trust_list(true).await.unwrap(), [revoked]);
+        assert_eq!(fixture.operator().trust_list(false).await.unwrap(), []);
+    }
+
+    async fn revoked_is_for_ever_in_the_database_as_well(fixture) {
+        let operator = fixture.operator();
+        operator.trust_add(certificate(0xaa, Role::Client)).await.unwrap();
+        operator.trust_revoke(&prefix("aa")).await.unwrap();
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(fixture.database());
+        let database = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        for statement in ["UPDATE trust SET state = 'trusted'", "DELETE FROM trust"] {
+            let error = sqlx::query(statement).execute(&database).await.unwrap_err();
+            assert!(error.to_string().contains("revoked"), "{error}");
+        }
+        database.close().await;
+    }
+
+    async fn a_prefix_must_mean_one_certificate(fixture) {
+        let operator = fixture.operator();
+        let (one, two) = (certificate(0xa1, Role::Client), certificate(0xa2, Role::Client));
+        operator.trust_add(one.clone()).await.unwrap();
+        operator.trust_add(two.clone()).await.unwrap();
+
+        let none = refused(operator.trust_remove(&prefix("b")).await).to_string();
+        assert!(none.contains("begins with b"), "{none}");
+        let several = refused(operator.trust_revoke(&prefix("a")).await).to_string();
+        for candidate in [one.fingerprint, two.fingerprint] {
+            assert!(several.contains(&candidate.to_string()), "{several}");
+        }
+        let found = operator.trust_remove(&prefix("A2")).await.unwrap();
+        assert_eq!(found.fingerprint, two.fingerprint);
+        assert_eq!(operator.trust_list(false).await.unwrap().len(), 1);
+    }
+
+    async fn dates_are_looked_at_with_every_request(fixture) {
+        let new = certificate(0xaa, Role::Client);
+        fixture.operator().trust_add(new.clone()).await.unwrap();
+        let standing = || fixture.registry.standing(Some(&new.fingerprint));
+        fixture.clock.advance(SignedDuration::from_hours(-24 * 40));
+        assert_eq!(standing(), Err(Refusal::NotYetValid));
+        fixture.clock.advance(SignedDuration::from_hours(24 * 40));
+        assert_eq!(standing(), Ok(Role::Client));
+        fixture.clock.advance(SignedDuration::from_hours(24 * 365));
+        assert_eq!(standing(), Err(Refusal::Expired));
+        // Revoked goes before expired: it is what will not change.
+        fixture.operator().trust_revoke(&prefix("aa")).await.unwrap();
+        assert_eq!(standing(), Err(Refusal::Revoked));
+    }
+
+    async fn what_another_process_changes_is_taken_over(fixture) {
+        let (other, new) = (fixture.another().await, certificate(0xaa, Role::Client));
+        let mut changes = fixture.registry.trust_changes();
+        other.operator("cli").trust_add(new.clone()).await.unwrap();
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Err(Refusal::Unknown));
+        fixture.registry.refresh().await.unwrap();
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        fixture.registry.refresh().await.unwrap();
+        assert!(!changes.has_changed().unwrap());
+    }
+
+    async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was(fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        let key = format!("trust/{}.json", new.fingerprint);
+        let obstruction = fixture.obstruct(&key);
+        refused(operator.trust_add(new.clone()).await);
+        assert_eq!(operator.trust_list(false).await.unwrap(), []);
+        drop(obstruction);
+        operator.trust_add(new.clone()).await.unwrap();
+        let obstruction = fixture.obstruct(&key);
+        refused(operator.trust_remove(&prefix("aa")).await);
+        refused(operator.trust_revoke(&prefix("aa")).await);
+        drop(obstruction);
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert!(fixture.verify().await.is_sound());
+    }
+}

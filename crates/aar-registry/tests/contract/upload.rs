@@ -1,0 +1,336 @@
+use std::{io, os::unix::fs::symlink, time::Duration};
+
+use aar_registry::{Error, Registry, Upload, UploadId, UploadNew};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::mpsc;
+
+use crate::backend::{EXPIRY, Fixture, body, image, noise, on_every_backend, refused};
+
+fn staged(fixture: &Fixture, id: UploadId) -> std::path::PathBuf {
+    fixture.object("staging").join(id.to_string())
+}
+
+async fn offset(fixture: &Fixture, id: UploadId) -> u64 {
+    fixture.operator().upload(id).await.unwrap().unwrap().offset
+}
+
+/// A body that gives these bytes and then nothing more, and does not end.
+fn hanging(content: &[u8]) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+    let chunks: Vec<_> = content
+        .chunks(100_000)
+        .map(Bytes::copy_from_slice)
+        .collect();
+    stream::iter(chunks).map(Ok).chain(stream::pending())
+}
+
+/// A body that breaks after these bytes.
+fn breaking(content: &[u8]) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+    let chunks = [
+        Ok(Bytes::copy_from_slice(content)),
+        Err(io::ErrorKind::ConnectionReset.into()),
+    ];
+    stream::iter(chunks)
+}
+
+async fn rest(fixture: &Fixture, upload: &Upload, content: &[u8]) -> Upload {
+    let from = offset(fixture, upload.id).await;
+    let rest = body([&content[usize::try_from(from).unwrap()..]]);
+    fixture
+        .operator()
+        .append(upload.id, from, rest)
+        .await
+        .unwrap()
+}
+
+on_every_backend! {
+    async fn an_image_comes_in_pieces_and_is_stored_when_the_last_one_is_there(fixture) {
+        let content = noise(2_000_000);
+        let upload = fixture.begin_upload(&content).await;
+        assert_eq!((upload.offset, upload.complete), (0, false));
+        let mut from = 0;
+        for piece in content.chunks(700_000) {
+            let done = fixture.operator().append(upload.id, from, body([piece])).await.unwrap();
+            from += piece.len() as u64;
+            assert_eq!((done.offset, done.complete), (from, from == 2_000_000));
+        }
+        let digest = image(&content).digest;
+        assert!(std::fs::read(fixture.blob(&digest)).unwrap() == content);
+        assert!(!staged(&fixture, upload.id).exists());
+        let stored = fixture.operator().upload(upload.id).await.unwrap().unwrap();
+        assert!(stored.complete);
+    }
+
+    async fn an_upload_goes_on_after_a_restart_of_the_server(mut fixture) {
+        let content = noise(2_000_000);
+        let upload = fixture.begin_upload(&content).await;
+        let first = body([&content[..1_234_567]]);
+        fixture.operator().append(upload.id, 0, first).await.unwrap();
+        fixture.restart().await;
+        assert_eq!(offset(&fixture, upload.id).await, 1_234_567);
+        assert!(rest(&fixture, &upload, &content).await.complete);
+        assert!(std::fs::read(fixture.blob(&upload.digest)).unwrap() == content);
+    }
+
+    async fn what_lies_beyond_the_durable_offset_is_cut_off(fixture) {
+        let content = noise(1_000_000);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.operator().append(upload.id, 0, body([&content[..400_000]])).await.unwrap();
+        // Written, and not yet noted when the machine failed.
+        let mut more = std::fs::read(staged(&fixture, upload.id)).unwrap();
+        more.resize(700_000, 0);
+        std::fs::write(staged(&fixture, upload.id), more).unwrap();
+        assert!(rest(&fixture, &upload, &content).await.complete);
+        assert!(std::fs::read(fixture.blob(&upload.digest)).unwrap() == content);
+    }
+
+    async fn a_machine_that_fails_loses_no_more_than_one_checkpoint(fixture) {
+        let content = noise(70 << 20);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let running = tokio::spawn(operator.clone().append_hanging(upload.id, content.clone()));
+        // Another process sees what would be there after a failure, without disturbing anything.
+        let other = fixture.another().await;
+        let durable = async || other.operator("other").upload(upload.id).await.unwrap().unwrap();
+        let mut seen = 0;
+        for _ in 0..600 {
+            seen = durable().await.offset;
+            if seen >= 64 << 20 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(seen >= 64 << 20, "only {seen} bytes are durable");
+        running.abort();
+        assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn run_to_completion_what_came_before_a_client_hung_up_is_kept(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let broken = fixture.operator().append(upload.id, 0, breaking(&content[..500_000])).await;
+        let Error::UploadInterrupted { offset: kept, .. } = refused(broken) else {
+            panic!("not interrupted");
+        };
+        assert_eq!(kept, 500_000);
+        assert_eq!(offset(&fixture, upload.id).await, 500_000);
+        assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn run_to_completion_what_came_is_kept_when_nobody_waits_any_more(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let (send, receive) = mpsc::channel::<io::Result<Bytes>>(1);
+        let chunks = stream::unfold(receive, async |mut receive| {
+            receive.recv().await.map(|chunk| (chunk, receive))
+        });
+        let operator = fixture.operator();
+        let waiting = tokio::spawn(async move { operator.append(upload.id, 0, chunks).await });
+        send.send(Ok(Bytes::copy_from_slice(&content[..300_000]))).await.unwrap();
+        waiting.abort();
+        send.send(Ok(Bytes::copy_from_slice(&content[300_000..600_000]))).await.unwrap();
+        drop(send);
+        assert_eq!(offset(&fixture, upload.id).await, 600_000);
+        assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn a_client_that_comes_back_takes_over_from_its_dead_connection(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let dead = hanging(&content[..500_000]);
+        let dead = tokio::spawn(async move { operator.append(upload.id, 0, dead).await });
+        while std::fs::metadata(staged(&fixture, upload.id)).is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Asking where to continue ends the dead one, and nothing that came over it is lost.
+        assert_eq!(offset(&fixture, upload.id).await, 500_000);
+        assert!(matches!(refused(dead.await.unwrap()), Error::UploadLocked { .. }));
+        assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn a_newer_append_ends_the_older_and_is_told_where_to_continue(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let dead = hanging(&content[..500_000]);
+        let dead = tokio::spawn(async move { operator.append(upload.id, 0, dead).await });
+        while std::fs::metadata(staged(&fixture, upload.id)).is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let newer = fixture.operator().append(upload.id, 0, body([&content])).await;
+        let Error::UploadOffset { expected, given, .. } = refused(newer) else {
+            panic!("not an offset");
+        };
+        assert_eq!((expected, given), (500_000, 0));
+        refused(dead.await.unwrap());
+        assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn a_body_that_goes_silent_is_given_up(mut fixture) {
+        fixture.registry.close().await;
+        fixture.options.uploads.stall_after = Duration::from_millis(200);
+        fixture.registry = Registry::open(fixture.options.clone()).await.unwrap();
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let silent = fixture.operator().append(upload.id, 0, hanging(&content[..500_000])).await;
+        assert!(matches!(refused(silent), Error::UploadInterrupted { offset: 500_000, .. }));
+    }
+
+    async fn whole_or_not_there_a_wrong_digest_discards_everything(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let mut wrong = content.clone();
+        wrong[450_000] ^= 1;
+        let ended = fixture.operator().append(upload.id, 0, body([&wrong])).await;
+        let Error::DigestMismatch { expected, found } = refused(ended) else {
+            panic!("not a mismatch");
+        };
+        assert_eq!((expected, found), (image(&content).digest, image(&wrong).digest));
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+        assert!(!staged(&fixture, upload.id).exists());
+        for info in [image(&content), image(&wrong)] {
+            assert!(!fixture.blob(&info.digest).exists());
+        }
+    }
+
+    async fn more_than_was_announced_is_refused(fixture) {
+        let upload = fixture.begin_upload(b"four").await;
+        let longer = fixture.operator().append(upload.id, 0, body([b"four", b"!"])).await;
+        assert!(matches!(refused(longer), Error::UploadTooLong { length: 4, .. }));
+        assert!(rest(&fixture, &upload, b"four").await.complete);
+    }
+
+    async fn a_known_digest_is_complete_at_once(fixture) {
+        let content = noise(10_000);
+        fixture.store(&content).await;
+        let again = fixture.begin_upload(&content).await;
+        assert_eq!((again.offset, again.complete), (10_000, true));
+        assert_eq!(fixture.operator().upload(again.id).await.unwrap(), Some(again));
+        let nothing = fixture.operator().append(again.id, 10_000, body([])).await.unwrap();
+        assert!(nothing.complete);
+
+        let new = UploadNew { length: 9_999, digest: again.digest };
+        let other_size = fixture.operator().create_upload(new).await;
+        assert!(matches!(refused(other_size), Error::ImageSizeMismatch { .. }));
+    }
+
+    async fn two_uploads_of_one_image_both_come_to_their_end(fixture) {
+        let content = noise(900_000);
+        let (one, two) = (fixture.begin_upload(&content).await, fixture.begin_upload(&content).await);
+        let (one, two) = (rest(&fixture, &one, &content), rest(&fixture, &two, &content));
+        let (one, two) = tokio::join!(one, two);
+        assert!(one.complete && two.complete);
+        assert!(std::fs::read(fixture.blob(&one.digest)).unwrap() == content);
+        assert_eq!(std::fs::read_dir(fixture.object("staging")).unwrap().count(), 0);
+        assert_eq!(fixture.operator().status().await.unwrap().blobs, 1);
+    }
+
+    async fn uploads_take_their_whole_length_from_the_start(mut fixture) {
+        fixture.registry.close().await;
+        fixture.options.uploads.max_open = 2;
+        fixture.options.uploads.max_staged_bytes = 100;
+        fixture.registry = Registry::open(fixture.options.clone()).await.unwrap();
+        let operator = fixture.operator();
+        let begin = async |length, byte| {
+            let digest = image(&[byte]).digest;
+            operator.create_upload(UploadNew { length, digest }).await
+        };
+        assert!(matches!(refused(begin(0, 0).await), Error::EmptyUpload));
+        assert!(matches!(refused(begin(101, 0).await), Error::UploadTooLarge { max: 100, .. }));
+        begin(60, 1).await.unwrap();
+        let full = refused(begin(41, 2).await);
+        assert!(matches!(full, Error::StagingFull { free: 40, length: 41 }), "{full}");
+        begin(40, 2).await.unwrap();
+        assert!(matches!(refused(begin(1, 3).await), Error::TooManyUploads { max: 2 }));
+        // What is stale makes room by itself.
+        fixture.clock.advance(EXPIRY);
+        begin(100, 3).await.unwrap();
+    }
+
+    async fn an_upload_expires_unless_it_is_continued(fixture) {
+        let content = noise(1000);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.clock.advance(EXPIRY / 4 * 3);
+        let touched = fixture.operator().append(upload.id, 0, body([&content[..500]])).await;
+        assert_eq!(touched.unwrap().expires_at, fixture.now() + EXPIRY);
+        fixture.clock.advance(EXPIRY / 4 * 3);
+        assert_eq!(offset(&fixture, upload.id).await, 500);
+        fixture.clock.advance(EXPIRY / 4);
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+        let late = fixture.operator().append(upload.id, 500, body([&content[500..]])).await;
+        assert!(matches!(refused(late), Error::UploadNotFound { .. }));
+    }
+
+    async fn a_full_disk_is_a_clean_failure_that_heals(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.operator().append(upload.id, 0, body([b""])).await.unwrap();
+        // This file takes no byte: there is no space left on its device.
+        std::fs::remove_file(staged(&fixture, upload.id)).unwrap();
+        symlink("/dev/full", staged(&fixture, upload.id)).unwrap();
+        let full = refused(fixture.operator().append(upload.id, 0, body([&content])).await);
+        assert!(matches!(full, Error::StorageFull { .. }), "{full}");
+        assert_eq!(full.code(), aar_types::ErrorCode::StorageFull);
+        assert_eq!(offset(&fixture, upload.id).await, 0);
+
+        std::fs::remove_file(staged(&fixture, upload.id)).unwrap();
+        assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn an_upload_that_was_whole_when_the_program_was_stopped_is_finished(mut fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.with_lost_commit(async |operator| {
+            // The row says that all of it is durable; only then the program is stopped.
+            operator.append(upload.id, 0, body([&content[..800_000]])).await.unwrap();
+        }).await;
+        assert_eq!(offset(&fixture, upload.id).await, 0);
+        fixture.operator().append(upload.id, 0, body([&content[..800_000]])).await.unwrap();
+        // Stopped between the rename and the commit.
+        fixture.with_lost_commit(async |operator| {
+            let last = body([&content[800_000..]]);
+            assert!(operator.append(upload.id, 800_000, last).await.unwrap().complete);
+        }).await;
+        // The row is back at 800 000 and what it speaks of has moved: it begins anew.
+        let lost = fixture.operator().append(upload.id, 800_000, body([&content[800_000..]])).await;
+        assert!(matches!(refused(lost), Error::UploadNotFound { .. }));
+        assert!(!fixture.store(&content).await.size.eq(&0));
+        assert!(fixture.verify().await.is_sound());
+    }
+
+    async fn what_was_staged_and_has_gone_cannot_be_continued(fixture) {
+        let content = noise(1000);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.operator().append(upload.id, 0, body([&content[..500]])).await.unwrap();
+        std::fs::remove_file(staged(&fixture, upload.id)).unwrap();
+        let lost = fixture.operator().append(upload.id, 500, body([&content[500..]])).await;
+        assert!(matches!(refused(lost), Error::UploadNotFound { .. }));
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+    }
+
+    async fn an_upload_that_is_given_up_leaves_nothing(fixture) {
+        let upload = fixture.begin_upload(b"content").await;
+        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
+        assert!(fixture.operator().terminate(upload.id).await.unwrap());
+        assert!(!fixture.operator().terminate(upload.id).await.unwrap());
+        assert!(!staged(&fixture, upload.id).exists());
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+    }
+}
+
+/// An append whose body never ends, as something that can be spawned.
+trait AppendHanging {
+    fn append_hanging(
+        self,
+        id: UploadId,
+        content: Vec<u8>,
+    ) -> impl Future<Output = Result<Upload, Error>> + Send;
+}
+
+impl AppendHanging for aar_registry::Operator {
+    async fn append_hanging(self, id: UploadId, content: Vec<u8>) -> Result<Upload, Error> {
+        self.append(id, 0, hanging(&content[..content.len() - 1]))
+            .await
+    }
+}

@@ -1,0 +1,100 @@
+use std::fs;
+
+use aar_registry::{VerifyOptions, VerifyReport};
+use aar_types::Role;
+
+use crate::backend::{Fixture, certificate, image, on_every_backend};
+
+async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
+    let options = VerifyOptions { deep, repair };
+    fixture.operator().verify(options).await.unwrap()
+}
+
+on_every_backend! {
+    async fn a_registry_that_agrees_with_itself_is_sound(fixture) {
+        fixture.publish("app", 0, b"image").await;
+        fixture.store(b"not used").await;
+        fixture.operator().trust_add(certificate(1, Role::Client)).await.unwrap();
+        let report = verify(&fixture, true, false).await;
+        assert!(report.is_sound(), "{report:?}");
+        assert_eq!((report.blobs, report.bytes), (2, 13));
+        assert_eq!(report.unreferenced, [image(b"not used").digest]);
+    }
+
+    async fn lost_and_damaged_blobs_are_named_with_the_versions_they_affect(fixture) {
+        let lost = fixture.publish("app", 0, b"lost").await.digest;
+        let short = fixture.publish("app", 1, b"short").await.digest;
+        let rotten = fixture.publish("app", 2, b"rotten").await.digest;
+        fs::remove_file(fixture.blob(&lost)).unwrap();
+        fs::write(fixture.blob(&short), b"sho").unwrap();
+        fs::write(fixture.blob(&rotten), b"rotteN").unwrap();
+
+        let quick = verify(&fixture, false, false).await;
+        assert_eq!((quick.missing, quick.corrupt), (vec![lost], vec![short]));
+        let deep = verify(&fixture, true, true).await;
+        let mut corrupt = vec![short, rotten];
+        corrupt.sort();
+        assert_eq!((&deep.missing, &deep.corrupt), (&vec![lost], &corrupt));
+        assert_eq!(deep.affected, ["app/amd64/0", "app/amd64/1", "app/amd64/2"]);
+        assert!(!deep.is_sound());
+        // Repairing forgets nothing.
+        assert_eq!(fixture.versions().await.len(), 3);
+    }
+
+    async fn descriptors_that_are_missing_or_differ_are_written_anew_on_request(fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.publish("app", 1, b"one").await;
+        let new = certificate(1, Role::Client);
+        fixture.operator().trust_add(new.clone()).await.unwrap();
+        let folder = fixture.object("applications/app/amd64");
+        fs::remove_file(folder.join("0.json")).unwrap();
+        fs::write(folder.join("1.json"), b"{").unwrap();
+        let trust = fixture.object(&format!("trust/{}.json", new.fingerprint));
+        let text = fs::read_to_string(&trust).unwrap();
+        fs::write(&trust, text.replace("client", "publisher")).unwrap();
+
+        let found = verify(&fixture, false, false).await;
+        assert_eq!(found.undescribed.len(), 3, "{found:?}");
+        assert!(found.repaired.is_empty() && !found.is_sound());
+        let repaired = verify(&fixture, false, true).await;
+        assert_eq!(repaired.repaired, found.undescribed);
+        let after = verify(&fixture, false, false).await;
+        assert!(after.undescribed.is_empty() && after.is_sound());
+        assert!(!fs::read_to_string(&trust).unwrap().contains("publisher"));
+    }
+
+    async fn a_descriptor_of_an_older_program_is_as_good_as_a_new_one(fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        let file = fixture.object("applications/app/amd64/0.json");
+        let mut text: serde_json::Value =
+            serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        text["version"]["manifest"].as_object_mut().unwrap().remove("features").unwrap();
+        fs::write(&file, text.to_string()).unwrap();
+        assert!(verify(&fixture, false, false).await.undescribed.is_empty());
+    }
+
+    async fn what_the_database_does_not_know_is_stray_and_stays(fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        let strays = [
+            "applications/app/amd64/7.json",
+            "applications/readme.txt",
+            "blobs/sha256/notes",
+            &format!("trust/{}.json", "ab".repeat(32)),
+        ];
+        for stray in strays {
+            fs::create_dir_all(fixture.object(stray).parent().unwrap()).unwrap();
+            fs::write(fixture.object(stray), b"{}").unwrap();
+        }
+        let orphan = fixture.blob(&image(b"orphan").digest);
+        fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+        fs::write(&orphan, b"orphan").unwrap();
+        let mut report = verify(&fixture, true, true).await;
+        report.stray.sort();
+        let mut expected = strays.map(str::to_owned).to_vec();
+        let orphan_key = orphan.strip_prefix(fixture.root()).unwrap();
+        expected.push(orphan_key.to_string_lossy().into_owned());
+        expected.sort();
+        assert_eq!(report.stray, expected);
+        assert!(strays.iter().all(|stray| fixture.object(stray).exists()));
+    }
+}
