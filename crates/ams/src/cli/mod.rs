@@ -42,7 +42,7 @@ pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsStrin
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };
-    match dispatch(printer, arguments) {
+    match dispatch(printer, &arguments) {
         Ok(()) => Exit::Done,
         Err(failure) => {
             printer.failure(&failure);
@@ -51,7 +51,7 @@ pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsStrin
     }
 }
 
-fn dispatch(printer: &Printer, arguments: Arguments) -> Result<(), Failure> {
+fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
     let base = || {
         let base = BaseDir::open(Program::Ams, arguments.base_dir.clone());
         base.map_err(|error| Failure::from_error(&error))

@@ -51,11 +51,11 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
         https,
         unix,
     };
-    let served = server.run(shutdown.token(), DRAIN_LIMIT).await;
+    let end = server.run(shutdown.token(), DRAIN_LIMIT).await;
     notify_stopping();
     ams.close().await;
     tracing::info!("stopped");
-    Ok(served?)
+    Ok(end?)
 }
 
 /// The certificate that this server shows, made at the first start.

@@ -36,9 +36,9 @@ struct Inner {
     drain: CancellationToken,
 }
 
-/// Who a trusted caller is.
+/// Who a trusted caller is. As text, `certificate:<fingerprint>` or `user:<uid>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(into = "String", try_from = "String")]
 pub(super) enum Identity {
     /// The holder of a certificate.
     Certificate {
@@ -169,6 +169,31 @@ impl Api {
                 self.judge_certificate(&known.ok_or(Refusal::Unknown(fingerprint))?)
             }
         }
+    }
+}
+
+impl From<Identity> for String {
+    fn from(identity: Identity) -> Self {
+        match identity {
+            Identity::Certificate { fingerprint } => format!("certificate:{fingerprint}"),
+            Identity::Local { uid } => format!("user:{uid}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Identity {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let identity = match text.split_once(':') {
+            Some(("certificate", fingerprint)) => fingerprint
+                .parse()
+                .ok()
+                .map(|fingerprint| Self::Certificate { fingerprint }),
+            Some(("user", uid)) => uid.parse().ok().map(|uid| Self::Local { uid }),
+            _ => None,
+        };
+        identity.ok_or("nobody can be called like this")
     }
 }
 
@@ -353,7 +378,7 @@ impl Caller {
         let local = extensions.get::<ConnectInfo<UnixPeer>>();
         match (remote, local) {
             (Some(ConnectInfo(peer)), _) => Ok(Self::Remote(peer.clone())),
-            (None, Some(ConnectInfo(peer))) => Ok(Self::Local(peer.clone())),
+            (None, Some(ConnectInfo(peer))) => Ok(Self::Local(*peer)),
             (None, None) => Err(ApiError::internal(
                 "the listener did not tell who is calling",
             )),

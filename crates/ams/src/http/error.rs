@@ -77,14 +77,15 @@ impl ApiError {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Refused(Refusal::NoCertificate) => StatusCode::UNAUTHORIZED,
-            Self::Refused(Refusal::TooManyGuesses) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) | Self::NoRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests(_) | Self::Refused(Refusal::TooManyGuesses) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Domain(error) => status_of(error),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

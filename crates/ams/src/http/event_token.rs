@@ -81,8 +81,10 @@ mod tests {
     fn a_token_is_good_for_a_minute_and_only_where_it_was_issued() {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         let tokens = EventTokens::new(clock.clone().into()).unwrap();
-        let token = tokens.issue(Identity::Local { uid: 7 }).unwrap();
-        assert_eq!(tokens.holder(&token), Some(Identity::Local { uid: 7 }));
+        let fingerprint = aar_types::Fingerprint::from_bytes([7; 32]);
+        let holder = Identity::Certificate { fingerprint };
+        let token = tokens.issue(holder).unwrap();
+        assert_eq!(tokens.holder(&token), Some(holder));
 
         let elsewhere = EventTokens::new(clock.clone().into()).unwrap();
         assert_eq!(elsewhere.holder(&token), None);

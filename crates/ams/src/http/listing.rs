@@ -36,9 +36,12 @@ impl Listing {
         let total = entries.len() as u64;
         let (offset, limit) = self.bounds()?;
         let part = entries.into_iter().skip(offset).take(limit);
-        let show = |entry: T| match self.recursion {
-            true => serde_json::to_value(entry).map_err(ApiError::internal),
-            false => Ok(Value::String(address(&entry))),
+        let show = |entry: T| {
+            if self.recursion {
+                serde_json::to_value(entry).map_err(ApiError::internal)
+            } else {
+                Ok(Value::String(address(&entry)))
+            }
         };
         let entries = part.map(show).collect::<Result<_, _>>()?;
         Ok(Page { entries, total })

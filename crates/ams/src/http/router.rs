@@ -8,7 +8,13 @@ use axum::{
     routing::{delete, get, patch, post},
 };
 
-use super::{auth::Api, error, error::ApiError, rate::Pace, v1::*};
+use super::{
+    auth::Api,
+    error,
+    error::ApiError,
+    rate::Pace,
+    v1::{applications, certificates, config, events, operations, registry, service, versions},
+};
 
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path,)+) => {

@@ -60,7 +60,7 @@ async fn cut_removed(ams: &Ams, connections: &Connections) {
         before = now;
     }
     // AMS is gone, and nothing can change any more.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn trusted(ams: &Ams) -> BTreeSet<Fingerprint> {

@@ -33,7 +33,7 @@ pub(super) async fn receive(
     check_details(headers)?;
     let staged = ams.staging().new_file()?;
     let file = fs_err::tokio::File::create(staged.path()).await?;
-    let found = store(file.into_std().await.into(), body).await?;
+    let found = store(file.into_std().await, body).await?;
     match announced {
         Some(announced) if announced != found => {
             Err(Error::FingerprintMismatch { announced, found }.into())
@@ -83,10 +83,10 @@ fn check_details(headers: &HeaderMap) -> Result<(), ApiError> {
 async fn store(file: File, body: Body) -> Result<Digest, ApiError> {
     let (sender, receiver) = mpsc::channel(PIECES);
     let writer = tokio::task::spawn_blocking(move || write(file, receiver));
-    let received = pass_on(body, sender).await;
+    let passed_on = pass_on(body, sender).await;
     // A full disk explains why nothing more could be passed on, so it is told first.
     let digest = writer.await.map_err(Error::from)??;
-    received?;
+    passed_on?;
     Ok(digest)
 }
 
@@ -160,9 +160,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_falls_silent_is_not_waited_for() {
-        let (_folder, file) = file();
-        let silent = stream::pending::<std::io::Result<Bytes>>();
-        let refused = store(file, Body::from_stream(silent)).await.unwrap_err();
+        let (sender, _receiver) = mpsc::channel(PIECES);
+        let silent = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
+        let refused = pass_on(silent, sender).await.unwrap_err();
         assert!(refused.to_string().contains("stalled"), "{refused}");
     }
 

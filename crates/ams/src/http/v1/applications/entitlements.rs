@@ -18,11 +18,9 @@ impl Wanted {
     /// Writes them into the application if they are.
     pub(super) fn attach(self, application: &mut Application) {
         if self.entitlements {
-            let all: &[&str] = match application.immutable {
-                true => &["can_view", "can_delete"],
-                false => &["can_view", "can_edit", "can_delete"],
-            };
-            application.entitlements = all.iter().map(ToString::to_string).collect();
+            let edit = (!application.immutable).then_some("can_edit");
+            let all = ["can_view"].into_iter().chain(edit).chain(["can_delete"]);
+            application.entitlements = all.map(str::to_owned).collect();
         }
     }
 }

@@ -134,7 +134,7 @@ impl Telling {
                 () = drain.cancelled() => Err(STOPPING),
                 Ok(()) = trust.changed() => self.check_welcome(),
                 event = self.events.next() => self.tell(event).await,
-                said = self.socket.recv() => self.hear(said),
+                said = self.socket.recv() => self.hear(said.as_ref()),
                 _ = ping.tick() => self.ask().await,
             };
             if let Err(end) = step {
@@ -162,7 +162,7 @@ impl Telling {
         self.send(Message::text(json)).await
     }
 
-    fn hear(&mut self, said: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    fn hear(&mut self, said: Option<&Result<Message, axum::Error>>) -> Result<(), End> {
         self.answered = true;
         match said {
             Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),

@@ -64,20 +64,25 @@ impl Patience {
 mod tests {
     use super::*;
 
-    fn read(timeout: &str) -> Option<Option<Duration>> {
+    fn read(timeout: &str) -> Result<Option<Duration>, ApiError> {
         let timeout = timeout.to_owned();
-        Patience { timeout }.read().ok()
+        Patience { timeout }.read()
     }
 
     #[test]
     fn patience_is_given_in_seconds_or_as_a_duration_or_has_no_end() {
-        assert_eq!(read(""), Some(None));
-        assert_eq!(read("-1"), Some(None));
-        assert_eq!(read("0"), Some(Some(Duration::ZERO)));
-        assert_eq!(read("90"), Some(Some(Duration::from_secs(90))));
-        assert_eq!(read("1m30s"), Some(Some(Duration::from_secs(90))));
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        for (text, limit) in [
+            ("", None),
+            ("-1", None),
+            ("0", seconds(0)),
+            ("90", seconds(90)),
+            ("1m30s", seconds(90)),
+        ] {
+            assert_eq!(read(text).unwrap(), limit, "{text}");
+        }
         for bad in ["-2", "soon", "-5s"] {
-            assert_eq!(read(bad), None, "{bad}");
+            assert!(read(bad).is_err(), "{bad}");
         }
     }
 }
