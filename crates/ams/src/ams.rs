@@ -3,7 +3,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 use aar_daemon::{base_dir::private_dir, lock::Lock};
 use aar_tls::{Certificate, Identity};
 use aar_types::Clock;
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Error,
@@ -44,7 +45,7 @@ struct Inner {
     store: Store,
     #[cfg(test)]
     images: Images,
-    reaper: JoinHandle<()>,
+    reaper: AbortOnDropHandle<()>,
     _lock: Lock,
 }
 
@@ -91,7 +92,7 @@ impl Ams {
             operations: operations.clone(),
             clock: clock.clone(),
         });
-        let reaper = tokio::spawn(reap(images.clone(), clock.clone()));
+        let reaper = AbortOnDropHandle::new(tokio::spawn(reap(images.clone(), clock.clone())));
         Ok(Self(Arc::new(Inner {
             settings,
             clock,

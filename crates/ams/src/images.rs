@@ -6,6 +6,7 @@
 //! from meeting.
 
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,6 +26,7 @@ const UNUSED_AFTER: Duration = Duration::from_hours(1);
 const ABANDONED_AFTER: Duration = Duration::from_hours(7 * 24);
 
 const SUFFIX: &str = ".tar.zst";
+const PARTIAL: &str = ".partial";
 
 /// The folder of images. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -97,41 +99,82 @@ impl Images {
 
     /// Removes what nothing will ever use: images without a row and downloads that nobody goes on
     /// with, both after a time.
-    pub(crate) async fn reap(&self, clock: &Clock) -> Result<u64, Error> {
+    pub(crate) async fn reap(&self, clock: &Clock) -> Result<(), Error> {
         let now = SystemTime::from(clock.now());
         let _alone = self.lock().await;
         let in_use = self.store.digests_in_use().await?;
-        let images = self.clone();
-        let reaped = tokio::task::spawn_blocking(move || images.sweep(now, |d| in_use.contains(d)));
-        Ok(reaped.await??)
+        self.sweep(move |file, modified| {
+            let age = now.duration_since(modified).unwrap_or_default();
+            match file {
+                Kind::Image(digest) => age > UNUSED_AFTER && !in_use.contains(digest),
+                Kind::Partial(_) | Kind::Foreign => age > ABANDONED_AFTER,
+            }
+        })
+        .await
     }
 
-    fn sweep(&self, now: SystemTime, in_use: impl Fn(&Digest) -> bool) -> io::Result<u64> {
-        let mut removed = 0;
-        for shelf in fs_err::read_dir(&self.folder)? {
-            for file in fs_err::read_dir(shelf?.path())? {
-                let file = file?;
-                let age = now
-                    .duration_since(file.metadata()?.modified()?)
-                    .unwrap_or_default();
-                if is_left_over(&file.file_name().to_string_lossy(), age, &in_use) {
-                    tracing::info!(path = %file.path().display(), "removing what nothing uses");
-                    fs_err::remove_file(file.path())?;
-                    removed += 1;
+    /// Removes the unfinished downloads of all images but these.
+    pub(crate) async fn retain_partials(&self, wanted: HashSet<Digest>) -> Result<(), Error> {
+        self.sweep(move |file, _| match file {
+            Kind::Partial(digest) => !wanted.contains(digest),
+            Kind::Image(_) | Kind::Foreign => false,
+        })
+        .await
+    }
+
+    async fn sweep(
+        &self,
+        is_left_over: impl Fn(&Kind, SystemTime) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        let folder = self.folder.clone();
+        let swept = tokio::task::spawn_blocking(move || {
+            for shelf in fs_err::read_dir(folder)? {
+                for file in fs_err::read_dir(shelf?.path())? {
+                    sweep_one(&file?, &is_left_over)?;
                 }
             }
-        }
-        Ok(removed)
+            Ok::<_, io::Error>(())
+        });
+        Ok(swept.await??)
     }
 }
 
-fn is_left_over(name: &str, age: Duration, in_use: impl Fn(&Digest) -> bool) -> bool {
-    match name
-        .strip_suffix(SUFFIX)
-        .and_then(|digest| digest.parse().ok())
-    {
-        Some(digest) => age > UNUSED_AFTER && !in_use(&digest),
-        None => age > ABANDONED_AFTER,
+fn sweep_one(
+    file: &fs_err::DirEntry,
+    is_left_over: impl Fn(&Kind, SystemTime) -> bool,
+) -> io::Result<()> {
+    // A download may have taken its final name since the folder was read.
+    let Ok(facts) = file.metadata() else {
+        return Ok(());
+    };
+    let kind = Kind::of(&file.file_name().to_string_lossy());
+    if facts.is_file() && is_left_over(&kind, facts.modified()?) {
+        tracing::info!(path = %file.path().display(), "removing what nothing uses");
+        fs_err::remove_file(file.path())?;
+    }
+    Ok(())
+}
+
+/// What a file is, by its name.
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// The image with this digest.
+    Image(Digest),
+    /// A part of the image with this digest.
+    Partial(Digest),
+    /// Nothing that AMS has put there.
+    Foreign,
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        let whole = name.strip_suffix(PARTIAL);
+        let digest = whole.unwrap_or(name).strip_suffix(SUFFIX);
+        match digest.and_then(|digest| digest.parse().ok()) {
+            Some(digest) if whole.is_some() => Self::Partial(digest),
+            Some(digest) => Self::Image(digest),
+            None => Self::Foreign,
+        }
     }
 }
 
@@ -148,15 +191,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_unused_and_old_is_left_over() {
-        let name = format!("{}{SUFFIX}", Digest::from_bytes([7; 32]));
-        let hour = Duration::from_hours(1);
-        let left_over = |name: &str, age, used| is_left_over(name, age, |_| used);
-        assert!(left_over(&name, hour * 2, false));
-        assert!(!left_over(&name, hour * 2, true));
-        assert!(!left_over(&name, hour / 2, false));
-        let partial = name + ".partial";
-        assert!(!left_over(&partial, hour * 24, false));
-        assert!(left_over(&partial, hour * 24 * 8, false));
+    fn files_are_known_by_their_names() {
+        let digest = Digest::from_bytes([7; 32]);
+        let image = format!("{digest}{SUFFIX}");
+        assert_eq!(Kind::of(&image), Kind::Image(digest));
+        assert_eq!(
+            Kind::of(&format!("{image}{PARTIAL}")),
+            Kind::Partial(digest)
+        );
+        for foreign in ["lost+found", "abc.tar.zst", &format!("{image}.bak")] {
+            assert_eq!(Kind::of(foreign), Kind::Foreign);
+        }
     }
 }

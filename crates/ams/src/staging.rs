@@ -1,7 +1,8 @@
 //! Files that are on their way: uploaded packages and images that are being made.
 //!
-//! They lie on the volume of the images, so that an image gets to its place by renaming. There are
-//! only so many at once, each is gone with its handle, and what a crash left is removed at start.
+//! They lie on the volume of the images, so that an image gets to its place by renaming. Uploads are
+//! only so many at once, every file is gone with its handle, and what a crash left is removed at
+//! start.
 
 use std::{
     io,
@@ -15,8 +16,8 @@ use uuid::Uuid;
 
 use crate::Error;
 
-/// How many files may be on their way at once.
-const MAX_FILES: usize = 64;
+/// How many uploads may be on their way at once.
+const MAX_UPLOADS: usize = 64;
 
 /// The folder of files that are on their way. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ pub struct Staging {
 #[derive(Debug)]
 pub struct StagedFile {
     path: PathBuf,
-    _room: OwnedSemaphorePermit,
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Staging {
@@ -41,17 +42,27 @@ impl Staging {
             tracing::info!(path = %path.display(), "removing what an earlier run left");
             fs_err::remove_file(path)?;
         }
-        let room = Arc::new(Semaphore::new(MAX_FILES));
+        let room = Arc::new(Semaphore::new(MAX_UPLOADS));
         Ok(Self { folder, room })
     }
 
-    /// A place for a new file. The file itself is not there yet.
+    /// A place for an upload. The file itself is not there yet.
     pub fn new_file(&self) -> Result<StagedFile, Error> {
         let room = Arc::clone(&self.room).try_acquire_owned();
-        Ok(StagedFile {
+        let room = room.map_err(|_| Error::Busy("too many uploads are under way"))?;
+        Ok(self.place(Some(room)))
+    }
+
+    /// A place for an image that is made of an upload.
+    pub(crate) fn new_image(&self) -> StagedFile {
+        self.place(None)
+    }
+
+    fn place(&self, room: Option<OwnedSemaphorePermit>) -> StagedFile {
+        StagedFile {
             path: self.folder.join(Uuid::new_v4().to_string()),
-            _room: room.map_err(|_| Error::Busy("too many uploads are under way"))?,
-        })
+            _room: room,
+        }
     }
 
     /// The folder itself, for files without a name.
@@ -86,7 +97,7 @@ mod tests {
     fn a_staged_file_is_gone_with_its_handle_and_room_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
         let staging = Staging::open(folder.path().to_owned()).unwrap();
-        let files: Vec<_> = (0..MAX_FILES)
+        let files: Vec<_> = (0..MAX_UPLOADS)
             .map(|_| staging.new_file().unwrap())
             .collect();
         assert!(matches!(staging.new_file(), Err(Error::Busy(_))));

@@ -1,6 +1,7 @@
 //! What AMS does with applications, certificates and configuration, through its public interface:
 //! a real database, real packages, real images.
 
+#[cfg(test)]
 mod domain {
     mod applications;
     mod configuration;

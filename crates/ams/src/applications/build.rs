@@ -46,7 +46,7 @@ impl Applications {
     }
 
     async fn make(&self, context: &Context, begun: &Begun, write: impl Write) -> Result<(), Error> {
-        let staged = self.0.staging.new_file()?;
+        let staged = self.0.staging.new_image();
         let (staged, image) = write_image(context, staged, begun.content_size, write).await?;
         context.go_on()?;
         self.finish(begun, &staged, image).await

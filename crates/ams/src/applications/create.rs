@@ -40,6 +40,7 @@ impl Applications {
         package: StagedFile,
         options: CreateOptions,
     ) -> Result<(), Error> {
+        let _turn = self.turn(context).await?;
         let package = self.open_package(package).await?;
         context.go_on()?;
         let Manifest {

@@ -21,14 +21,14 @@ mod view;
 use std::sync::Arc;
 
 use aar_types::{Architecture, Clock};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
 use crate::{
     Error,
     config::Config,
     events::Events,
     images::Images,
-    operations::Operations,
+    operations::{Context, Operations},
     staging::Staging,
     store::{Store, StoredApplication},
 };
@@ -43,6 +43,9 @@ pub use manifest::ManifestFile;
 /// What a version is told that was being made when AMS stopped.
 const UNFINISHED: &str =
     "AMS was stopped while this version was being made; upload its package again";
+
+/// How many packages are worked on at once. The next one is read while one is waiting for a disk.
+const TURNS: usize = 2;
 
 /// All applications. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -61,6 +64,8 @@ struct Inner {
     /// Held from reading what holds for all versions of an application to writing it back.
     editing: Mutex<()>,
     changed: watch::Sender<u64>,
+    /// Turns at reading packages and making images, each of which uses every core.
+    turns: Semaphore,
 }
 
 /// What applications are made of and told to.
@@ -94,6 +99,7 @@ impl Applications {
             architecture: parts.architecture,
             editing: Mutex::new(()),
             changed: watch::Sender::new(0),
+            turns: Semaphore::new(TURNS),
         })))
     }
 
@@ -117,6 +123,15 @@ impl Applications {
     fn tell(&self, action: &str, id: &ApplicationId) {
         self.0.events.lifecycle(action, address(id));
         self.0.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Waits for a turn at working on a package, or for the end of the wish to.
+    async fn turn(&self, context: &Context) -> Result<SemaphorePermit<'_>, Error> {
+        tokio::select! {
+            biased;
+            () = context.cancelled() => Err(Error::Cancelled),
+            turn = self.0.turns.acquire() => turn.map_err(|_| Error::Cancelled),
+        }
     }
 
     fn now(&self) -> i64 {

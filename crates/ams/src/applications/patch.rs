@@ -87,6 +87,7 @@ impl Applications {
         changed: &StoredVersion,
         image: ImageInfo,
     ) -> Result<(), Error> {
+        let _turn = self.turn(context).await?;
         let new = NewVersion {
             manifest: &changed.manifest,
             created_at: self.now(),

@@ -23,9 +23,10 @@ impl Applications {
         if published {
             expect_ready(&application, number)?;
         }
-        let (action, description) = match published {
-            true => ("application-version-published", "Publishing version"),
-            false => ("application-version-revoked", "Revoking version"),
+        let (action, description) = if published {
+            ("application-version-published", "Publishing version")
+        } else {
+            ("application-version-revoked", "Revoking version")
         };
         let new = NewOperation::on(description, "applications", address(&application.id));
         let applications = self.clone();
@@ -44,11 +45,11 @@ impl Applications {
         number: VersionNumber,
         published: bool,
     ) -> Result<(), Error> {
-        let keep = self.0.config.current().max_published_versions();
-        match published {
-            true => self.0.store.publish(permit, number, keep).await,
-            false => self.0.store.set_published(permit, number, false).await,
+        if !published {
+            return self.0.store.set_published(permit, number, false).await;
         }
+        let keep = self.0.config.current().max_published_versions();
+        self.0.store.publish(permit, number, keep).await
     }
 }
 

@@ -34,6 +34,7 @@ impl Applications {
         permit: MayEdit,
         package: StagedFile,
     ) -> Result<(), Error> {
+        let _turn = self.turn(context).await?;
         let package = self.open_package(package).await?;
         context.go_on()?;
         let metadata = metadata_of_update(&application, &package)?;

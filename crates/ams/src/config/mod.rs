@@ -117,9 +117,10 @@ impl Config {
 async fn load(store: &Store) -> Result<Configuration, Error> {
     let mut configuration = Configuration::default();
     for (name, value) in store.config().await? {
-        match items::find(&name) {
-            Ok(item) => configuration.put(item.name, value),
-            Err(_) => tracing::warn!(item = name, "an unknown configuration item is ignored"),
+        if let Ok(item) = items::find(&name) {
+            configuration.put(item.name, value);
+        } else {
+            tracing::warn!(item = name, "an unknown configuration item is ignored");
         }
     }
     Ok(configuration)

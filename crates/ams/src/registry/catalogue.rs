@@ -89,6 +89,11 @@ impl LocalCatalogue for Catalogue {
         Ok(())
     }
 
+    async fn retain_partial_files(&self, wanted: &[ImageInfo]) -> Result<(), LocalError> {
+        let wanted = wanted.iter().map(|image| image.digest).collect();
+        self.images.retain_partials(wanted).await.map_err(local)
+    }
+
     async fn update_metadata(
         &self,
         name: &ApplicationName,

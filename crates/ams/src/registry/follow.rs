@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, time::Duration};
 
 use aar_sync::{AgentHandle, Configuration};
 use aar_types::ApplicationName;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Connector;
 use crate::{applications::Applications, operations::Context};
@@ -18,7 +18,7 @@ pub(super) fn start(
     connector: &Connector,
     applications: &Applications,
     spawn: impl FnOnce(Configuration) -> AgentHandle,
-) -> (JoinHandle<()>, AgentHandle) {
+) -> (AbortOnDropHandle<()>, AgentHandle) {
     let mut config = connector.config.changes();
     let mut trust = connector.trust.changes();
     let mut local = applications.changes();
@@ -45,7 +45,7 @@ pub(super) fn start(
             }
         }
     });
-    (follower, told)
+    (AbortOnDropHandle::new(follower), told)
 }
 
 /// Waits for a round and meanwhile shows the transfer of an application as progress.

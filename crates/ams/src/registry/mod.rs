@@ -16,7 +16,7 @@ use aar_sync::{Agent, AgentHandle, Configuration, Mode, RoundRefused, RoundRepor
 use aar_tls::Identity;
 use aar_types::{ApplicationName, Clock};
 use ams_api::{Operation, RegistryApplication, RegistryStatus};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Error,
@@ -40,7 +40,7 @@ struct Inner {
     applications: Applications,
     store: Store,
     operations: Operations,
-    follower: JoinHandle<()>,
+    follower: AbortOnDropHandle<()>,
 }
 
 /// What the registry side is made of.

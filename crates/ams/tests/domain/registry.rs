@@ -57,10 +57,7 @@ async fn a_manual_pull_without_a_registry_is_a_clear_error() {
 
 #[tokio::test]
 async fn a_manual_pull_survives_any_answer_of_the_registry() {
-    let (here, pki) = (Here::new().await, TestPki::new());
-    let identity = pki.publisher.identity();
-    here.ams.trust().add(identity.certificate()).await.unwrap();
-    for answer in [
+    let pulls = [
         "",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]",
@@ -69,12 +66,17 @@ async fn a_manual_pull_survives_any_answer_of_the_registry() {
         "HTTP/1.1 200 OK\r\ncontent-length: 66\r\n\r\n\
          {\"type\": \"sync\", \"status\": \"\", \"status_code\": 200, \"metadata\": null}",
         "\u{0}\u{1}\u{2} not http at all",
-    ] {
-        let address = answering(identity, answer).await;
-        set_up(&here, address, identity).await;
+    ]
+    .map(|answer| async move {
+        let (here, pki) = (Here::new().await, TestPki::new());
+        let identity = pki.publisher.identity();
+        here.ams.trust().add(identity.certificate()).await.unwrap();
+        set_up(&here, answering(identity, answer).await, identity).await;
         let error = here.failed(pull(&here).unwrap()).await;
         assert!(!error.is_empty(), "{answer:?}");
-    }
+        assert!(here.ams.registry().status().await.is_ok(), "AMS goes on");
+    });
+    futures_util::future::join_all(pulls).await;
 }
 
 #[tokio::test]

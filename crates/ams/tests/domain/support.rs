@@ -75,7 +75,7 @@ impl Here {
     }
 
     pub(crate) async fn ended(&self, begun: Operation) -> Operation {
-        let limit = Some(Duration::from_secs(60));
+        let limit = Some(Duration::from_mins(1));
         self.ams.operations().wait(begun.id, limit).await.unwrap()
     }
 
@@ -100,9 +100,9 @@ impl Here {
             for entry in fs_err::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    open.push(path)
+                    open.push(path);
                 } else {
-                    found.push(path)
+                    found.push(path);
                 }
             }
         }

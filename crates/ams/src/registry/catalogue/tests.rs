@@ -387,3 +387,20 @@ async fn what_is_pushed_is_the_image_of_the_version() {
         .unwrap();
     verify_image(&path, &version.image).unwrap();
 }
+
+#[tokio::test]
+async fn only_unfinished_downloads_that_are_no_longer_wanted_are_removed() {
+    let client = Client::new().await;
+    let file = client.import(0, "x").await.unwrap();
+    let (wanted, other) = (client.download(1, "y"), client.download(2, "z"));
+    let partial = |path: &Path| PathBuf::from(format!("{}.partial", path.display()));
+    let (wanted, other, wanted_image) = (partial(&wanted.1), partial(&other.1), wanted.0.image);
+    fs_err::write(&wanted, "y").unwrap();
+    fs_err::write(&other, "z").unwrap();
+    client
+        .catalogue
+        .retain_partial_files(&[wanted_image])
+        .await
+        .unwrap();
+    assert!(wanted.exists() && !other.exists() && file.exists());
+}
