@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const WITH_TOTAL: &str =
     "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
 const WITHOUT_TOTAL: &str = "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}";
+const WORKING: &str = "{msg} {spinner} {elapsed}";
 
 /// How often a bar redraws itself while nothing moves.
 const TICK: Duration = Duration::from_millis(200);
@@ -16,18 +17,29 @@ pub struct Progress(ProgressBar);
 impl Progress {
     pub(crate) fn new(label: &str, total: Option<u64>, target: ProgressDrawTarget) -> Self {
         let bar = ProgressBar::with_draw_target(total, target).with_message(label.to_owned());
-        let template = if total.is_some() {
+        let progress = Self(bar);
+        progress.draw_as(if total.is_some() {
             WITH_TOTAL
         } else {
             WITHOUT_TOTAL
-        };
+        });
+        if !progress.0.is_hidden() {
+            progress.0.enable_steady_tick(TICK);
+        }
+        progress
+    }
+
+    fn draw_as(&self, template: &str) {
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> ").tick_chars("-\\|/ "));
+            self.0
+                .set_style(style.progress_chars("=> ").tick_chars("-\\|/ "));
         }
-        if !bar.is_hidden() {
-            bar.enable_steady_tick(TICK);
-        }
-        Self(bar)
+    }
+
+    /// Goes over to something of which nobody knows how long it takes.
+    pub fn working(&self, label: &str) {
+        self.draw_as(WORKING);
+        self.set_label(label);
     }
 
     /// Sets how many bytes there are in all, once that is known.
@@ -66,8 +78,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_templates_are_well_formed() {
-        for template in [WITH_TOTAL, WITHOUT_TOTAL] {
+    fn every_template_is_well_formed() {
+        for template in [WITH_TOTAL, WITHOUT_TOTAL, WORKING] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -1,4 +1,4 @@
-use aar_cli::{DocumentFormat, Failure};
+use aar_cli::{DocumentFormat, Failure, Printer};
 use ams_api::{Event, EventKind, EventSelection};
 use clap::{Args, ValueEnum};
 
@@ -53,14 +53,13 @@ pub(crate) async fn monitor(session: &Session, arguments: &MonitorArgs) -> anyho
     let mut events = session.client()?.events(arguments.selection()).await?;
     while let Some(event) = events.next().await? {
         if arguments.takes(event.kind) {
-            print(session, arguments.format, &event)?;
+            print(&session.printer, arguments.format, &event)?;
         }
     }
     Err(Failure::new("AMS has ended the stream of events").into())
 }
 
-fn print(session: &Session, format: DocumentFormat, event: &Event) -> anyhow::Result<()> {
-    let printer = &session.printer;
+fn print(printer: &Printer, format: DocumentFormat, event: &Event) -> anyhow::Result<()> {
     match format {
         DocumentFormat::Json => printer.data(&format!("{}\n", serde_json::to_string(event)?))?,
         DocumentFormat::Yaml => {
@@ -69,4 +68,61 @@ fn print(session: &Session, format: DocumentFormat, event: &Event) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn printed(format: DocumentFormat) -> String {
+        let event = json!({
+            "type": "lifecycle",
+            "timestamp": "2026-03-01T12:00:00Z",
+            "metadata": {"action": "application-created", "source": "/1.0/applications/candy"},
+        });
+        let event = serde_json::from_value(event).unwrap();
+        let (printer, captured) = Printer::captured();
+        for _ in 0..2 {
+            print(&printer, format, &event).unwrap();
+        }
+        captured.stdout()
+    }
+
+    #[test]
+    fn events_follow_each_other_as_documents_or_as_lines() {
+        insta::assert_snapshot!(printed(DocumentFormat::Yaml), @r#"
+        ---
+        type: lifecycle
+        timestamp: "2026-03-01T12:00:00Z"
+        metadata:
+          action: application-created
+          source: /1.0/applications/candy
+        ---
+        type: lifecycle
+        timestamp: "2026-03-01T12:00:00Z"
+        metadata:
+          action: application-created
+          source: /1.0/applications/candy
+        "#);
+        insta::assert_snapshot!(printed(DocumentFormat::Json), @r#"
+        {"type":"lifecycle","timestamp":"2026-03-01T12:00:00Z","metadata":{"action":"application-created","source":"/1.0/applications/candy"}}
+        {"type":"lifecycle","timestamp":"2026-03-01T12:00:00Z","metadata":{"action":"application-created","source":"/1.0/applications/candy"}}
+        "#);
+    }
+
+    #[test]
+    fn only_the_kinds_that_are_asked_for_are_taken() {
+        let arguments = |kinds: &[Kind]| MonitorArgs {
+            format: DocumentFormat::Yaml,
+            kinds: kinds.to_vec(),
+        };
+        let one = arguments(&[Kind::Lifecycle]);
+        assert_eq!(one.selection(), EventSelection::Lifecycle);
+        assert!(one.takes(EventKind::Lifecycle) && !one.takes(EventKind::Operation));
+        let both = arguments(&[Kind::Lifecycle, Kind::Operation]);
+        assert_eq!(both.selection(), EventSelection::All);
+        assert!(both.takes(EventKind::Operation) && !both.takes(EventKind::Unknown));
+    }
 }

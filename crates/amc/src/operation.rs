@@ -47,7 +47,7 @@ pub(crate) async fn follow(
     watch
         .finish(operation, Some(limit), |operation| {
             if !operation.description.is_empty() {
-                progress.set_label(&operation.description);
+                progress.working(&operation.description);
             }
         })
         .await

@@ -64,7 +64,9 @@ impl Remotes {
         let mut file = NamedTempFile::new_in(folder)?;
         io::Write::write_all(&mut file, serde_saphyr::to_string(self)?.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(folder.join(FILE))?;
+        let path = folder.join(FILE);
+        file.persist(&path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(())
     }
 

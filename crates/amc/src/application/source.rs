@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use aar_cli::{Failure, Progress};
 use ams_api::Package;
+use anyhow::Context;
 use fs_err as fs;
 
 use crate::{folder, location, session::Session};
@@ -41,7 +42,8 @@ fn read(path: &PathBuf, progress: &Progress) -> anyhow::Result<Package> {
         named.into_parts().0
     };
     progress.set_label("reading");
-    let package = Package::read(file, &|bytes| progress.advance_to(bytes))?;
+    let package = Package::read(file, &|bytes| progress.advance_to(bytes))
+        .with_context(|| format!("cannot read {}", path.display()))?;
     if package.length() == 0 {
         let failure = Failure::new(format!("{} is empty", path.display()));
         return Err(failure

@@ -162,7 +162,10 @@ fn write_chunks(
 
 fn keep(file: NamedTempFile, to: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
-    file.persist(to)?;
+    let path = file.into_temp_path();
+    fs_err::rename(&path, to)?;
+    // There is nothing left under that name to clean up.
+    path.keep()?;
     Ok(())
 }
 

@@ -141,3 +141,13 @@ async fn an_operation_that_takes_too_long_is_left_alone() {
     assert!(matches!(error, Error::WaitExpired { .. }), "{error:?}");
     assert!(error.hint().unwrap().contains("--timeout"));
 }
+
+#[tokio::test]
+async fn an_ams_that_goes_away_is_missed() {
+    let server = Server::on_socket(Scene::told(&[], false));
+    let watch = server.client.watch().await;
+    drop(server);
+    let waited = watch.finish(operation(103, "", 1), None, |_| {});
+    let error = waited.await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+}

@@ -50,6 +50,11 @@ pub(crate) trait Ams: Send + Sync + 'static {
     fn events(&self) -> Option<BoxStream<'static, Event>> {
         None
     }
+
+    /// Whether it answers only when the request has arrived as a whole.
+    fn reads_bodies(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(Asked) -> Answer + Send + Sync + 'static> Ams for F {
@@ -156,10 +161,15 @@ async fn respond(
         return Ok(websocket(request, events));
     }
     let (head, body) = request.into_parts();
+    let body = if ams.reads_bodies() {
+        body.collect().await.unwrap().to_bytes()
+    } else {
+        Bytes::new()
+    };
     let asked = Asked {
         target: head.uri.to_string(),
         headers: head.headers,
-        body: body.collect().await.unwrap().to_bytes(),
+        body,
         caller,
     };
     Ok(ams.answer(asked))

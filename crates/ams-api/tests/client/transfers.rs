@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::support::{Answer, Asked, Kept, Server, begun, broken, bytes, operation, refused};
+use super::support::{Ams, Answer, Asked, Kept, Server, begun, broken, bytes, operation, refused};
 use aar_types::Digest;
 use ams_api::{Error, Package, headers};
 use bytes::Bytes;
@@ -95,6 +95,30 @@ async fn a_package_can_be_sent_again() {
         assert_eq!(error.to_string(), "the manifest has no name");
     }
     assert_eq!(bodies.all(), ["content", "content"]);
+}
+
+/// Says no without looking at what is sent.
+struct Closed;
+
+impl Ams for Closed {
+    fn answer(&self, _: Asked) -> Answer {
+        refused(403, "this client may not do that")
+    }
+
+    fn reads_bodies(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_middle_of_an_upload_is_heard() {
+    let package = package(&vec![1; 20_000_000]);
+    let tls = Server::on_tls(Closed, |shown| shown).await;
+    for server in [Server::on_socket(Closed), tls] {
+        let created = server.client.create_application(&package, false, |_| {});
+        let error = created.await.unwrap_err();
+        assert_eq!(error.to_string(), "this client may not do that");
+    }
 }
 
 #[tokio::test]
