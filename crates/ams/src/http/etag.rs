@@ -50,6 +50,12 @@ impl ETag {
         Ok((headers, Done(resource)).into_response())
     }
 
+    /// Names the state in an answer that shows something else.
+    pub(super) fn tag(&self, response: &mut Response) -> Result<(), ApiError> {
+        response.headers_mut().insert(header::ETAG, self.header()?);
+        Ok(())
+    }
+
     /// Whether the caller has this state already.
     fn is_known(&self, headers: &HeaderMap) -> bool {
         self.is_listed(headers, &header::IF_NONE_MATCH) == Some(true)

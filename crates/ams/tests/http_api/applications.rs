@@ -244,8 +244,10 @@ async fn a_change_that_was_meant_for_another_state_is_refused() {
             .insert("if-match", tag.parse().unwrap());
         change
     };
-    ams.succeed(&ams.call(&Door::Local, change(&tag, "first")).await)
-        .await;
+    let changed = ams.call(&Door::Local, change(&tag, "first")).await;
+    ams.succeed(&changed).await;
+    let now = ams.get("/1.0/applications/game").await;
+    assert_eq!(changed.header("etag"), now.header("etag"));
     let late = ams.call(&Door::Local, change(&tag, "second")).await;
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late:?}");
     assert_eq!(show(&ams, "game").await["tags"], json!(["first"]));
@@ -339,6 +341,8 @@ async fn an_image_is_exported_whole_or_in_part_with_its_hash() {
     assert_eq!(whole.status, StatusCode::OK);
     assert_eq!(whole.header("x-ams-fingerprint"), sha256(&whole.body));
     assert_eq!(whole.header("content-length"), whole.body.len().to_string());
+    let manifest = ams.get("/1.0/applications/game/0/manifest").await;
+    assert_eq!(whole.header("x-ams-manifestsha256"), sha256(&manifest.body));
     let disposition = whole.header("content-disposition");
     let (_, extension) = disposition.split_once('.').unwrap();
     assert_eq!(extension, "tar.zst\"");

@@ -51,6 +51,17 @@ async fn errors_have_one_form_and_say_what_to_do() {
     let unnamed = send(Method::POST, "/1.0/registry/applications/push", "").await;
     snapshot("registry_push_without_application", &unnamed);
 
+    let nobody = request(Method::GET, "/1.0/config", Body::empty());
+    snapshot(
+        "no_certificate",
+        &ams.call(&Door::Remote(None), nobody).await,
+    );
+    let path = "/1.0/registry/applications/a%20b";
+    snapshot(
+        "not_an_application_name",
+        &send(Method::DELETE, path, "").await,
+    );
+
     let set = async |name: &str, value: &str| {
         let body = json!({"name": name, "value": value}).to_string();
         send(Method::PATCH, "/1.0/config", &body).await

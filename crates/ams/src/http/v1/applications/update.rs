@@ -1,5 +1,6 @@
 //! `PATCH /1.0/applications/<id>`: with a package (`application/octet-stream`) a new version, with
-//! JSON a change of attributes. An empty body changes nothing but is accepted.
+//! JSON a change of attributes. An empty body changes nothing but is accepted. The tag in the
+//! answer is that of the application once the change has begun.
 
 use axum::{
     body::Body,
@@ -25,15 +26,19 @@ pub(in crate::http) async fn update(
     body: Body,
 ) -> Result<Response, ApiError> {
     let applications = caller.ams.applications();
-    let application = find(&caller.ams, &id).await?;
-    ETag::of(&application)?.check_if_match(&headers)?;
+    let before = find(&caller.ams, &id).await?;
+    ETag::of(&before)?.check_if_match(&headers)?;
     let operation = if is_package(&headers) {
         let package = upload::receive(&caller.ams, &headers, body).await?;
         applications.update(&id, package).await?
     } else {
         applications.patch(&id, read_json(body).await?).await?
     };
-    Ok(envelope::accepted(&operation))
+    let mut response = envelope::accepted(&operation);
+    if let Some(after) = applications.get(&before.id).await? {
+        ETag::of(&after)?.tag(&mut response)?;
+    }
+    Ok(response)
 }
 
 fn is_package(headers: &HeaderMap) -> bool {

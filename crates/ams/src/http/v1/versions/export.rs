@@ -1,6 +1,5 @@
 //! `GET /1.0/applications/<id>/<version>`: the image of a version, as a file.
 
-use aar_types::VersionNumber;
 use ams_api::headers;
 use axum::{
     http::{HeaderMap, HeaderValue},
@@ -8,26 +7,32 @@ use axum::{
 };
 use fs_err::tokio::File;
 
-use crate::http::{auth::Trusted, body::Path, download::Download, error::ApiError};
+use super::Named;
+use crate::http::{auth::Trusted, download::Download, error::ApiError};
 
-/// Sends it, with its hash.
+/// Sends it, with its hash and that of its manifest.
 pub(in crate::http) async fn export(
     caller: Trusted,
-    Path((id, version)): Path<(String, VersionNumber)>,
+    Named { id, number }: Named,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let image = caller.ams.applications().export(&id, version).await?;
+    let applications = caller.ams.applications();
+    let image = applications.export(&id, number).await?;
+    let manifest = applications.manifest(&id, Some(number)).await?;
     let download = Download {
         file: File::open(&image.path).await?,
         size: image.size,
         digest: image.digest,
         file_name: image.file_name,
     };
-    let fingerprint = HeaderValue::try_from(download.digest.to_string());
-    let fingerprint = fingerprint.map_err(ApiError::internal)?;
+    let hashes = [
+        (headers::FINGERPRINT, download.digest),
+        (headers::MANIFEST_SHA256, manifest.sha256),
+    ];
     let mut response = download.answer(&headers).await?;
-    response
-        .headers_mut()
-        .insert(headers::FINGERPRINT, fingerprint);
+    for (name, hash) in hashes {
+        let hash = HeaderValue::try_from(hash.to_string()).map_err(ApiError::internal)?;
+        response.headers_mut().insert(name, hash);
+    }
     Ok(response)
 }
