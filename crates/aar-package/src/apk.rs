@@ -1,13 +1,15 @@
 //! What an APK says of itself. Only the parts that say it are read, each within a limit: an APK of
 //! a GiB costs no more than a small one.
 
+mod resources;
+
 use std::{
     collections::BTreeSet,
     io::{Read, Seek},
 };
 
 use aar_types::{ApkFacts, Architecture};
-use apk_info::{ARSC, AXML, CertificateInfo, Signature, ZipEntry};
+use apk_info::{AXML, CertificateInfo, Signature, ZipEntry};
 use zip::ZipArchive;
 
 use crate::{
@@ -27,7 +29,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 const MAX_ROOT: usize = 1 << 10;
 
 /// Resources are looked at only for a version name that is kept there.
-const MAX_RESOURCES: u64 = 16 << 20;
+const MAX_RESOURCES: u64 = 32 << 20;
 
 /// More entries than the largest applications have.
 const MAX_ENTRIES: usize = 100_000;
@@ -63,7 +65,7 @@ pub(crate) fn read_facts(
     cut_to_root(&mut manifest).ok_or_else(|| refused("its AndroidManifest.xml is damaged"))?;
     let document = AXML::new(&mut &*manifest, None)
         .map_err(|error| refused(format!("its AndroidManifest.xml is damaged: {error}")))?;
-    let package = attribute(&document, "package", None);
+    let package = attribute(&document, "package");
     if !is_package_name(&package) {
         let reason = format!("its AndroidManifest.xml names the package {package:?}");
         return Err(refused(reason));
@@ -71,7 +73,7 @@ pub(crate) fn read_facts(
     Ok(ApkFacts {
         package,
         version_name: version_name(&document, &mut zip)?,
-        version_code: attribute(&document, "versionCode", None),
+        version_code: attribute(&document, "versionCode"),
         abis: abis(&zip),
         signer: signer(signatures, &zip),
     })
@@ -105,22 +107,21 @@ fn cut_to_root(document: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-fn attribute(document: &AXML, name: &str, resources: Option<&ARSC>) -> String {
-    let value = document.get_attribute_value("manifest", name, resources);
+fn attribute(document: &AXML, name: &str) -> String {
+    let value = document.get_attribute_value("manifest", name, None);
     value.unwrap_or_default()
 }
 
-/// The version name may be a reference into the resources.
+/// The version name may be a reference into the resources: `@` and an id in hexadecimal.
 fn version_name<R: Read + Seek>(document: &AXML, zip: &mut ZipArchive<R>) -> Result<String, Error> {
-    let name = attribute(document, "versionName", None);
-    if !name.starts_with('@') {
+    let name = attribute(document, "versionName");
+    let Some(id) = name.strip_prefix('@') else {
         return Ok(name);
-    }
+    };
     let resources = read_entry(zip, RESOURCES, MAX_RESOURCES)?.unwrap_or_default();
-    let resources = ARSC::new(&mut &*resources).ok();
-    let name = resources.map(|resources| attribute(document, "versionName", Some(&resources)));
-    Ok(name
-        .filter(|name| !name.starts_with('@'))
+    let id = u32::from_str_radix(id, 16).ok();
+    Ok(id
+        .and_then(|id| resources::text(&resources, id))
         .unwrap_or_default())
 }
 

@@ -5,7 +5,7 @@ use aar_types::{Architecture, Fingerprint};
 use rcgen::{CertificateParams, KeyPair};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Apk, MANIFEST, Place, Tree, axml, sign};
+use crate::support::{Apk, MANIFEST, Place, Tree, axml, resources, sign};
 
 fn packed(apk: &[u8]) -> Tree {
     Tree::new(MANIFEST).file("app.apk", apk)
@@ -44,6 +44,26 @@ fn facts_are_read_whatever_the_package_is_packed_in() {
         );
         assert!(check_architecture(facts, Architecture::Amd64).is_ok());
         assert!(check_architecture(facts, Architecture::I386).is_err());
+    }
+}
+
+#[test]
+fn a_version_name_that_is_kept_in_the_resources_is_found_there() {
+    let place = Place::new();
+    let table = resources("2.0-beta");
+    for (reference, files, name) in [
+        ("@7f010000", &[("resources.arsc", &*table)][..], "2.0-beta"),
+        ("@7f010001", &[("resources.arsc", &*table)], ""),
+        ("@7f010000", &[("resources.arsc", b"damaged")], ""),
+        ("@7f010000", &[], ""),
+    ] {
+        let apk = Apk {
+            version_name: reference,
+            files,
+            ..Apk::default()
+        };
+        let package = place.open_bytes(&packed(&apk.build()).to_zip(0)).unwrap();
+        assert_eq!(package.apk().unwrap().version_name, name, "{reference}");
     }
 }
 

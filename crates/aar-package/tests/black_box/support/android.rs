@@ -42,6 +42,7 @@ impl Apk<'_> {
 }
 
 /// `<manifest package=… android:versionCode=… android:versionName=…/>` in Android's binary form.
+/// A version name of `@` and eight digits is a reference.
 pub(crate) fn axml(package: &str, version_name: &str, version_code: u32) -> Vec<u8> {
     let strings = [
         "manifest",
@@ -53,9 +54,13 @@ pub(crate) fn axml(package: &str, version_name: &str, version_code: u32) -> Vec<
         package,
         version_name,
     ];
+    let version = match version_name.strip_prefix('@') {
+        Some(id) => attribute(4, 3, NONE, 0x01, u32::from_str_radix(id, 16).unwrap()),
+        None => attribute(4, 3, 7, 0x03, 7),
+    };
     let attributes = [
         attribute(4, 2, NONE, 0x10, version_code),
-        attribute(4, 3, 7, 0x03, 7),
+        version,
         attribute(NONE, 1, 6, 0x03, 6),
     ]
     .concat();
@@ -71,6 +76,21 @@ pub(crate) fn axml(package: &str, version_name: &str, version_code: u32) -> Vec<
     ]
     .concat();
     chunk(0x0003, 8, &body)
+}
+
+/// `resources.arsc` with one text, whose id is `0x7f010000`.
+pub(crate) fn resources(text: &str) -> Vec<u8> {
+    let value = words(&[0, 8, 0, 8 | 0x03 << 24, 0]);
+    let kind = [words(&[1, 1, 36 + 4, 16, 0, 0, 0]), value].concat();
+    let mut name = vec![0; 256];
+    name.extend(words(&[0, 0, 0, 0, 0]));
+    let package = [words(&[0x7f]), name, chunk(0x0201, 36, &kind)].concat();
+    let package = chunk(0x0200, 288, &package);
+    chunk(
+        0x0002,
+        12,
+        &[words(&[1]), string_pool(&[text]), package].concat(),
+    )
 }
 
 fn attribute(namespace: u32, name: u32, raw: u32, kind: u32, data: u32) -> Vec<u8> {

@@ -15,7 +15,7 @@ use aar_package::{Error, Limits, Package};
 use aar_types::ImageInfo;
 use tempfile::TempDir;
 
-pub(crate) use android::{Apk, axml};
+pub(crate) use android::{Apk, axml, resources};
 pub(crate) use content::{Item, Tree};
 pub(crate) use raw_tar::{RawTar, bzip2};
 pub(crate) use signing::sign;

@@ -1,0 +1,282 @@
+//! Looks up one text in `resources.arsc`.
+//!
+//! The table is walked in place. General parsers build all of it, with a copy for each mention,
+//! and follow references without end; a small table made for that could take all memory.
+
+/// Kinds of chunks.
+const STRING_POOL: u16 = 0x0001;
+const TABLE: u16 = 0x0002;
+const PACKAGE: u16 = 0x0200;
+const TYPE: u16 = 0x0201;
+
+/// Kinds of values.
+const REFERENCE: u8 = 0x01;
+const STRING: u8 = 0x03;
+
+/// How the entries of a type are found, and how one is written.
+const SPARSE: u8 = 0x01;
+const SHORT_OFFSETS: u8 = 0x02;
+const COMPLEX: u16 = 0x0001;
+const COMPACT: u16 = 0x0008;
+
+/// How many references may lead to each other.
+const MAX_HOPS: usize = 8;
+
+/// The longest text that is of any use.
+const MAX_TEXT: usize = 1000;
+
+/// The text of a resource, if it is one.
+pub(super) fn text(table: &[u8], mut id: u32) -> Option<String> {
+    let table = chunks(table).find(|chunk| chunk.kind == TABLE)?;
+    for _ in 0..MAX_HOPS {
+        match value(&table, id)? {
+            (REFERENCE, other) => id = other,
+            (STRING, index) => {
+                let pool = table.children().find(|chunk| chunk.kind == STRING_POOL)?;
+                return string(&pool, index);
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// A part of the table: a header with its own size, and what follows it.
+struct Chunk<'t> {
+    kind: u16,
+    header: usize,
+    bytes: &'t [u8],
+}
+
+impl<'t> Chunk<'t> {
+    fn children(&self) -> impl Iterator<Item = Chunk<'t>> + use<'t> {
+        chunks(self.bytes.get(self.header..).unwrap_or_default())
+    }
+}
+
+fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+    std::iter::from_fn(move || {
+        let size = word(bytes, 4).filter(|size| *size >= 8)?;
+        let (chunk, rest) = bytes.split_at_checked(size)?;
+        bytes = rest;
+        Some(Chunk {
+            kind: half(chunk, 0)?,
+            header: half(chunk, 2)?.into(),
+            bytes: chunk,
+        })
+    })
+}
+
+/// The value with this id, of the default configuration where there is one.
+fn value(table: &Chunk<'_>, id: u32) -> Option<(u8, u32)> {
+    let [package, kind, entry_high, entry_low] = id.to_be_bytes();
+    let entry = usize::from(u16::from_be_bytes([entry_high, entry_low]));
+    let packages = table.children().filter(|chunk| chunk.kind == PACKAGE);
+    let packages = packages.filter(|chunk| chunk.bytes.get(8) == Some(&package));
+    let types = packages.flat_map(|package| package.children());
+    let types = types.filter(|chunk| chunk.kind == TYPE && chunk.bytes.get(8) == Some(&kind));
+    let mut found = None;
+    for chunk in types {
+        match entry_value(&chunk, entry) {
+            Some(value) if is_default(&chunk) => return Some(value),
+            Some(value) if found.is_none() => found = Some(value),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether the values hold for all languages, screens and so on.
+fn is_default(chunk: &Chunk<'_>) -> bool {
+    let config = chunk.bytes.get(24..chunk.header).unwrap_or_default();
+    config.iter().all(|byte| *byte == 0)
+}
+
+fn entry_value(chunk: &Chunk<'_>, entry: usize) -> Option<(u8, u32)> {
+    let bytes = chunk.bytes;
+    let start = word(bytes, 16)?.checked_add(entry_offset(chunk, entry)?)?;
+    let flags = half(bytes, start.checked_add(2)?)?;
+    let (kind, data) = match flags {
+        _ if flags & COMPLEX != 0 => return None,
+        _ if flags & COMPACT != 0 => (flags.to_be_bytes()[0], start.checked_add(4)?),
+        _ => (*bytes.get(start.checked_add(11)?)?, start.checked_add(12)?),
+    };
+    Some((kind, u32::try_from(word(bytes, data)?).ok()?))
+}
+
+fn entry_offset(chunk: &Chunk<'_>, entry: usize) -> Option<usize> {
+    const NONE: usize = 0xffff_ffff;
+    let count = word(chunk.bytes, 12)?;
+    let offsets = chunk.bytes.get(chunk.header..)?;
+    match chunk.bytes.get(9)? {
+        flags if flags & SPARSE != 0 => {
+            let pairs = offsets.chunks_exact(4).take(count);
+            let mut pairs = pairs.filter_map(|pair| Some((half(pair, 0)?, half(pair, 2)?)));
+            pairs.find_map(|(index, offset)| {
+                (usize::from(index) == entry).then(|| usize::from(offset) * 4)
+            })
+        }
+        _ if entry >= count => None,
+        flags if flags & SHORT_OFFSETS != 0 => {
+            let offset = half(offsets, entry * 2).filter(|offset| *offset != u16::MAX)?;
+            Some(usize::from(offset) * 4)
+        }
+        _ => word(offsets, entry * 4).filter(|offset| *offset != NONE),
+    }
+}
+
+fn string(pool: &Chunk<'_>, index: u32) -> Option<String> {
+    const UTF8: usize = 0x100;
+    let index = usize::try_from(index).ok()?;
+    if index >= word(pool.bytes, 8)? {
+        return None;
+    }
+    let offset = word(pool.bytes, pool.header.checked_add(index.checked_mul(4)?)?)?;
+    let at = word(pool.bytes, 20)?.checked_add(offset)?;
+    let text = pool.bytes.get(at..)?;
+    if word(pool.bytes, 16)? & UTF8 != 0 {
+        utf8(text)
+    } else {
+        utf16(text)
+    }
+}
+
+/// Two lengths, in characters and in bytes, then the text.
+fn utf8(text: &[u8]) -> Option<String> {
+    let (_, text) = short_length(text)?;
+    let (length, text) = short_length(text)?;
+    let text = text.get(..length).filter(|_| length <= MAX_TEXT)?;
+    String::from_utf8(text.to_owned()).ok()
+}
+
+fn short_length(text: &[u8]) -> Option<(usize, &[u8])> {
+    match text {
+        [high, low, rest @ ..] if high & 0x80 != 0 => {
+            Some((usize::from(high & 0x7f) << 8 | usize::from(*low), rest))
+        }
+        [length, rest @ ..] => Some((usize::from(*length), rest)),
+        [] => None,
+    }
+}
+
+/// A length in units of two bytes, then the text. Longer lengths than these are of no use.
+fn utf16(text: &[u8]) -> Option<String> {
+    let length = usize::from(half(text, 0)?);
+    let text = text
+        .get(2..)?
+        .get(..length * 2)
+        .filter(|_| length <= MAX_TEXT)?;
+    let units: Vec<u16> = text
+        .chunks_exact(2)
+        .filter_map(|unit| half(unit, 0))
+        .collect();
+    String::from_utf16(&units).ok()
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<usize> {
+    let word = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    usize::try_from(word).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn chunk(kind: u16, header: &[u8], content: &[u8]) -> Vec<u8> {
+        let header_size = u16::try_from(header.len() + 8).unwrap();
+        let size = u32::try_from(header.len() + content.len() + 8).unwrap();
+        let start = [kind.to_le_bytes(), header_size.to_le_bytes()].concat();
+        [&start[..], &size.to_le_bytes(), header, content].concat()
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// A type with two values: entry 0 and entry 1 of type 1.
+    fn values(language: u32, values: [(u8, u32); 2]) -> Vec<u8> {
+        let header = words(&[1, 2, 20 + 8 + 8, 16, 0, language, 0]);
+        let entry = |(kind, data)| words(&[8, 0, 8 | u32::from(kind) << 24, data]);
+        let entries = values.map(entry).concat();
+        let header_size = u32::try_from(header.len() + 8).unwrap();
+        let mut bytes = chunk(TYPE, &header, &[words(&[0, 16]), entries].concat());
+        bytes[16..20].copy_from_slice(&(header_size + 8).to_le_bytes());
+        bytes
+    }
+
+    fn table(types: &[Vec<u8>]) -> Vec<u8> {
+        let strings = b"\x03\x031.0\0\x01\x03\xe2\x82\xac\0";
+        let pool = chunk(
+            STRING_POOL,
+            &words(&[2, 0, 0x100, 28 + 8, 0]),
+            &[&words(&[0, 6])[..], strings].concat(),
+        );
+        let package = chunk(PACKAGE, &words(&[0x7f]), &types.concat());
+        chunk(TABLE, &words(&[1]), &[pool, package].concat())
+    }
+
+    const FIRST: u32 = 0x7f01_0000;
+    const SECOND: u32 = 0x7f01_0001;
+
+    #[test]
+    fn a_text_is_found_directly_and_by_reference() {
+        let table = table(&[values(0, [(STRING, 0), (REFERENCE, FIRST)])]);
+        assert_eq!(text(&table, FIRST).as_deref(), Some("1.0"));
+        assert_eq!(text(&table, SECOND).as_deref(), Some("1.0"));
+        for unknown in [0x7f01_0002, 0x7f02_0000, 0x0101_0000] {
+            assert_eq!(text(&table, unknown), None);
+        }
+    }
+
+    #[test]
+    fn the_default_configuration_comes_first() {
+        let french = values(0x7266, [(STRING, 1), (STRING, 1)]);
+        let default = values(0, [(STRING, 0), (0x10, 0)]);
+        let table = table(&[french.clone(), default]);
+        assert_eq!(text(&table, FIRST).as_deref(), Some("1.0"));
+        assert_eq!(
+            text(&super::tests::table(&[french]), FIRST).as_deref(),
+            Some("€")
+        );
+    }
+
+    #[test]
+    fn references_that_go_round_in_a_circle_lead_to_nothing() {
+        let table = table(&[values(0, [(REFERENCE, SECOND), (REFERENCE, FIRST)])]);
+        assert_eq!(text(&table, FIRST), None);
+    }
+
+    #[test]
+    fn both_encodings_of_strings_are_read_within_a_limit() {
+        assert_eq!(utf16(b"\x02\0a\0\xac\x20").as_deref(), Some("a€"));
+        assert_eq!(utf16(b"\x02\0a\0"), None);
+        assert_eq!(utf16(&[0xff; 5000]), None);
+        assert_eq!(
+            utf8(&[&[0x81, 0x00, 0x81, 0x00][..], &[b'x'; 256]].concat())
+                .unwrap()
+                .len(),
+            256
+        );
+        assert_eq!(utf8(&[0x7f; 20]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_makes_the_walk_fail(
+            changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let mut table = table(&[values(0, [(STRING, 0), (REFERENCE, FIRST)])]);
+            for (at, byte) in changes {
+                let at = at.index(table.len());
+                table[at] = byte;
+            }
+            let _ = text(&table, SECOND);
+        }
+    }
+}
