@@ -7,18 +7,9 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Error,
-    applications::{self, Applications},
-    config::Config,
-    events::Events,
-    identity,
-    images::Images,
-    operations::Operations,
-    registry::{self, Catalogue, Registry},
-    settings::Settings,
-    staging::Staging,
-    store::Store,
-    trust::Trust,
+    Error, applications::Applications, config::Config, error::chain, events::Events,
+    foundation::Foundation, identity, images::Images, operations::Operations, registry::Registry,
+    settings::Settings, staging::Staging, trust::Trust,
 };
 
 /// How often left-over files are looked for.
@@ -33,18 +24,10 @@ pub struct Ams(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    clock: Clock,
-    config: Config,
-    trust: Trust,
+    base: Foundation,
     applications: Applications,
     registry: Registry,
-    staging: Staging,
-    operations: Operations,
-    events: Events,
     identity: Identity,
-    store: Store,
-    #[cfg(test)]
-    images: Images,
     reaper: AbortOnDropHandle<()>,
     _lock: Lock,
 }
@@ -52,62 +35,21 @@ struct Inner {
 impl Ams {
     /// Opens the base folder, makes what is missing in it, and starts the registry agent. One
     /// process at a time can have a base folder open.
-    pub async fn open(base: &Path, settings: Settings, clock: Clock) -> Result<Self, Error> {
-        private_dir(base)?;
-        let lock = Lock::acquire(base)?;
-        let identity = identity::open(&base.join("registry"), &clock)?;
-        let store = open_store(&settings.database(base)).await?;
-        let artifacts = settings.artifacts(base);
-        let staging = Staging::open(artifacts.join("staging"))?;
-        let images = Images::open(artifacts.join("images"), store.clone())?;
-        let events = Events::new(clock.clone());
-        let operations = Operations::new(events.clone(), clock.clone());
-        let config = Config::open(store.clone()).await?;
-        let trust = Trust::open(store.clone(), events.clone(), clock.clone()).await?;
-        let architecture = settings.architecture()?;
-        let applications = Applications::open(applications::Parts {
-            store: store.clone(),
-            images: images.clone(),
-            staging: staging.clone(),
-            operations: operations.clone(),
-            events: events.clone(),
-            config: config.clone(),
-            clock: clock.clone(),
-            architecture,
-        })
-        .await?;
-        let registry = Registry::start(registry::Parts {
-            catalogue: Catalogue {
-                store: store.clone(),
-                images: images.clone(),
-                events: events.clone(),
-                clock: clock.clone(),
-                architecture,
-            },
-            applications: applications.clone(),
-            store: store.clone(),
-            config: config.clone(),
-            trust: trust.clone(),
-            identity: identity.clone(),
-            operations: operations.clone(),
-            clock: clock.clone(),
-        });
-        let reaper = AbortOnDropHandle::new(tokio::spawn(reap(images.clone(), clock.clone())));
+    pub async fn open(folder: &Path, settings: Settings, clock: Clock) -> Result<Self, Error> {
+        private_dir(folder)?;
+        let lock = Lock::acquire(folder)?;
+        let identity = identity::open(&folder.join("registry"), &clock)?;
+        let base = Foundation::open(folder, &settings, clock).await?;
+        let applications = Applications::open(base.clone()).await?;
+        let registry = Registry::start(&base, &applications, &identity);
+        let reaper = tokio::spawn(reap(base.images.clone(), base.clock.clone()));
         Ok(Self(Arc::new(Inner {
             settings,
-            clock,
-            config,
-            trust,
+            base,
             applications,
             registry,
-            staging,
-            operations,
-            events,
             identity,
-            store,
-            #[cfg(test)]
-            images,
-            reaper,
+            reaper: AbortOnDropHandle::new(reaper),
             _lock: lock,
         })))
     }
@@ -119,17 +61,17 @@ impl Ams {
 
     /// Where the time of day comes from.
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.0.base.clock
     }
 
     /// The configuration items.
     pub fn config(&self) -> &Config {
-        &self.0.config
+        &self.0.base.config
     }
 
     /// The trust store.
     pub fn trust(&self) -> &Trust {
-        &self.0.trust
+        &self.0.base.trust
     }
 
     /// The applications.
@@ -144,17 +86,17 @@ impl Ams {
 
     /// Where uploads are put until they are complete.
     pub fn staging(&self) -> &Staging {
-        &self.0.staging
+        &self.0.base.staging
     }
 
     /// What is done in the background.
     pub fn operations(&self) -> &Operations {
-        &self.0.operations
+        &self.0.base.operations
     }
 
     /// What happens.
     pub fn events(&self) -> &Events {
-        &self.0.events
+        &self.0.base.events
     }
 
     /// The certificate by which the registry knows this AMS.
@@ -169,38 +111,25 @@ impl Ams {
 
     /// Trusts the certificate of a client that knows the trust password.
     pub async fn enrol(&self, certificate: &Certificate, password: &str) -> Result<(), Error> {
-        if !self.0.config.is_trust_password(password).await? {
+        if !self.config().is_trust_password(password).await? {
             return Err(Error::WrongTrustPassword);
         }
-        self.0.trust.add(certificate).await
-    }
-
-    /// The door of the registry, for tests that stand in for its agent.
-    #[cfg(test)]
-    pub(crate) fn catalogue(&self) -> Catalogue {
-        Catalogue {
-            store: self.0.store.clone(),
-            images: self.0.images.clone(),
-            events: self.0.events.clone(),
-            clock: self.0.clock.clone(),
-            architecture: self.0.applications.architecture(),
-        }
+        self.trust().add(certificate).await
     }
 
     /// Ends what is running, in an orderly way and within bounds, and closes the database.
     pub async fn close(&self) {
         self.0.reaper.abort();
         self.0.registry.stop().await;
-        self.0.operations.close(DRAIN_LIMIT).await;
-        self.0.store.close().await;
+        self.0.base.operations.close(DRAIN_LIMIT).await;
+        self.0.base.store.close().await;
     }
-}
 
-async fn open_store(path: &Path) -> Result<Store, Error> {
-    if let Some(folder) = path.parent() {
-        private_dir(folder)?;
+    /// The door of the registry, for tests that stand in for its agent.
+    #[cfg(test)]
+    pub(crate) fn catalogue(&self) -> crate::registry::Catalogue {
+        crate::registry::Catalogue::new(self.0.base.clone())
     }
-    Store::open(path).await
 }
 
 /// Looks for left-over files from the start on, every now and then.
@@ -210,8 +139,10 @@ async fn reap(images: Images, clock: Clock) {
     loop {
         every.tick().await;
         if let Err(error) = images.reap(&clock).await {
-            let cause = crate::error::chain(&error);
-            tracing::warn!(cause, "left-over files could not be removed");
+            tracing::warn!(
+                cause = chain(&error),
+                "left-over files could not be removed"
+            );
         }
     }
 }

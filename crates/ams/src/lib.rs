@@ -15,6 +15,7 @@
 
 mod ams;
 mod error;
+mod foundation;
 mod identity;
 mod images;
 mod store;

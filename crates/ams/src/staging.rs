@@ -40,7 +40,11 @@ impl Staging {
         for left in fs_err::read_dir(&folder)? {
             let path = left?.path();
             tracing::info!(path = %path.display(), "removing what an earlier run left");
-            fs_err::remove_file(path)?;
+            if path.is_dir() {
+                fs_err::remove_dir_all(path)?;
+            } else {
+                fs_err::remove_file(path)?;
+            }
         }
         let room = Arc::new(Semaphore::new(MAX_UPLOADS));
         Ok(Self { folder, room })

@@ -45,11 +45,6 @@ impl Trust {
         self.0.table.load().contains_key(fingerprint)
     }
 
-    /// The trusted certificate with this fingerprint.
-    pub fn get(&self, fingerprint: &Fingerprint) -> Option<Certificate> {
-        self.0.table.load().get(fingerprint).cloned()
-    }
-
     /// All trusted certificates, by fingerprint.
     pub fn list(&self) -> Vec<Certificate> {
         self.0.table.load().values().cloned().collect()

@@ -46,7 +46,7 @@ impl Applications {
     }
 
     async fn make(&self, context: &Context, begun: &Begun, write: impl Write) -> Result<(), Error> {
-        let staged = self.0.staging.new_image();
+        let staged = self.0.base.staging.new_image();
         let (staged, image) = write_image(context, staged, begun.content_size, write).await?;
         context.go_on()?;
         self.finish(begun, &staged, image).await
@@ -59,7 +59,7 @@ impl Applications {
         staged: &StagedFile,
         image: ImageInfo,
     ) -> Result<(), Error> {
-        let config = self.0.config.current();
+        let config = self.0.base.config.current();
         let keep = config.max_published_versions();
         let ready = Ready {
             number: begun.number,
@@ -67,12 +67,21 @@ impl Applications {
             metadata: begun.metadata.clone(),
             publish: config.auto_publish().then_some(keep),
         };
-        let alone = self.0.images.lock().await;
-        self.0.images.place(staged.path(), image.digest).await?;
-        let known = self.0.store.version_ready(&begun.permit, &ready).await?;
+        let alone = self.0.base.images.lock().await;
+        self.0
+            .base
+            .images
+            .place(staged.path(), image.digest)
+            .await?;
+        let known = self
+            .0
+            .base
+            .store
+            .version_ready(&begun.permit, &ready)
+            .await?;
         drop(alone);
         if !known {
-            self.0.images.remove_unused([image.digest]).await;
+            self.0.base.images.remove_unused([image.digest]).await;
             return Err(Error::ApplicationNotFound(begun.permit.id().to_string()));
         }
         Ok(())
@@ -84,6 +93,7 @@ impl Applications {
             Ok(()) => self.tell("application-version-ready", id),
             Err(Error::Cancelled) => {
                 self.0
+                    .base
                     .store
                     .version_cancelled(&begun.permit, begun.number)
                     .await?;
@@ -92,6 +102,7 @@ impl Applications {
             Err(error) => {
                 let reason = chain(error);
                 self.0
+                    .base
                     .store
                     .version_failed(&begun.permit, begun.number, &reason)
                     .await?;

@@ -25,6 +25,7 @@ impl Applications {
         let applications = self.clone();
         let new = NewOperation::on("Creating application", "applications", address(&id));
         self.0
+            .base
             .operations
             .start(new.cancellable(), async move |context| {
                 applications
@@ -55,7 +56,7 @@ impl Applications {
             metadata: application,
             created_at: self.now(),
         };
-        let number = self.0.store.add_application(&new, &version).await?;
+        let number = self.0.base.store.add_application(&new, &version).await?;
         let begun = Begun {
             permit: guard::created(&new),
             number,
@@ -71,9 +72,9 @@ impl Applications {
 
     /// Opens an uploaded package and checks that it can run here.
     pub(super) async fn open_package(&self, file: StagedFile) -> Result<OpenPackage, Error> {
-        let staging = self.0.staging.folder().to_owned();
-        let architecture = self.0.architecture;
-        let default_abi = self.0.config.current().default_abi().to_owned();
+        let staging = self.0.base.staging.folder().to_owned();
+        let architecture = self.0.base.architecture;
+        let default_abi = self.0.base.config.current().default_abi().to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let content = Package::open(file.path(), &staging, &Limits::default())?;
             if let Some(facts) = content.apk() {

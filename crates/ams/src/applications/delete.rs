@@ -31,7 +31,7 @@ impl Applications {
         new.resources
             .insert("applications".to_owned(), addresses.collect());
         let applications = self.clone();
-        Ok(self.0.operations.start(new, async move |_| {
+        Ok(self.0.base.operations.start(new, async move |_| {
             for (application, permit) in &doomed {
                 applications.remove(application, permit).await?;
             }
@@ -52,10 +52,16 @@ impl Applications {
         let address = address(&application.id);
         let new = NewOperation::on("Deleting version", "applications", address);
         let applications = self.clone();
-        Ok(self.0.operations.start(new, async move |_| {
-            applications.0.store.remove_version(&permit, number).await?;
+        Ok(self.0.base.operations.start(new, async move |_| {
             applications
                 .0
+                .base
+                .store
+                .remove_version(&permit, number)
+                .await?;
+            applications
+                .0
+                .base
                 .images
                 .remove_unused(image.map(|image| image.digest))
                 .await;
@@ -70,8 +76,8 @@ impl Applications {
         application: &StoredApplication,
         permit: &MayDelete,
     ) -> Result<(), Error> {
-        self.0.store.remove_application(permit).await?;
-        self.0.images.remove_unused(digests(application)).await;
+        self.0.base.store.remove_application(permit).await?;
+        self.0.base.images.remove_unused(digests(application)).await;
         self.tell("application-deleted", &application.id);
         Ok(())
     }

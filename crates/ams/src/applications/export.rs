@@ -30,7 +30,7 @@ impl Applications {
         let refusal = || not_ready(&application, number, view::status(&version.state));
         let image = version.image().ok_or_else(refusal)?;
         Ok(ExportFile {
-            path: self.0.images.path(&image.digest),
+            path: self.0.base.images.path(&image.digest),
             digest: image.digest,
             size: image.size,
             file_name: file_name(application.name.as_str(), number),

@@ -20,18 +20,10 @@ mod view;
 
 use std::sync::Arc;
 
-use aar_types::{Architecture, Clock};
+use aar_types::Architecture;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
-use crate::{
-    Error,
-    config::Config,
-    events::Events,
-    images::Images,
-    operations::{Context, Operations},
-    staging::Staging,
-    store::{Store, StoredApplication},
-};
+use crate::{Error, foundation::Foundation, operations::Context, store::StoredApplication};
 
 pub(crate) use delete::digests;
 
@@ -53,50 +45,24 @@ pub struct Applications(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    store: Store,
-    images: Images,
-    staging: Staging,
-    operations: Operations,
-    events: Events,
-    config: Config,
-    clock: Clock,
-    architecture: Architecture,
+    base: Foundation,
     /// Held from reading what holds for all versions of an application to writing it back.
     editing: Mutex<()>,
+    /// Counts the changes of applications that were made here.
     changed: watch::Sender<u64>,
     /// Turns at reading packages and making images, each of which uses every core.
     turns: Semaphore,
 }
 
-/// What applications are made of and told to.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) store: Store,
-    pub(crate) images: Images,
-    pub(crate) staging: Staging,
-    pub(crate) operations: Operations,
-    pub(crate) events: Events,
-    pub(crate) config: Config,
-    pub(crate) clock: Clock,
-    pub(crate) architecture: Architecture,
-}
-
 impl Applications {
     /// Takes over what an earlier run left: versions it did not finish say so.
-    pub(crate) async fn open(parts: Parts) -> Result<Self, Error> {
-        let unfinished = parts.store.end_unfinished_versions(UNFINISHED).await?;
+    pub(crate) async fn open(base: Foundation) -> Result<Self, Error> {
+        let unfinished = base.store.end_unfinished_versions(UNFINISHED).await?;
         if unfinished > 0 {
             tracing::warn!(versions = unfinished, "versions were left unfinished");
         }
         Ok(Self(Arc::new(Inner {
-            store: parts.store,
-            images: parts.images,
-            staging: parts.staging,
-            operations: parts.operations,
-            events: parts.events,
-            config: parts.config,
-            clock: parts.clock,
-            architecture: parts.architecture,
+            base,
             editing: Mutex::new(()),
             changed: watch::Sender::new(0),
             turns: Semaphore::new(TURNS),
@@ -105,7 +71,7 @@ impl Applications {
 
     /// The architecture whose applications are here.
     pub fn architecture(&self) -> Architecture {
-        self.0.architecture
+        self.0.base.architecture
     }
 
     /// Tells of every change of an application that was made here.
@@ -115,13 +81,13 @@ impl Applications {
 
     /// The application, or the refusal that names it.
     pub(crate) async fn expect(&self, id_or_name: &str) -> Result<StoredApplication, Error> {
-        let found = self.0.store.application(id_or_name).await?;
+        let found = self.0.base.store.application(id_or_name).await?;
         found.ok_or_else(|| Error::ApplicationNotFound(id_or_name.to_owned()))
     }
 
     /// Tells listeners and the registry agent of a change.
     fn tell(&self, action: &str, id: &ApplicationId) {
-        self.0.events.lifecycle(action, address(id));
+        self.0.base.events.lifecycle(action, address(id));
         self.0.changed.send_modify(|count| *count += 1);
     }
 
@@ -135,7 +101,7 @@ impl Applications {
     }
 
     fn now(&self) -> i64 {
-        self.0.clock.now().as_second()
+        self.0.base.clock.now().as_second()
     }
 }
 

@@ -44,7 +44,7 @@ impl Applications {
         let address = address(&application.id);
         let new = NewOperation::on("Updating application", "applications", address);
         let Some((version, image)) = changed else {
-            return Ok(self.0.operations.done(new));
+            return Ok(self.0.base.operations.done(new));
         };
         let applications = self.clone();
         let work = async move |context| {
@@ -52,7 +52,7 @@ impl Applications {
                 .rebuild(&context, &application, permit, &version, image)
                 .await
         };
-        Ok(self.0.operations.start(new.cancellable(), work))
+        Ok(self.0.base.operations.start(new.cancellable(), work))
     }
 
     /// Changes in place what can be, and tells what needs a new version.
@@ -66,6 +66,7 @@ impl Applications {
         check(&application, changed.as_ref().map(|(version, _)| version))?;
         if application.metadata != before.metadata {
             self.0
+                .base
                 .store
                 .set_metadata(&permit, &application.metadata)
                 .await?;
@@ -93,13 +94,13 @@ impl Applications {
             created_at: self.now(),
         };
         let begun = Begun {
-            number: self.0.store.begin_version(&permit, new).await?,
+            number: self.0.base.store.begin_version(&permit, new).await?,
             permit,
             metadata: None,
             content_size: image.size,
         };
         let manifest = manifest_of(application, changed);
-        let from = self.0.images.path(&image.digest);
+        let from = self.0.base.images.path(&image.digest);
         self.build(context, begun, move |to, progress, stop| {
             rewrite_image(&from, &manifest, to, progress, stop)
         })

@@ -30,7 +30,7 @@ impl Applications {
         };
         let new = NewOperation::on(description, "applications", address(&application.id));
         let applications = self.clone();
-        Ok(self.0.operations.start(new, async move |_| {
+        Ok(self.0.base.operations.start(new, async move |_| {
             applications
                 .write_published(&permit, number, published)
                 .await?;
@@ -46,10 +46,10 @@ impl Applications {
         published: bool,
     ) -> Result<(), Error> {
         if !published {
-            return self.0.store.set_published(permit, number, false).await;
+            return self.0.base.store.set_published(permit, number, false).await;
         }
-        let keep = self.0.config.current().max_published_versions();
-        self.0.store.publish(permit, number, keep).await
+        let keep = self.0.base.config.current().max_published_versions();
+        self.0.base.store.publish(permit, number, keep).await
     }
 }
 

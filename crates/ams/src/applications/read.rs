@@ -7,7 +7,7 @@ impl Applications {
     /// The applications for which every condition of the filter holds, ordered by name.
     pub async fn list(&self, filter: &ApplicationFilter) -> Result<Vec<Application>, Error> {
         let filter = Filter::read(filter)?;
-        let stored = self.0.store.applications().await?;
+        let stored = self.0.base.store.applications().await?;
         let shown = stored.iter().map(view::application);
         Ok(shown
             .filter(|application| filter.takes(application))
@@ -16,7 +16,7 @@ impl Applications {
 
     /// The application with this id or name.
     pub async fn get(&self, id_or_name: &str) -> Result<Option<Application>, Error> {
-        let stored = self.0.store.application(id_or_name).await?;
+        let stored = self.0.base.store.application(id_or_name).await?;
         Ok(stored.as_ref().map(view::application))
     }
 }

@@ -19,6 +19,7 @@ impl Applications {
         let new = NewOperation::on("Updating application", "applications", address);
         Ok(self
             .0
+            .base
             .operations
             .start(new.cancellable(), async move |context| {
                 applications
@@ -43,7 +44,7 @@ impl Applications {
             created_at: self.now(),
         };
         let begun = Begun {
-            number: self.0.store.begin_version(&permit, new).await?,
+            number: self.0.base.store.begin_version(&permit, new).await?,
             permit,
             metadata: Some(metadata),
             content_size: package.content.content_size(),

@@ -83,13 +83,6 @@ impl Context {
         }
     }
 
-    /// Tells something that the caller needs of the outcome.
-    pub fn result(&self, key: &str, value: serde_json::Value) {
-        self.operations.update(self.id, |operation| {
-            operation.metadata.insert(key.to_owned(), value);
-        });
-    }
-
     fn is_time(&self) -> bool {
         let now = Instant::now();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

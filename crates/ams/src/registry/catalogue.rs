@@ -10,8 +10,7 @@ use aar_sync::{
     KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin as From,
 };
 use aar_types::{
-    ApplicationMetadata, ApplicationName, Architecture, Clock, Digest, ImageInfo, Version,
-    VersionNumber,
+    ApplicationMetadata, ApplicationName, Architecture, Digest, ImageInfo, Version, VersionNumber,
 };
 
 use crate::{
@@ -20,29 +19,23 @@ use crate::{
         ApplicationId, address, digests,
         guard::{self, FromRegistry},
     },
-    events::Events,
+    foundation::Foundation,
     images::Images,
-    store::{Origin, Store, StoredApplication, StoredVersion},
+    store::{Origin, StoredApplication, StoredVersion},
 };
 
 /// The applications of this AMS, as the registry agent sees and changes them.
 #[derive(Debug)]
-pub(crate) struct Catalogue {
-    pub(crate) store: Store,
-    pub(crate) images: Images,
-    pub(crate) events: Events,
-    pub(crate) clock: Clock,
-    pub(crate) architecture: Architecture,
-}
+pub(crate) struct Catalogue(Foundation);
 
 impl LocalCatalogue for Catalogue {
     fn architecture(&self) -> Architecture {
-        self.architecture
+        self.0.architecture
     }
 
     async fn applications(&self) -> Result<Vec<LocalApplication>, LocalError> {
-        let stored = self.store.applications().await.map_err(local)?;
-        let images = self.images.clone();
+        let stored = self.0.store.applications().await.map_err(local)?;
+        let images = self.0.images.clone();
         let looked = tokio::task::spawn_blocking(move || {
             let local = stored.into_iter().map(|it| local_application(it, &images));
             local.collect()
@@ -62,13 +55,13 @@ impl LocalCatalogue for Catalogue {
         let application = self.find(name).await?.ok_or_else(|| local(missing()))?;
         let image = application.version(number).and_then(StoredVersion::image);
         let image = image.ok_or_else(|| local(missing()))?;
-        Ok(self.images.path(&image.digest))
+        Ok(self.0.images.path(&image.digest))
     }
 
     fn import_path(&self, image: &ImageInfo) -> PathBuf {
         // Whoever writes there says why it cannot, if it cannot.
-        let prepared = self.images.prepare(&image.digest);
-        prepared.unwrap_or_else(|_| self.images.path(&image.digest))
+        let prepared = self.0.images.prepare(&image.digest);
+        prepared.unwrap_or_else(|_| self.0.images.path(&image.digest))
     }
 
     async fn import(
@@ -84,14 +77,14 @@ impl LocalCatalogue for Catalogue {
             .show(name, metadata, version, image_file)
             .await
             .map_err(local)?;
-        self.images.remove_unused(replaced).await;
+        self.0.images.remove_unused(replaced).await;
         self.tell("application-version-imported", &id);
         Ok(())
     }
 
     async fn retain_partial_files(&self, wanted: &[ImageInfo]) -> Result<(), LocalError> {
         let wanted = wanted.iter().map(|image| image.digest).collect();
-        self.images.retain_partials(wanted).await.map_err(local)
+        self.0.images.retain_partials(wanted).await.map_err(local)
     }
 
     async fn update_metadata(
@@ -102,7 +95,8 @@ impl LocalCatalogue for Catalogue {
         let Some((permit, application)) = self.door(name).await? else {
             return Ok(());
         };
-        self.store
+        self.0
+            .store
             .set_metadata(&permit, metadata)
             .await
             .map_err(local)?;
@@ -119,7 +113,7 @@ impl LocalCatalogue for Catalogue {
         let Some((permit, application)) = self.door(name).await? else {
             return Ok(());
         };
-        let written = self.store.set_published(&permit, number, published).await;
+        let written = self.0.store.set_published(&permit, number, published).await;
         written.map_err(local)?;
         self.tell("application-updated", &application.id);
         Ok(())
@@ -134,11 +128,13 @@ impl LocalCatalogue for Catalogue {
             return Ok(());
         };
         let image = application.version(number).and_then(StoredVersion::image);
-        self.store
+        self.0
+            .store
             .remove_version(&permit, number)
             .await
             .map_err(local)?;
-        self.images
+        self.0
+            .images
             .remove_unused(image.map(|image| image.digest))
             .await;
         self.tell("application-version-deleted", &application.id);
@@ -149,29 +145,31 @@ impl LocalCatalogue for Catalogue {
         let Some((permit, application)) = self.door(name).await? else {
             return Ok(());
         };
-        self.store
+        self.0
+            .store
             .remove_application(&permit)
             .await
             .map_err(local)?;
-        self.images.remove_unused(digests(&application)).await;
+        self.0.images.remove_unused(digests(&application)).await;
         self.tell("application-deleted", &application.id);
         Ok(())
     }
 
     async fn known_registry(&self) -> Result<Option<KnownRegistry>, LocalError> {
-        let known = self.store.known_registry().await.map_err(local)?;
+        let known = self.0.store.known_registry().await.map_err(local)?;
         Ok(known.map(|(id, revision)| KnownRegistry { id, revision }))
     }
 
     async fn remember_registry(&self, registry: &KnownRegistry) -> Result<(), LocalError> {
         let written = self
+            .0
             .store
             .remember_registry(&registry.id, registry.revision);
         written.await.map_err(local)
     }
 
     async fn upload_session(&self, digest: &Digest) -> Result<Option<String>, LocalError> {
-        self.store.upload_session(digest).await.map_err(local)
+        self.0.store.upload_session(digest).await.map_err(local)
     }
 
     async fn remember_upload(
@@ -179,7 +177,8 @@ impl LocalCatalogue for Catalogue {
         digest: &Digest,
         address: Option<&str>,
     ) -> Result<(), LocalError> {
-        self.store
+        self.0
+            .store
             .remember_upload(digest, address)
             .await
             .map_err(local)
@@ -187,6 +186,10 @@ impl LocalCatalogue for Catalogue {
 }
 
 impl Catalogue {
+    pub(crate) fn new(base: Foundation) -> Self {
+        Self(base)
+    }
+
     /// The image in place and the row that shows it, with nobody cleaning up in between.
     async fn show(
         &self,
@@ -195,10 +198,13 @@ impl Catalogue {
         version: &Version,
         image_file: &Path,
     ) -> Result<ApplicationId, Error> {
-        let _alone = self.images.lock().await;
-        self.images.place(image_file, version.image.digest).await?;
-        let now = self.clock.now().as_second();
-        self.store.import(name, metadata, version, now).await
+        let _alone = self.0.images.lock().await;
+        self.0
+            .images
+            .place(image_file, version.image.digest)
+            .await?;
+        let now = self.0.clock.now().as_second();
+        self.0.store.import(name, metadata, version, now).await
     }
 
     /// The image that an import takes the place of.
@@ -230,12 +236,12 @@ impl Catalogue {
 
     /// The application with exactly this name; an id that looks the same is not meant.
     async fn find(&self, name: &ApplicationName) -> Result<Option<StoredApplication>, LocalError> {
-        let found = self.store.application_named(name).await.map_err(local)?;
+        let found = self.0.store.application_named(name).await.map_err(local)?;
         Ok(found)
     }
 
     fn tell(&self, action: &str, id: &ApplicationId) {
-        self.events.lifecycle(action, address(id));
+        self.0.events.lifecycle(action, address(id));
     }
 }
 

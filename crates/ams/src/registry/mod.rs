@@ -14,17 +14,16 @@ use std::sync::Arc;
 use aar_client::{ListFilter, RegistryClient};
 use aar_sync::{Agent, AgentHandle, Configuration, Mode, RoundRefused, RoundReport};
 use aar_tls::Identity;
-use aar_types::{ApplicationName, Clock};
+use aar_types::ApplicationName;
 use ams_api::{Operation, RegistryApplication, RegistryStatus};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Error,
     applications::{Applications, guard},
-    config::Config,
+    foundation::Foundation,
     operations::{NewOperation, Operations},
     store::Store,
-    trust::Trust,
 };
 
 pub(crate) use catalogue::Catalogue;
@@ -43,36 +42,29 @@ struct Inner {
     follower: AbortOnDropHandle<()>,
 }
 
-/// What the registry side is made of.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) catalogue: Catalogue,
-    pub(crate) applications: Applications,
-    pub(crate) store: Store,
-    pub(crate) config: Config,
-    pub(crate) trust: Trust,
-    pub(crate) identity: Identity,
-    pub(crate) operations: Operations,
-    pub(crate) clock: Clock,
-}
-
 impl Registry {
-    pub(crate) fn start(parts: Parts) -> Self {
+    /// Starts the agent.
+    pub(crate) fn start(
+        base: &Foundation,
+        applications: &Applications,
+        identity: &Identity,
+    ) -> Self {
         let connector = connect::Connector {
-            config: parts.config,
-            trust: parts.trust,
-            identity: parts.identity,
-            clock: parts.clock.clone(),
+            config: base.config.clone(),
+            trust: base.trust.clone(),
+            identity: identity.clone(),
+            clock: base.clock.clone(),
         };
-        let (follower, agent) = follow::start(&connector, &parts.applications, |configuration| {
-            Agent::spawn(Arc::new(parts.catalogue), configuration, parts.clock)
+        let catalogue = Arc::new(Catalogue::new(base.clone()));
+        let (follower, agent) = follow::start(&connector, applications, |configuration| {
+            Agent::spawn(catalogue, configuration, base.clock.clone())
         });
         Self(Arc::new(Inner {
             agent,
             connector,
-            applications: parts.applications,
-            store: parts.store,
-            operations: parts.operations,
+            applications: applications.clone(),
+            store: base.store.clone(),
+            operations: base.operations.clone(),
             follower,
         }))
     }

@@ -159,3 +159,15 @@ async fn the_certificate_for_the_registry_is_made_once_with_a_private_key() {
         fingerprint
     );
 }
+
+#[tokio::test]
+async fn what_an_older_release_did_not_write_takes_its_default() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").tagged("a")).await;
+    let here = sql(here, "UPDATE versions SET manifest = '{}'").await;
+    let here = sql(here, "UPDATE applications SET metadata = '{}'").await;
+    let application = here.get("game").await;
+    assert_eq!(application.status, ApplicationStatus::Ready);
+    assert!(application.tags.is_empty());
+    assert_eq!(application.versions[0].manifest_version, "");
+}

@@ -1,0 +1,55 @@
+use std::path::Path;
+
+use aar_daemon::base_dir::private_dir;
+use aar_types::{Architecture, Clock};
+
+use crate::{
+    Error, Settings, config::Config, events::Events, images::Images, operations::Operations,
+    staging::Staging, store::Store, trust::Trust,
+};
+
+/// What applications and the registry side stand on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Foundation {
+    pub(crate) store: Store,
+    pub(crate) images: Images,
+    pub(crate) staging: Staging,
+    pub(crate) events: Events,
+    pub(crate) operations: Operations,
+    pub(crate) config: Config,
+    pub(crate) trust: Trust,
+    pub(crate) clock: Clock,
+    pub(crate) architecture: Architecture,
+}
+
+impl Foundation {
+    /// Opens the database and the folders of images, and makes what is missing.
+    pub(crate) async fn open(
+        base: &Path,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        let architecture = settings.architecture()?;
+        let store = open_store(&settings.database(base)).await?;
+        let artifacts = settings.artifacts(base);
+        let events = Events::new(clock.clone());
+        Ok(Self {
+            images: Images::open(artifacts.join("images"), store.clone())?,
+            staging: Staging::open(artifacts.join("staging"))?,
+            operations: Operations::new(events.clone(), clock.clone()),
+            config: Config::open(store.clone()).await?,
+            trust: Trust::open(store.clone(), events.clone(), clock.clone()).await?,
+            store,
+            events,
+            clock,
+            architecture,
+        })
+    }
+}
+
+async fn open_store(path: &Path) -> Result<Store, Error> {
+    if let Some(folder) = path.parent() {
+        private_dir(folder)?;
+    }
+    Store::open(path).await
+}
