@@ -1,7 +1,7 @@
 //! The command line of `aar`: a file for each command.
 //!
-//! A command is a function of resolved values. It speaks through the [`Printer`](aar_cli::Printer)
-//! and works on the metadata directly, so it does the same whether the service runs or not; a
+//! A command is a function of resolved values. It speaks through the [`Printer`] and
+//! works on the metadata directly, so it does the same whether the service runs or not; a
 //! service that runs is told of what a command has changed before the command returns.
 
 mod application;

@@ -139,7 +139,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// In the OpenAPI document: how callers are turned away from routes that need a certificate.
+/// In the OpenAPI document: what can become of every request to a route that needs a certificate,
+/// beside what is its own.
 pub(crate) struct Refusals;
 
 impl IntoResponses for Refusals {
@@ -152,10 +153,18 @@ impl IntoResponses for Refusals {
             (status.to_owned(), RefOr::T(response.build()))
         };
         BTreeMap::from([
+            refusal(
+                "400",
+                "The request is malformed; the message names the part",
+            ),
             refusal("401", "No client certificate was shown"),
             refusal(
                 "403",
                 "The certificate is unknown, revoked, expired, or trusted for less",
+            ),
+            refusal(
+                "500",
+                "The server failed; its log has the cause under the request id",
             ),
         ])
     }

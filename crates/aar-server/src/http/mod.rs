@@ -1,6 +1,7 @@
 //! The HTTP side: routes, who may call them, and how requests and answers are written.
 //!
-//! A request goes four hops: a line of [`router`], a handler in [`v1`], a function of the registry,
+//! A request goes four hops: a line of [`mod@router`], a handler in [`v1`], a function of the
+//! registry,
 //! a query of its metadata. Handlers translate and nothing else.
 
 mod catalogue;

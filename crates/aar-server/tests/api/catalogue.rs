@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use crate::personas::{TestServer, content, image};
+use crate::{
+    content::{content, image},
+    personas::TestServer,
+};
 
 const GAME: &str = "game/amd64/versions/0";
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use crate::personas::{TestServer, content};
+use crate::{content::content, personas::TestServer};
 
 /// Far less than the callers here are ready to wait, and enough for a busy machine.
 const SOON: Duration = Duration::from_secs(10);

@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::personas::{Answer, Persona, TestServer, content};
+use crate::{
+    content::content,
+    personas::{Answer, Persona, TestServer},
+};
 
 fn shown(what: &str, answer: &Answer) -> String {
     assert!(!answer.header("x-request-id").is_empty(), "{what}");

@@ -1,6 +1,9 @@
 use reqwest::Method;
 
-use crate::personas::{Answer, Persona, TestServer, content, sha256};
+use crate::{
+    content::{content, sha256},
+    personas::{Answer, Persona, TestServer},
+};
 
 const VERSION: &str = "game/amd64/versions/3";
 const IMAGE: &str = "/1.0/applications/game/amd64/versions/3/image";

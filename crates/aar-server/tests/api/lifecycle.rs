@@ -6,7 +6,10 @@ use aar_types::Clock;
 use reqwest::Method;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::personas::{Answer, TestServer, content};
+use crate::{
+    content::content,
+    personas::{Answer, TestServer},
+};
 
 #[tokio::test]
 async fn the_first_start_makes_what_is_missing_for_its_owner_only() {

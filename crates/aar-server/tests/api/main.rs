@@ -5,6 +5,7 @@
 mod access;
 mod catalogue;
 mod changes;
+mod content;
 mod errors;
 mod images;
 mod lifecycle;

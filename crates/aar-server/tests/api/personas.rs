@@ -9,13 +9,13 @@ use aar_cli::{Exit, Printer};
 use aar_server::{cli, config::Config, service::Server};
 use aar_tls::{HttpOptions, Identity, NewIdentity, ServerTrust, http_client};
 use aar_types::{Clock, Fingerprint};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Method, RequestBuilder, Response, header::HeaderMap};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::content::{image, metadata};
 
 const CONFIG: &str = "http:\n  addr: 127.0.0.1:0\n  drain: 2s\n";
 
@@ -309,28 +309,4 @@ impl Answer {
         let json = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
         json["code"].as_str().unwrap_or_default().to_owned()
     }
-}
-
-/// Content that does not repeat, so that a piece in the wrong place shows.
-pub(crate) fn content(size: usize) -> Vec<u8> {
-    let words = (0u64..).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-    words.take(size).collect()
-}
-
-pub(crate) fn sha256(content: &[u8]) -> String {
-    aar_types::Digest::from_bytes(Sha256::digest(content).into()).to_string()
-}
-
-/// The declaration of an image with some content.
-pub(crate) fn image(content: &[u8]) -> Value {
-    json!({
-        "fingerprint": sha256(&sha256(content).into_bytes()),
-        "digest": sha256(content),
-        "size": content.len(),
-    })
-}
-
-/// `Upload-Metadata` of an upload with some content.
-pub(crate) fn metadata(content: &[u8]) -> String {
-    format!("digest {}", STANDARD.encode(sha256(content)))
 }

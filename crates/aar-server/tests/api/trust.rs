@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::personas::{TestServer, content};
+use crate::{content::content, personas::TestServer};
 
 /// More than the buffers between the two ends hold.
 const LARGE: usize = 96 << 20;

@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 
-use crate::personas::{Answer, Persona, TestServer, content, metadata};
+use crate::{
+    content::{content, metadata},
+    personas::{Answer, Persona, TestServer},
+};
 
 async fn publisher() -> (TestServer, Persona) {
     let server = TestServer::start().await;
