@@ -2,21 +2,27 @@ use std::{
     fs::File,
     io::{self, Read, Seek},
     sync::Arc,
+    time::Duration,
 };
 
 use aar_types::Digest;
 use bytes::Bytes;
-use futures_util::TryStreamExt;
-use http::{Method, header};
+use futures_util::{FutureExt, TryStreamExt};
+use http::{HeaderValue, Method, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
+use hyper::ext::on_informational;
 use sha2::{Digest as _, Sha256};
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::io::ReaderStream;
 
 use super::{AmsClient, call::Outgoing, call::context};
 use crate::{Error, Operation, headers};
 
 const CHUNK: usize = 256 * 1024;
+
+/// How long AMS may take to say that it wants a package, before it is sent all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A package that is ready to be uploaded. AMS wants to know its SHA-256 before the first byte, so
 /// it is read once beforehand.
@@ -60,7 +66,12 @@ impl Package {
         self.digest
     }
 
-    fn body(&self, sent: impl Fn(u64) + Send + 'static) -> io::Result<Outgoing> {
+    /// The content, from the moment that it is wanted.
+    fn body(
+        &self,
+        wanted: Arc<Notify>,
+        sent: impl Fn(u64) + Send + 'static,
+    ) -> io::Result<Outgoing> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
         // A file that grows meanwhile must not make the body longer than announced.
@@ -71,7 +82,9 @@ impl Package {
             sent(position);
             Frame::data(chunk)
         });
-        Ok(StreamBody::new(frames).boxed_unsync())
+        let wait = async move { drop(timeout(PATIENCE, wanted.notified()).await) };
+        let body = wait.map(|()| frames).flatten_stream();
+        Ok(StreamBody::new(body).boxed_unsync())
     }
 }
 
@@ -84,14 +97,20 @@ impl AmsClient {
         sent: impl Fn(u64) + Send + 'static,
     ) -> Result<Operation, Error> {
         let context = context(&method, path);
-        let mut request = self.request(method, path, package.body(sent)?)?;
+        let wanted = Arc::new(Notify::new());
+        let body = package.body(Arc::clone(&wanted), sent)?;
+        let mut request = self.request(method, path, body)?;
+        // Who refuses closes the connection, and what it has said can get lost behind what is still
+        // being sent. So AMS is asked first: it says no, or to continue.
+        on_informational(&mut request, move |_| wanted.notify_one());
         let fields = request.headers_mut();
+        fields.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
         fields.insert(header::CONTENT_LENGTH, package.length.into());
-        let octets = header::HeaderValue::from_static("application/octet-stream");
+        let octets = HeaderValue::from_static("application/octet-stream");
         fields.insert(header::CONTENT_TYPE, octets);
-        let digest = header::HeaderValue::from_str(&package.digest.to_string());
+        let digest = HeaderValue::from_str(&package.digest.to_string());
         fields.insert(headers::FINGERPRINT, digest.map_err(io::Error::other)?);
-        fields.insert(headers::REQUEST, header::HeaderValue::from_static("{}"));
+        fields.insert(headers::REQUEST, HeaderValue::from_static("{}"));
         self.submit(&context, request).await
     }
 }
