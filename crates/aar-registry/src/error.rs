@@ -252,7 +252,9 @@ impl Error {
             Self::ChangesCompacted { .. } => ErrorCode::ChangesCompacted,
             Self::CertificateRevoked { .. } => ErrorCode::CertificateRevoked,
             Self::CertificateNotFound { .. } => ErrorCode::CertificateUnknown,
-            Self::Stopped | Self::Database(sqlx::Error::PoolTimedOut) => ErrorCode::Unavailable,
+            Self::Stopped | Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
+                ErrorCode::Unavailable
+            }
             _ => ErrorCode::Internal,
         }
     }

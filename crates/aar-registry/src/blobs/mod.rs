@@ -7,6 +7,9 @@ mod fs;
 mod keys;
 mod staging;
 
+#[cfg(test)]
+mod tests;
+
 use aar_types::Digest;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;

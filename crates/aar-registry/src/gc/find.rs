@@ -52,8 +52,11 @@ impl Registry {
             let Some(Key::Blob(digest)) = object.key() else {
                 continue;
             };
+            if object.modified > grace_began {
+                continue;
+            }
             let mut tx = self.metadata().read().await?;
-            if object.modified <= grace_began && is_orphaned(&mut tx, &digest, self.now()).await? {
+            if is_orphaned(&mut tx, &digest, self.now()).await? {
                 let bytes = object.size;
                 items.push(GcItem::OrphanedBlob { digest, bytes });
             }

@@ -25,6 +25,14 @@ impl Registry {
         Ok(())
     }
 
+    /// Rows of uploads that are complete serve those who ask after them, and only for a while. They
+    /// take no space worth a line in a plan.
+    pub(super) async fn forget_complete_uploads(&self) -> Result<(), Error> {
+        let mut tx = self.metadata().write().await?;
+        tx.forget_complete_uploads(self.now()).await?;
+        tx.commit().await
+    }
+
     pub(super) async fn free(&self, actor: &Actor, item: &GcItem) -> Result<Verdict, Error> {
         match item {
             GcItem::UnreferencedBlob { digest, .. } => self.free_blob(actor, *digest).await,

@@ -117,6 +117,7 @@ impl Operator {
     pub async fn gc_apply(&self, plan: GcPlan) -> Result<GcReport, Error> {
         let (registry, actor) = (self.registry.clone(), self.actor.clone());
         run_to_completion(async move {
+            registry.forget_complete_uploads().await?;
             let mut report = GcReport::default();
             for item in plan.items {
                 let reason = match registry.free(&actor, &item).await {

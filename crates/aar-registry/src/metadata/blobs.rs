@@ -108,7 +108,7 @@ impl Reading {
     pub(crate) async fn blob_is_referenced(&mut self, digest: &Digest) -> Result<bool, Error> {
         let found: Option<(i64,)> = sql!(optional
             self,
-            "SELECT 1 FROM versions WHERE digest = $1 LIMIT 1",
+            "SELECT CAST(1 AS BIGINT) FROM versions WHERE digest = $1 LIMIT 1",
             digest.to_string()
         )?;
         Ok(found.is_some())

@@ -19,6 +19,9 @@ mod values;
 mod variants;
 mod versions;
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::{Deref, DerefMut};
 
 use sqlx::{Sqlite, SqliteConnection};

@@ -71,7 +71,7 @@ impl Reading {
         row.map(Raw::read).transpose()
     }
 
-    /// Uploads whose time is over, oldest first.
+    /// Open uploads whose time is over, oldest first.
     pub(crate) async fn expired_uploads(
         &mut self,
         now: Timestamp,
@@ -79,7 +79,7 @@ impl Reading {
         let rows: Vec<Raw> = sql!(all
             self,
             "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at \
-             FROM uploads WHERE expires_at <= $1 ORDER BY expires_at, id",
+             FROM uploads WHERE expires_at <= $1 AND complete = FALSE ORDER BY expires_at, id",
             micros(now)
         )?;
         rows.into_iter().map(Raw::read).collect()
@@ -93,8 +93,8 @@ impl Reading {
     ) -> Result<bool, Error> {
         let found: Option<(i64,)> = sql!(optional
             self,
-            "SELECT 1 FROM uploads WHERE digest = $1 AND complete = FALSE AND expires_at > $2 \
-             LIMIT 1",
+            "SELECT CAST(1 AS BIGINT) FROM uploads \
+             WHERE digest = $1 AND complete = FALSE AND expires_at > $2 LIMIT 1",
             digest.to_string(),
             micros(now)
         )?;
@@ -147,6 +147,16 @@ impl Writing {
             micros(row.expires_at)
         )?;
         Ok(touched == 1)
+    }
+
+    /// Forgets uploads that came to their end a while ago. Nothing is staged of them.
+    pub(crate) async fn forget_complete_uploads(&mut self, now: Timestamp) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "DELETE FROM uploads WHERE expires_at <= $1 AND complete = TRUE",
+            micros(now)
+        )?;
+        Ok(())
     }
 
     pub(crate) async fn delete_upload(&mut self, id: UploadId) -> Result<bool, Error> {

@@ -127,10 +127,16 @@ on_every_backend! {
         let operator = fixture.operator();
         let waiting = tokio::spawn(async move { operator.append(upload.id, 0, chunks).await });
         send.send(Ok(Bytes::copy_from_slice(&content[..300_000]))).await.unwrap();
+        while std::fs::metadata(staged(&fixture, upload.id)).is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         waiting.abort();
         send.send(Ok(Bytes::copy_from_slice(&content[300_000..600_000]))).await.unwrap();
         drop(send);
-        assert_eq!(offset(&fixture, upload.id).await, 600_000);
+        let other = fixture.another().await.operator("other");
+        while other.upload(upload.id).await.unwrap().unwrap().offset < 600_000 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         assert!(rest(&fixture, &upload, &content).await.complete);
     }
 
