@@ -11,7 +11,9 @@ use std::{
 
 use aar_daemon::{ConfigError, LoggerConfig, config_file};
 use aar_types::Architecture;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
+
+mod read;
 
 /// The port of the API where none is given.
 const PORT: u16 = 8444;
@@ -21,7 +23,7 @@ const PORT: u16 = 8444;
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// Where the API is served.
-    #[serde(deserialize_with = "listen_address")]
+    #[serde(deserialize_with = "read::listen_address")]
     pub listen_address: SocketAddr,
     /// What is logged, and how.
     pub logger: LoggerConfig,
@@ -39,7 +41,7 @@ pub struct Settings {
     pub allowed_uids: Vec<u32>,
     /// Settings of the part that runs instances, which is not in here. Accepted so that a file of
     /// the charm is; it has no effect.
-    #[serde(deserialize_with = "ignored")]
+    #[serde(deserialize_with = "read::ignored")]
     pub backend: (),
 }
 
@@ -50,7 +52,7 @@ pub struct StoreSettings {
     /// How it is kept.
     pub driver: StoreDriver,
     /// The file of the database. Relative to the base folder; its place there where not given.
-    #[serde(deserialize_with = "store_data")]
+    #[serde(deserialize_with = "read::store_data")]
     pub data: Option<PathBuf>,
 }
 
@@ -95,7 +97,7 @@ pub struct MetricsSettings {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PrometheusSettings {
     /// Where; not at all where it is not given.
-    #[serde(deserialize_with = "some_address")]
+    #[serde(deserialize_with = "read::some_address")]
     pub listen_address: Option<SocketAddr>,
     /// The user who may read them; anybody where none is given.
     pub username: Option<String>,
@@ -160,70 +162,6 @@ impl Default for Settings {
             allowed_uids: Vec::new(),
             backend: (),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for StoreDriver {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "sqlite" => Ok(Self::Sqlite),
-            etcd @ ("etcd" | "embedded-etcd") => Err(de::Error::custom(format!(
-                "the driver {etcd} is not supported: use `driver: sqlite` and leave `data` out, or \
-                 name the file of the database there; nothing has to run beside AMS for it"
-            ))),
-            other => Err(de::Error::custom(format!(
-                "{other:?} is not a driver: use sqlite"
-            ))),
-        }
-    }
-}
-
-/// The database file. etcd has a map here; its driver is what is complained about then.
-fn store_data<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Data {
-        File(PathBuf),
-        Servers(de::IgnoredAny),
-    }
-    Ok(match Option::<Data>::deserialize(deserializer)? {
-        Some(Data::File(path)) => Some(path),
-        Some(Data::Servers(_)) | None => None,
-    })
-}
-
-fn ignored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    de::IgnoredAny::deserialize(deserializer).map(drop)
-}
-
-fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    address(&text).ok_or_else(|| {
-        de::Error::custom(format!(
-            "{text:?} is not an address such as 10.0.0.5:{PORT} or :{PORT}"
-        ))
-    })
-}
-
-fn some_address<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<SocketAddr>, D::Error> {
-    listen_address(deserializer).map(Some)
-}
-
-/// `ADDRESS:PORT`, or a port alone as Go takes it.
-fn address(text: &str) -> Option<SocketAddr> {
-    let text = text.trim();
-    if let Some(port) = text.strip_prefix(':') {
-        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        return port.parse().ok().map(|port| SocketAddr::new(any, port));
-    }
-    match text.strip_prefix("localhost:") {
-        Some(port) => port
-            .parse()
-            .ok()
-            .map(|port| (Ipv4Addr::LOCALHOST, port).into()),
-        None => text.parse().ok(),
     }
 }
 

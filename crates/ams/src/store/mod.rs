@@ -7,7 +7,9 @@
 mod applications;
 mod certificates;
 mod config;
+mod images;
 mod import;
+mod publish;
 mod registry;
 mod versions;
 

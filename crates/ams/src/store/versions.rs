@@ -1,16 +1,15 @@
-use std::collections::HashSet;
-
-use aar_types::{ApplicationMetadata, Digest, ImageInfo, VersionManifest, VersionNumber};
+use aar_types::{ApplicationMetadata, ImageInfo, VersionManifest, VersionNumber};
 use sqlx::{FromRow, types::Json};
 
 use super::{
     Store, StoredVersion, VersionState, Writer,
     applications::{insert, update_metadata},
     corrupt,
+    publish::publish,
 };
 use crate::{
     Error,
-    applications::guard::{Change, MayEdit, Remove, sealed::Permit as _},
+    applications::guard::{MayEdit, Remove, sealed::Permit as _},
     store::{NewApplication, Origin},
 };
 
@@ -186,30 +185,6 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Publishes a ready version and unpublishes the oldest ones beyond `keep`.
-    pub(crate) async fn publish(
-        &self,
-        permit: &impl Change,
-        number: VersionNumber,
-        keep: u32,
-    ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        publish(&mut tx, permit, number, keep).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Sets whether a version is published, and nothing else.
-    pub(crate) async fn set_published(
-        &self,
-        permit: &impl Change,
-        number: VersionNumber,
-        published: bool,
-    ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        set_published(&mut tx, permit, number, published).await?;
-        Ok(tx.commit().await?)
-    }
-
     /// Removes a version. Its image is free afterwards.
     pub(crate) async fn remove_version(
         &self,
@@ -222,28 +197,6 @@ impl Store {
             .execute(&self.writer)
             .await?;
         Ok(done.rows_affected() > 0)
-    }
-
-    /// Whether any version has this image.
-    pub(crate) async fn is_in_use(&self, digest: &Digest) -> Result<bool, Error> {
-        let found: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM versions WHERE digest = ?1)")
-                .bind(digest.to_string())
-                .fetch_one(&self.writer)
-                .await?;
-        Ok(found)
-    }
-
-    /// The images of all versions.
-    pub(crate) async fn digests_in_use(&self) -> Result<HashSet<Digest>, Error> {
-        let digests: Vec<String> =
-            sqlx::query_scalar("SELECT DISTINCT digest FROM versions WHERE digest IS NOT NULL")
-                .fetch_all(&self.writer)
-                .await?;
-        let digests = digests.into_iter().map(|digest| digest.parse());
-        digests
-            .collect::<Result<_, _>>()
-            .map_err(|e| corrupt("digest", &e))
     }
 }
 
@@ -304,43 +257,6 @@ async fn is_newest_ready(
     .fetch_one(connection)
     .await?;
     Ok(newest == number.0)
-}
-
-async fn publish(
-    connection: &mut Writer,
-    permit: &impl Change,
-    number: VersionNumber,
-    keep: u32,
-) -> Result<(), Error> {
-    set_published(connection, permit, number, true).await?;
-    sqlx::query(
-        "UPDATE versions SET published = 0
-         WHERE application_id = ?1 AND published = 1 AND number <> ?2 AND number NOT IN (
-             SELECT number FROM versions
-             WHERE application_id = ?1 AND published = 1 AND number <> ?2
-             ORDER BY number DESC LIMIT ?3)",
-    )
-    .bind(permit.id().as_str())
-    .bind(number.0)
-    .bind(keep.saturating_sub(1))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn set_published(
-    connection: &mut Writer,
-    permit: &impl Change,
-    number: VersionNumber,
-    published: bool,
-) -> Result<(), Error> {
-    sqlx::query("UPDATE versions SET published = ?3 WHERE application_id = ?1 AND number = ?2")
-        .bind(permit.id().as_str())
-        .bind(number.0)
-        .bind(published)
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// A size as SQLite takes it.
