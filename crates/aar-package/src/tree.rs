@@ -138,6 +138,17 @@ fn parent_of(path: &str) -> Option<String> {
     )
 }
 
+/// Checks an entry that stands for the top of the package itself.
+pub(crate) fn check_top(is_folder: bool) -> Result<(), Error> {
+    if is_folder {
+        return Ok(());
+    }
+    Err(Error::Entry {
+        entry: ".".to_owned(),
+        problem: Problem::MustBe("folder"),
+    })
+}
+
 /// Takes the entries of a package one after the other and refuses those that are not allowed.
 #[derive(Debug)]
 pub(crate) struct Intake<'l> {

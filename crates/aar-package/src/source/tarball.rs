@@ -9,7 +9,7 @@ use crate::{
     Error, Limits, Problem,
     path::EntryPath,
     tar::{Member, MemberKind, Skip, TarReader},
-    tree::{Content, FileNode, Intake, Node, Tree},
+    tree::{Content, FileNode, Intake, Node, Tree, check_top},
 };
 
 /// A tar file that can only be read from front to back.
@@ -40,6 +40,7 @@ pub(super) fn unpack(
         };
         last = format!("or after {:?}", String::from_utf8_lossy(&member.path));
         let Some(path) = intake.path(&member.path)? else {
+            check_top(member.kind == MemberKind::Folder)?;
             continue;
         };
         let name = path.to_string();

@@ -12,7 +12,7 @@ use crate::{
     Error, Limits, Problem,
     metered::open_zip,
     path::EntryPath,
-    tree::{Content, FileNode, Intake, Node, Tree},
+    tree::{Content, FileNode, Intake, Node, Tree, check_top},
 };
 
 /// The fixed part of a header in front of content, and in the directory.
@@ -45,11 +45,10 @@ pub(super) fn list(
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(damaged)?;
         let Some(path) = intake.path(entry.name_raw())? else {
+            check_top(entry.is_dir())?;
             continue;
         };
-        let start = entry.header_start();
-        let least = LOCAL_HEADER + entry.name_raw().len() as u64 + entry.compressed_size();
-        extents.push((start, start.saturating_add(least), path.clone()));
+        extents.push(extent(&entry, &path));
         let node = match node(&path, &entry, index)? {
             Some(node) => node,
             None => Node::Symlink(read_target(&intake, archive, &path, index)?),
@@ -61,6 +60,16 @@ pub(super) fn list(
         return Err(duplicate(file, archive.central_directory_start())?);
     }
     intake.finish()
+}
+
+/// Where an entry begins and, at the least, ends.
+fn extent(entry: &ZipFileEntry<'_>, path: &EntryPath) -> (u64, u64, EntryPath) {
+    let start = entry.header_start();
+    let header = LOCAL_HEADER + entry.name_raw().len() as u64;
+    let end = start
+        .saturating_add(header)
+        .saturating_add(entry.compressed_size());
+    (start, end, path.clone())
 }
 
 /// What an entry is; a link is told by what it holds, so that is for the caller to read.

@@ -171,7 +171,7 @@ impl<R: Skip> TarReader<R> {
     }
 
     fn skip_content(&mut self) -> io::Result<()> {
-        let count = self.content_left + self.padding;
+        let count = self.content_left.saturating_add(self.padding);
         (self.content_left, self.padding) = (0, 0);
         if count > 0 {
             self.inner.skip(count)

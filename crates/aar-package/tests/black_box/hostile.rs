@@ -49,6 +49,28 @@ fn paths_that_leave_the_package_or_cannot_be_kept_are_refused() {
 }
 
 #[test]
+fn the_top_of_the_package_is_a_folder() {
+    let place = Place::new();
+    for kind in [b'2', b'6'] {
+        let top = RawTar::with_manifest().link(b"./", kind, b"x").finish();
+        assert_eq!(refusal(&place, &top), "\".\": must be a folder");
+    }
+    let dot = RawTar::with_manifest().raw(b".", b'0', 0o644, u64::MAX, b"", b"");
+    assert_eq!(refusal(&place, &dot.finish()), "\".\": must be a folder");
+}
+
+#[test]
+fn a_size_beyond_all_bounds_is_refused() {
+    let place = Place::new();
+    let tar = RawTar::with_manifest().raw(b"x", b'0', 0o644, u64::MAX, b"", b"");
+    let limit = Limits::default().file_size;
+    assert_eq!(
+        refusal(&place, &tar.finish()),
+        format!("\"x\": is larger than {limit} bytes")
+    );
+}
+
+#[test]
 fn a_nul_in_a_pax_path_is_refused() {
     let place = Place::new();
     let tar = RawTar::with_manifest()
