@@ -39,11 +39,7 @@ impl RegistryClient {
             partial: partial_path(to),
             transfer,
         };
-        tokio::select! {
-            biased;
-            () = transfer.cancelled.cancelled() => Err(Error::Cancelled),
-            done = download.run() => done,
-        }
+        download.run().await
     }
 }
 
@@ -102,7 +98,7 @@ impl Download<'_> {
         let mut backoff = self.client.backoff();
         while partial.received() < self.image.size {
             let before = partial.received();
-            let progress = self.receive(&mut partial).await;
+            let progress = self.unless_cancelled(self.receive(&mut partial)).await;
             if partial.received() > before {
                 backoff.reset();
             }
@@ -110,7 +106,8 @@ impl Download<'_> {
                 Ok(Progress::Continued) => {}
                 Ok(Progress::StartOver) => partial = partial.restart(self.image.size).await?,
                 Err(error) => {
-                    if let Err(last) = self.client.pause(&mut backoff, error).await {
+                    let pause = self.client.pause(&mut backoff, error);
+                    if let Err(last) = self.unless_cancelled(pause).await {
                         // Why it ended is of more interest than what could not be put down.
                         let _ = partial.leave().await;
                         return Err(last);
@@ -121,11 +118,23 @@ impl Download<'_> {
         self.conclude(partial).await
     }
 
+    /// Waits for something that can be left alone at any moment.
+    async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            () = self.transfer.cancelled.cancelled() => Err(Error::Cancelled),
+            done = work => done,
+        }
+    }
+
     /// Whether the file is at its final place, from an attempt that ended after that.
     async fn is_there(&self) -> Result<bool, Error> {
         let there = fs_err::tokio::metadata(self.to).await;
         let fits = there.is_ok_and(|found| found.len() == self.image.size);
-        if !fits || digest_of(self.to).await? != self.image.digest {
+        if !fits || self.unless_cancelled(digest_of(self.to)).await? != self.image.digest {
             return Ok(false);
         }
         self.transfer.progress.at(self.image.size);
@@ -133,7 +142,7 @@ impl Download<'_> {
     }
 
     async fn conclude(&self, partial: Partial) -> Result<Option<Digest>, Error> {
-        let (found, file) = partial.finish().await?;
+        let (found, file) = self.unless_cancelled(partial.finish()).await?;
         if found == self.image.digest {
             put_in_place(file, &self.partial, self.to).await?;
             return Ok(None);

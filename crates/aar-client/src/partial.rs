@@ -113,6 +113,9 @@ impl Partial {
         if self.broken {
             return Ok(());
         }
+        if self.received == 0 {
+            return self.discard().await;
+        }
         if !self.gathered.is_empty() {
             self.pass_on().await?;
         }

@@ -70,14 +70,17 @@ impl Feed {
         let mut broken = false;
         loop {
             self.show(broken);
+            // After a failure the question is whether there is an answer at all.
+            let wait = if broken { Duration::ZERO } else { WAIT };
             let asked = Instant::now();
-            match self.client.changes(since, WAIT).await {
+            match self.client.changes(since, wait).await {
                 Ok(answer) => {
+                    let next = self.take(answer, since).await;
                     if std::mem::take(&mut broken) {
                         self.tell(News::Recovered).await;
+                    } else {
+                        self.keep_pace(next != since, asked).await;
                     }
-                    let next = self.take(answer, since).await;
-                    self.keep_pace(next != since, asked).await;
                     since = next;
                 }
                 Err(error) => {

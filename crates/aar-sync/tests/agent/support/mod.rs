@@ -1,0 +1,68 @@
+//! Both sides in memory: a registry of a few hundred lines over real TLS, and a catalogue whose
+//! images are files.
+
+pub(crate) mod catalogue;
+pub(crate) mod registry;
+pub(crate) mod site;
+
+pub(crate) use catalogue::Shelf;
+pub(crate) use registry::Registry;
+pub(crate) use site::{Site, config};
+
+use std::{future::Future, time::Duration};
+
+use aar_tls::{Identity, NewIdentity};
+use aar_types::{ApplicationName, Digest, Fingerprint, ImageInfo};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+pub(crate) fn identity(name: &str) -> Identity {
+    let day = |text: &str| text.parse::<Timestamp>().unwrap();
+    Identity::generate(&NewIdentity {
+        common_name: name.to_owned(),
+        hosts: vec!["127.0.0.1".to_owned()],
+        not_before: day("2020-01-01T00:00:00Z"),
+        not_after: day("2120-01-01T00:00:00Z"),
+    })
+    .unwrap()
+}
+
+pub(crate) fn name(text: &str) -> ApplicationName {
+    text.parse().unwrap()
+}
+
+/// Content that belongs to one version and no other.
+pub(crate) fn content(label: &str, length: usize) -> Vec<u8> {
+    let seed = Sha256::digest(label);
+    seed.iter().copied().cycle().take(length).collect()
+}
+
+pub(crate) fn image(content: &[u8]) -> ImageInfo {
+    let digest: [u8; 32] = Sha256::digest(content).into();
+    ImageInfo {
+        fingerprint: fingerprint(content),
+        digest: Digest::from_bytes(digest),
+        size: content.len() as u64,
+    }
+}
+
+/// What stands for unpacking an image: anything but the digest.
+pub(crate) fn fingerprint(content: &[u8]) -> Fingerprint {
+    let inside = Sha256::new_with_prefix("inside").chain_update(content);
+    Fingerprint::from_bytes(inside.finalize().into())
+}
+
+/// Waits until something holds, which should not take long.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let patience = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    within(what, Duration::from_secs(10), patience).await;
+}
+
+pub(crate) async fn within<T>(what: &str, limit: Duration, work: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(limit, work).await;
+    done.unwrap_or_else(|_| panic!("{what}: not within {limit:?}"))
+}
