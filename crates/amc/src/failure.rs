@@ -32,10 +32,11 @@ mod tests {
     fn a_refusal_brings_the_hint_of_the_client() {
         let refused = ams_api::Error::Refused {
             status: 403,
-            message: "not trusted".to_owned(),
+            message: "not authorized: unknown certificate".to_owned(),
         };
         let failure = of(&anyhow::Error::new(refused).context("cannot list applications"));
-        assert_eq!(failure.message(), "cannot list applications: not trusted");
+        let expected = "cannot list applications: not authorized: unknown certificate";
+        assert_eq!(failure.message(), expected);
         assert!(failure.hint().unwrap().contains("amc config trust add"));
     }
 

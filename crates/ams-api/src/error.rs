@@ -102,6 +102,19 @@ impl Error {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// Whether AMS does not let this client in. What it refuses to anybody has the same status; the
+    /// definition of the API tells the two apart by the message only.
+    pub fn is_not_trusted(&self) -> bool {
+        match self {
+            Self::Refused { status: 401, .. } => true,
+            Self::Refused {
+                status: 403,
+                message,
+            } => message.to_ascii_lowercase().starts_with("not authorized"),
+            _ => false,
+        }
+    }
+
     /// What somebody at a terminal can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -119,9 +132,7 @@ impl Error {
                 "if it was set up anew, remove the remote and add it again to pin its new \
                  certificate; if not, somebody may be in between",
             ),
-            Self::Refused {
-                status: 401 | 403, ..
-            } => Some(
+            _ if self.is_not_trusted() => Some(
                 "AMS has to trust this client: `amc config trust add` on its machine with \
                  `client.crt` of this one",
             ),

@@ -42,12 +42,22 @@ pub(crate) async fn delete(session: &Session, arguments: DeleteArgs) -> anyhow::
     if !arguments.yes && !session.printer.confirm(&wanted.question())? {
         return Err(not_confirmed(session.printer.is_interactive()).into());
     }
-    let ask = wanted.ask(&client, arguments.force);
-    if arguments.no_wait {
-        ask.await?;
-        return Ok(());
+    let deleted = arguments.carry_out(&client, wanted).await;
+    deleted.map_err(|error| with_force_hint(error, arguments.force))
+}
+
+/// What came from the registry is refused to everybody who does not insist.
+fn with_force_hint(error: anyhow::Error, force: bool) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(refused @ ams_api::Error::Refused { status: 403, .. })
+            if !force && !refused.is_not_trusted() =>
+        {
+            Failure::from_error(refused)
+                .with_hint("--force deletes it here; as long as the registry has it, it comes back")
+                .into()
+        }
+        _ => error,
     }
-    operation::complete(&client, Some(arguments.timeout.limit()), ask).await
 }
 
 fn not_confirmed(interactive: bool) -> Failure {
@@ -74,6 +84,15 @@ impl DeleteArgs {
             return Ok(Wanted::Applications(ids.collect()));
         }
         Ok(Wanted::named(&self.ids, self.version)?)
+    }
+
+    async fn carry_out(&self, client: &AmsClient, wanted: Wanted) -> anyhow::Result<()> {
+        let ask = wanted.ask(client, self.force);
+        if self.no_wait {
+            ask.await?;
+            return Ok(());
+        }
+        operation::complete(client, Some(self.timeout.limit()), ask).await
     }
 }
 
@@ -119,6 +138,30 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_insist_is_told_how() {
+        let refused = |message: &str| {
+            anyhow::Error::new(ams_api::Error::Refused {
+                status: 403,
+                message: message.to_owned(),
+            })
+        };
+        let hint = |error: anyhow::Error| {
+            let failure: Option<&Failure> = error.downcast_ref();
+            failure.and_then(Failure::hint).map(str::to_owned)
+        };
+        let immutable = with_force_hint(refused("candy is immutable"), false);
+        assert!(hint(immutable).unwrap().contains("--force"));
+        assert_eq!(
+            hint(with_force_hint(refused("candy is immutable"), true)),
+            None
+        );
+        assert_eq!(
+            hint(with_force_hint(refused("not authorized"), false)),
+            None
+        );
+    }
 
     #[test]
     fn a_version_belongs_to_one_application() {

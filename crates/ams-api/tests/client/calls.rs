@@ -61,10 +61,19 @@ async fn a_filter_travels_in_the_query() {
 
 #[tokio::test]
 async fn a_refusal_says_what_ams_says() {
-    let server = Server::on_socket(|_: Asked| refused(403, "the certificate is not trusted"));
+    let server = Server::on_socket(|_: Asked| refused(403, "not authorized: unknown"));
     let (message, hint) = message(&server.client).await;
-    assert_eq!(message, "the certificate is not trusted");
+    assert_eq!(message, "not authorized: unknown");
     assert!(hint.unwrap().contains("amc config trust add"));
+}
+
+#[tokio::test]
+async fn what_is_refused_to_anybody_has_nothing_to_do_with_trust() {
+    let server = Server::on_socket(|_: Asked| refused(403, "candy is immutable"));
+    assert_eq!(
+        message(&server.client).await,
+        ("candy is immutable".to_owned(), None)
+    );
 }
 
 #[tokio::test]
