@@ -73,11 +73,11 @@ impl Context {
         Arc::clone(&self.cancel.flag)
     }
 
-    /// Tells how many bytes of how many are done.
+    /// Tells how many bytes of about how many are done.
     pub fn progress(&self, done: u64, total: u64) {
-        if self.is_time() || done >= total {
+        if self.is_time() || done == total {
             self.operations.update(self.id, |operation| {
-                let progress = json!({"done": done, "total": total});
+                let progress = json!({"done": done, "total": total.max(done)});
                 operation.metadata.insert("progress".to_owned(), progress);
             });
         }

@@ -89,3 +89,31 @@ async fn an_operation_is_kept_for_a_while_after_its_end() {
     operations.done(new());
     assert!(operations.get(first.id).is_none());
 }
+
+#[tokio::test]
+async fn progress_is_told_now_and_then_and_at_the_end() {
+    let (operations, events, _) = operations();
+    let mut listener = events.subscribe();
+    let begun = operations.start(new(), |context| async move {
+        for done in 0..=10_000 {
+            context.progress(done, 10_000);
+        }
+        Ok(())
+    });
+    operations.wait(begun.id, None).await;
+    let mut told = Vec::new();
+    while told.last() != Some(&StatusCode::Success) {
+        told.push(
+            listener
+                .next()
+                .await
+                .unwrap()
+                .operation()
+                .unwrap()
+                .status_code,
+        );
+    }
+    assert!((4..100).contains(&told.len()), "{}", told.len());
+    let ended = operations.get(begun.id).unwrap();
+    assert_eq!(ended.metadata["progress"]["done"], 10_000);
+}

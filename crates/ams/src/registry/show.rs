@@ -169,3 +169,79 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
     let all: Vec<_> = own.chain(failures).chain(conflicts).chain(held).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use aar_sync::Failure;
+    use aar_types::{
+        ApplicationMetadata, Architecture, Digest, Fingerprint, ImageInfo, Version,
+        VersionManifest, VersionNumber,
+    };
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn variant(architecture: Architecture, numbers: &[u32], feature: &str) -> Variant {
+        let version = |number: &u32| Version {
+            number: VersionNumber(*number),
+            published: true,
+            created_at: Timestamp::UNIX_EPOCH,
+            manifest: VersionManifest {
+                features: vec![feature.to_owned()],
+                ..VersionManifest::default()
+            },
+            image: ImageInfo {
+                fingerprint: Fingerprint::from_bytes([0; 32]),
+                digest: Digest::from_bytes([0; 32]),
+                size: 1,
+            },
+        };
+        Variant {
+            architecture,
+            metadata: ApplicationMetadata::default(),
+            versions: numbers.iter().map(version).collect(),
+        }
+    }
+
+    #[test]
+    fn an_application_of_two_architectures_is_shown_as_one() {
+        let shown = application(&Application {
+            name: "game".parse().unwrap(),
+            variants: vec![
+                variant(Architecture::Amd64, &[0, 1], "first"),
+                variant(Architecture::Arm64, &[1, 2], "second"),
+            ],
+        });
+        assert_eq!(shown.architectures, ["amd64", "arm64"]);
+        let numbers: Vec<_> = shown.versions.keys().copied().collect();
+        assert_eq!(numbers, [0, 1, 2]);
+        assert_eq!(shown.versions[&1].features, ["first"]);
+    }
+
+    fn report(outcome: Outcome) -> RoundReport {
+        RoundReport {
+            started: Timestamp::UNIX_EPOCH,
+            finished: Timestamp::UNIX_EPOCH,
+            outcome,
+            error: None,
+            counts: Counts::default(),
+            failures: Vec::new(),
+            held: None,
+            conflicts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_round_falls_short_where_anything_is_not_as_it_should_be() {
+        assert_eq!(shortcomings(&report(Outcome::Done)), None);
+        assert!(shortcomings(&report(Outcome::Cancelled)).is_some());
+        let mut incomplete = report(Outcome::Incomplete);
+        incomplete.failures.push(Failure {
+            application: "game".parse().unwrap(),
+            version: Some(VersionNumber(3)),
+            error: "broken".to_owned(),
+        });
+        let sentence = shortcomings(&incomplete).unwrap();
+        assert_eq!(sentence, "game 3: broken");
+    }
+}
