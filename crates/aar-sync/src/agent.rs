@@ -5,20 +5,21 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use aar_client::{Backoff, Jitter, RetryPolicy};
 use aar_types::Clock;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
+    sync::{mpsc, oneshot},
     time::Instant,
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    AgentConfig, AgentStatus, Configuration, Counts, Direction, Failure, LocalCatalogue, Mode,
-    Outcome, RoundRefused, RoundReport,
+    AgentConfig, AgentStatus, Configuration, Direction, LocalCatalogue, Mode, Outcome,
+    RoundRefused, RoundReport,
     board::Board,
+    conclude::conclude,
     feed::{self, News},
-    round::{Assignment, Finished, Nudge, Round},
+    round::{Assignment, Finished},
+    running::{Queued, Running, answer, joined},
     schedule::Reply,
     site::Site,
 };
@@ -39,23 +40,6 @@ pub(crate) enum Message {
     Configure(Configuration),
     LocalChanged,
     Stop(oneshot::Sender<()>),
-}
-
-/// A round that runs, and those who wait for it.
-struct Running {
-    assignment: Assignment,
-    started: Timestamp,
-    task: JoinHandle<Finished>,
-    nudges: watch::Sender<Nudge>,
-    cancelled: CancellationToken,
-    waiting: Vec<Reply>,
-}
-
-/// A round that waits for its turn.
-struct Queued {
-    assignment: Assignment,
-    confirmed: bool,
-    waiting: Vec<Reply>,
 }
 
 /// A registry that is configured, and what is done with it.
@@ -221,20 +205,14 @@ impl<L: LocalCatalogue> Worker<L> {
     fn start_automatic(&mut self) {
         self.next = None;
         if let Ok(assignment) = self.everything() {
-            self.start(assignment, Nudge::default(), Vec::new());
+            self.start(assignment, false, Vec::new());
         }
     }
 
     /// A round that somebody asked for: joins the one that is about the same.
     fn request(&mut self, assignment: Assignment, confirmed: bool, reply: Reply) {
         match &mut self.running {
-            None => {
-                let nudge = Nudge {
-                    confirmed,
-                    ..Nudge::default()
-                };
-                self.start(assignment, nudge, vec![reply]);
-            }
+            None => self.start(assignment, confirmed, vec![reply]),
             Some(running) if running.assignment == assignment => {
                 running.waiting.push(reply);
                 running.nudge(confirmed);
@@ -258,61 +236,53 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    fn start(&mut self, assignment: Assignment, nudge: Nudge, waiting: Vec<Reply>) {
+    fn start(&mut self, assignment: Assignment, confirmed: bool, waiting: Vec<Reply>) {
         let Ok(post) = &self.post else { return };
-        let nudges = watch::Sender::new(nudge);
-        let cancelled = CancellationToken::new();
-        let round = Round::new(
-            Arc::clone(&post.site),
-            assignment.clone(),
-            nudges.subscribe(),
-            cancelled.clone(),
-        );
-        let started = self.clock.now();
-        let task = tokio::spawn(round.run(started, self.clock.clone()));
         let whole = assignment.only.is_none();
         self.board.write(|status| {
             status.running = true;
             status.next_round = status.next_round.filter(|_| !whole);
         });
-        self.running = Some(Running {
-            assignment,
-            started,
-            task,
-            nudges,
-            cancelled,
-            waiting,
-        });
+        let site = Arc::clone(&post.site);
+        let running = Running::start(site, assignment, confirmed, self.clock.clone());
+        self.running = Some(Running { waiting, ..running });
     }
 
-    fn finish(&mut self, finished: Finished) {
+    fn finish(&mut self, mut finished: Finished) {
         let Some(running) = self.running.take() else {
             return;
         };
+        finished.report.counts += running.earlier;
         if finished.overtaken && finished.report.outcome != Outcome::Cancelled {
-            // Who joined it after its last look has not been served.
-            let nudge = *running.nudges.borrow();
-            return self.start(running.assignment, nudge, running.waiting);
+            return self.run_again(running, &finished.report);
         }
-        self.log(&finished.report);
         if running.assignment.only.is_none() {
             self.schedule(finished.report.outcome);
         }
-        let report = finished.report.clone();
-        self.show(&running.assignment, finished);
-        for reply in running.waiting {
-            answer(reply, Ok(report.clone()));
+        self.tell(running, finished);
+        if let Some(queued) = self.queue.pop_front() {
+            self.start(queued.assignment, queued.confirmed, queued.waiting);
         }
-        self.start_queued();
     }
 
-    fn start_queued(&mut self) {
-        if let Some(queued) = self.queue.pop_front() {
-            let nudge = Nudge {
-                confirmed: queued.confirmed,
-                ..Nudge::default()
-            };
-            self.start(queued.assignment, nudge, queued.waiting);
+    /// Who joined a round after its last look has not been served by it.
+    fn run_again(&mut self, ended: Running, report: &RoundReport) {
+        let confirmed = ended.nudges.borrow().confirmed;
+        self.start(ended.assignment, confirmed, ended.waiting);
+        if let Some(running) = &mut self.running {
+            running.earlier = report.counts;
+            running.started = report.started;
+        }
+    }
+
+    /// Tells everybody how a round went.
+    fn tell(&self, running: Running, finished: Finished) {
+        let site = self.post.as_ref().ok().map(|post| &post.site);
+        let skew = site.and_then(|site| site.client.clock_skew());
+        let report = finished.report.clone();
+        conclude(&self.board, &running.assignment, finished, skew);
+        for reply in running.waiting {
+            answer(reply, Ok(report.clone()));
         }
     }
 
@@ -337,65 +307,13 @@ impl<L: LocalCatalogue> Worker<L> {
         self.board.write(|status| status.next_round = at);
     }
 
-    fn show(&self, assignment: &Assignment, finished: Finished) {
-        let skew = self.post.as_ref().ok();
-        let skew = skew.and_then(|post| post.site.client.clock_skew());
-        self.board.write(|status| {
-            status.running = false;
-            status.clock_skew_seconds = skew.map(|ahead| ahead.as_secs());
-            match (finished.applications, &assignment.only) {
-                (Some(all), None) => {
-                    status.held.clone_from(&finished.report.held);
-                    status.conflicts.clone_from(&finished.report.conflicts);
-                    status.applications = all;
-                }
-                (Some(one), Some(only)) => {
-                    let conflicts = finished.report.conflicts.iter().cloned();
-                    status.conflicts.retain(|known| known.application() != only);
-                    status.conflicts.extend(conflicts);
-                    status.applications.retain(|known| known.name != *only);
-                    status.applications.extend(one);
-                    status.applications.sort_by(|a, b| a.name.cmp(&b.name));
-                }
-                (None, _) => {}
-            }
-            status.last_round = Some(finished.report);
-        });
-    }
-
-    /// Logs what is wrong when it is news.
-    fn log(&self, report: &RoundReport) {
-        let last = self.board.read().last_round;
-        let before = last.as_ref();
-        if report.error.is_some() && before.is_none_or(|last| last.error != report.error) {
-            let error = report.error.as_deref().unwrap_or_default();
-            tracing::warn!(error, "a round with the registry failed");
-        }
-        for failure in &report.failures {
-            if before.is_none_or(|last| !last.failures.contains(failure)) {
-                let Failure {
-                    application, error, ..
-                } = failure;
-                tracing::warn!(%application, error, "an application is not in step");
-            }
-        }
-        if let Some(held) = report.held.as_ref()
-            && before.is_none_or(|last| last.held != report.held)
-        {
-            tracing::warn!("{held}");
-        }
-        tracing::debug!(outcome = ?report.outcome, counts = ?report.counts, "a round has ended");
-    }
-
     /// Cancels the running round and waits until it has ended; tells everybody who waits.
     async fn end_round(&mut self) {
-        if let Some(mut running) = self.running.take() {
+        if let Some(running) = &self.running {
             running.cancelled.cancel();
-            let finished = outcome(&mut running.task, running.started).await;
-            let report = finished.report.clone();
-            self.show(&running.assignment, finished);
-            for reply in running.waiting {
-                answer(reply, Ok(report.clone()));
+            let finished = joined(&mut self.running).await;
+            if let Some(running) = self.running.take() {
+                self.tell(running, finished);
             }
         }
         for reply in self.queue.drain(..).flat_map(|queued| queued.waiting) {
@@ -404,50 +322,10 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 }
 
-impl Running {
-    fn nudge(&self, confirmed: bool) {
-        self.nudges.send_modify(|nudge| {
-            nudge.count += 1;
-            nudge.confirmed |= confirmed;
-        });
-    }
-}
-
-/// Waits for the running round; for ever while there is none.
-async fn joined(running: &mut Option<Running>) -> Finished {
-    match running {
-        Some(running) => outcome(&mut running.task, running.started).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// How a round went; one that panicked has failed, and the agent goes on.
-async fn outcome(task: &mut JoinHandle<Finished>, started: Timestamp) -> Finished {
-    task.await.unwrap_or_else(|error| Finished {
-        applications: None,
-        overtaken: false,
-        report: RoundReport {
-            started,
-            finished: started,
-            outcome: Outcome::Failed,
-            error: Some(format!("the round broke down, which is a defect: {error}")),
-            counts: Counts::default(),
-            failures: Vec::new(),
-            held: None,
-            conflicts: Vec::new(),
-        },
-    })
-}
-
 /// Waits until a moment; for ever where there is none.
 async fn due(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-fn answer(reply: Reply, result: Result<RoundReport, RoundRefused>) {
-    // Whoever asked may have gone; the round has run all the same.
-    let _ = reply.send(result);
 }

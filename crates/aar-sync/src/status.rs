@@ -124,6 +124,15 @@ pub struct Counts {
     pub removed: u64,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.imported += more.imported;
+        self.pushed += more.pushed;
+        self.updated += more.updated;
+        self.removed += more.removed;
+    }
+}
+
 /// What went wrong with one application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

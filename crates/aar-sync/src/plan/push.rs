@@ -216,5 +216,4 @@ impl<'a> Compared<'a> {
 }
 
 #[cfg(test)]
-#[path = "push_tests.rs"]
 mod tests;

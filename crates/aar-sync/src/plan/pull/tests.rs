@@ -6,6 +6,7 @@
 use aar_types::RegistryId;
 
 use super::*;
+use crate::HeldReason;
 use crate::plan::notation::{listing, local, steps};
 
 fn policy() -> PullPolicy {

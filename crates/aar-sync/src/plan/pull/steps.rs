@@ -1,0 +1,153 @@
+//! Collecting the steps of a plan, and holding back what is in doubt.
+
+use std::collections::BTreeSet;
+
+use aar_types::{ApplicationMetadata, ApplicationName, Variant, Version, VersionNumber};
+
+use super::{PullAction, PullPlan, compared::Compared};
+use crate::{Conflict, Held, HeldReason, LocalApplication, Origin, brake::too_many};
+
+/// The steps of a plan, by when they are taken.
+#[derive(Default)]
+pub(super) struct Steps {
+    first: Vec<PullAction>,
+    imports: Vec<PullAction>,
+    after: Vec<PullAction>,
+    removals: Vec<PullAction>,
+    conflicts: Vec<Conflict>,
+}
+
+impl Steps {
+    pub(super) fn import_all(&mut self, name: &ApplicationName, variant: &Variant) {
+        let published = variant.versions.iter().filter(|version| version.published);
+        self.import(name, &variant.metadata, published.collect());
+    }
+
+    /// The newest first: it is the one that is waited for.
+    fn import(
+        &mut self,
+        name: &ApplicationName,
+        metadata: &ApplicationMetadata,
+        mut versions: Vec<&Version>,
+    ) {
+        versions.sort_by_key(|version| std::cmp::Reverse(version.number));
+        let import = |version: &Version| PullAction::Import {
+            application: name.clone(),
+            metadata: Box::new(metadata.clone()),
+            version: Box::new(version.clone()),
+        };
+        self.imports.extend(versions.into_iter().map(import));
+    }
+
+    pub(super) fn refuse(&mut self, name: &ApplicationName, variant: &Variant) {
+        if variant.versions.iter().any(|version| version.published) {
+            let application = name.clone();
+            self.conflicts
+                .push(Conflict::LocalApplication { application });
+        }
+    }
+
+    pub(super) fn remove_application(&mut self, name: &ApplicationName) {
+        let application = name.clone();
+        self.removals
+            .push(PullAction::RemoveApplication { application });
+    }
+
+    /// Brings an imported application to what the registry has of it.
+    pub(super) fn follow(&mut self, local: &LocalApplication, variant: &Variant) {
+        let compared = Compared::new(local, variant);
+        if compared.leaves_nothing(local) {
+            return self.remove_application(&local.name);
+        }
+        if local.metadata != variant.metadata {
+            self.first.push(PullAction::UpdateMetadata {
+                application: local.name.clone(),
+                metadata: Box::new(variant.metadata.clone()),
+            });
+        }
+        let name = &local.name;
+        self.set_published(name, &compared.offer, true, false);
+        self.set_published(name, &compared.withdraw, false, compared.must_wait());
+        self.import(name, &variant.metadata, compared.import);
+        let remove = compared.remove.iter();
+        self.removals
+            .extend(remove.map(|version| PullAction::RemoveVersion {
+                application: name.clone(),
+                version: *version,
+            }));
+        self.conflicts.extend(compared.conflicts);
+    }
+
+    fn set_published(
+        &mut self,
+        name: &ApplicationName,
+        versions: &[VersionNumber],
+        published: bool,
+        after_imports: bool,
+    ) {
+        let steps = versions.iter().map(|version| PullAction::SetPublished {
+            application: name.clone(),
+            version: *version,
+            published,
+        });
+        if after_imports {
+            self.after.extend(steps);
+        } else {
+            self.first.extend(steps);
+        }
+    }
+
+    pub(super) fn into_plan(
+        mut self,
+        local: &[LocalApplication],
+        doubt: Option<HeldReason>,
+        confirmed: bool,
+    ) -> PullPlan {
+        let imported: BTreeSet<_> = local
+            .iter()
+            .filter(|local| local.origin == Origin::Imported)
+            .map(|local| &local.name)
+            .collect();
+        let doubt = doubt.filter(|_| !imported.is_empty());
+        let other_registry = matches!(doubt, Some(HeldReason::OtherRegistry { .. }));
+        let reason = doubt.or_else(|| too_many(self.applications_removed(), imported.len()));
+        let held = reason.filter(|_| !confirmed).and_then(|reason| {
+            let applications = self.hold_removals();
+            let worth_telling = other_registry || !applications.is_empty();
+            worth_telling.then_some(Held {
+                reason,
+                applications,
+            })
+        });
+        if held.is_some() && other_registry {
+            self.leave_alone(&imported);
+        }
+        let steps = [self.first, self.imports, self.after, self.removals];
+        PullPlan {
+            actions: steps.into_iter().flatten().collect(),
+            held,
+            conflicts: self.conflicts,
+        }
+    }
+
+    fn applications_removed(&self) -> usize {
+        let whole = |step: &&PullAction| matches!(step, PullAction::RemoveApplication { .. });
+        self.removals.iter().filter(whole).count()
+    }
+
+    /// Takes the removals out of the plan and names the applications that lose something by them.
+    fn hold_removals(&mut self) -> Vec<ApplicationName> {
+        let held = std::mem::take(&mut self.removals);
+        let mut names: Vec<_> = held.iter().map(|step| step.application().clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// A registry that is not the one they came from has no say in what is imported already.
+    fn leave_alone(&mut self, imported: &BTreeSet<&ApplicationName>) {
+        for steps in [&mut self.first, &mut self.imports, &mut self.after] {
+            steps.retain(|step| !imported.contains(step.application()));
+        }
+    }
+}
