@@ -9,7 +9,10 @@ use aar_cli::Failure;
 use aar_daemon::{BaseDir, Shutdown, logging, notify_ready, notify_stopping, serve::bind_unix};
 use aar_tls::{Identity, Limits, NewIdentity, TlsListener, host_names};
 use aar_types::Clock;
-use ams::{Ams, Settings, http::Server};
+use ams::{
+    Ams, Settings,
+    http::{MetricsListener, Server},
+};
 use anyhow::Context;
 use jiff::SignedDuration;
 use tokio::net::UnixListener;
@@ -41,6 +44,7 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let folder = base.private_dir(SERVER)?;
     let address = settings.listen_address;
     let identity = identity(&folder, address, &clock)?;
+    let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
     let https = TlsListener::bind(address, &identity, limits()).await?;
     let unix = listen_locally(&folder)?;
@@ -50,6 +54,7 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
         ams: ams.clone(),
         https,
         unix,
+        metrics,
     };
     let end = server.run(shutdown.token(), DRAIN_LIMIT).await;
     notify_stopping();

@@ -19,6 +19,7 @@ use axum::{
     http::{Extensions, header, request::Parts},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::{enrolment::Enrolment, error::ApiError, event_token::EventTokens};
@@ -34,6 +35,7 @@ struct Inner {
     tokens: EventTokens,
     enrolment: Enrolment,
     drain: CancellationToken,
+    changing: Mutex<()>,
 }
 
 /// Who a trusted caller is. As text, `certificate:<fingerprint>` or `user:<uid>`.
@@ -123,6 +125,7 @@ impl Api {
             tokens: EventTokens::new(clock.clone())?,
             enrolment: Enrolment::new(clock),
             drain,
+            changing: Mutex::new(()),
         })))
     }
 
@@ -201,6 +204,11 @@ impl Trusted {
     /// Cancelled when the server stops.
     pub(super) fn drain(&self) -> CancellationToken {
         self.api.0.drain.clone()
+    }
+
+    /// Held from looking at an application to changing it, so that `If-Match` means what it says.
+    pub(super) async fn hold_changes(&self) -> MutexGuard<'_, ()> {
+        self.api.0.changing.lock().await
     }
 
     /// A token with which the caller can open the events websocket without its certificate.

@@ -15,6 +15,7 @@ mod etag;
 mod event_token;
 mod listing;
 mod manifest;
+mod metrics;
 mod range;
 mod rate;
 mod router;
@@ -22,5 +23,6 @@ mod serve;
 mod upload;
 mod v1;
 
+pub use metrics::MetricsListener;
 pub use router::ROUTES;
 pub use serve::Server;

@@ -12,6 +12,7 @@ use super::{
     auth::Api,
     error,
     error::ApiError,
+    metrics::{self, Metrics, Transport},
     rate::Pace,
     v1::{applications, certificates, config, events, operations, registry, service, versions},
 };
@@ -74,7 +75,12 @@ routes! {
 }
 
 /// The API for one listener. A `pace` limits how many requests a second it takes.
-pub(super) fn router(api: Api, pace: Option<Pace>) -> Router {
+pub(super) fn router(
+    api: Api,
+    pace: Option<Pace>,
+    metrics: &Metrics,
+    transport: Transport,
+) -> Router {
     let mut router = routes()
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
@@ -82,9 +88,12 @@ pub(super) fn router(api: Api, pace: Option<Pace>) -> Router {
         let limit = std::sync::Arc::new((pace, api.clone()));
         router = router.layer(middleware::from_fn_with_state(limit, keep_pace));
     }
-    // Outermost, so that it writes the bodies of whatever goes wrong further in.
+    let measure = middleware::from_fn_with_state((metrics.clone(), transport), metrics::observe);
+    // Outside of the others, so that they write the bodies of whatever goes wrong further in, and
+    // measure all of it.
     router
         .layer(middleware::from_fn(error::answer))
+        .layer(measure)
         .with_state(api)
 }
 

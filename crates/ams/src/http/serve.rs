@@ -8,10 +8,15 @@ use aar_types::Fingerprint;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{auth::Api, rate::Pace, router::router};
+use super::{
+    auth::Api,
+    metrics::{Metrics, MetricsListener, Transport},
+    rate::Pace,
+    router::router,
+};
 use crate::Ams;
 
-/// The API on its two listeners.
+/// The API on its listeners.
 pub struct Server {
     /// AMS.
     pub ams: Ams,
@@ -19,28 +24,52 @@ pub struct Server {
     pub https: TlsListener,
     /// For callers on this machine.
     pub unix: UnixListener,
+    /// For Prometheus, where it is wanted.
+    pub metrics: Option<MetricsListener>,
 }
 
 impl Server {
     /// Serves until `drain` is cancelled, then until the requests under way have ended or `limit`
     /// is over.
     pub async fn run(self, drain: CancellationToken, limit: Duration) -> io::Result<()> {
-        let Self { ams, https, unix } = self;
+        let Self {
+            ams,
+            https,
+            unix,
+            metrics: listener,
+        } = self;
         ams.config().listening_on(https.local_addr());
         let api = Api::new(ams.clone(), drain.clone())?;
         let connections = Connections::default();
-        let limited = router(api.clone(), Some(Pace::new()));
+        let metrics = Metrics::default();
+        let remote = router(api.clone(), Some(Pace::new()), &metrics, Transport::Https);
+        let local = router(api, None, &metrics, Transport::Unix);
         let serving = async {
             tokio::join!(
-                serve_tls(https, connections.clone(), limited, drain.clone(), limit),
-                serve_unix(unix, router(api, None), drain.clone(), limit),
+                serve_tls(https, connections.clone(), remote, drain.clone(), limit),
+                serve_unix(unix, local, drain.clone(), limit),
+                serve_metrics(listener, &ams, metrics, &drain, limit),
             )
         };
         tokio::select! {
-            ((), ()) = serving => {}
+            ((), (), ()) = serving => {}
             () = cut_removed(&ams, &connections) => {}
         }
         Ok(())
+    }
+}
+
+async fn serve_metrics(
+    listener: Option<MetricsListener>,
+    ams: &Ams,
+    metrics: Metrics,
+    drain: &CancellationToken,
+    limit: Duration,
+) {
+    if let Some(listener) = listener {
+        listener
+            .run(ams.clone(), metrics, drain.clone(), limit)
+            .await;
     }
 }
 

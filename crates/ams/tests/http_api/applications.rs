@@ -252,6 +252,13 @@ async fn a_change_that_was_meant_for_another_state_is_refused() {
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late:?}");
     assert_eq!(show(&ams, "game").await["tags"], json!(["first"]));
 
+    let tag = now.header("etag");
+    let send = |value| ams.call(&Door::Local, change(tag, value));
+    let (one, other) = tokio::join!(send("one"), send("other"));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 412]);
+
     let entitled = ams.get("/1.0/applications/game?entitlements=1").await;
     let plain = ams.get("/1.0/applications/game").await;
     assert_eq!(entitled.header("etag"), plain.header("etag"));

@@ -7,5 +7,6 @@ mod applications;
 mod enrolment;
 mod errors;
 mod events;
+mod metrics;
 mod program;
 mod running;

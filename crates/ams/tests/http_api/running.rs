@@ -1,11 +1,14 @@
 //! A running AMS, and callers of it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use aar_daemon::serve::bind_unix;
 use aar_tls::{Identity, Limits, NewIdentity, ServerTrust, TlsListener, client_config};
 use aar_types::{Clock, Fingerprint, ManualClock};
-use ams::{Ams, Settings, http::Server};
+use ams::{
+    Ams, Settings,
+    http::{MetricsListener, Server},
+};
 use ams_api::{Operation, StatusCode as OperationStatus};
 use axum::body::Body;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -33,6 +36,8 @@ pub(crate) struct Running {
     folder: tempfile::TempDir,
     server: Fingerprint,
     port: u16,
+    /// Where measurements are served.
+    pub(crate) metrics: Option<SocketAddr>,
     drain: CancellationToken,
     serving: JoinHandle<()>,
 }
@@ -87,9 +92,17 @@ impl Drop for Running {
 impl Running {
     /// Starts one from nothing.
     pub(crate) async fn start() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// Starts one with the given settings, from nothing.
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let metrics = MetricsListener::bind(&settings.metrics.prometheus)
+            .await
+            .unwrap();
+        let metrics_address = metrics.as_ref().map(|it| it.local_addr().unwrap());
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let clock = ManualClock::new("2026-05-01T12:00:00Z".parse().unwrap());
-        let settings = Settings::default();
         let ams = Ams::open(folder.path(), settings, clock.clone().into())
             .await
             .unwrap();
@@ -107,6 +120,7 @@ impl Running {
             ams: ams.clone(),
             https,
             unix,
+            metrics,
         };
         let run = server.run(drain.clone(), Duration::from_secs(5));
         Self {
@@ -115,6 +129,7 @@ impl Running {
             folder,
             server: identity.certificate().fingerprint(),
             port,
+            metrics: metrics_address,
             drain,
             serving: tokio::spawn(async { run.await.unwrap() }),
         }
@@ -233,7 +248,10 @@ impl Running {
     }
 }
 
-async fn converse<S>(stream: S, request: Request<Body>) -> hyper::Result<hyper::Response<Incoming>>
+pub(crate) async fn converse<S>(
+    stream: S,
+    request: Request<Body>,
+) -> hyper::Result<hyper::Response<Incoming>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -2,6 +2,7 @@
 //! JSON a change of attributes. An empty body changes nothing but is accepted. The tag in the
 //! answer is that of the application once the change has begun.
 
+use ams_api::{Application, ApplicationPatch};
 use axum::{
     body::Body,
     http::{HeaderMap, header},
@@ -9,13 +10,17 @@ use axum::{
 };
 
 use super::find;
-use crate::http::{
-    auth::Trusted,
-    body::{Path, read_json},
-    envelope,
-    error::ApiError,
-    etag::ETag,
-    upload,
+use crate::{
+    Ams,
+    http::{
+        auth::Trusted,
+        body::{Path, read_json},
+        envelope,
+        error::ApiError,
+        etag::ETag,
+        upload,
+    },
+    staging::StagedFile,
 };
 
 /// Begins the change.
@@ -25,20 +30,43 @@ pub(in crate::http) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    // Whoever is refused is refused before the body is read, which may be long.
+    expect_state(&caller.ams, &id, &headers).await?;
+    let change = read(&caller.ams, &headers, body).await?;
+    let _one_at_a_time = caller.hold_changes().await;
+    let application = expect_state(&caller.ams, &id, &headers).await?;
     let applications = caller.ams.applications();
-    let before = find(&caller.ams, &id).await?;
-    ETag::of(&before)?.check_if_match(&headers)?;
-    let operation = if is_package(&headers) {
-        let package = upload::receive(&caller.ams, &headers, body).await?;
-        applications.update(&id, package).await?
-    } else {
-        applications.patch(&id, read_json(body).await?).await?
+    let operation = match change {
+        Change::Package(package) => applications.update(&application.id, package).await?,
+        Change::Attributes(patch) => applications.patch(&application.id, *patch).await?,
     };
     let mut response = envelope::accepted(&operation);
-    if let Some(after) = applications.get(&before.id).await? {
-        ETag::of(&after)?.tag(&mut response)?;
+    if let Some(changed) = applications.get(&application.id).await? {
+        ETag::of(&changed)?.tag(&mut response)?;
     }
     Ok(response)
+}
+
+enum Change {
+    Package(StagedFile),
+    Attributes(Box<ApplicationPatch>),
+}
+
+async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<Change, ApiError> {
+    if is_package(headers) {
+        upload::receive(ams, headers, body)
+            .await
+            .map(Change::Package)
+    } else {
+        read_json(body).await.map(Change::Attributes)
+    }
+}
+
+/// The application, if it is in the state that the request is meant for.
+async fn expect_state(ams: &Ams, id: &str, headers: &HeaderMap) -> Result<Application, ApiError> {
+    let application = find(ams, id).await?;
+    ETag::of(&application)?.check_if_match(headers)?;
+    Ok(application)
 }
 
 fn is_package(headers: &HeaderMap) -> bool {

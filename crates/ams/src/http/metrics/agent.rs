@@ -1,0 +1,144 @@
+use ams_api::{RegistryStatus, RoundOutcome, TransferDirection};
+
+use super::text::Text;
+
+/// Writes how the registry agent is doing.
+pub(super) fn write(status: &RegistryStatus, text: &mut Text) {
+    let held = status
+        .held
+        .as_ref()
+        .map_or(0, |held| held.applications.len());
+    let failed = status
+        .applications
+        .iter()
+        .filter(|it| !it.error.is_empty())
+        .count();
+    let revision = status.revision.unwrap_or(0);
+    let skew = status.clock_skew_seconds.unwrap_or(0);
+    text.gauge(
+        "ams_registry_round_running",
+        "Whether a round runs",
+        u8::from(status.running),
+    );
+    text.gauge(
+        "ams_registry_revision",
+        "Revision of the catalogue that was seen",
+        revision,
+    );
+    text.gauge(
+        "ams_registry_held_removals",
+        "Applications whose removal is held",
+        held,
+    );
+    text.gauge(
+        "ams_registry_conflicts",
+        "What cannot be brought together",
+        status.conflicts.len(),
+    );
+    text.gauge(
+        "ams_registry_failed_applications",
+        "Applications that are not in step",
+        failed,
+    );
+    text.gauge(
+        "ams_registry_clock_skew_seconds",
+        "How far the registry's clock is ahead",
+        skew,
+    );
+    last_round(status, text);
+    transfers(status, text);
+}
+
+fn last_round(status: &RegistryStatus, text: &mut Text) {
+    let Some(round) = &status.last_round else {
+        return;
+    };
+    let took = round
+        .finished_at
+        .duration_since(round.started_at)
+        .as_secs_f64();
+    let done = u8::from(round.outcome == RoundOutcome::Done);
+    let ended = round.finished_at.as_second();
+    text.gauge(
+        "ams_registry_last_round_success",
+        "Whether the last round did all of it",
+        done,
+    );
+    text.gauge(
+        "ams_registry_last_round_seconds",
+        "How long the last round took",
+        took,
+    );
+    text.gauge(
+        "ams_registry_last_round_end_timestamp_seconds",
+        "When the last round ended",
+        ended,
+    );
+    let changes = "ams_registry_last_round_changes";
+    text.describe(changes, "What the last round did", "gauge");
+    for (kind, count) in [
+        ("imported", round.counts.imported),
+        ("pushed", round.counts.pushed),
+        ("updated", round.counts.updated),
+        ("removed", round.counts.removed),
+    ] {
+        text.sample(changes, &[("kind", kind)], count);
+    }
+}
+
+fn transfers(status: &RegistryStatus, text: &mut Text) {
+    let name = "ams_registry_transfer_bytes_per_second";
+    text.describe(name, "Speed of the images that are on their way", "gauge");
+    for direction in [TransferDirection::Pull, TransferDirection::Push] {
+        let of_direction = status
+            .transfers
+            .iter()
+            .filter(|it| it.direction == direction);
+        let speed: u64 = of_direction.map(|it| it.bytes_per_second).sum();
+        text.sample(name, &[("direction", direction.as_str())], speed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ams_api::{HeldRemovals, Round, RoundCounts};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn what_the_agent_says_is_measured() {
+        let round = Round {
+            started_at: Timestamp::from_second(100).unwrap(),
+            finished_at: Timestamp::from_second(103).unwrap(),
+            outcome: RoundOutcome::Incomplete,
+            error: String::new(),
+            counts: RoundCounts {
+                imported: 4,
+                ..RoundCounts::default()
+            },
+        };
+        let held = HeldRemovals {
+            applications: vec!["a".to_owned(), "b".to_owned()],
+            ..HeldRemovals::default()
+        };
+        let status = RegistryStatus {
+            last_round: Some(round),
+            held: Some(held),
+            ..RegistryStatus::default()
+        };
+        let mut text = Text::new(&BTreeMap::new());
+        write(&status, &mut text);
+        let text = text.finish();
+        for sample in [
+            "ams_registry_held_removals 2\n",
+            "ams_registry_last_round_success 0\n",
+            "ams_registry_last_round_seconds 3\n",
+            "ams_registry_last_round_changes{kind=\"imported\"} 4\n",
+        ] {
+            assert!(text.contains(sample), "{sample}: {text}");
+        }
+    }
+}
