@@ -233,7 +233,10 @@ fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
     site.aar(&["trust", "revoke", "-y", &fingerprint(&revoked)]);
     let early = site.aar(&["storage", "rebuild"]);
     assert!(early.contains("not empty"), "{early}");
-    fs_err::remove_dir_all(site.path().join("database")).unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let file = site.path().join(format!("registry.sqlite{suffix}"));
+        assert!(fs_err::remove_file(file).is_ok() || !suffix.is_empty());
+    }
     let lost = site.aar(&["trust", "list"]);
     assert!(lost.contains("aar storage rebuild"), "{lost}");
     assert_runs!(site.runs(&[

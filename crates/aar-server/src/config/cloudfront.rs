@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Secret, Span};
+use super::{Period, Secret};
 
 /// The CDN in front of the bucket: section `storage.s3.cloudfront`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct CloudFrontConfig {
     pub keypair_id: String,
     /// The life of a signed URL, where it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration: Option<Span>,
+    pub duration: Option<Period>,
 }
 
 /// The section as it is written: the address with or without scheme, the key as any text.
@@ -24,7 +24,7 @@ struct Written {
     base_url: String,
     private_key: String,
     keypair_id: String,
-    duration: Option<Span>,
+    duration: Option<Period>,
 }
 
 impl TryFrom<Written> for CloudFrontConfig {

@@ -12,7 +12,7 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        let path = PathBuf::from("database/registry.sqlite");
+        let path = PathBuf::from("registry.sqlite");
         Self { path }
     }
 }

@@ -3,64 +3,73 @@ use std::{fmt, str::FromStr, time::Duration};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-/// A length of time above zero, written like `90s`, `5m` or `1h30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Span(Duration);
+macro_rules! span_type {
+    ($(#[$doc:meta])* $name:ident, $good:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Duration);
 
-impl Span {
-    /// So many seconds.
-    pub const fn seconds(seconds: u64) -> Self {
-        Self(Duration::from_secs(seconds))
-    }
+        impl $name {
+            /// So many seconds.
+            pub(super) const fn seconds(seconds: u64) -> Self {
+                Self(Duration::from_secs(seconds))
+            }
 
-    /// So many hours.
-    pub const fn hours(hours: u64) -> Self {
-        Self::seconds(hours * 60 * 60)
-    }
-
-    /// The length of time.
-    pub const fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.parse::<SignedDuration>().ok();
-        parsed
-            .and_then(|duration| Duration::try_from(duration).ok())
-            .filter(|duration| !duration.is_zero())
-            .map(Self)
-            .ok_or_else(|| {
-                format!("{text:?} is not a duration above zero (such as 90s, 5m or 1h30m)")
-            })
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Span> for String {
-    fn from(span: Span) -> Self {
-        span.to_string()
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match SignedDuration::try_from(self.0) {
-            Ok(duration) => write!(f, "{duration:#}"),
-            Err(_) => write!(f, "{}s", self.0.as_secs()),
+            /// The length of time.
+            pub const fn get(self) -> Duration {
+                self.0
+            }
         }
-    }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let good: fn(&Duration) -> bool = $good;
+                let duration = parse(text).filter(good).map(Self);
+                duration.ok_or_else(|| format!("{text:?} is not {}", $expected))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(span: $name) -> Self {
+                span.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match SignedDuration::try_from(self.0) {
+                    Ok(duration) => write!(f, "{duration:#}"),
+                    Err(_) => write!(f, "{}s", self.0.as_secs()),
+                }
+            }
+        }
+    };
+}
+
+span_type! {
+    /// A length of time, written like `90s`, `5m` or `1h30m`. It may be none: `0s`.
+    Span, |_| true, "a duration (such as 0s, 90s, 5m or 1h30m)"
+}
+
+span_type! {
+    /// A length of time above zero, written like `90s`, `5m` or `1h30m`.
+    Period, |duration| !duration.is_zero(), "a duration above zero (such as 90s, 5m or 1h30m)"
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let signed = text.parse::<SignedDuration>().ok()?;
+    signed.try_into().ok()
 }
 
 #[cfg(test)]
@@ -71,24 +80,25 @@ mod tests {
     fn durations_are_read_as_go_writes_them() {
         for (text, seconds) in [("90s", 90), ("5m", 300), ("1h30m", 5400), ("1h0m0s", 3600)] {
             assert_eq!(text.parse(), Ok(Span::seconds(seconds)));
+            assert_eq!(text.parse(), Ok(Period::seconds(seconds)));
         }
     }
 
     #[test]
     fn what_is_written_can_be_read_back() {
-        for span in [
-            Span::seconds(90),
-            Span::hours(24),
-            Span(Duration::from_millis(1500)),
-        ] {
+        for text in ["0s", "90s", "24h", "1s500ms"] {
+            let span: Span = text.parse().unwrap();
             assert_eq!(span.to_string().parse(), Ok(span));
         }
     }
 
     #[test]
-    fn zero_negative_and_unitless_durations_are_refused() {
-        for bad in ["0s", "-5m", "5", "", "soon"] {
+    fn negative_and_unitless_durations_are_refused_and_zero_where_it_makes_no_sense() {
+        for bad in ["-5m", "5", "", "soon"] {
             assert!(bad.parse::<Span>().is_err(), "{bad:?} was accepted");
+            assert!(bad.parse::<Period>().is_err(), "{bad:?} was accepted");
         }
+        assert!("0s".parse::<Span>().is_ok());
+        assert!("0s".parse::<Period>().is_err());
     }
 }

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cloudfront::CloudFrontConfig;
 pub use database::DatabaseConfig;
-pub use duration::Span;
+pub use duration::{Period, Span};
 pub use gc::GcConfig;
 pub use http::HttpConfig;
 pub use listen::ListenAddress;

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Size, Span};
+use super::{Period, Size};
 
 /// What uploads may take: section `uploads`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct UploadsConfig {
     /// How much all that are open may store, such as `200GiB`.
     pub max_staged: Size,
     /// After how long without progress one is thrown away.
-    pub expire_after: Span,
+    pub expire_after: Period,
 }
 
 impl Default for UploadsConfig {
@@ -21,7 +21,7 @@ impl Default for UploadsConfig {
         Self {
             max_open: const { NonZeroU32::new(256).unwrap() },
             max_staged: Size::gib(256),
-            expire_after: Span::hours(24),
+            expire_after: Period::seconds(24 * 60 * 60),
         }
     }
 }

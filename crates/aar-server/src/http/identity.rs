@@ -9,7 +9,7 @@ use std::sync::Arc;
 use aar_registry::{Caller, Publisher, Reader, Refusal, Registry};
 use aar_tls::Peer;
 use aar_types::{Auth, Fingerprint, RegistryId, Revision, Role, ServerStatus};
-use axum::extract::{ConnectInfo, FromRef, FromRequestParts, MatchedPath};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
 use http::request::Parts;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -126,8 +126,8 @@ impl FromRequestParts<App> for AsAnybody {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let app = App::from_ref(app);
         let standing = app.0.registry.standing(fingerprint(parts).as_ref());
+        let app = app.clone();
         Ok(Self { app, standing })
     }
 }

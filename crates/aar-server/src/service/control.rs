@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     fn base() -> tempfile::TempDir {
-        let base = tempfile::tempdir().unwrap();
+        let base = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         fs_err::create_dir(base.path().join("run")).unwrap();
         base
     }

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn the_first_start_makes_a_private_key_and_a_certificate_for_ten_years_and_later_ones_keep_it()
     {
-        let base = tempfile::tempdir().unwrap();
+        let base = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let (listen, clock) = ("127.0.0.1".parse().unwrap(), Clock::system());
         let first = load(base.path(), listen, &clock).unwrap();
         let mode = |path: &str| {

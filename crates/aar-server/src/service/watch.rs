@@ -1,10 +1,13 @@
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use aar_registry::{Registry, TrustTable};
+use aar_registry::{Error, Registry, TrustTable};
 use aar_tls::Connections;
 use aar_types::{Fingerprint, Role};
 use tokio::time::{MissedTickBehavior, interval};
@@ -23,6 +26,8 @@ pub(super) struct Watch {
     connections: Connections,
     /// What each certificate could do when the connections were last looked at.
     seen: Mutex<HashMap<Fingerprint, Role>>,
+    /// Whether the last look at what is written failed.
+    failing: AtomicBool,
 }
 
 impl Watch {
@@ -32,6 +37,7 @@ impl Watch {
             registry,
             connections,
             seen,
+            failing: AtomicBool::new(false),
         }
     }
 
@@ -40,16 +46,24 @@ impl Watch {
     pub(super) async fn refresh(&self) -> bool {
         let refreshed = self.registry.refresh().await;
         self.cut();
+        self.note(refreshed)
+    }
+
+    /// Logs the beginning and the end of a failure: this is asked for twice a second.
+    fn note(&self, refreshed: Result<(), Error>) -> bool {
+        let done = refreshed.is_ok();
+        let failed_before = self.failing.swap(!done, Ordering::Relaxed);
         match refreshed {
-            Ok(()) => true,
-            Err(failure) => {
+            Ok(()) if failed_before => info!("changes of other processes can be read again"),
+            Err(failure) if !failed_before => {
                 error!(
                     error = chain(&failure),
                     "changes of other processes cannot be read"
                 );
-                false
             }
+            _ => {}
         }
+        done
     }
 
     /// Follows changes of trust until the service stops.

@@ -18,14 +18,10 @@ async fn the_first_start_makes_what_is_missing_for_its_owner_only() {
         let path = server.base().join(path);
         fs_err::metadata(path).unwrap().permissions().mode() & 0o777
     };
-    for folder in ["certs", "run", "data", "database"] {
+    for folder in ["certs", "run", "data"] {
         assert_eq!(mode(folder), 0o700, "{folder}");
     }
-    for file in [
-        "certs/server.key",
-        "database/registry.sqlite",
-        "run/control.socket",
-    ] {
+    for file in ["certs/server.key", "registry.sqlite", "run/control.socket"] {
         assert_eq!(mode(file), 0o600, "{file}");
     }
 }
