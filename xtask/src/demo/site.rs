@@ -35,9 +35,7 @@ struct Process(Child);
 impl Site {
     /// Starts all three and waits until they answer.
     pub(crate) fn start() -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("demo-")
-            .tempdir_in(target_dir())?;
+        let folder = tempfile::Builder::new().prefix("aar-demo-").tempdir()?;
         let port = free_port()?;
         let site = Self {
             registry: start_registry(&folder.path().join("registry"), port)?,
@@ -136,12 +134,7 @@ impl Ams {
     /// Whether the application is here with this version published.
     pub(crate) fn offers(&self, name: &str, version: u64) -> bool {
         let shown = self.query(&["application", "show", name, "--format", "json"]);
-        let offered = |entry: &Value| entry["number"] == version && entry["published"] == true;
-        shown.is_ok_and(|shown| {
-            shown["versions"]
-                .as_array()
-                .is_some_and(|versions| versions.iter().any(offered))
-        })
+        shown.is_ok_and(|shown| shown["versions"][version.to_string()]["published"] == true)
     }
 
     pub(crate) fn alias(&self) -> String {
