@@ -1,7 +1,7 @@
 //! Rebuilding the metadata from the storage alone, after the database was lost.
 //!
 //! What the descriptors say is there again: versions whose blob is there, metadata, trust and
-//! revocations. The change feed and the audit log are gone, and so are withdrawn uploads. The
+//! revocations. The change feed and the audit log are gone, and so are open uploads. The
 //! revision continues far beyond the highest one that a descriptor tells of, so that no client
 //! sees it go backwards, whatever was deleted last.
 

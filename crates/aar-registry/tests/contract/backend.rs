@@ -101,7 +101,7 @@ impl Fixture {
         self.registry = self.another().await;
     }
 
-    /// Takes the database back to where `before` began, as if nothing of it had been committed,
+    /// Takes the database back to where `work` began, as if nothing of it had been committed,
     /// while the storage keeps what has been done to it.
     pub(crate) async fn with_lost_commit<F: AsyncFnOnce(Operator)>(&mut self, work: F) {
         self.registry.close().await;

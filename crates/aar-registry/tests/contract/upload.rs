@@ -1,9 +1,9 @@
-use std::{io, os::unix::fs::symlink, time::Duration};
+use std::{io, os::unix::fs::symlink, sync::Arc, time::Duration};
 
 use aar_registry::{Error, Registry, Upload, UploadId, UploadNew};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::backend::{EXPIRY, Fixture, body, image, noise, on_every_backend, refused};
 
@@ -15,13 +15,25 @@ async fn offset(fixture: &Fixture, id: UploadId) -> u64 {
     fixture.operator().upload(id).await.unwrap().unwrap().offset
 }
 
-/// A body that gives these bytes and then nothing more, and does not end.
-fn hanging(content: &[u8]) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+/// A body that gives these bytes and then nothing more, and does not end; and what tells that all
+/// of it has been taken.
+fn hanging(
+    content: &[u8],
+) -> (
+    impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<>,
+    Arc<Notify>,
+) {
+    let drained = Arc::new(Notify::new());
     let chunks: Vec<_> = content
         .chunks(100_000)
         .map(Bytes::copy_from_slice)
         .collect();
-    stream::iter(chunks).map(Ok).chain(stream::pending())
+    let tell = Arc::clone(&drained);
+    let hang = stream::once(async move {
+        tell.notify_one();
+        std::future::pending().await
+    });
+    (stream::iter(chunks).map(Ok).chain(hang), drained)
 }
 
 /// A body that breaks after these bytes.
@@ -88,7 +100,8 @@ on_every_backend! {
         let content = noise(70 << 20);
         let upload = fixture.begin_upload(&content).await;
         let operator = fixture.operator();
-        let running = tokio::spawn(operator.clone().append_hanging(upload.id, content.clone()));
+        let (most, _) = hanging(&content[..content.len() - 1]);
+        let running = tokio::spawn(async move { operator.append(upload.id, 0, most).await });
         // Another process sees what would be there after a failure, without disturbing anything.
         let other = fixture.another().await;
         let durable = async || other.operator("other").upload(upload.id).await.unwrap().unwrap();
@@ -144,11 +157,9 @@ on_every_backend! {
         let content = noise(900_000);
         let upload = fixture.begin_upload(&content).await;
         let operator = fixture.operator();
-        let dead = hanging(&content[..500_000]);
+        let (dead, drained) = hanging(&content[..500_000]);
         let dead = tokio::spawn(async move { operator.append(upload.id, 0, dead).await });
-        while std::fs::metadata(staged(&fixture, upload.id)).is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        drained.notified().await;
         // Asking where to continue ends the dead one, and nothing that came over it is lost.
         assert_eq!(offset(&fixture, upload.id).await, 500_000);
         assert!(matches!(refused(dead.await.unwrap()), Error::UploadLocked { .. }));
@@ -159,11 +170,9 @@ on_every_backend! {
         let content = noise(900_000);
         let upload = fixture.begin_upload(&content).await;
         let operator = fixture.operator();
-        let dead = hanging(&content[..500_000]);
+        let (dead, drained) = hanging(&content[..500_000]);
         let dead = tokio::spawn(async move { operator.append(upload.id, 0, dead).await });
-        while std::fs::metadata(staged(&fixture, upload.id)).is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        drained.notified().await;
         let newer = fixture.operator().append(upload.id, 0, body([&content])).await;
         let Error::UploadOffset { expected, given, .. } = refused(newer) else {
             panic!("not an offset");
@@ -179,7 +188,8 @@ on_every_backend! {
         fixture.registry = Registry::open(fixture.options.clone()).await.unwrap();
         let content = noise(900_000);
         let upload = fixture.begin_upload(&content).await;
-        let silent = fixture.operator().append(upload.id, 0, hanging(&content[..500_000])).await;
+        let (silent, _) = hanging(&content[..500_000]);
+        let silent = fixture.operator().append(upload.id, 0, silent).await;
         assert!(matches!(refused(silent), Error::UploadInterrupted { offset: 500_000, .. }));
     }
 
@@ -284,24 +294,25 @@ on_every_backend! {
         assert!(rest(&fixture, &upload, &content).await.complete);
     }
 
-    async fn an_upload_that_was_whole_when_the_program_was_stopped_is_finished(mut fixture) {
+    async fn run_to_completion_an_upload_that_was_whole_is_finished_after_a_restart(mut fixture) {
         let content = noise(900_000);
         let upload = fixture.begin_upload(&content).await;
+        let digest = upload.digest.to_string();
+        let place = format!("blobs/sha256/{}/{digest}", &digest[..2]);
+        // Everything is durable, and the file cannot be put in its place.
+        let obstruction = fixture.obstruct(&place);
+        refused(fixture.operator().append(upload.id, 0, body([&content])).await);
+        drop(obstruction);
+        fixture.restart().await;
+        // Now it can, but the program is stopped between the rename and the commit.
         fixture.with_lost_commit(async |operator| {
-            // The row says that all of it is durable; only then the program is stopped.
-            operator.append(upload.id, 0, body([&content[..800_000]])).await.unwrap();
+            assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
         }).await;
-        assert_eq!(offset(&fixture, upload.id).await, 0);
-        fixture.operator().append(upload.id, 0, body([&content[..800_000]])).await.unwrap();
-        // Stopped between the rename and the commit.
-        fixture.with_lost_commit(async |operator| {
-            let last = body([&content[800_000..]]);
-            assert!(operator.append(upload.id, 800_000, last).await.unwrap().complete);
-        }).await;
-        // The row is back at 800 000 and what it speaks of has moved: it begins anew.
-        let lost = fixture.operator().append(upload.id, 800_000, body([&content[800_000..]])).await;
-        assert!(matches!(refused(lost), Error::UploadNotFound { .. }));
-        assert!(!fixture.store(&content).await.size.eq(&0));
+        assert!(!staged(&fixture, upload.id).exists());
+        let finished = fixture.operator().upload(upload.id).await.unwrap().unwrap();
+        assert!(finished.complete);
+        assert!(std::fs::read(fixture.blob(&upload.digest)).unwrap() == content);
+        fixture.publish("app", 0, &content).await;
         assert!(fixture.verify().await.is_sound());
     }
 
@@ -322,21 +333,5 @@ on_every_backend! {
         assert!(!fixture.operator().terminate(upload.id).await.unwrap());
         assert!(!staged(&fixture, upload.id).exists());
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
-    }
-}
-
-/// An append whose body never ends, as something that can be spawned.
-trait AppendHanging {
-    fn append_hanging(
-        self,
-        id: UploadId,
-        content: Vec<u8>,
-    ) -> impl Future<Output = Result<Upload, Error>> + Send;
-}
-
-impl AppendHanging for aar_registry::Operator {
-    async fn append_hanging(self, id: UploadId, content: Vec<u8>) -> Result<Upload, Error> {
-        self.append(id, 0, hanging(&content[..content.len() - 1]))
-            .await
     }
 }
