@@ -7,5 +7,6 @@
 mod convergence;
 mod pull;
 mod push;
+mod real;
 mod schedule;
 mod support;
