@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aar_testkit::{Fleet, Package, SOON, sha256, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The image of a version, as the registry describes it.
 fn image(fleet: &Fleet, name: &str, number: usize) -> Value {
@@ -101,7 +101,12 @@ fn a_change_of_metadata_alone_arrives_without_a_new_version() {
         .amc(&["application", "create", folder.to_str().unwrap()])
         .done();
     fleet.client.wait_for("game", 0);
-    for (field, value) in [("tags", "new,shiny"), ("instance-type", "a4.3")] {
+    let changes = [
+        ("tags", "new,shiny"),
+        ("instance-type", "a4.3"),
+        ("resources.vpu-slots", "2"),
+    ];
+    for (field, value) in changes {
         fleet
             .publisher
             .amc(&["application", "set", "game", field, value])
@@ -109,10 +114,28 @@ fn a_change_of_metadata_alone_arrives_without_a_new_version() {
     }
     until("the metadata arrives", SOON, || {
         let game = fleet.client.application("game").unwrap();
-        game["tags"] == serde_json::json!(["new", "shiny"]) && game["instance_type"] == "a4.3"
+        game["tags"] == json!(["new", "shiny"])
+            && game["config"]["instance-type"] == "a4.3"
+            && game["config"]["resources"]["vpu-slots"] == 2
     });
     let game = fleet.client.application("game").unwrap();
-    assert_eq!(game["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(game["versions"].as_object().unwrap().len(), 1);
+}
+
+#[test]
+fn a_change_of_what_a_version_declares_arrives_as_a_new_version() {
+    let fleet = Fleet::start();
+    let folder = fleet.publisher.base().join("game");
+    Package::new("game").write_folder(&folder);
+    let create = ["application", "create", folder.to_str().unwrap()];
+    fleet.publisher.amc(&create).done();
+    let set = ["application", "set", "game", "features", "foo,bar"];
+    fleet.publisher.amc(&set).done();
+    fleet.client.wait_for("game", 1);
+    let version = fleet.client.version("game", 1).unwrap();
+    assert_eq!(version["features"], json!(["foo", "bar"]));
+    let sent = sha256(&fleet.publisher.export("game", 1));
+    assert_eq!(sha256(&fleet.client.export("game", 1)), sent);
 }
 
 #[test]

@@ -82,9 +82,9 @@ fn releases_of_a_real_apk_travel_one_after_the_other() {
         );
     }
     let shown = fleet.client.application("settings").unwrap();
-    assert_eq!(shown["boot_package"], "io.appium.settings");
+    assert_eq!(shown["config"]["boot-package"], "io.appium.settings");
     let last = fleet.client.version("settings", 3).unwrap();
-    assert_eq!(last["manifest_version"], RELEASES[3]);
+    assert_eq!(last["manifest-version"], RELEASES[3]);
     unpacked_as_it_was(&fleet, &apks[3]);
 }
 

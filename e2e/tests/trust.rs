@@ -201,14 +201,10 @@ fn callers_are_told_why_they_are_refused_and_it_is_put_on_record() {
             let mut lines = log.lines();
             lines.any(|line| line.contains(&fingerprint) && line.contains(code))
         });
-        let audit = registry
-            .aar(&["audit", "--format", "json"])
-            .json()
-            .to_string();
-        assert!(
-            audit.contains(&fingerprint),
-            "{code} is not in the audit log"
-        );
+        until("the refusal is in the audit log", SOON, || {
+            let audit = registry.aar(&["audit", "--format", "json"]).json();
+            audit.to_string().contains(&fingerprint)
+        });
     }
     assert_eq!(registry.http(None).get("/1.0/status").status, 200);
     assert_eq!(

@@ -10,10 +10,10 @@ import sys
 from tusclient import client
 url, certificate, key, path, digest = sys.argv[1:]
 options = dict(chunk_size=1 << 20, metadata={"digest": digest}, verify_tls_cert=False)
-tus = client.TusClient(url)
-uploader = tus.uploader(path, client_cert=(certificate, key), **options)
+tus = client.TusClient(url, client_cert=(certificate, key))
+uploader = tus.uploader(path, **options)
 uploader.upload_chunk()
-again = tus.uploader(path, url=uploader.url, client_cert=(certificate, key), **options)
+again = tus.uploader(path, url=uploader.url, **options)
 assert again.offset == 1 << 20, again.offset
 again.upload()
 print(again.url)

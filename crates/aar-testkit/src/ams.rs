@@ -168,17 +168,14 @@ impl TestAms {
 
     /// Whether it has a version that can be used and is published.
     pub fn offers(&self, name: &str, number: u64) -> bool {
-        self.version(name, number).is_some_and(|version| {
-            let status = version["status"].as_str().unwrap_or_default();
-            version["published"] == true && matches!(status, "ready" | "active")
-        })
+        self.version(name, number)
+            .is_some_and(|version| version["published"] == true && version["status"] == "active")
     }
 
     /// A version of an application.
     pub fn version(&self, name: &str, number: u64) -> Option<Value> {
         let application = self.application(name)?;
-        let mut versions = application["versions"].as_array()?.iter();
-        versions.find(|v| v["number"] == number).cloned()
+        application["versions"].get(number.to_string()).cloned()
     }
 
     /// Waits until it has a version that can be used and is published.

@@ -98,8 +98,9 @@ impl Http {
 
     /// Begins to fetch something; the body is left to be read.
     pub fn download(&self, path: &str) -> Download {
-        let request = self.request("GET", path, &[]);
-        let answer = RUNTIME.block_on(request.send()).unwrap();
+        // The time limits of a request need the runtime from the moment it is made.
+        let send = async { self.request("GET", path, &[]).send().await };
+        let answer = RUNTIME.block_on(send).unwrap();
         assert_eq!(answer.status().as_u16(), 200, "GET {path}");
         Download(answer)
     }

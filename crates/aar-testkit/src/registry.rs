@@ -64,7 +64,8 @@ impl TestRegistry {
         });
     }
 
-    fn command(&self) -> Command {
+    /// The program with its base folder, without arguments.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(program("aar"));
         command
             .env("AAR_BASE_DIR", self.base())
