@@ -39,6 +39,7 @@ impl Events {
     }
 
     pub(crate) fn lifecycle(&self, action: &str, source: String) {
+        tracing::info!(source, "{action}");
         let action = action.to_owned();
         self.send(EventKind::Lifecycle, &LifecycleEvent { action, source });
     }

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_staged_file_is_gone_with_its_handle_and_room_is_bounded() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = aar_testkit::Folder::new("staging");
         let staging = Staging::open(folder.path().to_owned()).unwrap();
         let files: Vec<_> = (0..MAX_UPLOADS)
             .map(|_| staging.new_file().unwrap())
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_a_crash_left_is_removed_at_start() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = aar_testkit::Folder::new("staging");
         fs_err::write(folder.path().join("left"), "x").unwrap();
         Staging::open(folder.path().to_owned()).unwrap();
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 0);

@@ -114,7 +114,6 @@ impl Trust {
     ) {
         self.0.table.store(Arc::new(table));
         self.0.changes.send_modify(|count| *count += 1);
-        tracing::info!(%fingerprint, action, "trust changed");
         let source = format!("/1.0/certificates/{fingerprint}");
         self.0.events.lifecycle(action, source);
     }
