@@ -68,9 +68,12 @@ impl Default for Measured {
     }
 }
 
+/// One of the histograms.
+type Part = fn(&Measured) -> &Histogram;
+
 /// One request, as it went.
 #[derive(Debug)]
-struct Request {
+struct Served {
     handler: Handler,
     status: u16,
     took: Duration,
@@ -97,16 +100,16 @@ impl Metrics {
         clippy::cast_precision_loss,
         reason = "sizes of many petabytes may be off by a few bytes"
     )]
-    fn record(&self, request: Request) {
+    fn record(&self, served: Served) {
         let handlers = self.0.handlers.lock();
         let mut handlers = handlers.unwrap_or_else(PoisonError::into_inner);
-        let measured = handlers.entry(request.handler).or_default();
-        *measured.by_status.entry(request.status).or_default() += 1;
-        measured.duration.add(request.took.as_secs_f64());
+        let measured = handlers.entry(served.handler).or_default();
+        *measured.by_status.entry(served.status).or_default() += 1;
+        measured.duration.add(served.took.as_secs_f64());
         measured
             .request_size
-            .add(request.request_size.unwrap_or(0) as f64);
-        if let Some(size) = request.response_size {
+            .add(served.request_size.unwrap_or(0) as f64);
+        if let Some(size) = served.response_size {
             measured.response_size.add(size as f64);
         }
     }
@@ -137,7 +140,7 @@ impl Metrics {
                 text.sample("ams_http_requests_total", &labels, count);
             }
         }
-        let histograms: [(_, _, fn(&Measured) -> &Histogram); 3] = [
+        let histograms: [(_, _, Part); 3] = [
             (
                 "ams_http_request_duration_seconds",
                 "Time until the answer began",

@@ -7,7 +7,7 @@ use axum::{
 use http_body::Body as _;
 use tokio::time::Instant;
 
-use super::{self as metrics, Handler, Metrics, Transport};
+use super::{Handler, Metrics, Served, Transport};
 
 /// Measures a request.
 pub(in crate::http) async fn observe(
@@ -21,7 +21,7 @@ pub(in crate::http) async fn observe(
     let length = request.headers().get(header::CONTENT_LENGTH);
     let request_size = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let response = next.run(request).await;
-    metrics.record(metrics::Request {
+    metrics.record(Served {
         handler,
         status: response.status().as_u16(),
         took: begun.elapsed(),
