@@ -20,6 +20,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("docs/reference/aar.md", "aar", "reference"),
     ("docs/reference/ams.md", "ams", "reference"),
     ("docs/reference/amc.md", "amc", "reference"),
+    ("docs/reference/amc-config.md", "ams", "config-reference"),
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {

@@ -12,6 +12,7 @@ mod format;
 mod listing;
 mod printer;
 mod progress;
+mod reference;
 mod units;
 
 pub use completion::{CompletionArgs, Shell};
@@ -21,4 +22,5 @@ pub use format::{DocumentFormat, Format};
 pub use listing::Rows;
 pub use printer::{Captured, Printer};
 pub use progress::Progress;
+pub use reference::print_reference;
 pub use units::{Age, Bytes};

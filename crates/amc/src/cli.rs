@@ -50,6 +50,9 @@ pub(crate) enum Command {
     Info(info::InfoArgs),
     /// Show what happens in AMS, as it happens
     Monitor(monitor::MonitorArgs),
+    /// Print the reference of this command line
+    #[command(hide = true)]
+    Reference,
     /// Exchange applications with the registry
     #[command(subcommand)]
     Registry(registry::Command),
@@ -68,6 +71,7 @@ impl Command {
             Self::Config(command) => command.run(session).await,
             Self::Info(arguments) => info::show(session, &arguments).await,
             Self::Monitor(arguments) => monitor::monitor(session, &arguments).await,
+            Self::Reference => Ok(aar_cli::print_reference(&Cli::command(), &session.printer)?),
             Self::Registry(command) => command.run(session).await,
             Self::Remote(command) => command.run(session).await,
             Self::Wait(arguments) => wait::wait(session, &arguments).await,

@@ -54,6 +54,9 @@ pub(super) enum Command {
     CheckConfig(CheckConfigArguments),
     /// Print a script that completes commands in a shell
     Completion(CompletionArgs),
+    /// Print the reference of this command line
+    #[command(hide = true)]
+    Reference,
     /// Print the OpenAPI document of the HTTP API
     #[command(hide = true)]
     Openapi,

@@ -69,6 +69,10 @@ async fn dispatch(context: &Context<'_>, command: Command) -> anyhow::Result<Exi
             arguments.print(Arguments::command(), context.printer)?;
             Ok(Exit::Done)
         }
+        Command::Reference => {
+            aar_cli::print_reference(&Arguments::command(), context.printer)?;
+            Ok(Exit::Done)
+        }
         Command::Openapi => {
             context.printer.data(&crate::openapi_json())?;
             Ok(Exit::Done)

@@ -34,6 +34,12 @@ enum Command {
     CheckConfig,
     /// Print the script that completes command lines in a shell
     Completion(CompletionArgs),
+    /// Print the reference of this command line
+    #[command(hide = true)]
+    Reference,
+    /// Print the reference of the configuration items
+    #[command(hide = true)]
+    ConfigReference,
 }
 
 /// Runs a command line.
@@ -61,6 +67,11 @@ fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::CheckConfig) => check_config::run(&base()?, printer),
         Some(Command::Completion(shell)) => shell
             .print(Arguments::command(), printer)
+            .map_err(|error| Failure::from_error(&error)),
+        Some(Command::Reference) => aar_cli::print_reference(&Arguments::command(), printer)
+            .map_err(|error| Failure::from_error(&error)),
+        Some(Command::ConfigReference) => printer
+            .data(&ams::config::items::reference())
             .map_err(|error| Failure::from_error(&error)),
     }
 }

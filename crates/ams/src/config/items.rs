@@ -17,6 +17,8 @@ pub struct Item {
     pub kind: Kind,
     /// Its value while none is set.
     pub default: &'static str,
+    /// What it is for.
+    pub about: &'static str,
 }
 
 /// What an item takes.
@@ -50,31 +52,127 @@ const ABIS: &[&str] = &["arm64-v8a", "armeabi-v7a", "x86", "x86_64"];
 
 /// Every item, ordered by name.
 pub const ITEMS: &[Item] = &[
-    item(names::APPLICATION_ADDONS, Kind::List, ""),
-    item(names::APPLICATION_AUTO_PUBLISH, Kind::Flag, "true"),
-    item(names::APPLICATION_AUTO_UPDATE, Kind::Flag, "true"),
-    item(names::APPLICATION_DEFAULT_ABI, Kind::Abi, ""),
-    item(names::APPLICATION_MAX_PUBLISHED_VERSIONS, Kind::Count, "3"),
-    item(names::CORE_HTTPS_ADDRESS, Kind::ReadOnly, ""),
-    item(names::CORE_MAX_REQUESTS_PER_SECOND, Kind::Count, "1000"),
-    item(names::CORE_PROXY_HTTP, Kind::WebUrl, ""),
-    item(names::CORE_PROXY_HTTPS, Kind::WebUrl, ""),
-    item(names::CORE_PROXY_IGNORE_HOSTS, Kind::List, ""),
-    item(names::CORE_TRUST_PASSWORD, Kind::Secret, ""),
-    item(names::LOAD_BALANCER_URL, Kind::WebUrl, ""),
-    item(names::REGISTRY_FILTER, Kind::List, ""),
-    item(names::REGISTRY_FINGERPRINT, Kind::Fingerprint, ""),
-    item(names::REGISTRY_MODE, Kind::Mode, "pull"),
-    item(names::REGISTRY_UPDATE_INTERVAL, Kind::Duration, "1h"),
-    item(names::REGISTRY_URL, Kind::RegistryUrl, ""),
+    item(
+        names::APPLICATION_ADDONS,
+        Kind::List,
+        "",
+        "addons that every application uses",
+    ),
+    item(
+        names::APPLICATION_AUTO_PUBLISH,
+        Kind::Flag,
+        "true",
+        "whether a new version is published once it is ready",
+    ),
+    item(
+        names::APPLICATION_AUTO_UPDATE,
+        Kind::Flag,
+        "true",
+        "whether applications follow newer images and addons",
+    ),
+    item(
+        names::APPLICATION_DEFAULT_ABI,
+        Kind::Abi,
+        "",
+        "the ABI of applications that name none",
+    ),
+    item(
+        names::APPLICATION_MAX_PUBLISHED_VERSIONS,
+        Kind::Count,
+        "3",
+        "how many published versions of an application are kept",
+    ),
+    item(
+        names::CORE_HTTPS_ADDRESS,
+        Kind::ReadOnly,
+        "",
+        "where the API is served",
+    ),
+    item(
+        names::CORE_MAX_REQUESTS_PER_SECOND,
+        Kind::Count,
+        "1000",
+        "how many requests a second are answered over HTTPS",
+    ),
+    item(
+        names::CORE_PROXY_HTTP,
+        Kind::WebUrl,
+        "",
+        "the proxy for HTTP",
+    ),
+    item(
+        names::CORE_PROXY_HTTPS,
+        Kind::WebUrl,
+        "",
+        "the proxy for HTTPS, the registry included",
+    ),
+    item(
+        names::CORE_PROXY_IGNORE_HOSTS,
+        Kind::List,
+        "",
+        "hosts that are reached without a proxy",
+    ),
+    item(
+        names::CORE_TRUST_PASSWORD,
+        Kind::Secret,
+        "",
+        "the password with which new clients enrol themselves",
+    ),
+    item(
+        names::LOAD_BALANCER_URL,
+        Kind::WebUrl,
+        "",
+        "the load balancer in front of AMS",
+    ),
+    item(
+        names::REGISTRY_FILTER,
+        Kind::List,
+        "",
+        "tags of which an application needs one to be pulled; empty for all",
+    ),
+    item(
+        names::REGISTRY_FINGERPRINT,
+        Kind::Fingerprint,
+        "",
+        "the certificate that the registry has to show",
+    ),
+    item(
+        names::REGISTRY_MODE,
+        Kind::Mode,
+        "pull",
+        "what this AMS does with its registry",
+    ),
+    item(
+        names::REGISTRY_UPDATE_INTERVAL,
+        Kind::Duration,
+        "1h",
+        "how often the registry is looked at, whatever happens",
+    ),
+    item(
+        names::REGISTRY_URL,
+        Kind::RegistryUrl,
+        "",
+        "where the registry is",
+    ),
 ];
 
-const fn item(name: &'static str, kind: Kind, default: &'static str) -> Item {
+const fn item(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Item {
     Item {
         name,
         kind,
         default,
+        about,
     }
+}
+
+/// The reference of the items, in Markdown.
+pub fn reference() -> String {
+    let head = "# Configuration items\n\n\
+                What `amc config set NAME VALUE` takes. An empty value brings the default back. A \
+                change holds from the next request on.\n\n\
+                | item | takes | default | |\n|---|---|---|---|\n";
+    let rows = ITEMS.iter().map(Item::reference_row);
+    std::iter::once(head.to_owned()).chain(rows).collect()
 }
 
 /// The item with this name.
@@ -103,6 +201,18 @@ impl Item {
             value: value.to_owned(),
             allowed: self.kind.allowed(),
         })
+    }
+
+    fn reference_row(&self) -> String {
+        let default = match self.default {
+            "" => String::new(),
+            default => format!("`{default}`"),
+        };
+        let allowed = self.kind.allowed();
+        format!(
+            "| `{}` | {allowed} | {default} | {} |\n",
+            self.name, self.about
+        )
     }
 
     /// A value as the API shows it.
