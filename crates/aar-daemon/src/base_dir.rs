@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -37,38 +37,43 @@ impl Program {
     fn snap_common(self) -> PathBuf {
         PathBuf::from(format!("/var/snap/{}/common", self.name()))
     }
+
+    /// The folder that the Debian package makes, if it did and it is this user's business.
+    fn packaged(self) -> Option<PathBuf> {
+        let folder = PathBuf::from(format!("/var/lib/{}", self.name()));
+        let owner = folder.metadata().ok()?.uid();
+        let user = rustix::process::geteuid();
+        (user.is_root() || user.as_raw() == owner).then_some(folder)
+    }
 }
 
 /// Finds the base folder: the one given on the command line, else the program's environment
-/// variable, else the snap's, else the snap's usual place for root and the data folder of the
-/// user for others.
+/// variable, else the snap's, else that of the Debian package for root and the user of the service,
+/// else the snap's usual place for root and the data folder of the user for others.
 pub fn resolve(program: Program, flag: Option<PathBuf>) -> PathBuf {
     let is_root = rustix::process::geteuid().is_root();
-    let data = etcetera::choose_base_strategy()
+    let own = etcetera::choose_base_strategy()
         .ok()
-        .map(|xdg| xdg.data_dir());
-    choose(program, flag, |name| std::env::var_os(name), is_root, data)
+        .filter(|_| !is_root)
+        .map(|xdg| xdg.data_dir().join(program.name()));
+    let usual = program.packaged().or(own);
+    choose(program, flag, |name| std::env::var_os(name), usual)
 }
 
 fn choose(
     program: Program,
     flag: Option<PathBuf>,
     environment: impl Fn(&str) -> Option<OsString>,
-    is_root: bool,
-    data: Option<PathBuf>,
+    usual: Option<PathBuf>,
 ) -> PathBuf {
     let variable = |name| {
         environment(name)
             .filter(|v| !v.is_empty())
             .map(PathBuf::from)
     };
-    let of_user = || {
-        data.filter(|_| !is_root)
-            .map(|data| data.join(program.name()))
-    };
     flag.or_else(|| variable(program.variable()))
         .or_else(|| variable("SNAP_COMMON"))
-        .or_else(of_user)
+        .or(usual)
         .unwrap_or_else(|| program.snap_common())
 }
 
@@ -129,18 +134,16 @@ mod tests {
 
     use super::*;
 
-    fn chosen(flag: Option<&str>, set: &[(&str, &str)], is_root: bool) -> PathBuf {
+    fn chosen(flag: Option<&str>, set: &[(&str, &str)], usual: Option<&str>) -> PathBuf {
         let environment = |name: &str| {
             let found = set.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
         };
-        let data = Some(PathBuf::from("/home/u/.local/share"));
         choose(
             Program::Aar,
             flag.map(PathBuf::from),
             environment,
-            is_root,
-            data,
+            usual.map(PathBuf::from),
         )
     }
 
@@ -149,23 +152,21 @@ mod tests {
         let snap = ("SNAP_COMMON", "/snap");
         let own = ("AAR_BASE_DIR", "/own");
         let of_the_other = ("AMS_BASE_DIR", "/other");
+        let usual = Some("/usual");
         assert_eq!(
-            chosen(Some("/flag"), &[own, snap], true),
+            chosen(Some("/flag"), &[own, snap], usual),
             Path::new("/flag")
         );
-        assert_eq!(chosen(None, &[snap, own], true), Path::new("/own"));
+        assert_eq!(chosen(None, &[snap, own], usual), Path::new("/own"));
         assert_eq!(
-            chosen(None, &[snap, of_the_other], false),
+            chosen(None, &[snap, of_the_other], usual),
             Path::new("/snap")
         );
         assert_eq!(
-            chosen(None, &[("AAR_BASE_DIR", "")], true),
-            Path::new("/var/snap/aar/common")
+            chosen(None, &[("AAR_BASE_DIR", "")], usual),
+            Path::new("/usual")
         );
-        assert_eq!(
-            chosen(None, &[], false),
-            Path::new("/home/u/.local/share/aar")
-        );
+        assert_eq!(chosen(None, &[], None), Path::new("/var/snap/aar/common"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! The two services share these rules, so that whoever knows one knows the other:
 //!
 //! - Everything a program writes is below one base folder ([`base_dir`]), which one process at a
-//!   time may serve ([`lock`]).
+//!   time may serve ([`lock`]), and which belongs to one user, whoever types a command ([`owner`]).
 //! - A configuration file is accepted whole or refused with file, line and key ([`config_file`]).
 //! - Logs go to standard error ([`logging`]).
 //! - The first signal to stop drains, the second ends the process ([`lifecycle`], [`serve`]).
@@ -14,6 +14,7 @@ pub mod config_file;
 pub mod lifecycle;
 pub mod lock;
 pub mod logging;
+pub mod owner;
 pub mod serve;
 
 pub use base_dir::{BaseDir, Program};
