@@ -73,17 +73,18 @@ impl Applications {
             .images
             .place(staged.path(), image.digest)
             .await?;
-        let known = self
+        let retired = self
             .0
             .base
             .store
             .version_ready(&begun.permit, &ready)
             .await?;
         drop(alone);
-        if !known {
+        let Some(retired) = retired else {
             self.0.base.images.remove_unused([image.digest]).await;
             return Err(Error::ApplicationNotFound(begun.permit.id().to_string()));
-        }
+        };
+        self.clean_up(begun.permit.id(), retired).await;
         Ok(())
     }
 

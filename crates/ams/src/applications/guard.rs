@@ -94,6 +94,7 @@ mod tests {
             metadata: aar_types::ApplicationMetadata::default(),
             created_at: 0,
             versions: Vec::new(),
+            retired: Vec::new(),
         }
     }
 

@@ -1,7 +1,11 @@
-use aar_types::VersionNumber;
+use aar_types::{Digest, VersionNumber};
 use ams_api::{Operation, VersionStatus};
 
-use super::{Applications, address, guard, guard::MayEdit, view};
+use super::{
+    ApplicationId, Applications, address, guard,
+    guard::{MayEdit, sealed::Permit as _},
+    view,
+};
 use crate::{
     Error,
     operations::NewOperation,
@@ -9,8 +13,8 @@ use crate::{
 };
 
 impl Applications {
-    /// Publishes a version, or revokes it. Publishing revokes the oldest published versions beyond
-    /// `application.max_published_versions`.
+    /// Publishes a version, or revokes it. Of more than `application.max_published_versions` the
+    /// oldest ones are cleaned up.
     pub async fn set_published(
         &self,
         id_or_name: &str,
@@ -49,7 +53,17 @@ impl Applications {
             return self.0.base.store.set_published(permit, number, false).await;
         }
         let keep = self.0.base.config.current().max_published_versions();
-        self.0.base.store.publish(permit, number, keep).await
+        let retired = self.0.base.store.publish(permit, number, keep).await?;
+        self.clean_up(permit.id(), retired).await;
+        Ok(())
+    }
+
+    /// Removes the images of versions that were retired.
+    pub(super) async fn clean_up(&self, id: &ApplicationId, retired: Vec<Digest>) {
+        for _ in &retired {
+            self.tell("application-version-deleted", id);
+        }
+        self.0.base.images.remove_unused(retired).await;
     }
 }
 

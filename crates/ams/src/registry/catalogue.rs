@@ -254,9 +254,12 @@ async fn verify(path: PathBuf, expected: ImageInfo) -> Result<(), LocalError> {
     }
 }
 
-/// An application without the versions that have no image.
+/// An application without the versions that have no image. What was cleaned up counts as unpublished,
+/// so that the registry withdraws it.
 fn local_application(stored: StoredApplication, images: &Images) -> LocalApplication {
     let versions = stored.versions.into_iter();
+    let versions = versions.filter_map(|it| local_version(it, images));
+    let retired = stored.retired.into_iter().filter_map(retired_version);
     LocalApplication {
         name: stored.name,
         origin: match stored.origin {
@@ -264,9 +267,7 @@ fn local_application(stored: StoredApplication, images: &Images) -> LocalApplica
             Origin::Imported => From::Imported,
         },
         metadata: stored.metadata,
-        versions: versions
-            .filter_map(|it| local_version(it, images))
-            .collect(),
+        versions: versions.chain(retired).collect(),
     }
 }
 
@@ -274,13 +275,24 @@ fn local_application(stored: StoredApplication, images: &Images) -> LocalApplica
 fn local_version(stored: StoredVersion, images: &Images) -> Option<LocalVersion> {
     let image = stored.image()?;
     let file = fs_err::metadata(images.path(&image.digest));
-    Some(LocalVersion {
+    let ready = file.is_ok_and(|file| file.len() == image.size);
+    Some(as_local(stored, image, ready))
+}
+
+/// Nothing but withdrawing is left to be done about it, for which no file is needed.
+fn retired_version(stored: StoredVersion) -> Option<LocalVersion> {
+    let image = stored.image()?;
+    Some(as_local(stored, image, true))
+}
+
+fn as_local(stored: StoredVersion, image: ImageInfo, ready: bool) -> LocalVersion {
+    LocalVersion {
         number: stored.number,
         published: stored.published,
         manifest: stored.manifest,
         image,
-        ready: file.is_ok_and(|file| file.len() == image.size),
-    })
+        ready,
+    }
 }
 
 fn local(error: Error) -> LocalError {

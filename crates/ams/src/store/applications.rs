@@ -33,6 +33,8 @@ pub(crate) struct StoredApplication {
     pub(crate) created_at: i64,
     /// Ordered by number.
     pub(crate) versions: Vec<StoredVersion>,
+    /// Versions that were cleaned up: their images are gone, and nobody is shown them.
+    pub(crate) retired: Vec<StoredVersion>,
 }
 
 impl StoredApplication {
@@ -108,7 +110,12 @@ struct ApplicationRow {
 }
 
 impl ApplicationRow {
-    fn read(self, versions: Vec<StoredVersion>) -> Result<StoredApplication, Error> {
+    fn read(self, versions: Vec<VersionRow>) -> Result<StoredApplication, Error> {
+        let (retired, versions): (Vec<_>, Vec<_>) =
+            versions.into_iter().partition(|version| version.retired);
+        let read = |rows: Vec<VersionRow>| -> Result<Vec<_>, Error> {
+            rows.into_iter().map(VersionRow::read).collect()
+        };
         Ok(StoredApplication {
             id: ApplicationId::stored(self.id),
             name: self
@@ -118,7 +125,8 @@ impl ApplicationRow {
             origin: self.origin,
             metadata: self.metadata.0,
             created_at: self.created_at,
-            versions,
+            versions: read(versions)?,
+            retired: read(retired)?,
         })
     }
 }
@@ -218,8 +226,7 @@ async fn with_versions(
             .bind(&row.id)
             .fetch_all(connection)
             .await?;
-    let versions: Result<_, Error> = versions.into_iter().map(VersionRow::read).collect();
-    row.read(versions?).map(Some)
+    row.read(versions).map(Some)
 }
 
 pub(super) async fn insert(
@@ -260,17 +267,15 @@ pub(super) async fn update_metadata(
     Ok(())
 }
 
-async fn all_versions(
-    connection: &mut Writer,
-) -> Result<BTreeMap<String, Vec<StoredVersion>>, Error> {
+async fn all_versions(connection: &mut Writer) -> Result<BTreeMap<String, Vec<VersionRow>>, Error> {
     let rows: Vec<VersionRow> =
         sqlx::query_as("SELECT * FROM versions ORDER BY application_id, number")
             .fetch_all(connection)
             .await?;
-    let mut grouped: BTreeMap<String, Vec<StoredVersion>> = BTreeMap::new();
+    let mut grouped: BTreeMap<String, Vec<VersionRow>> = BTreeMap::new();
     for row in rows {
         let application = row.application_id.clone();
-        grouped.entry(application).or_default().push(row.read()?);
+        grouped.entry(application).or_default().push(row);
     }
     Ok(grouped)
 }

@@ -1,4 +1,4 @@
-use aar_types::{ApplicationMetadata, ImageInfo, VersionManifest, VersionNumber};
+use aar_types::{ApplicationMetadata, Digest, ImageInfo, VersionManifest, VersionNumber};
 use sqlx::{FromRow, types::Json};
 
 use super::{
@@ -38,6 +38,7 @@ pub(super) struct VersionRow {
     status: String,
     error: String,
     published: bool,
+    pub(super) retired: bool,
     manifest: Json<VersionManifest>,
     fingerprint: Option<String>,
     digest: Option<String>,
@@ -108,26 +109,28 @@ impl Store {
         Ok(number)
     }
 
-    /// Makes a version usable whose image is in place. `false` if the version is gone.
+    /// Makes a version usable whose image is in place, and returns the images of versions that were
+    /// retired in its favour. `None` if the version is gone.
     pub(crate) async fn version_ready(
         &self,
         permit: &MayEdit,
         ready: &Ready,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Vec<Digest>>, Error> {
         let mut tx = self.begin().await?;
         if !mark_ready(&mut tx, permit, ready).await? {
-            return Ok(false);
+            return Ok(None);
         }
         if let Some(metadata) = &ready.metadata
             && is_newest_ready(&mut tx, permit, ready.number).await?
         {
             update_metadata(&mut tx, permit, metadata).await?;
         }
-        if let Some(keep) = ready.publish {
-            publish(&mut tx, permit, ready.number, keep).await?;
-        }
+        let retired = match ready.publish {
+            Some(keep) => publish(&mut tx, permit, ready.number, keep).await?,
+            None => Vec::new(),
+        };
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(retired))
     }
 
     /// Keeps a version that could not be made, with the reason.
