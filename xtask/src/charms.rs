@@ -1,24 +1,21 @@
 //! The charms' format, types and tests, in a Python environment of their own.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
+use std::{path::Path, process::Command};
+
+use anyhow::Result;
+
+use crate::{
+    command::{root, run, target_dir},
+    python,
+    skip::skip,
 };
 
-use anyhow::{Result, bail};
-
-use crate::command::{quietly, root, run, target_dir};
-
-/// Checks and tests the charms; skips them, loudly, where Python or its packages cannot be had.
+/// Checks and tests the charms; skips them where Python or its packages cannot be had.
 pub(crate) fn test() -> Result<()> {
     let charms = root().join("charms");
-    match environment(&charms) {
+    match python::environment("charms-venv", &charms.join("tests/requirements.txt")) {
         Ok(tools) => check(&charms, &tools),
-        Err(reason) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: the charms: {reason:#}");
-            Ok(())
-        }
-        Err(reason) => bail!("the charms cannot be tested: {reason:#}"),
+        Err(reason) => skip("the charms", &reason),
     }
 }
 
@@ -37,23 +34,4 @@ fn tool(charms: &Path, tools: &Path, name: &str) -> Command {
     let mut command = Command::new(tools.join(name));
     command.current_dir(charms);
     command
-}
-
-/// A virtual environment with what `charms/tests/requirements.txt` asks for; returns its programs.
-fn environment(charms: &Path) -> Result<PathBuf> {
-    let folder = target_dir().join("charms-venv");
-    let tools = folder.join("bin");
-    if !tools.join("pip").exists() {
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&folder))?;
-    }
-    let requirements = charms.join("tests/requirements.txt");
-    let mut install = Command::new(tools.join("pip"));
-    quietly(
-        install
-            .args(["install", "--quiet", "--requirement"])
-            .arg(requirements),
-    )?;
-    Ok(tools)
 }

@@ -14,6 +14,9 @@ mod ci;
 mod command;
 mod demo;
 mod generate;
+mod packages;
+mod python;
+mod skip;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +38,8 @@ enum Chore {
     Ci,
     /// Write the files that are made from code: the OpenAPI document and the command references
     Generate(generate::Args),
+    /// Build the Debian packages, with cargo-deb
+    Package(packages::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,5 +48,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Test(args) => test::run(&args),
         Chore::Ci => ci::all(),
         Chore::Generate(args) => generate::run(&args),
+        Chore::Package(args) => packages::package(&args),
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::{
     charms,
     command::{self, cargo},
+    packages,
 };
 
 /// Which tests to run.
@@ -33,8 +34,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let scope = if args.args.is_empty() { whole } else { &[] };
     command::run(cargo(&["test"]).args(scope).args(&args.args))?;
     if args.args.is_empty() {
-        charms::test()
-    } else {
-        Ok(())
+        charms::test()?;
+        packages::test()?;
     }
+    Ok(())
 }
