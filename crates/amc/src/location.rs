@@ -8,8 +8,10 @@ use std::{
 use anyhow::Context;
 use etcetera::BaseStrategy;
 
-/// Where AMS keeps its files when it runs as a service.
-const SERVICE_BASE: &str = "/var/snap/ams/common";
+/// Where AMS keeps its files when it runs as the service of a snap.
+const SNAP_BASE: &str = "/var/snap/ams/common";
+/// Where it does when it runs as the service of a Debian package.
+const PACKAGE_BASE: &str = "/var/lib/ams";
 
 /// The folder of remotes and of the client certificate.
 pub(crate) fn config_dir() -> anyhow::Result<PathBuf> {
@@ -35,9 +37,10 @@ pub(crate) fn local_socket() -> PathBuf {
         return socket_in(&base);
     }
     let own = strategy().ok().map(|own| own.data_dir().join("ams"));
-    let bases = [variable("SNAP_COMMON"), Some(SERVICE_BASE.into()), own];
+    let [snap, package] = [SNAP_BASE, PACKAGE_BASE].map(PathBuf::from);
+    let bases = [variable("SNAP_COMMON"), Some(snap), Some(package), own];
     let sockets = bases.into_iter().flatten().map(|base| socket_in(&base));
-    first_there(sockets).unwrap_or_else(|| socket_in(Path::new(SERVICE_BASE)))
+    first_there(sockets).unwrap_or_else(|| socket_in(Path::new(SNAP_BASE)))
 }
 
 fn first_there(mut sockets: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {

@@ -19,8 +19,8 @@ use super::{
 pub(super) struct Arguments {
     /// The folder that holds configuration, certificates and database
     ///
-    /// Default: `$AAR_BASE_DIR`, else `$SNAP_COMMON`, else /var/snap/aar/common for root and the
-    /// data folder of the user for others.
+    /// Default: `$AAR_BASE_DIR`, else `$SNAP_COMMON`, else /var/lib/aar where the Debian package is
+    /// installed, else /var/snap/aar/common for root and the data folder of the user for others.
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(super) base_dir: Option<PathBuf>,
     /// Print version

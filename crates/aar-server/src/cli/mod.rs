@@ -18,7 +18,10 @@ mod trust;
 use std::{ffi::OsString, process::ExitCode};
 
 use aar_cli::{Exit, Failure, Printer};
-use aar_daemon::base_dir::{self, Program};
+use aar_daemon::{
+    base_dir::{self, Program},
+    owner::{Keep, work_as_owner},
+};
 use clap::CommandFactory as _;
 
 use self::{
@@ -48,6 +51,11 @@ pub fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> 
 
 fn execute(printer: &Printer, arguments: Arguments) -> anyhow::Result<Exit> {
     let base = base_dir::resolve(Program::Aar, arguments.base_dir);
+    let keep = match arguments.command {
+        Command::Serve => Keep::Nothing,
+        _ => Keep::Reading,
+    };
+    work_as_owner(&base, keep)?;
     let context = Context::new(base, printer);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -6,7 +6,10 @@ mod serve;
 use std::{ffi::OsString, path::PathBuf};
 
 use aar_cli::{CompletionArgs, Exit, Failure, Printer};
-use aar_daemon::{BaseDir, Program};
+use aar_daemon::{
+    BaseDir, Program,
+    owner::{Keep, work_as_owner},
+};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// The settings file, below the base folder.
@@ -59,8 +62,10 @@ pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsStrin
 
 fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
     let base = || {
-        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone());
-        base.map_err(|error| Failure::from_error(&error))
+        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())
+            .map_err(|error| Failure::from_error(&error))?;
+        work_as_owner(base.path(), Keep::Nothing).map_err(|error| Failure::from_error(&error))?;
+        Ok(base)
     };
     match &arguments.command {
         None | Some(Command::Serve) => serve::run(&base()?),
