@@ -1,8 +1,8 @@
 //! The HTTP API of AMS, on HTTPS and on the unix socket.
 //!
-//! [`router`](self) is the table of routes; `v1/<resource>/<verb>.rs` holds what each does. The
+//! `router.rs` is the table of routes; `v1/<resource>/<verb>.rs` holds what each does. The
 //! way of a request: the limit of requests per second (HTTPS only), the id under which it is
-//! logged, the door ([`auth`]), the handler. Whatever goes wrong comes back as one error type and
+//! logged, the door (`auth`), the handler. Whatever goes wrong comes back as one error type and
 //! is written and logged in one place.
 
 mod auth;
