@@ -18,7 +18,7 @@ use crate::{
     board::Board,
     conclude::conclude,
     feed::{self, News},
-    round::{Assignment, Finished},
+    round::{Assignment, Finished, Nudge},
     running::{Queued, Running, answer, joined},
     schedule::Reply,
     site::Site,
@@ -101,7 +101,9 @@ impl<L: LocalCatalogue> Worker<L> {
                 },
                 finished = joined(&mut self.running) => self.finish(finished),
                 Some(news) = self.news.1.recv() => self.hear(news),
-                () = due(self.next), if self.running.is_none() => self.start_automatic(),
+                () = due(self.next), if self.running.is_none() => {
+                    self.start_automatic(Nudge::default());
+                }
             }
         }
     }
@@ -117,7 +119,7 @@ impl<L: LocalCatalogue> Worker<L> {
                 Err(refused) => answer(reply, Err(refused.clone())),
             },
             Message::Configure(configuration) => self.configure(configuration).await,
-            Message::LocalChanged => self.changed_in(Mode::Push),
+            Message::LocalChanged => self.changed_in(Mode::Push, Nudge::default()),
             Message::Stop(stopped) => drop(stopped),
         }
     }
@@ -146,7 +148,7 @@ impl<L: LocalCatalogue> Worker<L> {
             };
         });
         if mode.is_some_and(|mode| mode != Mode::Manual) {
-            self.start_automatic();
+            self.start_automatic(Nudge::default());
         }
     }
 
@@ -185,37 +187,42 @@ impl<L: LocalCatalogue> Worker<L> {
     fn hear(&mut self, news: News) {
         let failing = self.post.as_ref().is_ok_and(|post| post.failing);
         if news == News::Changed || failing {
-            self.changed_in(Mode::Pull);
+            // After a failure more may be amiss than the feed tells.
+            let nudge = Nudge {
+                by_feed_only: !failing,
+                ..Nudge::default()
+            };
+            self.changed_in(Mode::Pull, nudge);
         }
     }
 
     /// Something changed that matters in a mode: the running round looks again, or one begins.
-    fn changed_in(&mut self, mode: Mode) {
+    fn changed_in(&mut self, mode: Mode, nudge: Nudge) {
         let Ok(post) = &self.post else { return };
         if post.site.config.mode != mode {
             return;
         }
         match &self.running {
-            Some(running) if running.assignment.only.is_none() => running.nudge(false),
+            Some(running) if running.assignment.only.is_none() => running.nudge(nudge),
             Some(_) => self.next = Some(Instant::now()),
-            None => self.start_automatic(),
+            None => self.start_automatic(nudge),
         }
     }
 
-    fn start_automatic(&mut self) {
+    fn start_automatic(&mut self, nudge: Nudge) {
         self.next = None;
         if let Ok(assignment) = self.everything() {
-            self.start(assignment, false, Vec::new());
+            self.start(assignment, nudge, Vec::new());
         }
     }
 
     /// A round that somebody asked for: joins the one that is about the same.
     fn request(&mut self, assignment: Assignment, confirmed: bool, reply: Reply) {
         match &mut self.running {
-            None => self.start(assignment, confirmed, vec![reply]),
+            None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
             Some(running) if running.assignment == assignment => {
                 running.waiting.push(reply);
-                running.nudge(confirmed);
+                running.nudge(Nudge::by_hand(confirmed));
             }
             Some(_) => self.enqueue(assignment, confirmed, reply),
         }
@@ -236,7 +243,7 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    fn start(&mut self, assignment: Assignment, confirmed: bool, waiting: Vec<Reply>) {
+    fn start(&mut self, assignment: Assignment, nudge: Nudge, waiting: Vec<Reply>) {
         let Ok(post) = &self.post else { return };
         let whole = assignment.only.is_none();
         self.board.write(|status| {
@@ -244,7 +251,7 @@ impl<L: LocalCatalogue> Worker<L> {
             status.next_round = status.next_round.filter(|_| !whole);
         });
         let site = Arc::clone(&post.site);
-        let running = Running::start(site, assignment, confirmed, self.clock.clone());
+        let running = Running::start(site, assignment, nudge, self.clock.clone());
         self.running = Some(Running { waiting, ..running });
     }
 
@@ -261,14 +268,15 @@ impl<L: LocalCatalogue> Worker<L> {
         }
         self.tell(running, finished);
         if let Some(queued) = self.queue.pop_front() {
-            self.start(queued.assignment, queued.confirmed, queued.waiting);
+            let nudge = Nudge::by_hand(queued.confirmed);
+            self.start(queued.assignment, nudge, queued.waiting);
         }
     }
 
     /// Who joined a round after its last look has not been served by it.
     fn run_again(&mut self, ended: Running, report: &RoundReport) {
-        let confirmed = ended.nudges.borrow().confirmed;
-        self.start(ended.assignment, confirmed, ended.waiting);
+        let nudge = *ended.nudges.borrow();
+        self.start(ended.assignment, nudge, ended.waiting);
         if let Some(running) = &mut self.running {
             running.earlier = report.counts;
             running.started = report.started;

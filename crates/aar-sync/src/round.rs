@@ -4,7 +4,7 @@
 //! it looks again and plans again, so a withdrawal or a small new version does not wait for the
 //! large one before it, and a transfer that is no longer wanted ends.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 use aar_client::Listing;
 use aar_types::{ApplicationName, Clock, ImageInfo, VersionNumber};
@@ -17,7 +17,7 @@ use crate::{
     RoundReport,
     apply::{Done, Step},
     error::Error,
-    site::Site,
+    site::{Seen, Site},
     standing::standings,
     survey::{Plan, Survey},
     transfers::{Ended, Transfers},
@@ -38,6 +38,18 @@ pub(crate) struct Nudge {
     pub(crate) count: u64,
     /// Whether somebody has confirmed removals.
     pub(crate) confirmed: bool,
+    /// Whether nobody asks but the change feed, which says what has changed.
+    pub(crate) by_feed_only: bool,
+}
+
+impl Nudge {
+    /// Somebody asks.
+    pub(crate) fn by_hand(confirmed: bool) -> Self {
+        Self {
+            confirmed,
+            ..Self::default()
+        }
+    }
 }
 
 /// How a round went.
@@ -139,7 +151,11 @@ impl<L: LocalCatalogue> Round<L> {
     async fn reconcile(&mut self) -> Result<(), Error> {
         let mut registry = self.look().await?;
         loop {
-            self.make_plan(&registry).await?;
+            self.make_plan(&registry.listing).await?;
+            if !registry.complete && self.plan.removes() {
+                registry = self.look_at_all().await?;
+                continue;
+            }
             let before = std::mem::take(&mut self.plan.before);
             self.take_all(before).await;
             self.settle();
@@ -161,15 +177,32 @@ impl<L: LocalCatalogue> Round<L> {
     }
 
     /// What the registry has now. It answers every nudge that came before.
-    async fn look(&mut self) -> Result<Arc<Listing>, Error> {
-        self.nudges.mark_unchanged();
-        let listing = tokio::select! {
+    async fn look(&mut self) -> Result<Seen, Error> {
+        let nudge = *self.nudges.borrow_and_update();
+        let site = Arc::clone(&self.site);
+        if self.is_pull() && nudge.by_feed_only {
+            self.unless_cancelled(site.glance()).await
+        } else {
+            self.unless_cancelled(site.look()).await
+        }
+    }
+
+    async fn look_at_all(&mut self) -> Result<Seen, Error> {
+        let site = Arc::clone(&self.site);
+        self.unless_cancelled(site.look()).await
+    }
+
+    async fn unless_cancelled(
+        &mut self,
+        look: impl Future<Output = Result<Seen, Error>>,
+    ) -> Result<Seen, Error> {
+        let seen = tokio::select! {
             biased;
             () = self.cancelled.cancelled() => Err(aar_client::Error::Cancelled.into()),
-            listing = self.site.listing() => listing,
+            seen = look => seen,
         }?;
         self.error = None;
-        Ok(listing)
+        Ok(seen)
     }
 
     async fn make_plan(&mut self, registry: &Listing) -> Result<(), Error> {
@@ -194,7 +227,7 @@ impl<L: LocalCatalogue> Round<L> {
 
     /// Lets the transfers go on until they have ended or a nudge comes, then looks again where
     /// that may show something new.
-    async fn wait(&mut self) -> Option<Arc<Listing>> {
+    async fn wait(&mut self) -> Option<Seen> {
         let wake = self.wake().await;
         if wake == Wake::Nudged {
             self.transfers.forget();

@@ -37,13 +37,10 @@ impl Running {
     pub(crate) fn start<L: LocalCatalogue>(
         site: Arc<Site<L>>,
         assignment: Assignment,
-        confirmed: bool,
+        nudge: Nudge,
         clock: Clock,
     ) -> Self {
-        let nudges = watch::Sender::new(Nudge {
-            confirmed,
-            ..Nudge::default()
-        });
+        let nudges = watch::Sender::new(nudge);
         let cancelled = CancellationToken::new();
         let listens = nudges.subscribe();
         let round = Round::new(site, assignment.clone(), listens, cancelled.clone());
@@ -59,10 +56,12 @@ impl Running {
         }
     }
 
-    pub(crate) fn nudge(&self, confirmed: bool) {
+    /// Lets it look again.
+    pub(crate) fn nudge(&self, more: Nudge) {
         self.nudges.send_modify(|nudge| {
             nudge.count += 1;
-            nudge.confirmed |= confirmed;
+            nudge.confirmed |= more.confirmed;
+            nudge.by_feed_only &= more.by_feed_only;
         });
     }
 }

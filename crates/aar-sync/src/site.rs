@@ -1,17 +1,30 @@
 //! The two sides that are kept in step: a registry and a local catalogue.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use aar_client::{ListFilter, Listing, RegistryClient};
-use aar_types::Revision;
+use aar_client::{ChangesAnswer, Error as ClientError, ListFilter, Listing, RegistryClient};
+use aar_types::{Application, ApplicationName, Changes, Revision};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{AgentConfig, LocalCatalogue, board::Board, error::Error};
 
+/// Up to how many changed applications are asked for one by one.
+const FEW: usize = 16;
 /// How many images of one kind travel at the same time.
 const TRANSFERS: usize = 2;
 /// From here on an image is large: it does not stand in the way of small ones.
 pub(crate) const LARGE: u64 = 256 << 20;
+
+/// What a registry has.
+pub(crate) struct Seen {
+    pub(crate) listing: Arc<Listing>,
+    /// Whether it was listed as a whole. Only then something may be missing because it is gone.
+    pub(crate) complete: bool,
+}
 
 /// One registry as configured, beside the local catalogue.
 pub(crate) struct Site<L> {
@@ -41,24 +54,80 @@ impl<L: LocalCatalogue> Site<L> {
         }
     }
 
-    /// What the registry has for our architecture. One conditional request when nothing changed.
-    pub(crate) async fn listing(&self) -> Result<Arc<Listing>, Error> {
+    /// What the registry has, as a complete listing. One conditional request when nothing changed.
+    pub(crate) async fn look(&self) -> Result<Seen, Error> {
         let filter = ListFilter {
             architecture: Some(self.catalogue.architecture()),
             // Tags are matched here: an application that lost its tag is told from one that is
             // gone, and a registry that matches otherwise removes nothing.
             tags: Vec::new(),
         };
-        let known = self.known();
+        let known = self.known().filter(|known| known.etag.is_some());
         let etag = known.as_ref().and_then(|known| known.etag.as_deref());
         let listing = match (self.client.list_if_changed(&filter, etag).await?, known) {
-            (Some(changed), _) => Arc::new(changed),
-            (None, Some(known)) => return Ok(known),
-            (None, None) => Arc::new(self.client.list(&filter).await?),
+            (Some(changed), _) => self.keep(changed),
+            (None, Some(known)) => known,
+            (None, None) => self.keep(self.client.list(&filter).await?),
         };
+        Ok(Seen {
+            listing,
+            complete: true,
+        })
+    }
+
+    /// What the registry has, by what it had and what has changed since: what that costs depends on
+    /// the changes and not on the catalogue. Nothing is to be removed because of it.
+    pub(crate) async fn glance(&self) -> Result<Seen, Error> {
+        if let Some(known) = self.known()
+            && let Ok(Some(newer)) = self.catch_up(&known).await
+        {
+            return Ok(Seen {
+                listing: self.keep(newer),
+                complete: false,
+            });
+        }
+        self.look().await
+    }
+
+    /// The listing with what has changed; `None` where a new one is simpler, or needed.
+    async fn catch_up(&self, known: &Listing) -> Result<Option<Listing>, ClientError> {
+        let answer = self.client.changes(known.revision, Duration::ZERO).await?;
+        let ChangesAnswer::Changes(changes) = answer else {
+            return Ok(None);
+        };
+        let names = self.names(&changes);
+        let continues = changes.registry_id == known.registry_id;
+        if !continues || changes.revision < known.revision || names.len() > FEW {
+            return Ok(None);
+        }
+        let mut newer = known.clone();
+        // The tag is for a listing; the next complete look asks for one.
+        newer.etag = None;
+        newer.revision = changes.revision;
+        for name in names {
+            replace(
+                &mut newer.applications,
+                name,
+                self.client.application(name).await?,
+            );
+        }
+        Ok(Some(newer))
+    }
+
+    fn names<'a>(&self, changes: &'a Changes) -> BTreeSet<&'a ApplicationName> {
+        let ours = self.catalogue.architecture();
+        let changes = changes.changes.iter();
+        changes
+            .filter(|change| change.architecture == ours)
+            .map(|change| &change.application)
+            .collect()
+    }
+
+    fn keep(&self, listing: Listing) -> Arc<Listing> {
+        let listing = Arc::new(listing);
         *self.listing.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&listing));
         self.revision.send_replace(Some(listing.revision));
-        Ok(listing)
+        listing
     }
 
     fn known(&self) -> Option<Arc<Listing>> {
@@ -70,4 +139,13 @@ impl<L: LocalCatalogue> Site<L> {
     pub(crate) fn revisions(&self) -> watch::Receiver<Option<Revision>> {
         self.revision.subscribe()
     }
+}
+
+fn replace(
+    applications: &mut Vec<Application>,
+    name: &ApplicationName,
+    present: Option<Application>,
+) {
+    applications.retain(|known| known.name != *name);
+    applications.extend(present);
 }

@@ -25,6 +25,15 @@ pub(crate) struct Plan {
     pub(crate) impossible: Option<Error>,
 }
 
+impl Plan {
+    /// Whether something would be removed, or would be if it were not held back.
+    pub(crate) fn removes(&self) -> bool {
+        // Without transfers in between, every step comes before them.
+        let mut steps = self.before.iter().chain(&self.after);
+        self.held.is_some() || steps.any(Step::is_removal)
+    }
+}
+
 /// One look at both sides.
 pub(crate) struct Survey<'a, L> {
     pub(crate) site: &'a Site<L>,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use aar_sync::{ApplicationState, Direction, HeldReason, Mode, Outcome};
 
-use crate::support::{Site, content, image, until, within};
+use crate::support::{Registry, Shelf, Site, content, image, until, within};
 
 #[tokio::test]
 async fn a_publication_is_usable_far_within_a_second() {
@@ -48,6 +48,36 @@ async fn a_round_without_changes_costs_one_request() {
     let more = site.registry.asked("") - before;
     let feed = site.registry.asked("GET /1.0/changes") - feed;
     assert_eq!(more - feed, 1);
+}
+
+#[tokio::test]
+async fn a_change_costs_what_changed_and_not_a_listing() {
+    const LISTING: &str = "GET /1.0/applications?";
+    let registry = Registry::start().await;
+    for number in 0..50 {
+        registry.publish(&format!("app{number}"), 0, &[]);
+    }
+    let site = Site::over(registry, Shelf::new(), Mode::Pull).await;
+    assert_eq!(site.shelf.all().len(), 50);
+    until("the feed listens", || {
+        site.registry.asked("GET /1.0/changes") > 0
+    })
+    .await;
+    let listings = site.registry.asked(LISTING);
+
+    site.registry.publish("app7", 1, &[]);
+    until("it is here", || site.shelf.versions("app7") == "0 1").await;
+    site.registry.set_published("app7", 1, false);
+    until("it is withdrawn", || site.shelf.versions("app7") == "0 1w").await;
+    site.registry.publish("new", 0, &[]);
+    until("it is here", || site.shelf.versions("new") == "0").await;
+    assert_eq!(site.registry.asked(LISTING), listings);
+    assert!(site.registry.asked("GET /1.0/applications/app7 ") <= 2);
+
+    // What is to be removed has to be missing in a complete listing.
+    site.registry.remove_application("app8");
+    until("it is gone", || site.shelf.versions("app8") == "-").await;
+    assert_eq!(site.registry.asked(LISTING), listings + 1);
 }
 
 #[tokio::test]

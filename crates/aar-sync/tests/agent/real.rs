@@ -10,7 +10,7 @@ use aar_sync::{Agent, AgentConfig, AgentHandle, FeedState, Mode, Outcome};
 use aar_testkit::{TestPki, TestRegistry};
 use aar_types::Clock;
 
-use crate::support::{Shelf, content, until, within};
+use crate::support::{Shelf, content, until};
 
 /// An agent for somebody whom the registry trusts.
 fn agent(registry: &TestRegistry, pki: &TestPki, shelf: &Shelf, mode: Mode) -> AgentHandle {
@@ -50,8 +50,7 @@ async fn started() -> (TestRegistry, TestPki) {
 }
 
 async fn arrives(shelf: &Shelf, application: &str, versions: &str) {
-    let arrived = until("it arrives", || shelf.versions(application) == versions);
-    within("it arrives", Duration::from_secs(60), arrived).await;
+    until("it arrives", || shelf.versions(application) == versions).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,8 @@ async fn requests_join_the_round_that_is_running() {
     }
     assert_eq!(reports[0].counts.imported, 1);
     assert!(reports.iter().all(|report| *report == reports[0]));
-    assert_eq!(site.registry.asked("GET /1.0/applications/slow"), 1);
+    let image = "GET /1.0/applications/slow/amd64/versions/0/image";
+    assert_eq!(site.registry.asked(image), 1);
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ async fn route(state: &State, request: Request<Incoming>) -> Answer {
     let parts: Vec<_> = path.split('/').collect();
     match (request.method().as_str(), &parts[..]) {
         ("GET", ["applications"]) => list(state, &request),
+        ("GET", ["applications", name]) => show(state, name),
         ("GET", ["changes"]) => changes(state, &request).await,
         ("GET", ["applications", name, arch, "versions", number, "image"]) => {
             fetch(state, &request, (name, arch, number)).await
@@ -98,6 +99,15 @@ fn list(state: &State, request: &Request<Incoming>) -> Answer {
     headers.insert("aar-revision", revision.into());
     headers.insert("etag", etag.parse().unwrap());
     answer
+}
+
+fn show(state: &State, name: &str) -> Answer {
+    let (_, _, applications) = state.listing();
+    let mut applications = applications.into_iter();
+    match applications.find(|known| known.name.as_str() == name) {
+        Some(found) => json(200, &Envelope::sync(found)),
+        None => refuse(ErrorCode::ApplicationNotFound),
+    }
 }
 
 async fn changes(state: &State, request: &Request<Incoming>) -> Answer {
