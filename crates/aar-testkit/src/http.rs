@@ -14,6 +14,11 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .unwrap()
 });
 
+/// Runs something to its end, also where a runtime is at work already.
+pub(crate) fn run<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(work)).join().unwrap())
+}
+
 /// Speaks HTTP to one server, as somebody.
 #[derive(Debug, Clone)]
 pub struct Http {

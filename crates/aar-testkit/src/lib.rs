@@ -25,7 +25,9 @@ mod process;
 mod programs;
 mod proxy;
 mod registry;
+mod s3;
 mod skip;
+mod web;
 
 pub use ams::TestAms;
 pub use fleet::{Fleet, Mode};
@@ -41,4 +43,6 @@ pub use process::Process;
 pub use programs::program;
 pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
+pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
 pub use skip::{skip, tool};
+pub use web::{CloudFront, Fault, Imds, S3Network, Seen, SigningKey, TestCa};

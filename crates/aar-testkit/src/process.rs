@@ -36,6 +36,11 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything that it has said, and its predecessors with the same log.
     pub fn log(&self) -> String {
         let bytes = fs_err::read(&self.log).unwrap();

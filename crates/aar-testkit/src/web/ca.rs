@@ -1,0 +1,50 @@
+use std::path::PathBuf;
+
+use aar_tls::Identity;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+
+use crate::Folder;
+
+/// An issuer of server certificates that only those know who are told: `SSL_CERT_FILE`.
+#[derive(Debug)]
+pub struct TestCa {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: Folder,
+}
+
+impl TestCa {
+    /// Makes one.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let names = &mut params.distinguished_name;
+        names.push(DnType::CommonName, "issuer of the test");
+        let key = KeyPair::generate().unwrap();
+        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
+        let folder = Folder::new("ca");
+        folder.write("ca.crt", issuer.pem());
+        Self { issuer, folder }
+    }
+
+    /// The file with its certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("ca.crt")
+    }
+
+    /// A certificate for this machine, with its key.
+    pub(super) fn issue(&self) -> Identity {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(names).unwrap();
+        let issued = params.signed_by(&key, &self.issuer).unwrap();
+        let certificate = self.folder.write("server.crt", issued.pem());
+        let key = self.folder.write("server.key", key.serialize_pem());
+        Identity::load(&certificate, &key).unwrap()
+    }
+}
+
+impl Default for TestCa {
+    fn default() -> Self {
+        Self::new()
+    }
+}
