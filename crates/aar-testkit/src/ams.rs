@@ -17,6 +17,7 @@ pub struct TestAms {
     folder: Folder,
     port: Port,
     process: Option<Process>,
+    environment: Vec<(String, String)>,
 }
 
 impl TestAms {
@@ -27,6 +28,11 @@ impl TestAms {
 
     /// Starts one for an architecture.
     pub fn start_for(architecture: &str) -> Self {
+        Self::start_with(architecture, &[])
+    }
+
+    /// Starts one with more in its environment.
+    pub fn start_with(architecture: &str, environment: &[(&str, &str)]) -> Self {
         let (folder, port) = (Folder::new("ams"), Port::take());
         let settings = format!(
             "listen-address: {}\narchitecture: {architecture}\n",
@@ -37,6 +43,10 @@ impl TestAms {
             folder,
             port,
             process: None,
+            environment: environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
         };
         ams.run();
         ams
@@ -58,6 +68,7 @@ impl TestAms {
             .arg("serve")
             .env("AMS_BASE_DIR", self.base())
             .env_remove("SNAP_COMMON")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.base());
         serve
     }

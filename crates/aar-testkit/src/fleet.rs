@@ -30,16 +30,35 @@ pub struct Fleet {
 impl Fleet {
     /// Starts all three and sets them up; from then on they are in step.
     pub fn start() -> Self {
-        let fleet = Self::introduced();
-        fleet.publisher.set(&[("registry.mode", "push")]);
-        fleet.client.set(&[("registry.mode", "pull")]);
-        fleet
+        Self::introduced().in_step()
+    }
+
+    /// Starts both AMS with an environment and sets them up for a registry; from then on all three
+    /// are in step.
+    pub fn start_on(registry: TestRegistry, environment: &[(&str, &str)]) -> Self {
+        Self::introduced_to(registry, environment).in_step()
+    }
+
+    fn in_step(self) -> Self {
+        self.publisher.set(&[("registry.mode", "push")]);
+        self.client.set(&[("registry.mode", "pull")]);
+        self
     }
 
     /// Starts all three and lets them know each other; both AMS are in manual mode.
     pub fn introduced() -> Self {
-        let registry = TestRegistry::start();
-        let (publisher, client) = (TestAms::start(), TestAms::start());
+        Self::introduced_to(TestRegistry::start(), &[])
+    }
+
+    /// The same, and every image passes through the registry: the networks see them all.
+    pub fn served() -> Self {
+        Self::introduced_to(TestRegistry::start_serving(), &[])
+    }
+
+    /// Starts both AMS with an environment and lets them know a registry; both are in manual mode.
+    pub fn introduced_to(registry: TestRegistry, environment: &[(&str, &str)]) -> Self {
+        let ams = || TestAms::start_with("amd64", environment);
+        let (publisher, client) = (ams(), ams());
         let to = registry.address();
         let fleet = Self {
             publisher_network: FaultProxy::start(to),

@@ -8,15 +8,21 @@ use aar_tls::Certificate;
 use serde_json::Value;
 
 use crate::{
-    Folder, Http, Output, Persona, Port, Process, SOON, folder::files_below, program, until,
+    Bucket, Folder, Http, Output, Persona, Port, Process, S3Server, SOON, folder::files_below,
+    program, until,
 };
 
 /// A registry: the program `aar` with a base folder and a port of its own.
+///
+/// Its images are in a folder, unless `AAR_TEST_STORAGE=s3` wants them in a bucket of Ceph, or a test
+/// asks for a bucket.
 #[derive(Debug)]
 pub struct TestRegistry {
     folder: Folder,
     port: Port,
     process: Option<Process>,
+    bucket: Option<Bucket>,
+    environment: Vec<(String, String)>,
 }
 
 impl TestRegistry {
@@ -34,19 +40,69 @@ impl TestRegistry {
 
     /// One that has a base folder and does not run yet.
     pub fn prepare(more: &str) -> Self {
+        match wanted_bucket() {
+            Some(bucket) => {
+                let section = bucket.section();
+                Self::prepare_s3(bucket, &section, more)
+            }
+            None => Self::assemble(None, "  fs:\n    root-directory: data\n", more),
+        }
+    }
+
+    /// One that does not run yet, with images in a bucket. `section` is `storage.s3` of its
+    /// configuration file, indented as it stands there.
+    pub fn prepare_s3(bucket: Bucket, section: &str, more: &str) -> Self {
+        Self::assemble(Some(bucket), section, more)
+    }
+
+    /// One with images in a bucket, which it is told of as its owner would.
+    pub fn start_s3(bucket: Bucket) -> Self {
+        let section = bucket.section();
+        let mut registry = Self::prepare_s3(bucket, &section, "");
+        registry.run();
+        registry
+    }
+
+    /// One through which every image passes, wherever it is stored: what its network does is then
+    /// done to images, too.
+    pub fn start_serving() -> Self {
+        let mut registry = match wanted_bucket() {
+            Some(bucket) => {
+                let section = bucket.section() + "    redirect: false\n";
+                Self::prepare_s3(bucket, &section, "")
+            }
+            None => Self::prepare(""),
+        };
+        registry.run();
+        registry
+    }
+
+    fn assemble(bucket: Option<Bucket>, storage: &str, more: &str) -> Self {
         let (folder, port) = (Folder::new("aar"), Port::take());
-        let data = folder.join("data");
         let config = format!(
-            "http:\n  addr: {}\nstorage:\n  fs:\n    root-directory: {}\n{more}",
-            port.address(),
-            data.display(),
+            "http:\n  addr: {}\nstorage:\n{storage}{more}",
+            port.address()
         );
         folder.write("conf/main.yaml", config);
         Self {
             folder,
             port,
             process: None,
+            bucket,
+            environment: Vec::new(),
         }
+    }
+
+    /// Gives it a variable of the environment.
+    #[must_use]
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The bucket that its images are in, where they are.
+    pub fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     /// Starts it, again where it ran before, and waits until it answers.
@@ -70,6 +126,7 @@ impl TestRegistry {
         command
             .env("AAR_BASE_DIR", self.base())
             .env_remove("SNAP_COMMON")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.base());
         command
     }
@@ -159,9 +216,26 @@ impl TestRegistry {
         listed.json().as_array().unwrap().clone()
     }
 
-    /// The files of its storage with their sizes, by path relative to it.
+    /// The files or objects of its storage with their sizes, by path relative to it.
     pub fn stored(&self) -> Vec<(PathBuf, u64)> {
-        files_below(&self.folder.join("data"))
+        let Some(bucket) = &self.bucket else {
+            return files_below(&self.folder.join("data"));
+        };
+        let objects = bucket.objects().into_iter();
+        objects.map(|(key, size)| (key.into(), size)).collect()
+    }
+}
+
+/// A bucket, where the environment wants one.
+fn wanted_bucket() -> Option<Bucket> {
+    let wanted = std::env::var("AAR_TEST_STORAGE").unwrap_or_default();
+    match wanted.as_str() {
+        "" | "fs" => None,
+        "s3" => {
+            let server = S3Server::ceph("the suites with storage on S3");
+            Some(server.expect("AAR_TEST_STORAGE=s3 needs Ceph").new_bucket())
+        }
+        other => panic!("AAR_TEST_STORAGE is fs or s3, not {other}"),
     }
 }
 
