@@ -5,7 +5,7 @@ use aar_types::{
     Revision, VersionNumber,
 };
 
-use crate::UploadId;
+use crate::{BucketProblem, UploadId};
 
 /// What can go wrong in a registry. "Not there" is not among it, except where a caller holds on to
 /// something that has gone.
@@ -210,6 +210,15 @@ pub enum Error {
     /// The storage does not do as it is told.
     #[error("the storage failed")]
     Storage(#[source] object_store::Error),
+    /// The bucket cannot be used as it should be.
+    #[error(transparent)]
+    Bucket(#[from] BucketProblem),
+    /// An address cannot be signed.
+    #[error("an address of the storage cannot be signed")]
+    Signature {
+        /// What the key said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A file does not do as it is told.
     #[error("a file of the storage failed")]
     Io(#[source] io::Error),
@@ -255,6 +264,7 @@ impl Error {
             Self::Stopped | Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
                 ErrorCode::Unavailable
             }
+            Self::Bucket(problem) if problem.passes() => ErrorCode::Unavailable,
             _ => ErrorCode::Internal,
         }
     }

@@ -4,7 +4,10 @@ use std::{fs::File, io, ops::Range, sync::Arc};
 
 use aar_types::{ApplicationName, Architecture, ImageInfo, VersionNumber};
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use rustix::{
     buffer::spare_capacity,
     fs::{Advice, fadvise},
@@ -13,7 +16,7 @@ use rustix::{
 use tokio::task::spawn_blocking;
 use url::Url;
 
-use crate::{Error, Reader, tasks::stopped};
+use crate::{Error, ImageObject, Reader, tasks::stopped};
 
 /// How much is read at once.
 const PIECE: u64 = 512 << 10;
@@ -34,8 +37,21 @@ pub struct Fetch {
 pub enum Content {
     /// From a file that is open already: deleting the image does not cut this.
     File(ImageFile),
+    /// From a bucket, through the registry.
+    Object(ImageObject),
     /// From somewhere else, which the caller is sent to.
     Redirect(Url),
+}
+
+impl Content {
+    /// The bytes in this range, in large pieces. `None` where the caller is sent elsewhere.
+    pub fn stream(&self, range: Range<u64>) -> Option<BoxStream<'static, io::Result<Bytes>>> {
+        match self {
+            Self::File(file) => Some(file.stream(range).boxed()),
+            Self::Object(object) => Some(object.stream(range).boxed()),
+            Self::Redirect(_) => None,
+        }
+    }
 }
 
 /// An open image file.

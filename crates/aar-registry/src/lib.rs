@@ -37,6 +37,8 @@ mod rebuild;
 mod refresh;
 mod refusals;
 mod remove;
+mod s3_options;
+mod secret;
 mod status;
 mod tasks;
 mod trust;
@@ -53,6 +55,7 @@ use tokio::sync::{Mutex, watch};
 
 pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub use authorise::{Caller, Operator, Publisher, Reader, Refusal};
+pub use blobs::{BucketProblem, CloudFrontProblem, ImageObject};
 pub use error::Error;
 pub use fetch::{Content, Fetch, ImageFile};
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
@@ -60,6 +63,8 @@ pub use list::{ListQuery, Page};
 pub use options::{DatabaseOptions, Options, StorageOptions, UploadLimits};
 pub use publish::Published;
 pub use rebuild::RebuildReport;
+pub use s3_options::{CloudFrontOptions, Encryption, S3Credentials, S3Options};
+pub use secret::Secret;
 pub use status::Status;
 pub use trust::{NewTrust, TrustAdded, TrustTable, TrustedCertificate};
 pub use upload::{Upload, UploadId, UploadNew};
@@ -78,7 +83,7 @@ struct Inner {
     id: RegistryId,
     options: Options,
     metadata: Arc<Metadata>,
-    blobs: Blobs,
+    blobs: ArcSwap<Blobs>,
     revision: watch::Sender<Revision>,
     trust: ArcSwap<TrustTable>,
     trust_changes: watch::Sender<u64>,
@@ -101,7 +106,7 @@ impl Registry {
             id: row.id,
             options,
             metadata,
-            blobs,
+            blobs: ArcSwap::from_pointee(blobs),
             revision: watch::Sender::new(row.revision),
             trust: ArcSwap::default(),
             trust_changes: watch::Sender::new(0),
@@ -145,12 +150,17 @@ impl Registry {
         self.inner.metadata.close().await;
     }
 
+    /// Begins to write. Whoever does so has the storage that is in use.
+    async fn write(&self) -> Result<metadata::Writing, Error> {
+        self.metadata().write().await
+    }
+
     fn metadata(&self) -> &Metadata {
         &self.inner.metadata
     }
 
-    fn blobs(&self) -> &Blobs {
-        &self.inner.blobs
+    fn blobs(&self) -> Arc<Blobs> {
+        self.inner.blobs.load_full()
     }
 
     fn options(&self) -> &Options {

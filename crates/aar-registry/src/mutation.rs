@@ -66,7 +66,7 @@ impl Registry {
 
 impl Mutation {
     async fn begin(registry: Registry, actor: Actor) -> Result<Self, Error> {
-        let mut tx = registry.metadata().write().await?;
+        let mut tx = registry.write().await?;
         let revision = tx.revision().await?;
         Ok(Self {
             tx,
@@ -189,7 +189,7 @@ impl Mutation {
 /// Puts descriptors back after a commit that failed. The transaction is over by then, so another
 /// one keeps writers away; what somebody else has written in between stays.
 async fn put_back_alone(registry: &Registry, undo: Vec<Undo>) {
-    let alone = registry.metadata().write().await;
+    let alone = registry.write().await;
     if let Err(error) = &alone {
         tracing::warn!(%error, "putting descriptors back without keeping other writers away");
     }

@@ -2,6 +2,8 @@ use std::{path::PathBuf, time::Duration};
 
 use aar_types::Clock;
 
+use crate::S3Options;
+
 /// Everything a registry needs to know to be opened.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -52,6 +54,8 @@ pub enum StorageOptions {
         /// The folder; it is created where missing.
         root_directory: PathBuf,
     },
+    /// A bucket.
+    S3(Box<S3Options>),
 }
 
 /// What uploads may take together.

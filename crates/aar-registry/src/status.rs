@@ -42,7 +42,7 @@ impl Registry {
         if let Err(error) = self.check_database().await {
             problems.push(problem("the database cannot be used", &error));
         }
-        match storage_owner(self.blobs()).await {
+        match storage_owner(&self.blobs()).await {
             Ok(Some(owner)) if owner == *self.id() => {}
             Ok(_) => problems.push("the storage is not the one of this registry".to_owned()),
             Err(error) => problems.push(problem("the storage cannot be used", &error)),

@@ -143,7 +143,7 @@ impl Verification<'_> {
 
     /// Looks a second time, in case the blob was freed in between.
     async fn is_missing(&self, digest: &Digest) -> Result<bool, Error> {
-        let mut tx = self.registry.metadata().write().await?;
+        let mut tx = self.registry.write().await?;
         let blob = tx.blob(digest).await?;
         let expected = blob.is_some_and(|blob| blob.state == BlobState::Stored);
         Ok(expected && self.registry.blobs().blob_size(digest).await?.is_none())
@@ -277,7 +277,7 @@ impl Verification<'_> {
         }
         drop(tx);
         // Perhaps it just came, or just went.
-        let mut tx = self.registry.metadata().write().await?;
+        let mut tx = self.registry.write().await?;
         if is_in_database(&mut tx, key).await? {
             return Ok(true);
         }

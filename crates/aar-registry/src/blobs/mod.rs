@@ -5,10 +5,13 @@
 
 mod fs;
 mod keys;
+pub(crate) mod s3;
 mod staging;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use aar_types::Digest;
 use bytes::Bytes;
@@ -17,15 +20,19 @@ use jiff::Timestamp;
 use object_store::path::Path;
 
 pub(crate) use keys::{Area, Key};
+pub use s3::{BucketProblem, CloudFrontProblem, ImageObject};
+pub(crate) use s3::{S3Blobs, parts};
 pub(crate) use staging::Staged;
 
-use crate::{Content, Error, StorageOptions, UploadId};
+use crate::{Content, Error, StorageOptions, UploadId, metadata::UploadRow};
 
 /// The storage, whichever it is.
 #[derive(Debug)]
 pub(crate) enum Blobs {
     /// A folder on this machine.
     Fs(fs::FsBlobs),
+    /// A bucket.
+    S3(Arc<S3Blobs>),
 }
 
 /// An object as a listing shows it.
@@ -50,8 +57,19 @@ pub(crate) struct Leftover {
     pub(crate) path: String,
     /// The upload it is named after, if it is.
     pub(crate) upload: Option<UploadId>,
+    /// What gathers it, where it is parts in a bucket.
+    pub(crate) multipart: Option<String>,
     pub(crate) size: u64,
     pub(crate) modified: Timestamp,
+}
+
+/// Where what comes in is kept until it is a blob.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Gathering<'a> {
+    /// In a file beside the blobs.
+    InFile(&'a fs::FsBlobs),
+    /// In parts of the blob.
+    InParts(&'a Arc<S3Blobs>),
 }
 
 impl Blobs {
@@ -60,6 +78,10 @@ impl Blobs {
             StorageOptions::Fs { root_directory } => {
                 fs::FsBlobs::open(root_directory).await.map(Self::Fs)
             }
+            StorageOptions::S3(options) => {
+                let bucket = S3Blobs::open(options).await?;
+                Ok(Self::S3(Arc::new(bucket)))
+            }
         }
     }
 
@@ -67,6 +89,7 @@ impl Blobs {
     pub(crate) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
         match self {
             Self::Fs(fs) => fs.put(key, content).await,
+            Self::S3(bucket) => bucket.put(key, content).await,
         }
     }
 
@@ -74,6 +97,7 @@ impl Blobs {
     pub(crate) async fn put_new(&self, key: &Key, content: Bytes) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.put_new(key, content).await,
+            Self::S3(bucket) => bucket.put_new(key, content).await,
         }
     }
 
@@ -81,6 +105,7 @@ impl Blobs {
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
         match self {
             Self::Fs(fs) => fs.get(key).await,
+            Self::S3(bucket) => bucket.get(key).await,
         }
     }
 
@@ -88,6 +113,7 @@ impl Blobs {
     pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.delete(key).await,
+            Self::S3(bucket) => bucket.delete(key).await,
         }
     }
 
@@ -95,6 +121,7 @@ impl Blobs {
     pub(crate) fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {
         match self {
             Self::Fs(fs) => fs.list(area),
+            Self::S3(bucket) => bucket.list(area),
         }
     }
 
@@ -102,6 +129,7 @@ impl Blobs {
     pub(crate) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
         match self {
             Self::Fs(fs) => fs.blob_size(digest).await,
+            Self::S3(bucket) => bucket.blob_size(digest).await,
         }
     }
 
@@ -109,6 +137,7 @@ impl Blobs {
     pub(crate) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
         match self {
             Self::Fs(fs) => fs.open_blob(digest).await,
+            Self::S3(bucket) => bucket.open_blob(digest).await,
         }
     }
 
@@ -116,14 +145,15 @@ impl Blobs {
     pub(crate) async fn hash_blob(&self, digest: &Digest) -> Result<Option<(u64, Digest)>, Error> {
         match self {
             Self::Fs(fs) => fs.hash_blob(digest).await,
+            Self::S3(bucket) => bucket.hash_blob(digest).await,
         }
     }
 
-    /// Opens what is staged of an upload and cuts off what lies beyond the offset. `None` when
-    /// less than that is there: it cannot be continued.
-    pub(crate) async fn stage(&self, id: UploadId, offset: u64) -> Result<Option<Staged>, Error> {
+    /// Where uploads are gathered, in the one or the other way.
+    pub(crate) fn gathering(&self) -> Gathering<'_> {
         match self {
-            Self::Fs(fs) => fs.stage(id, offset).await,
+            Self::Fs(fs) => Gathering::InFile(fs),
+            Self::S3(bucket) => Gathering::InParts(bucket),
         }
     }
 
@@ -137,20 +167,32 @@ impl Blobs {
     ) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.keep_staged(id, digest, size).await,
+            // It was put together before: that takes too long for a transaction.
+            Self::S3(bucket) => Ok(bucket.blob_size(digest).await? == Some(size)),
         }
     }
 
-    /// Deletes what an upload has staged. Gives its size.
-    pub(crate) async fn discard_staged(&self, id: UploadId) -> Result<Option<u64>, Error> {
+    /// Deletes what an upload has staged.
+    pub(crate) async fn discard_staged(&self, row: &UploadRow) -> Result<(), Error> {
         match self {
-            Self::Fs(fs) => fs.discard_staged(id).await,
+            Self::Fs(fs) => fs.discard_staged(row.id).await.map(drop),
+            Self::S3(bucket) => bucket.discard(row).await,
+        }
+    }
+
+    /// The size of the largest blob that it can hold, where there is a limit.
+    pub(crate) fn largest_blob(&self) -> u64 {
+        match self {
+            Self::Fs(_) => u64::MAX,
+            Self::S3(_) => s3::parts::LARGEST_OBJECT,
         }
     }
 
     /// How many bytes of an upload are staged.
-    pub(crate) async fn staged_size(&self, id: UploadId) -> Result<Option<u64>, Error> {
+    pub(crate) async fn staged_size(&self, row: &UploadRow) -> Result<u64, Error> {
         match self {
-            Self::Fs(fs) => fs.staged_size(id).await,
+            Self::Fs(fs) => Ok(fs.staged_size(row.id).await?.unwrap_or(0)),
+            Self::S3(_) => Ok(row.durable),
         }
     }
 
@@ -158,6 +200,7 @@ impl Blobs {
     pub(crate) async fn leftovers(&self) -> Result<Vec<Leftover>, Error> {
         match self {
             Self::Fs(fs) => fs.leftovers().await,
+            Self::S3(bucket) => bucket.leftovers().await,
         }
     }
 
@@ -165,6 +208,7 @@ impl Blobs {
     pub(crate) async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error> {
         match self {
             Self::Fs(fs) => fs.leftover(path).await,
+            Self::S3(bucket) => bucket.leftover(path).await,
         }
     }
 
@@ -172,6 +216,7 @@ impl Blobs {
     pub(crate) async fn delete_leftover(&self, leftover: &str) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.delete_leftover(leftover).await,
+            Self::S3(bucket) => bucket.delete_leftover(leftover).await,
         }
     }
 
@@ -191,6 +236,7 @@ impl Blobs {
     pub(crate) async fn free_bytes(&self) -> Result<Option<u64>, Error> {
         match self {
             Self::Fs(fs) => fs.free_bytes().await.map(Some),
+            Self::S3(_) => Ok(None),
         }
     }
 }

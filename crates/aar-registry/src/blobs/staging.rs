@@ -45,7 +45,9 @@ impl FsBlobs {
         self.root.join(STAGING).join(id.to_string())
     }
 
-    pub(super) async fn stage(&self, id: UploadId, offset: u64) -> Result<Option<Staged>, Error> {
+    /// Opens what is staged of an upload and cuts off what lies beyond the offset. `None` when
+    /// less than that is there: it cannot be continued.
+    pub(crate) async fn stage(&self, id: UploadId, offset: u64) -> Result<Option<Staged>, Error> {
         let path = self.staging_file(id);
         blocking(move || {
             // Only the beginning of an upload makes the file: one that has gone is not made up for.
@@ -181,6 +183,7 @@ fn leftover(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Leftover {
     let modified = meta.modified().ok();
     Leftover {
         upload: name.parse().ok().filter(|_| below.starts_with(STAGING)),
+        multipart: None,
         path: below.to_string_lossy().into_owned(),
         size: meta.len(),
         modified: modified

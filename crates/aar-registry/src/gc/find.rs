@@ -38,7 +38,7 @@ impl Registry {
             .await?;
         let mut items = Vec::new();
         for row in expired {
-            let bytes = self.blobs().staged_size(row.id).await?.unwrap_or(0);
+            let bytes = self.blobs().staged_size(&row).await?;
             items.push(GcItem::StaleUpload { id: row.id, bytes });
         }
         Ok(items)
@@ -80,9 +80,11 @@ impl Registry {
     }
 
     pub(super) async fn belongs_to_upload(&self, leftover: &Leftover) -> Result<bool, Error> {
-        match leftover.upload {
-            Some(id) => Ok(self.metadata().read().await?.upload(id).await?.is_some()),
-            None => Ok(false),
+        let mut tx = self.metadata().read().await?;
+        match (leftover.upload, &leftover.multipart) {
+            (Some(id), _) => Ok(tx.upload(id).await?.is_some()),
+            (None, Some(multipart)) => tx.multipart_is_known(multipart).await,
+            (None, None) => Ok(false),
         }
     }
 }

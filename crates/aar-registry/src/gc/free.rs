@@ -28,7 +28,7 @@ impl Registry {
     /// Rows of uploads that are complete serve those who ask after them, and only for a while. They
     /// take no space worth a line in a plan.
     pub(super) async fn forget_complete_uploads(&self) -> Result<(), Error> {
-        let mut tx = self.metadata().write().await?;
+        let mut tx = self.write().await?;
         tx.forget_complete_uploads(self.now()).await?;
         tx.commit().await
     }
@@ -67,7 +67,7 @@ impl Registry {
 
     /// Marks a blob as being deleted, unless there is a reason not to.
     async fn begin_to_free(&self, digest: Digest) -> Result<Option<Verdict>, Error> {
-        let mut tx = self.metadata().write().await?;
+        let mut tx = self.write().await?;
         let Some(blob) = tx.blob(&digest).await? else {
             return Ok(Some(GONE));
         };
@@ -87,7 +87,7 @@ impl Registry {
 
     /// The write transaction keeps away an upload that is about to take the blob up.
     async fn free_orphaned_blob(&self, digest: Digest) -> Result<Verdict, Error> {
-        let mut tx = self.metadata().write().await?;
+        let mut tx = self.write().await?;
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
@@ -97,20 +97,21 @@ impl Registry {
     }
 
     async fn free_upload(&self, id: UploadId) -> Result<Verdict, Error> {
-        let mut tx = self.metadata().write().await?;
-        match tx.upload(id).await? {
-            None => return Ok(GONE),
-            Some(row) if row.expires_at > self.now() => return Ok(NEEDED),
-            Some(_) => {}
+        let mut tx = self.write().await?;
+        let Some(row) = tx.upload(id).await? else {
+            return Ok(GONE);
+        };
+        if row.expires_at > self.now() {
+            return Ok(NEEDED);
         }
         tx.delete_upload(id).await?;
         tx.commit().await?;
-        self.blobs().discard_staged(id).await?;
+        self.blobs().discard_staged(&row).await?;
         Ok(Verdict::Freed)
     }
 
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
-        let tx = self.metadata().write().await?;
+        let tx = self.write().await?;
         let Some(leftover) = self.blobs().leftover(path).await? else {
             return Ok(GONE);
         };

@@ -11,6 +11,7 @@
 mod audit;
 mod blobs;
 mod changes;
+mod parts;
 mod registry;
 mod sqlite;
 mod trust;
@@ -28,6 +29,7 @@ use sqlx::{Sqlite, SqliteConnection};
 
 pub(crate) use audit::AuditRow;
 pub(crate) use blobs::BlobState;
+pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
 pub(crate) use trust::TrustRow;
 pub(crate) use uploads::UploadRow;

@@ -21,6 +21,8 @@ pub(crate) struct UploadRow {
     pub(crate) complete: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// What the bucket calls the parts that are gathered, where it does.
+    pub(crate) multipart: Option<String>,
 }
 
 /// The sums over all open uploads.
@@ -43,6 +45,7 @@ struct Raw {
     complete: bool,
     created_at: i64,
     expires_at: i64,
+    multipart: Option<String>,
 }
 
 impl Raw {
@@ -56,6 +59,7 @@ impl Raw {
             complete: self.complete,
             created_at: moment("uploads.created_at", self.created_at)?,
             expires_at: moment("uploads.expires_at", self.expires_at)?,
+            multipart: self.multipart,
         })
     }
 }
@@ -64,8 +68,8 @@ impl Reading {
     pub(crate) async fn upload(&mut self, id: UploadId) -> Result<Option<UploadRow>, Error> {
         let row: Option<Raw> = sql!(optional
             self,
-            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at \
-             FROM uploads WHERE id = $1",
+            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
+             multipart FROM uploads WHERE id = $1",
             id.to_string()
         )?;
         row.map(Raw::read).transpose()
@@ -78,8 +82,8 @@ impl Reading {
     ) -> Result<Vec<UploadRow>, Error> {
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at \
-             FROM uploads WHERE expires_at <= $1 AND complete = FALSE ORDER BY expires_at, id",
+            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
+             multipart FROM uploads WHERE expires_at <= $1 AND complete = FALSE ORDER BY expires_at, id",
             micros(now)
         )?;
         rows.into_iter().map(Raw::read).collect()

@@ -1,17 +1,23 @@
 //! Continuing an upload.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 
 use super::{
     Upload, UploadId,
     finish::finish,
+    in_parts::InParts,
     intake::{Intake, Taken},
     running::Turn,
     source::{Pause, Source},
 };
-use crate::{Error, Publisher, Registry, metadata::UploadRow, tasks::blocking, tasks::stopped};
+use crate::{
+    BucketProblem, Error, Publisher, Registry,
+    blobs::{Gathering, S3Blobs, Staged},
+    metadata::UploadRow,
+    tasks::{blocking, stopped},
+};
 
 /// How much may be lost when the machine fails, and would have to be sent again.
 const CHECKPOINT: u64 = 32 << 20;
@@ -34,21 +40,25 @@ pub(super) async fn append(
     if row.durable == row.length {
         return finish(publisher, row, taken).await;
     }
-    let Some(staged) = registry.blobs().stage(id, offset).await? else {
-        return lost(registry, id).await;
+    let blobs = registry.blobs();
+    let taken = match blobs.gathering() {
+        Gathering::InFile(folder) => match folder.stage(id, offset).await? {
+            Some(staged) => in_file(registry, staged, row, taken, &mut body, &turn).await,
+            None => return lost(registry, id).await,
+        },
+        Gathering::InParts(bucket) => {
+            in_parts(registry, bucket, row, taken, &mut body, &turn).await
+        }
     };
-    let mut append = Append {
-        registry,
-        intake: Intake::new(staged, taken),
-        checkpoint: None,
-        row,
+    let (row, pause) = match taken {
+        // Its parts were given up behind the back of the registry.
+        Err(Error::Bucket(BucketProblem::NotFound { .. })) => return lost(registry, id).await,
+        taken => taken?,
     };
-    let read = append.take_in(&mut body, &turn).await;
-    let kept = append.keep().await;
-    let (row, taken) = (append.row, append.intake.into_taken());
-    let pause = read?;
-    kept?;
     if row.durable == row.length {
+        let Some(taken) = Taken::resume(row.durable, &row.hash_state) else {
+            return lost(registry, id).await;
+        };
         return finish(publisher, row, taken).await;
     }
     match pause {
@@ -88,6 +98,45 @@ async fn lost(registry: &Registry, id: UploadId) -> Result<Upload, Error> {
     tracing::warn!(%id, "what was staged of an upload has gone; it is given up");
     registry.drop_upload(id).await?;
     Err(Error::UploadNotFound { id })
+}
+
+/// Takes the body into a file. Gives how far it came and why it went no further.
+async fn in_file(
+    registry: &Registry,
+    staged: Staged,
+    row: UploadRow,
+    taken: Taken,
+    body: &mut Source,
+    turn: &Turn,
+) -> Result<(UploadRow, Pause), Error> {
+    let mut append = Append {
+        registry,
+        intake: Intake::new(staged, taken),
+        checkpoint: None,
+        row,
+    };
+    let read = append.take_in(body, turn).await;
+    let kept = append.keep().await;
+    let pause = read?;
+    kept?;
+    Ok((append.row, pause))
+}
+
+/// Takes the body into parts of a blob.
+async fn in_parts(
+    registry: &Registry,
+    bucket: &Arc<S3Blobs>,
+    row: UploadRow,
+    taken: Taken,
+    body: &mut Source,
+    turn: &Turn,
+) -> Result<(UploadRow, Pause), Error> {
+    let mut append = InParts::begin(registry, bucket, row, taken).await?;
+    let read = append.take_in(body, turn).await;
+    let kept = append.keep().await;
+    let pause = read?;
+    kept?;
+    Ok((append.into_row(), pause))
 }
 
 struct Append<'a> {
@@ -169,9 +218,9 @@ impl Append<'_> {
     }
 }
 
-async fn advance(registry: &Registry, row: &UploadRow) -> Result<(), Error> {
+pub(super) async fn advance(registry: &Registry, row: &UploadRow) -> Result<(), Error> {
     let id = row.id;
-    let mut tx = registry.metadata().write().await?;
+    let mut tx = registry.write().await?;
     if !tx.advance_upload(row).await? {
         return Err(Error::UploadNotFound { id });
     }

@@ -1,7 +1,12 @@
 //! The end of an upload: from a staged file to a blob.
 
 use super::{Upload, intake::Taken};
-use crate::{Error, Publisher, metadata::UploadRow, mutation::Mutation};
+use crate::{
+    Error, Publisher, Registry,
+    blobs::Gathering,
+    metadata::{BlobState, UploadRow},
+    mutation::Mutation,
+};
 
 /// Compares the digest and puts the image in its place. It can be done again when it was cut short
 /// at any step.
@@ -23,12 +28,67 @@ pub(super) async fn finish(
         registry.drop_upload(id).await?;
         return Err(mismatch);
     }
+    let assembled = assemble(registry, &row).await?;
     let stored = registry
         .mutate(&publisher.actor, |change| Box::pin(store(change, row)))
         .await?;
+    tidy(registry, stored.as_ref(), assembled).await;
     match stored {
         Some(row) => Ok(Upload::from(&row)),
         None => Err(Error::UploadNotFound { id }),
+    }
+}
+
+/// Puts the parts together, where there are parts. It can take minutes, so it comes before the
+/// transaction. Tells whether that was done; it need not be when the blob is there already.
+async fn assemble(registry: &Registry, row: &UploadRow) -> Result<bool, Error> {
+    let blobs = registry.blobs();
+    let (Gathering::InParts(bucket), Some(multipart)) = (blobs.gathering(), &row.multipart) else {
+        return Ok(false);
+    };
+    let Some(tags) = claim(registry, row).await? else {
+        return Ok(false);
+    };
+    bucket
+        .complete_parts(&row.digest, row.length, multipart, tags)
+        .await
+}
+
+/// Sees to it that no collection deletes what is about to be put in place: one that has marked the
+/// blob before finds that mark gone. Gives the parts; `None` when the blob is there already.
+async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String>>, Error> {
+    let mut tx = registry.write().await?;
+    match tx.blob(&row.digest).await?.map(|blob| blob.state) {
+        Some(BlobState::Deleting) => tx.delete_blob(&row.digest).await?,
+        Some(BlobState::Stored) => tx.renew_blob(&row.digest, registry.now()).await?,
+        None => {}
+    }
+    let known = tx.blob(&row.digest).await?.is_some();
+    let tags = tx.part_tags(row.id).await?;
+    let row = UploadRow {
+        expires_at: registry.upload_expiry(),
+        ..row.clone()
+    };
+    tx.advance_upload(&row).await?;
+    tx.commit().await?;
+    let there = known && registry.blobs().blob_size(&row.digest).await? == Some(row.length);
+    Ok((!there).then_some(tags))
+}
+
+/// Deletes what the bucket still has of the upload. Garbage collection finds what cannot be
+/// deleted now.
+async fn tidy(registry: &Registry, stored: Option<&UploadRow>, assembled: bool) {
+    let blobs = registry.blobs();
+    let (Gathering::InParts(bucket), Some(row)) = (blobs.gathering(), stored) else {
+        return;
+    };
+    let tidied = if assembled {
+        bucket.delete_rest(row.id).await
+    } else {
+        bucket.discard(row).await
+    };
+    if let Err(error) = tidied {
+        tracing::warn!(%error, id = %row.id, "what is left of an upload stays for the collection");
     }
 }
 

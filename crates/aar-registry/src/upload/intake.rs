@@ -31,6 +31,10 @@ impl Taken {
         state_of(&self.hasher)
     }
 
+    pub(super) fn into_hasher(self) -> Sha256 {
+        self.hasher
+    }
+
     pub(super) fn digest(self) -> aar_types::Digest {
         aar_types::Digest::from_bytes(self.hasher.finalize().into())
     }
@@ -100,10 +104,6 @@ impl Intake {
             self.taken.offset += work.length;
         }
         Ok(&self.taken)
-    }
-
-    pub(super) fn into_taken(self) -> Taken {
-        self.taken
     }
 }
 

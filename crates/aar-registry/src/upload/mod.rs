@@ -10,6 +10,8 @@
 
 mod append;
 mod finish;
+mod hashing;
+mod in_parts;
 mod intake;
 mod running;
 mod source;
@@ -150,11 +152,14 @@ impl Registry {
 
     /// Forgets an upload and what is staged of it.
     async fn drop_upload(&self, id: UploadId) -> Result<bool, Error> {
-        let mut tx = self.metadata().write().await?;
-        let was_there = tx.delete_upload(id).await?;
+        let mut tx = self.write().await?;
+        let Some(row) = tx.upload(id).await? else {
+            return Ok(false);
+        };
+        tx.delete_upload(id).await?;
         tx.commit().await?;
-        self.blobs().discard_staged(id).await?;
-        Ok(was_there)
+        self.blobs().discard_staged(&row).await?;
+        Ok(true)
     }
 
     /// When an upload that is touched now is given up.
@@ -166,7 +171,8 @@ impl Registry {
 }
 
 async fn create(registry: &Registry, new: UploadNew) -> Result<Upload, Error> {
-    let max = registry.options().uploads.max_staged_bytes;
+    let largest = registry.blobs().largest_blob();
+    let max = registry.options().uploads.max_staged_bytes.min(largest);
     if new.length == 0 {
         return Err(Error::EmptyUpload);
     }
@@ -185,7 +191,7 @@ async fn create(registry: &Registry, new: UploadNew) -> Result<Upload, Error> {
 }
 
 async fn insert(registry: &Registry, new: UploadNew) -> Result<Upload, Error> {
-    let mut tx = registry.metadata().write().await?;
+    let mut tx = registry.write().await?;
     let complete = is_stored(registry, &mut tx, new).await?;
     if complete {
         tx.renew_blob(&new.digest, registry.now()).await?;
@@ -201,6 +207,7 @@ async fn insert(registry: &Registry, new: UploadNew) -> Result<Upload, Error> {
         complete,
         created_at: registry.now(),
         expires_at: registry.upload_expiry(),
+        multipart: None,
     };
     tx.insert_upload(&row).await?;
     tx.commit().await?;

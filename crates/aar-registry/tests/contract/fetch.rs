@@ -12,7 +12,7 @@ async fn open(fixture: &Fixture) -> aar_registry::ImageFile {
         .await;
     match fetch.unwrap().unwrap().content {
         Content::File(file) => file,
-        Content::Redirect(url) => panic!("sent to {url}"),
+        content => panic!("not a file: {content:?}"),
     }
 }
 

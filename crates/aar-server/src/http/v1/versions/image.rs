@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use aar_registry::{Content, Fetch, ImageFile};
+use aar_registry::{Content, Fetch};
 use aar_types::{ErrorBody, ErrorCode, ImageInfo};
 use axum::{
     body::Body,
@@ -57,21 +57,25 @@ pub(in crate::http) async fn image(
         let tag = [(header::ETAG, tag.as_str())];
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    let file = match content {
-        Content::File(file) => file,
+    if method == Method::HEAD {
+        // An address is signed for fetching only; what it would tell is known here.
+        let wanted = Wanted::of(&headers, image.size, &tag);
+        return Ok(answer(wanted, &image, &path, None)?.into_response());
+    }
+    let body = match content {
         Content::Redirect(url) => return Ok(Redirect::temporary(url.as_str()).into_response()),
+        here => Some(here),
     };
     let wanted = Wanted::of(&headers, image.size, &tag);
-    let body = (method != Method::HEAD).then_some(file);
     Ok(answer(wanted, &image, &path, body)?.into_response())
 }
 
-/// The answer to what is wanted; without a file its headers only.
+/// The answer to what is wanted; without content its headers only.
 fn answer(
     wanted: Wanted,
     image: &ImageInfo,
     path: &VersionPath,
-    file: Option<ImageFile>,
+    content: Option<Content>,
 ) -> Result<Response, ApiError> {
     let (range, status) = match wanted {
         Wanted::Whole => (0..image.size, StatusCode::OK),
@@ -89,14 +93,17 @@ fn answer(
         StatusCode::PARTIAL_CONTENT => head.header(header::CONTENT_RANGE, told(&range, image.size)),
         _ => head,
     };
-    let body = file.map_or_else(Body::empty, |file| body(&file, range, image));
+    let body = content.map_or_else(Body::empty, |content| body(&content, range, image));
     head.body(body)
         .map_err(|error| ApiError::failure(ErrorCode::Internal, error))
 }
 
-fn body(file: &ImageFile, range: Range<u64>, image: &ImageInfo) -> Body {
+fn body(content: &Content, range: Range<u64>, image: &ImageInfo) -> Body {
     let digest = image.digest;
-    let stream = file.stream(range).inspect_err(move |failure| {
+    let Some(stream) = content.stream(range) else {
+        return Body::empty();
+    };
+    let stream = stream.inspect_err(move |failure| {
         // The status is sent long since: the caller sees its connection break.
         error!(%digest, error = %failure, "an image could not be read while it was sent");
     });

@@ -1,0 +1,28 @@
+//! The look at the bucket before the registry starts.
+//!
+//! It asks for what listing needs, which tells apart everything that is commonly wrong, and asks
+//! once: whoever starts the registry is waiting for the sentence.
+
+use http::Method;
+
+use super::{S3Blobs, problem::BucketProblem, request::Ask};
+
+impl S3Blobs {
+    pub(super) async fn check(&self) -> Result<(), BucketProblem> {
+        for (action, query) in [
+            ("s3:ListBucket", [("list-type", "2"), ("max-keys", "1")]),
+            (
+                "s3:ListBucketMultipartUploads",
+                [("uploads", ""), ("max-uploads", "1")],
+            ),
+        ] {
+            let ask = Ask {
+                method: Method::GET,
+                query: &query,
+                ..Ask::default()
+            };
+            self.requests.send(&self.credentials, action, ask).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,240 @@
+//! Addresses signed for CloudFront, by a canned policy: one resource, one end.
+//!
+//! The policy is text that CloudFront makes again from the address, so every byte of it counts. It
+//! is signed with RSA and SHA-1, because that is what CloudFront checks. The end is absolute, so a
+//! clock that is slow shortens the life of an address, and nothing has to be dated back.
+
+use std::time::Duration;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::{SignedDuration, Timestamp};
+use rsa::{
+    Pkcs1v15Sign, RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, pkcs8::DecodePrivateKey,
+    rand_core::OsRng,
+};
+use sha1::{Digest as _, Sha1};
+use url::Url;
+
+use super::life;
+use crate::{CloudFrontOptions, Error};
+
+/// What is wrong with what the configuration says of CloudFront.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloudFrontProblem {
+    /// The address is none.
+    #[error("storage.s3.cloudfront.base-url is not the address of a distribution: {url:?}")]
+    Address {
+        /// What it says.
+        url: String,
+    },
+    /// The address is not encrypted.
+    #[error(
+        "storage.s3.cloudfront.base-url begins with http://: signed addresses are only as secret \
+         as the way they take, write https:// or leave the scheme out"
+    )]
+    NotEncrypted,
+    /// There is no key pair id.
+    #[error("storage.s3.cloudfront.keypair-id is empty: write the id that CloudFront shows")]
+    NoKeyPairId,
+    /// The key cannot be read.
+    #[error(
+        "storage.s3.cloudfront.private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)"
+    )]
+    PrivateKey,
+}
+
+/// Signs addresses.
+pub(super) struct CloudFront {
+    base: Url,
+    key: RsaPrivateKey,
+    keypair_id: String,
+    duration: Option<Duration>,
+}
+
+impl std::fmt::Debug for CloudFront {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CloudFront({} by {})", self.base, self.keypair_id)
+    }
+}
+
+impl CloudFront {
+    pub(super) fn new(options: &CloudFrontOptions) -> Result<Self, CloudFrontProblem> {
+        if options.keypair_id.trim().is_empty() {
+            return Err(CloudFrontProblem::NoKeyPairId);
+        }
+        Ok(Self {
+            base: base(&options.base_url)?,
+            key: private_key(options.private_key.expose())?,
+            keypair_id: options.keypair_id.trim().to_owned(),
+            duration: options.duration,
+        })
+    }
+
+    /// The address under which an object of this size can be fetched from now on.
+    pub(super) fn address(&self, path: &str, size: u64, now: Timestamp) -> Result<Url, Error> {
+        let life = life::of_address(size, self.duration);
+        let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
+        let end = now.saturating_add(life).unwrap_or(Timestamp::MAX);
+        self.sign(path, end.as_second())
+    }
+
+    fn sign(&self, path: &str, end: i64) -> Result<Url, Error> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
+        let policy = policy(url.as_str(), end);
+        // Blinding keeps the time that signing takes from telling anything of the key.
+        let digest = Sha1::digest(policy.as_bytes());
+        let padding = Pkcs1v15Sign::new::<Sha1>();
+        let signed = self.key.sign_with_rng(&mut OsRng, padding, &digest);
+        let signature = signed.map_err(|source| Error::Signature {
+            source: source.into(),
+        })?;
+        let (signature, id) = (encode(&signature), &self.keypair_id);
+        let query = format!("Expires={end}&Signature={signature}&Key-Pair-Id={id}");
+        url.set_query(Some(&query));
+        Ok(url)
+    }
+}
+
+fn policy(resource: &str, end: i64) -> String {
+    format!(
+        r#"{{"Statement":[{{"Resource":"{resource}","Condition":{{"DateLessThan":{{"AWS:EpochTime":{end}}}}}}}]}}"#
+    )
+}
+
+/// Base64 in the letters that CloudFront wants in an address.
+fn encode(signature: &[u8]) -> String {
+    BASE64_STANDARD
+        .encode(signature)
+        .replace('+', "-")
+        .replace('=', "_")
+        .replace('/', "~")
+}
+
+fn base(text: &str) -> Result<Url, CloudFrontProblem> {
+    let problem = || CloudFrontProblem::Address {
+        url: text.to_owned(),
+    };
+    let text = text.trim();
+    let url = match text.split_once("://") {
+        Some(_) => Url::parse(text),
+        None => Url::parse(&format!("https://{text}")),
+    };
+    let url = url.map_err(|_| problem())?;
+    if url.scheme() == "http" {
+        return Err(CloudFrontProblem::NotEncrypted);
+    }
+    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if url.scheme() == "https" && url.has_host() && plain && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err(problem())
+    }
+}
+
+fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem> {
+    let pem = pem.trim();
+    RsaPrivateKey::from_pkcs8_pem(pem)
+        .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem))
+        .map_err(|_| CloudFrontProblem::PrivateKey)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    const KEYS: [&str; 2] = [
+        include_str!("testdata/pkcs1.pem"),
+        include_str!("testdata/pkcs8.pem"),
+    ];
+
+    fn options(base_url: &str, private_key: &str) -> CloudFrontOptions {
+        CloudFrontOptions {
+            base_url: base_url.to_owned(),
+            private_key: Secret::new(private_key),
+            keypair_id: "K2JCJMDEHXQW5F".to_owned(),
+            duration: None,
+        }
+    }
+
+    /// Each line is what another implementation made of the same key: resource, end, address.
+    #[test]
+    fn addresses_are_those_that_botocore_makes() {
+        for line in include_str!("testdata/urls.txt").lines() {
+            let [resource, end, expected] = line.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{line}");
+            };
+            let (base, path) = resource.split_once("/blobs/").unwrap();
+            for key in KEYS {
+                let signer = CloudFront::new(&options(base, key)).unwrap();
+                let url = signer.sign(&format!("blobs/{path}"), end.parse().unwrap());
+                assert_eq!(url.unwrap().as_str(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_policy_is_the_canned_one() {
+        for (resource, end, expected) in [(
+            "https://d.cloudfront.net/a",
+            1_700_000_000,
+            r#"{"Statement":[{"Resource":"https://d.cloudfront.net/a","Condition":{"DateLessThan":{"AWS:EpochTime":1700000000}}}]}"#,
+        )] {
+            assert_eq!(policy(resource, end), expected);
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_distribution_has_many_forms() {
+        for (text, expected) in [
+            ("d1dfs.cloudfront.net", "https://d1dfs.cloudfront.net/k"),
+            (
+                "https://d1dfs.cloudfront.net/",
+                "https://d1dfs.cloudfront.net/k",
+            ),
+            (
+                "cdn.example.com/eu/images",
+                "https://cdn.example.com/eu/images/k",
+            ),
+            (
+                "https://cdn.example.com:8443/eu/",
+                "https://cdn.example.com:8443/eu/k",
+            ),
+        ] {
+            let signer = CloudFront::new(&options(text, KEYS[0])).unwrap();
+            let url = signer.sign("k", 0).unwrap();
+            assert_eq!(url.as_str().split('?').next(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_stops_the_start_with_a_sentence() {
+        let refused = |options: &CloudFrontOptions| CloudFront::new(options).unwrap_err();
+        let good = options("d.cloudfront.net", KEYS[0]);
+        let with = |change: fn(&mut CloudFrontOptions)| {
+            let mut options = good.clone();
+            change(&mut options);
+            refused(&options)
+        };
+        let url = with(|options| options.base_url = "http://d.cloudfront.net".to_owned());
+        assert_eq!(url, CloudFrontProblem::NotEncrypted);
+        let url = with(|options| options.base_url = "ftp://d.cloudfront.net".to_owned());
+        assert!(matches!(url, CloudFrontProblem::Address { .. }));
+        let id = with(|options| options.keypair_id = " ".to_owned());
+        assert_eq!(id, CloudFrontProblem::NoKeyPairId);
+        let key = with(|options| options.private_key = Secret::new("-----BEGIN NOTHING-----"));
+        assert_eq!(key, CloudFrontProblem::PrivateKey);
+        assert!(!key.to_string().contains("NOTHING"));
+    }
+
+    #[test]
+    fn the_key_is_never_shown() {
+        let options = options("d.cloudfront.net", KEYS[1]);
+        let shown = format!("{options:?} {:?}", CloudFront::new(&options).unwrap());
+        assert!(
+            !shown.contains("BEGIN") && !shown.contains("MII"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,181 @@
+use std::{fmt, sync::Arc};
+
+use jiff::Timestamp;
+use object_store::{
+    aws::AwsCredential,
+    client::{HttpClient, HttpRequest, HttpRequestBody},
+};
+
+use super::{
+    Lease, NoCredential, container::Container, instance::Instance, web_identity::WebIdentity,
+};
+use crate::S3Credentials;
+
+/// Where credentials come from.
+pub(in crate::blobs::s3) enum Source {
+    /// They are known.
+    Fixed(Arc<AwsCredential>),
+    WebIdentity(WebIdentity),
+    Container(Container),
+    Instance(Instance),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fixed(_) => "fixed keys",
+            Self::WebIdentity(_) => "web identity",
+            Self::Container(_) => "container",
+            Self::Instance(_) => "instance",
+        })
+    }
+}
+
+/// Looks up a variable of the environment.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Source {
+    /// The one that is configured, or else the first that the surroundings have.
+    pub(in crate::blobs::s3) fn choose(
+        configured: Option<&S3Credentials>,
+        region: &str,
+    ) -> Result<Self, NoCredential> {
+        match configured {
+            Some(keys) => Ok(Self::fixed(
+                &keys.access_key,
+                keys.secret_access_key.expose(),
+                keys.session_token.as_ref().map(|token| token.expose()),
+            )),
+            None => Self::around(region, &|name| {
+                std::env::var(name).ok().filter(|value| !value.is_empty())
+            }),
+        }
+    }
+
+    fn around(region: &str, lookup: Lookup<'_>) -> Result<Self, NoCredential> {
+        if let Some(keys) = Self::environment(lookup)? {
+            return Ok(keys);
+        }
+        if let Some(identity) = WebIdentity::find(region, lookup) {
+            return Ok(Self::WebIdentity(identity));
+        }
+        if let Some(container) = Container::find(lookup)? {
+            return Ok(Self::Container(container));
+        }
+        Instance::find(lookup).map(Self::Instance)
+    }
+
+    fn environment(lookup: Lookup<'_>) -> Result<Option<Self>, NoCredential> {
+        let token = lookup("AWS_SESSION_TOKEN");
+        match (lookup("AWS_ACCESS_KEY_ID"), lookup("AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => Ok(Some(Self::fixed(&id, &secret, token.as_deref()))),
+            (None, None) => Ok(None),
+            _ => Err(NoCredential {
+                place: "the environment".to_owned(),
+                reason:
+                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together, one is missing"
+                        .to_owned(),
+            }),
+        }
+    }
+
+    fn fixed(id: &str, secret: &str, token: Option<&str>) -> Self {
+        Self::Fixed(Arc::new(AwsCredential {
+            key_id: id.to_owned(),
+            secret_key: secret.to_owned(),
+            token: token.map(str::to_owned),
+        }))
+    }
+
+    pub(super) async fn fetch(
+        &self,
+        client: &HttpClient,
+        now: Timestamp,
+    ) -> Result<Lease, NoCredential> {
+        match self {
+            Self::Fixed(credential) => Ok(Lease {
+                credential: Arc::clone(credential),
+                expires: None,
+                renew: None,
+            }),
+            Self::WebIdentity(identity) => identity.fetch(client, now).await,
+            Self::Container(container) => container.fetch(client, now).await,
+            Self::Instance(instance) => instance.fetch(client, now).await,
+        }
+    }
+}
+
+/// Asks an endpoint for something, and gives what it answers.
+pub(super) async fn ask(
+    client: &HttpClient,
+    request: http::request::Builder,
+    body: String,
+    place: &str,
+) -> Result<String, NoCredential> {
+    let failed = |reason: String| NoCredential {
+        place: place.to_owned(),
+        reason,
+    };
+    let body = HttpRequestBody::from(body);
+    let request: HttpRequest = request
+        .body(body)
+        .map_err(|error| failed(error.to_string()))?;
+    let answer = client.execute(request).await;
+    let answer = answer.map_err(|error| failed(error.to_string()))?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(failed(format!("it answers {status}")));
+    }
+    let bytes = answer.into_body().bytes().await;
+    let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes.into()).map_err(|_| failed("it answers no text".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(variables: &[(&str, &str)]) -> Result<String, String> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Source::around("eu-west-3", &lookup)
+            .map(|source| format!("{source:?}"))
+            .map_err(|error| error.to_string())
+    }
+
+    const KEYS: [(&str, &str); 2] = [
+        ("AWS_ACCESS_KEY_ID", "AKIA1"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+    ];
+    const IDENTITY: [(&str, &str); 2] = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/var/run/token"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::1:role/aar"),
+    ];
+    const CONTAINER: [(&str, &str); 1] = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x")];
+
+    #[test]
+    fn the_surroundings_are_searched_in_the_order_of_the_tools_of_aws() {
+        let all = [&KEYS[..], &IDENTITY, &CONTAINER];
+        let order = ["fixed keys", "web identity", "container", "instance"];
+        for (skipped, expected) in order.into_iter().enumerate() {
+            let variables = all[skipped..].concat();
+            assert_eq!(chosen(&variables), Ok(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn half_of_a_key_is_a_mistake_and_not_a_reason_to_search_on() {
+        for half in KEYS {
+            let refused = chosen(&[half]).unwrap_err();
+            assert!(refused.contains("belong together") && !refused.contains("hush"));
+        }
+    }
+
+    #[test]
+    fn a_machine_can_do_without_its_metadata() {
+        let refused = chosen(&[("AWS_EC2_METADATA_DISABLED", "true")]).unwrap_err();
+        assert!(refused.contains("AWS_EC2_METADATA_DISABLED"), "{refused}");
+    }
+}

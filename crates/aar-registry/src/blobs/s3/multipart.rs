@@ -1,0 +1,154 @@
+//! Uploads on their way into the bucket: parts on the final key, and what does not make a part yet.
+//!
+//! The bucket shows nothing under the key until the parts are put together, so the key of the blob
+//! is the place where they are gathered; nothing is copied. What a request leaves behind that is
+//! smaller than a part is kept as an object of its own, named after the upload, until the next
+//! request continues there.
+
+use aar_types::Digest;
+use bytes::Bytes;
+use http::Method;
+use object_store::{
+    Attribute, Attributes, ObjectStoreExt, PutMultipartOptions, PutPayload,
+    multipart::{MultipartStore, PartId},
+};
+
+use super::{S3Blobs, request::Ask};
+use crate::{Error, UploadId, blobs::Key, metadata::UploadRow};
+
+const CONTENT_TYPE: &str = "application/zstd";
+
+impl S3Blobs {
+    /// Begins to gather parts for a blob. Gives the name under which the bucket gathers them.
+    pub(crate) async fn begin_parts(&self, digest: &Digest) -> Result<String, Error> {
+        let mut attributes = Attributes::new();
+        attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
+        let options = PutMultipartOptions {
+            attributes,
+            ..PutMultipartOptions::default()
+        };
+        let path = self.path(&Key::Blob(*digest));
+        let begun = self.store.create_multipart_opts(&path, options).await;
+        begun.map_err(|error| self.failed("s3:PutObject", &error))
+    }
+
+    /// Stores a part, the first being 0. Gives what the bucket calls it.
+    pub(crate) async fn put_part(
+        &self,
+        digest: &Digest,
+        multipart: &str,
+        number: u64,
+        content: Vec<Bytes>,
+    ) -> Result<String, Error> {
+        let path = self.path(&Key::Blob(*digest));
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let id = multipart.to_owned();
+        let payload = PutPayload::from_iter(content);
+        let put = self.store.put_part(&path, &id, number, payload).await;
+        put.map(|part| part.content_id)
+            .map_err(|error| self.failed("s3:PutObject", &error))
+    }
+
+    /// Puts the parts together, or finds that this has been done. Tells whether the blob is there.
+    pub(crate) async fn complete_parts(
+        &self,
+        digest: &Digest,
+        size: u64,
+        multipart: &str,
+        parts: Vec<String>,
+    ) -> Result<bool, Error> {
+        let path = self.path(&Key::Blob(*digest));
+        let parts = parts.into_iter().map(|content_id| PartId { content_id });
+        let id = multipart.to_owned();
+        let done = self
+            .store
+            .complete_multipart(&path, &id, parts.collect())
+            .await;
+        match done {
+            Ok(_) => Ok(true),
+            // An attempt whose answer was lost, or an earlier run, has done it.
+            Err(error) => match self.blob_size(digest).await {
+                Ok(Some(found)) if found == size => Ok(true),
+                _ if is_gone(&error) => Ok(false),
+                _ => Err(self.failed("s3:PutObject", &error)),
+            },
+        }
+    }
+
+    /// Gives up the parts that were gathered.
+    pub(crate) async fn abort_parts(
+        &self,
+        digest: &Digest,
+        multipart: &str,
+    ) -> Result<bool, Error> {
+        let path = self.path(&Key::Blob(*digest));
+        self.abort(path.as_ref(), multipart).await
+    }
+
+    /// Gives up what is gathered under a key of the bucket. Tells whether it was there.
+    pub(super) async fn abort(&self, key: &str, multipart: &str) -> Result<bool, Error> {
+        let ask = Ask {
+            method: Method::DELETE,
+            key,
+            query: &[("uploadId", multipart)],
+            ..Ask::default()
+        };
+        let action = "s3:AbortMultipartUpload";
+        let (status, region, body) = self.requests.ask(&self.credentials, ask).await?;
+        match status {
+            status if status.is_success() => Ok(true),
+            http::StatusCode::NOT_FOUND => Ok(false),
+            status => {
+                let refusal = super::problem::Refusal::read(status, region, &body);
+                Err(self.place.refused(action, refusal).into())
+            }
+        }
+    }
+
+    /// Gives up everything that an upload has brought.
+    pub(crate) async fn discard(&self, row: &UploadRow) -> Result<(), Error> {
+        if let Some(multipart) = &row.multipart {
+            self.abort_parts(&row.digest, multipart).await?;
+        }
+        self.delete_rest(row.id).await
+    }
+
+    /// Keeps what does not make a part yet.
+    pub(crate) async fn put_rest(&self, id: UploadId, content: Vec<Bytes>) -> Result<(), Error> {
+        let path = self.rest(id);
+        let payload = PutPayload::from_iter(content);
+        let put = self.store.put(&path, payload).await;
+        put.map(drop)
+            .map_err(|error| self.failed("s3:PutObject", &error))
+    }
+
+    /// What was kept of an upload, as far as that is longer than what is asked for.
+    pub(crate) async fn rest_of(&self, id: UploadId, size: u64) -> Result<Option<Bytes>, Error> {
+        let found = match self.store.get(&self.rest(id)).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.failed("s3:GetObject", &error)),
+        };
+        if found.meta.size < size {
+            return Ok(None);
+        }
+        let bytes = found.bytes().await;
+        let mut bytes = bytes.map_err(|error| self.failed("s3:GetObject", &error))?;
+        bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        Ok(Some(bytes))
+    }
+
+    /// Deletes what was kept of an upload beside its parts.
+    pub(crate) async fn delete_rest(&self, id: UploadId) -> Result<(), Error> {
+        match self.store.delete(&self.rest(id)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("s3:DeleteObject", &error)),
+        }
+    }
+}
+
+/// Whether nothing is gathered under that name any more.
+fn is_gone(error: &object_store::Error) -> bool {
+    let text = error.to_string();
+    super::problem::element(&text, "Code").as_deref() == Some("NoSuchUpload")
+}
