@@ -3,7 +3,7 @@
 //! Removals go ahead only when the listing comes from the registry that the imported applications
 //! came from, at a revision that does not lie before the last one seen, and when they take no more
 //! than half of the imported applications, or no more than two. Anything else is held back as a
-//! whole until somebody confirms it or the listing recovers.
+//! whole, and stays held back until somebody confirms it or the listing has recovered.
 
 use std::fmt;
 

@@ -124,6 +124,7 @@ impl<L: LocalCatalogue> Survey<'_, L> {
                 Mode::Push | Mode::Manual => Vec::new(),
             },
             confirm_removals: self.confirmed,
+            held_before: self.site.board.read().held,
         }
     }
 

@@ -112,7 +112,10 @@ mod tests {
         let reference = include_str!("../../../docs/reference/errors.md");
         for code in ErrorCode::ALL {
             let row = format!("| `{code}` | {} |", code.status());
-            assert!(reference.contains(&row), "docs/reference/errors.md lacks {row}");
+            assert!(
+                reference.contains(&row),
+                "docs/reference/errors.md lacks {row}"
+            );
         }
     }
 }

@@ -7,7 +7,6 @@
 mod application;
 mod cli;
 mod config;
-mod duration;
 mod failure;
 mod folder;
 mod identity;

@@ -1,16 +1,15 @@
 use std::time::Duration;
 
 use aar_cli::Progress;
+use aar_types::parse_duration;
 use ams_api::{AmsClient, Operation, Watch};
 use clap::Args;
-
-use crate::duration;
 
 /// How long a command waits for what it has begun.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct TimeoutArgs {
     /// The longest time to wait until it is done
-    #[arg(short, long, value_name = "TIME", default_value = "5m", value_parser = duration::parse)]
+    #[arg(short, long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     timeout: Duration,
 }
 

@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
+use aar_types::parse_duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ macro_rules! span_type {
 
             fn from_str(text: &str) -> Result<Self, String> {
                 let good: fn(&Duration) -> bool = $good;
-                let duration = parse(text).filter(good).map(Self);
+                let duration = parse_duration(text).ok().filter(good).map(Self);
                 duration.ok_or_else(|| format!("{text:?} is not {}", $expected))
             }
         }
@@ -65,11 +66,6 @@ span_type! {
 span_type! {
     /// A length of time above zero, written like `90s`, `5m` or `1h30m`.
     Period, |duration| !duration.is_zero(), "a duration above zero (such as 90s, 5m or 1h30m)"
-}
-
-fn parse(text: &str) -> Option<Duration> {
-    let signed = text.parse::<SignedDuration>().ok()?;
-    signed.try_into().ok()
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub struct PullPolicy {
     pub tags: Vec<String>,
     /// Whether somebody has confirmed the removals that would be held back.
     pub confirm_removals: bool,
+    /// What the last round held back. It stays held until it is confirmed or is there again: a
+    /// registry that recovers piece by piece must not lose the pieces that come last.
+    pub held_before: Option<Held>,
 }
 
 /// What is to be done here, so that it is as the registry says.
@@ -143,7 +146,7 @@ pub fn plan_pull(
         steps.remove_application(&local.name);
     }
     let doubt = doubt(known, &registry.registry_id, registry.revision);
-    steps.into_plan(local, doubt, policy.confirm_removals)
+    steps.into_plan(local, doubt, policy)
 }
 
 /// The applications that are wanted, as they are for the architecture.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use aar_cli::Failure;
+use aar_types::parse_duration;
 use ams_api::{AmsClient, ApplicationFilter, Operation, RegistryStatus, SyncPost};
 use clap::Args;
 
 use super::transfers;
-use crate::{duration, operation, session::Session};
+use crate::{operation, session::Session};
 
 #[derive(Debug, Args)]
 pub(crate) struct PushArgs {
@@ -32,7 +33,7 @@ pub(crate) struct PullArgs {
 #[derive(Debug, Clone, Copy, Args)]
 struct LimitArgs {
     /// The longest time to wait until it is done [default: no limit]
-    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(short, long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
 }
 

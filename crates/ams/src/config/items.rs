@@ -1,8 +1,9 @@
 //! The table of configuration items: name, kind, default, and with the kind what is allowed.
 
-use aar_types::Fingerprint;
+use std::time::Duration;
+
+use aar_types::{Fingerprint, parse_duration};
 use ams_api::config_items as names;
-use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
@@ -285,13 +286,11 @@ pub(crate) fn list(value: &str) -> Vec<String> {
 }
 
 /// A duration that lies in the range the agent works with.
-pub(crate) fn duration(value: &str) -> Option<std::time::Duration> {
-    let duration: SignedDuration = value.parse().ok()?;
-    let duration = std::time::Duration::try_from(duration).ok()?;
-    let year = std::time::Duration::from_hours(366 * 24);
-    (std::time::Duration::from_secs(1)..=year)
-        .contains(&duration)
-        .then_some(duration)
+pub(crate) fn duration(value: &str) -> Option<Duration> {
+    let range = Duration::from_secs(1)..=Duration::from_hours(366 * 24);
+    parse_duration(value)
+        .ok()
+        .filter(|duration| range.contains(duration))
 }
 
 fn one_of(value: &str, allowed: &[&str]) -> Option<String> {

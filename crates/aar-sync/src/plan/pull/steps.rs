@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aar_types::{ApplicationMetadata, ApplicationName, Variant, Version, VersionNumber};
 
-use super::{PullAction, PullPlan, compared::Compared};
+use super::{PullAction, PullPlan, PullPolicy, compared::Compared};
 use crate::{Conflict, Held, HeldReason, LocalApplication, Origin, brake::too_many};
 
 /// The steps of a plan, by when they are taken.
@@ -101,7 +101,7 @@ impl Steps {
         mut self,
         local: &[LocalApplication],
         doubt: Option<HeldReason>,
-        confirmed: bool,
+        policy: &PullPolicy,
     ) -> PullPlan {
         let imported: BTreeSet<_> = local
             .iter()
@@ -110,15 +110,19 @@ impl Steps {
             .collect();
         let doubt = doubt.filter(|_| !imported.is_empty());
         let other_registry = matches!(doubt, Some(HeldReason::OtherRegistry { .. }));
-        let reason = doubt.or_else(|| too_many(self.applications_removed(), imported.len()));
-        let held = reason.filter(|_| !confirmed).and_then(|reason| {
-            let applications = self.hold_removals();
-            let worth_telling = other_registry || !applications.is_empty();
-            worth_telling.then_some(Held {
-                reason,
-                applications,
-            })
-        });
+        let reason = doubt
+            .or_else(|| too_many(self.applications_removed(), imported.len()))
+            .or_else(|| self.still_held(policy.held_before.as_ref()?));
+        let held = reason
+            .filter(|_| !policy.confirm_removals)
+            .and_then(|reason| {
+                let applications = self.hold_removals();
+                let worth_telling = other_registry || !applications.is_empty();
+                worth_telling.then_some(Held {
+                    reason,
+                    applications,
+                })
+            });
         if held.is_some() && other_registry {
             self.leave_alone(&imported);
         }
@@ -128,6 +132,13 @@ impl Steps {
             held,
             conflicts: self.conflicts,
         }
+    }
+
+    /// Why the last round held something back, if some of it would be removed now.
+    fn still_held(&self, before: &Held) -> Option<HeldReason> {
+        let mut removed = self.removals.iter().map(PullAction::application);
+        let still = removed.any(|name| before.applications.contains(name));
+        still.then(|| before.reason.clone())
     }
 
     fn applications_removed(&self) -> usize {

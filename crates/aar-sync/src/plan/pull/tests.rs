@@ -14,6 +14,7 @@ fn policy() -> PullPolicy {
         architecture: Architecture::Amd64,
         tags: Vec::new(),
         confirm_removals: false,
+        held_before: None,
     }
 }
 
@@ -150,6 +151,24 @@ fn removing_more_than_half_and_more_than_two_is_held() {
             "registry {registry:?}, here {here:?}"
         );
     }
+}
+
+#[test]
+fn what_is_held_stays_held_until_it_is_there_again() {
+    let here = "i a: 0, i b: 0, i c: 0, i d: 0, i e: 0";
+    let emptied = plan("", here);
+    assert_eq!(steps(&emptied), "held a b c d e");
+    let policy = PullPolicy {
+        held_before: emptied.held,
+        ..policy()
+    };
+    let next =
+        |registry: &str| plan_pull(&listing(registry), &local(here), Some(&known(1)), &policy);
+    // The registry recovers piece by piece: the last pieces are no more than half, and no less held.
+    let recovering = next("a: 0, b: 0, c: 0");
+    assert_eq!(steps(&recovering), "held d e");
+    let recovered = next("a: 0, b: 0, c: 0, d: 0, e: 0");
+    assert_eq!((steps(&recovered).as_str(), recovered.held), ("", None));
 }
 
 #[test]
