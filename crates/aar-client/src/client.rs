@@ -1,7 +1,7 @@
 use std::{
     fmt,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -84,8 +84,10 @@ struct Inner {
     url: Url,
     fingerprint: Fingerprint,
     http: Client,
-    /// Without certificate and pin: for content that the registry redirects to.
-    content: Client,
+    /// Without certificate and pin, for content that the registry redirects to. Made when the first
+    /// redirect comes: a machine that needs no issuers need not have any.
+    content: OnceLock<Client>,
+    content_options: HttpOptions,
     timeouts: Timeouts,
     retry: RetryPolicy,
     clock: Clock,
@@ -109,22 +111,21 @@ impl RegistryClient {
             let url = options.url.to_string();
             return Err(Error::Address { url });
         }
-        let connect = |trust, identity| {
-            http_client(HttpOptions {
-                trust,
-                identity,
-                proxy: options.proxy.clone(),
-                user_agent: USER_AGENT.to_owned(),
-                connect_timeout: options.timeouts.connect,
-                // It would end long uploads, whose answer comes late; transfers watch themselves.
-                read_timeout: None,
-                clock: options.clock.clone(),
-            })
+        let connecting = |trust, identity| HttpOptions {
+            trust,
+            identity,
+            proxy: options.proxy.clone(),
+            user_agent: USER_AGENT.to_owned(),
+            connect_timeout: options.timeouts.connect,
+            // It would end long uploads, whose answer comes late; transfers watch themselves.
+            read_timeout: None,
+            clock: options.clock.clone(),
         };
         let pinned = ServerTrust::Pinned(vec![options.fingerprint]);
         Ok(Self(Arc::new(Inner {
-            http: connect(pinned, Some(options.identity))?,
-            content: connect(options.content_trust, None)?,
+            http: http_client(connecting(pinned, Some(options.identity)))?,
+            content: OnceLock::new(),
+            content_options: connecting(options.content_trust, None),
             url: options.url,
             fingerprint: options.fingerprint,
             timeouts: options.timeouts,
@@ -159,8 +160,14 @@ impl RegistryClient {
         &self.0.skew
     }
 
-    pub(crate) fn content(&self) -> &Client {
-        &self.0.content
+    /// The client that has nothing to show.
+    pub(crate) fn content(&self) -> Result<&Client, Error> {
+        if let Some(made) = self.0.content.get() {
+            return Ok(made);
+        }
+        let made = http_client(self.0.content_options.clone());
+        let made = made.map_err(|source| Error::ContentSetup { source })?;
+        Ok(self.0.content.get_or_init(|| made))
     }
 
     /// A request for a path below the API's root.

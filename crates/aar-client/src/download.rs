@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use aar_types::{ApplicationName, Architecture, Digest, ImageInfo, VersionNumber};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{CONTENT_RANGE, HeaderMap, IF_RANGE, LOCATION, RANGE},
+    header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE},
 };
 use url::Url;
 
@@ -156,7 +156,7 @@ impl Download<'_> {
     /// Asks for the rest and takes what comes.
     async fn receive(&self, partial: &mut Partial) -> Result<Progress, Error> {
         let offset = partial.received();
-        let mut response = self.request(offset).await?;
+        let mut response = self.request(partial).await?;
         if !self.continues(&response, offset)? {
             if offset > 0 {
                 return Ok(Progress::StartOver);
@@ -198,7 +198,8 @@ impl Download<'_> {
 
     /// The answer that has the content: the registry's own, or that of the storage it points to.
     /// The registry is asked each time, so an address of storage is never older than its request.
-    async fn request(&self, offset: u64) -> Result<Response, Error> {
+    async fn request(&self, partial: &mut Partial) -> Result<Response, Error> {
+        let offset = partial.received();
         let request = self
             .client
             .version_request(Method::GET, self.version, &["image"]);
@@ -209,7 +210,7 @@ impl Download<'_> {
         let limit = self.client.timeouts().answer;
         let response = self.client.send(request, limit).await?;
         match response.status() {
-            status if status.is_redirection() => self.follow(response, offset).await,
+            status if status.is_redirection() => self.follow(response, partial).await,
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             _ => self.client.accepted(response).await,
         }
@@ -217,34 +218,65 @@ impl Download<'_> {
 
     /// Follows redirects with the client that has nothing to show. Content is checked by its
     /// digest, so it does not matter who sends it.
-    async fn follow(&self, mut response: Response, offset: u64) -> Result<Response, Error> {
+    async fn follow(
+        &self,
+        mut response: Response,
+        partial: &mut Partial,
+    ) -> Result<Response, Error> {
         for _ in 0..MAX_REDIRECTS {
-            let url = location(&response)?;
-            let request = range(self.client.content().get(url), offset);
-            let limit = self.client.timeouts().answer;
-            let sent = tokio::time::timeout(limit, request.send()).await;
-            response = sent
-                .map_err(|_| Error::Silent { limit })?
-                .map_err(|error| self.client.broken(error))?;
+            response = self.fetch(location(&response)?, partial).await?;
             let status = response.status();
             if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
+                partial.tag = strong_tag(response.headers());
                 return Ok(response);
             }
             if !status.is_redirection() {
-                let status = status.as_u16();
-                return Err(Error::ContentRefused { status });
+                return Err(Error::ContentRefused {
+                    host: host(response.url()),
+                    status: status.as_u16(),
+                });
             }
         }
         Err(Error::malformed(REQUEST, "it is passed on in a circle"))
     }
+
+    /// Asks storage for the rest. Its tags are its own: one that came with the bytes so far says
+    /// what the rest has to belong to.
+    async fn fetch(&self, url: Url, partial: &Partial) -> Result<Response, Error> {
+        let host = host(&url);
+        let mut request = range(self.client.content()?.get(url), partial.received());
+        if let Some(tag) = partial.rest_of() {
+            request = request.header(IF_RANGE, tag);
+        }
+        let limit = self.client.timeouts().answer;
+        let sent = tokio::time::timeout(limit, request.send()).await;
+        match sent.map_err(|_| Error::Silent { limit })? {
+            Ok(response) => Ok(response),
+            Err(error) if error.is_connect() => Err(Error::ContentUnreachable {
+                host,
+                source: error.without_url(),
+            }),
+            Err(error) => Err(self.client.broken(error)),
+        }
+    }
 }
 
-/// The rest of an image. Without `If-Range` where storage is asked: its tags are its own.
+/// The rest of an image.
 fn range(request: RequestBuilder, offset: u64) -> RequestBuilder {
     match offset {
         0 => request,
         _ => request.header(RANGE, format!("bytes={offset}-")),
     }
+}
+
+fn host(url: &Url) -> String {
+    url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
+}
+
+/// The tag of an answer, where `If-Range` may use it.
+fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
+    let tag = headers.get(ETAG)?;
+    tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
 }
 
 fn location(response: &Response) -> Result<Url, Error> {

@@ -63,9 +63,34 @@ pub enum Error {
         /// How long the registry asks to wait before the next attempt.
         retry_after: Option<Duration>,
     },
+    /// The issuers that the system trusts cannot be had.
+    #[error(
+        "the storage that the registry redirects to cannot be verified; install the certificates \
+         of its issuers, or name them in SSL_CERT_FILE"
+    )]
+    ContentSetup {
+        /// Why.
+        source: aar_tls::Error,
+    },
+    /// No connection could be made to the place that the registry redirects to.
+    #[error(
+        "no connection to the storage at {host}, which the registry redirects to; check the network \
+         between and whether its certificate is trusted here"
+    )]
+    ContentUnreachable {
+        /// Where.
+        host: String,
+        /// Why.
+        source: reqwest::Error,
+    },
     /// The place that the registry redirects to does not hand out the image.
-    #[error("the storage of the registry refused the image with {status}")]
+    #[error(
+        "the storage at {host}, which the registry redirects to, refused the image with {status}; \
+         check what the key of the registry may read there, and the clocks"
+    )]
     ContentRefused {
+        /// Where.
+        host: String,
         /// The HTTP status.
         status: u16,
     },
@@ -124,6 +149,7 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Silent { .. }
             | Self::Interrupted { .. }
+            | Self::ContentUnreachable { .. }
             | Self::ContentRefused { .. } => true,
             Self::Refused { status, code, .. } => {
                 let waiting = matches!(

@@ -9,6 +9,7 @@ use std::{
 use aar_types::Digest;
 use bytes::{Bytes, BytesMut};
 use fs_err::File;
+use reqwest::header::HeaderValue;
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -23,6 +24,11 @@ const QUEUE: usize = 4;
 pub(crate) struct Partial {
     path: PathBuf,
     received: u64,
+    /// What storage elsewhere calls the content that the bytes came from, as far as this process
+    /// knows.
+    pub(crate) tag: Option<HeaderValue>,
+    /// Whether a tag has made everything begin anew once; it is not asked a second time.
+    tag_failed: bool,
     /// Whether a thread has ended before its time.
     broken: bool,
     gathered: BytesMut,
@@ -44,6 +50,8 @@ impl Partial {
         Ok(Self {
             path: path.to_owned(),
             received: there,
+            tag: None,
+            tag_failed: false,
             broken: false,
             gathered: BytesMut::new(),
             to_writer,
@@ -129,8 +137,17 @@ impl Partial {
     /// Forgets what has arrived and begins anew.
     pub(crate) async fn restart(self, most: u64) -> Result<Self, Error> {
         let path = self.path.clone();
+        let tag_failed = self.tag_failed || self.tag.is_some();
         self.discard().await?;
-        Self::resume(&path, most).await
+        let mut anew = Self::resume(&path, most).await?;
+        anew.tag_failed = tag_failed;
+        Ok(anew)
+    }
+
+    /// What the rest has to belong to, where that is known.
+    pub(crate) fn rest_of(&self) -> Option<&HeaderValue> {
+        let usable = self.received > 0 && !self.tag_failed;
+        self.tag.as_ref().filter(|_| usable)
     }
 
     /// Removes the file.

@@ -350,7 +350,8 @@ async fn storage_elsewhere_sees_no_certificate_and_no_header_of_ours() {
     for seen in storage.seen() {
         assert_eq!(seen.certificate, None);
         for name in seen.headers.keys().map(ToString::to_string) {
-            let plain = ["host", "accept", "user-agent", "range"].contains(&name.as_str());
+            let plain =
+                ["host", "accept", "user-agent", "range", "if-range"].contains(&name.as_str());
             assert!(plain, "storage was sent {name}");
         }
     }
@@ -375,6 +376,57 @@ async fn an_address_that_expires_in_the_middle_costs_one_more_question() {
 }
 
 #[tokio::test]
+async fn the_rest_has_to_belong_to_what_storage_sent_before() {
+    let content = content(LENGTH);
+    let accidents = vec![Accident::Cut(1_000_000), Accident::Cut(500_000)];
+    let storage = serving(&content, accidents).await;
+    let registry = redirecting(&storage).await;
+    let place = Place::new();
+    place.write_partial(&content[..100_000]);
+    let client = client_of_two(&registry, &storage);
+    fetch(&client, &image(&content), &place).await.unwrap();
+    assert_eq!(arrived(&place), content);
+    let tag = format!("\"{}\"", image(&content).digest);
+    let seen = storage.seen();
+    let asked: Vec<_> = seen.iter().map(|seen| seen.header("if-range")).collect();
+    assert_eq!(asked, [None, Some(&*tag), Some(&*tag)]);
+}
+
+#[tokio::test]
+async fn storage_that_never_knows_its_tag_costs_one_new_beginning() {
+    let content = content(LENGTH);
+    let mut accidents = vec![Accident::Cut(1_000_000), Accident::Whole];
+    accidents.extend(vec![Accident::Cut(1_000_000); 2]);
+    let storage = serving(&content, accidents).await;
+    let registry = redirecting(&storage).await;
+    let place = Place::new();
+    let client = client_of_two(&registry, &storage);
+    fetch(&client, &image(&content), &place).await.unwrap();
+    assert_eq!(arrived(&place), content);
+    let ranges: Vec<_> = storage
+        .seen()
+        .iter()
+        .map(|s| s.header("range").map(str::to_owned))
+        .collect();
+    let from = |at: &str| Some(format!("bytes={at}-"));
+    assert_eq!(
+        ranges,
+        [
+            None,
+            from("1000000"),
+            None,
+            from("1000000"),
+            from("2000000")
+        ]
+    );
+    assert!(
+        storage.seen()[3..]
+            .iter()
+            .all(|seen| seen.header("if-range").is_none())
+    );
+}
+
+#[tokio::test]
 async fn storage_that_refuses_for_good_is_reported() {
     let content = content(10);
     let storage = serving(&content, vec![status(403); 20]).await;
@@ -383,7 +435,7 @@ async fn storage_that_refuses_for_good_is_reported() {
     let client = client_of_two(&registry, &storage);
     let error = fetch(&client, &image(&content), &place).await.unwrap_err();
     assert!(
-        matches!(error, Error::ContentRefused { status: 403 }),
+        matches!(error, Error::ContentRefused { status: 403, .. }),
         "{error}"
     );
     assert_eq!(storage.seen().len(), 4);
@@ -398,7 +450,9 @@ async fn storage_with_an_unknown_certificate_is_not_believed() {
     let error = fetch(&client(&registry), &image(&content), &place)
         .await
         .unwrap_err();
-    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(matches!(error, Error::ContentUnreachable { .. }), "{error}");
+    let host = format!("127.0.0.1:{}", storage.url().port().unwrap());
+    assert!(error.to_string().contains(&host), "{error}");
     assert_eq!(storage.seen().len(), 0);
 }
 
