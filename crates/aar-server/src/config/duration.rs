@@ -50,7 +50,8 @@ macro_rules! span_type {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match SignedDuration::try_from(self.0) {
-                    Ok(duration) => write!(f, "{duration:#}"),
+                    // The parts without blanks between them, as they are read.
+                    Ok(duration) => f.write_str(&format!("{duration:#}").replace(' ', "")),
                     Err(_) => write!(f, "{}s", self.0.as_secs()),
                 }
             }

@@ -68,11 +68,11 @@ fn a_condition_that_is_none_is_explained() {
 #[test]
 fn a_time_without_unit_is_explained() {
     let arguments = ["application", "create", ".", "-t", "5"];
-    insta::assert_snapshot!(usage_error(&arguments), @"
+    insta::assert_snapshot!(usage_error(&arguments), @r#"
     error: invalid value '5' for '--timeout <TIME>': "5" is not a length of time such as 90s, 5m or 1h30m
 
     For more information, try '--help'.
-    ");
+    "#);
 }
 
 #[test]
