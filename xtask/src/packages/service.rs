@@ -3,10 +3,7 @@
 
 use std::{
     fs,
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixDatagram},
-    },
+    os::unix::{fs::PermissionsExt, net::UnixDatagram},
     path::Path,
     process::{Child, Command},
     time::Duration,
@@ -14,22 +11,34 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A service that runs; killed where a test leaves it behind.
-pub(super) struct Service(Child);
+pub(super) struct Service {
+    process: Child,
+    /// Where it tells how it is.
+    _notify: TempDir,
+}
 
 impl Service {
     /// Starts what the unit describes and waits until it says that it is ready.
     pub(super) fn start(unit: &Path) -> Result<Self> {
         let unit = Unit::read(unit)?;
-        let name = format!("xtask-{}-{}", std::process::id(), unit.one("User")?);
-        let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
+        // The service's user has to reach it.
+        let folder = tempfile::tempdir()?;
+        let everybody = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(folder.path(), everybody.clone())?;
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path)?;
+        fs::set_permissions(&path, everybody)?;
         socket.set_read_timeout(Some(PATIENCE))?;
-        let mut command = unit.command()?;
-        let child = command.env("NOTIFY_SOCKET", format!("@{name}")).spawn()?;
-        let service = Self(child);
+        let child = unit.command()?.env("NOTIFY_SOCKET", &path).spawn()?;
+        let service = Self {
+            process: child,
+            _notify: folder,
+        };
         let mut told = [0; 4096];
         loop {
             let length = socket.recv(&mut told).context("it never became ready")?;
@@ -41,8 +50,8 @@ impl Service {
 
     /// Stops it as systemd does.
     pub(super) fn stop(mut self) -> Result<()> {
-        kill_process(Pid::from_child(&self.0), Signal::TERM)?;
-        let status = self.0.wait()?;
+        kill_process(Pid::from_child(&self.process), Signal::TERM)?;
+        let status = self.process.wait()?;
         ensure!(status.success(), "the service ended badly: {status}");
         Ok(())
     }
@@ -51,8 +60,8 @@ impl Service {
 impl Drop for Service {
     fn drop(&mut self) {
         // After `stop` there is nothing left to kill.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
