@@ -7,6 +7,8 @@ mod concurrency;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod filter;
