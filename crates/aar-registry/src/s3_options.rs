@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Secret;
+use crate::{CloudFrontProblem, Secret, blobs::CloudFront};
 
 /// A bucket, and how it is used.
 #[derive(Debug, Clone)]
@@ -68,6 +68,13 @@ pub enum Encryption {
         /// The key; that of the service for S3 where none is given.
         key_id: Option<String>,
     },
+}
+
+impl CloudFrontOptions {
+    /// Whether addresses can be signed with it.
+    pub fn check(&self) -> Result<(), CloudFrontProblem> {
+        CloudFront::new(self).map(drop)
+    }
 }
 
 /// A distribution of CloudFront.

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use aar_registry::{Encryption, StorageOptions};
 use aar_server::config::{Config, StorageConfig};
 use aar_types::Clock;
 
@@ -46,7 +50,7 @@ fn every_example_is_loaded() {
             loaded += 1;
         }
     }
-    assert_eq!(loaded, 4);
+    assert_eq!(loaded, 6);
 }
 
 #[test]
@@ -75,7 +79,11 @@ fn the_file_of_the_charm_is_accepted_unchanged() {
 
 #[test]
 fn buckets_are_understood_and_their_secrets_never_shown() {
-    for name in ["aar-s3.yaml", "aar-cloudfront.yaml"] {
+    for name in [
+        "aar-s3.yaml",
+        "aar-s3-compatible.yaml",
+        "aar-cloudfront.yaml",
+    ] {
         let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
         let shown = format!("{}{config:?}", effective(&config));
         assert!(
@@ -90,11 +98,34 @@ fn buckets_are_understood_and_their_secrets_never_shown() {
 }
 
 #[test]
-fn a_bucket_is_refused_at_the_start_in_one_sentence() {
-    let config = Config::load(&examples().join("aar-s3.yaml"), Path::new(BASE)).unwrap();
-    let refusal = config.registry(Clock::system()).unwrap_err().to_string();
-    let expected = "storage.s3 is not supported by this version: configure storage.fs instead";
-    assert_eq!(refusal, expected);
+fn everything_that_is_said_of_a_bucket_reaches_the_registry() {
+    let of = |name: &str| {
+        let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
+        match config.registry(Clock::system()).storage {
+            StorageOptions::S3(options) => *options,
+            other => panic!("{other:?}"),
+        }
+    };
+    let plain = of("aar-s3.yaml");
+    assert_eq!(
+        (plain.region.as_str(), plain.bucket.as_str()),
+        ("eu-west-3", "aar0")
+    );
+    assert!(plain.credentials.is_some() && plain.redirect && !plain.force_path_style);
+    let own = of("aar-s3-compatible.yaml");
+    assert_eq!(own.endpoint.as_deref(), Some("https://s3.example.com:9000"));
+    assert_eq!(own.prefix, "registry/eu");
+    assert!(own.force_path_style && !own.redirect);
+    let encrypted = of("aar-s3-encrypted.yaml");
+    assert!(matches!(
+        encrypted.encryption,
+        Some(Encryption::Kms { key_id: Some(_) })
+    ));
+    assert_eq!(encrypted.url_duration, Some(Duration::from_mins(30)));
+    assert!(encrypted.credentials.is_none());
+    let cdn = of("aar-cloudfront.yaml").cloudfront.unwrap();
+    assert_eq!(cdn.base_url, "https://d1dfs.cloudfront.net");
+    assert_eq!(cdn.duration, Some(Duration::from_mins(1)));
 }
 
 #[test]
@@ -135,8 +166,14 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
         "storage:\n  s3:\n    region: r\n".to_owned(),
         s3("    access-key: half\n"),
         s3("    secret-access-key: half\n"),
-        s3("    endpoint: x\n"),
+        s3("    endpoint: minio:9000\n"),
+        s3("    session-token: alone\n"),
+        s3("    kms-key-id: alone\n"),
+        s3("    server-side-encryption: rot13\n"),
+        s3("    url-duration: 169h\n"),
+        s3("    prefix: ../other\n"),
         cloudfront(&format!("base-url: 'a b'\nkeypair-id: k\n{key}")),
+        cloudfront(&format!("base-url: http://a.net\nkeypair-id: k\n{key}")),
         cloudfront("base-url: a.net\nkeypair-id: k\nprivate-key: k\n"),
         cloudfront(&format!("base-url: a.net\nkeypair-id: ''\n{key}")),
         cloudfront(&format!(

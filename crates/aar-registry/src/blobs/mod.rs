@@ -21,7 +21,7 @@ use object_store::path::Path;
 
 pub(crate) use keys::{Area, Key};
 pub use s3::{BucketProblem, CloudFrontProblem, ImageObject};
-pub(crate) use s3::{S3Blobs, parts};
+pub(crate) use s3::{CloudFront, S3Blobs, parts};
 pub(crate) use staging::Staged;
 
 use crate::{Content, Error, StorageOptions, UploadId, metadata::UploadRow};

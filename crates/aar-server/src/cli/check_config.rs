@@ -24,6 +24,5 @@ pub(super) fn run(context: &Context<'_>, arguments: &CheckConfigArguments) -> an
         None => context.config()?,
     };
     context.printer.document(DocumentFormat::Yaml, &config)?;
-    config.registry(context.clock.clone())?;
     Ok(Exit::Done)
 }

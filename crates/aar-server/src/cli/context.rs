@@ -44,7 +44,7 @@ impl<'a> Context<'a> {
     /// The registry of the base folder.
     pub(super) async fn open(&self) -> anyhow::Result<Opened> {
         self.require_access()?;
-        let options = self.config()?.registry(self.clock.clone())?;
+        let options = self.config()?.registry(self.clock.clone());
         let registry = Registry::open(options).await?;
         let operator = registry.operator(&user());
         Ok(Opened { registry, operator })

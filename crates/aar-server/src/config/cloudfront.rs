@@ -1,3 +1,4 @@
+use aar_registry::{CloudFrontOptions, CloudFrontProblem};
 use serde::{Deserialize, Serialize};
 
 use super::{Period, Secret};
@@ -28,45 +29,39 @@ struct Written {
 }
 
 impl TryFrom<Written> for CloudFrontConfig {
-    type Error = &'static str;
+    type Error = CloudFrontProblem;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        if written.keypair_id.is_empty() {
-            return Err("keypair-id is empty");
-        }
-        if !is_private_key(&written.private_key) {
-            return Err("private-key is not a private key in PEM form");
-        }
-        Ok(Self {
-            base_url: with_scheme(&written.base_url)?,
+    fn try_from(written: Written) -> Result<Self, CloudFrontProblem> {
+        let config = Self {
+            base_url: with_scheme(&written.base_url),
             private_key: Secret::new(written.private_key),
             keypair_id: written.keypair_id,
             duration: written.duration,
-        })
+        };
+        config.registry().check()?;
+        Ok(config)
     }
 }
 
-fn with_scheme(url: &str) -> Result<String, &'static str> {
-    let (scheme, host) = url.split_once("://").unwrap_or(("https", url));
-    let host = host.trim_end_matches('/');
-    let good = matches!(scheme, "http" | "https")
-        && !host.is_empty()
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-._:/".contains(&b));
-    if good {
-        Ok(format!("{scheme}://{host}"))
+impl CloudFrontConfig {
+    /// What the registry is to know of the CDN.
+    pub(super) fn registry(&self) -> CloudFrontOptions {
+        CloudFrontOptions {
+            base_url: self.base_url.clone(),
+            private_key: self.private_key.registry(),
+            keypair_id: self.keypair_id.clone(),
+            duration: self.duration.map(Period::get),
+        }
+    }
+}
+
+fn with_scheme(url: &str) -> String {
+    let url = url.trim().trim_end_matches('/');
+    if url.contains("://") {
+        url.to_owned()
     } else {
-        Err("base-url is not the address of a CloudFront distribution")
+        format!("https://{url}")
     }
-}
-
-fn is_private_key(text: &str) -> bool {
-    let text = text.trim();
-    ["RSA PRIVATE KEY", "PRIVATE KEY"].iter().any(|label| {
-        text.starts_with(&format!("-----BEGIN {label}-----"))
-            && text.ends_with(&format!("-----END {label}-----"))
-    })
 }
 
 #[cfg(test)]
@@ -75,16 +70,15 @@ mod tests {
 
     #[test]
     fn the_address_is_taken_with_or_without_scheme() {
-        let expected = Ok("https://d1dfs.cloudfront.net".to_owned());
-        for url in [
-            "d1dfs.cloudfront.net",
-            "https://d1dfs.cloudfront.net",
-            "https://d1dfs.cloudfront.net/",
+        for (url, expected) in [
+            ("d1dfs.cloudfront.net", "https://d1dfs.cloudfront.net"),
+            (
+                "https://d1dfs.cloudfront.net/",
+                "https://d1dfs.cloudfront.net",
+            ),
+            ("cdn.example.com/eu/", "https://cdn.example.com/eu"),
         ] {
             assert_eq!(with_scheme(url), expected);
-        }
-        for bad in ["", "ftp://host", "https://", "a b"] {
-            assert!(with_scheme(bad).is_err(), "{bad:?} was accepted");
         }
     }
 }

@@ -3,33 +3,29 @@ use aar_types::Clock;
 
 use super::{Config, StorageConfig, UploadsConfig};
 
-/// The configuration names a bucket, which this version cannot store images in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("storage.s3 is not supported by this version: configure storage.fs instead")]
-pub struct S3NotSupported;
-
 impl Config {
     /// What the registry is to be opened with.
-    pub fn registry(&self, clock: Clock) -> Result<Options, S3NotSupported> {
+    pub fn registry(&self, clock: Clock) -> Options {
         let path = self.database.path.clone();
         let database = DatabaseOptions::Sqlite { path };
-        let usual = Options::new(database, self.storage.registry()?);
-        Ok(Options {
+        let usual = Options::new(database, self.storage.registry());
+        Options {
             clock,
             uploads: self.uploads.registry(usual.uploads),
             gc_grace: self.gc.grace.get(),
             ..usual
-        })
+        }
     }
 }
 
 impl StorageConfig {
-    fn registry(&self) -> Result<StorageOptions, S3NotSupported> {
+    /// What the registry is to know of the storage.
+    pub(crate) fn registry(&self) -> StorageOptions {
         match self {
-            Self::Fs(fs) => Ok(StorageOptions::Fs {
+            Self::Fs(fs) => StorageOptions::Fs {
                 root_directory: fs.root_directory.clone(),
-            }),
-            Self::S3(_) => Err(S3NotSupported),
+            },
+            Self::S3(s3) => StorageOptions::S3(Box::new(s3.registry())),
         }
     }
 }

@@ -15,9 +15,9 @@ impl Secret {
         Self(value)
     }
 
-    /// The value itself, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
+    /// The value itself, for the registry, which does not show it either.
+    pub(super) fn registry(&self) -> aar_registry::Secret {
+        aar_registry::Secret::new(self.0.clone())
     }
 }
 

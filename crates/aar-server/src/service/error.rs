@@ -2,17 +2,12 @@ use std::io;
 
 use aar_daemon::{ConfigError, lock::LockError};
 
-use crate::config::S3NotSupported;
-
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration is not understood.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The configuration asks for something that this version cannot do.
-    #[error(transparent)]
-    Unsupported(#[from] S3NotSupported),
     /// The base folder is served already, or cannot be used.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -39,7 +39,7 @@ impl Server {
         private_dir(base)?;
         let lock = Lock::acquire(base)?;
         private_dir(&base.join("run"))?;
-        let registry = Registry::open(config.registry(clock.clone())?).await?;
+        let registry = Registry::open(config.registry(clock.clone())).await?;
         let address = resolve(&config).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;

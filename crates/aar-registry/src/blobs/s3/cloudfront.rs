@@ -22,29 +22,29 @@ use crate::{CloudFrontOptions, Error};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudFrontProblem {
     /// The address is none.
-    #[error("storage.s3.cloudfront.base-url is not the address of a distribution: {url:?}")]
+    #[error("base-url is not the address of a distribution: {url:?}")]
     Address {
         /// What it says.
         url: String,
     },
     /// The address is not encrypted.
     #[error(
-        "storage.s3.cloudfront.base-url begins with http://: signed addresses are only as secret \
+        "base-url begins with http://: signed addresses are only as secret \
          as the way they take, write https:// or leave the scheme out"
     )]
     NotEncrypted,
     /// There is no key pair id.
-    #[error("storage.s3.cloudfront.keypair-id is empty: write the id that CloudFront shows")]
+    #[error("keypair-id is empty: write the id that CloudFront shows")]
     NoKeyPairId,
     /// The key cannot be read.
     #[error(
-        "storage.s3.cloudfront.private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)"
+        "private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)"
     )]
     PrivateKey,
 }
 
 /// Signs addresses.
-pub(super) struct CloudFront {
+pub(crate) struct CloudFront {
     base: Url,
     key: RsaPrivateKey,
     keypair_id: String,
@@ -58,7 +58,7 @@ impl std::fmt::Debug for CloudFront {
 }
 
 impl CloudFront {
-    pub(super) fn new(options: &CloudFrontOptions) -> Result<Self, CloudFrontProblem> {
+    pub(crate) fn new(options: &CloudFrontOptions) -> Result<Self, CloudFrontProblem> {
         if options.keypair_id.trim().is_empty() {
             return Err(CloudFrontProblem::NoKeyPairId);
         }

@@ -29,12 +29,12 @@ use object_store::{
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use cloudfront::CloudFront;
 pub use cloudfront::CloudFrontProblem;
 pub use image::ImageObject;
 pub use problem::BucketProblem;
 
 use self::{
-    cloudfront::CloudFront,
     credentials::Credentials,
     problem::{Place, Refusal},
     request::{Ask, Requests},

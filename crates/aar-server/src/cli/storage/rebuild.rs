@@ -9,7 +9,7 @@ pub(super) async fn run(context: &Context<'_>) -> anyhow::Result<Exit> {
     context.require_access()?;
     aar_daemon::base_dir::private_dir(&context.base)?;
     let _alone = Lock::acquire(&context.base).map_err(refuse)?;
-    let options = context.config()?.registry(context.clock.clone())?;
+    let options = context.config()?.registry(context.clock.clone());
     let report = Registry::rebuild(options, &user()).await?;
     for skipped in &report.skipped {
         context.printer.warn(format_args!("skipped: {skipped}"));
