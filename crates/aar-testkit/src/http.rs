@@ -1,7 +1,10 @@
 use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
 
 use aar_tls::{Certificate, HttpOptions, ServerTrust};
+use bytes::Bytes;
+use futures_util::stream;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 
 use crate::Persona;
@@ -51,6 +54,16 @@ impl Http {
         Self {
             client: aar_tls::http_client(options).unwrap(),
             base: base.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// A client of whoever speaks HTTP without encryption; it has nothing to show.
+    pub fn plain(base: &str) -> Self {
+        let trust = ServerTrust::Pinned(Vec::new());
+        let options = HttpOptions::new(trust, "aar-testkit");
+        Self {
+            client: aar_tls::http_client(options).unwrap(),
+            base: base.to_owned(),
         }
     }
 
@@ -110,6 +123,22 @@ impl Http {
         Download(answer)
     }
 
+    /// Sends a request with a body that is made on the way. Gives the status.
+    pub fn send_stream(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Iterator<Item = Bytes> + Send + 'static,
+    ) -> u16 {
+        let body = stream::iter(body.map(Ok::<_, std::io::Error>));
+        let send = async {
+            let request = self.request(method, path, headers);
+            request.body(reqwest::Body::wrap_stream(body)).send().await
+        };
+        RUNTIME.block_on(send).unwrap().status().as_u16()
+    }
+
     fn request(
         &self,
         method: &str,
@@ -148,5 +177,16 @@ impl Download {
     pub fn read(&mut self) -> Result<Option<usize>, reqwest::Error> {
         let piece = RUNTIME.block_on(self.0.chunk())?;
         Ok(piece.map(|bytes| bytes.len()))
+    }
+
+    /// Reads it to its end. Gives its length and its SHA-256 as hexadecimal digits.
+    pub fn hash(mut self) -> (u64, String) {
+        let (mut length, mut hash) = (0, Sha256::new());
+        while let Some(piece) = RUNTIME.block_on(self.0.chunk()).unwrap() {
+            length += piece.len() as u64;
+            hash.update(&piece);
+        }
+        let digest = aar_types::Digest::from_bytes(hash.finalize().into());
+        (length, digest.to_string())
     }
 }

@@ -14,6 +14,7 @@
 mod ams;
 mod fleet;
 mod folder;
+mod generated;
 mod http;
 mod liar;
 mod output;
@@ -32,6 +33,7 @@ mod web;
 pub use ams::TestAms;
 pub use fleet::{Fleet, Mode};
 pub use folder::Folder;
+pub use generated::Generated;
 pub use http::{Answer, Download, Http};
 pub use liar::{Lie, LyingRegistry};
 pub use output::{Output, sha256};

@@ -152,14 +152,14 @@ const BLOCK: usize = 1 << 20;
 
 /// Bytes without end that do not compress: a block of pseudo-random ones, shifted by one each time
 /// it comes round, so that the whole is made at the speed of copying.
-struct Noise {
+pub(crate) struct Noise {
     block: Vec<u8>,
     at: usize,
     round: usize,
 }
 
 impl Noise {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut block = Vec::with_capacity(BLOCK + 8);
         while block.len() < BLOCK {

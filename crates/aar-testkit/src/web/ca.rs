@@ -31,15 +31,22 @@ impl TestCa {
         self.folder.join("ca.crt")
     }
 
-    /// A certificate for this machine, with its key.
-    pub(super) fn issue(&self) -> Identity {
+    /// A certificate for this machine with its key, and the file with the certificate.
+    pub(super) fn issue(&self) -> (Identity, PathBuf) {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(names).unwrap();
         let issued = params.signed_by(&key, &self.issuer).unwrap();
-        let certificate = self.folder.write("server.crt", issued.pem());
-        let key = self.folder.write("server.key", key.serialize_pem());
-        Identity::load(&certificate, &key).unwrap()
+        let name = key
+            .public_key_raw()
+            .iter()
+            .map(|byte| format!("{byte:02x}"));
+        let name: String = name.take(16).collect();
+        let certificate = self.folder.write(format!("{name}.crt"), issued.pem());
+        let key = self
+            .folder
+            .write(format!("{name}.key"), key.serialize_pem());
+        (Identity::load(&certificate, &key).unwrap(), certificate)
     }
 }
 

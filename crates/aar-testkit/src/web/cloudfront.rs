@@ -1,7 +1,7 @@
 //! A CDN in front of a bucket that hands out what a signed URL entitles to, as CloudFront does with
 //! a canned policy.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use aar_types::Clock;
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
@@ -16,7 +16,7 @@ use super::{
     network::pass,
     serve::{Answer, Failure, Handler, Serving, say},
 };
-use crate::Bucket;
+use crate::{Bucket, Http};
 
 const LIFE: std::time::Duration = std::time::Duration::from_mins(5);
 /// The header of a PKCS#8 document around an RSA key of 2048 bits.
@@ -68,6 +68,7 @@ pub struct CloudFront {
     serving: Serving,
     plan: Plan,
     path: String,
+    certificate: PathBuf,
 }
 
 impl CloudFront {
@@ -85,16 +86,24 @@ impl CloudFront {
             to: bucket.server().address(),
         };
         let handler = answering(Arc::new(gate), Arc::new(origin), plan.clone());
+        let (identity, certificate) = ca.issue();
         Self {
-            serving: Serving::tls(&ca.issue(), handler),
+            serving: Serving::tls(&identity, handler),
             plan,
             path: path.to_owned(),
+            certificate,
         }
     }
 
     /// Its address without the scheme, as its pages show it.
     pub fn domain(&self) -> String {
         format!("localhost:{}{}", self.serving.port().number(), self.path)
+    }
+
+    /// A client of it.
+    pub fn http(&self) -> Http {
+        let base = format!("https://localhost:{}", self.serving.port().number());
+        Http::new(&base, &self.certificate, None)
     }
 
     /// Gives faults to the next requests, one to each.
@@ -134,10 +143,11 @@ struct Origin {
 fn answering(gate: Arc<Gate>, origin: Arc<Origin>, plan: Plan) -> Handler {
     Arc::new(move |request, seen| {
         let fault = plan.meet(&seen);
-        let admitted = gate.admit(&seen);
-        let origin = Arc::clone(&origin);
+        let (gate, origin) = (Arc::clone(&gate), Arc::clone(&origin));
         Box::pin(async move {
-            match admitted {
+            // A request that takes its time may find the door shut.
+            let fault = fault.wait().await;
+            match gate.admit(&seen) {
                 Ok(key) => origin.fetch(request, &key, fault).await,
                 Err(why) => say(403, format!("<Error><Code>{why}</Code></Error>")),
             }

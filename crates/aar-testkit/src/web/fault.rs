@@ -109,6 +109,17 @@ struct Harm {
 }
 
 impl Fault {
+    /// Waits, where that is what happens. Gives what is left to happen.
+    pub(super) async fn wait(self) -> Self {
+        match self {
+            Self::Wait(time) => {
+                tokio::time::sleep(time).await;
+                Self::None
+            }
+            other => other,
+        }
+    }
+
     /// The body of a request, on its way.
     pub(super) fn up(self, body: Incoming) -> Body {
         let harm = match self {

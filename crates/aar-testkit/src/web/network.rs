@@ -39,7 +39,7 @@ impl S3Network {
     pub fn start_tls(to: SocketAddr, ca: &TestCa) -> Self {
         let plan = Plan::default();
         Self {
-            serving: Serving::tls(&ca.issue(), passing(to, plan.clone())),
+            serving: Serving::tls(&ca.issue().0, passing(to, plan.clone())),
             plan,
             scheme: "https",
         }
@@ -89,10 +89,10 @@ fn passing(to: SocketAddr, plan: Plan) -> Handler {
 
 /// Passes a request on, with what is to happen to it.
 pub(super) async fn pass(to: SocketAddr, request: Request<Incoming>, fault: Fault) -> Answer {
+    let fault = fault.wait().await;
     match fault {
         Fault::SlowDown => return say(503, SLOW_DOWN),
         Fault::Status(status) => return say(status, Bytes::new()),
-        Fault::Wait(time) => tokio::time::sleep(time).await,
         _ => {}
     }
     let response = send(to, request.map(|body| fault.up(body))).await?;
