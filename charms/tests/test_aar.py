@@ -26,7 +26,7 @@ class Model:
         self.trusted: dict[str, str] = {}
         self.revoked: set[str] = set()
         self.restarts = 0
-        self.installed: list[str] = []
+        self.installed: list[tuple[str, str]] = []
 
     def run(self, *args: str, stdin: str = "") -> str:
         match args:
@@ -67,7 +67,10 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
         model.restarts += 1
 
     monkeypatch.setattr(Registry, "base", tmp_path)
-    monkeypatch.setattr(SnapProgram, "install", lambda _, rev: model.installed.append(rev))
+    monkeypatch.setattr(SnapProgram, "patience", 0)
+    monkeypatch.setattr(
+        SnapProgram, "install", lambda _, rev, former: model.installed.append((rev, former))
+    )
     monkeypatch.setattr(SnapProgram, "restart", restart)
     monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
     yield model
@@ -127,8 +130,11 @@ def test_a_configuration_that_did_not_change_restarts_nothing(
 def test_the_snap_is_installed_at_its_revision(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    context.run(context.on.config_changed(), testing.State(config={"snap_revision": "42"}))
-    assert program.installed == ["42"]
+    state = testing.State(config={"snap_revision": "42"})
+    state = context.run(context.on.config_changed(), state)
+    state = dataclasses.replace(state, config={})
+    context.run(context.on.config_changed(), state)
+    assert program.installed == [("42", ""), ("", "42")]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +300,7 @@ def test_a_duplicate_certificate_is_no_trouble(
 def test_an_unreachable_snap_blocks(
     context: testing.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: SnapProgram, revision: str) -> None:
+    def fail(_: SnapProgram, revision: str, former: str) -> None:
         raise ProgramError("cannot install the snap aar: the store does not answer")
 
     monkeypatch.setattr(SnapProgram, "install", fail)

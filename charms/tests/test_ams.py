@@ -33,6 +33,8 @@ class Model:
         match args:
             case ("--version",):
                 return "amc 0.1.0\n"
+            case ("info",):
+                return ""
             case ("config", "show"):
                 return yaml.safe_dump({"config": self.config})
             case ("config", "set", name, value):
@@ -67,7 +69,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
         model.restarts += 1
 
     monkeypatch.setattr(ManagementService, "base", tmp_path)
-    monkeypatch.setattr(SnapProgram, "install", lambda _, revision: None)
+    monkeypatch.setattr(SnapProgram, "patience", 0)
+    monkeypatch.setattr(SnapProgram, "install", lambda _, revision, former: None)
     monkeypatch.setattr(SnapProgram, "restart", restart)
     monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
     return model
@@ -173,6 +176,25 @@ def test_a_renewed_registry_certificate_takes_the_place_of_the_old(
     assert program.config["registry.fingerprint"] == fingerprint(renewed)
 
 
+def test_a_registry_unit_that_leaves_is_followed_by_the_one_that_stays(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    units: dict[int, dict[str, str]] = {0: {}, 1: {}}
+    pems = [new_certificate(), new_certificate()]
+    for number, pem in enumerate(pems):
+        RegistryData(pem, f"10.0.0.{number}", 3000).write(units[number])
+    relation = testing.Relation(
+        "registry-client", remote_app_name="aar", remote_units_data={0: units[0], 1: units[1]}
+    )
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert program.trusted == {fingerprint(pems[0])}
+    relation = state.get_relation(relation.id)
+    departed = context.on.relation_departed(relation, remote_unit=0, departing_unit=0)
+    context.run(departed, state)
+    assert program.trusted == {fingerprint(pems[1])}
+    assert program.config["registry.url"] == "https://10.0.0.1:3000"
+
+
 def test_a_relation_that_goes_takes_its_trust_with_it(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
@@ -247,3 +269,38 @@ def test_actions(context: testing.Context, program: Model) -> None:
     assert program.calls == [("registry", "pull", "--confirm-removals")]
     context.run(context.on.action("registry-status"), testing.State())
     assert context.action_results == {"result": "{}\n"}
+
+
+def test_an_unreachable_snap_blocks(
+    context: testing.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: SnapProgram, revision: str, former: str) -> None:
+        raise ProgramError("cannot install the snap ams: the store does not answer")
+
+    monkeypatch.setattr(SnapProgram, "install", fail)
+    state = context.run(context.on.install(), testing.State())
+    assert state.unit_status == BlockedStatus(
+        "cannot install the snap ams: the store does not answer"
+    )
+
+
+def test_an_ams_that_does_not_answer_blocks_until_it_does(
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: SnapProgram, *args: str, stdin: str = "") -> str:
+        if args == ("--version",):
+            return "amc 0.1.0"
+        raise ProgramError("cannot reach AMS: no such file or directory")
+
+    relation = related("registry-client", new_certificate())
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapProgram, "run", fail)
+        state = testing.State(relations=[relation])
+        state = context.run(context.on.relation_changed(relation), state)
+    assert state.unit_status == BlockedStatus("cannot reach AMS: no such file or directory")
+    state = context.run(context.on.update_status(), state)
+    assert state.unit_status == ActiveStatus()

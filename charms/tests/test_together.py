@@ -20,11 +20,14 @@ import pytest
 import yaml
 from ops import testing
 from ops.testing import ActiveStatus
+from signer import Signer
 
+from charms.aar.v0.aar_interface import fingerprint
 from charms.aar.v0.snap_program import SnapProgram
 from management import ManagementService
 from registry import Registry
 
+END = "-----END CERTIFICATE-----"
 BUILT = Path(os.environ.get("AAR_PROGRAMS", Path(__file__).parent.parent.parent / "target/debug"))
 PROGRAMS = {name: BUILT / name for name in ("aar", "ams", "amc")}
 MISSING = [name for name, path in PROGRAMS.items() if not path.exists()]
@@ -65,7 +68,7 @@ class Machine:
             patch.setenv("AMS_BASE_DIR", str(self.base))
             patch.setattr(Registry, "base", self.base)
             patch.setattr(ManagementService, "base", self.base)
-            patch.setattr(SnapProgram, "install", lambda _, revision: None)
+            patch.setattr(SnapProgram, "install", lambda _, revision, former: None)
             patch.setattr(SnapProgram, "restart", lambda _: self.restart())
             run = SnapProgram.run
 
@@ -190,6 +193,34 @@ def test_a_renewed_certificate_of_the_registry_reaches_its_clients(
         juju.carry(machine, number)
 
     assert client.amc("config", "show") != before
+    publisher.amc("application", "create", str(_package(tmp_path)))
+    _until(lambda: _offers(client), "the application to arrive at the client")
+
+
+def test_a_certificate_of_an_authority_reaches_the_clients(
+    machines: tuple[Machine, Machine, Machine], tmp_path: Path
+) -> None:
+    registry, publisher, client = machines
+    juju, signer = Juju(registry), Signer()
+    numbers = [juju.relate(publisher, "publisher"), juju.relate(client, "client")]
+    relation = signer.relation(99)
+    registry.state = dataclasses.replace(
+        registry.state, relations=[*registry.state.relations, relation]
+    )
+    registry.run(lambda context, _: context.on.config_changed())
+    answered = signer.answer(_by_id(registry.state, 99))
+    others = [r for r in registry.state.relations if r.id != 99]
+    registry.state = dataclasses.replace(registry.state, relations=[*others, answered])
+    registry.run(lambda context, _: context.on.relation_changed(answered))
+    registry.settle()
+    for machine, number in zip((publisher, client), numbers, strict=True):
+        juju.carry(machine, number)
+
+    # The programs take what the authority issued, key and chain, and pin it.
+    shown = (registry.base / "certs/server.crt").read_text()
+    assert signer.certificate.raw.strip() in shown
+    config = yaml.safe_load(client.amc("config", "show"))["config"]
+    assert config["registry.fingerprint"] == fingerprint(shown[: shown.index(END) + len(END)])
     publisher.amc("application", "create", str(_package(tmp_path)))
     _until(lambda: _offers(client), "the application to arrive at the client")
 

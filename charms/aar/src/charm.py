@@ -15,6 +15,7 @@ import ops
 import yaml
 
 import relations
+from authority import Authority
 from charms.aar.v0.aar_interface import MODES, RegistryData
 from charms.aar.v0.snap_program import ProgramError
 from registry import Registry
@@ -34,7 +35,10 @@ class AarCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework) -> None:
         super().__init__(framework)
         self.registry = Registry()
-        self._stored.set_default(fingerprints=[])
+        self.authority = Authority(self, self._advertised_if_known)
+        # The certificates that relations brought, the revision of the snap that was asked for, and
+        # whether the registry shows a certificate of an authority.
+        self._stored.set_default(fingerprints=[], revision="", issued=False)
         for event in self._events_to_reconcile():
             framework.observe(event, self._on_any_event)
         framework.observe(self.on.list_trusted_action, self._on_list_trusted)
@@ -49,7 +53,7 @@ class AarCharm(ops.CharmBase):
             relation = on[endpoint]
             events += [relation.relation_joined, relation.relation_changed]
             events += [relation.relation_departed, relation.relation_broken]
-        return events
+        return events + self.authority.events()
 
     def _on_any_event(self, event: ops.EventBase) -> None:
         try:
@@ -60,8 +64,9 @@ class AarCharm(ops.CharmBase):
 
     def _reconcile(self, event: ops.EventBase) -> None:
         self.unit.status = ops.MaintenanceStatus("configuring the registry")
-        self.registry.install(str(self.config["snap_revision"]))
+        self._install()
         self.registry.configure(self._configuration())
+        refusal = self._identify(event)
         self.unit.set_workload_version(self.registry.version())
         self.unit.set_ports(int(self.config["port"]))
         certificate = self.registry.certificate()
@@ -70,7 +75,31 @@ class AarCharm(ops.CharmBase):
             return
         self._publish(certificate)
         self._trust(event)
+        if refusal:
+            raise Blocked(refusal)
         self.unit.status = ops.ActiveStatus()
+
+    def _install(self) -> None:
+        revision = str(self.config["snap_revision"])
+        self.registry.install(revision, former=str(self._stored.revision))
+        self._stored.revision = revision
+
+    def _identify(self, event: ops.EventBase) -> str:
+        """Show the certificate of the authority, or the registry's own where there is none.
+
+        Until the authority has answered, the registry shows what it showed before. Returns why the
+        authority refuses, if it does.
+        """
+        if not self.authority.is_related(event):
+            if self._stored.issued:
+                self.registry.show_its_own()
+                self._stored.issued = False
+            return ""
+        issued = self.authority.issued()
+        if issued is not None:
+            self.registry.show(issued.chain, issued.key)
+            self._stored.issued = True
+        return self.authority.refusal()
 
     def _configuration(self) -> dict[str, Any]:
         host = self._address()
@@ -104,9 +133,18 @@ class AarCharm(ops.CharmBase):
                 return str(candidate.address)
         raise Blocked(f"public_interface: there is no interface {interface} with an address")
 
+    def _advertised(self) -> str:
+        """The address or name that clients reach the registry at."""
+        return str(self.config["location"]) or self._address()
+
+    def _advertised_if_known(self) -> str | None:
+        try:
+            return self._advertised()
+        except Blocked:
+            return None
+
     def _publish(self, certificate: str) -> None:
-        address = str(self.config["location"]) or self._address()
-        data = RegistryData(certificate, address, int(self.config["port"]))
+        data = RegistryData(certificate, self._advertised(), int(self.config["port"]))
         for relation in self._relations():
             data.write(relation.data[self.unit])
 

@@ -1,6 +1,7 @@
 """The registry on this machine: its files and its command line."""
 
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ class Registry(SnapProgram):
         """The configuration file."""
         return self.base / "conf" / "main.yaml"
 
+    @property
+    def _certificate_file(self) -> Path:
+        return self.base / "certs" / "server.crt"
+
+    @property
+    def _key_file(self) -> Path:
+        return self.base / "certs" / "server.key"
+
     def configure(self, config: dict[str, Any]) -> None:
         """Have the registry run with this configuration, restarting it only where it changed."""
         text = yaml.safe_dump(config, sort_keys=False)
@@ -31,10 +40,32 @@ class Registry(SnapProgram):
         write_private(self.config_file, text)
         self.restart()
 
+    def restart(self) -> None:
+        """Start the service, or restart it, and wait until it has a certificate."""
+        super().restart()
+        self.await_start(self._certificate_file.exists)
+
     def certificate(self) -> str | None:
-        """The certificate that the registry shows, once it has one."""
-        path = self.base / "certs" / "server.crt"
-        return path.read_text() if path.exists() else None
+        """The certificate that the registry shows, once it has one, without those above it."""
+        if not self._certificate_file.exists():
+            return None
+        first, end, _ = self._certificate_file.read_text().partition(ssl.PEM_FOOTER)
+        return f"{first}{end}\n"
+
+    def show(self, chain: str, key: str) -> None:
+        """Have the registry show a certificate, with those of its authorities, from now on."""
+        present = self._certificate_file
+        if present.exists() and present.read_text() == chain and self._key_file.exists():
+            return
+        write_private(self._key_file, key)
+        write_private(self._certificate_file, chain)
+        self.restart()
+
+    def show_its_own(self) -> None:
+        """Have the registry make itself a certificate and show that."""
+        self._certificate_file.unlink(missing_ok=True)
+        self._key_file.unlink(missing_ok=True)
+        self.restart()
 
     def trusted(self, *, revoked: bool = False) -> list[dict[str, Any]]:
         """The trusted certificates, or the revoked ones."""

@@ -39,8 +39,9 @@ class AmsCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework) -> None:
         super().__init__(framework)
         self.ams = ManagementService()
-        # The registry certificate that a relation brought into the trust store.
-        self._stored.set_default(fingerprint="")
+        # The registry certificate that a relation brought into the trust store, and the revision of
+        # the snap that was asked for.
+        self._stored.set_default(fingerprint="", revision="")
         for event in self._events_to_reconcile():
             framework.observe(event, self._on_any_event)
         framework.observe(self.on.registry_sync_action, self._on_registry_sync)
@@ -64,7 +65,7 @@ class AmsCharm(ops.CharmBase):
 
     def _reconcile(self, event: ops.EventBase) -> None:
         self.unit.status = ops.MaintenanceStatus("configuring AMS")
-        self.ams.install(str(self.config["snap_revision"]))
+        self._install()
         self.ams.configure(self._settings())
         self.unit.set_workload_version(self.ams.version())
         self.unit.set_ports(int(self.config["port"]))
@@ -77,12 +78,17 @@ class AmsCharm(ops.CharmBase):
         if not self._introduce(relation, mode):
             self.unit.status = ops.WaitingStatus("waiting for the certificate of AMS")
             return
-        registry = self._registry(relation)
+        registry = self._registry(relation, event)
         if registry is None:
             self.unit.status = ops.WaitingStatus("waiting for the registry")
             return
         self._use_registry(registry, REGISTRY_MODES[mode])
         self.unit.status = ops.ActiveStatus()
+
+    def _install(self) -> None:
+        revision = str(self.config["snap_revision"])
+        self.ams.install(revision, former=str(self._stored.revision))
+        self._stored.revision = revision
 
     def _settings(self) -> dict[str, Any]:
         host = self._address()
@@ -124,8 +130,10 @@ class AmsCharm(ops.CharmBase):
             AmsData(certificate, mode).write(relation.data[self.unit])
         return certificate is not None
 
-    def _registry(self, relation: ops.Relation) -> RegistryData | None:
-        for unit in sorted(relation.units, key=lambda unit: unit.name):
+    def _registry(self, relation: ops.Relation, event: ops.EventBase) -> RegistryData | None:
+        leaving = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
+        staying = (unit for unit in relation.units if unit != leaving)
+        for unit in sorted(staying, key=lambda unit: unit.name):
             data = RegistryData.read(relation.data[unit])
             if data is not None:
                 return data

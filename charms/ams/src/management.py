@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from charms.aar.v0.snap_program import SnapProgram, write_private
+from charms.aar.v0.snap_program import ProgramError, SnapProgram, write_private
 
 
 class ManagementService(SnapProgram):
@@ -15,7 +15,7 @@ class ManagementService(SnapProgram):
     base = Path("/var/snap/ams/common")
 
     def __init__(self) -> None:
-        super().__init__("ams", "/snap/bin/ams.amc")
+        super().__init__("ams", "/snap/bin/ams.amc", alias="amc")
 
     def configure(self, settings: dict[str, Any]) -> None:
         """Have AMS run with these settings, restarting it only where they changed."""
@@ -25,6 +25,18 @@ class ManagementService(SnapProgram):
             return
         write_private(path, text)
         self.restart()
+
+    def restart(self) -> None:
+        """Start the service, or restart it, and wait until it answers."""
+        super().restart()
+        self.await_start(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            self.run("info")
+        except ProgramError:
+            return False
+        return True
 
     def registry_certificate(self) -> str | None:
         """The certificate that AMS shows to a registry, once it has one."""

@@ -2,6 +2,8 @@
 
 import logging
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from charmlibs import snap
@@ -10,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 LIBID = "2f0f52b5d1ab4d5c8b7e4c4f2b9a6d21"
 LIBAPI = 0
-LIBPATCH = 1
+LIBPATCH = 2
 
 SERVICE = "daemon"
 TIME_LIMIT = 300
@@ -23,18 +25,31 @@ class ProgramError(Exception):
 class SnapProgram:
     """A program that a snap brings."""
 
-    def __init__(self, name: str, program: str) -> None:
+    # For how many seconds a service that was started may be on its way.
+    patience = 30.0
+
+    def __init__(self, name: str, program: str, alias: str = "") -> None:
         self.name = name
         self.program = program
+        self.alias = alias
 
-    def install(self, revision: str) -> None:
-        """Install the snap; at this revision, and held there, where one is given."""
+    def install(self, revision: str, former: str = "") -> None:
+        """Install the snap; at this revision, and held there, where one is given.
+
+        `former` is the revision that was asked for before; without one now, the snap follows its
+        channel again.
+        """
         try:
             if revision:
                 snap.ensure_installed(self.name, revision=revision)
                 snap.hold(self.name)
             else:
-                snap.ensure_installed(self.name)
+                if former:
+                    snap.unhold(self.name)
+                # Otherwise snapd is the one that refreshes.
+                snap.ensure_installed(self.name, update=bool(former))
+            if self.alias:
+                snap.alias(self.name, self.alias, self.alias)
         except snap.Error as error:
             raise ProgramError(f"cannot install the snap {self.name}: {error}") from error
 
@@ -44,6 +59,12 @@ class SnapProgram:
             snap.restart(self.name, SERVICE)
         except snap.Error as error:
             raise ProgramError(f"cannot restart the snap {self.name}: {error}") from error
+
+    def await_start(self, is_up: Callable[[], bool]) -> None:
+        """Give a service that was started the time to come up; what then fails says why."""
+        deadline = time.monotonic() + self.patience
+        while not is_up() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def version(self) -> str:
         """The version of the program."""
