@@ -10,6 +10,8 @@ pub const APPLICATION_AUTO_UPDATE: &str = "application.auto_update";
 pub const APPLICATION_DEFAULT_ABI: &str = "application.default_abi";
 /// How many published versions of an application are kept.
 pub const APPLICATION_MAX_PUBLISHED_VERSIONS: &str = "application.max_published_versions";
+/// Where debugging information is served: nowhere, in this AMS.
+pub const CORE_DEBUG_ADDRESS: &str = "core.debug_address";
 /// The address that AMS listens on; read only.
 pub const CORE_HTTPS_ADDRESS: &str = "core.https_address";
 /// How many requests a second are answered.

@@ -47,6 +47,8 @@ pub enum Kind {
     Secret,
     /// Nothing: it is told, not set.
     ReadOnly,
+    /// Nothing: it is there because clients know it.
+    Nothing,
 }
 
 const ABIS: &[&str] = &["arm64-v8a", "armeabi-v7a", "x86", "x86_64"];
@@ -82,6 +84,12 @@ pub const ITEMS: &[Item] = &[
         Kind::Count,
         "3",
         "how many published versions of an application are kept",
+    ),
+    item(
+        names::CORE_DEBUG_ADDRESS,
+        Kind::Nothing,
+        "",
+        "where debugging information would be served",
     ),
     item(
         names::CORE_HTTPS_ADDRESS,
@@ -243,6 +251,9 @@ impl Kind {
             Self::WebUrl => "an http or https address",
             Self::Secret => "any text",
             Self::ReadOnly => "nothing",
+            Self::Nothing => {
+                "nothing: what there is to know is in the log (`logger.level`) and in the metrics"
+            }
         }
     }
 
@@ -258,7 +269,7 @@ impl Kind {
             Self::RegistryUrl => url(value, &["https"]),
             Self::WebUrl => url(value, &["http", "https"]),
             Self::Secret => Some(value.to_owned()),
-            Self::ReadOnly => None,
+            Self::ReadOnly | Self::Nothing => None,
         }
     }
 }
@@ -361,6 +372,13 @@ mod tests {
                 assert!(message.contains(part), "{message}");
             }
         }
+    }
+
+    #[test]
+    fn what_this_ams_does_not_have_can_only_be_left_unset() {
+        let refusal = accept(names::CORE_DEBUG_ADDRESS, "127.0.0.1:9090").unwrap_err();
+        assert!(refusal.to_string().contains("logger.level"), "{refusal}");
+        assert_eq!(accept(names::CORE_DEBUG_ADDRESS, "").unwrap(), None);
     }
 
     #[test]

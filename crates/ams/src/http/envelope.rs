@@ -50,7 +50,8 @@ impl<'a, T> Frame<'a, T> {
         }
     }
 
-    fn done(metadata: T) -> Self {
+    /// Done: `metadata` is what was asked for.
+    pub(super) fn done(metadata: T) -> Self {
         Self {
             kind: ResponseKind::Sync,
             status: "Success",

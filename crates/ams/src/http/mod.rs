@@ -20,6 +20,7 @@ mod range;
 mod rate;
 mod router;
 mod serve;
+mod unread;
 mod upload;
 mod v1;
 

@@ -14,6 +14,7 @@ use super::{
     error::ApiError,
     metrics::{self, Metrics, Transport},
     rate::Pace,
+    unread,
     v1::{applications, certificates, config, events, operations, registry, service, versions},
 };
 
@@ -92,6 +93,7 @@ pub(super) fn router(
     // Outside of the others, so that they write the bodies of whatever goes wrong further in, and
     // measure all of it.
     router
+        .layer(middleware::from_fn(unread::settle))
         .layer(middleware::from_fn(error::answer))
         .layer(measure)
         .with_state(api)

@@ -19,7 +19,7 @@ use crate::running::{Door, Running, package, request, upload};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn listen<S>(stream: S, query: &str) -> Result<WebSocketStream<S>, Error>
+pub(crate) async fn listen<S>(stream: S, query: &str) -> Result<WebSocketStream<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -36,7 +36,7 @@ where
     timeout(PATIENCE, socket.next()).await.unwrap()?.ok()
 }
 
-async fn event<S>(socket: &mut WebSocketStream<S>) -> Value
+pub(crate) async fn event<S>(socket: &mut WebSocketStream<S>) -> Value
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

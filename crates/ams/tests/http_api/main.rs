@@ -4,6 +4,7 @@
 
 mod access;
 mod applications;
+mod conformance;
 mod enrolment;
 mod errors;
 mod events;

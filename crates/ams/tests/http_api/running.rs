@@ -95,14 +95,23 @@ impl Running {
         Self::with(Settings::default()).await
     }
 
+    /// Starts one whose clock shows the present, so that it can talk to other programs.
+    pub(crate) async fn at_present() -> Self {
+        Self::at(Clock::system().now(), Settings::default()).await
+    }
+
     /// Starts one with the given settings, from nothing.
     pub(crate) async fn with(settings: Settings) -> Self {
+        Self::at("2026-05-01T12:00:00Z".parse().unwrap(), settings).await
+    }
+
+    async fn at(now: Timestamp, settings: Settings) -> Self {
         let metrics = MetricsListener::bind(&settings.metrics.prometheus)
             .await
             .unwrap();
         let metrics_address = metrics.as_ref().map(|it| it.local_addr().unwrap());
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let clock = ManualClock::new("2026-05-01T12:00:00Z".parse().unwrap());
+        let clock = ManualClock::new(now);
         let ams = Ams::open(folder.path(), settings, clock.clone().into())
             .await
             .unwrap();
@@ -138,6 +147,11 @@ impl Running {
     /// A file below the base folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Its address on HTTPS.
+    pub(crate) fn url(&self) -> String {
+        format!("https://localhost:{}", self.port)
     }
 
     /// What its clock shows.

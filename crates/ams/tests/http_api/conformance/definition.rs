@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use crate::running::Answer;
+
+const DEFINITION: &str = include_str!("ams-api.yaml");
+
+/// What the definition names and AMS need not send: what is absent has a meaning of its own.
+const OPTIONAL: &[(&str, &[&str])] = &[
+    ("Application", &["entitlements"]),
+    ("ApplicationExtraData", &["owner", "permissions"]),
+    (
+        "ApplicationResources",
+        &[
+            "cpus",
+            "disk-size",
+            "gpu-slots",
+            "gpu-type",
+            "memory",
+            "no_disk_reserve",
+            "vpu-slots",
+        ],
+    ),
+    ("NetworkServiceSpec", &["port_end"]),
+    ("ServiceStatus", &["auth_permissions"]),
+];
+
+/// The frame around every answer, which clients read without asking.
+const FRAME: &[&str] = &[
+    "error",
+    "error_code",
+    "metadata",
+    "operation",
+    "status",
+    "status_code",
+    "type",
+];
+
+/// The published definition.
+pub(super) struct Definition {
+    document: Value,
+    operations: BTreeMap<String, Operation>,
+}
+
+/// One operation of it.
+#[derive(Debug, Clone)]
+pub(super) struct Operation {
+    pub(super) method: Method,
+    /// The path, with its parameters in braces.
+    pub(super) path: String,
+    responses: Map<String, Value>,
+}
+
+impl Definition {
+    pub(super) fn load() -> Self {
+        let document = strict(parse());
+        let operations = document["paths"].as_object().unwrap().iter();
+        let operations = operations.flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap().iter();
+            methods.map(|(method, operation)| {
+                let name = operation["operationId"].as_str().unwrap().to_owned();
+                let operation = Operation {
+                    method: method.to_uppercase().parse().unwrap(),
+                    path: path.clone(),
+                    responses: operation["responses"].as_object().unwrap().clone(),
+                };
+                (name, operation)
+            })
+        });
+        Self {
+            operations: operations.collect(),
+            document,
+        }
+    }
+
+    /// The names of all operations.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.operations.keys().map(String::as_str)
+    }
+
+    pub(super) fn operation(&self, name: &str) -> &Operation {
+        let found = self.operations.get(name);
+        found.unwrap_or_else(|| panic!("the definition has no operation {name}"))
+    }
+
+    /// Insists that an answer is one that the definition allows.
+    pub(super) fn check(&self, name: &str, answer: &Answer) {
+        let response = self.response(name, answer.status.as_u16());
+        let what = format!("{name}: {answer:?}");
+        let headers = response.get("headers").and_then(Value::as_object);
+        for header in headers.into_iter().flat_map(Map::keys) {
+            assert!(answer.headers.contains_key(header), "no {header}: {what}");
+        }
+        let content = response["content"].as_object().unwrap();
+        let (kind, content) = content.iter().next().unwrap();
+        assert_eq!(answer.header("content-type"), kind, "{what}");
+        if kind == "application/json" {
+            check_frame(&answer.json(), &what);
+            self.validate(&content["schema"], &answer.json(), &what);
+        }
+    }
+
+    /// Insists that something is as a schema of the definition says.
+    pub(super) fn check_body(&self, schema: &str, body: &Value) {
+        let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
+        self.validate(&schema, body, &body.to_string());
+    }
+
+    fn response(&self, name: &str, status: u16) -> Value {
+        let responses = &self.operation(name).responses;
+        let named = responses.get(&status.to_string());
+        // What goes wrong is answered in one form, whether or not its status is listed.
+        let other = || responses.get("default").filter(|_| status >= 400);
+        let response = named.or_else(other);
+        let response = response.unwrap_or_else(|| panic!("{name} does not answer {status}"));
+        match response.get("$ref").and_then(Value::as_str) {
+            Some(there) => self.document.pointer(&there[1..]).unwrap().clone(),
+            None => response.clone(),
+        }
+    }
+
+    fn validate(&self, schema: &Value, body: &Value, what: &str) {
+        let whole = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "components": self.document["components"],
+            "allOf": [schema],
+        });
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&whole)
+            .unwrap();
+        let errors = validator.iter_errors(body);
+        let errors: Vec<_> = errors
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}\n{what}");
+    }
+}
+
+/// The definition as it is in the file.
+pub(super) fn parse() -> Value {
+    serde_saphyr::from_str(DEFINITION).unwrap()
+}
+
+fn check_frame(body: &Value, what: &str) {
+    let keys = body.as_object().unwrap().keys();
+    let more = ["token", "total_size"];
+    let keys: Vec<_> = keys.filter(|key| !more.contains(&key.as_str())).collect();
+    assert_eq!(keys, FRAME, "{what}");
+}
+
+/// The same definition, which demands what it names and forbids what it does not.
+fn strict(mut document: Value) -> Value {
+    let schemas = document["components"]["schemas"].as_object_mut().unwrap();
+    for (name, schema) in schemas {
+        // The frames are told by what is around them, requests by nobody.
+        if !name.ends_with("Response") || name == "VersionResponse" {
+            tighten(name, schema);
+        }
+    }
+    let config = "/paths/~11.0~1config/get/responses/200/content/application~1json/schema\
+                  /properties/metadata/properties/config";
+    tighten("", document.pointer_mut(config).unwrap());
+    document
+}
+
+fn tighten(name: &str, schema: &mut Value) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+        return;
+    };
+    let optional = OPTIONAL.iter().find(|(of, _)| *of == name);
+    let optional = optional.map_or(&[][..], |(_, properties)| properties);
+    let required: Vec<_> = properties
+        .keys()
+        .filter(|property| !optional.contains(&property.as_str()))
+        .cloned()
+        .collect();
+    schema["required"] = json!(required);
+    // The one body that is merged with the frame.
+    schema["additionalProperties"] = json!(name == "EventAuth");
+}
