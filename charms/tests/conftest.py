@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import ops
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,6 +24,20 @@ def load_charm(name: str) -> ModuleType:
         sys.modules[module_name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[module_name])
     return sys.modules[module_name]
+
+
+@pytest.fixture(autouse=True)
+def resources_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local charm is deployed without its resources, which the state of a test cannot say."""
+    fetch = ops.Resources.fetch
+
+    def fetch_or_miss(resources: ops.Resources, name: str) -> Path:
+        try:
+            return fetch(resources, name)
+        except RuntimeError as error:
+            raise ops.ModelError(f"could not download resource: {name} not found") from error
+
+    monkeypatch.setattr(ops.Resources, "fetch", fetch_or_miss)
 
 
 @pytest.fixture(scope="session")

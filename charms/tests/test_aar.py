@@ -28,6 +28,10 @@ class Model:
         self.restarts = 0
         self.installed: list[tuple[str, str]] = []
 
+    def install(self, revision: str, former: str, file: Path | None) -> str:
+        self.installed.append((revision, former))
+        return revision
+
     def run(self, *args: str, stdin: str = "") -> str:
         match args:
             case ("--version",):
@@ -68,9 +72,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
 
     monkeypatch.setattr(Registry, "base", tmp_path)
     monkeypatch.setattr(SnapProgram, "patience", 0)
-    monkeypatch.setattr(
-        SnapProgram, "install", lambda _, rev, former: model.installed.append((rev, former))
-    )
+    monkeypatch.setattr(SnapProgram, "install", model.install)
     monkeypatch.setattr(SnapProgram, "restart", restart)
     monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
     yield model
@@ -300,7 +302,7 @@ def test_a_duplicate_certificate_is_no_trouble(
 def test_an_unreachable_snap_blocks(
     context: testing.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: SnapProgram, revision: str, former: str) -> None:
+    def fail(*_: object) -> str:
         raise ProgramError("cannot install the snap aar: the store does not answer")
 
     monkeypatch.setattr(SnapProgram, "install", fail)

@@ -70,7 +70,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
 
     monkeypatch.setattr(ManagementService, "base", tmp_path)
     monkeypatch.setattr(SnapProgram, "patience", 0)
-    monkeypatch.setattr(SnapProgram, "install", lambda _, revision, former: None)
+    monkeypatch.setattr(SnapProgram, "install", lambda *_: "")
     monkeypatch.setattr(SnapProgram, "restart", restart)
     monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
     return model
@@ -274,7 +274,7 @@ def test_actions(context: testing.Context, program: Model) -> None:
 def test_an_unreachable_snap_blocks(
     context: testing.Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: SnapProgram, revision: str, former: str) -> None:
+    def fail(*_: object) -> str:
         raise ProgramError("cannot install the snap ams: the store does not answer")
 
     monkeypatch.setattr(SnapProgram, "install", fail)

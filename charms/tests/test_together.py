@@ -68,7 +68,7 @@ class Machine:
             patch.setenv("AMS_BASE_DIR", str(self.base))
             patch.setattr(Registry, "base", self.base)
             patch.setattr(ManagementService, "base", self.base)
-            patch.setattr(SnapProgram, "install", lambda _, revision, former: None)
+            patch.setattr(SnapProgram, "install", lambda *_: "")
             patch.setattr(SnapProgram, "restart", lambda _: self.restart())
             run = SnapProgram.run
 

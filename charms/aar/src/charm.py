@@ -17,7 +17,7 @@ import yaml
 import relations
 from authority import Authority
 from charms.aar.v0.aar_interface import MODES, RegistryData
-from charms.aar.v0.snap_program import ProgramError
+from charms.aar.v0.snap_program import ProgramError, attached_snap
 from registry import Registry
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ class AarCharm(ops.CharmBase):
         super().__init__(framework)
         self.registry = Registry()
         self.authority = Authority(self, self._advertised_if_known)
-        # The certificates that relations brought, the revision of the snap that was asked for, and
+        # The certificates that relations brought, the snap that was asked for, and
         # whether the registry shows a certificate of an authority.
-        self._stored.set_default(fingerprints=[], revision="", issued=False)
+        self._stored.set_default(fingerprints=[], asked="", issued=False)
         for event in self._events_to_reconcile():
             framework.observe(event, self._on_any_event)
         framework.observe(self.on.list_trusted_action, self._on_list_trusted)
@@ -80,9 +80,8 @@ class AarCharm(ops.CharmBase):
         self.unit.status = ops.ActiveStatus()
 
     def _install(self) -> None:
-        revision = str(self.config["snap_revision"])
-        self.registry.install(revision, former=str(self._stored.revision))
-        self._stored.revision = revision
+        revision, former = str(self.config["snap_revision"]), str(self._stored.asked)
+        self._stored.asked = self.registry.install(revision, former, attached_snap(self.model))
 
     def _identify(self, event: ops.EventBase) -> str:
         """Show the certificate of the authority, or the registry's own where there is none.

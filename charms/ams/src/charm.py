@@ -18,7 +18,7 @@ from charms.aar.v0.aar_interface import (
     InvalidRelationDataError,
     RegistryData,
 )
-from charms.aar.v0.snap_program import ProgramError
+from charms.aar.v0.snap_program import ProgramError, attached_snap
 from management import ManagementService
 
 logger = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ class AmsCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework) -> None:
         super().__init__(framework)
         self.ams = ManagementService()
-        # The registry certificate that a relation brought into the trust store, and the revision of
-        # the snap that was asked for.
-        self._stored.set_default(fingerprint="", revision="")
+        # The registry certificate that a relation brought into the trust store, and the snap that
+        # was asked for.
+        self._stored.set_default(fingerprint="", asked="")
         for event in self._events_to_reconcile():
             framework.observe(event, self._on_any_event)
         framework.observe(self.on.registry_sync_action, self._on_registry_sync)
@@ -86,9 +86,8 @@ class AmsCharm(ops.CharmBase):
         self.unit.status = ops.ActiveStatus()
 
     def _install(self) -> None:
-        revision = str(self.config["snap_revision"])
-        self.ams.install(revision, former=str(self._stored.revision))
-        self._stored.revision = revision
+        revision, former = str(self.config["snap_revision"]), str(self._stored.asked)
+        self._stored.asked = self.ams.install(revision, former, attached_snap(self.model))
 
     def _settings(self) -> dict[str, Any]:
         host = self._address()

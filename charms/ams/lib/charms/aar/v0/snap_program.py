@@ -1,20 +1,23 @@
 """A program that a snap brings: installing it, restarting it, running its command line."""
 
+import hashlib
 import logging
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import ops
 from charmlibs import snap
 
 logger = logging.getLogger(__name__)
 
 LIBID = "2f0f52b5d1ab4d5c8b7e4c4f2b9a6d21"
 LIBAPI = 0
-LIBPATCH = 2
+LIBPATCH = 1
 
 SERVICE = "daemon"
+SNAP = "/usr/bin/snap"
 TIME_LIMIT = 300
 
 
@@ -33,25 +36,38 @@ class SnapProgram:
         self.program = program
         self.alias = alias
 
-    def install(self, revision: str, former: str = "") -> None:
-        """Install the snap; at this revision, and held there, where one is given.
+    def install(self, revision: str, former: str, file: Path | None) -> str:
+        """Install the snap: this file, else this revision, held there, else what the store offers.
 
-        `former` is the revision that was asked for before; without one now, the snap follows its
-        channel again.
+        Returns what was asked for; the next time, that is `former`. A snap that is no longer asked
+        for at a revision follows its channel again.
         """
         try:
-            if revision:
+            if file is not None:
+                asked = self._install_file(file, former)
+            elif revision:
                 snap.ensure_installed(self.name, revision=revision)
                 snap.hold(self.name)
+                asked = revision
             else:
                 if former:
                     snap.unhold(self.name)
                 # Otherwise snapd is the one that refreshes.
                 snap.ensure_installed(self.name, update=bool(former))
+                asked = ""
             if self.alias:
                 snap.alias(self.name, self.alias, self.alias)
         except snap.Error as error:
             raise ProgramError(f"cannot install the snap {self.name}: {error}") from error
+        return asked
+
+    def _install_file(self, file: Path, former: str) -> str:
+        """Install a snap that no store has signed; the library leaves that to the command."""
+        with file.open("rb") as content:
+            asked = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+        if asked != former:
+            _run([SNAP, "install", "--dangerous", str(file)], self.name)
+        return asked
 
     def restart(self) -> None:
         """Start the service, or restart it."""
@@ -72,22 +88,34 @@ class SnapProgram:
 
     def run(self, *args: str, stdin: str = "") -> str:
         """Run a command of the program and return what it printed."""
-        command = [self.program, *args]
-        logger.debug("running %s", command)
-        try:
-            done = subprocess.run(
-                command,
-                input=stdin,
-                capture_output=True,
-                text=True,
-                timeout=TIME_LIMIT,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ProgramError(f"cannot run {self.program}: {error}") from error
-        if done.returncode != 0:
-            raise ProgramError(_complaint(done.stderr) or f"{self.name} {args[0]} failed")
-        return done.stdout
+        return _run([self.program, *args], self.name, stdin)
+
+
+def attached_snap(model: ops.Model) -> Path | None:
+    """The snap that the resource `snap` holds; an empty one stands for none."""
+    try:
+        path = model.resources.fetch("snap")
+    except ops.ModelError:
+        return None
+    return path if path.stat().st_size else None
+
+
+def _run(command: list[str], name: str, stdin: str = "") -> str:
+    logger.debug("running %s", command)
+    try:
+        done = subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ProgramError(f"cannot run {command[0]}: {error}") from error
+    if done.returncode != 0:
+        raise ProgramError(_complaint(done.stderr) or f"{name} {command[1]} failed")
+    return done.stdout
 
 
 def write_private(path: Path, text: str) -> None:
