@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ApplicationName, Architecture, Version};
+use crate::{ApplicationName, Architecture, Version, lenient::count};
 
 /// An application with everything the registry has of it: one entry of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub struct ApplicationMetadata {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resources {
     /// Number of CPUs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub cpus: Option<u32>,
     /// Memory, such as `3GB`.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -67,13 +67,13 @@ pub struct Resources {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub disk_size: String,
     /// Number of GPU slots.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub gpu_slots: Option<u32>,
     /// Vendor of the GPU: `amd`, `intel` or `nvidia`; empty for any.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub gpu_type: String,
     /// Number of VPU slots.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub vpu_slots: Option<u32>,
     /// Whether the disk space is not reserved up front.
     #[serde(rename = "no_disk_reserve", alias = "no-disk-reserve")]

@@ -13,6 +13,7 @@ mod duration;
 mod envelope;
 mod error;
 mod hash;
+mod lenient;
 mod manifest;
 mod name;
 mod server;
@@ -29,6 +30,7 @@ pub use duration::parse_duration;
 pub use envelope::{Envelope, ErrorBody, ResponseKind};
 pub use error::ErrorCode;
 pub use hash::{Digest, Fingerprint, FingerprintPrefix};
+pub use lenient::null_as_empty;
 pub use manifest::{
     ApkFacts, Bootstrap, ExtraData, Hooks, NetworkProtocol, NetworkService, VersionManifest,
     VideoEncoder, Watchdog,

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::{Invalid, null_as_empty};
 
 /// What a version declares of itself. It is part of the version and never changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,10 @@ pub enum VideoEncoder {
     GpuPreferred,
     /// On the CPU.
     Software,
+    /// On a video accelerator.
+    Vpu,
+    /// It cannot be told. No manifest asks for it; other servers say so of old versions.
+    Unknown,
 }
 
 impl VideoEncoder {
@@ -60,6 +64,8 @@ impl VideoEncoder {
             Self::Gpu => "gpu",
             Self::GpuPreferred => "gpu-preferred",
             Self::Software => "software",
+            Self::Vpu => "vpu",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -72,9 +78,10 @@ impl FromStr for VideoEncoder {
             "gpu" => Ok(Self::Gpu),
             "gpu-preferred" | "" => Ok(Self::GpuPreferred),
             "software" => Ok(Self::Software),
+            "vpu" => Ok(Self::Vpu),
             _ => Err(Invalid::new(
                 text,
-                "a video encoder (gpu, gpu-preferred or software)",
+                "a video encoder (gpu, gpu-preferred, software or vpu)",
             )),
         }
     }
@@ -94,6 +101,7 @@ pub struct Watchdog {
     /// Whether anything may be.
     pub disabled: bool,
     /// The packages that may be; `*` alone for all.
+    #[serde(deserialize_with = "null_as_empty")]
     pub allowed_packages: Vec<String>,
 }
 
@@ -109,7 +117,7 @@ pub struct NetworkService {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port_end: Option<u16>,
     /// Over what it is spoken.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub protocols: Vec<NetworkProtocol>,
     /// Whether it is reachable on the public address of the node.
     #[serde(default)]
@@ -157,6 +165,7 @@ pub struct Hooks {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Bootstrap {
     /// Patterns of the files that are kept.
+    #[serde(deserialize_with = "null_as_empty")]
     pub keep: Vec<String>,
 }
 

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use aar_types::{Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEncoder, Watchdog};
+use aar_types::{
+    Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEncoder, Watchdog, null_as_empty,
+};
 use serde::{Deserialize, Serialize};
 
 /// An application.
@@ -30,14 +32,17 @@ pub struct Application {
     /// Whether any version is published.
     pub published: bool,
     /// Its versions, ordered by number.
+    #[serde(deserialize_with = "null_as_empty")]
     pub versions: Vec<ApplicationVersion>,
     /// Addons that are enabled for it.
+    #[serde(deserialize_with = "null_as_empty")]
     pub addons: Vec<String>,
     /// When it was created, in seconds since 1970.
     pub created_at: i64,
     /// Whether it came from a registry and is changed only from there.
     pub immutable: bool,
     /// Labels.
+    #[serde(deserialize_with = "null_as_empty")]
     pub tags: Vec<String>,
     /// Resources that override those of the instance type.
     pub resources: Resources,
@@ -46,11 +51,15 @@ pub struct Application {
     /// Whether it keeps its base image when a newer one comes out.
     pub inhibit_auto_updates: bool,
     /// Tags of the nodes it may run on.
+    #[serde(deserialize_with = "null_as_empty")]
     pub node_selector: Vec<String>,
     /// Whether it runs in a virtual machine.
     pub vm: bool,
     /// What the caller may do with it; only when asked for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_as_empty"
+    )]
     pub entitlements: Vec<String>,
 }
 
@@ -77,10 +86,13 @@ pub struct ApplicationVersion {
     /// The activity that is started.
     pub boot_activity: String,
     /// Android permissions that are granted.
+    #[serde(deserialize_with = "null_as_empty")]
     pub required_permissions: Vec<String>,
     /// Addons with their versions.
+    #[serde(deserialize_with = "null_as_empty")]
     pub addons: Vec<ApplicationAddon>,
     /// Files that are placed in Android's file system.
+    #[serde(deserialize_with = "null_as_empty")]
     pub extra_data: BTreeMap<String, ExtraData>,
     /// Why it is in error; else empty.
     pub error_message: String,
@@ -89,8 +101,10 @@ pub struct ApplicationVersion {
     /// What may be in the foreground beside the application.
     pub watchdog: Watchdog,
     /// Ports that it serves.
+    #[serde(deserialize_with = "null_as_empty")]
     pub services: Vec<NetworkService>,
     /// Features that it makes use of.
+    #[serde(deserialize_with = "null_as_empty")]
     pub features: Vec<String>,
     /// Limits of its hooks.
     pub hooks: Hooks,
@@ -182,6 +196,7 @@ pub struct ApplicationDelete {
 #[serde(default)]
 pub struct ApplicationsDelete {
     /// Their ids or names.
+    #[serde(deserialize_with = "null_as_empty")]
     pub ids: Vec<String>,
     /// Whether they are deleted even if they are immutable.
     pub force: bool,
@@ -216,6 +231,23 @@ mod tests {
         assert_eq!(application.resources.disk_size, "3GB");
         assert_eq!(application.versions[0].status, VersionStatus::Ready);
         assert_eq!(application.tags, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_the_vendor_writes_for_nothing_is_read() {
+        let body = r#"{"tags": null, "addons": null, "node_selector": null,
+            "resources": {"cpus": 2, "gpu-slots": -1}, "versions": [{
+                "required_permissions": null, "features": null, "video_encoder": "unknown",
+                "extra_data": null, "watchdog": {"disabled": true, "allowed-packages": null},
+                "services": [{"name": "a", "port": 1, "protocols": null}],
+                "bootstrap": {"keep": null}}]}"#;
+        let application: Application = serde_json::from_str(body).unwrap();
+        let (resources, version) = (&application.resources, &application.versions[0]);
+        assert_eq!((resources.cpus, resources.gpu_slots), (Some(2), None));
+        assert_eq!(version.video_encoder, VideoEncoder::Unknown);
+        assert!(version.watchdog.disabled && version.services[0].protocols.is_empty());
+        let none: Application = serde_json::from_str(r#"{"versions": null}"#).unwrap();
+        assert_eq!(none, Application::default());
     }
 
     #[test]

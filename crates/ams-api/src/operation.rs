@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, fmt};
 
+use aar_types::null_as_empty;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -53,15 +54,6 @@ impl Operation {
         let urls = self.resources.get(kind).into_iter().flatten();
         urls.filter_map(|url| url.rsplit('/').next())
     }
-}
-
-/// The vendor's server sends `null` for a map with nothing in it.
-fn null_as_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The class of an operation.

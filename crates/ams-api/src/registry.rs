@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aar_types::{Bootstrap, Hooks, VideoEncoder};
+use aar_types::{Bootstrap, Hooks, VideoEncoder, null_as_empty};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,14 +11,17 @@ pub struct RegistryApplication {
     /// Its name.
     pub name: String,
     /// The architectures that there are versions for.
+    #[serde(deserialize_with = "null_as_empty")]
     pub architectures: Vec<String>,
     /// The Android package that is started.
     pub boot_package: String,
     /// The instance type it asks for.
     pub instance_type: String,
     /// Labels.
+    #[serde(deserialize_with = "null_as_empty")]
     pub tags: Vec<String>,
     /// The versions by number.
+    #[serde(deserialize_with = "null_as_empty")]
     pub versions: BTreeMap<u32, RegistryApplicationVersion>,
     /// Whether it runs in a virtual machine.
     pub vm: bool,
@@ -31,6 +34,7 @@ pub struct RegistryApplicationVersion {
     /// The activity that is started.
     pub boot_activity: String,
     /// Features that it makes use of.
+    #[serde(deserialize_with = "null_as_empty")]
     pub features: Vec<String>,
     /// Limits of its hooks.
     pub hooks: Hooks,

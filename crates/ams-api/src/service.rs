@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use aar_types::Auth;
+use aar_types::{Auth, null_as_empty};
 use serde::{Deserialize, Serialize};
 
 /// What AMS tells anybody who asks: the body of `GET /1.0/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceStatus {
     /// What this server can do, by the names of [`extensions`](crate::extensions).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub api_extensions: Vec<String>,
     /// How stable the API is.
     #[serde(default)]
@@ -18,7 +18,7 @@ pub struct ServiceStatus {
     /// Whether the caller is trusted.
     pub auth: Auth,
     /// The ways in which callers show who they are.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_empty")]
     pub auth_methods: Vec<String>,
     /// What can be allowed, by kind of resource.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

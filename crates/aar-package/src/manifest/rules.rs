@@ -89,7 +89,7 @@ pub(super) fn activity(text: &str) -> Result<String, Allowed> {
 
 pub(super) fn video_encoder(text: &str) -> Result<VideoEncoder, Allowed> {
     text.parse()
-        .map_err(|_| "one of gpu, gpu-preferred, software")
+        .map_err(|_| "one of gpu, gpu-preferred, software, vpu")
 }
 
 /// What the present users' YAML reader takes for a truth value.

@@ -153,7 +153,7 @@ node-selector: gpu
     boot-package: "candy" is not a package name such as com.example.app (line 5, column 15)
     boot-activity: "a b" is not an activity such as com.example.app.MainActivity (line 6, column 16)
     required-permissions: "*" among others is not "*" alone, or a list of names (line 7, column 23)
-    video-encoder: "cpu" is not one of gpu, gpu-preferred, software (line 8, column 16)
+    video-encoder: "cpu" is not one of gpu, gpu-preferred, software, vpu (line 8, column 16)
     tags[1]: "b,c" is not a tag (1 to 250 characters, no comma) (line 9, column 11)
     tags[2]: "" is not a tag (1 to 250 characters, no comma) (line 9, column 18)
     watchdog.disabled: "maybe" is not true or false (line 11, column 13)

@@ -80,7 +80,7 @@ enum Field {
     Services,
     /// Android permissions (new version)
     RequiredPermissions,
-    /// How video is encoded: gpu, gpu-preferred or software (new version)
+    /// How video is encoded: gpu, gpu-preferred, software or vpu (new version)
     VideoEncoder,
     /// Version that the manifest names (new version)
     #[value(alias = "version")]

@@ -18,7 +18,7 @@ impl AmsClient {
             .append_pair("recursion", "1")
             .extend_pairs(filter.conditions())
             .finish();
-        self.get(&format!("{APPLICATIONS}?{query}")).await
+        self.list(&format!("{APPLICATIONS}?{query}")).await
     }
 
     /// One application, by id or name.

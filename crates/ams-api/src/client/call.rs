@@ -42,6 +42,12 @@ impl AmsClient {
         Ok(envelope.metadata)
     }
 
+    /// Asks for a list. The vendor's AMS writes `null` for one with nothing in it.
+    pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
+        let list: Option<Vec<T>> = self.get(path).await?;
+        Ok(list.unwrap_or_default())
+    }
+
     /// Asks for a change. AMS has done it, or has begun an operation.
     pub(super) async fn change<B: Serialize>(
         &self,

@@ -8,7 +8,7 @@ use crate::{Certificate, CertificatesPost, Error, Operation};
 impl AmsClient {
     /// Every certificate in the trust store.
     pub async fn certificates(&self) -> Result<Vec<Certificate>, Error> {
-        self.get("/1.0/certificates?recursion=1").await
+        self.list("/1.0/certificates?recursion=1").await
     }
 
     /// Adds a certificate to the trust store. A caller who is not trusted needs the trust

@@ -16,7 +16,7 @@ const POLL_ALONE: Duration = Duration::from_millis(500);
 impl AmsClient {
     /// Every operation that is known to AMS.
     pub async fn operations(&self) -> Result<Vec<Operation>, Error> {
-        self.get("/1.0/operations?recursion=1").await
+        self.list("/1.0/operations?recursion=1").await
     }
 
     /// One operation.

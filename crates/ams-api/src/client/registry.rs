@@ -9,7 +9,7 @@ const APPLICATIONS: &str = "/1.0/registry/applications";
 impl AmsClient {
     /// The applications in the registry.
     pub async fn registry_applications(&self) -> Result<Vec<RegistryApplication>, Error> {
-        self.get(APPLICATIONS).await
+        self.list(APPLICATIONS).await
     }
 
     /// How AMS and the registry stand to each other.

@@ -11,3 +11,4 @@ mod events;
 mod metrics;
 mod program;
 mod running;
+mod sdk;
