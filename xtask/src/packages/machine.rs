@@ -28,11 +28,16 @@ pub(super) fn base(program: &str) -> PathBuf {
 pub(super) fn test(packages: &[PathBuf]) -> Result<()> {
     let before = Snapshot::take()?;
     let installed = Installed;
-    run(Command::new("dpkg").arg("--install").args(packages))?;
+    install(packages)?;
     for program in PROGRAMS {
         units_are_sound(program)?;
     }
     set_up_by_hand()?;
+    // As an upgrade does, with what the services have stored meanwhile.
+    install(packages)?;
+    for program in PROGRAMS {
+        belongs_to_its_user(program)?;
+    }
     run(Command::new("dpkg").arg("--remove").args(PROGRAMS))?;
     for program in PROGRAMS {
         let folder = base(program);
@@ -40,6 +45,10 @@ pub(super) fn test(packages: &[PathBuf]) -> Result<()> {
     }
     drop(installed);
     before.expect_unchanged()
+}
+
+fn install(packages: &[PathBuf]) -> Result<()> {
+    run(Command::new("dpkg").arg("--install").args(packages))
 }
 
 /// Purges the packages, whatever became of the test.
@@ -89,9 +98,6 @@ fn set_up_by_hand() -> Result<()> {
     operator.publishes()?;
     operator.types(&["aar", "storage", "verify"])?;
     operator.types(&["aar", "gc", "--dry-run"])?;
-    for program in PROGRAMS {
-        belongs_to_its_user(program)?;
-    }
     ams.stop()?;
     registry.stop()
 }

@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A service that runs; killed where a test leaves it behind.
 pub(super) struct Service {
     process: Child,
-    /// Where it tells how it is.
-    _notify: TempDir,
+    /// Where it tells how it is, and the folder of that.
+    notify: (UnixDatagram, TempDir),
 }
 
 impl Service {
@@ -37,13 +37,19 @@ impl Service {
         let child = unit.command()?.env("NOTIFY_SOCKET", &path).spawn()?;
         let service = Self {
             process: child,
-            _notify: folder,
+            notify: (socket, folder),
         };
+        service.await_readiness()?;
+        Ok(service)
+    }
+
+    fn await_readiness(&self) -> Result<()> {
+        let (socket, _) = &self.notify;
         let mut told = [0; 4096];
         loop {
             let length = socket.recv(&mut told).context("it never became ready")?;
             if told[..length].starts_with(b"READY=1") {
-                return Ok(service);
+                return Ok(());
             }
         }
     }
