@@ -27,6 +27,20 @@ mod registry_down;
 #[cfg(test)]
 mod removal;
 #[cfg(test)]
+mod s3_cloudfront;
+#[cfg(test)]
+mod s3_credentials;
+#[cfg(test)]
+mod s3_downloads;
+#[cfg(test)]
+mod s3_faults;
+#[cfg(test)]
+mod s3_large;
+#[cfg(test)]
+mod s3_storage;
+#[cfg(test)]
+mod s3_uploads;
+#[cfg(test)]
 mod storage;
 #[cfg(test)]
 mod trust;

@@ -1,4 +1,4 @@
-use std::io::Read;
+use std::{io::Read, ops::Range};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -55,14 +55,24 @@ impl Generated {
 
     /// Sends all of it in one request. Gives the status of the answer.
     pub fn send_to(self, publisher: &Http, upload: &str) -> u16 {
-        let length = self.size.to_string();
+        self.send_part(publisher, upload, 0..self.size)
+    }
+
+    /// Sends a part of it in one request. It begins at a multiple of a mebibyte, and ends at one or
+    /// at the end.
+    pub fn send_part(self, publisher: &Http, upload: &str, part: Range<u64>) -> u16 {
+        let skipped = usize::try_from(part.start / PIECE).unwrap();
+        let count = usize::try_from((part.end - part.start).div_ceil(PIECE)).unwrap();
+        let offset = part.start.to_string();
+        let length = (part.end - part.start).to_string();
         let headers = [
             ("tus-resumable", "1.0.0"),
-            ("upload-offset", "0"),
+            ("upload-offset", &*offset),
             ("content-type", "application/offset+octet-stream"),
             ("content-length", &*length),
         ];
-        publisher.send_stream("PATCH", upload, &headers, self.pieces())
+        let pieces = self.pieces().skip(skipped).take(count);
+        publisher.send_stream("PATCH", upload, &headers, pieces)
     }
 }
 

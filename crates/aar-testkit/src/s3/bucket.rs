@@ -114,6 +114,13 @@ impl Bucket {
             .done(self.server);
     }
 
+    /// Aborts an upload that is open.
+    pub fn abort_upload(&self, upload: &OpenUpload) {
+        self.ask(Method::Delete, &upload.key)
+            .with("uploadId", &upload.id)
+            .done(self.server);
+    }
+
     /// Stores an object.
     pub fn put(&self, key: &str, content: impl Into<Vec<u8>>) {
         let mut request = self.ask(Method::Put, key);
