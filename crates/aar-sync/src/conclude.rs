@@ -41,6 +41,7 @@ fn show(status: &mut AgentStatus, assignment: &Assignment, finished: Finished) {
         }
         (None, _) => {}
     }
+    status.totals.add(report);
     status.last_round = Some(finished.report);
 }
 

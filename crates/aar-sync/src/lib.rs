@@ -30,6 +30,7 @@ mod site;
 mod standing;
 mod status;
 mod survey;
+mod totals;
 mod transfers;
 
 pub use brake::{Held, HeldReason};
@@ -46,3 +47,4 @@ pub use status::{
     AgentStatus, ApplicationState, ApplicationStatus, Counts, Direction, Failure, FeedState, Mode,
     Outcome, RoundReport, TransferStatus,
 };
+pub use totals::{Rounds, Totals};

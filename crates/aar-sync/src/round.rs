@@ -309,7 +309,7 @@ impl<L: LocalCatalogue> Round<L> {
         match ended.result {
             Ok(done) => {
                 self.failures.remove(&key);
-                self.count(done);
+                self.count(done, ended.step.image());
                 if let Step::Pull(PullAction::RemoveApplication { application }) = &ended.step {
                     self.plan.names.remove(application);
                 }
@@ -322,10 +322,17 @@ impl<L: LocalCatalogue> Round<L> {
         }
     }
 
-    fn count(&mut self, done: Done) {
+    fn count(&mut self, done: Done, image: Option<&ImageInfo>) {
+        let bytes = image.map_or(0, |image| image.size);
         let counter = match done {
-            Done::Imported => &mut self.counts.imported,
-            Done::Pushed => &mut self.counts.pushed,
+            Done::Imported => {
+                self.counts.bytes_pulled += bytes;
+                &mut self.counts.imported
+            }
+            Done::Pushed => {
+                self.counts.bytes_pushed += bytes;
+                &mut self.counts.pushed
+            }
             Done::Updated => &mut self.counts.updated,
             Done::Removed => &mut self.counts.removed,
         };

@@ -4,7 +4,7 @@ use aar_types::{ApplicationName, VersionNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Conflict, Held};
+use crate::{Conflict, Held, Totals};
 
 /// What an agent does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub struct AgentStatus {
     pub applications: Vec<ApplicationStatus>,
     /// The images that are on their way.
     pub transfers: Vec<TransferStatus>,
+    /// What it has done so far.
+    pub totals: Totals,
 }
 
 /// Whether an agent hears of publications at once.
@@ -122,6 +124,10 @@ pub struct Counts {
     pub updated: u64,
     /// Versions and applications removed.
     pub removed: u64,
+    /// Bytes of the images that were pulled.
+    pub bytes_pulled: u64,
+    /// Bytes of the images that were pushed.
+    pub bytes_pushed: u64,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -130,6 +136,8 @@ impl std::ops::AddAssign for Counts {
         self.pushed += more.pushed;
         self.updated += more.updated;
         self.removed += more.removed;
+        self.bytes_pulled += more.bytes_pulled;
+        self.bytes_pushed += more.bytes_pushed;
     }
 }
 

@@ -5,7 +5,7 @@ use aar_types::{Architecture, Clock};
 
 use crate::{
     Error, Settings, config::Config, events::Events, images::Images, operations::Operations,
-    staging::Staging, store::Store, trust::Trust,
+    registry::Arrivals, staging::Staging, store::Store, trust::Trust,
 };
 
 /// What applications and the registry side stand on. Cheap to clone.
@@ -18,6 +18,7 @@ pub(crate) struct Foundation {
     pub(crate) operations: Operations,
     pub(crate) config: Config,
     pub(crate) trust: Trust,
+    pub(crate) arrivals: Arrivals,
     pub(crate) clock: Clock,
     pub(crate) architecture: Architecture,
 }
@@ -39,6 +40,7 @@ impl Foundation {
             operations: Operations::new(events.clone(), clock.clone()),
             config: Config::open(store.clone()).await?,
             trust: Trust::open(store.clone(), events.clone(), clock.clone()).await?,
+            arrivals: Arrivals::new(clock.clone()),
             store,
             events,
             clock,

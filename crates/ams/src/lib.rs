@@ -16,6 +16,7 @@
 mod ams;
 mod error;
 mod foundation;
+mod histogram;
 mod identity;
 mod images;
 mod store;

@@ -14,6 +14,11 @@ impl Applications {
             .collect())
     }
 
+    /// How many applications there are.
+    pub(crate) async fn count(&self) -> Result<u64, Error> {
+        self.0.base.store.count_applications().await
+    }
+
     /// The application with this id or name.
     pub async fn get(&self, id_or_name: &str) -> Result<Option<Application>, Error> {
         let stored = self.0.base.store.application(id_or_name).await?;

@@ -77,6 +77,9 @@ impl LocalCatalogue for Catalogue {
             .show(name, metadata, version, image_file)
             .await
             .map_err(local)?;
+        if replaced.is_none() {
+            self.0.arrivals.note(version);
+        }
         self.0.images.remove_unused(replaced).await;
         self.tell("application-version-imported", &id);
         Ok(())

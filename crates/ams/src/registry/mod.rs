@@ -7,6 +7,7 @@
 mod catalogue;
 mod connect;
 mod follow;
+mod measure;
 mod show;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub(crate) use catalogue::Catalogue;
+pub(crate) use measure::{Arrivals, Measured};
 
 /// The registry, as this AMS sees it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -38,6 +40,7 @@ struct Inner {
     connector: connect::Connector,
     applications: Applications,
     store: Store,
+    arrivals: Arrivals,
     operations: Operations,
     follower: AbortOnDropHandle<()>,
 }
@@ -64,6 +67,7 @@ impl Registry {
             connector,
             applications: applications.clone(),
             store: base.store.clone(),
+            arrivals: base.arrivals.clone(),
             operations: base.operations.clone(),
             follower,
         }))
@@ -74,6 +78,11 @@ impl Registry {
         let known = self.0.store.known_registry().await?;
         let target = self.0.connector.target();
         Ok(show::status(self.0.agent.status(), &target, known))
+    }
+
+    /// What is measured of the agent.
+    pub(crate) fn measured(&self) -> Measured {
+        Measured::of(&self.0.agent.status(), &self.0.arrivals)
     }
 
     /// The applications in the registry.

@@ -126,17 +126,21 @@ fn conflict(conflict: &aar_sync::Conflict) -> Conflict {
 }
 
 fn application_sync(status: &aar_sync::ApplicationStatus) -> ApplicationSync {
-    let state = match status.state {
+    ApplicationSync {
+        name: status.name.to_string(),
+        state: state(status.state).to_owned(),
+        error: status.error.clone().unwrap_or_default(),
+    }
+}
+
+/// The state of an application in a word.
+pub(super) fn state(state: ApplicationState) -> &'static str {
+    match state {
         ApplicationState::Synced => "synced",
         ApplicationState::Pending => "pending",
         ApplicationState::Failed => "failed",
         ApplicationState::Conflict => "conflict",
         ApplicationState::Held => "held",
-    };
-    ApplicationSync {
-        name: status.name.to_string(),
-        state: state.to_owned(),
-        error: status.error.clone().unwrap_or_default(),
     }
 }
 

@@ -154,6 +154,14 @@ impl Store {
             .collect()
     }
 
+    /// How many applications there are.
+    pub(crate) async fn count_applications(&self) -> Result<u64, Error> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM applications")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(count.unsigned_abs())
+    }
+
     /// The application with this id or, failing that, with this name.
     pub(crate) async fn application(
         &self,

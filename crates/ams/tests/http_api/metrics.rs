@@ -7,7 +7,9 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use tokio::net::TcpStream;
 
-use crate::running::{Running, converse, request};
+use crate::running::{Door, Running, converse, request};
+
+const REFERENCE: &str = include_str!("../../../../docs/reference/metrics.md");
 
 async fn measured() -> Running {
     let mut settings = Settings::default();
@@ -52,6 +54,81 @@ async fn requests_are_measured_under_the_documented_names() {
             assert!(text.contains(&sample), "{sample}: {text}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_served_is_what_the_reference_names() {
+    let ams = measured().await;
+    ams.get("/1.0").await;
+    let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
+    let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut served: Vec<_> = served.map(|line| line.split_once(' ').unwrap()).collect();
+    let rows = REFERENCE
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `ams_"));
+    let mut named: Vec<_> = rows
+        .filter_map(|row| {
+            let (name, rest) = row.split_once('`')?;
+            let kind = rest.split('|').nth(1)?.trim();
+            // Without a registry there has been no round.
+            (!name.starts_with("registry_last_round_")).then_some((name, kind))
+        })
+        .collect();
+    served.sort_unstable();
+    named.sort_unstable();
+    let named: Vec<_> = named
+        .iter()
+        .map(|(name, kind)| (format!("ams_{name}"), *kind))
+        .collect();
+    let served: Vec<_> = served
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), *kind))
+        .collect();
+    assert_eq!(served, named);
+}
+
+#[tokio::test]
+async fn requests_over_https_have_labels_of_their_own() {
+    let ams = measured().await;
+    let door = ams.trusted("client").await;
+    let list = request(Method::GET, "/1.0/registry/applications", Body::empty());
+    ams.call(&door, list).await;
+    let stranger = request(
+        Method::POST,
+        "/1.0/registry/applications/a/push",
+        Body::empty(),
+    );
+    ams.call(&Door::Remote(None), stranger).await;
+    let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
+    for handler in [
+        "code=\"400\",handler=\"https_registry_applications_GET\"",
+        "code=\"401\",handler=\"https_registry_application_push_POST\"",
+    ] {
+        assert!(text.contains(handler), "{handler}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn measurements_are_served_over_tls_where_a_certificate_is_given() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let [cert, key] = ["metrics.crt", "metrics.key"].map(|name| folder.path().join(name));
+    let identity = crate::running::new_identity("metrics", "2026-05-01T00:00:00Z".parse().unwrap());
+    fs_err::write(&cert, identity.certificate().to_pem()).unwrap();
+    fs_err::write(&key, identity.key_pem()).unwrap();
+    let mut settings = Settings::default();
+    let prometheus = &mut settings.metrics.prometheus;
+    prometheus.listen_address = Some("127.0.0.1:0".parse().unwrap());
+    prometheus.tls = Some(ams::settings::MetricsTls { cert, key });
+    let ams = Running::with(settings).await;
+    let port = ams.metrics.unwrap().port();
+    let stream = ams
+        .connect(port, identity.certificate().fingerprint(), None)
+        .await;
+    let read = request(Method::GET, "/internal/1.0/metrics", Body::empty());
+    assert_eq!(
+        converse(stream, read).await.unwrap().status(),
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]

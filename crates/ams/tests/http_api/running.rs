@@ -26,7 +26,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
     task::JoinHandle,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 /// An AMS that serves until it is dropped.
@@ -247,13 +247,20 @@ impl Running {
         UnixStream::connect(self.path("unix.socket")).await.unwrap()
     }
 
-    pub(crate) async fn remote(
+    pub(crate) async fn remote(&self, identity: Option<&Identity>) -> TlsStream<TcpStream> {
+        self.connect(self.port, self.server, identity).await
+    }
+
+    /// A connection to one of its ports, behind which the given certificate is to be shown.
+    pub(crate) async fn connect(
         &self,
+        port: u16,
+        shown: Fingerprint,
         identity: Option<&Identity>,
-    ) -> tokio_rustls::client::TlsStream<TcpStream> {
-        let trust = ServerTrust::Pinned(vec![self.server]);
+    ) -> TlsStream<TcpStream> {
+        let trust = ServerTrust::Pinned(vec![shown]);
         let config = client_config(trust, identity, self.clock.clone().into()).unwrap();
-        let tcp = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(std::sync::Arc::new(config))
             .connect(name, tcp)
@@ -313,7 +320,7 @@ pub(crate) fn base64(identity: &Identity) -> String {
     BASE64_STANDARD.encode(identity.certificate().der())
 }
 
-fn new_identity(name: &str, from: Timestamp) -> Identity {
+pub(crate) fn new_identity(name: &str, from: Timestamp) -> Identity {
     Identity::generate(&NewIdentity {
         common_name: name.to_owned(),
         hosts: vec!["localhost".to_owned()],

@@ -1,6 +1,7 @@
 use ams_api::{RegistryStatus, RoundOutcome, TransferDirection};
 
 use super::text::Text;
+use crate::registry::Measured;
 
 /// Writes how the registry agent is doing.
 pub(super) fn write(status: &RegistryStatus, text: &mut Text) {
@@ -84,6 +85,82 @@ fn last_round(status: &RegistryStatus, text: &mut Text) {
     ] {
         text.sample(changes, &[("kind", kind)], count);
     }
+}
+
+/// Writes what the agent has come to since the start.
+pub(super) fn write_measured(measured: &Measured, text: &mut Text) {
+    let Measured { totals, .. } = measured;
+    let counters = |text: &mut Text, name, help, label, values: &[(&str, u64)]| {
+        text.describe(name, help, "counter");
+        for (value, count) in values {
+            text.sample(name, &[(label, value)], count);
+        }
+    };
+    counters(
+        text,
+        "ams_registry_rounds_total",
+        "Rounds that have ended",
+        "outcome",
+        &[
+            ("done", totals.rounds.done),
+            ("incomplete", totals.rounds.incomplete),
+            ("failed", totals.rounds.failed),
+            ("cancelled", totals.rounds.cancelled),
+        ],
+    );
+    counters(
+        text,
+        "ams_registry_changes_total",
+        "What the rounds did",
+        "kind",
+        &[
+            ("imported", totals.counts.imported),
+            ("pushed", totals.counts.pushed),
+            ("updated", totals.counts.updated),
+            ("removed", totals.counts.removed),
+        ],
+    );
+    counters(
+        text,
+        "ams_registry_image_bytes_total",
+        "Size of the images that have arrived",
+        "direction",
+        &[
+            ("pull", totals.counts.bytes_pulled),
+            ("push", totals.counts.bytes_pushed),
+        ],
+    );
+    standing(measured, text);
+}
+
+fn standing(measured: &Measured, text: &mut Text) {
+    let last_done = measured.totals.last_done;
+    text.gauge(
+        "ams_registry_lag_seconds",
+        "For how long the two sides have not been in step",
+        measured.lag.as_secs_f64(),
+    );
+    text.gauge(
+        "ams_registry_last_success_timestamp_seconds",
+        "When a round last did all of it",
+        last_done.map_or(0, jiff::Timestamp::as_second),
+    );
+    let states = "ams_registry_applications";
+    text.describe(
+        states,
+        "Applications that take part, by their state",
+        "gauge",
+    );
+    for (state, count) in measured.applications {
+        text.sample(states, &[("state", state)], count);
+    }
+    let arrivals = "ams_registry_publication_to_usable_seconds";
+    text.describe(
+        arrivals,
+        "Time from the publication of a version until it can be used here",
+        "histogram",
+    );
+    text.histogram(arrivals, &[], &measured.arrivals);
 }
 
 fn transfers(status: &RegistryStatus, text: &mut Text) {

@@ -115,7 +115,15 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 async fn show(State(source): State<Source>) -> Result<Response, ApiError> {
     let mut text = Text::new(&source.labels);
     source.metrics.write(&mut text);
-    agent::write(&source.ams.registry().status().await?, &mut text);
+    let applications = source.ams.applications().count().await?;
+    text.gauge(
+        "ams_cluster_applications_total",
+        "Number of applications",
+        applications,
+    );
+    let registry = source.ams.registry();
+    agent::write(&registry.status().await?, &mut text);
+    agent::write_measured(&registry.measured(), &mut text);
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",

@@ -6,7 +6,6 @@
 
 mod agent;
 mod handler;
-mod histogram;
 mod listener;
 mod observe;
 mod text;
@@ -20,11 +19,19 @@ use std::{
     time::Duration,
 };
 
-use histogram::{DURATIONS, Histogram, SIZES};
 use text::Text;
+
+use crate::histogram::Histogram;
 
 pub use listener::MetricsListener;
 pub(super) use observe::observe;
+
+/// Bounds for times, in seconds.
+const DURATIONS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
+];
+/// Bounds for sizes, in bytes.
+const SIZES: &[f64] = &[100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
 
 /// Over what a request came.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@ use std::{
     fmt::{Display, Write},
 };
 
-use super::histogram::Histogram;
+use crate::histogram::Histogram;
 
 /// Measurements in the text format of Prometheus.
 #[derive(Debug)]

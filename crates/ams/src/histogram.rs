@@ -1,13 +1,8 @@
-/// Bounds for times, in seconds.
-pub(super) const DURATIONS: &[f64] = &[
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0,
-];
-/// Bounds for sizes, in bytes.
-pub(super) const SIZES: &[f64] = &[100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
+//! Values, counted by how large they are.
 
 /// How many values there were up to each bound.
-#[derive(Debug)]
-pub(super) struct Histogram {
+#[derive(Debug, Clone)]
+pub(crate) struct Histogram {
     bounds: &'static [f64],
     up_to: Vec<u64>,
     count: u64,
@@ -16,7 +11,7 @@ pub(super) struct Histogram {
 
 impl Histogram {
     /// No values yet.
-    pub(super) fn new(bounds: &'static [f64]) -> Self {
+    pub(crate) fn new(bounds: &'static [f64]) -> Self {
         Self {
             bounds,
             up_to: vec![0; bounds.len()],
@@ -26,7 +21,7 @@ impl Histogram {
     }
 
     /// Adds a value.
-    pub(super) fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         for (up_to, bound) in self.up_to.iter_mut().zip(self.bounds) {
             *up_to += u64::from(value <= *bound);
         }
@@ -35,17 +30,17 @@ impl Histogram {
     }
 
     /// Each bound with the number of values up to it.
-    pub(super) fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
         self.bounds.iter().copied().zip(self.up_to.iter().copied())
     }
 
     /// How many values there were.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// What they add up to.
-    pub(super) fn sum(&self) -> f64 {
+    pub(crate) fn sum(&self) -> f64 {
         self.sum
     }
 }
