@@ -9,6 +9,7 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod bucket;
 mod charms;
 mod ci;
 mod command;

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::{
-    charms,
+    bucket, charms,
     command::{self, cargo},
     packages,
 };
@@ -26,6 +26,8 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     Rust,
+    /// The end-to-end suites with storage on S3
+    Bucket,
     Charms,
     Packages,
 }
@@ -54,6 +56,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let whole: &[&str] = &["--workspace", "--no-fail-fast"];
         let scope = if args.args.is_empty() { whole } else { &[] };
         command::run(cargo(&["test"]).args(scope).args(&args.args))?;
+    }
+    if args.wants(Part::Bucket) {
+        bucket::test()?;
     }
     if args.wants(Part::Charms) {
         charms::test()?;
