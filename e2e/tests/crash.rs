@@ -41,7 +41,7 @@ fn pushing() -> Fleet {
 
 /// A client that is in the middle of its pull.
 fn pulling() -> Fleet {
-    let fleet = Fleet::introduced();
+    let fleet = Fleet::served();
     create(&fleet, "big");
     fleet.publisher.set(&[("registry.mode", "push")]);
     until("the registry has it", SOON, || {

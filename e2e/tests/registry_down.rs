@@ -165,7 +165,7 @@ fn whatever_a_registry_answers_leaves_the_ams_running_and_its_applications_alone
 
 #[test]
 fn bytes_that_change_on_the_way_do_no_harm() {
-    let fleet = Fleet::introduced();
+    let fleet = Fleet::served();
     let folder = Package::new("game").noise("level.dat", 16 << 20, 1);
     let folder = folder.write_folder(&fleet.publisher.base().join("game"));
     fleet

@@ -6,7 +6,7 @@ const IMAGE: &str = "/1.0/applications/big/amd64/versions/0/image";
 
 /// A registry with an image that takes a while.
 fn with_big_image(size: u64) -> Fleet {
-    let fleet = Fleet::introduced();
+    let fleet = Fleet::served();
     fleet.publisher.set(&[("registry.mode", "push")]);
     let folder = fleet.publisher.base().join("big");
     Package::new("big")
