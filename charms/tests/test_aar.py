@@ -160,6 +160,18 @@ def test_a_bad_storage_config_blocks_and_leaves_the_running_one(
     assert not (program.base / "conf/candidate.yaml").exists()
 
 
+def test_trust_ends_with_its_relation_whatever_else_is_wrong(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert program.trusted
+    state = dataclasses.replace(state, config={"storage_config": "storage: ["})
+    state = context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert program.trusted == {}
+
+
 def test_storage_config_goes_into_the_file_as_it_is(
     context: testing.Context, program: Model, certificate: str
 ) -> None:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Charm of the Anbox Application Registry.
 
-Every event leads to the same place, `_reconcile`: install, configure, tell the related units who we
-are, and make the registry trust exactly those certificates that relations brought. What an operator
-added by hand is not touched.
+Every event leads to the same two steps. `_configure` installs the registry and has it run as the
+options say; `_relate` tells the related units who we are, and makes the registry trust exactly those
+certificates that relations brought. What an operator added by hand is not touched.
 """
 
 import json
@@ -12,19 +12,23 @@ from collections.abc import Callable
 from typing import Any
 
 import ops
-import yaml
 
 import relations
 from authority import Authority
 from charms.aar.v0.aar_interface import MODES, RegistryData
 from charms.aar.v0.snap_program import ProgramError, attached_snap
 from registry import Registry
+from storage import Storage, StorageUnknownError, on_disk, written
 
 logger = logging.getLogger(__name__)
 
 
 class Blocked(Exception):  # noqa: N818 - a state, not an error
     """Somebody has to do something; the message says what."""
+
+
+class Waiting(Exception):  # noqa: N818 - a state, not an error
+    """It passes by itself; the message says what is missing."""
 
 
 class AarCharm(ops.CharmBase):
@@ -36,9 +40,10 @@ class AarCharm(ops.CharmBase):
         super().__init__(framework)
         self.registry = Registry()
         self.authority = Authority(self, self._advertised_if_known)
-        # The certificates that relations brought, the snap that was asked for, and
-        # whether the registry shows a certificate of an authority.
-        self._stored.set_default(fingerprints=[], asked="", issued=False)
+        self.storage = Storage(self)
+        # The certificates that relations brought, the snap that was asked for, and whether the
+        # registry shows a certificate of an authority and has its images in a relation's bucket.
+        self._stored.set_default(fingerprints=[], asked="", issued=False, in_bucket=False)
         for event in self._events_to_reconcile():
             framework.observe(event, self._on_any_event)
         framework.observe(self.on.list_trusted_action, self._on_list_trusted)
@@ -53,71 +58,85 @@ class AarCharm(ops.CharmBase):
             relation = on[endpoint]
             events += [relation.relation_joined, relation.relation_changed]
             events += [relation.relation_departed, relation.relation_broken]
-        return events + self.authority.events()
+        return events + self.authority.events() + self.storage.events()
 
     def _on_any_event(self, event: ops.EventBase) -> None:
-        try:
-            self._reconcile(event)
-        except (Blocked, ProgramError) as reason:
-            logger.error("%s", reason)
-            self.unit.status = ops.BlockedStatus(str(reason))
-
-    def _reconcile(self, event: ops.EventBase) -> None:
         self.unit.status = ops.MaintenanceStatus("configuring the registry")
+        # Whatever is wrong with the configuration, trust that has gone must not outlast it.
+        found = [self._attempt(step, event) for step in (self._configure, self._relate)]
+        self.unit.status = next((status for status in found if status), ops.ActiveStatus())
+
+    def _attempt(
+        self, step: Callable[[ops.EventBase], None], event: ops.EventBase
+    ) -> ops.StatusBase | None:
+        try:
+            step(event)
+        except Waiting as reason:
+            return ops.WaitingStatus(str(reason))
+        except (Blocked, ProgramError, StorageUnknownError) as reason:
+            logger.error("%s", reason)
+            return ops.BlockedStatus(str(reason))
+        return None
+
+    def _configure(self, event: ops.EventBase) -> None:
         self._install()
-        self.registry.configure(self._configuration())
-        refusal = self._identify(event)
+        self.registry.configure(self._configuration(self._storage(event)))
         self.unit.set_workload_version(self.registry.version())
         self.unit.set_ports(int(self.config["port"]))
+        self._identify(event)
+
+    def _relate(self, event: ops.EventBase) -> None:
         certificate = self.registry.certificate()
         if certificate is None:
-            self.unit.status = ops.WaitingStatus("waiting for the registry's certificate")
-            return
+            raise Waiting("waiting for the registry's certificate")
         self._publish(certificate)
         self._trust(event)
-        if refusal:
-            raise Blocked(refusal)
-        self.unit.status = ops.ActiveStatus()
 
     def _install(self) -> None:
         revision, former = str(self.config["snap_revision"]), str(self._stored.asked)
         self._stored.asked = self.registry.install(revision, former, attached_snap(self.model))
 
-    def _identify(self, event: ops.EventBase) -> str:
+    def _identify(self, event: ops.EventBase) -> None:
         """Show the certificate of the authority, or the registry's own where there is none.
 
-        Until the authority has answered, the registry shows what it showed before. Returns why the
-        authority refuses, if it does.
+        Until the authority has answered, the registry shows what it showed before.
         """
         if not self.authority.is_related(event):
             if self._stored.issued:
                 self.registry.show_its_own()
                 self._stored.issued = False
-            return ""
+            return
         issued = self.authority.issued()
         if issued is not None:
             self.registry.show(issued.chain, issued.key)
             self._stored.issued = True
-        return self.authority.refusal()
+        if refusal := self.authority.refusal():
+            raise Blocked(refusal)
 
-    def _configuration(self) -> dict[str, Any]:
+    def _configuration(self, storage: dict[str, Any]) -> dict[str, Any]:
         host = self._address()
         host = f"[{host}]" if ":" in host else host
-        return {"http": {"addr": f"{host}:{self.config['port']}"}, **self._storage()}
+        return {"http": {"addr": f"{host}:{self.config['port']}"}, "storage": storage}
 
-    def _storage(self) -> dict[str, Any]:
+    def _storage(self, event: ops.EventBase) -> dict[str, Any]:
+        """Where images are kept."""
         text = str(self.config["storage_config"]).strip()
-        if not text:
-            folder = self.registry.base / "data"
-            return {"storage": {"fs": {"root-directory": str(folder)}}}
-        try:
-            storage = yaml.safe_load(text)
-        except yaml.MarkedYAMLError as error:
-            where = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise Blocked(f"storage_config is not YAML{where}") from error
-        if not isinstance(storage, dict) or list(storage) != ["storage"]:
-            raise Blocked("storage_config needs the one key 'storage' at its top")
-        return storage
+        related = self.storage.is_related(event)
+        if text and related:
+            raise Blocked("both storage_config and a relation say where images are: remove one")
+        if related:
+            bucket = self.storage.bucket()
+            if bucket is None:
+                raise Waiting("waiting for the bucket")
+            self._stored.in_bucket = True
+            return bucket
+        if text:
+            section = written(text)
+            self._stored.in_bucket = False
+            return section
+        if self._stored.in_bucket:
+            raise Blocked("the bucket's relation is gone: restore it or set storage_config")
+        return on_disk(self.registry.base)
 
     def _address(self) -> str:
         """The address of this unit that the registry listens on."""

@@ -1,0 +1,119 @@
+"""Where the charm `aar` has images kept when a relation brings a bucket."""
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+import yaml
+from ops import testing
+from ops.testing import ActiveStatus, BlockedStatus, WaitingStatus
+from test_aar import Model, certificate, context, program
+
+__all__ = ["certificate", "context", "program"]
+
+SAID = {
+    "bucket": "aar0",
+    "region": "eu-west-3",
+    "endpoint": "https://s3.example.com",
+    "path": "images",
+    "access-key": "AK",
+    "secret-key": "SK",
+}
+
+
+def integrator(**said: str) -> testing.Relation:
+    return testing.Relation("s3", remote_app_name="s3-integrator", remote_app_data=said)
+
+
+def storage(program: Model) -> dict[str, Any]:
+    return yaml.safe_load((program.base / "conf/main.yaml").read_text())["storage"]
+
+
+def test_images_are_kept_in_the_bucket_of_the_relation(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(**SAID)
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert state.unit_status == ActiveStatus()
+    assert storage(program) == {
+        "s3": {
+            "region": "eu-west-3",
+            "bucket": "aar0",
+            "access-key": "AK",
+            "secret-access-key": "SK",
+            "endpoint": "https://s3.example.com",
+            "force-path-style": True,
+            "prefix": "images",
+        }
+    }
+
+
+def test_a_bucket_of_aws_is_found_by_its_region(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(**SAID | {"endpoint": "https://s3.amazonaws.com", "path": ""})
+    context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert storage(program)["s3"].keys() == {
+        "region",
+        "bucket",
+        "access-key",
+        "secret-access-key",
+    }
+
+
+def test_credentials_in_a_secret_are_read(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    secret = testing.Secret({"access-key": "AK", "secret-key": "SK"})
+    relation = dataclasses.replace(
+        integrator(**{"bucket": "aar0", "version": "1", "secret-extra": secret.id}),
+        local_unit_data={"requested-secrets": json.dumps(["access-key", "secret-key"])},
+    )
+    state = testing.State(relations=[relation], secrets=[secret])
+    context.run(context.on.relation_changed(relation), state)
+    assert storage(program)["s3"]["secret-access-key"] == "SK"
+
+
+def test_nothing_is_kept_anywhere_before_the_bucket_is_known(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(bucket="aar0")
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == WaitingStatus("waiting for the bucket")
+    assert not (program.base / "conf/main.yaml").exists()
+
+
+@pytest.mark.parametrize("way_on", ["restore", "configure"])
+def test_a_bucket_that_is_gone_does_not_send_the_registry_to_an_empty_disk(
+    way_on: str, context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(**SAID)
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    gone = state.get_relation(relation.id)
+    state = context.run(context.on.relation_broken(gone), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert "the bucket's relation is gone" in state.unit_status.message
+    assert "s3" in storage(program)
+    if way_on == "restore":
+        again = integrator(**SAID)
+        state = dataclasses.replace(state, relations=[again])
+        state = context.run(context.on.relation_changed(again), state)
+    else:
+        config = {"storage_config": "storage: {s3: {region: eu-west-3, bucket: aar0}}"}
+        state = dataclasses.replace(state, relations=[], config=config)
+        state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == ActiveStatus()
+
+
+def test_a_bucket_from_two_sides_blocks(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(**SAID)
+    config = {"storage_config": "storage: {s3: {region: eu-west-3, bucket: other}}"}
+    state = testing.State(relations=[relation], config=config)
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == BlockedStatus(
+        "both storage_config and a relation say where images are: remove one"
+    )
