@@ -2,7 +2,7 @@
 """Charm of the Anbox Application Registry.
 
 Every event leads to the same two steps. `_configure` installs the registry and has it run as the
-options say; `_relate` tells the related units who we are, and makes the registry trust exactly those
+options say; `_relate` tells the related units who we are, and makes the registry trust just those
 certificates that relations brought. What an operator added by hand is not touched.
 """
 
