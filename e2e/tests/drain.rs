@@ -12,7 +12,7 @@ const IMAGE: &str = "/1.0/applications/big/amd64/versions/0/image";
 
 /// A registry that has an image of this size.
 fn pushed(size: u64) -> Fleet {
-    let fleet = Fleet::introduced();
+    let fleet = Fleet::served();
     fleet.publisher.set(&[("registry.mode", "push")]);
     let folder = fleet.publisher.base().join("big");
     Package::new("big")
@@ -127,13 +127,15 @@ fn one_process_at_a_time_serves_a_base_folder() {
 #[test]
 fn a_bad_configuration_is_refused_at_start_with_file_line_and_key() {
     let registry = TestRegistry::prepare("gc:\n  graze: 1h\n");
+    let config = fs_err::read_to_string(registry.base().join("conf/main.yaml")).unwrap();
+    let line = 1 + config
+        .lines()
+        .position(|line| line.contains("graze"))
+        .unwrap();
+    let place = format!("main.yaml:{line}: gc.graze");
     for command in [&["serve"][..], &["check-config"]] {
         let refused = registry.aar(command);
         assert_eq!(refused.code, 1, "{refused:?}");
-        assert!(
-            refused.stderr.contains("main.yaml:7: gc.graze"),
-            "{}",
-            refused.stderr
-        );
+        assert!(refused.stderr.contains(&place), "{}", refused.stderr);
     }
 }
