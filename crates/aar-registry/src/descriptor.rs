@@ -27,6 +27,24 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) struct RegistryDescriptor {
     pub(crate) id: RegistryId,
     pub(crate) format: u32,
+    /// Which of the storages of the registry it is. The first one has no name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) storage: String,
+    /// Whether it is a copy that is still being made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) incomplete: bool,
+}
+
+impl RegistryDescriptor {
+    /// The mark of the first storage of a registry.
+    pub(crate) fn first(id: RegistryId) -> Self {
+        Self {
+            id,
+            format: FORMAT,
+            storage: String::new(),
+            incomplete: false,
+        }
+    }
 }
 
 /// The descriptor of a version.

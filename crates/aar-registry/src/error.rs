@@ -182,6 +182,25 @@ pub enum Error {
         /// What belongs into the file.
         expected: String,
     },
+    /// The storage is a copy that is not finished.
+    #[error(
+        "the storage is a copy that was not finished: finish it with `aar storage migrate`, or configure the one it was made from"
+    )]
+    StorageIncomplete,
+    /// The storage is not the one that is in use.
+    #[error(
+        "the registry has moved to another storage: let the section storage of the configuration name that one"
+    )]
+    StorageMoved,
+    /// What is to become the storage holds something else.
+    #[error("what is to become the storage is not empty, and nothing in it is of this registry")]
+    TargetNotEmpty,
+    /// An image in the storage is not what its digest says.
+    #[error("the image {digest} is damaged in the storage; verify the storage")]
+    ImageDamaged {
+        /// Its digest.
+        digest: Digest,
+    },
     /// The storage has a format that only a newer program knows.
     #[error("the storage has format {found}, this program knows {known}; use a newer one")]
     NewerFormat {
@@ -264,6 +283,7 @@ impl Error {
             Self::Stopped | Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {
                 ErrorCode::Unavailable
             }
+            Self::StorageMoved => ErrorCode::Unavailable,
             Self::Bucket(problem) if problem.passes() => ErrorCode::Unavailable,
             _ => ErrorCode::Internal,
         }

@@ -29,6 +29,7 @@ mod folder;
 mod gc;
 mod list;
 mod metadata;
+mod migrate;
 mod mutation;
 mod open;
 mod options;
@@ -60,6 +61,7 @@ pub use error::Error;
 pub use fetch::{Content, Fetch, ImageFile};
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
 pub use list::{ListQuery, Page};
+pub use migrate::MigrationReport;
 pub use options::{DatabaseOptions, Options, StorageOptions, UploadLimits};
 pub use publish::Published;
 pub use rebuild::RebuildReport;
@@ -83,13 +85,19 @@ struct Inner {
     id: RegistryId,
     options: Options,
     metadata: Arc<Metadata>,
-    blobs: ArcSwap<Blobs>,
+    storage: ArcSwap<Storage>,
     revision: watch::Sender<Revision>,
     trust: ArcSwap<TrustTable>,
     trust_changes: watch::Sender<u64>,
     refreshing: Mutex<()>,
     appends: upload::Appends,
     refusals: refusals::RefusalLog,
+}
+
+/// The storage in use. Blobs and name change together.
+struct Storage {
+    blobs: Arc<Blobs>,
+    name: String,
 }
 
 impl fmt::Debug for Registry {
@@ -106,7 +114,10 @@ impl Registry {
             id: row.id,
             options,
             metadata,
-            blobs: ArcSwap::from_pointee(blobs),
+            storage: ArcSwap::from_pointee(Storage {
+                blobs: Arc::new(blobs),
+                name: row.storage,
+            }),
             revision: watch::Sender::new(row.revision),
             trust: ArcSwap::default(),
             trust_changes: watch::Sender::new(0),
@@ -150,9 +161,18 @@ impl Registry {
         self.inner.metadata.close().await;
     }
 
-    /// Begins to write. Whoever does so has the storage that is in use.
+    /// Begins to write. Who has not noticed yet that the storage has moved is turned away: what it
+    /// would write into the old one would be lost.
     async fn write(&self) -> Result<metadata::Writing, Error> {
-        self.metadata().write().await
+        let mut tx = self.metadata().write().await?;
+        match tx.storage().await? {
+            Some(storage) if storage != self.storage_name() => Err(Error::StorageMoved),
+            _ => Ok(tx),
+        }
+    }
+
+    fn storage_name(&self) -> String {
+        self.inner.storage.load().name.clone()
     }
 
     fn metadata(&self) -> &Metadata {
@@ -160,7 +180,7 @@ impl Registry {
     }
 
     fn blobs(&self) -> Arc<Blobs> {
-        self.inner.blobs.load_full()
+        Arc::clone(&self.inner.storage.load().blobs)
     }
 
     fn options(&self) -> &Options {

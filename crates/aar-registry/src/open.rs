@@ -19,6 +19,7 @@ impl Registry {
         let metadata = Metadata::open(&options.database).await?;
         let blobs = Blobs::open(&options.storage).await?;
         let row = identify(&metadata, &blobs).await?;
+        check_in_use(&row, &blobs).await?;
         let registry = Self::assemble(options, metadata, blobs, row);
         registry.refresh().await?;
         Ok(registry)
@@ -31,9 +32,9 @@ async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Err
     let known = metadata.read().await?.registry().await?;
     let marked = storage_owner(blobs).await?;
     match (known, marked) {
-        (Some(row), Some(storage)) if row.id == storage => Ok(row),
+        (Some(row), Some(storage)) if row.id == storage.id => Ok(row),
         (Some(row), Some(storage)) => Err(Error::ForeignStorage {
-            storage,
+            storage: storage.id,
             database: row.id,
         }),
         (Some(row), None) => Err(unmarked(row.id)),
@@ -46,15 +47,25 @@ async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Err
     }
 }
 
+/// Refuses a storage that is not the one in use: a copy that was not finished, or the one that the
+/// registry moved away from.
+pub(crate) async fn check_in_use(row: &RegistryRow, blobs: &Blobs) -> Result<(), Error> {
+    match storage_owner(blobs).await? {
+        Some(mark) if mark.incomplete => Err(Error::StorageIncomplete),
+        Some(mark) if mark.storage != row.storage => Err(Error::StorageMoved),
+        _ => Ok(()),
+    }
+}
+
 /// Whose storage it is; `None` where it does not say.
-pub(crate) async fn storage_owner(blobs: &Blobs) -> Result<Option<RegistryId>, Error> {
+pub(crate) async fn storage_owner(blobs: &Blobs) -> Result<Option<RegistryDescriptor>, Error> {
     let marked: Option<RegistryDescriptor> = descriptor::read(blobs, &Key::Registry).await?;
     match marked {
         Some(RegistryDescriptor { format, .. }) if format > FORMAT => Err(Error::NewerFormat {
             found: format,
             known: FORMAT,
         }),
-        marked => Ok(marked.map(|marked| marked.id)),
+        marked => Ok(marked),
     }
 }
 
@@ -66,8 +77,10 @@ async fn begin_registry(tx: &mut Writing, blobs: &Blobs) -> Result<RegistryRow, 
     if !blobs.is_empty().await? {
         return Err(Error::EmptyDatabase);
     }
+    let mark = mark_storage(blobs).await?;
     let row = RegistryRow {
-        id: mark_storage(blobs).await?,
+        id: mark.id,
+        storage: mark.storage,
         revision: Revision(0),
         compacted: Revision(0),
         trust_revision: 0,
@@ -77,9 +90,11 @@ async fn begin_registry(tx: &mut Writing, blobs: &Blobs) -> Result<RegistryRow, 
 }
 
 /// Gives the storage a name, unless it has one.
-pub(crate) async fn mark_storage(blobs: &Blobs) -> Result<RegistryId, Error> {
-    if let Some(id) = storage_owner(blobs).await? {
-        return Ok(id);
+pub(crate) async fn mark_storage(blobs: &Blobs) -> Result<RegistryDescriptor, Error> {
+    match storage_owner(blobs).await? {
+        Some(mark) if mark.incomplete => return Err(Error::StorageIncomplete),
+        Some(mark) => return Ok(mark),
+        None => {}
     }
     let id: RegistryId =
         Uuid::new_v4()
@@ -89,14 +104,18 @@ pub(crate) async fn mark_storage(blobs: &Blobs) -> Result<RegistryId, Error> {
                 place: Key::Registry.to_string(),
                 source: source.into(),
             })?;
-    let mark = RegistryDescriptor { id, format: FORMAT };
+    let mark = RegistryDescriptor::first(id);
     let content = descriptor::write(&Key::Registry, &mark)?;
-    blobs.put_new(&Key::Registry, content).await?;
-    Ok(mark.id)
+    if blobs.put_new(&Key::Registry, content).await? {
+        return Ok(mark);
+    }
+    // Somebody else was first.
+    let marked = storage_owner(blobs).await?;
+    marked.ok_or_else(|| unmarked(mark.id))
 }
 
 fn unmarked(id: RegistryId) -> Error {
-    let mark = RegistryDescriptor { id, format: FORMAT };
+    let mark = RegistryDescriptor::first(id);
     Error::UnmarkedStorage {
         expected: serde_json::to_string(&mark).unwrap_or_default(),
     }

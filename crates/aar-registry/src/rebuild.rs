@@ -51,11 +51,13 @@ impl Registry {
         if tx.registry().await?.is_some() {
             return Err(Error::DatabaseNotEmpty);
         }
+        let mark = mark_storage(&blobs).await?;
         let mut rebuild = Rebuild {
             blobs: &blobs,
+            storage: mark.storage,
             at: options.clock.now(),
             report: RebuildReport {
-                registry_id: mark_storage(&blobs).await?,
+                registry_id: mark.id,
                 revision: Revision(0),
                 applications: 0,
                 versions: 0,
@@ -75,6 +77,8 @@ impl Registry {
 struct Rebuild<'a> {
     blobs: &'a Blobs,
     at: Timestamp,
+    /// Which of the storages it is.
+    storage: String,
     report: RebuildReport,
 }
 
@@ -91,6 +95,7 @@ impl Rebuild<'_> {
             revision,
             compacted: revision,
             trust_revision: 1,
+            storage: self.storage.clone(),
         })
         .await?;
         let actor = Actor::Operator(operator.to_owned());

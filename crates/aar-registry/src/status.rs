@@ -43,7 +43,7 @@ impl Registry {
             problems.push(problem("the database cannot be used", &error));
         }
         match storage_owner(&self.blobs()).await {
-            Ok(Some(owner)) if owner == *self.id() => {}
+            Ok(Some(mark)) if mark.id == *self.id() && mark.storage == self.storage_name() => {}
             Ok(_) => problems.push("the storage is not the one of this registry".to_owned()),
             Err(error) => problems.push(problem("the storage cannot be used", &error)),
         }
@@ -60,8 +60,12 @@ impl Registry {
     }
 
     async fn check_database(&self) -> Result<(), Error> {
-        self.metadata().read().await?.revision().await?;
-        Ok(())
+        let mut tx = self.metadata().read().await?;
+        tx.revision().await?;
+        match tx.storage().await? {
+            Some(storage) if storage == self.storage_name() => Ok(()),
+            _ => Err(Error::StorageMoved),
+        }
     }
 }
 

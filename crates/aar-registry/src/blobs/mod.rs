@@ -7,6 +7,7 @@ mod fs;
 mod keys;
 pub(crate) mod s3;
 mod staging;
+mod transfer;
 
 #[cfg(test)]
 mod tests;

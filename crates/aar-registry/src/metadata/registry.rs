@@ -14,24 +14,33 @@ pub(crate) struct RegistryRow {
     /// Changes up to this revision are no longer in the feed.
     pub(crate) compacted: Revision,
     pub(crate) trust_revision: u64,
+    /// Which of its storages is in use, by the name in its mark.
+    pub(crate) storage: String,
 }
 
 impl Reading {
     /// The registry itself; `None` in an empty database.
     pub(crate) async fn registry(&mut self) -> Result<Option<RegistryRow>, Error> {
-        let row: Option<(String, i64, i64, i64)> = sql!(optional
+        let row: Option<(String, i64, i64, i64, String)> = sql!(optional
             self,
-            "SELECT id, revision, compacted, trust_revision FROM registry"
+            "SELECT id, revision, compacted, trust_revision, storage FROM registry"
         )?;
-        row.map(|(id, revision, compacted, trust_revision)| {
+        row.map(|(id, revision, compacted, trust_revision, storage)| {
             Ok(RegistryRow {
                 id: parsed("registry.id", &id)?,
                 revision: Revision(unsigned("registry.revision", revision)?),
                 compacted: Revision(unsigned("registry.compacted", compacted)?),
                 trust_revision: unsigned("registry.trust_revision", trust_revision)?,
+                storage,
             })
         })
         .transpose()
+    }
+
+    /// Which storage is in use; `None` in an empty database.
+    pub(crate) async fn storage(&mut self) -> Result<Option<String>, Error> {
+        let row: Option<(String,)> = sql!(optional self, "SELECT storage FROM registry")?;
+        Ok(row.map(|(storage,)| storage))
     }
 
     /// The revision of the state that this transaction sees.
@@ -45,13 +54,20 @@ impl Writing {
     pub(crate) async fn insert_registry(&mut self, row: &RegistryRow) -> Result<(), Error> {
         sql!(execute
             self,
-            "INSERT INTO registry (only_row, id, revision, compacted, trust_revision) \
-             VALUES (1, $1, $2, $3, $4)",
+            "INSERT INTO registry (only_row, id, revision, compacted, trust_revision, \
+             storage) VALUES (1, $1, $2, $3, $4, $5)",
             row.id.as_str(),
             number(row.revision.0),
             number(row.compacted.0),
             number(row.trust_revision),
+            row.storage.as_str(),
         )?;
+        Ok(())
+    }
+
+    /// Notes which storage is in use from now on.
+    pub(crate) async fn set_storage(&mut self, name: &str) -> Result<(), Error> {
+        sql!(execute self, "UPDATE registry SET storage = $1", name)?;
         Ok(())
     }
 

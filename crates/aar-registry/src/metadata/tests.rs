@@ -29,6 +29,7 @@ async fn fixture(folder: TempDir, options: DatabaseOptions) -> Fixture {
         revision: Revision(7),
         compacted: Revision(0),
         trust_revision: 0,
+        storage: String::new(),
     };
     tx.insert_registry(&row).await.unwrap();
     tx.commit().await.unwrap();

@@ -89,6 +89,11 @@ impl Reading {
         rows.into_iter().map(Raw::read).collect()
     }
 
+    /// Every open upload.
+    pub(crate) async fn open_uploads(&mut self) -> Result<Vec<UploadRow>, Error> {
+        self.expired_uploads(Timestamp::MAX).await
+    }
+
     /// Whether an open upload is on its way to this digest.
     pub(crate) async fn digest_is_awaited(
         &mut self,

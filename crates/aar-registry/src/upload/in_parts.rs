@@ -38,6 +38,9 @@ pub(super) struct InParts<'a> {
     next: u64,
     filling: Vec<Bytes>,
     filled: u64,
+    /// How many bytes the parts have that are taken down. What the row says can be more: the rest
+    /// of the request before.
+    landed: u64,
     /// How far it will be when all that is on its way has arrived.
     offset: u64,
     hashing: Hashing,
@@ -75,6 +78,7 @@ impl<'a> InParts<'a> {
             next: stored.count,
             filling,
             filled,
+            landed: stored.bytes,
             offset: row.durable,
             hashing: Hashing::new(taken.into_hasher()),
             on_the_way: VecDeque::new(),
@@ -139,9 +143,21 @@ impl<'a> InParts<'a> {
         let Some(first) = self.on_the_way.pop_front() else {
             return Ok(());
         };
-        let part = first.await.map_err(stopped)??;
+        let landed = match first.await {
+            Ok(Ok(part)) => self.take_down(part).await,
+            Ok(Err(error)) => Err(error),
+            Err(error) => Err(stopped(error)),
+        };
+        if landed.is_err() {
+            // What comes after a gap is of no use.
+            self.on_the_way.drain(..).for_each(|part| part.abort());
+        }
+        landed
+    }
+
+    async fn take_down(&mut self, part: PartRow) -> Result<(), Error> {
         let mut row = self.row.clone();
-        row.durable += part.size;
+        row.durable = self.landed + part.size;
         row.hash_state.clone_from(&part.hash_state);
         row.expires_at = self.registry.upload_expiry();
         let mut tx = self.registry.write().await?;
@@ -150,6 +166,7 @@ impl<'a> InParts<'a> {
         }
         tx.insert_part(row.id, &part).await?;
         tx.commit().await?;
+        self.landed = row.durable;
         self.row = row;
         Ok(())
     }
@@ -157,14 +174,11 @@ impl<'a> InParts<'a> {
     /// Makes everything durable that has come in.
     pub(super) async fn keep(&mut self) -> Result<(), Error> {
         while !self.on_the_way.is_empty() {
-            if let Err(error) = self.land().await {
-                // What comes after a gap is of no use.
-                self.on_the_way.drain(..).for_each(|part| part.abort());
-                return Err(error);
-            }
+            self.land().await?;
         }
-        let behind = self.row.durable + self.filled == self.offset;
-        if self.filled == 0 || self.offset == self.row.durable || !behind {
+        // Nothing has come, or something is missing between the parts and what is here.
+        let whole = self.landed + self.filled == self.offset;
+        if self.offset <= self.row.durable || !whole {
             return Ok(());
         }
         let rest = std::mem::take(&mut self.filling);

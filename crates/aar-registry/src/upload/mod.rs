@@ -45,6 +45,12 @@ impl fmt::Display for UploadId {
     }
 }
 
+impl From<Uuid> for UploadId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
 impl FromStr for UploadId {
     type Err = uuid::Error;
 

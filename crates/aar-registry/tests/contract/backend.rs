@@ -8,8 +8,10 @@ use std::{
 
 use aar_registry::{
     AuditEntry, AuditQuery, DatabaseOptions, Error, NewTrust, Operator, Options, Registry,
-    StorageOptions, Upload, UploadNew, VerifyOptions, VerifyReport,
+    S3Credentials, S3Options, Secret, StorageOptions, Upload, UploadNew, VerifyOptions,
+    VerifyReport,
 };
+use aar_testkit::{Bucket, S3Server};
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Digest, Fingerprint, ImageInfo,
     ManualClock, Revision, Role, VersionManifest, VersionNumber, VersionPut,
@@ -23,24 +25,70 @@ use tempfile::TempDir;
 /// Makes a test of each function, for each backend. A new backend is a new line here.
 macro_rules! on_every_backend {
     ($(async fn $name:ident($fixture:pat) $body:block)+) => {
-        $(
-            async fn $name(backend: $crate::backend::Backend) {
-                let $fixture = $crate::backend::Fixture::start(backend).await;
-                $body
-            }
-
-            mod $name {
-                #[tokio::test]
-                async fn sqlite_and_folder() {
-                    super::$name($crate::backend::Backend::SqliteFolder).await;
-                }
-            }
-        )+
+        $crate::backend::on_backends! {
+            [sqlite_and_folder: SqliteFolder, sqlite_and_bucket: SqliteBucket]
+            $(async fn $name($fixture) $body)+
+        }
     };
 }
 pub(crate) use on_every_backend;
 
+/// The same for what only a folder has: files, their modes, and what can be in their way.
+macro_rules! on_folders {
+    ($(async fn $name:ident($fixture:pat) $body:block)+) => {
+        $crate::backend::on_backends! {
+            [sqlite_and_folder: SqliteFolder]
+            $(async fn $name($fixture) $body)+
+        }
+    };
+}
+pub(crate) use on_folders;
+
+/// The same for what only a bucket has: parts and signed addresses.
+macro_rules! on_buckets {
+    ($(async fn $name:ident($fixture:pat) $body:block)+) => {
+        $crate::backend::on_backends! {
+            [sqlite_and_bucket: SqliteBucket]
+            $(async fn $name($fixture) $body)+
+        }
+    };
+}
+pub(crate) use on_buckets;
+
+macro_rules! on_backends {
+    ($backends:tt $(async fn $name:ident($fixture:pat) $body:block)+) => {
+        $(
+            async fn $name(backend: $crate::backend::Backend) {
+                let Some($fixture) = $crate::backend::Fixture::start(backend).await else {
+                    return;
+                };
+                $body
+            }
+
+            $crate::backend::on_these! { $name $backends }
+        )+
+    };
+}
+pub(crate) use on_backends;
+
+macro_rules! on_these {
+    ($name:ident [$($test:ident: $backend:ident),+]) => {
+        mod $name {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$name($crate::backend::Backend::$backend).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_these;
+
 pub(crate) const AMD64: Architecture = Architecture::Amd64;
+/// What stands before every key in a bucket.
+const PREFIX: &str = "a/prefix";
+
 pub(crate) const ARM64: Architecture = Architecture::Arm64;
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const EXPIRY: SignedDuration = SignedDuration::from_hours(2);
@@ -48,26 +96,46 @@ pub(crate) const EXPIRY: SignedDuration = SignedDuration::from_hours(2);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend {
     SqliteFolder,
+    /// In a bucket of a real server; skipped, loudly, where there is none.
+    SqliteBucket,
 }
 
 /// A registry of its own, with a clock that stands still.
 pub(crate) struct Fixture {
     folder: TempDir,
+    bucket: Option<Bucket>,
     pub(crate) clock: ManualClock,
     pub(crate) options: Options,
     pub(crate) registry: Registry,
 }
 
 impl Fixture {
-    pub(crate) async fn start(backend: Backend) -> Self {
+    /// `None` where the backend cannot be had on this machine.
+    pub(crate) async fn start(backend: Backend) -> Option<Self> {
+        let bucket = match backend {
+            Backend::SqliteFolder => None,
+            Backend::SqliteBucket => {
+                Some(S3Server::ceph("contract tests on a bucket")?.new_bucket())
+            }
+        };
+        Some(Self::in_storage(bucket).await)
+    }
+
+    /// In a bucket of another server.
+    pub(crate) async fn start_in(bucket: Bucket) -> Self {
+        Self::in_storage(Some(bucket)).await
+    }
+
+    async fn in_storage(bucket: Option<Bucket>) -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         // Later than every file that a test makes: what is on the disk is old, unless a test says
         // otherwise.
         let clock = ManualClock::new("2100-01-01T00:00:00Z".parse().unwrap());
-        let options = backend.options(folder.path(), &clock);
+        let options = options(folder.path(), bucket.as_ref(), &clock);
         let registry = Registry::open(options.clone()).await.unwrap();
         Self {
             folder,
+            bucket,
             clock,
             options,
             registry,
@@ -134,14 +202,63 @@ impl Fixture {
         report
     }
 
+    pub(crate) fn is_in_bucket(&self) -> bool {
+        self.bucket.is_some()
+    }
+
+    /// The bucket, where there is one.
+    pub(crate) fn bucket(&self) -> &Bucket {
+        self.bucket.as_ref().expect("this is not in a bucket")
+    }
+
+    /// The content of an object in the storage.
+    pub(crate) fn content(&self, key: &str) -> Option<Vec<u8>> {
+        match &self.bucket {
+            Some(bucket) => bucket.get(&format!("{PREFIX}/{key}")),
+            None => std::fs::read(self.object(key)).ok(),
+        }
+    }
+
+    /// The same as text.
+    pub(crate) fn text(&self, key: &str) -> String {
+        String::from_utf8(self.content(key).unwrap()).unwrap()
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.content(key).is_some()
+    }
+
+    /// Puts an object into the storage behind the back of the registry.
+    pub(crate) fn overwrite(&self, key: &str, content: &[u8]) {
+        if let Some(bucket) = &self.bucket {
+            return bucket.put(&format!("{PREFIX}/{key}"), content);
+        }
+        let file = self.object(key);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, content).unwrap();
+    }
+
+    /// Takes an object out of the storage behind the back of the registry.
+    pub(crate) fn erase(&self, key: &str) {
+        match &self.bucket {
+            Some(bucket) => bucket.delete(&format!("{PREFIX}/{key}")),
+            None => std::fs::remove_file(self.object(key)).unwrap(),
+        }
+    }
+
+    /// How many things uploads have left, staged or gathered.
+    pub(crate) fn staged(&self) -> usize {
+        let Some(bucket) = &self.bucket else {
+            return std::fs::read_dir(self.object("staging")).unwrap().count();
+        };
+        let rests = bucket.objects().into_iter();
+        let rests = rests.filter(|(key, _)| key.starts_with(&format!("{PREFIX}/staging/")));
+        bucket.uploads().len() + rests.count()
+    }
+
     /// The file of an object in the storage.
     pub(crate) fn object(&self, key: &str) -> PathBuf {
         self.root().join(key)
-    }
-
-    pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
-        let digest = digest.to_string();
-        self.object(&format!("blobs/sha256/{}/{digest}", &digest[..2]))
     }
 
     /// Makes it impossible to read, write or delete an object, for root as well.
@@ -244,21 +361,44 @@ impl Drop for Obstruction {
     }
 }
 
-impl Backend {
-    fn options(self, folder: &Path, clock: &ManualClock) -> Options {
-        let Self::SqliteFolder = self;
-        let database = DatabaseOptions::Sqlite {
-            path: folder.join("database/registry.db"),
-        };
-        let storage = StorageOptions::Fs {
+fn options(folder: &Path, bucket: Option<&Bucket>, clock: &ManualClock) -> Options {
+    let database = DatabaseOptions::Sqlite {
+        path: folder.join("database/registry.db"),
+    };
+    let storage = match bucket {
+        Some(bucket) => StorageOptions::S3(Box::new(in_bucket(bucket))),
+        None => StorageOptions::Fs {
             root_directory: folder.join("data"),
-        };
-        let mut options = Options::new(database, storage);
-        options.clock = clock.clone().into();
-        options.gc_grace = Duration::try_from(GRACE).unwrap();
-        options.uploads.expire_after = Duration::try_from(EXPIRY).unwrap();
-        options
+        },
+    };
+    let mut options = Options::new(database, storage);
+    options.clock = clock.clone().into();
+    options.gc_grace = Duration::try_from(GRACE).unwrap();
+    options.uploads.expire_after = Duration::try_from(EXPIRY).unwrap();
+    options
+}
+
+/// A bucket whose images are passed through the registry, below a prefix.
+pub(crate) fn in_bucket(bucket: &Bucket) -> S3Options {
+    let server = bucket.server();
+    S3Options {
+        endpoint: Some(server.endpoint()),
+        force_path_style: true,
+        prefix: PREFIX.to_owned(),
+        credentials: Some(S3Credentials {
+            access_key: server.access_key().to_owned(),
+            secret_access_key: Secret::new(server.secret_key()),
+            session_token: None,
+        }),
+        redirect: false,
+        ..S3Options::new(server.region(), bucket.name())
     }
+}
+
+/// The key of a blob.
+pub(crate) fn blob(digest: &Digest) -> String {
+    let digest = digest.to_string();
+    format!("blobs/sha256/{}/{digest}", &digest[..2])
 }
 
 pub(crate) fn name(name: &str) -> ApplicationName {

@@ -12,10 +12,12 @@
 mod audit;
 mod authorise;
 mod backend;
+mod bucket;
 mod catalogue;
 mod changes;
 mod collector;
 mod fetch;
+mod migrate;
 mod open;
 mod publish;
 mod rebuild;

@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use aar_registry::{DatabaseOptions, Error, Registry};
 
-use crate::backend::{Backend, Fixture, on_every_backend, refused};
+use crate::backend::{Backend, Fixture, on_every_backend, on_folders, refused};
 
 on_every_backend! {
     async fn the_identity_is_made_once_and_kept(mut fixture) {
@@ -12,28 +12,8 @@ on_every_backend! {
         assert_eq!(*fixture.another().await.id(), id);
     }
 
-    async fn nobody_else_reads_database_or_storage(fixture) {
-        let mode = |path: &std::path::Path| {
-            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-        };
-        assert_eq!(mode(&fixture.database()), 0o600);
-        assert_eq!(mode(fixture.database().parent().unwrap()), 0o700);
-        assert_eq!(mode(&fixture.root()), 0o700);
-    }
-
-    async fn two_first_starts_at_once_make_one_registry(fixture) {
-        let other = Fixture::start(Backend::SqliteFolder).await;
-        drop(fixture);
-        other.registry.close().await;
-        std::fs::remove_dir_all(other.database().parent().unwrap()).unwrap();
-        std::fs::remove_dir_all(other.root()).unwrap();
-        let open = || tokio::spawn(Registry::open(other.options.clone()));
-        let (one, two) = tokio::join!(open(), open());
-        assert_eq!(one.unwrap().unwrap().id(), two.unwrap().unwrap().id());
-    }
-
     async fn storage_of_another_registry_is_refused(fixture) {
-        let other = Fixture::start(Backend::SqliteFolder).await;
+        let other = Fixture::start(Backend::SqliteFolder).await.unwrap();
         let mut options = fixture.options.clone();
         options.storage = other.options.storage.clone();
         let error = refused(Registry::open(options).await);
@@ -53,10 +33,9 @@ on_every_backend! {
     }
 
     async fn storage_that_lost_its_mark_is_refused_and_says_what_belongs_there(fixture) {
-        let mark = fixture.object("registry.json");
-        let before: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&mark).unwrap()).unwrap();
-        std::fs::remove_file(&mark).unwrap();
+        let mark = fixture.content("registry.json").unwrap();
+        let before: serde_json::Value = serde_json::from_slice(&mark).unwrap();
+        fixture.erase("registry.json");
         let error = refused(Registry::open(fixture.options.clone()).await);
         let Error::UnmarkedStorage { expected } = error else {
             panic!("{error}");
@@ -66,7 +45,7 @@ on_every_backend! {
 
     async fn a_newer_format_is_refused(fixture) {
         let mark = format!("{{\"id\": \"{}\", \"format\": 2}}", fixture.registry.id());
-        std::fs::write(fixture.object("registry.json"), mark).unwrap();
+        fixture.overwrite("registry.json", mark.as_bytes());
         let error = refused(Registry::open(fixture.options.clone()).await);
         assert!(matches!(error, Error::NewerFormat { found: 2, known: 1 }), "{error}");
     }
@@ -79,17 +58,6 @@ on_every_backend! {
         assert_eq!(*registry.id(), id);
     }
 
-    async fn health_names_what_cannot_be_used(fixture) {
-        assert!(fixture.registry.health().await.healthy);
-        let obstruction = fixture.obstruct("registry.json");
-        let health = fixture.registry.health().await;
-        assert_eq!((health.healthy, health.problems.len()), (false, 1));
-        drop(obstruction);
-        assert!(fixture.registry.health().await.healthy);
-        fixture.registry.close().await;
-        assert!(!fixture.registry.health().await.healthy);
-    }
-
     async fn status_counts_what_there_is(fixture) {
         fixture.publish("app", 0, b"image").await;
         fixture.store(b"not used").await;
@@ -100,6 +68,38 @@ on_every_backend! {
         assert_eq!((status.applications, status.versions), (1, 1));
         assert_eq!((status.blobs, status.blob_bytes, status.unreferenced_bytes), (2, 13, 8));
         assert_eq!((status.uploads, status.staged_bytes), (1, 3));
-        assert!(status.free_bytes.is_some());
+    }
+}
+
+on_folders! {
+    async fn nobody_else_reads_database_or_storage(fixture) {
+        let mode = |path: &std::path::Path| {
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!(mode(&fixture.database()), 0o600);
+        assert_eq!(mode(fixture.database().parent().unwrap()), 0o700);
+        assert_eq!(mode(&fixture.root()), 0o700);
+    }
+
+    async fn two_first_starts_at_once_make_one_registry(fixture) {
+        let other = Fixture::start(Backend::SqliteFolder).await.unwrap();
+        drop(fixture);
+        other.registry.close().await;
+        std::fs::remove_dir_all(other.database().parent().unwrap()).unwrap();
+        std::fs::remove_dir_all(other.root()).unwrap();
+        let open = || tokio::spawn(Registry::open(other.options.clone()));
+        let (one, two) = tokio::join!(open(), open());
+        assert_eq!(one.unwrap().unwrap().id(), two.unwrap().unwrap().id());
+    }
+
+    async fn health_names_what_cannot_be_used(fixture) {
+        assert!(fixture.registry.health().await.healthy);
+        let obstruction = fixture.obstruct("registry.json");
+        let health = fixture.registry.health().await;
+        assert_eq!((health.healthy, health.problems.len()), (false, 1));
+        drop(obstruction);
+        assert!(fixture.registry.health().await.healthy);
+        fixture.registry.close().await;
+        assert!(!fixture.registry.health().await.healthy);
     }
 }

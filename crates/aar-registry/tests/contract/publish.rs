@@ -4,7 +4,9 @@ use aar_types::{
     Revision,
 };
 
-use crate::backend::{AMD64, ARM64, image, name, number, on_every_backend, put, refused, tagged};
+use crate::backend::{
+    AMD64, ARM64, blob, image, name, number, on_every_backend, on_folders, put, refused, tagged,
+};
 
 on_every_backend! {
     async fn whole_or_not_there_a_version_without_its_image_is_refused(fixture) {
@@ -23,7 +25,7 @@ on_every_backend! {
 
     async fn whole_or_not_there_an_image_that_the_storage_lost_is_not_stored(fixture) {
         let image = fixture.store(b"image").await;
-        std::fs::remove_file(fixture.blob(&image.digest)).unwrap();
+        fixture.erase(&blob(&image.digest));
         let published =
             fixture.operator().publish(&name("app"), AMD64, number(0), put(image)).await;
         assert!(matches!(refused(published), Error::ImageNotStored { .. }));
@@ -87,29 +89,9 @@ on_every_backend! {
         assert_eq!(log[0].operator.as_deref(), Some("test"));
 
         for descriptor in ["7.json", "application.json"] {
-            let file = fixture.object(&format!("applications/app/amd64/{descriptor}"));
-            let text = std::fs::read_to_string(file).unwrap();
+            let text = fixture.text(&format!("applications/app/amd64/{descriptor}"));
             assert!(text.contains("\"revision\": 1"), "{text}");
         }
-    }
-
-    async fn one_transaction_a_descriptor_that_cannot_be_written_undoes_everything(fixture) {
-        let image = fixture.store(b"image").await;
-        let actions = fixture.audit_actions().await;
-        let obstruction = fixture.obstruct("applications/app/amd64/0.json");
-        let published =
-            fixture.operator().publish(&name("app"), AMD64, number(0), put(image)).await;
-        refused(published);
-        assert_eq!(fixture.versions().await, [""; 0]);
-        assert_eq!(fixture.revision().await, Revision(0));
-        assert_eq!(fixture.operator().changes(Revision(0)).await.unwrap().changes, []);
-        assert_eq!(fixture.audit_actions().await, actions);
-        // The descriptor of the application was written before, and is put back to nothing.
-        assert!(!fixture.object("applications/app/amd64/application.json").exists());
-
-        drop(obstruction);
-        fixture.publish("app", 0, b"image").await;
-        assert!(fixture.verify().await.is_sound());
     }
 
     async fn a_withdrawn_version_is_offered_again_when_it_is_asked_for(fixture) {
@@ -164,10 +146,8 @@ on_every_backend! {
         let changes = operator.changes(Revision(1)).await.unwrap().changes;
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0].kind, ChangeKind::ApplicationUpdated);
-        let text = std::fs::read_to_string(
-            fixture.object("applications/app/amd64/application.json"),
-        );
-        assert!(text.unwrap().contains("\"revision\": 2"));
+        let text = fixture.text("applications/app/amd64/application.json");
+        assert!(text.contains("\"revision\": 2"));
     }
 
     async fn run_to_completion_a_caller_that_goes_away_leaves_nothing_half_done(fixture) {
@@ -182,6 +162,27 @@ on_every_backend! {
         let mut revisions = fixture.registry.revisions();
         revisions.wait_for(|revision| *revision == Revision(1)).await.unwrap();
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+        assert!(fixture.verify().await.is_sound());
+    }
+}
+
+on_folders! {
+    async fn one_transaction_a_descriptor_that_cannot_be_written_undoes_everything(fixture) {
+        let image = fixture.store(b"image").await;
+        let actions = fixture.audit_actions().await;
+        let obstruction = fixture.obstruct("applications/app/amd64/0.json");
+        let published =
+            fixture.operator().publish(&name("app"), AMD64, number(0), put(image)).await;
+        refused(published);
+        assert_eq!(fixture.versions().await, [""; 0]);
+        assert_eq!(fixture.revision().await, Revision(0));
+        assert_eq!(fixture.operator().changes(Revision(0)).await.unwrap().changes, []);
+        assert_eq!(fixture.audit_actions().await, actions);
+        // The descriptor of the application was written before, and is put back to nothing.
+        assert!(!fixture.object("applications/app/amd64/application.json").exists());
+
+        drop(obstruction);
+        fixture.publish("app", 0, b"image").await;
         assert!(fixture.verify().await.is_sound());
     }
 }

@@ -1,11 +1,9 @@
-use std::fs;
-
 use aar_registry::{Error, ListQuery, Refusal, Registry};
 use aar_types::{Revision, Role};
 
 use crate::backend::{
-    AMD64, ARM64, EXPIRY, Fixture, body, certificate, name, number, on_every_backend, put, refused,
-    tagged,
+    AMD64, ARM64, EXPIRY, Fixture, blob, body, certificate, name, number, on_every_backend, put,
+    refused, tagged,
 };
 
 async fn catalogue(fixture: &Fixture) -> Vec<aar_types::Application> {
@@ -130,8 +128,8 @@ on_every_backend! {
         let short = fixture.publish("app", 1, b"short").await;
         fixture.publish("app", 2, b"good").await;
         fixture.publish("all-lost", 0, b"lost").await;
-        fs::remove_file(fixture.blob(&lost.digest)).unwrap();
-        fs::write(fixture.blob(&short.digest), b"sho").unwrap();
+        fixture.erase(&blob(&lost.digest));
+        fixture.overwrite(&blob(&short.digest), b"sho");
         let report = fixture.rebuild().await;
         assert_eq!(fixture.versions().await, ["app/amd64/2"]);
         assert_eq!((report.applications, report.skipped.len()), (1, 4), "{:?}", report.skipped);
@@ -146,11 +144,11 @@ on_every_backend! {
     async fn descriptors_that_say_nothing_good_are_reported_and_left_out(mut fixture) {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
-        let folder = fixture.object("applications/app/amd64");
-        fs::write(folder.join("1.json"), b"{").unwrap();
-        fs::copy(folder.join("0.json"), folder.join("9.json")).unwrap();
-        fs::write(folder.join("notes.txt"), b"").unwrap();
-        fs::remove_file(folder.join("application.json")).unwrap();
+        let zero = fixture.text("applications/app/amd64/0.json");
+        fixture.overwrite("applications/app/amd64/1.json", b"{");
+        fixture.overwrite("applications/app/amd64/9.json", zero.as_bytes());
+        fixture.overwrite("applications/app/amd64/notes.txt", b"");
+        fixture.erase("applications/app/amd64/application.json");
         let report = fixture.rebuild().await;
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
         assert_eq!(report.skipped.len(), 4, "{:?}", report.skipped);

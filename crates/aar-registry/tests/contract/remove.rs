@@ -3,7 +3,7 @@ use aar_types::{
     Revision,
 };
 
-use crate::backend::{AMD64, ARM64, name, number, on_every_backend, put, refused};
+use crate::backend::{AMD64, ARM64, name, number, on_every_backend, on_folders, put, refused};
 
 on_every_backend! {
     async fn the_last_version_takes_its_application_with_it(fixture) {
@@ -19,7 +19,7 @@ on_every_backend! {
         let changes = operator.changes(Revision(2)).await.unwrap().changes;
         let kinds: Vec<_> = changes.iter().map(|change| change.kind).collect();
         assert_eq!(kinds, [VersionRemoved, VersionRemoved, ApplicationRemoved]);
-        assert!(!fixture.object("applications").join("app").exists());
+        assert!(!fixture.has("applications/app/amd64/application.json"));
     }
 
     async fn an_application_is_removed_on_one_architecture_or_on_all(fixture) {
@@ -45,7 +45,9 @@ on_every_backend! {
         fixture.publish("app", 0, b"something else").await;
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
     }
+}
 
+on_folders! {
     async fn one_transaction_a_descriptor_that_cannot_be_deleted_keeps_the_version(fixture) {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;

@@ -2,7 +2,7 @@ use aar_registry::{Error, Refusal, TrustAdded};
 use aar_types::{FingerprintPrefix, Role, TrustState};
 use jiff::SignedDuration;
 
-use crate::backend::{certificate, on_every_backend, refused};
+use crate::backend::{certificate, on_every_backend, on_folders, refused};
 
 fn prefix(text: &str) -> FingerprintPrefix {
     text.parse().unwrap()
@@ -113,7 +113,9 @@ on_every_backend! {
         fixture.registry.refresh().await.unwrap();
         assert!(!changes.has_changed().unwrap());
     }
+}
 
+on_folders! {
     async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was(fixture) {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let key = format!("trust/{}.json", new.fingerprint);

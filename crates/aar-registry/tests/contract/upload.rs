@@ -5,7 +5,9 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{Notify, mpsc};
 
-use crate::backend::{EXPIRY, Fixture, body, image, noise, on_every_backend, refused};
+use crate::backend::{
+    EXPIRY, Fixture, blob, body, image, noise, on_every_backend, on_folders, refused,
+};
 
 fn staged(fixture: &Fixture, id: UploadId) -> std::path::PathBuf {
     fixture.object("staging").join(id.to_string())
@@ -67,8 +69,8 @@ on_every_backend! {
             assert_eq!((done.offset, done.complete), (from, from == 2_000_000));
         }
         let digest = image(&content).digest;
-        assert!(std::fs::read(fixture.blob(&digest)).unwrap() == content);
-        assert!(!staged(&fixture, upload.id).exists());
+        assert!(fixture.content(&blob(&digest)).unwrap() == content);
+        assert_eq!(fixture.staged(), 0);
         let stored = fixture.operator().upload(upload.id).await.unwrap().unwrap();
         assert!(stored.complete);
     }
@@ -81,41 +83,7 @@ on_every_backend! {
         fixture.restart().await;
         assert_eq!(offset(&fixture, upload.id).await, 1_234_567);
         assert!(rest(&fixture, &upload, &content).await.complete);
-        assert!(std::fs::read(fixture.blob(&upload.digest)).unwrap() == content);
-    }
-
-    async fn what_lies_beyond_the_durable_offset_is_cut_off(fixture) {
-        let content = noise(1_000_000);
-        let upload = fixture.begin_upload(&content).await;
-        fixture.operator().append(upload.id, 0, body([&content[..400_000]])).await.unwrap();
-        // Written, and not yet noted when the machine failed.
-        let mut more = std::fs::read(staged(&fixture, upload.id)).unwrap();
-        more.resize(700_000, 0);
-        std::fs::write(staged(&fixture, upload.id), more).unwrap();
-        assert!(rest(&fixture, &upload, &content).await.complete);
-        assert!(std::fs::read(fixture.blob(&upload.digest)).unwrap() == content);
-    }
-
-    async fn a_machine_that_fails_loses_no_more_than_one_checkpoint(fixture) {
-        let content = noise(70 << 20);
-        let upload = fixture.begin_upload(&content).await;
-        let operator = fixture.operator();
-        let (most, _) = hanging(&content[..content.len() - 1]);
-        let running = tokio::spawn(async move { operator.append(upload.id, 0, most).await });
-        // Another process sees what would be there after a failure, without disturbing anything.
-        let other = fixture.another().await;
-        let durable = async || other.operator("other").upload(upload.id).await.unwrap().unwrap();
-        let mut seen = 0;
-        for _ in 0..600 {
-            seen = durable().await.offset;
-            if seen >= 64 << 20 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert!(seen >= 64 << 20, "only {seen} bytes are durable");
-        running.abort();
-        assert!(rest(&fixture, &upload, &content).await.complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
     }
 
     async fn run_to_completion_what_came_before_a_client_hung_up_is_kept(fixture) {
@@ -140,7 +108,7 @@ on_every_backend! {
         let operator = fixture.operator();
         let waiting = tokio::spawn(async move { operator.append(upload.id, 0, chunks).await });
         send.send(Ok(Bytes::copy_from_slice(&content[..300_000]))).await.unwrap();
-        while std::fs::metadata(staged(&fixture, upload.id)).is_err() {
+        while fixture.staged() == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         waiting.abort();
@@ -204,9 +172,9 @@ on_every_backend! {
         };
         assert_eq!((expected, found), (image(&content).digest, image(&wrong).digest));
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
-        assert!(!staged(&fixture, upload.id).exists());
+        assert_eq!(fixture.staged(), 0);
         for info in [image(&content), image(&wrong)] {
-            assert!(!fixture.blob(&info.digest).exists());
+            assert!(!fixture.has(&blob(&info.digest)));
         }
     }
 
@@ -237,8 +205,8 @@ on_every_backend! {
         let (one, two) = (rest(&fixture, &one, &content), rest(&fixture, &two, &content));
         let (one, two) = tokio::join!(one, two);
         assert!(one.complete && two.complete);
-        assert!(std::fs::read(fixture.blob(&one.digest)).unwrap() == content);
-        assert_eq!(std::fs::read_dir(fixture.object("staging")).unwrap().count(), 0);
+        assert!(fixture.content(&blob(&one.digest)).unwrap() == content);
+        assert_eq!(fixture.staged(), 0);
         assert_eq!(fixture.operator().status().await.unwrap().blobs, 1);
     }
 
@@ -278,6 +246,29 @@ on_every_backend! {
         assert!(matches!(refused(late), Error::UploadNotFound { .. }));
     }
 
+    async fn an_upload_that_is_given_up_leaves_nothing(fixture) {
+        let upload = fixture.begin_upload(b"content").await;
+        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
+        assert!(fixture.operator().terminate(upload.id).await.unwrap());
+        assert!(!fixture.operator().terminate(upload.id).await.unwrap());
+        assert_eq!(fixture.staged(), 0);
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+    }
+}
+
+on_folders! {
+    async fn what_lies_beyond_the_durable_offset_is_cut_off(fixture) {
+        let content = noise(1_000_000);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.operator().append(upload.id, 0, body([&content[..400_000]])).await.unwrap();
+        // Written, and not yet noted when the machine failed.
+        let mut more = std::fs::read(staged(&fixture, upload.id)).unwrap();
+        more.resize(700_000, 0);
+        std::fs::write(staged(&fixture, upload.id), more).unwrap();
+        assert!(rest(&fixture, &upload, &content).await.complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+    }
+
     async fn a_full_disk_is_a_clean_failure_that_heals(fixture) {
         let content = noise(900_000);
         let upload = fixture.begin_upload(&content).await;
@@ -308,10 +299,10 @@ on_every_backend! {
         fixture.with_lost_commit(async |operator| {
             assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
         }).await;
-        assert!(!staged(&fixture, upload.id).exists());
+        assert_eq!(fixture.staged(), 0);
         let finished = fixture.operator().upload(upload.id).await.unwrap().unwrap();
         assert!(finished.complete);
-        assert!(std::fs::read(fixture.blob(&upload.digest)).unwrap() == content);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
         fixture.publish("app", 0, &content).await;
         assert!(fixture.verify().await.is_sound());
     }
@@ -326,12 +317,25 @@ on_every_backend! {
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
     }
 
-    async fn an_upload_that_is_given_up_leaves_nothing(fixture) {
-        let upload = fixture.begin_upload(b"content").await;
-        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
-        assert!(fixture.operator().terminate(upload.id).await.unwrap());
-        assert!(!fixture.operator().terminate(upload.id).await.unwrap());
-        assert!(!staged(&fixture, upload.id).exists());
-        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+    async fn a_machine_that_fails_loses_no_more_than_one_checkpoint(fixture) {
+        let content = noise(70 << 20);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let (most, _) = hanging(&content[..content.len() - 1]);
+        let running = tokio::spawn(async move { operator.append(upload.id, 0, most).await });
+        // Another process sees what would be there after a failure, without disturbing anything.
+        let other = fixture.another().await;
+        let durable = async || other.operator("other").upload(upload.id).await.unwrap().unwrap();
+        let mut seen = 0;
+        for _ in 0..600 {
+            seen = durable().await.offset;
+            if seen >= 64 << 20 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(seen >= 64 << 20, "only {seen} bytes are durable");
+        running.abort();
+        assert!(rest(&fixture, &upload, &content).await.complete);
     }
 }

@@ -1,9 +1,7 @@
-use std::fs;
-
 use aar_registry::{VerifyOptions, VerifyReport};
 use aar_types::Role;
 
-use crate::backend::{Fixture, certificate, image, on_every_backend};
+use crate::backend::{Fixture, blob, certificate, image, on_every_backend};
 
 async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
     let options = VerifyOptions { deep, repair };
@@ -25,9 +23,9 @@ on_every_backend! {
         let lost = fixture.publish("app", 0, b"lost").await.digest;
         let short = fixture.publish("app", 1, b"short").await.digest;
         let rotten = fixture.publish("app", 2, b"rotten").await.digest;
-        fs::remove_file(fixture.blob(&lost)).unwrap();
-        fs::write(fixture.blob(&short), b"sho").unwrap();
-        fs::write(fixture.blob(&rotten), b"rotteN").unwrap();
+        fixture.erase(&blob(&lost));
+        fixture.overwrite(&blob(&short), b"sho");
+        fixture.overwrite(&blob(&rotten), b"rotteN");
 
         let quick = verify(&fixture, false, false).await;
         assert_eq!((quick.missing, quick.corrupt), (vec![lost], vec![short]));
@@ -46,12 +44,11 @@ on_every_backend! {
         fixture.publish("app", 1, b"one").await;
         let new = certificate(1, Role::Client);
         fixture.operator().trust_add(new.clone()).await.unwrap();
-        let folder = fixture.object("applications/app/amd64");
-        fs::remove_file(folder.join("0.json")).unwrap();
-        fs::write(folder.join("1.json"), b"{").unwrap();
-        let trust = fixture.object(&format!("trust/{}.json", new.fingerprint));
-        let text = fs::read_to_string(&trust).unwrap();
-        fs::write(&trust, text.replace("client", "publisher")).unwrap();
+        fixture.erase("applications/app/amd64/0.json");
+        fixture.overwrite("applications/app/amd64/1.json", b"{");
+        let trust = format!("trust/{}.json", new.fingerprint);
+        let changed = fixture.text(&trust).replace("client", "publisher");
+        fixture.overwrite(&trust, changed.as_bytes());
 
         let found = verify(&fixture, false, false).await;
         assert_eq!(found.undescribed.len(), 3, "{found:?}");
@@ -60,16 +57,16 @@ on_every_backend! {
         assert_eq!(repaired.repaired, found.undescribed);
         let after = verify(&fixture, false, false).await;
         assert!(after.undescribed.is_empty() && after.is_sound());
-        assert!(!fs::read_to_string(&trust).unwrap().contains("publisher"));
+        assert!(!fixture.text(&trust).contains("publisher"));
     }
 
     async fn a_descriptor_of_an_older_program_is_as_good_as_a_new_one(fixture) {
         fixture.publish("app", 0, b"zero").await;
-        let file = fixture.object("applications/app/amd64/0.json");
+        let file = "applications/app/amd64/0.json";
         let mut text: serde_json::Value =
-            serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+            serde_json::from_slice(&fixture.content(file).unwrap()).unwrap();
         text["version"]["manifest"].as_object_mut().unwrap().remove("features").unwrap();
-        fs::write(&file, text.to_string()).unwrap();
+        fixture.overwrite(file, text.to_string().as_ref());
         assert!(verify(&fixture, false, false).await.undescribed.is_empty());
     }
 
@@ -82,19 +79,16 @@ on_every_backend! {
             &format!("trust/{}.json", "ab".repeat(32)),
         ];
         for stray in strays {
-            fs::create_dir_all(fixture.object(stray).parent().unwrap()).unwrap();
-            fs::write(fixture.object(stray), b"{}").unwrap();
+            fixture.overwrite(stray, b"{}");
         }
-        let orphan = fixture.blob(&image(b"orphan").digest);
-        fs::create_dir_all(orphan.parent().unwrap()).unwrap();
-        fs::write(&orphan, b"orphan").unwrap();
+        let orphan = blob(&image(b"orphan").digest);
+        fixture.overwrite(&orphan, b"orphan");
         let mut report = verify(&fixture, true, true).await;
         report.stray.sort();
         let mut expected = strays.map(str::to_owned).to_vec();
-        let orphan_key = orphan.strip_prefix(fixture.root()).unwrap();
-        expected.push(orphan_key.to_string_lossy().into_owned());
+        expected.push(orphan);
         expected.sort();
         assert_eq!(report.stray, expected);
-        assert!(strays.iter().all(|stray| fixture.object(stray).exists()));
+        assert!(strays.iter().all(|stray| fixture.has(stray)));
     }
 }

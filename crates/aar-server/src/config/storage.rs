@@ -22,10 +22,16 @@ pub struct FsConfig {
     pub root_directory: PathBuf,
 }
 
+impl StorageConfig {
+    /// Images in this folder.
+    pub(crate) fn folder(root_directory: PathBuf) -> Self {
+        Self::Fs(FsConfig { root_directory })
+    }
+}
+
 impl Default for StorageConfig {
     fn default() -> Self {
-        let root_directory = PathBuf::from("data");
-        Self::Fs(FsConfig { root_directory })
+        Self::folder(PathBuf::from("data"))
     }
 }
 

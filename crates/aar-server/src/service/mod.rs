@@ -5,6 +5,7 @@ mod control;
 mod error;
 mod identity;
 mod maintenance;
+mod moved;
 mod server;
 mod watch;
 

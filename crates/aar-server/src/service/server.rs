@@ -12,7 +12,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Error, background::Background, control::Control, identity, maintenance, watch::Watch};
+use super::{
+    Error, background::Background, control::Control, identity, maintenance, moved::Moved,
+    watch::Watch,
+};
 use crate::{
     config::Config,
     http::{App, router},
@@ -71,7 +74,8 @@ impl Server {
         let app = self.app(stop.clone());
         self.announce();
         let connections = Connections::default();
-        let watch = Watch::new(self.registry.clone(), connections.clone());
+        let moved = Moved::new(&self.base);
+        let watch = Watch::new(self.registry.clone(), connections.clone(), moved);
         let background = Background::begin(watch, self.control);
         let operator = self.registry.operator(OPERATOR);
         let period = self.config.gc.interval.get();

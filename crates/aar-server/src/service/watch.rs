@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use super::moved::Moved;
 use crate::causes::chain;
 
 /// How often to look whether another process has written.
@@ -24,6 +25,7 @@ const PERIOD: Duration = Duration::from_millis(500);
 pub(super) struct Watch {
     registry: Registry,
     connections: Connections,
+    moved: Moved,
     /// What each certificate could do when the connections were last looked at.
     seen: Mutex<HashMap<Fingerprint, Role>>,
     /// Whether the last look at what is written failed.
@@ -31,11 +33,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(registry: Registry, connections: Connections) -> Self {
+    pub(super) fn new(registry: Registry, connections: Connections, moved: Moved) -> Self {
         let seen = Mutex::new(roles(&registry.trust()));
         Self {
             registry,
             connections,
+            moved,
             seen,
             failing: AtomicBool::new(false),
         }
@@ -46,6 +49,10 @@ impl Watch {
     pub(super) async fn refresh(&self) -> bool {
         let refreshed = self.registry.refresh().await;
         self.cut();
+        let refreshed = match refreshed {
+            Ok(()) => self.moved.follow(&self.registry).await,
+            failed => failed,
+        };
         self.note(refreshed)
     }
 

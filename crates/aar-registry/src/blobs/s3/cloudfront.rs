@@ -37,9 +37,7 @@ pub enum CloudFrontProblem {
     #[error("keypair-id is empty: write the id that CloudFront shows")]
     NoKeyPairId,
     /// The key cannot be read.
-    #[error(
-        "private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)"
-    )]
+    #[error("private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)")]
     PrivateKey,
 }
 

@@ -46,7 +46,7 @@ use crate::{Content, Error, S3Options, UploadId};
 const STAGING: &str = "staging";
 
 /// How many MiB may be on their way at a time, over all uploads.
-const ROOM: u32 = 256;
+const ROOM: u32 = 64;
 
 /// A bucket.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! `aar storage`: database and storage, whether they agree, and how one is made from the other.
 
+mod migrate;
 mod rebuild;
 mod verify;
 
@@ -17,6 +18,10 @@ pub(super) enum StorageCommand {
     ///
     /// The registry must not run. A database that is damaged is moved away first.
     Rebuild,
+    /// Copy everything to another storage, and use that one from then on
+    ///
+    /// The registry may run meanwhile. What was cut short is begun again with the same command.
+    Migrate(migrate::MigrateArguments),
 }
 
 /// Runs one of the commands.
@@ -24,5 +29,6 @@ pub(super) async fn run(context: &Context<'_>, command: StorageCommand) -> anyho
     match command {
         StorageCommand::Verify(arguments) => verify::run(context, &arguments).await,
         StorageCommand::Rebuild => rebuild::run(context).await,
+        StorageCommand::Migrate(arguments) => migrate::run(context, &arguments).await,
     }
 }

@@ -1,0 +1,264 @@
+//! What only a bucket has: parts, signed addresses, and much that can be wrong with it.
+
+use std::time::Duration;
+
+use aar_registry::{
+    BucketProblem, Content, Error, GcItem, Options, Registry, S3Options, StorageOptions,
+};
+use aar_testkit::{Answer, Http, S3Server};
+
+use crate::backend::{
+    AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
+    refused,
+};
+
+const PART: usize = 8 << 20;
+
+/// Opens the same registry with another way to its bucket.
+async fn open_with(
+    fixture: &Fixture,
+    change: impl FnOnce(&mut S3Options),
+) -> Result<Registry, Error> {
+    let mut s3 = in_bucket(fixture.bucket());
+    change(&mut s3);
+    let storage = StorageOptions::S3(Box::new(s3));
+    let options = Options {
+        storage,
+        ..fixture.options.clone()
+    };
+    Registry::open(options).await
+}
+
+async fn problem(fixture: &Fixture, change: impl FnOnce(&mut S3Options)) -> BucketProblem {
+    match refused(open_with(fixture, change).await) {
+        Error::Bucket(problem) => problem,
+        other => panic!("{other}"),
+    }
+}
+
+/// Where a registry that redirects sends whoever wants version 0.
+async fn address(registry: &Registry) -> String {
+    let fetch = registry
+        .operator("test")
+        .fetch(&name("app"), AMD64, number(0))
+        .await;
+    match fetch.unwrap().unwrap().content {
+        Content::Redirect(url) => url.to_string(),
+        content => panic!("not sent anywhere: {content:?}"),
+    }
+}
+
+on_buckets! {
+    async fn an_upload_of_several_parts_goes_on_where_it_was(mut fixture) {
+        let content = noise(3 * PART + 123_456);
+        let upload = fixture.begin_upload(&content).await;
+        let mut from = 0;
+        // Requests end in the middle of parts, at their ends, and shortly after.
+        for to in [PART + 1_000, 2 * PART, 2 * PART + 1, content.len()] {
+            let piece = body([&content[from..to]]);
+            let done = fixture.operator().append(upload.id, from as u64, piece).await.unwrap();
+            assert_eq!((done.offset, done.complete), (to as u64, to == content.len()));
+            if to < content.len() {
+                assert_eq!(fixture.operator().status().await.unwrap().staged_bytes, to as u64);
+                assert_eq!(fixture.bucket().uploads().len(), 1);
+                assert!(!fixture.has(&blob(&upload.digest)));
+            }
+            fixture.restart().await;
+            from = to;
+        }
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+        assert_eq!(fixture.staged(), 0);
+    }
+
+    async fn an_upload_whose_rest_has_gone_goes_back_to_its_last_part(fixture) {
+        let content = noise(2 * PART + 500);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let half = body([&content[..PART + 700]]);
+        operator.append(upload.id, 0, half).await.unwrap();
+        fixture.erase(&format!("staging/{}", upload.id));
+        let from = PART as u64 + 700;
+        let gone = operator.append(upload.id, from, body([&content[PART + 700..]])).await;
+        let Error::UploadOffset { expected, .. } = refused(gone) else {
+            panic!("not an offset");
+        };
+        assert_eq!(expected, PART as u64);
+        let done = operator.append(upload.id, expected, body([&content[PART..]])).await;
+        assert!(done.unwrap().complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+    }
+
+    async fn an_upload_that_the_bucket_gave_up_begins_anew(fixture) {
+        let content = noise(2 * PART);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        operator.append(upload.id, 0, body([&content[..PART]])).await.unwrap();
+        let open = fixture.bucket().uploads();
+        fixture.bucket().abort_upload(&open[0]);
+        let gone = operator.append(upload.id, PART as u64, body([&content[PART..]])).await;
+        assert!(matches!(refused(gone), Error::UploadNotFound { .. }));
+        fixture.store(&content).await;
+    }
+
+    async fn what_nobody_finishes_is_aborted_in_the_bucket(fixture) {
+        let content = noise(PART + 1);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.operator().append(upload.id, 0, body([&content[..PART]])).await.unwrap();
+        assert_eq!(fixture.bucket().uploads().len(), 1);
+        fixture.clock.advance(EXPIRY);
+        let report = fixture.collect().await;
+        assert_eq!(report.freed, [GcItem::StaleUpload { id: upload.id, bytes: PART as u64 }]);
+        assert_eq!(fixture.staged(), 0);
+    }
+
+    async fn parts_of_no_upload_are_found_and_those_of_others_left_alone(fixture) {
+        let content = noise(PART + 1);
+        let upload = fixture.begin_upload(&content).await;
+        fixture.operator().append(upload.id, 0, body([&content[..PART]])).await.unwrap();
+        let bucket = fixture.bucket();
+        for digest in [image(b"one").digest, image(b"two").digest] {
+            bucket.begin_upload(&format!("a/prefix/{}", blob(&digest)));
+        }
+        bucket.begin_upload("another/blobs/sha256/somebody/elses");
+        assert_eq!(bucket.uploads().len(), 4);
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!(plan.items.len(), 2, "{plan:?}");
+        assert_eq!(fixture.collect().await.freed.len(), 2);
+        assert_eq!(bucket.uploads().len(), 2);
+        let rest = body([&content[PART..]]);
+        let done = fixture.operator().append(upload.id, PART as u64, rest).await.unwrap();
+        assert!(done.complete);
+    }
+
+    async fn parts_of_no_upload_are_kept_for_the_grace_period(fixture) {
+        let bucket = fixture.bucket();
+        bucket.begin_upload(&format!("a/prefix/{}", blob(&image(b"one").digest)));
+        let long = jiff::SignedDuration::from_hours(24 * 365 * 200);
+        let options = Options {
+            gc_grace: Duration::try_from(long).unwrap(),
+            ..fixture.options.clone()
+        };
+        let registry = Registry::open(options).await.unwrap();
+        let plan = registry.operator("test").gc_plan().await.unwrap();
+        assert_eq!(plan.items, []);
+    }
+
+    async fn a_download_is_sent_to_the_bucket_with_an_address_that_is_good(fixture) {
+        let content = noise(300_000);
+        fixture.publish("app", 0, &content).await;
+        let registry = open_with(&fixture, |s3| s3.redirect = true).await.unwrap();
+        let url = address(&registry).await;
+        assert!(url.contains("X-Amz-Expires=3600"), "{url}");
+        let found = get(&url, &[]).await;
+        assert!((found.status, found.body) == (200, content.clone()));
+        let part = get(&url, &[("range", "bytes=100000-")]).await;
+        assert!((part.status, &part.body[..]) == (206, &content[100_000..]));
+        let other = url.replace(&content_digest(&content), &content_digest(b"other"));
+        assert_eq!(get(&other, &[]).await.status, 403);
+    }
+
+    async fn the_life_of_an_address_can_be_set(fixture) {
+        fixture.publish("app", 0, b"image").await;
+        let short = open_with(&fixture, |s3| {
+            s3.redirect = true;
+            s3.url_duration = Some(Duration::from_secs(90));
+        });
+        let url = address(&short.await.unwrap()).await;
+        assert!(url.contains("X-Amz-Expires=90&"), "{url}");
+    }
+
+    async fn what_is_wrong_with_a_bucket_is_told_at_the_start(fixture) {
+        let wrong_secret = problem(&fixture, |s3| {
+            let keys = s3.credentials.as_mut().unwrap();
+            keys.secret_access_key = aar_registry::Secret::new("wrong and hushed");
+        }).await;
+        assert!(matches!(wrong_secret, BucketProblem::WrongSecret { .. }), "{wrong_secret}");
+        assert!(!format!("{wrong_secret:?}").contains("hushed"));
+        let wrong_key = problem(&fixture, |s3| {
+            s3.credentials.as_mut().unwrap().access_key = "AKIANOBODY".to_owned();
+        }).await;
+        assert!(matches!(wrong_key, BucketProblem::UnknownKey { .. }), "{wrong_key}");
+        let no_bucket = problem(&fixture, |s3| s3.bucket = "nowhere".to_owned()).await;
+        assert!(matches!(no_bucket, BucketProblem::NoSuchBucket { .. }), "{no_bucket}");
+        let nobody = problem(&fixture, |s3| {
+            s3.endpoint = Some("http://127.0.0.1:1".to_owned());
+        }).await;
+        assert!(matches!(nobody, BucketProblem::Unreachable { .. }), "{nobody}");
+        let stranger = fixture.bucket().server().new_user().1;
+        let denied = problem(&fixture, |s3| {
+            let keys = s3.credentials.as_mut().unwrap();
+            keys.access_key = stranger.access_key;
+            keys.secret_access_key = aar_registry::Secret::new(stranger.secret_key);
+        }).await;
+        let action = "s3:ListBucket";
+        assert!(
+            matches!(denied, BucketProblem::AccessDenied { action: found, .. } if found == action),
+            "{denied}"
+        );
+    }
+
+    async fn the_rights_of_the_documented_policy_are_enough(fixture) {
+        let (user, keys) = fixture.bucket().server().new_user();
+        fixture.bucket().grant_to(&user);
+        let limited = open_with(&fixture, |s3| {
+            let own = s3.credentials.as_mut().unwrap();
+            own.access_key = keys.access_key;
+            own.secret_access_key = aar_registry::Secret::new(keys.secret_key);
+        });
+        let operator = limited.await.unwrap().operator("test");
+        let content = noise(PART + 5_000);
+        let new = aar_registry::UploadNew {
+            length: content.len() as u64,
+            digest: image(&content).digest,
+        };
+        let upload = operator.create_upload(new).await.unwrap();
+        operator.append(upload.id, 0, body([&content[..PART + 100]])).await.unwrap();
+        let rest = body([&content[PART + 100..]]);
+        assert!(operator.append(upload.id, PART as u64 + 100, rest).await.unwrap().complete);
+        let put = crate::backend::put(image(&content));
+        operator.publish(&name("app"), AMD64, number(0), put).await.unwrap();
+        operator.remove_application(&name("app"), None).await.unwrap();
+        let given_up = aar_registry::UploadNew { digest: image(b"other").digest, ..new };
+        let given_up = operator.create_upload(given_up).await.unwrap();
+        operator.append(given_up.id, 0, body([&content[..100]])).await.unwrap();
+        assert!(operator.terminate(given_up.id).await.unwrap());
+        fixture.clock.advance(GRACE);
+        let plan = operator.gc_plan().await.unwrap();
+        let report = operator.gc_apply(plan).await.unwrap();
+        assert_eq!((report.freed.len(), report.spared), (1, vec![]));
+        assert_eq!(fixture.staged(), 0);
+    }
+}
+
+/// Fetches an address with nothing to show.
+async fn get(url: &str, headers: &'static [(&str, &str)]) -> Answer {
+    let url = url.to_owned();
+    let fetch = move || Http::plain("").send("GET", &url, headers, Vec::new());
+    tokio::task::spawn_blocking(fetch).await.unwrap()
+}
+
+fn content_digest(content: &[u8]) -> String {
+    image(content).digest.to_string()
+}
+
+#[tokio::test]
+async fn another_implementation_of_s3_takes_the_same_uploads() {
+    let Some(server) = S3Server::seaweed("contract tests on another server") else {
+        return;
+    };
+    let fixture = Fixture::start_in(server.new_bucket()).await;
+    let content = noise(2 * PART + 1);
+    let upload = fixture.begin_upload(&content).await;
+    let operator = fixture.operator();
+    for (from, to) in [(0, PART + 10), (PART + 10, content.len())] {
+        let piece = body([&content[from..to]]);
+        operator
+            .append(upload.id, from as u64, piece)
+            .await
+            .unwrap();
+    }
+    assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+    fixture.publish("app", 0, &content).await;
+    assert!(fixture.verify().await.is_sound());
+    assert_eq!(fixture.staged(), 0);
+}

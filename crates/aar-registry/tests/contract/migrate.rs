@@ -1,0 +1,154 @@
+use aar_registry::{Error, Options, Registry, StorageOptions, VerifyOptions};
+use aar_types::Role;
+
+use crate::backend::{
+    AMD64, Fixture, body, certificate, image, in_bucket, name, noise, number, on_buckets,
+    on_every_backend, put, refused,
+};
+
+fn folder(fixture: &Fixture, name: &str) -> StorageOptions {
+    StorageOptions::Fs {
+        root_directory: fixture.root().with_file_name(name),
+    }
+}
+
+async fn is_sound(registry: &Registry) -> bool {
+    let options = VerifyOptions {
+        deep: true,
+        repair: false,
+    };
+    let report = registry.operator("test").verify(options).await.unwrap();
+    report.is_sound() && report.stray.is_empty()
+}
+
+async fn fill(fixture: &Fixture) {
+    fixture.publish("app", 0, &noise(9 << 20)).await;
+    fixture.publish("app", 1, b"one").await;
+    fixture.publish("other", 0, b"two").await;
+    let new = certificate(1, Role::Client);
+    fixture.operator().trust_add(new).await.unwrap();
+}
+
+on_every_backend! {
+    async fn everything_moves_to_another_storage_and_the_old_one_is_left_alone(mut fixture) {
+        fill(&fixture).await;
+        let revision = fixture.revision().await;
+        let target = folder(&fixture, "elsewhere");
+        let report = fixture.operator().migrate(&target).await.unwrap();
+        assert_eq!((report.images, report.bytes), (3, (9 << 20) + 6));
+        assert!(is_sound(&fixture.registry).await);
+        assert_eq!(fixture.revision().await, revision);
+        fixture.publish("app", 2, b"after").await;
+
+        // The old storage is no longer one to start with; the new one is, with all there is.
+        let old = refused(Registry::open(fixture.options.clone()).await);
+        assert!(matches!(old, Error::StorageMoved), "{old}");
+        fixture.options.storage = target.clone();
+        fixture.restart().await;
+        assert!(is_sound(&fixture.registry).await);
+        assert_eq!(fixture.versions().await.len(), 4);
+        assert!(fixture.registry.health().await.healthy);
+        assert!(fixture.operator().migrate(&target).await.unwrap().already_there);
+    }
+
+    async fn another_process_writes_nothing_to_the_old_storage(fixture) {
+        fill(&fixture).await;
+        let other = fixture.another().await;
+        let operator = other.operator("other");
+        let target = folder(&fixture, "elsewhere");
+        fixture.operator().migrate(&target).await.unwrap();
+        let late = operator.publish(&name("app"), AMD64, number(9), put(image(b"one"))).await;
+        assert!(matches!(refused(late), Error::StorageMoved));
+        assert!(other.storage_has_moved().await.unwrap());
+        assert!(!other.health().await.healthy);
+
+        other.follow_storage(&target).await.unwrap();
+        assert!(!other.storage_has_moved().await.unwrap());
+        let (app, again) = (name("app"), put(image(b"one")));
+        operator.publish(&app, AMD64, number(9), again).await.unwrap();
+        assert!(is_sound(&fixture.registry).await);
+    }
+
+    async fn what_was_cut_short_is_not_used_and_goes_on_where_it_was(fixture) {
+        fill(&fixture).await;
+        let target = folder(&fixture, "elsewhere");
+        // The storage has lost an image, so the copy cannot be finished.
+        let lost = crate::backend::blob(&image(b"one").digest);
+        let kept = fixture.content(&lost).unwrap();
+        fixture.erase(&lost);
+        let cut = refused(fixture.operator().migrate(&target).await);
+        assert!(matches!(cut, Error::ImageMissing { .. }), "{cut}");
+        let unfinished = Options { storage: target.clone(), ..fixture.options.clone() };
+        let unfinished = refused(Registry::open(unfinished).await);
+        assert!(matches!(unfinished, Error::StorageIncomplete), "{unfinished}");
+        assert!(fixture.another().await.health().await.healthy);
+
+        // What is deleted in the meantime is deleted in the copy, too.
+        fixture.overwrite(&lost, &kept);
+        fixture.operator().remove_application(&name("other"), None).await.unwrap();
+        fixture.operator().migrate(&target).await.unwrap();
+        assert!(is_sound(&fixture.registry).await);
+        assert_eq!(fixture.versions().await, ["app/amd64/0", "app/amd64/1"]);
+    }
+
+    async fn a_damaged_image_is_not_copied(fixture) {
+        fill(&fixture).await;
+        fixture.overwrite(&crate::backend::blob(&image(b"one").digest), b"onE");
+        let target = folder(&fixture, "elsewhere");
+        let damaged = refused(fixture.operator().migrate(&target).await);
+        assert!(matches!(damaged, Error::ImageDamaged { .. }), "{damaged}");
+    }
+
+    async fn what_belongs_to_somebody_else_is_not_overwritten(fixture) {
+        let other = Fixture::start(crate::backend::Backend::SqliteFolder).await.unwrap();
+        let foreign = refused(fixture.operator().migrate(&other.options.storage).await);
+        assert!(matches!(foreign, Error::ForeignStorage { .. }), "{foreign}");
+        let place = fixture.root().with_file_name("full");
+        std::fs::create_dir_all(place.join("trust")).unwrap();
+        std::fs::write(place.join("trust/notes"), b"mine").unwrap();
+        let full = refused(fixture.operator().migrate(&folder(&fixture, "full")).await);
+        assert!(matches!(full, Error::TargetNotEmpty), "{full}");
+    }
+
+    async fn open_uploads_begin_anew_in_the_new_storage(fixture) {
+        let upload = fixture.begin_upload(b"content").await;
+        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
+        let target = folder(&fixture, "elsewhere");
+        let report = fixture.operator().migrate(&target).await.unwrap();
+        assert_eq!(report.uploads_given_up, 1);
+        assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
+        assert_eq!(fixture.staged(), 0);
+        fixture.store(b"content").await;
+    }
+
+    async fn a_registry_is_rebuilt_from_the_storage_it_moved_to(mut fixture) {
+        fill(&fixture).await;
+        fixture.options.storage = folder(&fixture, "elsewhere");
+        fixture.operator().migrate(&fixture.options.storage.clone()).await.unwrap();
+        fixture.rebuild().await;
+        assert_eq!(fixture.versions().await.len(), 3);
+        assert!(is_sound(&fixture.registry).await);
+    }
+}
+
+on_buckets! {
+    async fn a_registry_moves_out_of_a_bucket_and_back_into_it(mut fixture) {
+        fill(&fixture).await;
+        let out = folder(&fixture, "elsewhere");
+        fixture.operator().migrate(&out).await.unwrap();
+        fixture.publish("app", 2, &noise(17 << 20)).await;
+        // Back to the old copy, and on to another place in the same bucket.
+        let back = fixture.options.storage.clone();
+        let report = fixture.operator().migrate(&back).await.unwrap();
+        assert_eq!((report.images, report.bytes), (1, 17 << 20));
+        assert!(is_sound(&fixture.registry).await);
+        let mut s3 = in_bucket(fixture.bucket());
+        s3.prefix = "another/prefix".to_owned();
+        let on = StorageOptions::S3(Box::new(s3));
+        assert_eq!(fixture.operator().migrate(&on).await.unwrap().images, 4);
+        fixture.options.storage = on;
+        fixture.restart().await;
+        assert!(is_sound(&fixture.registry).await);
+        assert_eq!(fixture.bucket().uploads(), []);
+    }
+}

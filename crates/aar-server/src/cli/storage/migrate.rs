@@ -1,0 +1,69 @@
+use std::path::{Path, PathBuf};
+
+use aar_cli::{Bytes, DocumentFormat, Exit};
+use clap::Args;
+
+use crate::{
+    cli::context::Context,
+    config::{Config, StorageConfig, rewrite},
+};
+
+/// `storage migrate --to FILE|FOLDER [--format FORMAT]`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct MigrateArguments {
+    /// A configuration file whose section storage names the new place, or a folder
+    #[arg(long, value_name = "FILE|FOLDER")]
+    to: PathBuf,
+    /// The form of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: DocumentFormat,
+}
+
+/// Copies everything, switches over, and lets the configuration name the new place.
+pub(super) async fn run(
+    context: &Context<'_>,
+    arguments: &MigrateArguments,
+) -> anyhow::Result<Exit> {
+    let target = Target::read(&arguments.to, &context.base)?;
+    let opened = context.open().await?;
+    let printer = context.printer;
+    let report = opened.operator.migrate(&target.storage.registry()).await?;
+    opened.close().await;
+    rewrite::replace(&context.base, &target.section, &target.storage)?;
+    context.announce().await;
+    printer.document(arguments.format, &report)?;
+    let (images, bytes) = (report.images, Bytes(report.bytes));
+    printer.note(format_args!(
+        "{images} images were copied, {bytes}; the section storage of {} names the new place",
+        Config::path(&context.base).display()
+    ));
+    if report.uploads_given_up > 0 {
+        printer.note("uploads that were open begin anew with the next attempt of their publishers");
+    }
+    printer.hint(
+        "where something else writes the configuration, such as a charm, change it there too",
+    );
+    Ok(Exit::Done)
+}
+
+/// Where to move, and how the configuration says it.
+struct Target {
+    storage: StorageConfig,
+    section: String,
+}
+
+impl Target {
+    fn read(to: &Path, base: &Path) -> anyhow::Result<Self> {
+        if to.is_file() {
+            return Ok(Self {
+                storage: Config::load(to, base)?.storage,
+                section: rewrite::section_of(to)?,
+            });
+        }
+        let folder = std::path::absolute(to)?;
+        Ok(Self {
+            section: rewrite::section_for_folder(&folder),
+            storage: StorageConfig::folder(folder),
+        })
+    }
+}
