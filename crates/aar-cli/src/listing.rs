@@ -78,8 +78,21 @@ fn table<T: Rows>(items: &[T]) -> String {
         .load_style(BORDERS)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(headers.collect::<Vec<_>>())
-        .add_rows(items.iter().map(Rows::row));
+        .add_rows(items.iter().map(cells));
     format!("{table}\n")
+}
+
+fn cells<T: Rows>(item: &T) -> Vec<String> {
+    item.row().into_iter().map(printable).collect()
+}
+
+/// Cells hold what others wrote: it must neither break the table nor command the terminal.
+fn printable(cell: String) -> String {
+    if cell.contains(char::is_control) {
+        cell.replace(char::is_control, "\u{fffd}")
+    } else {
+        cell
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +138,21 @@ mod tests {
         | plum         |           |
         +--------------+-----------+
         "#);
+    }
+
+    #[test]
+    fn a_table_has_no_control_characters_in_its_cells() {
+        let sly = Fruit {
+            name: "a\nb\u{1b}[31m",
+            colours: vec!["\u{9b}2J"],
+        };
+        insta::assert_snapshot!(render(Format::Table, &[sly]).unwrap(), @"
+        +----------+---------+
+        |   NAME   | COLOURS |
+        +----------+---------+
+        | a�b�[31m | �2J     |
+        +----------+---------+
+        ");
     }
 
     #[test]
