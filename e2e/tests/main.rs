@@ -37,6 +37,8 @@ mod s3_faults;
 #[cfg(test)]
 mod s3_large;
 #[cfg(test)]
+mod s3_migration;
+#[cfg(test)]
 mod s3_storage;
 #[cfg(test)]
 mod s3_uploads;

@@ -251,3 +251,32 @@ fn a_session_goes_on_after_the_registry_dies_and_sends_no_part_twice() {
     assert!(fleet.registry.bucket().unwrap().uploads().is_empty());
     fleet.registry.aar(&["storage", "verify"]).done();
 }
+
+#[test]
+fn objects_are_encrypted_as_the_configuration_says() {
+    let Some(server) = S3Server::seaweed("encrypted objects") else {
+        return;
+    };
+    let bucket = server.new_bucket();
+    let section = bucket.section() + "    server-side-encryption: AES256\n";
+    let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
+    registry.run();
+    let fleet = Fleet::start_on(registry, &[]);
+    let folder = Package::new("game").noise("level.dat", 20 << 20, 1);
+    let folder = folder.write_folder(&fleet.publisher.base().join("game"));
+    fleet
+        .publisher
+        .amc(&["application", "create", folder.to_str().unwrap()])
+        .done();
+    fleet.client.wait_for("game", 0);
+    let bucket = fleet.registry.bucket().unwrap();
+    let objects = bucket.objects();
+    assert!(objects.len() > 2, "{objects:?}");
+    for (key, _) in objects {
+        let url = bucket.presigned(&key, SOON).to_string();
+        let first = [("range", "bytes=0-0")];
+        let answer = Http::plain("").send("GET", &url, &first, Vec::new());
+        let encrypted = answer.headers.get("x-amz-server-side-encryption");
+        assert_eq!(encrypted.map(String::as_str), Some("AES256"), "{key}");
+    }
+}
