@@ -186,10 +186,15 @@ impl<L: LocalCatalogue> Worker<L> {
 
     fn hear(&mut self, news: News) {
         let failing = self.post.as_ref().is_ok_and(|post| post.failing);
-        if news == News::Changed || failing {
+        let matters = match news {
+            News::Changed => true,
+            News::Lost => !failing,
+            News::Recovered => failing,
+        };
+        if matters {
             // After a failure more may be amiss than the feed tells.
             let nudge = Nudge {
-                by_feed_only: !failing,
+                by_feed_only: news == News::Changed && !failing,
                 ..Nudge::default()
             };
             self.changed_in(Mode::Pull, nudge);

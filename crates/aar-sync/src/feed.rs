@@ -29,6 +29,8 @@ const RETRY: RetryPolicy = RetryPolicy {
 pub(crate) enum News {
     /// The catalogue has changed.
     Changed,
+    /// The registry does not answer, or refuses to.
+    Lost,
     /// The registry answers again, after it did not.
     Recovered,
 }
@@ -67,16 +69,16 @@ impl Feed {
         let Some(mut since) = self.first_listing().await else {
             return;
         };
-        let mut broken = false;
+        let mut failures: u32 = 0;
         loop {
-            self.show(broken);
+            self.show(failures > 0);
             // After a failure the question is whether there is an answer at all.
-            let wait = if broken { Duration::ZERO } else { WAIT };
+            let wait = if failures > 0 { Duration::ZERO } else { WAIT };
             let asked = Instant::now();
             match self.client.changes(since, wait).await {
                 Ok(answer) => {
                     let next = self.take(answer, since).await;
-                    if std::mem::take(&mut broken) {
+                    if std::mem::take(&mut failures) > 0 {
                         self.tell(News::Recovered).await;
                     } else {
                         self.keep_pace(next != since, asked).await;
@@ -84,15 +86,24 @@ impl Feed {
                     since = next;
                 }
                 Err(error) => {
-                    if !broken {
-                        tracing::info!(cause = %error.chain(), "the change feed is interrupted");
-                    }
-                    broken = true;
-                    self.show(broken);
-                    self.pause().await;
+                    failures = failures.saturating_add(1);
+                    self.fail(failures, &error).await;
                 }
             }
         }
+    }
+
+    /// A registry that restarts breaks its connections and is there again at once. One that stays
+    /// away, or that lets us in no longer, is a matter for a round: it finds out the reason, shows
+    /// it, and is tried again.
+    async fn fail(&mut self, failures: u32, error: &aar_client::Error) {
+        self.show(true);
+        match failures {
+            1 => tracing::info!(cause = %error.chain(), "the change feed is interrupted"),
+            2 => self.tell(News::Lost).await,
+            _ => {}
+        }
+        self.pause().await;
     }
 
     async fn first_listing(&mut self) -> Option<Revision> {

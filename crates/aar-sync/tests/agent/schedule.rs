@@ -124,6 +124,19 @@ async fn when_the_registry_is_back_it_does_not_wait_for_the_interval() {
 }
 
 #[tokio::test]
+async fn whoever_is_no_longer_let_in_is_told_why_before_the_interval_is_over() {
+    let site = Site::start(Mode::Pull).await;
+    site.registry.publish("a", 0, &[]);
+    until("it is here", || site.shelf.versions("a") == "0").await;
+    let revoked = r#"{"type":"error","error_code":403,"error":"no","code":"certificate_revoked"}"#;
+    site.registry.answer(Some((403, revoked)));
+    // A change of trust cuts the request that waits; here a publication ends it.
+    site.registry.publish("b", 0, &[]);
+    until("the reason is shown", || site.error().contains("revoked")).await;
+    assert_eq!(site.shelf.versions("a"), "0");
+}
+
+#[tokio::test]
 async fn a_feed_that_answers_at_once_is_not_asked_in_a_busy_loop() {
     let site = Site::start(Mode::Pull).await;
     let same = r#"{"type":"sync","status":"","status_code":200,"metadata":{"registry_id":"home","revision":1,"changes":[]}}"#;
