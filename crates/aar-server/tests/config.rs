@@ -103,7 +103,7 @@ fn everything_that_is_said_of_a_bucket_reaches_the_registry() {
         let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
         match config.registry(Clock::system()).storage {
             StorageOptions::S3(options) => *options,
-            other => panic!("{other:?}"),
+            other @ StorageOptions::Fs { .. } => panic!("{other:?}"),
         }
     };
     let plain = of("aar-s3.yaml");

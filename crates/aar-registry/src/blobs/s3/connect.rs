@@ -112,6 +112,20 @@ fn with(builder: AmazonS3Builder, key: &str, value: &str) -> AmazonS3Builder {
     }
 }
 
+/// The same for requests that are put together here.
+pub(super) fn encryption_headers(encryption: Option<&Encryption>) -> Vec<(&'static str, &str)> {
+    const KIND: &str = "x-amz-server-side-encryption";
+    const KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+    match encryption {
+        None => Vec::new(),
+        Some(Encryption::Aes256) => vec![(KIND, "AES256")],
+        Some(Encryption::Kms { key_id }) => {
+            let key = key_id.as_deref().map(|id| (KEY, id));
+            [(KIND, "aws:kms")].into_iter().chain(key).collect()
+        }
+    }
+}
+
 /// Where a bucket is.
 struct Address {
     service: String,

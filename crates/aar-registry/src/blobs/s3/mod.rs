@@ -40,7 +40,7 @@ use self::{
     request::{Ask, Requests},
 };
 use super::{Area, Key, Object};
-use crate::{Content, Error, S3Options, UploadId};
+use crate::{Content, Encryption, Error, S3Options, UploadId};
 
 /// Where rests of uploads are.
 const STAGING: &str = "staging";
@@ -58,6 +58,7 @@ pub(crate) struct S3Blobs {
     /// What stands before every key, without slashes around it.
     prefix: String,
     redirect: bool,
+    encryption: Option<Encryption>,
     url_duration: Option<std::time::Duration>,
     cloudfront: Option<CloudFront>,
     /// In MiB: how much all uploads together may have on its way.
@@ -86,6 +87,7 @@ impl S3Blobs {
             place,
             prefix: options.prefix.trim_matches('/').to_owned(),
             redirect: options.redirect,
+            encryption: options.encryption.clone(),
             url_duration: options.url_duration,
             cloudfront: cloudfront.transpose()?,
             room: Arc::new(Semaphore::new(ROOM as usize)),
@@ -145,10 +147,12 @@ impl S3Blobs {
             return Ok(false);
         }
         let path = self.path(key);
+        let mut headers = connect::encryption_headers(self.encryption.as_ref());
+        headers.push(("if-none-match", "*"));
         let ask = Ask {
             method: Method::PUT,
             key: path.as_ref(),
-            headers: &[("if-none-match", "*")],
+            headers: &headers,
             body: String::from_utf8_lossy(&content).into_owned(),
             ..Ask::default()
         };

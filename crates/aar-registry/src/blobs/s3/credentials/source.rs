@@ -9,7 +9,7 @@ use object_store::{
 use super::{
     Lease, NoCredential, container::Container, instance::Instance, web_identity::WebIdentity,
 };
-use crate::S3Credentials;
+use crate::{S3Credentials, Secret};
 
 /// Where credentials come from.
 pub(in crate::blobs::s3) enum Source {
@@ -44,7 +44,7 @@ impl Source {
             Some(keys) => Ok(Self::fixed(
                 &keys.access_key,
                 keys.secret_access_key.expose(),
-                keys.session_token.as_ref().map(|token| token.expose()),
+                keys.session_token.as_ref().map(Secret::expose),
             )),
             None => Self::around(region, &|name| {
                 std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -33,7 +33,8 @@ struct Assumed {
 struct Session {
     access_key_id: String,
     secret_access_key: String,
-    session_token: String,
+    #[serde(rename = "SessionToken")]
+    token: String,
     expiration: Timestamp,
 }
 
@@ -80,7 +81,7 @@ fn read(text: &str, now: Timestamp) -> Result<Lease, NoCredential> {
     let credential = AwsCredential {
         key_id: session.access_key_id,
         secret_key: session.secret_access_key,
-        token: Some(session.session_token),
+        token: Some(session.token),
     };
     Ok(Lease::new(credential, Some(session.expiration), now))
 }
