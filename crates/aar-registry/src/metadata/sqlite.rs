@@ -9,7 +9,7 @@ use std::{io, path::Path, time::Duration};
 
 use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection as _, Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -59,10 +59,16 @@ impl Pools {
     }
 }
 
+/// Where a disk is full, SQLite gives a transaction up by itself, and the connection goes on as if
+/// it were open: nothing could be begun on it ever again. Such a connection is replaced.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(std::future::ready(Ok(usable)))
+        })
         .idle_timeout(None)
         .max_lifetime(None)
 }
@@ -92,4 +98,24 @@ async fn migrate(writer: &SqlitePool) -> Result<(), Error> {
         MIGRATIONS.run(writer).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_gave_up_does_not_spoil_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let pools = Pools::open(&folder.path().join("registry.db"))
+            .await
+            .unwrap();
+        let mut given_up = pools.write().await.unwrap();
+        // What SQLite does by itself where the disk is full.
+        let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *given_up).await;
+        rollback.unwrap();
+        assert!(given_up.commit().await.is_err());
+        let next = pools.write().await.unwrap();
+        next.commit().await.unwrap();
+    }
 }

@@ -16,7 +16,7 @@ mod versions;
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    SqliteConnection, SqlitePool,
+    Connection as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -64,8 +64,15 @@ impl Store {
     }
 }
 
+/// Where a disk is full, SQLite gives a transaction up by itself, and the connection goes on as if
+/// it were open: nothing could be begun on it ever again. Such a connection is replaced.
 fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections)
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .before_acquire(|connection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(std::future::ready(Ok(usable)))
+        })
 }
 
 type Writer = SqliteConnection;
@@ -73,4 +80,22 @@ type Writer = SqliteConnection;
 /// A column whose text does not have the form its type asks for.
 fn corrupt(what: &str, error: &impl std::fmt::Display) -> Error {
     Error::Corrupt(format!("a bad {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_gave_up_does_not_spoil_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("ams.db")).await.unwrap();
+        let mut given_up = store.begin().await.unwrap();
+        // What SQLite does by itself where the disk is full.
+        let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *given_up).await;
+        rollback.unwrap();
+        assert!(given_up.commit().await.is_err());
+        let next = store.begin().await.unwrap();
+        next.commit().await.unwrap();
+    }
 }
