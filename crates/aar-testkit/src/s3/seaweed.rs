@@ -44,6 +44,8 @@ pub(super) fn start() -> Option<S3Server> {
 
 fn command(program: &Path, folder: &Folder, s3: &Port) -> Command {
     let mut command = Command::new(program);
+    // It encrypts with a key that is derived from this.
+    command.env("WEED_S3_SSE_KEY", "only a test");
     command.arg("server").current_dir(folder.path()).args([
         "-dir=data",
         "-ip=127.0.0.1",
