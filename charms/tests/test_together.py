@@ -7,11 +7,13 @@ snaps' part, running the programs, is played by `Machine`. Nothing else is repla
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,7 +143,10 @@ def machines(
     def machine(program: str, name: str, charm: Any) -> Machine:
         folder = tmp_path / name
         folder.mkdir()
-        return Machine(program, folder, charm, {"port": _free_port()})
+        config = {"port": _free_port()}
+        if program == "ams":
+            config["prometheus_target_port"] = _free_port()
+        return Machine(program, folder, charm, config)
 
     three = (
         machine("aar", "r", aar_charm),
@@ -176,6 +181,27 @@ def test_relating_is_all_it_takes(
     config = yaml.safe_load(client.amc("config", "show"))["config"]
     assert config["registry.url"] == ""
     assert json.loads(client.amc("config", "trust", "list", "--format", "json")) == []
+
+
+def test_what_the_charm_has_scraped_are_the_metrics_of_ams(
+    machines: tuple[Machine, Machine, Machine],
+) -> None:
+    _, _, ams = machines
+    relation = testing.Relation("cos-agent", id=98, remote_app_name="agent")
+    ams.state = dataclasses.replace(ams.state, relations=[relation])
+    ams.run(lambda context, _: context.on.relation_joined(relation, remote_unit=0))
+    offered = json.loads(_by_id(ams.state, 98).local_unit_data["config"])
+    [job] = offered["metrics_scrape_jobs"]
+    [target] = job["static_configs"][0]["targets"]
+    with urllib.request.urlopen(f"http://{target}{job['metrics_path']}") as answer:
+        served = answer.read().decode()
+    alerts = offered["metrics_alert_rules"]["groups"]
+    own = [rule for group in alerts for rule in group["rules"] if rule["alert"].startswith("Ams")]
+    metrics = {name for rule in own for name in re.findall(r"ams_\w+", rule["expr"])}
+    # The last round's are only there once one has ended.
+    metrics = {name for name in metrics if "last_round" not in name}
+    assert metrics
+    assert {name for name in metrics if f"\n{name} " not in served} == set()
 
 
 def test_a_renewed_certificate_of_the_registry_reaches_its_clients(

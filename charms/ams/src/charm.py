@@ -7,9 +7,11 @@ we are, and point AMS at the registry it is related to, or at none.
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ops
+from cosl.cos_tool import configure_cache
 
 from charms.aar.v0.aar_interface import (
     CLIENT,
@@ -19,11 +21,13 @@ from charms.aar.v0.aar_interface import (
     RegistryData,
 )
 from charms.aar.v0.snap_program import ProgramError, attached_snap
+from charms.grafana_agent.v0.cos_agent import COSAgentProvider
 from management import ManagementService
 
 logger = logging.getLogger(__name__)
 
 ENDPOINTS = {"registry-client": CLIENT, "registry-publisher": PUBLISHER}
+ALERT_RULES = Path(__file__).parent / "prometheus_alert_rules"
 REGISTRY_MODES = {CLIENT: "pull", PUBLISHER: "push"}
 
 
@@ -42,6 +46,7 @@ class AmsCharm(ops.CharmBase):
         # The registry certificate that a relation brought into the trust store, and the snap that
         # was asked for.
         self._stored.set_default(fingerprint="", asked="")
+        self.observability = self._observability()
         for event in self._events_to_reconcile():
             framework.observe(event, self._on_any_event)
         framework.observe(self.on.registry_sync_action, self._on_registry_sync)
@@ -55,6 +60,18 @@ class AmsCharm(ops.CharmBase):
             events += [relation.relation_joined, relation.relation_changed]
             events += [relation.relation_departed, relation.relation_broken]
         return events
+
+    def _observability(self) -> COSAgentProvider:
+        # By default it would be in /tmp, where anybody could prepare it for a program of root's.
+        configure_cache(self.charm_dir / ".cos-tool-cache")
+        port = int(self.config["prometheus_target_port"])
+        return COSAgentProvider(
+            self,
+            metrics_endpoints=[{"path": "/metrics", "port": port}],
+            metrics_rules_dir=str(ALERT_RULES),
+            # An upgrade may bring other rules.
+            refresh_events=[self.on.config_changed, self.on.upgrade_charm],
+        )
 
     def _on_any_event(self, event: ops.EventBase) -> None:
         try:
@@ -95,6 +112,11 @@ class AmsCharm(ops.CharmBase):
         return {
             "listen-address": f"{host}:{self.config['port']}",
             "logger": {"level": str(self.config["log_level"])},
+            "metrics": {
+                "prometheus": {
+                    "listen-address": f"127.0.0.1:{self.config['prometheus_target_port']}"
+                }
+            },
         }
 
     def _address(self) -> str:
