@@ -1,0 +1,47 @@
+use aar_testkit::{TestAms, TestPki};
+
+use crate::session::Session;
+
+#[test]
+fn the_configuration_is_shown_and_set() {
+    let ams = TestAms::start();
+    Session::at(&ams)
+        .run("config show")
+        .run("config set registry.url https://192.168.178.45:3000")
+        .run("config set registry.update_interval 5m")
+        .run("config set application.auto_publish false")
+        .run("config set core.trust_password sUp3rs3cr3t")
+        .run("config show")
+        .refused(
+            "config set registry.mode both
+             config set registry.colour red
+             config set core.https_address 1.2.3.4:5
+             config set core.debug_address 127.0.0.1:9090
+             config set application.max_published_versions none",
+        )
+        .snapshot("configuration");
+}
+
+#[test]
+fn certificates_are_trusted_and_not() {
+    let ams = TestAms::start();
+    let pki = TestPki::new();
+    fs_err::copy(pki.client.certificate(), ams.base().join("client.crt")).unwrap();
+    let fingerprint = pki.client.fingerprint();
+    Session::at(&ams)
+        .run("config trust list")
+        .run("config trust add client.crt")
+        .refused("config trust add client.crt")
+        .listed("config trust ls")
+        .run(&format!("config trust remove {}", &fingerprint[..12]))
+        .refused(&format!("config trust remove {fingerprint}"))
+        .refused("config trust remove xyz")
+        .refused("config trust add nothing.crt")
+        .snapshot("trust");
+}
+
+#[test]
+fn the_ams_is_shown() {
+    let ams = TestAms::start();
+    Session::at(&ams).run("info").shown("info").snapshot("info");
+}
