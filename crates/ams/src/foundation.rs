@@ -1,7 +1,8 @@
-use std::path::Path;
+use std::{fs::Permissions, io, os::unix::fs::PermissionsExt, path::Path};
 
 use aar_daemon::base_dir::private_dir;
 use aar_types::{Architecture, Clock};
+use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
 
 use crate::{
     Error, Settings, config::Config, events::Events, images::Images, operations::Operations,
@@ -53,5 +54,14 @@ async fn open_store(path: &Path) -> Result<Store, Error> {
     if let Some(folder) = path.parent() {
         private_dir(folder)?;
     }
+    private_file(path)?;
     Store::open(path).await
+}
+
+/// Nobody else may read what AMS remembers, whoever may enter its folder. `SQLite` gives the files
+/// beside the database the same permissions.
+fn private_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600).open(path)?;
+    fs_err::set_permissions(path, Permissions::from_mode(0o600))
 }

@@ -76,7 +76,8 @@ impl Applications {
         let architecture = self.0.base.architecture;
         let default_abi = self.0.base.config.current().default_abi().to_owned();
         let opened = tokio::task::spawn_blocking(move || {
-            let content = Package::open(file.path(), &staging, &Limits::default())?;
+            let content = Package::open(file.path(), &staging, &Limits::default());
+            let content = content.map_err(of_upload)?;
             if let Some(facts) = content.apk() {
                 check_architecture(facts, architecture)?;
             }
@@ -100,6 +101,17 @@ pub(super) struct OpenPackage {
     pub(super) manifest: Manifest,
     pub(super) content: Package,
     _file: StagedFile,
+}
+
+/// Where an upload lies means nothing to whoever has sent it.
+fn of_upload(error: aar_package::Error) -> aar_package::Error {
+    match error {
+        aar_package::Error::Format { found, .. } => aar_package::Error::Format {
+            path: "the upload".into(),
+            found,
+        },
+        other => other,
+    }
 }
 
 /// The ABI that an application is bound to: by its native code, else by the configuration.

@@ -3,7 +3,9 @@
 //! Everything that can be wrong is found before the service manager is told that it is ready:
 //! settings, folder in use, keys, database, addresses.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration,
+};
 
 use aar_cli::Failure;
 use aar_daemon::{BaseDir, Shutdown, logging, notify_ready, notify_stopping, serve::bind_unix};
@@ -47,7 +49,7 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
     let https = TlsListener::bind(address, &identity, limits()).await?;
-    let unix = listen_locally(&folder)?;
+    let unix = listen_locally(base.path(), &folder, ams.allowed_uids())?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
     let server = Server {
@@ -87,7 +89,20 @@ fn limits() -> Limits {
     }
 }
 
-/// Members of the group of the service may connect, and are asked who they are.
-fn listen_locally(folder: &Path) -> std::io::Result<UnixListener> {
-    bind_unix(&folder.join("unix.socket"), 0o660)
+/// Members of the group of the service may connect, and are asked who they are. Where other users
+/// are allowed, anybody gets as far as to be asked; what else is in the folders stays closed.
+fn listen_locally(
+    base: &Path,
+    folder: &Path,
+    allowed_uids: &[u32],
+) -> std::io::Result<UnixListener> {
+    let socket = folder.join("unix.socket");
+    if allowed_uids.is_empty() {
+        return bind_unix(&socket, 0o660);
+    }
+    for passed in [base, folder] {
+        let mode = fs_err::metadata(passed)?.permissions().mode();
+        fs_err::set_permissions(passed, Permissions::from_mode(mode | 0o011))?;
+    }
+    bind_unix(&socket, 0o666)
 }

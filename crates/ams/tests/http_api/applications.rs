@@ -260,6 +260,21 @@ async fn a_change_that_was_meant_for_another_state_is_refused() {
     statuses.sort_unstable();
     assert_eq!(statuses, [202, 412]);
 
+    for (method, path, body) in [
+        (Method::DELETE, "/1.0/applications/game", "{}"),
+        (
+            Method::PATCH,
+            "/1.0/applications/game/0",
+            r#"{"published": false}"#,
+        ),
+        (Method::DELETE, "/1.0/applications/game/0", "{}"),
+    ] {
+        let mut late = request(method, path, Body::from(body));
+        late.headers_mut().insert("if-match", tag.parse().unwrap());
+        let late = ams.call(&Door::Local, late).await;
+        assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late:?}");
+    }
+
     let entitled = ams.get("/1.0/applications/game?entitlements=1").await;
     let plain = ams.get("/1.0/applications/game").await;
     assert_eq!(entitled.header("etag"), plain.header("etag"));

@@ -117,6 +117,29 @@ fn a_second_process_on_the_folder_is_refused() {
 }
 
 #[test]
+fn where_other_users_are_allowed_they_get_to_the_socket_and_no_further() {
+    let base = base(0);
+    let settings = base.path().join("server/settings.yaml");
+    let more = std::fs::read_to_string(&settings).unwrap() + "allowed-uids: [12345]\n";
+    std::fs::write(&settings, more).unwrap();
+    let _program = Program::start(base.path()).ready();
+    let path = |name: &str| base.path().join(name);
+    assert_eq!(mode(&path("server/unix.socket")), 0o666);
+    for folder in ["", "server"] {
+        assert_eq!(
+            mode(&path(folder)) & 0o077,
+            0o011 | (mode(&path(folder)) & 0o066)
+        );
+    }
+    for secret in ["server/ams.db", "server/ams.db-wal", "server/server.key"] {
+        assert_eq!(mode(&path(secret)), 0o600, "{secret}");
+    }
+    for folder in ["registry", "data"] {
+        assert_eq!(mode(&path(folder)) & 0o077, 0, "{folder}");
+    }
+}
+
+#[test]
 fn an_address_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

@@ -104,3 +104,29 @@ impl Api {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aar_types::Clock;
+
+    use super::*;
+    use crate::Settings;
+
+    #[tokio::test]
+    async fn of_the_users_of_this_machine_only_those_who_may_are_let_in() {
+        let folder = aar_testkit::Folder::new("ams-auth");
+        let settings = Settings {
+            allowed_uids: vec![12345],
+            ..Settings::default()
+        };
+        let ams = Ams::open(folder.path(), settings, Clock::system())
+            .await
+            .unwrap();
+        let api = Api::new(ams, CancellationToken::new()).unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        for uid in [0, own, 12345] {
+            assert!(api.judge_user(uid).is_ok(), "{uid}");
+        }
+        assert_eq!(api.judge_user(12346).unwrap_err(), Refusal::User(12346));
+    }
+}

@@ -2,14 +2,14 @@
 //! JSON a change of attributes. An empty body changes nothing but is accepted. The tag in the
 //! answer is that of the application once the change has begun.
 
-use ams_api::{Application, ApplicationPatch};
+use ams_api::ApplicationPatch;
 use axum::{
     body::Body,
     http::{HeaderMap, header},
     response::Response,
 };
 
-use super::find;
+use super::expect_state;
 use crate::{
     Ams,
     http::{
@@ -60,13 +60,6 @@ async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<Change, ApiE
     } else {
         read_json(body).await.map(Change::Attributes)
     }
-}
-
-/// The application, if it is in the state that the request is meant for.
-async fn expect_state(ams: &Ams, id: &str, headers: &HeaderMap) -> Result<Application, ApiError> {
-    let application = find(ams, id).await?;
-    ETag::of(&application)?.check_if_match(headers)?;
-    Ok(application)
 }
 
 fn is_package(headers: &HeaderMap) -> bool {
