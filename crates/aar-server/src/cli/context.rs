@@ -44,7 +44,9 @@ impl<'a> Context<'a> {
     /// The registry of the base folder.
     pub(super) async fn open(&self) -> anyhow::Result<Opened> {
         self.require_access()?;
-        let options = self.config()?.registry(self.clock.clone());
+        let config = self.config()?;
+        refuse_strangers(writable(&config.database.path))?;
+        let options = config.registry(self.clock.clone());
         let registry = Registry::open(options).await?;
         let operator = registry.operator(&user());
         Ok(Opened { registry, operator })
@@ -52,16 +54,7 @@ impl<'a> Context<'a> {
 
     /// Most commands are typed by people who are not the user that the service runs as.
     pub(super) fn require_access(&self) -> anyhow::Result<()> {
-        match accessible(&self.base) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let failure = Failure::from_error(&error);
-                Err(failure
-                    .with_hint("run the command as the user of the service, with sudo for root")
-                    .into())
-            }
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        refuse_strangers(accessible(&self.base))
     }
 
     /// Whether somebody agrees to what cannot be undone. Where nobody can be asked, the command
@@ -98,6 +91,26 @@ fn accessible(base: &Path) -> io::Result<()> {
     fs_err::read_dir(base).map(drop)
 }
 
+/// The folder of a snap lets everybody in; what is in it does not.
+fn writable(database: &Path) -> io::Result<()> {
+    let mut options = fs_err::OpenOptions::new();
+    options.read(true).write(true).open(database).map(drop)
+}
+
+/// What is missing is made; what is not ours needs somebody else.
+fn refuse_strangers(access: io::Result<()>) -> anyhow::Result<()> {
+    match access {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let failure = Failure::from_error(&error);
+            Err(failure
+                .with_hint("run the command as the user of the service, with sudo for root")
+                .into())
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Whose name the audit log gets: with sudo, the one who typed the command.
 pub(super) fn user() -> String {
     let variables = ["SUDO_USER", "USER", "LOGNAME"];
@@ -105,4 +118,18 @@ pub(super) fn user() -> String {
     names
         .find(|name| !name.is_empty())
         .unwrap_or_else(|| "local".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_use_the_database_is_told_to_be_somebody_else_and_a_missing_one_is_made() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        refuse_strangers(writable(&folder.path().join("missing"))).unwrap();
+        let refused = refuse_strangers(Err(io::ErrorKind::PermissionDenied.into())).unwrap_err();
+        let failure = refused.downcast_ref::<Failure>().unwrap();
+        assert!(failure.hint().unwrap().contains("sudo"));
+    }
 }
