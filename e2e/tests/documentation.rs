@@ -31,7 +31,7 @@ fn every_test_that_the_comparison_names_exists() {
     let page = std::fs::read_to_string(page).unwrap();
     let rows = page
         .lines()
-        .filter(|line| line.starts_with("| ") && line.contains("_"));
+        .filter(|line| line.starts_with("| ") && line.contains('_'));
     let cells: Vec<_> = rows.filter_map(|row| row.rsplit('|').nth(1)).collect();
     let names: Vec<_> = cells
         .iter()

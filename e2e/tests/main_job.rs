@@ -129,8 +129,8 @@ fn a_change_of_what_a_version_declares_arrives_as_a_new_version() {
     Package::new("game").write_folder(&folder);
     let create = ["application", "create", folder.to_str().unwrap()];
     fleet.publisher.amc(&create).done();
-    let set = ["application", "set", "game", "features", "foo,bar"];
-    fleet.publisher.amc(&set).done();
+    let change = ["application", "set", "game", "features", "foo,bar"];
+    fleet.publisher.amc(&change).done();
     fleet.client.wait_for("game", 1);
     let version = fleet.client.version("game", 1).unwrap();
     assert_eq!(version["features"], json!(["foo", "bar"]));
