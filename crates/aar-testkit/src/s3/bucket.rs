@@ -1,13 +1,13 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use aar_types::Clock;
-use reqwest::{Client, StatusCode, Url, header::CONTENT_LENGTH};
+use reqwest::Url;
 use rusty_s3::Method;
 
-use super::{Credentials, REGION, S3Server};
-use crate::http::run;
+use super::{
+    Credentials, S3Server,
+    request::{Request, element, elements},
+};
 
-const LIFE: Duration = Duration::from_mins(5);
 /// What the documentation tells operators to grant, and nothing more.
 const BUCKET_RIGHTS: [&str; 3] = [
     "s3:ListBucket",
@@ -229,120 +229,12 @@ impl Drop for Bucket {
     }
 }
 
-/// A request that is signed in its query.
-struct Request {
-    method: Method,
-    path: String,
-    query: BTreeMap<&'static str, String>,
-    body: Vec<u8>,
-}
-
-struct Answer {
-    status: StatusCode,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn is(&self, status: u16) -> bool {
-        self.status == status
-    }
-}
-
-impl Request {
-    fn new(method: Method, bucket: &str, key: &str) -> Self {
-        let path = if key.is_empty() {
-            format!("/{bucket}")
-        } else {
-            format!("/{bucket}/{key}")
-        };
-        Self {
-            method,
-            path,
-            query: BTreeMap::new(),
-            body: Vec::new(),
-        }
-    }
-
-    fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.query.insert(name, value.to_owned());
-        self
-    }
-
-    fn sign(&self, endpoint: &str, credentials: &Credentials, life: Duration) -> Url {
-        let url: Url = format!("{endpoint}{}", self.path).parse().unwrap();
-        let query = self
-            .query
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
-        rusty_s3::signing::sign(
-            &Clock::system().now(),
-            self.method,
-            url,
-            &credentials.access_key,
-            &credentials.secret_key,
-            None,
-            REGION,
-            life.as_secs(),
-            query,
-            std::iter::empty(),
-        )
-    }
-
-    /// `None` where there is no answer at all.
-    fn send(self, server: &S3Server) -> Option<Answer> {
-        let url = self.sign(&server.endpoint(), server.owner(), LIFE);
-        run(async move {
-            let method = match self.method {
-                Method::Get => reqwest::Method::GET,
-                Method::Put => reqwest::Method::PUT,
-                Method::Post => reqwest::Method::POST,
-                Method::Delete => reqwest::Method::DELETE,
-                Method::Head => reqwest::Method::HEAD,
-            };
-            let length = self.body.len();
-            let request = client().request(method, url).header(CONTENT_LENGTH, length);
-            let sent = request.body(self.body).send().await;
-            let answer = sent.ok()?;
-            let status = answer.status();
-            let body = answer.bytes().await.ok()?.to_vec();
-            Some(Answer { status, body })
-        })
-    }
-
-    fn done(self, server: &S3Server) -> String {
-        let shown = self.path.clone();
-        let answer = self.send(server).expect("the server answers");
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
-        assert!(
-            answer.status.is_success(),
-            "{shown}: {}: {body}",
-            answer.status
-        );
-        body
-    }
-}
-
-fn client() -> Client {
-    let trust = aar_tls::ServerTrust::Pinned(Vec::new());
-    aar_tls::http_client(aar_tls::HttpOptions::new(trust, "aar-testkit")).unwrap()
-}
-
-/// What is between the tags of each element of a name. Listings hold no attributes and nothing that
-/// is nested in itself.
-fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let parts = xml.split(&open).skip(1);
-    parts.filter_map(|part| part.split(&close).next()).collect()
-}
-
-fn element(xml: &str, name: &str) -> Option<String> {
-    let found = elements(xml, name).first().copied()?;
-    Some(found.replace("&amp;", "&"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{http::run, s3::request::client};
+
+    const LIFE: Duration = Duration::from_mins(5);
 
     fn status(url: Url) -> u16 {
         run(async move { client().get(url).send().await.unwrap().status().as_u16() })

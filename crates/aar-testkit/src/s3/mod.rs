@@ -8,6 +8,7 @@
 mod bucket;
 mod ceph;
 mod keeper;
+mod request;
 mod seaweed;
 
 use std::{
