@@ -134,8 +134,8 @@ fn a_change_of_what_a_version_declares_arrives_as_a_new_version() {
     fleet.client.wait_for("game", 1);
     let version = fleet.client.version("game", 1).unwrap();
     assert_eq!(version["features"], json!(["foo", "bar"]));
-    let sent = sha256(&fleet.publisher.export("game", 1));
-    assert_eq!(sha256(&fleet.client.export("game", 1)), sent);
+    let pushed = sha256(&fleet.publisher.export("game", 1));
+    assert_eq!(sha256(&fleet.client.export("game", 1)), pushed);
 }
 
 #[test]
