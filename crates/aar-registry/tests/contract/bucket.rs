@@ -175,10 +175,11 @@ on_buckets! {
         assert!(matches!(wrong_secret, BucketProblem::WrongSecret { .. }), "{wrong_secret}");
         assert!(!format!("{wrong_secret:?}").contains("hushed"));
         let wrong_key = problem(&fixture, |s3| {
-            s3.credentials.as_mut().unwrap().access_key = "AKIANOBODY".to_owned();
+            let keys = s3.credentials.as_mut().unwrap();
+            "AKIANOBODY".clone_into(&mut keys.access_key);
         }).await;
         assert!(matches!(wrong_key, BucketProblem::UnknownKey { .. }), "{wrong_key}");
-        let no_bucket = problem(&fixture, |s3| s3.bucket = "nowhere".to_owned()).await;
+        let no_bucket = problem(&fixture, |s3| "nowhere".clone_into(&mut s3.bucket)).await;
         assert!(matches!(no_bucket, BucketProblem::NoSuchBucket { .. }), "{no_bucket}");
         let nobody = problem(&fixture, |s3| {
             s3.endpoint = Some("http://127.0.0.1:1".to_owned());

@@ -143,7 +143,7 @@ on_buckets! {
         assert_eq!((report.images, report.bytes), (1, 17 << 20));
         assert!(is_sound(&fixture.registry).await);
         let mut s3 = in_bucket(fixture.bucket());
-        s3.prefix = "another/prefix".to_owned();
+        "another/prefix".clone_into(&mut s3.prefix);
         let on = StorageOptions::S3(Box::new(s3));
         assert_eq!(fixture.operator().migrate(&on).await.unwrap().images, 4);
         fixture.options.storage = on;
