@@ -49,9 +49,8 @@ pub async fn serve_tls(
             Some(_ended) = open.join_next() => {}
             (mut stream, peer) = listener.accept() => {
                 stream.keep(connections.track(&peer));
-                let http2 = stream.is_http2();
                 let service = connection::service(router.clone(), peer);
-                open.spawn(connection::serve(stream, http2, service, drain.clone()));
+                open.spawn(connection::serve(stream, service, drain.clone()));
             }
         }
     }
@@ -74,7 +73,7 @@ pub async fn serve_unix(
             Some(_ended) = open.join_next() => {}
             (stream, peer) = accept(&listener) => {
                 let service = connection::service(router.clone(), peer);
-                open.spawn(connection::serve(stream, false, service, drain.clone()));
+                open.spawn(connection::serve(stream, service, drain.clone()));
             }
         }
     }

@@ -14,8 +14,6 @@ pub struct Limits {
     pub handshakes_per_address: usize,
     /// How many handshakes may be under way in all; more wait to be accepted.
     pub handshakes: usize,
-    /// Whether HTTP/2 is offered beside HTTP/1.1.
-    pub http2: bool,
 }
 
 impl Default for Limits {
@@ -24,7 +22,6 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             handshakes_per_address: 64,
             handshakes: 512,
-            http2: true,
         }
     }
 }

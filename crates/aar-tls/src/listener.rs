@@ -50,7 +50,7 @@ impl TlsListener {
         identity: &Identity,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(identity, limits.http2)?));
+        let acceptor = TlsAcceptor::from(Arc::new(server_config(identity)?));
         let refused = |source| Error::Listen { address, source };
         let tcp = TcpListener::bind(address).await.map_err(refused)?;
         let local = tcp.local_addr().map_err(refused)?;
@@ -181,7 +181,7 @@ fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-fn server_config(identity: &Identity, http2: bool) -> Result<ServerConfig, Error> {
+fn server_config(identity: &Identity) -> Result<ServerConfig, Error> {
     let resolver = SingleCertAndKey::from(identity.certified());
     let mut config = ServerConfig::builder_with_provider(provider::provider())
         .with_protocol_versions(&[&TLS13])?
@@ -190,15 +190,8 @@ fn server_config(identity: &Identity, http2: bool) -> Result<ServerConfig, Error
     // Nothing to resume a session from: every connection proves anew who it is.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    config.alpn_protocols = protocols(http2);
+    // HTTP/1.1 alone: an answer that comes before the body was read, such as a refusal, reaches every
+    // client by it, websockets speak it, and images gain nothing from streams within a connection.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
-}
-
-fn protocols(http2: bool) -> Vec<Vec<u8>> {
-    let offered: &[&[u8]] = if http2 {
-        &[b"h2", b"http/1.1"]
-    } else {
-        &[b"http/1.1"]
-    };
-    offered.iter().map(|name| name.to_vec()).collect()
 }

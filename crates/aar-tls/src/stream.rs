@@ -46,11 +46,6 @@ impl TlsStream {
         self.tracked = Some(guard);
     }
 
-    /// Whether both sides have agreed to speak HTTP/2.
-    pub fn is_http2(&self) -> bool {
-        self.inner.get_ref().1.alpn_protocol() == Some(b"h2")
-    }
-
     fn is_cut(&self) -> bool {
         self.peer.cut_token().is_cancelled()
     }

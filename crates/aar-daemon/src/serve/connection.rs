@@ -1,14 +1,14 @@
-//! One connection: HTTP/1.1 or HTTP/2, with the time limits of each, until it ends or drains.
+//! One connection: HTTP/1.1 with its time limits, until it ends or drains.
 
 use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Response};
 use hyper::{
     body::Incoming,
-    server::conn::{http1, http2},
+    server::conn::http1,
     service::{Service, service_fn},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -16,12 +16,6 @@ use tower::ServiceExt;
 /// How long a peer may take over the head of a request, waiting for the next one included. Longer
 /// than our own clients keep idle connections.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
-/// How often a silent HTTP/2 peer is asked whether it is still there, and how long it may think.
-const PING_EVERY: Duration = Duration::from_secs(20);
-const PING_LIMIT: Duration = Duration::from_secs(10);
-/// What one HTTP/2 peer may send ahead, per request and in all.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// The router as it answers one peer.
 pub(super) fn service<P: Clone + Send + Sync + 'static>(
@@ -35,31 +29,19 @@ pub(super) fn service<P: Clone + Send + Sync + 'static>(
 }
 
 /// Serves one connection. A failure ends this one connection and is no matter of the server.
-pub(super) async fn serve<I, S>(io: I, http2: bool, service: S, drain: CancellationToken)
+pub(super) async fn serve<I, S>(io: I, service: S, drain: CancellationToken)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
         + Send,
 {
-    let io = TokioIo::new(io);
-    let ended = if http2 {
-        let mut connection = pin!(http2_settings().serve_connection(io, service));
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = drain.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    } else {
-        let plain = http1_settings().serve_connection(io, service);
-        let mut connection = pin!(plain.with_upgrades());
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = drain.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
+    let plain = settings().serve_connection(TokioIo::new(io), service);
+    let mut connection = pin!(plain.with_upgrades());
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
     };
     if let Err(error) = ended {
@@ -67,23 +49,11 @@ where
     }
 }
 
-fn http1_settings() -> http1::Builder {
+fn settings() -> http1::Builder {
     let mut settings = http1::Builder::new();
     settings
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT);
-    settings
-}
-
-fn http2_settings() -> http2::Builder<TokioExecutor> {
-    let mut settings = http2::Builder::new(TokioExecutor::new());
-    settings
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(PING_LIMIT)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(100);
     settings
 }
 
@@ -98,7 +68,7 @@ mod tests {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let router = Router::new().route("/", get(|| async { "done" }));
         let service = service(router, ());
-        tokio::spawn(serve(far, false, service, CancellationToken::new()));
+        tokio::spawn(serve(far, service, CancellationToken::new()));
         near
     }
 

@@ -9,8 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
@@ -41,23 +40,6 @@ async fn handlers_see_the_certificate_of_the_peer() {
             .unwrap();
         assert_eq!(answer.text().await.unwrap(), expected);
     }
-}
-
-#[tokio::test]
-async fn http2_is_spoken_with_those_who_ask_for_it() {
-    let server = Server::start(Router::new().route("/", get(who)), SOON).await;
-    let ams = identity("ams0");
-    let io = TokioIo::new(server.raw(&ams, b"h2").await);
-    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
-    let (mut sender, connection) = handshake.await.unwrap();
-    tokio::spawn(connection);
-    let request = hyper::Request::get(server.url("/"))
-        .body(Empty::<&[u8]>::new())
-        .unwrap();
-    let answer = sender.send_request(request).await.unwrap();
-    assert_eq!(answer.version(), hyper::Version::HTTP_2);
-    let said = answer.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(said, ams.certificate().fingerprint().to_string());
 }
 
 /// Switches to a protocol in which the server never says anything.

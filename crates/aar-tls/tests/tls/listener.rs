@@ -94,21 +94,15 @@ async fn a_session_is_never_resumed() {
 }
 
 #[tokio::test]
-async fn protocols_are_settled_by_the_handshake() {
+async fn a_client_that_would_rather_speak_http2_is_given_http1() {
     let server = identity("server");
-    for (http2, expected) in [(true, true), (false, false)] {
-        let limits = Limits {
-            http2,
-            ..Limits::default()
-        };
-        let mut listener = listen(&server, limits).await;
-        let mut both = config(&server, None);
-        both.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let connecting = connect(listener.local_addr(), both);
-        let (client, (stream, _)) = tokio::join!(connecting, listener.accept());
-        assert_eq!(stream.is_http2(), expected);
-        drop(client.unwrap());
-    }
+    let mut listener = listen(&server, Limits::default()).await;
+    let mut both = config(&server, None);
+    both.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let connecting = connect(listener.local_addr(), both);
+    let (client, _accepted) = tokio::join!(connecting, listener.accept());
+    let client = client.unwrap();
+    assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
 }
 
 #[tokio::test]

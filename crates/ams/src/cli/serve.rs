@@ -48,7 +48,7 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let identity = identity(&folder, address, &clock)?;
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
-    let https = TlsListener::bind(address, &identity, limits()).await?;
+    let https = TlsListener::bind(address, &identity, Limits::default()).await?;
     let unix = listen_locally(base.path(), &folder, ams.allowed_uids())?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
@@ -79,14 +79,6 @@ fn identity(folder: &Path, address: SocketAddr, clock: &Clock) -> anyhow::Result
     let fingerprint = identity.certificate().fingerprint();
     tracing::info!(%fingerprint, created, "the certificate of this server");
     Ok(identity)
-}
-
-/// Events are told over websockets, which speak HTTP/1.1.
-fn limits() -> Limits {
-    Limits {
-        http2: false,
-        ..Limits::default()
-    }
 }
 
 /// Members of the group of the service may connect, and are asked who they are. Where other users

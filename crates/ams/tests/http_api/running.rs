@@ -116,10 +116,7 @@ impl Running {
             .await
             .unwrap();
         let identity = new_identity("ams", Clock::from(clock.clone()).now());
-        let limits = Limits {
-            http2: false,
-            ..Limits::default()
-        };
+        let limits = Limits::default();
         let https = TlsListener::bind("127.0.0.1:0".parse().unwrap(), &identity, limits);
         let https = https.await.unwrap();
         let port = https.local_addr().port();
