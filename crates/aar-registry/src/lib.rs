@@ -92,6 +92,7 @@ struct Inner {
     refreshing: Mutex<()>,
     appends: upload::Appends,
     refusals: refusals::RefusalLog,
+    owed: mutation::Owed,
 }
 
 /// The storage in use. Blobs and name change together.
@@ -124,6 +125,7 @@ impl Registry {
             refreshing: Mutex::default(),
             appends: upload::Appends::default(),
             refusals,
+            owed: mutation::Owed::default(),
         };
         Self {
             inner: Arc::new(inner),

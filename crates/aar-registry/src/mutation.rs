@@ -3,7 +3,10 @@
 //!
 //! Descriptors are written and deleted while the transaction is open. When it does not come to its
 //! end they are put back, so that database and storage say the same again before anybody else can
-//! write. A change that records nothing has changed nothing, and is rolled back.
+//! write. One that cannot be put back, as on a disk that is full, is put back before the next change.
+//! A change that records nothing has changed nothing, and is rolled back.
+
+use std::sync::{Mutex, PoisonError};
 
 use aar_types::{Change, ChangeKind, Revision, VersionNumber};
 use bytes::Bytes;
@@ -42,6 +45,23 @@ struct Undo {
     after: Option<Bytes>,
 }
 
+/// Descriptors that are still to be put back.
+#[derive(Default)]
+pub(crate) struct Owed(Mutex<Vec<Undo>>);
+
+impl Owed {
+    fn add(&self, undo: Undo) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(undo);
+    }
+
+    fn take(&self) -> Vec<Undo> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Registry {
     /// Makes a change, and comes to its end even when the caller stops waiting.
     pub(crate) async fn mutate<T, F>(&self, actor: &Actor, change: F) -> Result<T, Error>
@@ -67,6 +87,7 @@ impl Registry {
 impl Mutation {
     async fn begin(registry: Registry, actor: Actor) -> Result<Self, Error> {
         let mut tx = registry.write().await?;
+        put_back(&registry, registry.inner.owed.take()).await;
         let revision = tx.revision().await?;
         Ok(Self {
             tx,
@@ -196,28 +217,74 @@ async fn put_back_alone(registry: &Registry, undo: Vec<Undo>) {
     put_back(registry, undo).await;
 }
 
+/// The last first. What fails is owed: the next change, which alone can write, tries it again.
 async fn put_back(registry: &Registry, undo: Vec<Undo>) {
     for step in undo.into_iter().rev() {
-        let key = step.key.to_string();
-        if let Err(error) = put_back_one(registry, step).await {
+        if let Err(error) = put_back_one(registry, &step).await {
             let error: &dyn std::error::Error = &error;
+            let key = step.key.to_string();
             tracing::error!(
                 error,
                 key,
-                "a descriptor could not be put back; verify the storage"
+                "a descriptor could not be put back; it is tried again with the next change"
             );
+            registry.inner.owed.add(step);
         }
     }
 }
 
-async fn put_back_one(registry: &Registry, undo: Undo) -> Result<(), Error> {
+async fn put_back_one(registry: &Registry, undo: &Undo) -> Result<(), Error> {
     let blobs = registry.blobs();
     let present = blobs.get(&undo.key).await?;
     if present == undo.before || present != undo.after {
         return Ok(());
     }
-    match undo.before {
-        Some(content) => blobs.put(&undo.key, content).await,
+    match &undo.before {
+        Some(content) => blobs.put(&undo.key, content.clone()).await,
         None => blobs.delete(&undo.key).await.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_types::{Fingerprint, Role};
+
+    use super::*;
+    use crate::{DatabaseOptions, NewTrust, Options, StorageOptions};
+
+    #[tokio::test]
+    async fn a_descriptor_that_cannot_be_put_back_is_put_back_with_the_next_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let root_directory = folder.path().join("data");
+        let path = folder.path().join("registry.sqlite");
+        let storage = StorageOptions::Fs {
+            root_directory: root_directory.clone(),
+        };
+        let options = Options::new(DatabaseOptions::Sqlite { path }, storage);
+        let registry = Registry::open(options).await.unwrap();
+        let key = Key::Certificate(Fingerprint::from_bytes([7; 32]));
+        let file = root_directory.join(key.path().to_string());
+        std::fs::create_dir_all(file.join("in the way")).unwrap();
+        let before = Some(Bytes::from_static(b"as it was"));
+        let undo = Undo {
+            key,
+            before,
+            after: None,
+        };
+        put_back(&registry, vec![undo]).await;
+        assert!(file.is_dir());
+
+        std::fs::remove_dir_all(&file).unwrap();
+        let operator = registry.operator("test");
+        let certificate = NewTrust {
+            fingerprint: Fingerprint::from_bytes([8; 32]),
+            der: Vec::new(),
+            role: Role::Client,
+            subject: String::new(),
+            not_before: Timestamp::UNIX_EPOCH,
+            not_after: Timestamp::MAX,
+        };
+        operator.trust_add(certificate).await.unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"as it was");
     }
 }

@@ -27,7 +27,11 @@ fn is_full(error: &sqlx::Error) -> bool {
 
 /// A moment, as precise as the database keeps it.
 pub(super) fn micros(moment: Timestamp) -> i64 {
-    moment.as_microsecond()
+    // The last moment there is, which stands for certificates without an end, has a fraction that
+    // would not be read back.
+    moment
+        .as_microsecond()
+        .min(Timestamp::MAX.as_second() * 1_000_000)
 }
 
 pub(super) fn moment(column: &str, micros: i64) -> Result<Timestamp, Error> {

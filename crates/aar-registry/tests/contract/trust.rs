@@ -1,6 +1,6 @@
 use aar_registry::{Error, Refusal, TrustAdded};
 use aar_types::{FingerprintPrefix, Role, TrustState};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::backend::{certificate, on_every_backend, on_folders, refused};
 
@@ -22,6 +22,14 @@ on_every_backend! {
         operator.trust_revoke(&prefix("aa")).await.unwrap();
         assert_eq!(standing(), Err(Refusal::Revoked));
         assert!(!fixture.registry.trust().is_trusted(&new.fingerprint));
+    }
+
+    async fn a_certificate_without_an_end_is_trusted_also_after_a_restart(mut fixture) {
+        let mut new = certificate(0xaa, Role::Client);
+        (new.not_before, new.not_after) = (Timestamp::MIN, Timestamp::MAX);
+        fixture.operator().trust_add(new.clone()).await.unwrap();
+        fixture.restart().await;
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
     }
 
     async fn adding_the_same_certificate_again_succeeds_and_says_so(fixture) {
