@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 /// How long anything that should happen soon may take on a busy machine.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(15);
 

@@ -205,6 +205,8 @@ impl Operations {
     }
 
     fn end(&self, id: Uuid, outcome: Result<(), Error>) {
+        // The agent has logged what went wrong in its round.
+        let logged = matches!(outcome, Err(Error::Round(_)));
         let (status, err) = match outcome {
             Ok(()) => (StatusCode::Success, String::new()),
             Err(Error::Cancelled) => (StatusCode::Cancelled, Error::Cancelled.to_string()),
@@ -214,7 +216,7 @@ impl Operations {
             operation.may_cancel = false;
             operation.err = err;
             set_status(operation, status);
-            if status == StatusCode::Failure {
+            if status == StatusCode::Failure && !logged {
                 let Operation {
                     description, err, ..
                 } = operation;
