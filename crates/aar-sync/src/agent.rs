@@ -265,7 +265,7 @@ impl<L: LocalCatalogue> Worker<L> {
             return;
         };
         finished.report.counts += running.earlier;
-        if finished.overtaken && finished.report.outcome != Outcome::Cancelled {
+        if running.has_news_since(&finished) && finished.report.outcome != Outcome::Cancelled {
             return self.run_again(running, &finished.report);
         }
         if running.assignment.only.is_none() {

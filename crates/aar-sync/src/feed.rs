@@ -75,6 +75,7 @@ impl Feed {
             // After a failure the question is whether there is an answer at all.
             let wait = if failures > 0 { Duration::ZERO } else { WAIT };
             let asked = Instant::now();
+            self.listed.mark_unchanged();
             match self.client.changes(since, wait).await {
                 Ok(answer) => {
                     let next = self.take(answer, since).await;
@@ -143,9 +144,14 @@ impl Feed {
         }
     }
 
+    /// Waits before the next request, but no longer than until a round has had an answer.
     async fn pause(&mut self) {
-        if let Some(wait) = self.backoff.next(&mut self.jitter) {
-            tokio::time::sleep(wait).await;
+        let Some(wait) = self.backoff.next(&mut self.jitter) else {
+            return;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            Ok(()) = self.listed.changed() => self.backoff.reset(),
         }
     }
 

@@ -57,8 +57,8 @@ pub(crate) struct Finished {
     pub(crate) report: RoundReport,
     /// Where the applications stand; absent when it did not come far enough to tell.
     pub(crate) applications: Option<Vec<ApplicationStatus>>,
-    /// Whether it was nudged after it had looked for the last time.
-    pub(crate) overtaken: bool,
+    /// The nudge that its last look answered; absent when it broke down.
+    pub(crate) answered: Option<u64>,
 }
 
 /// What went wrong with a step, or with the whole assignment.
@@ -92,6 +92,8 @@ pub(crate) struct Round<L> {
     counts: Counts,
     failures: BTreeMap<Key, Trouble>,
     error: Option<String>,
+    /// The nudge that the last look answers.
+    answered: u64,
 }
 
 impl<L: LocalCatalogue> Round<L> {
@@ -111,6 +113,7 @@ impl<L: LocalCatalogue> Round<L> {
             counts: Counts::default(),
             failures: BTreeMap::new(),
             error: None,
+            answered: 0,
         }
     }
 
@@ -124,7 +127,7 @@ impl<L: LocalCatalogue> Round<L> {
         let told = matches!(outcome, Outcome::Done | Outcome::Incomplete);
         let failures = failures(self.failures);
         Finished {
-            overtaken: self.nudges.has_changed().unwrap_or(false),
+            answered: Some(self.answered),
             applications: told.then(|| standings(&self.plan, &failures)),
             report: RoundReport {
                 started,
@@ -179,6 +182,7 @@ impl<L: LocalCatalogue> Round<L> {
     /// What the registry has now. It answers every nudge that came before.
     async fn look(&mut self) -> Result<Seen, Error> {
         let nudge = *self.nudges.borrow_and_update();
+        self.answered = nudge.count;
         let site = Arc::clone(&self.site);
         if self.is_pull() && nudge.by_feed_only {
             self.unless_cancelled(site.glance()).await

@@ -64,6 +64,13 @@ impl Running {
             nudge.by_feed_only &= more.by_feed_only;
         });
     }
+
+    /// Whether it was nudged after its last look. The round itself cannot tell: nudges still come
+    /// between its last step and the moment when its end is noticed.
+    pub(crate) fn has_news_since(&self, finished: &Finished) -> bool {
+        let count = self.nudges.borrow().count;
+        finished.answered.is_some_and(|answered| answered != count)
+    }
 }
 
 /// Waits for the running round; for ever while there is none.
@@ -78,7 +85,7 @@ pub(crate) async fn joined(running: &mut Option<Running>) -> Finished {
 async fn outcome(task: &mut JoinHandle<Finished>, started: Timestamp) -> Finished {
     task.await.unwrap_or_else(|error| Finished {
         applications: None,
-        overtaken: false,
+        answered: None,
         report: RoundReport {
             started,
             finished: started,

@@ -66,7 +66,10 @@ impl<L: LocalCatalogue> Site<L> {
         let etag = known.as_ref().and_then(|known| known.etag.as_deref());
         let listing = match (self.client.list_if_changed(&filter, etag).await?, known) {
             (Some(changed), _) => self.keep(changed),
-            (None, Some(known)) => known,
+            (None, Some(known)) => {
+                self.revision.send_replace(Some(known.revision));
+                known
+            }
             (None, None) => self.keep(self.client.list(&filter).await?),
         };
         Ok(Seen {
@@ -135,7 +138,7 @@ impl<L: LocalCatalogue> Site<L> {
         listing.clone()
     }
 
-    /// The revision of the last listing, for the change feed to go on from.
+    /// The revision of the last listing, for the change feed to go on from. Each answer is a change.
     pub(crate) fn revisions(&self) -> watch::Receiver<Option<Revision>> {
         self.revision.subscribe()
     }

@@ -1,8 +1,10 @@
 use std::{
     fs::File,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     sync::atomic::{AtomicU16, Ordering},
 };
+
+use socket2::{Domain, Socket, Type};
 
 use crate::programs;
 
@@ -39,11 +41,16 @@ impl Port {
         fs_err::create_dir_all(&folder).unwrap();
         let lock = File::create(folder.join(number.to_string())).unwrap();
         lock.try_lock().ok()?;
-        TcpListener::bind(("127.0.0.1", number)).ok()?;
-        Some(Self {
+        let port = Self {
             number,
             _lock: lock,
-        })
+        };
+        // Bound only: a process that another thread starts at this moment has a copy of the socket until
+        // it runs its program, and a copy that listens would keep the port.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&port.address().into()).ok()?;
+        Some(port)
     }
 
     /// Its number.

@@ -165,8 +165,9 @@ impl State {
     }
 
     fn begin(self: &Arc<Self>, near: TcpStream) {
-        let to = *self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(far) = TcpStream::connect(to) else {
+        // Held until both are among the open ones: what leads elsewhere meanwhile ends them too.
+        let to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(far) = TcpStream::connect(*to) else {
             return;
         };
         for side in [&near, &far] {
@@ -174,6 +175,7 @@ impl State {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.extend(side.try_clone().ok());
         }
+        drop(to);
         let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
         let (up, down) = (Arc::clone(self), Arc::clone(self));
         thread::spawn(move || up.carry(near_too, far_too, Direction::Up));

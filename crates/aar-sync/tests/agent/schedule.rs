@@ -35,6 +35,25 @@ async fn requests_join_the_round_that_is_running() {
     assert_eq!(site.registry.asked(image), 1);
 }
 
+/// Whoever asks between a round's last look and its end is not served by it.
+#[tokio::test]
+async fn a_request_that_comes_as_a_round_ends_is_served_by_another() {
+    let site = Arc::new(Site::start(Mode::Pull).await);
+    for number in 0..20 {
+        let late = Arc::clone(&site);
+        let late = tokio::spawn(async move {
+            let name = format!("a{number}");
+            late.shelf.swept().await;
+            late.registry.publish(&name, 0, &[]);
+            late.sync_all().await;
+            assert_eq!(late.shelf.versions(&name), "0");
+        });
+        tokio::task::yield_now().await;
+        site.sync_all().await;
+        late.await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_interval_starts_rounds_by_itself() {
     let site = Site::start(Mode::Manual).await;

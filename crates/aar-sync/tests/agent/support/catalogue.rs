@@ -29,6 +29,7 @@ struct Inner {
     killed: Notify,
     /// How many of the next imports find the disk full.
     full: AtomicUsize,
+    swept: Notify,
 }
 
 #[derive(Default)]
@@ -46,6 +47,7 @@ impl Shelf {
             calls_left: AtomicI64::new(i64::MAX),
             killed: Notify::new(),
             full: AtomicUsize::new(0),
+            swept: Notify::new(),
         }))
     }
 
@@ -122,6 +124,11 @@ impl Shelf {
 
     pub(crate) async fn killed(&self) {
         self.0.killed.notified().await;
+    }
+
+    /// The next time that a round cleans up, which is the last thing it does.
+    pub(crate) fn swept(&self) -> impl Future<Output = ()> + '_ {
+        self.0.swept.notified()
     }
 
     pub(crate) fn fill_up(&self, imports: usize) {
@@ -244,6 +251,7 @@ impl LocalCatalogue for Shelf {
                 std::fs::remove_file(self.0.folder.path().join(file)).unwrap();
             }
         }
+        self.0.swept.notify_waiters();
         Ok(())
     }
 
