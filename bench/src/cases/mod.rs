@@ -1,0 +1,34 @@
+//! What is measured. Each case is a file.
+
+mod connect;
+mod create;
+mod download;
+mod poll;
+mod pull;
+mod push;
+mod read;
+
+use crate::{rounds::Plan, row::Row};
+
+/// Something that is measured.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Plan) -> Vec<Row>,
+}
+
+pub(crate) const CASES: &[Case] = &[
+    download::CASE,
+    pull::CASE,
+    push::CASE,
+    create::CASE,
+    poll::CASE,
+    connect::CASE,
+    read::CASE,
+];
+
+/// Megabytes in a second.
+#[expect(clippy::cast_precision_loss, reason = "sizes of a benchmark")]
+pub(crate) fn megabytes(bytes: u64, wall: std::time::Duration) -> f64 {
+    bytes as f64 / 1e6 / wall.as_secs_f64()
+}

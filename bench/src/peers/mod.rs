@@ -1,0 +1,18 @@
+//! What one would take instead. A peer that is not installed is skipped, loudly.
+
+mod distribution;
+mod nginx;
+
+pub(crate) use distribution::{Distribution, MANIFEST};
+pub(crate) use nginx::Nginx;
+
+use std::process::Command;
+
+/// A program of this machine, if it is there.
+fn installed(name: &str, package: &str) -> bool {
+    let there = Command::new(name).arg("--help").output().is_ok();
+    if !there {
+        eprintln!("SKIPPED: {name} is not installed (Debian: apt install {package})");
+    }
+    there
+}

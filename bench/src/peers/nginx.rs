@@ -1,0 +1,110 @@
+//! nginx as a server of files, with client certificates.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use aar_testkit::{Folder, Port, Process, until};
+
+use crate::{site::Certificates, usage::Meter};
+
+/// Serves a folder. It ends when dropped.
+pub(crate) struct Nginx {
+    process: Process,
+    port: Port,
+    certificates: Certificates,
+    _folder: Folder,
+}
+
+impl Nginx {
+    pub(crate) fn start(root: &Path, certificates: &Certificates) -> Option<Self> {
+        if !super::installed("nginx", "nginx-light") {
+            return None;
+        }
+        let (folder, port) = (Folder::new("nginx"), Port::take());
+        let config = folder.write("nginx.conf", config(root, &port, certificates, &folder));
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder.path()).arg("-c").arg(config);
+        // Its own log file is not open yet when it complains of its configuration.
+        command.arg("-e").arg("stderr");
+        let process = Process::start(&mut command, &folder.join("log"));
+        let nginx = Self {
+            process,
+            port,
+            certificates: certificates.clone(),
+            _folder: folder,
+        };
+        nginx.wait();
+        Some(nginx)
+    }
+
+    fn wait(&self) {
+        until("nginx answers", Duration::from_secs(20), || {
+            let mut curl = self.certificates.curl();
+            let asked = curl
+                .args(["--output", "/dev/null"])
+                .arg(self.url("/"))
+                .output();
+            // An answer of any kind will do: 22 is what curl says of a refusal.
+            matches!(asked.unwrap().status.code(), Some(0 | 22))
+        });
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.port.address())
+    }
+
+    /// The tag of a file, for conditional requests.
+    pub(crate) fn tag(&self, path: &str) -> String {
+        let mut curl = self.certificates.curl();
+        curl.args([
+            "--head",
+            "--write-out",
+            "%header{etag}",
+            "--output",
+            "/dev/null",
+        ]);
+        let asked = curl.arg(self.url(path)).output().unwrap();
+        String::from_utf8(asked.stdout).unwrap()
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        Meter::start("nginx", self.process.id())
+    }
+}
+
+fn config(root: &Path, port: &Port, with: &Certificates, folder: &Folder) -> String {
+    let folder = folder.path().display();
+    format!(
+        "daemon off;
+user root;
+worker_processes auto;
+pid {folder}/pid;
+error_log stderr warn;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    sendfile on;
+    keepalive_requests 100000000;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen {address} ssl;
+        ssl_protocols TLSv1.3;
+        ssl_certificate {server};
+        ssl_certificate_key {server_key};
+        ssl_client_certificate {client};
+        ssl_verify_client on;
+        ssl_session_tickets off;
+        root {root};
+    }}
+}}
+",
+        address = port.address(),
+        server = with.server.display(),
+        server_key = with.server_key.display(),
+        client = with.client.display(),
+        root = root.display(),
+    )
+}

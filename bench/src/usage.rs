@@ -1,0 +1,159 @@
+//! What processes use: CPU time and memory, as the kernel counts them.
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use serde::Serialize;
+
+/// How often the memory of a command is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What a process, with those that it started, used.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Usage {
+    /// Its name.
+    pub(crate) process: String,
+    /// CPU seconds, in user and kernel.
+    pub(crate) cpu_seconds: f64,
+    /// The most memory that one of them has held since it started, in bytes.
+    pub(crate) peak_memory: u64,
+}
+
+/// Counts what a running process uses from now on.
+pub(crate) struct Meter {
+    process: String,
+    id: u32,
+    before: f64,
+}
+
+impl Meter {
+    pub(crate) fn start(process: &str, id: u32) -> Self {
+        Self {
+            process: process.to_owned(),
+            id,
+            before: cpu(id),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Usage {
+        Usage {
+            process: self.process.clone(),
+            cpu_seconds: cpu(self.id) - self.before,
+            peak_memory: family(self.id).into_iter().map(peak).max().unwrap_or(0),
+        }
+    }
+}
+
+/// A command that has ended well.
+pub(crate) struct Ran {
+    /// How long it took.
+    pub(crate) wall: Duration,
+    /// What it used.
+    pub(crate) usage: Usage,
+    /// What it printed.
+    pub(crate) stdout: String,
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(process: &str, command: &mut Command) -> Ran {
+    let begun = Instant::now();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let out = read_aside(child.stdout.take().unwrap());
+    let err = read_aside(child.stderr.take().unwrap());
+    let peak_memory = watch(&child);
+    let wall = begun.elapsed();
+    let cpu_seconds = own_cpu(child.id());
+    let status = child.wait().unwrap();
+    let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
+    assert!(status.success(), "{command:?}: {status}: {stdout}{stderr}");
+    Ran {
+        wall,
+        usage: Usage {
+            process: process.to_owned(),
+            cpu_seconds,
+            peak_memory,
+        },
+        stdout,
+    }
+}
+
+fn read_aside(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Waits for the end of a process without reaping it, so that its times can still be read. Gives
+/// the most memory seen.
+fn watch(child: &Child) -> u64 {
+    let id = Pid::from_raw(child.id().cast_signed()).unwrap();
+    let mut most = 0;
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while waitid(WaitId::Pid(id), options).unwrap().is_none() {
+        most = peak(child.id()).max(most);
+        std::thread::sleep(LOOK);
+    }
+    most
+}
+
+/// A process and those that it started.
+fn family(id: u32) -> Vec<u32> {
+    let mut all = vec![id];
+    let mut next = 0;
+    while next < all.len() {
+        let path = format!("/proc/{0}/task/{0}/children", all[next]);
+        let children = fs_err::read_to_string(path).unwrap_or_default();
+        all.extend(
+            children
+                .split_whitespace()
+                .map(|id| id.parse::<u32>().unwrap()),
+        );
+        next += 1;
+    }
+    all
+}
+
+fn cpu(id: u32) -> f64 {
+    family(id).into_iter().map(own_cpu).sum()
+}
+
+/// User and system time of a process and of its children that have ended. They stand behind the name
+/// of the program and its closing bracket.
+#[expect(clippy::cast_precision_loss, reason = "ticks of a benchmark")]
+fn own_cpu(id: u32) -> f64 {
+    let stat = fs_err::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(4)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum();
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+fn peak(id: u32) -> u64 {
+    memory(id, "VmHWM:")
+}
+
+/// The memory that a process holds now, in bytes.
+pub(crate) fn resident(id: u32) -> u64 {
+    memory(id, "VmRSS:")
+}
+
+fn memory(id: u32, which: &str) -> u64 {
+    let status = fs_err::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(which));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.map_or(0, |kib| kib.parse::<u64>().unwrap() * 1024)
+}
