@@ -4,9 +4,11 @@ mod connect;
 mod create;
 mod download;
 mod poll;
+mod propagation;
 mod pull;
 mod push;
 mod read;
+mod waiting;
 
 use crate::{rounds::Plan, row::Row};
 
@@ -25,6 +27,8 @@ pub(crate) const CASES: &[Case] = &[
     poll::CASE,
     connect::CASE,
     read::CASE,
+    propagation::CASE,
+    waiting::CASE,
 ];
 
 /// Megabytes in a second.
