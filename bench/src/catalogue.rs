@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use aar_testkit::Generated;
+use aar_testkit::{Folder, Generated, TestRegistry};
 
 use crate::site::{Site, commit};
 
@@ -10,6 +10,22 @@ use crate::site::{Site, commit};
 pub(crate) const VERSIONS_EACH: usize = 2;
 /// How many publish at a time.
 const PUBLISHERS: usize = 8;
+
+/// A registry with a large catalogue, which is not to be changed. It takes minutes to make and is kept
+/// in the target folder for the next time.
+pub(crate) fn large(versions: usize) -> Site {
+    let name = format!("bench/catalogue-{versions}-{VERSIONS_EACH}");
+    let done = Folder::lasting(&name).join("complete");
+    if !done.exists() {
+        eprintln!("  making a catalogue of {versions} versions");
+        fs_err::remove_dir_all(Folder::lasting(&name).path()).unwrap();
+        let mut site = Site::of(TestRegistry::start_in(Folder::lasting(&name)));
+        fill(&site, versions);
+        site.registry.stop();
+        fs_err::write(&done, "").unwrap();
+    }
+    Site::of(TestRegistry::start_in(Folder::lasting(&name)))
+}
 
 /// Publishes so many versions, all of the same small image.
 pub(crate) fn fill(site: &Site, versions: usize) {

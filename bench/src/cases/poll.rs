@@ -24,12 +24,11 @@ const FEW: usize = 10;
 pub(super) const LIST: &str = "/1.0/applications?architecture=amd64&recursion=1&limit=-1";
 
 fn measure(plan: &Plan) -> Vec<Row> {
-    let (many, few) = (Site::start(), Site::start());
+    let (many, few) = (catalogue::large(plan.versions), Site::start());
     let tools = (Ab::new(&many.certificates()), Ab::new(&few.certificates()));
     let (Some(ab), Some(few_ab)) = tools else {
         return Vec::new();
     };
-    catalogue::fill(&many, plan.versions);
     catalogue::fill(&few, FEW);
     let folder = Folder::new("poll");
     folder.write("catalogue", "nothing new\n");

@@ -20,11 +20,10 @@ const CONNECTIONS: usize = 32;
 const CHANGES: usize = 100;
 
 fn measure(plan: &Plan) -> Vec<Row> {
-    let site = Site::start();
+    let site = catalogue::large(plan.versions);
     let Some(ab) = Ab::new(&site.certificates()) else {
         return Vec::new();
     };
-    catalogue::fill(&site, plan.versions);
     let middle = plan.versions / catalogue::VERSIONS_EACH / 2;
     let since = revision(&site) - CHANGES as u64;
     let cases = [

@@ -1,12 +1,13 @@
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use crate::programs;
 
 /// A folder below the target folder, removed when dropped.
 #[derive(Debug)]
-pub struct Folder(TempDir);
+pub struct Folder {
+    path: PathBuf,
+    _temporary: Option<tempfile::TempDir>,
+}
 
 impl Folder {
     /// Makes a new one. Short names leave room for the path of a Unix socket.
@@ -18,12 +19,26 @@ impl Folder {
             .prefix(&format!("{prefix}-"))
             .disable_cleanup(keep)
             .tempdir_in(parent);
-        Self(made.unwrap())
+        let made = made.unwrap();
+        Self {
+            path: made.path().to_owned(),
+            _temporary: Some(made),
+        }
+    }
+
+    /// One that stays, for what takes long to make. Who uses it looks whether it is there already.
+    pub fn lasting(name: &str) -> Self {
+        let path = programs::target_dir().join(name);
+        fs_err::create_dir_all(&path).unwrap();
+        Self {
+            path,
+            _temporary: None,
+        }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.0.path()
+        &self.path
     }
 
     /// The path of something in it.

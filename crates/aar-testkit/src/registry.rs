@@ -12,6 +12,9 @@ use crate::{
     program, until,
 };
 
+/// The section of a configuration file that keeps images in the base folder.
+const FS: &str = "  fs:\n    root-directory: data\n";
+
 /// A registry: the program `aar` with a base folder and a port of its own.
 ///
 /// Its images are in a folder, unless `AAR_TEST_STORAGE=s3` wants them in a bucket of Ceph, or a test
@@ -45,7 +48,7 @@ impl TestRegistry {
                 let section = bucket.section();
                 Self::prepare_s3(bucket, &section, more)
             }
-            None => Self::assemble(None, "  fs:\n    root-directory: data\n", more),
+            None => Self::assemble(None, FS, more),
         }
     }
 
@@ -77,8 +80,19 @@ impl TestRegistry {
         registry
     }
 
+    /// One with a base folder that may have been used before.
+    pub fn start_in(folder: Folder) -> Self {
+        let mut registry = Self::furnish(folder, None, FS, "");
+        registry.run();
+        registry
+    }
+
     fn assemble(bucket: Option<Bucket>, storage: &str, more: &str) -> Self {
-        let (folder, port) = (Folder::new("aar"), Port::take());
+        Self::furnish(Folder::new("aar"), bucket, storage, more)
+    }
+
+    fn furnish(folder: Folder, bucket: Option<Bucket>, storage: &str, more: &str) -> Self {
+        let port = Port::take();
         let config = format!(
             "http:\n  addr: {}\nstorage:\n{storage}{more}",
             port.address()
@@ -107,9 +121,18 @@ impl TestRegistry {
 
     /// Starts it, again where it ran before, and waits until it answers.
     pub fn run(&mut self) {
-        let mut serve = self.command();
-        serve.arg("serve");
-        let process = Process::start(&mut serve, &self.folder.join("log"));
+        self.start_by(&mut self.command());
+    }
+
+    /// Starts it under a tool that watches it, such as a profiler: the tool gets its command line.
+    pub fn run_under(&mut self, tool: &mut Command) {
+        tool.arg(program("aar"));
+        self.settle(tool);
+        self.start_by(tool);
+    }
+
+    fn start_by(&mut self, program: &mut Command) {
+        let process = Process::start(program.arg("serve"), &self.folder.join("log"));
         let process = self.process.insert(process);
         let certificate = self.folder.join("certs/server.crt");
         let url = format!("https://{}", self.port.address());
@@ -123,12 +146,17 @@ impl TestRegistry {
     /// The program with its base folder, without arguments.
     pub fn command(&self) -> Command {
         let mut command = Command::new(program("aar"));
+        self.settle(&mut command);
+        command
+    }
+
+    /// Gives a command the base folder.
+    fn settle(&self, command: &mut Command) {
         command
             .env("AAR_BASE_DIR", self.base())
             .env_remove("SNAP_COMMON")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.base());
-        command
     }
 
     /// Its base folder.
