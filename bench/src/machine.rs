@@ -55,7 +55,7 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The first line that a command prints, on either stream; nothing where there is no such command.
-fn said(command: &mut Command) -> String {
+pub(crate) fn said(command: &mut Command) -> String {
     let Ok(output) = command.output() else {
         return String::new();
     };

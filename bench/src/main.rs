@@ -17,6 +17,7 @@
 
 mod cases;
 mod catalogue;
+mod instructions;
 mod load;
 mod machine;
 mod peers;
@@ -29,16 +30,19 @@ mod usage;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::{cases::CASES, report::Report, rounds::Plan};
 
 #[derive(Parser)]
 #[command(
     about = "Measures the programs beside their peers",
-    bin_name = "cargo xtask bench"
+    bin_name = "cargo xtask bench",
+    args_conflicts_with_subcommands = true
 )]
 struct Cli {
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// Run this case only; may be given several times
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -53,8 +57,17 @@ struct Cli {
     list: bool,
 }
 
+#[derive(Subcommand)]
+enum Instead {
+    /// Count the instructions of the hot paths and compare them with those kept
+    Instructions(instructions::Args),
+}
+
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    if let Some(Instead::Instructions(args)) = &cli.instead {
+        return instructions::run(args);
+    }
     if cli.list {
         for case in CASES {
             println!("{:<14}{}", case.name, case.about);

@@ -1,4 +1,4 @@
-//! The chores of this repository: `cargo xtask demo`, `test`, `ci`, `generate`.
+//! The chores of this repository: `cargo xtask demo`, `test`, `bench`, `ci`, …
 //!
 //! Each chore is a file; each prints the commands it runs, so that a single one can be repeated by
 //! hand.
@@ -9,12 +9,14 @@
     reason = "a chore talks to a terminal"
 )]
 
+mod bench;
 mod bucket;
 mod charms;
 mod ci;
 mod command;
 mod demo;
 mod generate;
+mod instructions;
 mod packages;
 mod python;
 mod skip;
@@ -35,6 +37,10 @@ enum Chore {
     Demo(demo::Args),
     /// Run every test
     Test(test::Args),
+    /// Measure the programs beside their peers
+    Bench(bench::Args),
+    /// Count the instructions of the hot paths and compare them with those kept
+    Instructions(instructions::Args),
     /// Run what a change has to pass: format, lints, docs, dependency rule, generated files, tests
     Ci,
     /// Write the files that are made from code: the OpenAPI document and the command references
@@ -47,6 +53,8 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
+        Chore::Bench(args) => bench::run(&args),
+        Chore::Instructions(args) => instructions::run(&args),
         Chore::Ci => ci::all(),
         Chore::Generate(args) => generate::run(&args),
         Chore::Package(args) => packages::package(&args),
