@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use crate::{
+    bench,
     command::{cargo, run},
-    generate, test,
+    generate, instructions, test,
 };
 
 pub(crate) fn all() -> Result<()> {
@@ -34,5 +35,10 @@ pub(crate) fn all() -> Result<()> {
     ]);
     run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     generate::run(&generate::Args { check: true })?;
-    test::run(&test::Args::default())
+    test::run(&test::Args::default())?;
+    // That it works; how fast it is, a shared machine cannot tell.
+    bench::run(&bench::Args {
+        args: vec!["--quick".to_owned()],
+    })?;
+    instructions::run(&instructions::Args::default())
 }
