@@ -19,7 +19,7 @@ pub mod serve;
 
 pub use base_dir::{BaseDir, Program};
 pub use config_file::ConfigError;
-pub use lifecycle::{Shutdown, notify_ready, notify_stopping};
+pub use lifecycle::{Shutdown, allow_open_files, notify_ready, notify_stopping};
 pub use lock::{AlreadyRunning, Lock};
 pub use logging::LoggerConfig;
 pub use serve::{UnixPeer, serve_tls, serve_unix};

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,19 @@ async fn next(term: &mut Signal, interrupt: &mut Signal) -> &'static str {
     }
 }
 
+/// Raises the number of files that may be open as far as the system allows. What starts a service
+/// often begins with 1024; each connection is one, and thousands may wait for changes.
+pub fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, ?limit, "the number of open files cannot be raised");
+    }
+}
+
 /// Tells the service manager, where there is one, that the service can be used.
 pub fn notify_ready() {
     notify(NotifyState::Ready);
@@ -69,5 +83,22 @@ pub fn notify_stopping() {
 fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "the service manager cannot be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_files_may_be_open_as_the_system_allows() {
+        let before = getrlimit(Resource::Nofile);
+        let low = Rlimit {
+            current: Some(256),
+            ..before
+        };
+        setrlimit(Resource::Nofile, low).unwrap();
+        allow_open_files();
+        assert_eq!(getrlimit(Resource::Nofile).current, before.maximum);
     }
 }

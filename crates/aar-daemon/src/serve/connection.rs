@@ -1,8 +1,14 @@
 //! One connection: HTTP/1.1 with its time limits, until it ends or drains.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderValue, Request, Uri},
+    response::Response,
+};
 use hyper::{
     body::Incoming,
     server::conn::http1,
@@ -23,29 +29,53 @@ pub(super) fn service<P: Clone + Send + Sync + 'static>(
     peer: P,
 ) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Send {
     service_fn(move |mut request: Request<Incoming>| {
+        detach(&mut request);
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
         router.clone().oneshot(request.map(Body::new))
     })
 }
 
+/// Copies what a request says out of the buffer that it was read into. As long as a part of the
+/// buffer is in use, the connection needs another one to see whether its peer is still there; that
+/// would be one more for each of the many requests that wait.
+fn detach<B>(request: &mut Request<B>) {
+    if let Ok(uri) = Uri::try_from(request.uri().to_string()) {
+        *request.uri_mut() = uri;
+    }
+    for value in request.headers_mut().values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+}
+
 /// Serves one connection. A failure ends this one connection and is no matter of the server.
-pub(super) async fn serve<I, S>(io: I, service: S, drain: CancellationToken)
+///
+/// The connection lies on the heap from the beginning: thousands of them wait at a time, and a task
+/// that takes one over keeps room for it twice, for the argument and for the variable.
+pub(super) fn serve<I, S>(
+    io: I,
+    service: S,
+    drain: CancellationToken,
+) -> impl Future<Output = ()> + Send
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
         + Send,
 {
     let plain = settings().serve_connection(TokioIo::new(io), service);
-    let mut connection = pin!(plain.with_upgrades());
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drain.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut connection = Box::pin(plain.with_upgrades());
+    async move {
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = drain.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended");
     }
 }
 
@@ -59,7 +89,7 @@ fn settings() -> http1::Builder {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::{body::Bytes, routing::get};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     use super::*;
@@ -70,6 +100,20 @@ mod tests {
         let service = service(router, ());
         tokio::spawn(serve(far, service, CancellationToken::new()));
         near
+    }
+
+    #[test]
+    fn a_request_keeps_nothing_of_the_buffer_it_was_read_into() {
+        let read = Bytes::from(b"/1.0/changes?since=7 value".to_vec());
+        let mut request = Request::new(());
+        *request.uri_mut() = Uri::from_maybe_shared(read.slice(..20)).unwrap();
+        let value = HeaderValue::from_maybe_shared(read.slice(21..)).unwrap();
+        request.headers_mut().insert("name", value);
+        assert!(!read.is_unique());
+        detach(&mut request);
+        assert!(read.is_unique());
+        assert_eq!(request.uri(), "/1.0/changes?since=7");
+        assert_eq!(request.headers()["name"], "value");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
 use aar_cli::Exit;
-use aar_daemon::{Shutdown, logging};
+use aar_daemon::{Shutdown, allow_open_files, logging};
 
 use super::context::Context;
 use crate::service::Server;
@@ -8,6 +8,7 @@ use crate::service::Server;
 pub(super) async fn run(context: &Context<'_>) -> anyhow::Result<Exit> {
     let config = context.config()?;
     logging::init(&config.logger);
+    allow_open_files();
     let shutdown = Shutdown::install()?;
     let server = Server::start(&context.base, config, context.clock.clone()).await?;
     server.run(shutdown.token()).await;

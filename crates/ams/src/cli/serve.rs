@@ -8,7 +8,9 @@ use std::{
 };
 
 use aar_cli::Failure;
-use aar_daemon::{BaseDir, Shutdown, logging, notify_ready, notify_stopping, serve::bind_unix};
+use aar_daemon::{
+    BaseDir, Shutdown, allow_open_files, logging, notify_ready, notify_stopping, serve::bind_unix,
+};
 use aar_tls::{Identity, Limits, NewIdentity, TlsListener, host_names};
 use aar_types::Clock;
 use ams::{
@@ -36,6 +38,7 @@ pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
 fn serve(base: &BaseDir) -> anyhow::Result<()> {
     let settings = Settings::load(&base.join(SETTINGS))?;
     logging::init(&settings.logger);
+    allow_open_files();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
     runtime.block_on(serve_settings(base, settings))
 }

@@ -71,7 +71,8 @@ async fn changes(
     loop {
         // Seen before the query: a change that comes after it wakes the next wait.
         revisions.mark_unchanged();
-        let found = reader.changes(since).await?;
+        // What a query needs is not kept while waiting.
+        let found = Box::pin(reader.changes(since)).await?;
         if !found.changes.is_empty() {
             return Ok(found);
         }
