@@ -1,4 +1,4 @@
-//! From the moment a publisher asks for an update to be published, to the moment a client offers it.
+//! An update, from the moment a publisher is asked to publish it until a client offers it.
 
 use std::{path::Path, time::Instant};
 

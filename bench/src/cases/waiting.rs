@@ -1,7 +1,7 @@
-//! A fleet that waits for changes: how soon all of it is told of one, and what each that waits costs.
+//! A fleet that waits for changes: how soon all of it is told of one, and what each of it costs.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread::sleep,
     time::{Duration, Instant},
@@ -18,7 +18,7 @@ use crate::{
     rounds::{Plan, Sample},
     row::{Goal, Row, Unit},
     site::{Site, commit},
-    usage::resident,
+    usage::{Usage, resident},
 };
 
 pub(crate) const CASE: Case = Case {
@@ -42,37 +42,38 @@ fn measure(plan: &Plan) -> Vec<Row> {
     let mut site = Site::start();
     let process = site.registry.process().id();
     allow_open_files();
-    let (publisher, folder) = (site.publisher(), Folder::new("waiting"));
-    publish(&publisher, 0, &site.upload(image(0)));
-    settle(&site);
+    let fleet = Fleet {
+        process,
+        publisher: site.publisher(),
+        folder: Folder::new("waiting"),
+        runtime: Runtime::new().unwrap(),
+        site,
+    };
+    publish(&fleet.publisher, 0, &fleet.site.upload(image(0)));
+    // What serving images leaves behind is no matter of those who wait.
+    fleet.round(1, fleet.connect(plan.waiting / ONE_IN, 1));
+    settle(&fleet.site);
     let before = resident(process);
-    let runtime = Runtime::new().unwrap();
-    let mut fleet = runtime.block_on(connect(&site, plan.waiting, &folder));
+    let mut clients = fleet.connect(plan.waiting, ONE_IN);
     let (mut told, mut pulled, mut memory) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 1..=1 + plan.rounds {
-        let digest = site.upload(image(number));
-        let listening = listen(&runtime, fleet);
-        settle(&site);
-        let held = resident(process).saturating_sub(before);
-        let meter = site.meter();
-        let begun = Instant::now();
-        publish(&publisher, number, &digest);
-        let heard = runtime.block_on(everybody(listening));
-        let usage = meter.read();
+    for number in 2..2 + plan.rounds {
+        let round = fleet.round(number, clients);
         let sample = |value| Sample {
             value,
-            usage: vec![usage.clone()],
+            usage: vec![round.usage.clone()],
         };
-        // The first round warms up.
-        if number > 1 {
-            let last = |moments: Vec<Instant>| sample(percentile_99(begun, moments));
-            told.push(last(heard.iter().map(|heard| heard.told).collect()));
-            pulled.push(last(
-                heard.iter().filter_map(|heard| heard.pulled).collect(),
-            ));
-            memory.push(sample(kibibytes(held, plan.waiting)));
-        }
-        fleet = heard.into_iter().map(|heard| heard.client).collect();
+        let last = |moments| sample(percentile_99(round.begun, moments));
+        told.push(last(round.heard.iter().map(|heard| heard.told).collect()));
+        pulled.push(last(
+            round
+                .heard
+                .iter()
+                .filter_map(|heard| heard.pulled)
+                .collect(),
+        ));
+        let held = round.resident.saturating_sub(before);
+        memory.push(sample(kibibytes(held, plan.waiting)));
+        clients = round.heard.into_iter().map(|heard| heard.client).collect();
     }
     rows(plan, [told, pulled, memory])
 }
@@ -104,6 +105,15 @@ fn rows(plan: &Plan, [told, pulled, memory]: [Vec<Sample>; 3]) -> Vec<Row> {
     ]
 }
 
+/// A registry, a publisher, and those who may wait.
+struct Fleet {
+    process: u32,
+    publisher: Http,
+    folder: Folder,
+    runtime: Runtime,
+    site: Site,
+}
+
 /// A client with a connection of its own.
 struct Client {
     registry: RegistryClient,
@@ -119,35 +129,57 @@ struct Heard {
     pulled: Option<Instant>,
 }
 
-/// Lets clients connect, as many at a time as one address may.
-async fn connect(site: &Site, clients: usize, folder: &Folder) -> Vec<Client> {
-    let gate = Arc::new(Semaphore::new(CONNECTING));
-    let url = site.registry.url().parse().unwrap();
-    let server = site.registry.fingerprint().parse().unwrap();
-    let identity = site.pki.client.identity();
-    let options = ClientOptions::new(url, server, identity.clone());
-    let connecting = (0..clients).map(|n| {
-        let (options, gate) = (options.clone(), Arc::clone(&gate));
-        let to = (n % ONE_IN == 0).then(|| folder.join(n.to_string()));
-        tokio::spawn(async move {
-            let _place = gate.acquire_owned().await.unwrap();
-            Client::connect(options, to).await
-        })
-    });
-    everybody(connecting.collect()).await
+/// What became of a publication.
+struct Round {
+    begun: Instant,
+    heard: Vec<Heard>,
+    /// The memory of the registry while all were waiting.
+    resident: u64,
+    usage: Usage,
 }
 
-fn listen(runtime: &Runtime, fleet: Vec<Client>) -> Vec<JoinHandle<Heard>> {
-    let listening = fleet.into_iter().map(|client| runtime.spawn(client.hear()));
-    listening.collect()
-}
-
-async fn everybody<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
-    let mut done = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        done.push(task.await.unwrap());
+impl Fleet {
+    /// Lets clients connect, as many at a time as one address may. One of `one_in` will fetch.
+    fn connect(&self, clients: usize, one_in: usize) -> Vec<Client> {
+        let gate = Arc::new(Semaphore::new(CONNECTING));
+        let registry = &self.site.registry;
+        let url = registry.url().parse().unwrap();
+        let server = registry.fingerprint().parse().unwrap();
+        let identity = self.site.pki.client.identity();
+        let options = ClientOptions::new(url, server, identity.clone());
+        let connecting = (0..clients).map(|n| {
+            let (options, gate) = (options.clone(), Arc::clone(&gate));
+            let to = (n % one_in == 0).then(|| self.folder.join(n.to_string()));
+            self.runtime.spawn(async move {
+                let _place = gate.acquire_owned().await.unwrap();
+                Client::connect(options, to).await
+            })
+        });
+        self.all(connecting.collect())
     }
-    done
+
+    /// Lets clients wait, and publishes something.
+    fn round(&self, number: usize, clients: Vec<Client>) -> Round {
+        let digest = self.site.upload(image(number));
+        let clients = clients.into_iter();
+        let waiting = clients.map(|client| self.runtime.spawn(client.hear()));
+        let waiting = waiting.collect();
+        settle(&self.site);
+        let resident = resident(self.process);
+        let (meter, begun) = (self.site.meter(), Instant::now());
+        publish(&self.publisher, number, &digest);
+        Round {
+            begun,
+            heard: self.all(waiting),
+            resident,
+            usage: meter.read(),
+        }
+    }
+
+    fn all<T>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        let done = |task: JoinHandle<T>| self.runtime.block_on(task).unwrap();
+        tasks.into_iter().map(done).collect()
+    }
 }
 
 impl Client {
@@ -184,7 +216,7 @@ impl Client {
     }
 
     /// Asks what there is of the application, and fetches the image of its newest version.
-    async fn pull(&self, to: &PathBuf, changes: &Changes) {
+    async fn pull(&self, to: &Path, changes: &Changes) {
         let name: &ApplicationName = &changes.changes[0].application;
         let application = self.registry.application(name).await.unwrap().unwrap();
         let versions = &application.variants[0].versions;
