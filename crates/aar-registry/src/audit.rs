@@ -3,6 +3,8 @@
 //! Entries are written by the transaction that does what they tell of, and are never changed or
 //! deleted; the database itself refuses that.
 
+use std::net::IpAddr;
+
 use aar_types::{Fingerprint, Role};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ pub(crate) enum Actor {
     Caller {
         fingerprint: Option<Fingerprint>,
         role: Option<Role>,
-        address: String,
+        address: Option<IpAddr>,
     },
     /// A program on the registry's own machine.
     Operator(String),
@@ -35,14 +37,15 @@ impl Actor {
         outcome: Outcome,
         detail: String,
     ) -> AuditRow {
-        let (operator, fingerprint, role, address) = match self.clone() {
-            Self::Operator(name) => (Some(name), None, None, None),
+        let (operator, fingerprint, role, address) = match self {
+            Self::Operator(name) => (Some(name.clone()), None, None, None),
             Self::Caller {
                 fingerprint,
                 role,
                 address,
-            } => (None, fingerprint, role, Some(address)),
+            } => (None, *fingerprint, *role, *address),
         };
+        let address = address.map(|address| address.to_string());
         AuditRow {
             at,
             operator,

@@ -4,21 +4,23 @@
 //! A handle is a right: [`Reader`] reads, [`Publisher`] also writes, [`Operator`] also administers.
 //! Each derefs to the one below it.
 
-use std::ops::Deref;
+use std::{net::IpAddr, ops::Deref};
 
 use aar_types::{ErrorCode, Fingerprint, Role};
 
 use crate::{Registry, audit::Actor};
 
 /// Somebody who asks for something over the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller<'a> {
     /// The certificate whose key the caller has been shown to hold.
     pub fingerprint: Option<Fingerprint>,
-    /// Where the caller is.
-    pub address: String,
-    /// What the caller asks for, as method and route. A refusal is recorded with it.
-    pub request: String,
+    /// Where the caller is. Without the port: every connection has another one.
+    pub address: Option<IpAddr>,
+    /// The method that the caller asks for. A refusal is recorded with it.
+    pub method: &'a str,
+    /// The route that the caller asks for, recorded likewise.
+    pub route: &'a str,
 }
 
 /// Why a caller is turned away.
@@ -104,12 +106,12 @@ impl Registry {
     }
 
     /// A reader's handle, for whoever has at least that role. A refusal is recorded.
-    pub fn reader(&self, caller: &Caller) -> Result<Reader, Refusal> {
+    pub fn reader(&self, caller: &Caller<'_>) -> Result<Reader, Refusal> {
         self.authorise(caller, Role::Client)
     }
 
     /// A publisher's handle, for whoever has that role. A refusal is recorded.
-    pub fn publisher(&self, caller: &Caller) -> Result<Publisher, Refusal> {
+    pub fn publisher(&self, caller: &Caller<'_>) -> Result<Publisher, Refusal> {
         self.authorise(caller, Role::Publisher).map(Publisher)
     }
 
@@ -123,13 +125,13 @@ impl Registry {
         Operator(Publisher(reader))
     }
 
-    fn authorise(&self, caller: &Caller, needs: Role) -> Result<Reader, Refusal> {
+    fn authorise(&self, caller: &Caller<'_>, needs: Role) -> Result<Reader, Refusal> {
         let standing = self.standing(caller.fingerprint.as_ref());
         let granted = standing.and_then(|has| enough(has, needs));
         let actor = Actor::Caller {
             fingerprint: caller.fingerprint,
             role: standing.ok(),
-            address: caller.address.clone(),
+            address: caller.address,
         };
         match granted {
             Ok(()) => Ok(Reader {
@@ -137,7 +139,8 @@ impl Registry {
                 actor,
             }),
             Err(refusal) => {
-                self.note_refusal(&actor, &caller.request, "", &refusal);
+                let request = format!("{} {}", caller.method, caller.route);
+                self.note_refusal(&actor, &request, "", &refusal);
                 Err(refusal)
             }
         }

@@ -196,11 +196,7 @@ fn key(actor: &Actor) -> Key {
             fingerprint: Some(fingerprint),
             ..
         } => fingerprint.to_string(),
-        // The port is another one each time.
-        Actor::Caller { address, .. } => match address.parse::<std::net::SocketAddr>() {
-            Ok(address) => address.ip().to_string(),
-            Err(_) => cut(address),
-        },
+        Actor::Caller { address, .. } => address.map_or_else(String::new, |it| it.to_string()),
     }
 }
 

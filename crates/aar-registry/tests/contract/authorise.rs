@@ -3,16 +3,19 @@ use aar_types::{Fingerprint, Role};
 
 use crate::backend::{AMD64, Fixture, certificate, name, number, on_every_backend, put};
 
-fn caller(fingerprint: Option<Fingerprint>) -> Caller {
+fn caller(fingerprint: Option<Fingerprint>) -> Caller<'static> {
     Caller {
         fingerprint,
-        address: "192.0.2.7:40000".into(),
-        request: "PUT /1.0/applications/app/amd64".into(),
+        address: Some([192, 0, 2, 7].into()),
+        method: "PUT",
+        route: "/1.0/applications/{name}/{architecture}",
     }
 }
 
 /// Who is there, and what each may do: read, and write.
-async fn personas(fixture: &Fixture) -> Vec<(Caller, Result<(), Refusal>, Result<(), Refusal>)> {
+async fn personas(
+    fixture: &Fixture,
+) -> Vec<(Caller<'static>, Result<(), Refusal>, Result<(), Refusal>)> {
     let operator = fixture.operator();
     let all = [
         certificate(1, Role::Client),
@@ -76,17 +79,17 @@ on_every_backend! {
                     entry.outcome == Outcome::Refused && entry.fingerprint == caller.fingerprint
                 })
                 .unwrap();
-            assert_eq!(entry.action, caller.request);
-            assert_eq!(entry.address.as_deref(), Some(caller.address.as_str()));
+            assert_eq!(entry.action, "PUT /1.0/applications/{name}/{architecture}");
+            assert_eq!(entry.address.as_deref(), Some("192.0.2.7"));
             assert_eq!(entry.detail, refusal.to_string());
         }
     }
 
     async fn refusals_cannot_fill_the_disk(mut fixture) {
+        let route = "x".repeat(100_000);
         for n in 0..5000_u32 {
-            let mut caller = caller(None);
-            caller.address = format!("10.{}.{}.1:1", n / 250, n % 250);
-            caller.request = "x".repeat(100_000);
+            let address = std::net::Ipv4Addr::from_bits(n);
+            let caller = Caller { address: Some(address.into()), route: &route, ..caller(None) };
             fixture.registry.reader(&caller).unwrap_err();
         }
         fixture.restart().await;
@@ -107,7 +110,7 @@ on_every_backend! {
         assert_eq!(log[0].action, "publish");
         assert_eq!(log[0].fingerprint, Some(new.fingerprint));
         assert_eq!(log[0].role, Some(Role::Publisher));
-        assert_eq!(log[0].address, Some(caller.address));
+        assert_eq!(log[0].address.as_deref(), Some("192.0.2.7"));
         assert_eq!((log[0].operator.as_ref(), log[0].outcome), (None, Outcome::Done));
     }
 }
