@@ -4,17 +4,25 @@
 //! and in no other way, so a route cannot be served without the check of its role. There is no
 //! switch that turns the check off. What needs no certificate is what [`AsAnybody`] tells.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use aar_registry::{Caller, Publisher, Reader, Refusal, Registry};
 use aar_tls::Peer;
-use aar_types::{Auth, Fingerprint, RegistryId, Revision, Role, ServerStatus};
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath};
-use http::request::Parts;
+use aar_types::{Auth, Envelope, Fingerprint, RegistryId, Revision, Role, ServerStatus};
+use axum::{
+    extract::{ConnectInfo, FromRequestParts, MatchedPath},
+    response::Response,
+};
+use http::{HeaderMap, request::Parts};
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{catalogue::Stamp, completion::Completion, errors::ApiError};
+use super::{
+    catalogue::{Answers, Stamp},
+    completion::Completion,
+    errors::ApiError,
+};
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -22,6 +30,7 @@ pub(crate) struct App(Arc<Shared>);
 
 struct Shared {
     registry: Registry,
+    answers: Answers,
     max_upload: u64,
     completion: Completion,
     drain: CancellationToken,
@@ -31,6 +40,7 @@ impl App {
     /// The state of a service that stops waiting when it is drained.
     pub(crate) fn new(registry: Registry, max_upload: u64, drain: CancellationToken) -> Self {
         Self(Arc::new(Shared {
+            answers: Answers::new(registry.id().clone()),
             registry,
             max_upload,
             completion: Completion::default(),
@@ -53,14 +63,35 @@ impl App {
         self.0.max_upload
     }
 
-    /// The catalogue's present revision, from memory.
-    pub(crate) fn stamp(&self) -> Stamp {
-        self.stamp_at(self.0.registry.revision())
+    /// Answers a request for something of the catalogue: from memory where nothing has changed since
+    /// somebody asked for the same, which `asked` names. `make` reads it; what it reads may be newer than the revision that
+    /// it is given, never older. It tells of which revision its answer is.
+    pub(crate) async fn answer<T: Serialize, F>(
+        &self,
+        asked: impl Display,
+        headers: &HeaderMap,
+        make: impl FnOnce(Revision) -> F,
+    ) -> Result<Response, ApiError>
+    where
+        F: Future<Output = Result<(Envelope<T>, Revision), ApiError>>,
+    {
+        let revision = self.0.registry.revision();
+        let answers = &self.0.answers;
+        if let Some(unchanged) = answers.stamp(revision).not_modified(headers) {
+            return Ok(unchanged);
+        }
+        // Most polls end above: what reading needs is not moved about for them.
+        Box::pin(answers.answer(revision, asked, make(revision))).await
     }
 
     /// A revision of this registry's catalogue.
     pub(crate) fn stamp_at(&self, revision: Revision) -> Stamp {
-        Stamp::new(self.0.registry.id().clone(), revision)
+        self.0.answers.stamp(revision)
+    }
+
+    /// The identity of the registry.
+    pub(crate) fn registry_id(&self) -> &RegistryId {
+        self.0.registry.id()
     }
 
     /// Follows the catalogue's revision.
@@ -113,7 +144,7 @@ impl AsAnybody {
 
     /// The identity of the registry.
     pub(crate) fn registry_id(&self) -> &RegistryId {
-        self.app.0.registry.id()
+        self.app.registry_id()
     }
 
     /// Whether everything the registry needs can be used.
@@ -141,14 +172,13 @@ fn fingerprint(parts: &Parts) -> Option<Fingerprint> {
     peer(parts).and_then(Peer::fingerprint)
 }
 
-fn caller(parts: &Parts) -> Caller {
+fn caller(parts: &Parts) -> Caller<'_> {
     let route = parts.extensions.get::<MatchedPath>();
     let route = route.map_or(parts.uri.path(), MatchedPath::as_str);
-    // Without the port: refusals are counted by address, and every connection has another port.
-    let address = peer(parts).map(|peer| peer.address.ip().to_canonical());
     Caller {
         fingerprint: fingerprint(parts),
-        address: address.map_or_else(String::new, |address| address.to_string()),
-        request: format!("{} {route}", parts.method),
+        address: peer(parts).map(|peer| peer.address.ip().to_canonical()),
+        method: parts.method.as_str(),
+        route,
     }
 }

@@ -1,55 +1,67 @@
 //! Around every request: an id, one line in the log, and the bodies of errors.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use aar_tls::Peer;
-use aar_types::{ErrorBody, headers};
+use aar_types::{ErrorBody, Fingerprint, headers};
 use axum::{
     Json,
     extract::{ConnectInfo, MatchedPath, Request},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::HeaderValue;
+use http::{HeaderValue, Method, Uri};
 use tracing::{debug, error, warn};
-use uuid::Uuid;
 
 use super::errors::ApiError;
 
-/// What the log says of a request.
+/// What the log says of a request. It becomes text only where a line is written.
 struct Seen {
     request_id: String,
-    method: String,
+    method: Method,
+    uri: Uri,
     /// The route, without what stands in its places: paths carry names, routes do not.
-    route: String,
-    path: String,
-    address: String,
-    fingerprint: String,
+    route: Option<MatchedPath>,
+    address: Option<SocketAddr>,
+    fingerprint: Option<Fingerprint>,
 }
 
 impl Seen {
     fn of(request: &Request) -> Self {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
-        let fingerprint = peer.and_then(|ConnectInfo(peer)| peer.fingerprint());
-        let path = request.uri().path().to_owned();
-        let route = request.extensions().get::<MatchedPath>();
+        let peer = peer.map(|ConnectInfo(peer)| peer);
         Self {
-            request_id: Uuid::new_v4().to_string(),
-            method: request.method().to_string(),
-            route: route.map_or_else(|| path.clone(), |route| route.as_str().to_owned()),
-            path,
-            address: peer.map_or_else(String::new, |ConnectInfo(peer)| peer.address.to_string()),
-            fingerprint: fingerprint.map_or_else(|| "none".to_owned(), |it| it.to_string()),
+            request_id: xid::new().to_string(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            address: peer.map(|peer| peer.address),
+            fingerprint: peer.and_then(Peer::fingerprint),
         }
+    }
+
+    fn route(&self) -> &str {
+        let route = self.route.as_ref().map(MatchedPath::as_str);
+        route.unwrap_or(self.uri.path())
+    }
+
+    fn address(&self) -> String {
+        let address = self.address.map(|address| address.to_string());
+        address.unwrap_or_default()
+    }
+
+    fn fingerprint(&self) -> String {
+        let fingerprint = self.fingerprint.map(|fingerprint| fingerprint.to_string());
+        fingerprint.unwrap_or_else(|| "none".to_owned())
     }
 
     fn log_answer(&self, response: &Response, started: Instant) {
         debug!(
             request_id = self.request_id,
-            method = self.method,
-            path = self.path,
-            address = self.address,
-            fingerprint = self.fingerprint,
+            method = self.method.as_str(),
+            path = self.uri.path(),
+            address = self.address(),
+            fingerprint = self.fingerprint(),
             status = response.status().as_u16(),
             elapsed_ms = started.elapsed().as_millis(),
             "request answered"
@@ -60,8 +72,8 @@ impl Seen {
         if let Some(chain) = error.chain() {
             error!(
                 request_id = self.request_id,
-                method = self.method,
-                path = self.path,
+                method = self.method.as_str(),
+                path = self.uri.path(),
                 code = error.code().as_str(),
                 error = chain,
                 "request failed"
@@ -69,11 +81,11 @@ impl Seen {
         } else if error.is_refusal() {
             warn!(
                 request_id = self.request_id,
-                fingerprint = self.fingerprint,
-                address = self.address,
-                method = self.method,
-                route = self.route,
-                path = self.path,
+                fingerprint = self.fingerprint(),
+                address = self.address(),
+                method = self.method.as_str(),
+                route = self.route(),
+                path = self.uri.path(),
                 reason = error.code().as_str(),
                 "request refused"
             );

@@ -1,6 +1,10 @@
 use aar_registry::ListQuery;
 use aar_types::{Application, Architecture, Envelope};
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -65,16 +69,16 @@ pub(in crate::http) enum Listed {
 pub(in crate::http) async fn list(
     AsClient(reader): AsClient,
     State(app): State<App>,
+    uri: Uri,
     headers: HeaderMap,
     Asked(filter): Asked<Filter>,
 ) -> Result<Response, ApiError> {
-    if let Some(unchanged) = app.stamp().not_modified(&headers) {
-        return Ok(unchanged);
-    }
-    let page = reader.list(&filter.query()?).await?;
-    let listed = filter.listed(page.applications)?;
-    let stamp = app.stamp_at(page.revision);
-    Ok(stamp.on(Json(Envelope::page(listed, page.total))))
+    let make = async |_| {
+        let page = reader.list(&filter.query()?).await?;
+        let listed = filter.listed(page.applications)?;
+        Ok((Envelope::page(listed, page.total), page.revision))
+    };
+    app.answer(&uri, &headers, make).await
 }
 
 impl Filter {

@@ -1,5 +1,9 @@
 use aar_types::{Application, Envelope, ErrorBody};
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
 
 use crate::http::{
     errors::{ApiError, Refusals},
@@ -24,15 +28,14 @@ use crate::http::{
 pub(in crate::http) async fn show(
     AsClient(reader): AsClient,
     State(app): State<App>,
+    uri: Uri,
     headers: HeaderMap,
     ApplicationPath { name }: ApplicationPath,
 ) -> Result<Response, ApiError> {
-    // Taken before the query: what is read may be newer than it says, never older.
-    let stamp = app.stamp();
-    if let Some(unchanged) = stamp.not_modified(&headers) {
-        return Ok(unchanged);
-    }
-    let found = reader.application(&name).await?;
-    let application = found.ok_or_else(|| ApiError::no_application(&name))?;
-    Ok(stamp.on(Json(Envelope::sync(application))))
+    let make = async |revision| {
+        let found = reader.application(&name).await?;
+        let application = found.ok_or_else(|| ApiError::no_application(&name))?;
+        Ok((Envelope::sync(application), revision))
+    };
+    app.answer(&uri, &headers, make).await
 }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use aar_registry::Reader;
 use aar_types::{Changes, Envelope, ErrorBody, Revision};
-use axum::{Json, extract::State, response::Response};
+use axum::{Json, extract::State, http::HeaderMap, response::Response};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
@@ -55,31 +55,50 @@ pub(in crate::http) async fn list(
         return Err(ApiError::invalid(message));
     }
     let until = Instant::now() + Duration::from_secs(wait);
-    let changes = changes(&reader, &app, Revision(since), until).await?;
-    let stamp = app.stamp_at(changes.revision);
-    Ok(stamp.on(Json(Envelope::sync(changes))))
+    let since = Revision(since);
+    if is_news(&reader, &app, since, until).await? {
+        let make = async |_| {
+            let changes = reader.changes(since).await?;
+            let revision = changes.revision;
+            Ok((Envelope::sync(changes), revision))
+        };
+        // What queries need is not kept while waiting.
+        let asked = format!("/1.0/changes?since={since}");
+        return Box::pin(app.answer(asked, &HeaderMap::new(), make)).await;
+    }
+    let nothing = Changes {
+        registry_id: app.registry_id().clone(),
+        revision: since,
+        changes: Vec::new(),
+    };
+    Ok(app.stamp_at(since).on(Json(Envelope::sync(nothing))))
 }
 
-/// The changes after a revision, as soon as there are any.
-async fn changes(
+/// Waits for a change after a revision. `false` when there was none in time.
+async fn is_news(
     reader: &Reader,
     app: &App,
     since: Revision,
     until: Instant,
-) -> Result<Changes, ApiError> {
+) -> Result<bool, ApiError> {
     let mut revisions = app.revisions();
     loop {
-        // Seen before the query: a change that comes after it wakes the next wait.
-        revisions.mark_unchanged();
-        // What a query needs is not kept while waiting.
-        let found = Box::pin(reader.changes(since)).await?;
-        if !found.changes.is_empty() {
-            return Ok(found);
+        // Seen before the look: a change that comes after it wakes the next wait.
+        let present = *revisions.borrow_and_update();
+        // A caller can be ahead of what this process has heard of another, or of what there is.
+        if since < present || since > present && is_listed(reader, since).await? {
+            return Ok(true);
         }
         let change = app.drain().run_until_cancelled(revisions.changed());
         match timeout_at(until, change).await {
             Ok(Some(Ok(()))) => {}
-            _ => return Ok(found),
+            _ => return Ok(false),
         }
     }
+}
+
+/// Whether the database knows of a change after a revision. It refuses what it has not come to yet.
+async fn is_listed(reader: &Reader, since: Revision) -> Result<bool, ApiError> {
+    let found = Box::pin(reader.changes(since)).await?;
+    Ok(!found.changes.is_empty())
 }

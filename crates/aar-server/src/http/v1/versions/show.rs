@@ -1,5 +1,9 @@
 use aar_types::{Envelope, ErrorBody, Version};
-use axum::{Json, extract::State, http::HeaderMap, response::Response};
+use axum::{
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
 
 use crate::http::{
     errors::{ApiError, Refusals},
@@ -24,17 +28,16 @@ use crate::http::{
 pub(in crate::http) async fn show(
     AsClient(reader): AsClient,
     State(app): State<App>,
+    uri: Uri,
     headers: HeaderMap,
     path: VersionPath,
 ) -> Result<Response, ApiError> {
-    // Taken before the query: what is read may be newer than it says, never older.
-    let stamp = app.stamp();
-    if let Some(unchanged) = stamp.not_modified(&headers) {
-        return Ok(unchanged);
-    }
-    let found = reader
-        .version(&path.name, path.architecture, path.number)
-        .await?;
-    let version = found.ok_or_else(|| ApiError::no_version(&path))?;
-    Ok(stamp.on(Json(Envelope::sync(version))))
+    let make = async |revision| {
+        let found = reader
+            .version(&path.name, path.architecture, path.number)
+            .await?;
+        let version = found.ok_or_else(|| ApiError::no_version(&path))?;
+        Ok((Envelope::sync(version), revision))
+    };
+    app.answer(&uri, &headers, make).await
 }
