@@ -6,4 +6,4 @@ mod verify;
 
 pub use manifest::read_image_manifest;
 pub use rewrite::rewrite_image;
-pub use verify::verify_image;
+pub use verify::{verify_content, verify_image};

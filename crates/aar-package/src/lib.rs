@@ -24,7 +24,7 @@ mod tree;
 
 pub use apk::check_architecture;
 pub use error::{Error, Problem};
-pub use image::{read_image_manifest, rewrite_image, verify_image};
+pub use image::{read_image_manifest, rewrite_image, verify_content, verify_image};
 pub use limits::Limits;
 pub use manifest::{Complaint, Manifest, ManifestErrors, Position, Reason, read_manifest};
 pub use package::Package;

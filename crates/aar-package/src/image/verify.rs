@@ -1,5 +1,5 @@
-//! Digest and fingerprint in one pass: the thread of the caller reads and computes the digest,
-//! others decompress, and one computes the fingerprint.
+//! Digest and fingerprint in one pass: the thread of the caller reads and computes the digest where
+//! that is asked for, others decompress, and one computes the fingerprint.
 
 use std::{
     io::{self, Read},
@@ -22,8 +22,7 @@ type Job = (Vec<u8>, usize);
 /// Checks a stored image against what it should be: its size, the digest of its bytes, and the
 /// fingerprint of the tar inside.
 pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
-    let found = fs::metadata(path)?.len();
-    check(path, "size", &expected.size, &found)?;
+    check_size(path, expected)?;
     let mut frames = match Frames::open(path) {
         Ok(frames) => frames,
         Err(error) => {
@@ -32,15 +31,33 @@ pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
             return Err(error);
         }
     };
-    let (digest, fingerprint) = hash(&mut frames)?;
+    let mut sha256 = Sha256::new();
+    let fingerprint = fingerprint(&mut frames, |bytes| sha256.update(bytes))?;
+    let digest = Digest::from_bytes(sha256.finalize().into());
     check(path, "digest", &expected.digest, &digest)?;
-    let damaged = |error| Error::damaged(path.display().to_string(), error);
-    check(
-        path,
-        "fingerprint",
-        &expected.fingerprint,
-        &fingerprint.map_err(damaged)?,
-    )
+    check_fingerprint(path, expected, fingerprint)
+}
+
+/// The same for a file whose digest has been verified already, while it was received.
+pub fn verify_content(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
+    check_size(path, expected)?;
+    let mut frames = Frames::open(path)?;
+    let fingerprint = fingerprint(&mut frames, |_| ())?;
+    check_fingerprint(path, expected, fingerprint)
+}
+
+fn check_size(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
+    let found = fs::metadata(path)?.len();
+    check(path, "size", &expected.size, &found)
+}
+
+fn check_fingerprint(
+    path: &Path,
+    expected: &ImageInfo,
+    found: io::Result<Fingerprint>,
+) -> Result<(), Error> {
+    let found = found.map_err(|error| Error::damaged(path.display().to_string(), error))?;
+    check(path, "fingerprint", &expected.fingerprint, &found)
 }
 
 fn check<T: PartialEq + ToString>(
@@ -62,12 +79,18 @@ fn check<T: PartialEq + ToString>(
 
 fn digest_of(path: &Path) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
-    hash_rest(&mut fs::File::open(path)?, &mut sha256)?;
+    read_rest(&mut fs::File::open(path)?, &mut |bytes| {
+        sha256.update(bytes)
+    })?;
     Ok(Digest::from_bytes(sha256.finalize().into()))
 }
 
-/// The digest does not depend on whether the frames can be decompressed.
-fn hash(frames: &mut Frames) -> Result<(Digest, io::Result<Fingerprint>), Error> {
+/// The fingerprint of the content. `seen` gets all bytes of the file, whether they can be
+/// decompressed or not.
+fn fingerprint(
+    frames: &mut Frames,
+    seen: impl FnMut(&[u8]),
+) -> Result<io::Result<Fingerprint>, Error> {
     let list: Vec<Frame> = (0..frames.count())
         .map(|i| frames.frame(i))
         .collect::<Result<_, _>>()?;
@@ -78,9 +101,10 @@ fn hash(frames: &mut Frames) -> Result<(Digest, io::Result<Fingerprint>), Error>
             move |(bytes, content): Job| decompress_frame(&mut decompressor, &bytes, content)
         });
         let hashing = scope.spawn(move || hash_contents(contents));
-        let digest = read_frames(file, &list, sender);
+        let read = read_frames(file, &list, sender, seen);
         let fingerprint = join(hashing);
-        Ok((digest?, fingerprint))
+        read?;
+        Ok(fingerprint)
     })
 }
 
@@ -88,14 +112,14 @@ fn read_frames(
     file: &mut fs::File,
     frames: &[Frame],
     sender: LaneSender<Job>,
-) -> io::Result<Digest> {
-    let mut sha256 = Sha256::new();
+    mut seen: impl FnMut(&[u8]),
+) -> io::Result<()> {
     let mut sender = Some(sender);
     for frame in frames {
         let mut bytes = vec![0; frame.size];
         file.read_exact(&mut bytes)?;
-        sha256.update(&bytes);
-        // Nobody takes frames any more when one was damaged; the digest still says what is there.
+        seen(&bytes);
+        // Nobody takes frames any more when one was damaged; the file is read to its end all the same.
         sender = sender.and_then(|mut sender| {
             sender
                 .send((bytes, frame.content))
@@ -103,16 +127,15 @@ fn read_frames(
                 .then_some(sender)
         });
     }
-    hash_rest(file, &mut sha256)?;
-    Ok(Digest::from_bytes(sha256.finalize().into()))
+    read_rest(file, &mut seen)
 }
 
-fn hash_rest(file: &mut fs::File, sha256: &mut Sha256) -> io::Result<()> {
+fn read_rest(file: &mut fs::File, seen: &mut impl FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(()),
-            count => sha256.update(&buffer[..count]),
+            count => seen(&buffer[..count]),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aar_package::verify_image;
+use aar_package::verify_content;
 use aar_sync::{
     KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin as From,
 };
@@ -249,7 +249,7 @@ impl Catalogue {
 }
 
 async fn verify(path: PathBuf, expected: ImageInfo) -> Result<(), LocalError> {
-    let verified = tokio::task::spawn_blocking(move || verify_image(&path, &expected));
+    let verified = tokio::task::spawn_blocking(move || verify_content(&path, &expected));
     match verified.await.map_err(LocalError::failed)? {
         Ok(()) => Ok(()),
         Err(aar_package::Error::Io(error)) => Err(local(error.into())),
