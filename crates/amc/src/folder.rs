@@ -1,12 +1,12 @@
 //! Packs a folder into a zip archive, so that it can be uploaded.
 //!
-//! The archive is a file without a name: it is gone with the command, however that ends. Memory
-//! does not grow with the package.
+//! For an AMS elsewhere the archive is a file without a name: it is gone with the command, however that
+//! ends. For an AMS on this machine there is no file at all. Memory does not grow with the package.
 
 use std::{
     ffi::OsStr,
-    fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    fs::{File, Metadata},
+    io::{self, BufReader, BufWriter, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -18,7 +18,7 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 const MANIFEST: &str = "manifest.yaml";
 const BUFFER: usize = 256 * 1024;
-/// The time that counts most on the way to AMS is that of the line; AMS packs the image anew.
+/// AMS packs the image anew, so what counts here is the time on the line alone.
 const FASTEST: i64 = 1;
 /// From this size on, an entry needs the large form of the format.
 const LARGE: u64 = u32::MAX as u64;
@@ -51,60 +51,137 @@ fn only_folder(folder: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Packs the folder. The archive lies in `scratch`, which is made where it is missing. Blocks.
+/// The bytes of all files in a folder. Refuses what cannot be packed.
+pub(crate) fn size(folder: &Path) -> anyhow::Result<u64> {
+    let mut total = 0;
+    for path in entries(folder)? {
+        name(&path)?;
+        let facts = fs::symlink_metadata(&path)?;
+        total += match Kind::of(&path, &facts)? {
+            Kind::Folder => size(&path)?,
+            Kind::File => facts.len(),
+            Kind::Link => 0,
+        };
+    }
+    Ok(total)
+}
+
+/// Packs the folder for a line. The archive lies in `scratch`, which is made where it is missing.
+/// Blocks.
 pub(crate) fn pack(folder: &Path, scratch: &Path, progress: &Progress) -> anyhow::Result<File> {
     fs::create_dir_all(scratch)?;
     let file = tempfile::tempfile_in(scratch)
         .with_context(|| format!("cannot make a file in {}", scratch.display()))?;
-    let mut packer = Packer {
-        archive: ZipWriter::new(BufWriter::with_capacity(BUFFER, file)),
-        buffer: vec![0; BUFFER],
-        progress,
-    };
-    packer.add_folder(folder, "")?;
-    let writer = packer.archive.finish()?;
+    let archive = ZipWriter::new(BufWriter::with_capacity(BUFFER, file));
+    let done = |bytes| progress.advance_by(bytes);
+    let writer = Packer::new(archive, true, &done).pack(folder)?;
     Ok(writer
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?)
 }
 
-struct Packer<'a> {
-    archive: ZipWriter<BufWriter<File>>,
-    buffer: Vec<u8>,
-    progress: &'a Progress,
+/// Packs the folder into `out`, for an AMS on this machine: there, compressing takes longer than
+/// copying. Blocks.
+pub(crate) fn stream(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+    let archive = ZipWriter::new_stream(out);
+    Packer::new(archive, false, &|_| ()).pack(folder)?.flush()?;
+    Ok(())
 }
 
-impl Packer<'_> {
+/// What an entry of a folder is.
+enum Kind {
+    Folder,
+    File,
+    Link,
+}
+
+impl Kind {
+    fn of(path: &Path, facts: &Metadata) -> anyhow::Result<Self> {
+        match facts.file_type() {
+            kind if kind.is_dir() => Ok(Self::Folder),
+            kind if kind.is_file() => Ok(Self::File),
+            kind if kind.is_symlink() => Ok(Self::Link),
+            _ => bail!("{} is neither a file nor a folder", path.display()),
+        }
+    }
+}
+
+/// What is in a folder, by name.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn name(path: &Path) -> anyhow::Result<&str> {
+    let name = path.file_name().and_then(OsStr::to_str);
+    name.with_context(|| format!("the name of {} is not UTF-8", path.display()))
+}
+
+struct Packer<'a, W: Write + Seek> {
+    archive: ZipWriter<W>,
+    buffer: Vec<u8>,
+    compress: bool,
+    /// Hears of the bytes that are packed.
+    done: &'a dyn Fn(u64),
+}
+
+impl<'a, W: Write + Seek> Packer<'a, W> {
+    fn new(archive: ZipWriter<W>, compress: bool, done: &'a dyn Fn(u64)) -> Self {
+        Self {
+            archive,
+            buffer: vec![0; BUFFER],
+            compress,
+            done,
+        }
+    }
+
+    fn pack(mut self, folder: &Path) -> anyhow::Result<W> {
+        self.add_folder(folder, "")?;
+        Ok(self.archive.finish()?)
+    }
+
     fn add_folder(&mut self, folder: &Path, prefix: &str) -> anyhow::Result<()> {
-        let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let path = entry.path();
-            let Some(name) = path.file_name().and_then(OsStr::to_str) else {
-                bail!("the name of {} is not UTF-8", path.display());
-            };
-            self.add(&path, &format!("{prefix}{name}"))?;
+        for path in entries(folder)? {
+            let name = format!("{prefix}{}", name(&path)?);
+            self.add(&path, &name)?;
         }
         Ok(())
     }
 
     fn add(&mut self, path: &Path, name: &str) -> anyhow::Result<()> {
         let facts = fs::symlink_metadata(path)?;
-        let options = options(name, facts.len(), facts.permissions().mode());
-        if facts.is_dir() {
-            self.archive.add_directory(format!("{name}/"), options)?;
-            self.add_folder(path, &format!("{name}/"))
-        } else if facts.is_file() {
-            self.archive.start_file(name, options)?;
-            self.copy(path)
-        } else if facts.is_symlink() {
-            let target = fs::read_link(path)?;
-            let target = target
-                .to_str()
-                .context("a link leads to a name that is not UTF-8")?;
-            Ok(self.archive.add_symlink(name, target, options)?)
+        let options = self.options(name, facts.len(), facts.permissions().mode());
+        match Kind::of(path, &facts)? {
+            Kind::Folder => {
+                self.archive.add_directory(format!("{name}/"), options)?;
+                self.add_folder(path, &format!("{name}/"))
+            }
+            Kind::File => {
+                self.archive.start_file(name, options)?;
+                self.copy(path)
+            }
+            Kind::Link => {
+                let target = fs::read_link(path)?;
+                let target = target
+                    .to_str()
+                    .context("a link leads to a name that is not UTF-8")?;
+                Ok(self.archive.add_symlink(name, target, options)?)
+            }
+        }
+    }
+
+    fn options(&self, name: &str, size: u64, mode: u32) -> SimpleFileOptions {
+        let options = SimpleFileOptions::default()
+            .unix_permissions(mode & 0o777)
+            .large_file(size >= LARGE);
+        if !self.compress || is_compressed(name) {
+            options.compression_method(CompressionMethod::Stored)
         } else {
-            bail!("{} is neither a file nor a folder", path.display())
+            options
+                .compression_method(CompressionMethod::Deflated)
+                .compression_level(Some(FASTEST))
         }
     }
 
@@ -116,21 +193,8 @@ impl Packer<'_> {
                 return Ok(());
             }
             self.archive.write_all(&self.buffer[..count])?;
-            self.progress.advance_by(count as u64);
+            (self.done)(count as u64);
         }
-    }
-}
-
-fn options(name: &str, size: u64, mode: u32) -> SimpleFileOptions {
-    let options = SimpleFileOptions::default()
-        .unix_permissions(mode & 0o777)
-        .large_file(size >= LARGE);
-    if is_compressed(name) {
-        options.compression_method(CompressionMethod::Stored)
-    } else {
-        options
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(FASTEST))
     }
 }
 
@@ -162,6 +226,23 @@ mod tests {
         fs::write(&hook, "#!/bin/sh\n".repeat(100)).unwrap();
         fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
         folder
+    }
+
+    #[test]
+    fn what_is_sent_within_the_machine_holds_the_same_uncompressed() {
+        let folder = package();
+        let mut bytes = Vec::new();
+        stream(folder.path(), &mut bytes).unwrap();
+        let mut archive = ZipArchive::new(io::Cursor::new(bytes)).unwrap();
+        assert_eq!(archive.len(), 5);
+        let mut hook = archive.by_name("hooks/pre-start").unwrap();
+        assert_eq!(hook.unix_mode().unwrap() & 0o777, 0o755);
+        assert_eq!(hook.compression(), CompressionMethod::Stored);
+        let mut text = String::new();
+        hook.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "#!/bin/sh\n".repeat(100));
+        let sizes = 3000 + text.len() + "name: app\n".len();
+        assert_eq!(size(folder.path()).unwrap(), sizes as u64);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) struct CreateArgs {
 /// Prints the id of the new application.
 pub(crate) async fn create(session: &Session, arguments: CreateArgs) -> anyhow::Result<()> {
     let client = session.client()?;
-    let source = Source::prepare(session, arguments.path).await?;
+    let source = Source::prepare(session, &client, arguments.path).await?;
     let watch = client.watch().await;
     let begun = client.create_application(&source.package, arguments.vm, source.sent());
     let limit = arguments.timeout.limit();

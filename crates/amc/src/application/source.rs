@@ -1,7 +1,10 @@
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use aar_cli::{Failure, Progress};
-use ams_api::Package;
+use ams_api::{AmsClient, Package};
 use anyhow::Context;
 use fs_err as fs;
 
@@ -15,14 +18,18 @@ pub(crate) struct Source {
 
 impl Source {
     /// Gets a package ready: a folder is packed, an archive is taken as it is.
-    pub(crate) async fn prepare(session: &Session, path: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) async fn prepare(
+        session: &Session,
+        client: &AmsClient,
+        path: PathBuf,
+    ) -> anyhow::Result<Self> {
         let progress = session.printer.progress("packing", None);
         let bar = progress.clone();
-        let package = tokio::task::spawn_blocking(move || read(&path, &bar)).await??;
+        let local = client.is_local();
+        let (package, length) =
+            tokio::task::spawn_blocking(move || read(path, local, &bar)).await??;
         progress.finish();
-        let progress = session
-            .printer
-            .progress("uploading", Some(package.length()));
+        let progress = session.printer.progress("uploading", Some(length));
         Ok(Self { package, progress })
     }
 
@@ -33,22 +40,42 @@ impl Source {
     }
 }
 
-fn read(path: &PathBuf, progress: &Progress) -> anyhow::Result<Package> {
-    let named = fs::File::open(path)?;
-    let file = if named.metadata()?.is_dir() {
-        folder::check(path)?;
-        folder::pack(path, &location::scratch_dir()?, progress)?
-    } else {
-        named.into_parts().0
-    };
-    progress.set_label("reading");
-    let package = Package::read(file, &|bytes| progress.advance_to(bytes))
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    if package.length() == 0 {
+/// The package, and about how many bytes there are to send.
+fn read(path: PathBuf, local: bool, progress: &Progress) -> anyhow::Result<(Package, u64)> {
+    let named = fs::File::open(&path)?;
+    if !named.metadata()?.is_dir() {
+        return archive(&path, named.into_parts().0, local, progress);
+    }
+    folder::check(&path)?;
+    let size = folder::size(&path)?;
+    if local {
+        return Ok((
+            Package::made(move |out| Ok(folder::stream(&path, out)?)),
+            size,
+        ));
+    }
+    let packed = folder::pack(&path, &location::scratch_dir()?, progress)?;
+    archive(&path, packed, local, progress)
+}
+
+fn archive(
+    path: &Path,
+    file: File,
+    local: bool,
+    progress: &Progress,
+) -> anyhow::Result<(Package, u64)> {
+    let length = file.metadata()?.len();
+    if length == 0 {
         let failure = Failure::new(format!("{} is empty", path.display()));
         return Err(failure
             .with_hint("a package is a folder, a .zip or a .tar.bz2 with a manifest.yaml")
             .into());
     }
-    Ok(package)
+    if local {
+        return Ok((Package::local(file, length), length));
+    }
+    progress.set_label("reading");
+    let package = Package::read(file, &|bytes| progress.advance_to(bytes));
+    let package = package.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((package, length))
 }

@@ -37,7 +37,7 @@ async fn send(
     path: PathBuf,
     timeout: TimeoutArgs,
 ) -> anyhow::Result<()> {
-    let source = Source::prepare(session, path).await?;
+    let source = Source::prepare(session, client, path).await?;
     let watch = client.watch().await;
     let begun = client.update_package(id, &source.package, source.sent());
     operation::follow(watch, begun.await?, timeout.limit(), &source.progress).await?;

@@ -41,6 +41,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 pub(super) type Connection = Box<dyn Stream>;
 
 impl Connector {
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self.way, Way::Socket(_))
+    }
+
     pub(super) fn new(endpoint: Endpoint, clock: Clock) -> Result<Self, Error> {
         match endpoint {
             Endpoint::Socket(path) => Ok(Self {

@@ -61,6 +61,11 @@ impl AmsClient {
         })
     }
 
+    /// Whether AMS is on this machine.
+    pub fn is_local(&self) -> bool {
+        self.connector.is_local()
+    }
+
     /// Where AMS is, for people.
     pub fn endpoint(&self) -> &str {
         self.connector.endpoint()

@@ -1,40 +1,79 @@
 use std::{
     fs::File,
-    io::{self, Read, Seek},
+    io::{self, BufWriter, Read, Seek, Write},
     sync::Arc,
     time::Duration,
 };
 
 use aar_types::Digest;
 use bytes::Bytes;
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::{
+    FutureExt, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use http::{HeaderValue, Method, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::ext::on_informational;
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 use tokio_util::io::ReaderStream;
 
 use super::{AmsClient, call::Outgoing, call::context};
 use crate::{Error, Operation, headers};
 
 const CHUNK: usize = 256 * 1024;
+/// Pieces that are made before the ones before them are sent.
+const AHEAD: usize = 2;
 
 /// How long AMS may take to say that it wants a package, before it is sent all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A package that is ready to be uploaded. AMS wants to know its SHA-256 before the first byte, so
-/// it is read once beforehand.
-#[derive(Debug, Clone)]
+/// A package that is ready to be uploaded.
+#[derive(Clone)]
 pub struct Package {
-    file: Arc<File>,
-    length: u64,
-    digest: Digest,
+    content: Content,
+    digest: Option<Digest>,
 }
 
+/// Where the bytes come from.
+#[derive(Clone)]
+enum Content {
+    File { file: Arc<File>, length: u64 },
+    Made(Arc<Make>),
+}
+
+type Make = dyn Fn(&mut dyn Write) -> Result<(), Cause> + Send + Sync;
+/// Why a package cannot be made.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+/// What a body consists of.
+type Pieces = BoxStream<'static, io::Result<Bytes>>;
+
 impl Package {
-    /// Reads a file through. `read` hears how many bytes are done. Blocks.
+    /// A file for an AMS on this machine: nothing can happen to it on the way.
+    pub fn local(file: File, length: u64) -> Self {
+        let file = Arc::new(file);
+        Self {
+            content: Content::File { file, length },
+            digest: None,
+        }
+    }
+
+    /// A package for an AMS on this machine that is made while it is sent, by a function that blocks.
+    pub fn made(
+        make: impl Fn(&mut dyn Write) -> Result<(), Cause> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            content: Content::Made(Arc::new(make)),
+            digest: None,
+        }
+    }
+
+    /// A package for an AMS elsewhere, which is told its SHA-256 before the first byte. So the file is
+    /// read through beforehand; `read` hears how many bytes are done. Blocks.
     pub fn read(mut file: File, read: &dyn Fn(u64)) -> io::Result<Self> {
         file.rewind()?;
         let mut hash = Sha256::new();
@@ -49,21 +88,23 @@ impl Package {
             length += count as u64;
             read(length);
         }
+        let digest = Digest::from_bytes(hash.finalize().into());
         Ok(Self {
-            file: Arc::new(file),
-            length,
-            digest: Digest::from_bytes(hash.finalize().into()),
+            digest: Some(digest),
+            ..Self::local(file, length)
         })
     }
 
-    /// How long it is in bytes.
-    pub fn length(&self) -> u64 {
-        self.length
+    /// Its SHA-256, where AMS is told.
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest
     }
 
-    /// Its SHA-256.
-    pub fn digest(&self) -> Digest {
-        self.digest
+    fn length(&self) -> Option<u64> {
+        match self.content {
+            Content::File { length, .. } => Some(length),
+            Content::Made(_) => None,
+        }
     }
 
     /// The content, from the moment that it is wanted.
@@ -72,19 +113,63 @@ impl Package {
         wanted: Arc<Notify>,
         sent: impl Fn(u64) + Send + 'static,
     ) -> io::Result<Outgoing> {
-        let mut file = self.file.try_clone()?;
-        file.rewind()?;
-        // A file that grows meanwhile must not make the body longer than announced.
-        let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), self.length);
+        let pieces = match &self.content {
+            Content::File { file, length } => read_pieces(file, *length)?,
+            Content::Made(make) => made_pieces(Arc::clone(make)),
+        };
         let mut position = 0;
-        let frames = ReaderStream::with_capacity(file, CHUNK).map_ok(move |chunk: Bytes| {
-            position += chunk.len() as u64;
+        let frames = pieces.map_ok(move |piece| {
+            position += piece.len() as u64;
             sent(position);
-            Frame::data(chunk)
+            Frame::data(piece)
         });
         let wait = async move { drop(timeout(PATIENCE, wanted.notified()).await) };
         let body = wait.map(|()| frames).flatten_stream();
         Ok(StreamBody::new(body).boxed_unsync())
+    }
+}
+
+/// A file that grows meanwhile must not make the body longer than announced.
+fn read_pieces(file: &File, length: u64) -> io::Result<Pieces> {
+    let mut file = file.try_clone()?;
+    file.rewind()?;
+    let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
+    Ok(ReaderStream::with_capacity(file, CHUNK).boxed())
+}
+
+/// A thread makes pieces and waits for each to be taken. It begins when the first one is asked for.
+fn made_pieces(make: Arc<Make>) -> Pieces {
+    let begin = async move {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        tokio::task::spawn_blocking(move || {
+            let mut out = BufWriter::with_capacity(CHUNK, Out(sender));
+            let made = make(&mut out).and_then(|()| Ok(out.flush()?));
+            if let Err(cause) = made {
+                // Nobody listens where the request has ended before.
+                let _ = out.get_ref().0.blocking_send(Err(io::Error::other(cause)));
+            }
+        });
+        stream::unfold(receiver, |mut receiver| async {
+            let piece: io::Result<Bytes> = receiver.recv().await?;
+            Some((piece, receiver))
+        })
+    };
+    begin.flatten_stream().boxed()
+}
+
+/// Passes on what is written to it.
+struct Out(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = Bytes::copy_from_slice(bytes);
+        let passed = self.0.blocking_send(Ok(piece));
+        passed.map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -105,11 +190,15 @@ impl AmsClient {
         on_informational(&mut request, move |_| wanted.notify_one());
         let fields = request.headers_mut();
         fields.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
-        fields.insert(header::CONTENT_LENGTH, package.length.into());
+        if let Some(length) = package.length() {
+            fields.insert(header::CONTENT_LENGTH, length.into());
+        }
         let octets = HeaderValue::from_static("application/octet-stream");
         fields.insert(header::CONTENT_TYPE, octets);
-        let digest = HeaderValue::from_str(&package.digest.to_string());
-        fields.insert(headers::FINGERPRINT, digest.map_err(io::Error::other)?);
+        if let Some(digest) = package.digest {
+            let digest = HeaderValue::from_str(&digest.to_string());
+            fields.insert(headers::FINGERPRINT, digest.map_err(io::Error::other)?);
+        }
         fields.insert(headers::REQUEST, HeaderValue::from_static("{}"));
         self.submit(&context, request).await
     }

@@ -50,7 +50,7 @@ fn files_in(server: &Server) -> Vec<String> {
 async fn a_package_arrives_whole_with_its_fingerprint() {
     let content = vec![0x5a; 3_000_000];
     let package = package(&content);
-    assert_eq!(package.digest(), sha256(&content));
+    assert_eq!(package.digest(), Some(sha256(&content)));
     let asked = Kept::default();
     let seen = asked.clone();
     let server = Server::on_tls(
@@ -78,6 +78,42 @@ async fn a_package_arrives_whole_with_its_fingerprint() {
     let target = "/1.0/applications?vm=true".to_owned();
     let digest = sha256(&content);
     assert_eq!(asked.all(), [(target, digest.to_string(), digest)]);
+}
+
+#[tokio::test]
+async fn a_package_for_this_machine_arrives_whole_without_being_read_beforehand() {
+    let content = vec![0x5a; 3_000_000];
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&content).unwrap();
+    let made = content.clone();
+    let packages = [
+        Package::local(file, 3_000_000),
+        Package::made(move |out| Ok(out.write_all(&made)?)),
+    ];
+    let asked = Kept::default();
+    let seen = asked.clone();
+    let server = Server::on_socket(move |asked: Asked| {
+        let announced = asked.headers.contains_key(headers::FINGERPRINT);
+        seen.keep((announced, sha256(&asked.body)));
+        begun(&operation(103, "", 0))
+    });
+    assert!(server.client.is_local());
+    for package in &packages {
+        let created = server.client.create_application(package, false, |_| {});
+        created.await.unwrap();
+    }
+    assert_eq!(asked.all(), [(false, sha256(&content)); 2]);
+}
+
+#[tokio::test]
+async fn a_package_that_cannot_be_made_says_why() {
+    let server = Server::on_socket(|_| begun(&operation(103, "", 0)));
+    let package = Package::made(|_| Err("app.apk has gone".into()));
+    let created = server.client.create_application(&package, false, |_| {});
+    let error = created.await.unwrap_err();
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+    let told: Vec<_> = causes.map(ToString::to_string).collect();
+    assert!(told.iter().any(|it| it == "app.apk has gone"), "{told:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Bodies that are packages: streamed to a staged file, with their hash taken on the way.
+//! Bodies that are packages: streamed to a staged file, with their hash taken on the way where one was
+//! announced.
 //!
 //! Receiving, hashing and writing overlap. Whatever goes wrong, and be it that the sender hangs
 //! up, the staged file is gone with the request.
@@ -33,9 +34,10 @@ pub(super) async fn receive(
     check_details(headers)?;
     let staged = ams.staging().new_file()?;
     let file = fs_err::tokio::File::create(staged.path()).await?;
-    let found = store(file.into_std().await, body).await?;
-    match announced {
-        Some(announced) if announced != found => {
+    let hash = announced.is_some().then(Sha256::new);
+    let found = store(file.into_std().await, hash, body).await?;
+    match (announced, found) {
+        (Some(announced), Some(found)) if announced != found => {
             Err(Error::FingerprintMismatch { announced, found }.into())
         }
         _ => Ok(staged),
@@ -80,9 +82,9 @@ fn check_details(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-async fn store(file: File, body: Body) -> Result<Digest, ApiError> {
+async fn store(file: File, hash: Option<Sha256>, body: Body) -> Result<Option<Digest>, ApiError> {
     let (sender, receiver) = mpsc::channel(PIECES);
-    let writer = tokio::task::spawn_blocking(move || write(file, receiver));
+    let writer = tokio::task::spawn_blocking(move || write(file, hash, receiver));
     let passed_on = pass_on(body, sender).await;
     // A full disk explains why nothing more could be passed on, so it is told first.
     let digest = writer.await.map_err(Error::from)??;
@@ -111,13 +113,18 @@ async fn pass_on(body: Body, to: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
     }
 }
 
-fn write(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> std::io::Result<Digest> {
-    let mut hash = Sha256::new();
+fn write(
+    mut file: File,
+    mut hash: Option<Sha256>,
+    mut pieces: mpsc::Receiver<Bytes>,
+) -> std::io::Result<Option<Digest>> {
     while let Some(piece) = pieces.blocking_recv() {
-        hash.update(&piece);
+        if let Some(hash) = &mut hash {
+            hash.update(&piece);
+        }
         file.write_all(&piece)?;
     }
-    Ok(Digest::from_bytes(hash.finalize().into()))
+    Ok(hash.map(|hash| Digest::from_bytes(hash.finalize().into())))
 }
 
 #[cfg(test)]
@@ -136,13 +143,15 @@ mod tests {
     async fn a_body_is_stored_in_order_and_its_hash_is_that_of_all_of_it() {
         let (folder, file) = file();
         let pieces = (0..100_u8).map(|n| Ok::<_, std::io::Error>(Bytes::from(vec![n; 1000])));
-        let digest = store(file, Body::from_stream(stream::iter(pieces)))
+        let hash = Some(Sha256::new());
+        let digest = store(file, hash, Body::from_stream(stream::iter(pieces)))
             .await
             .unwrap();
         let stored = fs_err::read(folder.path().join("staged")).unwrap();
         assert_eq!(stored.len(), 100_000);
         assert!(stored.is_sorted());
-        assert_eq!(digest, Digest::from_bytes(Sha256::digest(&stored).into()));
+        let expected = Digest::from_bytes(Sha256::digest(&stored).into());
+        assert_eq!(digest, Some(expected));
     }
 
     #[tokio::test]
@@ -152,7 +161,7 @@ mod tests {
             Ok(Bytes::from_static(b"x")),
             Err(std::io::Error::other("cut")),
         ];
-        let refused = store(file, Body::from_stream(stream::iter(cut)))
+        let refused = store(file, None, Body::from_stream(stream::iter(cut)))
             .await
             .unwrap_err();
         assert!(matches!(refused, ApiError::BadRequest(_)), "{refused:?}");
