@@ -8,6 +8,8 @@ use crate::site::{Site, commit};
 
 /// Versions of each application.
 pub(crate) const VERSIONS_EACH: usize = 2;
+/// Different images among the versions.
+const IMAGES: u64 = 200;
 /// How many publish at a time.
 const PUBLISHERS: usize = 8;
 
@@ -27,20 +29,18 @@ pub(crate) fn large(versions: usize) -> Site {
     Site::of(TestRegistry::start_in(Folder::lasting(&name)))
 }
 
-/// Publishes so many versions, all of the same small image.
+/// Publishes so many versions of a few hundred small images.
 pub(crate) fn fill(site: &Site, versions: usize) {
-    let content = Generated {
-        size: 4096,
-        seed: 1,
-    };
-    let digest = site.upload(content);
+    let image = |seed| Generated { size: 4096, seed };
+    let digests: Vec<_> = (1..=IMAGES).map(|seed| site.upload(image(seed))).collect();
     thread::scope(|scope| {
         for publisher in 0..PUBLISHERS {
-            let (http, digest) = (site.publisher(), &digest);
+            let (http, digests) = (site.publisher(), &digests);
             scope.spawn(move || {
                 for n in (publisher..versions / VERSIONS_EACH).step_by(PUBLISHERS) {
-                    for number in 0..VERSIONS_EACH.min(versions) {
-                        commit(&http, &name(n), number, digest, content.size);
+                    let digest = &digests[n % digests.len()];
+                    for number in 0..VERSIONS_EACH {
+                        commit(&http, &name(n), number, digest, image(0).size);
                     }
                 }
             });

@@ -71,22 +71,36 @@ fn by_hand(package: &Path, image: &Path) -> Command {
     sh
 }
 
-/// Half of it does not compress, as what is in an APK; half of it does, by a quarter.
+/// Half of it does not compress, as what is in an APK; half of it is text.
 fn package(folder: &Folder, size: u64) -> PathBuf {
     let text = folder.join("text");
     let mut to = fs_err::File::create(&text).unwrap();
-    for piece in (Generated {
-        size: size / 2,
+    let random = (Generated {
+        size: size / 8,
         seed: 2,
     })
-    .pieces()
-    {
-        let letters: Vec<u8> = piece.iter().map(|byte| b' ' + (byte & 63)).collect();
-        to.write_all(&letters).unwrap();
+    .pieces();
+    for piece in random {
+        to.write_all(&lines(&piece)).unwrap();
     }
+    to.set_len(size / 2).unwrap();
     Package::new("big")
         .noise("level.dat", size / 2, 1)
         .with("  text.dat:\n    target: /sdcard/Android/data/com.example.xbig/")
         .copy("extra-data/text.dat", &text)
         .write_folder(&folder.join("big"))
+}
+
+/// About four times as long as what it is made of.
+fn lines(random: &[u8]) -> Vec<u8> {
+    let line = |at: &[u8]| {
+        let [a, b, c, d] = [at[0], at[1], at[2], at[3]];
+        format!("node{a} {b}.{c} {d:x}\n").into_bytes()
+    };
+    random
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .flat_map(|at| line(at))
+        .collect()
 }

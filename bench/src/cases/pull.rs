@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use aar_testkit::{Fleet, Package};
+use aar_testkit::{Fleet, Mode, Package};
 
 use super::{Case, megabytes};
 use crate::{
@@ -42,18 +42,20 @@ fn measure(plan: &Plan) -> Vec<Row> {
     let nginx = Nginx::start(&fleet.registry.base().join("data"), &certificates);
     let path = format!("/blobs/sha256/{}/{digest}", &digest[..2]);
     let to = fleet.client.base().join("by-hand");
-    let ids = (fleet.client.process().id(), fleet.registry.process().id());
-    let client = &fleet.client;
+    let registry = fleet.registry.process().id();
     let mut turns: Vec<Turn<'_>> = vec![(
         "aar",
         Box::new(|| {
-            let meters = [Meter::start("ams", ids.0), Meter::start("aar", ids.1)];
+            // A new one each time: what is there already is not fetched.
+            let mut client = fleet.join("amd64", Mode::Manual);
+            let meters = [
+                Meter::start("ams", client.process().id()),
+                Meter::start("aar", registry),
+            ];
             let mut pull = client.amc_command();
             let ran = run("amc", pull.args(["registry", "pull", "big"]));
             let usage = meters.iter().map(Meter::read).collect();
-            client
-                .amc(&["application", "delete", "big", "--yes"])
-                .done();
+            assert!(client.offers("big", 0));
             Sample {
                 value: megabytes(size, ran.wall),
                 usage,
