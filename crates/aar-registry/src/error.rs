@@ -131,7 +131,7 @@ pub enum Error {
         length: u64,
     },
     /// There is no space left.
-    #[error("there is no space left on the device")]
+    #[error("nothing more can be stored")]
     StorageFull {
         /// What the system said.
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use aar_tls::Peer;
-use aar_types::{ErrorBody, headers};
+use aar_types::{ErrorBody, ErrorCode, headers};
 use axum::{
     Json,
     extract::{ConnectInfo, MatchedPath, Request},
@@ -57,7 +57,16 @@ impl Seen {
     }
 
     fn log_error(&self, error: &ApiError) {
-        if let Some(chain) = error.chain() {
+        if let (ErrorCode::StorageFull, Some(chain)) = (error.code(), error.chain()) {
+            // It is the same for everybody who writes, and nothing is wrong with the program.
+            warn!(
+                request_id = self.request_id,
+                method = self.method,
+                path = self.path,
+                error = chain,
+                "request refused for want of space"
+            );
+        } else if let Some(chain) = error.chain() {
             error!(
                 request_id = self.request_id,
                 method = self.method,

@@ -1,9 +1,6 @@
 //! The local side of the agent: what is here, and the door through which the registry changes it.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use aar_package::verify_image;
 use aar_sync::{
@@ -300,7 +297,7 @@ fn as_local(stored: StoredVersion, image: ImageInfo, ready: bool) -> LocalVersio
 
 fn local(error: Error) -> LocalError {
     match error {
-        Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => LocalError::NoSpace,
+        Error::StorageFull(_) => LocalError::NoSpace,
         other => LocalError::failed(other),
     }
 }
