@@ -93,6 +93,7 @@ fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
     program.signal();
     let (status, log) = program.end();
     assert!(status.success(), "{log}");
+    assert!(!path("server/unix.socket").exists(), "it leads to nobody");
 
     // The socket of the dead process is in nobody's way, and the certificate stays.
     drop(UnixListener::bind(path("left")).unwrap());
