@@ -18,7 +18,7 @@ use crate::{
     },
     foundation::Foundation,
     images::Images,
-    store::{Origin, StoredApplication, StoredVersion},
+    store::{Origin, StoredApplication, StoredVersion, VersionState},
 };
 
 /// The applications of this AMS, as the registry agent sees and changes them.
@@ -257,6 +257,10 @@ async fn verify(path: PathBuf, expected: ImageInfo) -> Result<(), LocalError> {
 /// An application without the versions that have no image. What was cleaned up counts as unpublished,
 /// so that the registry withdraws it.
 fn local_application(stored: StoredApplication, images: &Images) -> LocalApplication {
+    let building = stored
+        .versions
+        .iter()
+        .any(|version| matches!(version.state, VersionState::Initializing));
     let versions = stored.versions.into_iter();
     let versions = versions.filter_map(|it| local_version(it, images));
     let retired = stored.retired.into_iter().filter_map(retired_version);
@@ -268,6 +272,7 @@ fn local_application(stored: StoredApplication, images: &Images) -> LocalApplica
         },
         metadata: stored.metadata,
         versions: versions.chain(retired).collect(),
+        building,
     }
 }
 
