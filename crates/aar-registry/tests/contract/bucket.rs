@@ -11,6 +11,7 @@ use crate::backend::{
     AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
     refused,
 };
+use crate::upload::by_hand;
 
 const PART: usize = 8 << 20;
 
@@ -85,6 +86,49 @@ on_buckets! {
         assert_eq!(expected, PART as u64);
         let done = operator.append(upload.id, expected, body([&content[PART..]])).await;
         assert!(done.unwrap().complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+    }
+
+    async fn a_part_that_another_process_has_taken_down_is_not_taken_down_again(fixture) {
+        let content = noise(2 * PART);
+        let upload = fixture.begin_upload(&content).await;
+        let (slow, taken, body_of_slow) = by_hand();
+        let operator = fixture.operator();
+        let slow_one = tokio::spawn(async move { operator.append(upload.id, 0, body_of_slow).await });
+        slow.send(content[..1_000].to_vec().into()).await.unwrap();
+        taken.notified().await;
+        let elsewhere = fixture.another().await;
+        let other = elsewhere.operator("test");
+        other.append(upload.id, 0, body([&content[..PART]])).await.unwrap();
+        slow.send(content[1_000..=PART].to_vec().into()).await.unwrap();
+        drop(slow);
+        let expected = match refused(slow_one.await.unwrap()) {
+            Error::UploadOffset { expected, .. } => expected,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(expected, PART as u64);
+        let rest = body([&content[PART..]]);
+        assert!(other.append(upload.id, expected, rest).await.unwrap().complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+        elsewhere.close().await;
+    }
+
+    async fn a_rest_that_another_process_has_replaced_is_not_taken_for_ones_own(fixture) {
+        let content = noise(2 * PART);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let begun = body([&content[..PART + 700]]);
+        operator.append(upload.id, 0, begun).await.unwrap();
+        // One that began earlier and came less far.
+        fixture.overwrite(&format!("staging/{}", upload.id), &content[..900]);
+        let from = PART as u64 + 700;
+        let gone = operator.append(upload.id, from, body([&content[PART + 700..]])).await;
+        let Error::UploadOffset { expected, .. } = refused(gone) else {
+            panic!("not an offset");
+        };
+        let whole = body([&content[PART..]]);
+        let done = operator.append(upload.id, expected, whole).await.unwrap();
+        assert!(done.complete);
         assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
     }
 

@@ -16,7 +16,7 @@ use utoipa::{
     openapi::{self, Content, Ref, RefOr, ResponseBuilder},
 };
 
-use super::parameters::VersionPath;
+use super::{parameters::VersionPath, tus};
 use crate::causes::chain;
 
 /// The answer to a request that was refused or failed.
@@ -114,6 +114,10 @@ fn public_message(code: ErrorCode) -> &'static str {
 impl From<aar_registry::Error> for ApiError {
     fn from(error: aar_registry::Error) -> Self {
         let code = error.code();
+        if let aar_registry::Error::UploadOffset { expected, .. } = error {
+            let refusal = Self::new(code, error.to_string());
+            return refusal.with_header(tus::OFFSET, expected);
+        }
         // What other uploads take up is no failure, and the caller may know.
         let busy = matches!(error, aar_registry::Error::StagingFull { .. });
         if code.status() >= 500 && !busy {
