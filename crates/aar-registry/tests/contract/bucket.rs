@@ -174,6 +174,18 @@ on_buckets! {
         assert!(done.complete);
     }
 
+    async fn parts_of_no_upload_are_told_with_what_they_take(fixture) {
+        let bucket = fixture.bucket();
+        bucket.begin_upload(&format!("a/prefix/{}", blob(&image(b"one").digest)));
+        let open = &bucket.uploads()[0];
+        bucket.put_part(open, 1, noise(PART));
+        bucket.put_part(open, 2, noise(1_234));
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!(plan.bytes(), PART as u64 + 1_234, "{plan:?}");
+        assert_eq!(fixture.collect().await.bytes(), plan.bytes());
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
+    }
+
     async fn parts_of_no_upload_are_kept_for_the_grace_period(fixture) {
         let bucket = fixture.bucket();
         bucket.begin_upload(&format!("a/prefix/{}", blob(&image(b"one").digest)));
@@ -267,10 +279,14 @@ on_buckets! {
         let given_up = operator.create_upload(given_up).await.unwrap();
         operator.append(given_up.id, 0, body([&content[..100]])).await.unwrap();
         assert!(operator.terminate(given_up.id).await.unwrap());
+        let key = format!("a/prefix/{}", blob(&image(b"one").digest));
+        fixture.bucket().begin_upload(&key);
+        let orphan = &fixture.bucket().uploads()[0];
+        fixture.bucket().put_part(orphan, 1, b"part");
         fixture.clock.advance(GRACE);
         let plan = operator.gc_plan().await.unwrap();
         let report = operator.gc_apply(plan).await.unwrap();
-        assert_eq!((report.freed.len(), report.spared), (1, vec![]));
+        assert_eq!((report.freed.len(), report.spared), (2, vec![]));
         assert_eq!(fixture.staged(), 0);
     }
 }
