@@ -313,6 +313,37 @@ fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
 }
 
 #[test]
+fn a_move_that_was_cut_short_before_the_configuration_was_written_is_finished_by_the_next_run() {
+    let (site, elsewhere) = (Site::new(), Site::new());
+    site.create();
+    let config = Config::path(site.path());
+    let to = elsewhere.path().join("images");
+    let to = to.to_str().unwrap();
+    let migrate = &["storage", "migrate", "--to", to][..];
+    assert!(site.aar(migrate).contains("\nexit 0\n"));
+    // What the file was before.
+    fs_err::remove_file(&config).unwrap();
+    let refused = site.aar(&["status"]);
+    assert!(
+        refused.contains("has moved to another storage"),
+        "{refused}"
+    );
+    let third = elsewhere.path().join("third");
+    let refused = site.aar(&["storage", "migrate", "--to", third.to_str().unwrap()]);
+    assert!(
+        refused.contains("has moved to another storage"),
+        "{refused}"
+    );
+    assert!(!config.exists());
+
+    let again = site.aar(migrate);
+    assert!(again.contains("\nexit 0\n"), "{again}");
+    assert!(again.contains("already_there: true"), "{again}");
+    assert!(fs_err::read_to_string(&config).unwrap().contains(to));
+    assert!(site.aar(&["storage", "verify"]).contains("\nexit 0\n"));
+}
+
+#[test]
 fn the_configuration_is_checked_and_shown() {
     let site = Site::new();
     let s3 = site.file("s3.yaml", "storage:\n  s3:\n    region: r\n    bucket: b\n    access-key: k\n    secret-access-key: topsecret\n");

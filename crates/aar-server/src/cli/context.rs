@@ -8,7 +8,7 @@ use aar_registry::{Operator, Registry};
 use aar_types::Clock;
 
 use crate::{
-    config::Config,
+    config::{Config, StorageConfig},
     service::{Told, tell},
 };
 
@@ -47,6 +47,14 @@ impl<'a> Context<'a> {
         self.require_access()?;
         let config = self.config()?;
         self.require_registry(&config.database.path)?;
+        self.open_with(config).await
+    }
+
+    /// The registry of the base folder, with its images in another place than the configuration
+    /// says.
+    pub(super) async fn open_in(&self, storage: StorageConfig) -> anyhow::Result<Opened> {
+        let mut config = self.config()?;
+        config.storage = storage;
         self.open_with(config).await
     }
 
