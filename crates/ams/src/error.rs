@@ -195,13 +195,16 @@ fn is_full(error: &dyn DatabaseError) -> bool {
     code.is_some_and(|code| matches!(&*code, "13" | "4874"))
 }
 
-/// An error with all its causes, in one line.
+/// An error with all its causes, in one line. What an error has said of its cause is not said again.
 pub fn chain(error: &dyn error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
+        let message = inner.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
         cause = inner.source();
     }
     text
