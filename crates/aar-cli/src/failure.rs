@@ -17,16 +17,18 @@ impl Failure {
         }
     }
 
-    /// The failure that an error and its sources tell, joined in one line. A `Failure` among them
-    /// brings its hint along.
+    /// The failure that an error and its sources tell, joined in one line. What an error has said
+    /// of its source is not said again. A `Failure` among them brings its hint along.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
         let chain = || std::iter::successors(Some(error), |&error| error.source());
         let hint = chain().find_map(|error| error.downcast_ref::<Self>()?.hint.clone());
-        let message = chain().map(ToString::to_string).collect::<Vec<_>>();
-        Self {
-            message: message.join(": "),
-            hint,
+        let mut message = error.to_string();
+        for cause in chain().skip(1).map(ToString::to_string) {
+            if !message.ends_with(&cause) {
+                message = format!("{message}: {cause}");
+            }
         }
+        Self { message, hint }
     }
 
     /// The same failure with a hint what to do, in place of any that it has.
@@ -62,6 +64,16 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("cannot read the certificate")]
     struct Outer(#[source] Failure);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot copy: {0}")]
+    struct Repeats(#[source] Failure);
+
+    #[test]
+    fn what_an_error_has_said_of_its_source_is_not_said_again() {
+        let failure = Failure::from_error(&Repeats(Failure::new("no space left")));
+        assert_eq!(failure.message(), "cannot copy: no space left");
+    }
 
     #[test]
     fn the_whole_chain_is_told_in_one_line_with_the_hint_of_its_depth() {

@@ -9,7 +9,7 @@ use std::{io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use aar_tls::{Connections, TlsListener};
 use axum::Router;
 use tokio::{
-    net::{UnixListener, UnixStream},
+    net::{UnixListener, UnixStream, unix::SocketAddr},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -77,8 +77,21 @@ pub async fn serve_unix(
             }
         }
     }
-    drop(listener);
+    remove(listener);
     finish(open, drain_limit).await;
+}
+
+/// Stops listening, and takes the name away that leads to nobody now.
+fn remove(listener: UnixListener) {
+    let address = listener.local_addr();
+    drop(listener);
+    let removed = match address.as_ref().map(SocketAddr::as_pathname) {
+        Ok(Some(path)) => remove_stale(path),
+        _ => Ok(()),
+    };
+    if let Err(error) = removed {
+        tracing::warn!(%error, "the socket stays, and is replaced at the next start");
+    }
 }
 
 /// Listens on a Unix socket with the given permissions. What a process that has died left behind

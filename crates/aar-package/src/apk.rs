@@ -8,7 +8,7 @@ use std::{
     io::{Read, Seek},
 };
 
-use aar_types::{ApkFacts, Architecture};
+use aar_types::{ApkFacts, Architecture, rules};
 use apk_info::{AXML, CertificateInfo, Signature, ZipEntry};
 use zip::ZipArchive;
 
@@ -39,18 +39,6 @@ const MAX_SIGNATURES: u64 = 16 << 20;
 
 /// A file of the old signature scheme holds little more than a certificate.
 const MAX_SIGNATURE: u64 = 64 << 10;
-
-/// The ABIs that Android has, or had.
-const ABIS: &[&str] = &[
-    "arm64-v8a",
-    "armeabi",
-    "armeabi-v7a",
-    "mips",
-    "mips64",
-    "riscv64",
-    "x86",
-    "x86_64",
-];
 
 /// Reads the facts. The two readers are of the same APK: one reads entries within limits, the
 /// other knows the signatures, which are not entries.
@@ -151,7 +139,7 @@ fn abis<R: Read + Seek>(zip: &ZipArchive<R>) -> Vec<String> {
             .ok()?
             .strip_prefix("lib/")?
             .split_once('/')?;
-        let known = ABIS.contains(&abi) && !library.is_empty();
+        let known = rules::ABIS.contains(&abi) && !library.is_empty();
         known.then(|| abi.to_owned())
     };
     let abis: BTreeSet<_> = zip.file_names_raw().filter_map(abi).collect();

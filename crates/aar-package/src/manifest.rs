@@ -7,11 +7,10 @@
 mod check;
 mod complaint;
 mod document;
-mod rules;
 mod sections;
 mod write;
 
-use aar_types::{ApkFacts, ApplicationMetadata, ApplicationName, VersionManifest};
+use aar_types::{ApkFacts, ApplicationMetadata, ApplicationName, VersionManifest, rules};
 
 use self::check::Check;
 pub use self::complaint::{Complaint, ManifestErrors, Position, Reason};

@@ -12,13 +12,18 @@ use crate::{
 
 impl Publisher {
     /// Replaces what holds for all versions of an application on one architecture. Tells whether
-    /// anything changed; `None` where there is no such application.
+    /// anything changed; `None` where there is no such application. What no manifest could say is
+    /// refused.
     pub async fn put_application(
         &self,
         name: &ApplicationName,
         architecture: Architecture,
         metadata: ApplicationMetadata,
     ) -> Result<Option<bool>, Error> {
+        let section = "";
+        metadata
+            .check()
+            .map_err(|broken| Error::Declaration { section, broken })?;
         let name = name.clone();
         let key = VariantKey { name, architecture };
         self.registry

@@ -1,8 +1,8 @@
 use std::{io, path::PathBuf};
 
 use aar_types::{
-    ApplicationName, Architecture, Digest, ErrorCode, Fingerprint, FingerprintPrefix, RegistryId,
-    Revision, VersionNumber,
+    ApplicationName, Architecture, BrokenRule, Digest, ErrorCode, Fingerprint, FingerprintPrefix,
+    RegistryId, Revision, VersionNumber,
 };
 
 use crate::{BucketProblem, UploadId};
@@ -26,6 +26,14 @@ pub enum Error {
         stored: Fingerprint,
         /// What the caller has.
         given: Fingerprint,
+    },
+    /// What a version or an application declares could not stand in a manifest.
+    #[error("{section}{broken}")]
+    Declaration {
+        /// The section of the request, with a dot behind it; empty for the request itself.
+        section: &'static str,
+        /// What is wrong.
+        broken: BrokenRule,
     },
     /// The image that a version names is not stored.
     #[error("the image {digest} is not stored; upload it first")]
@@ -123,7 +131,7 @@ pub enum Error {
         length: u64,
     },
     /// There is no space left.
-    #[error("there is no space left on the device")]
+    #[error("nothing more can be stored")]
     StorageFull {
         /// What the system said.
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -274,6 +282,7 @@ impl Error {
             Self::UploadTooLong { .. } | Self::UploadTooLarge { .. } => ErrorCode::TooLarge,
             Self::UploadInterrupted { .. }
             | Self::EmptyUpload
+            | Self::Declaration { .. }
             | Self::CertificateAmbiguous { .. } => ErrorCode::InvalidRequest,
             Self::TooManyUploads { .. } => ErrorCode::TooManyRequests,
             Self::StagingFull { .. } | Self::StorageFull { .. } => ErrorCode::StorageFull,

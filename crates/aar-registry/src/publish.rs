@@ -35,7 +35,8 @@ impl Publisher {
     ///
     /// What the request says of the application replaces what is known of it, unless a newer
     /// version is there already. A version that is there and withdrawn is offered again when the
-    /// request asks for that; one that is offered is never withdrawn by this.
+    /// request asks for that; one that is offered is never withdrawn by this. What no manifest could
+    /// say is refused.
     pub async fn publish(
         &self,
         name: &ApplicationName,
@@ -43,6 +44,7 @@ impl Publisher {
         number: VersionNumber,
         version: VersionPut,
     ) -> Result<Published, Error> {
+        check_declared(&version)?;
         let name = name.clone();
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
@@ -136,6 +138,13 @@ async fn create(
     let descriptor = VersionDescriptor::from(row);
     change.describe(Key::Version(key), &descriptor).await?;
     Ok(Published::Created)
+}
+
+/// A publisher holds its manifests to the same rules, so none of its versions is refused by this.
+fn check_declared(put: &VersionPut) -> Result<(), Error> {
+    let refused = |section| move |broken| Error::Declaration { section, broken };
+    put.application.check().map_err(refused("application."))?;
+    put.manifest.check().map_err(refused("manifest."))
 }
 
 /// Refuses an image that is not stored, or that is being deleted, or that has another size.

@@ -154,11 +154,17 @@ impl RefusalLog {
 }
 
 async fn write(metadata: Arc<Metadata>, mut entries: mpsc::Receiver<AuditRow>) {
+    let mut failing = false;
     while let Some(entry) = entries.recv().await {
-        if let Err(error) = write_one(&metadata, &entry).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(error, "a refusal could not be recorded");
+        let written = write_one(&metadata, &entry).await;
+        // A full disk fails them all: that is said once, until there is room again.
+        if let Err(error) = &written
+            && !failing
+        {
+            let error: &dyn std::error::Error = error;
+            tracing::error!(error, "refusals cannot be recorded");
         }
+        failing = written.is_err();
     }
 }
 

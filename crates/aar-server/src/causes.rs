@@ -1,10 +1,8 @@
 use std::error::Error;
 
+use aar_cli::Failure;
+
 /// An error and its causes in one line, for the log.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    chain
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
+    Failure::from_error(error).message().to_owned()
 }

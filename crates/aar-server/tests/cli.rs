@@ -5,6 +5,7 @@
 use std::{ffi::OsString, path::Path};
 
 use aar_cli::Printer;
+use aar_registry::Registry;
 use aar_server::{cli, config::Config};
 use aar_tls::{Identity, NewIdentity};
 use aar_types::Clock;
@@ -31,6 +32,14 @@ impl Site {
 
     fn certificate(&self, name: &str) -> String {
         self.file(name, &identity().certificate().to_pem())
+    }
+
+    /// Makes the registry that the first start would make.
+    fn create(&self) {
+        let config = Config::of_base(self.path()).unwrap();
+        let created = Registry::open(config.registry(Clock::system()));
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async { created.await.unwrap().close().await });
     }
 
     /// A whole run, as text.
@@ -160,6 +169,7 @@ fn a_prefix_must_stand_for_one_certificate() {
 #[test]
 fn what_is_no_certificate_is_refused_by_name() {
     let site = Site::new();
+    site.create();
     let key = site.file("client.key", identity().key_pem());
     let two = identity().certificate().to_pem().repeat(2);
     let bundle = site.file("bundle.crt", &two);
@@ -176,9 +186,64 @@ fn what_is_no_certificate_is_refused_by_name() {
     ]));
 }
 
+/// The commands that look at a registry, or change what is in it.
+const OF_A_REGISTRY: &[&[&str]] = &[
+    &["status"],
+    &["trust", "list"],
+    &["trust", "list", "--format", "json"],
+    &["trust", "remove", "00"],
+    &["trust", "revoke", "-y", "00"],
+    &["application", "list"],
+    &["application", "show", "game"],
+    &["application", "delete", "-y", "game"],
+    &["audit"],
+    &["gc"],
+    &["gc", "--dry-run"],
+    &["storage", "verify"],
+    &["storage", "migrate", "--to", "elsewhere"],
+];
+
+#[test]
+fn a_mistyped_base_folder_is_refused_by_name_and_stays_what_it_is() {
+    let (absent, empty) = (Site::new(), Site::new());
+    fs_err::remove_dir(absent.path()).unwrap();
+    for line in OF_A_REGISTRY {
+        for site in [&absent, &empty] {
+            let refused = site.aar(line);
+            assert!(refused.contains("\nexit 1\n"), "{refused}");
+            assert!(
+                refused.contains("there is no registry in [base]"),
+                "{refused}"
+            );
+            assert!(
+                refused.contains("`aar serve` and `aar trust add` create"),
+                "{refused}"
+            );
+            assert!(!refused.contains("--- stdout"), "{refused}");
+        }
+        assert!(!absent.path().exists(), "{line:?}");
+        assert_eq!(
+            fs_err::read_dir(empty.path()).unwrap().count(),
+            0,
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn who_is_trusted_before_the_first_start_is_trusted_by_the_registry_that_comes() {
+    let (site, elsewhere) = (Site::new(), Site::new());
+    fs_err::remove_dir(site.path()).unwrap();
+    let client = elsewhere.certificate("client.crt");
+    assert!(site.aar(&["trust", "add", &client]).contains("\nexit 0\n"));
+    let listed = site.aar(&["trust", "list"]);
+    assert!(listed.contains(&fingerprint(&client)), "{listed}");
+}
+
 #[test]
 fn an_empty_registry_is_shown() {
     let site = Site::new();
+    site.create();
     assert_runs!(site.runs(&[
         &["application", "list"],
         &["application", "ls", "--format", "json"],
@@ -245,6 +310,37 @@ fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
         &["trust", "list", "--format", "csv", "--revoked"],
         &["trust", "add", &revoked],
     ]));
+}
+
+#[test]
+fn a_move_that_was_cut_short_before_the_configuration_was_written_is_finished_by_the_next_run() {
+    let (site, elsewhere) = (Site::new(), Site::new());
+    site.create();
+    let config = Config::path(site.path());
+    let to = elsewhere.path().join("images");
+    let to = to.to_str().unwrap();
+    let migrate = &["storage", "migrate", "--to", to][..];
+    assert!(site.aar(migrate).contains("\nexit 0\n"));
+    // What the file was before.
+    fs_err::remove_file(&config).unwrap();
+    let refused = site.aar(&["status"]);
+    assert!(
+        refused.contains("has moved to another storage"),
+        "{refused}"
+    );
+    let third = elsewhere.path().join("third");
+    let refused = site.aar(&["storage", "migrate", "--to", third.to_str().unwrap()]);
+    assert!(
+        refused.contains("has moved to another storage"),
+        "{refused}"
+    );
+    assert!(!config.exists());
+
+    let again = site.aar(migrate);
+    assert!(again.contains("\nexit 0\n"), "{again}");
+    assert!(again.contains("already_there: true"), "{again}");
+    assert!(fs_err::read_to_string(&config).unwrap().contains(to));
+    assert!(site.aar(&["storage", "verify"]).contains("\nexit 0\n"));
 }
 
 #[test]

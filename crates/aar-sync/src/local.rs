@@ -4,6 +4,7 @@ use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Digest, ImageInfo, RegistryId, Revision,
     Version, VersionManifest, VersionNumber,
 };
+use serde::{Deserialize, Serialize};
 
 /// What the agent needs of the place whose applications it keeps in step.
 ///
@@ -118,8 +119,10 @@ pub struct LocalApplication {
     pub origin: Origin,
     /// What holds for all its versions.
     pub metadata: ApplicationMetadata,
-    /// Its versions, in any order.
+    /// Its versions, in any order. One that is still being made is not among them.
     pub versions: Vec<LocalVersion>,
+    /// Whether a version is still being made.
+    pub building: bool,
 }
 
 /// Where an application came from, and with that, who may change it.
@@ -147,7 +150,7 @@ pub struct LocalVersion {
 }
 
 /// The registry that the imported applications came from, as last seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRegistry {
     /// Its identity.
     pub id: RegistryId,

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ApplicationStatus, Counts, Direction, Failure, LocalCatalogue, Outcome, PullAction,
-    RoundReport,
+    ApplicationStatus, Counts, Direction, Failure, KnownRegistry, LocalCatalogue, Outcome,
+    PullAction, RoundReport,
     apply::{Done, Step},
     error::Error,
     site::{Seen, Site},
@@ -206,6 +206,13 @@ impl<L: LocalCatalogue> Round<L> {
             seen = look => seen,
         }?;
         self.error = None;
+        let registry = KnownRegistry {
+            id: seen.listing.registry_id.clone(),
+            revision: seen.listing.revision,
+        };
+        self.site
+            .board
+            .write(|status| status.registry = Some(registry));
         Ok(seen)
     }
 

@@ -27,6 +27,8 @@ pub(crate) fn standings(plan: &Plan, failures: &[Failure]) -> Vec<ApplicationSta
             (ApplicationState::Held, Some(held.to_string()))
         } else if pending.contains(name) {
             (ApplicationState::Pending, None)
+        } else if plan.building.contains(name) {
+            (ApplicationState::Building, None)
         } else {
             (ApplicationState::Synced, None)
         }

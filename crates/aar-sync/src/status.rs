@@ -4,7 +4,7 @@ use aar_types::{ApplicationName, VersionNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Conflict, Held, Totals};
+use crate::{Conflict, Held, KnownRegistry, Totals};
 
 /// What an agent does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct AgentStatus {
     pub problem: Option<String>,
     /// Whether a round is running.
     pub running: bool,
+    /// The registry as it was last seen.
+    pub registry: Option<KnownRegistry>,
     /// The last round that ended.
     pub last_round: Option<RoundReport>,
     /// When the next round starts by itself.
@@ -171,6 +173,8 @@ pub enum ApplicationState {
     Synced,
     /// There is something left to do.
     Pending,
+    /// A version is still being made here; there is nothing to push of it yet.
+    Building,
     /// Something went wrong; the next round tries again.
     Failed,
     /// The two sides disagree; nothing is done until somebody decides.

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) conflicts: Vec<Conflict>,
     /// The applications that take part.
     pub(crate) names: BTreeSet<ApplicationName>,
+    /// Those of which a version is still being made here.
+    pub(crate) building: BTreeSet<ApplicationName>,
     /// Why the one application that was asked for cannot be pushed or pulled.
     pub(crate) impossible: Option<Error>,
 }
@@ -71,8 +73,12 @@ impl<L: LocalCatalogue> Survey<'_, L> {
             Direction::Pull => (self.pull(registry, local).await?, Origin::Imported),
             Direction::Push => (self.push(registry, local), Origin::Local),
         };
-        let here = local.iter().filter(|local| local.origin == origin);
-        plan.names.extend(here.map(|local| local.name.clone()));
+        for here in local.iter().filter(|local| local.origin == origin) {
+            plan.names.insert(here.name.clone());
+            if here.building {
+                plan.building.insert(here.name.clone());
+            }
+        }
         let steps = [&plan.before, &plan.transfers, &plan.after];
         let named = steps
             .into_iter()

@@ -8,6 +8,7 @@
 mod application;
 mod architecture;
 mod change;
+mod check;
 mod clock;
 mod duration;
 mod envelope;
@@ -21,10 +22,12 @@ mod trust;
 mod version;
 
 pub mod headers;
+pub mod rules;
 
 pub use application::{Application, ApplicationMetadata, Resources, Variant};
 pub use architecture::Architecture;
 pub use change::{Change, ChangeKind, Changes, Revision};
+pub use check::BrokenRule;
 pub use clock::{Clock, ManualClock};
 pub use duration::parse_duration;
 pub use envelope::{Envelope, ErrorBody, ResponseKind};

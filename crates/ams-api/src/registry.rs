@@ -60,7 +60,7 @@ pub struct RegistryStatus {
     pub mode: String,
     /// Where the registry is; empty while none is set up.
     pub url: String,
-    /// The identity of the registry that was last talked to.
+    /// The identity of the registry that was last seen.
     pub registry_id: Option<String>,
     /// The revision of its catalogue that this AMS has seen.
     pub revision: Option<u64>,
@@ -175,7 +175,7 @@ pub struct Conflict {
 pub struct ApplicationSync {
     /// Its name.
     pub name: String,
-    /// In a word: `synced`, `pending`, `held`, `conflict` or `failed`.
+    /// In a word: `synced`, `pending`, `building`, `held`, `conflict` or `failed`.
     pub state: String,
     /// Why it failed; else empty.
     pub error: String,

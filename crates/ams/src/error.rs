@@ -1,6 +1,7 @@
 use std::{error, fmt, io};
 
 use aar_types::{ApplicationName, VersionNumber};
+use sqlx::error::DatabaseError;
 
 /// What can go wrong in AMS. Every message says what is affected; the cause follows as the source.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,7 @@ pub enum Error {
     Round(String),
     /// The package or image cannot be used.
     #[error(transparent)]
-    Package(#[from] aar_package::Error),
+    Package(aar_package::Error),
     /// A certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] aar_tls::Error),
@@ -126,9 +127,12 @@ pub enum Error {
     /// A setting is not usable.
     #[error("{0}")]
     Setting(String),
+    /// There is no space left for what was to be written.
+    #[error("AMS has no space left on its disk")]
+    StorageFull(#[source] Box<dyn error::Error + Send + Sync>),
     /// The database failed.
     #[error("the database of AMS failed")]
-    Store(#[from] sqlx::Error),
+    Store(#[source] sqlx::Error),
     /// The database could not be brought to the present form.
     #[error("the database of AMS could not be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -137,7 +141,7 @@ pub enum Error {
     Corrupt(String),
     /// A file could not be read or written.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// A part of AMS stopped in the middle of the work.
     #[error("the work stopped unexpectedly")]
     Interrupted(#[from] tokio::task::JoinError),
@@ -152,13 +156,55 @@ impl Error {
     }
 }
 
-/// An error with all its causes, in one line.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::StorageFull(error.into())
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<aar_package::Error> for Error {
+    fn from(error: aar_package::Error) -> Self {
+        match error {
+            aar_package::Error::Io(error) => error.into(),
+            error => Self::Package(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            // The outer error says again what the inner one says.
+            sqlx::Error::Database(error) if is_full(&*error) => {
+                Self::StorageFull(error.into_error())
+            }
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// How SQLite reports a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not even the
+/// index of its log has room.
+fn is_full(error: &dyn DatabaseError) -> bool {
+    let code = error.code();
+    code.is_some_and(|code| matches!(&*code, "13" | "4874"))
+}
+
+/// An error with all its causes, in one line. What an error has said of its cause is not said again.
 pub fn chain(error: &dyn error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
+        let message = inner.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
         cause = inner.source();
     }
     text

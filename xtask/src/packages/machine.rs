@@ -91,9 +91,9 @@ fn set_up_by_hand() -> Result<()> {
     fs::write(base("ams").join("server/settings.yaml"), settings)?;
 
     // The first to open the registry is root; what that makes is the service's all the same.
-    operator.types(&["aar", "trust", "list"])?;
-    let registry = Service::start(&unit("aar"))?;
     let ams = Service::start(&unit("ams"))?;
+    operator.lets_publish()?;
+    let registry = Service::start(&unit("aar"))?;
     operator.introduces(&address)?;
     operator.publishes()?;
     operator.types(&["aar", "storage", "verify"])?;
@@ -117,12 +117,15 @@ impl Operator {
         output(&mut command)
     }
 
-    fn introduces(&self, address: &str) -> Result<()> {
+    fn lets_publish(&self) -> Result<()> {
         let certificate = self.home.join("client.crt");
         fs::copy(base("ams").join("registry/client.crt"), &certificate)?;
         let path = certificate.to_string_lossy();
         self.types(&["aar", "trust", "add", "--publisher", &path])?;
+        Ok(())
+    }
 
+    fn introduces(&self, address: &str) -> Result<()> {
         let server = base("aar").join("certs/server.crt");
         self.types(&["amc", "config", "trust", "add", &server.to_string_lossy()])?;
         let trusted = self.types(&["amc", "config", "trust", "list", "--format", "json"])?;

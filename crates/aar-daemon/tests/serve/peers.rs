@@ -91,6 +91,7 @@ async fn handlers_on_a_unix_socket_see_the_user() {
     assert!(answer.ends_with(&expected), "{answer}");
     drain.cancel();
     timeout(SOON, serving).await.unwrap().unwrap();
+    assert!(!path.exists(), "nobody listens there");
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ fn check<T: PartialEq + ToString>(
 fn digest_of(path: &Path) -> io::Result<Digest> {
     let mut sha256 = Sha256::new();
     read_rest(&mut fs::File::open(path)?, &mut |bytes| {
-        sha256.update(bytes)
+        sha256.update(bytes);
     })?;
     Ok(Digest::from_bytes(sha256.finalize().into()))
 }

@@ -2,15 +2,13 @@
 
 use std::collections::HashSet;
 
+use aar_types::rules::{self, Allowed};
+
 use super::{
     Complaint, ManifestErrors, Position, Reason,
     document::{Field, Node, Value},
-    rules,
 };
 use crate::{Limits, path::EntryPath};
-
-/// What a value must be, for the complaint.
-pub(super) type Allowed = &'static str;
 
 /// The complaints so far.
 #[derive(Debug, Default)]

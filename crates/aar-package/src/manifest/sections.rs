@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use aar_types::{
     ApplicationMetadata, Bootstrap, ExtraData, Hooks, NetworkService, Resources, VersionManifest,
-    Watchdog,
+    Watchdog, rules,
 };
 
 use super::{
     Manifest,
     check::{At, Check, Fields},
     document::{Node, Value},
-    rules,
 };
 
 const MANIFEST: &[&str] = &[

@@ -180,8 +180,9 @@ pub(super) fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
         if is_full(&error) {
+            // What it says has all its causes in it already.
             Self::StorageFull {
-                source: error.into(),
+                source: error.to_string().into(),
             }
         } else {
             Self::Storage(error)

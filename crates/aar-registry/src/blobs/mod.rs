@@ -60,6 +60,7 @@ pub(crate) struct Leftover {
     pub(crate) upload: Option<UploadId>,
     /// What gathers it, where it is parts in a bucket.
     pub(crate) multipart: Option<String>,
+    /// Its size. What parts add up to is only known to who [asks](Blobs::leftover_size).
     pub(crate) size: u64,
     pub(crate) modified: Timestamp,
 }
@@ -202,6 +203,14 @@ impl Blobs {
         match self {
             Self::Fs(fs) => fs.leftovers().await,
             Self::S3(bucket) => bucket.leftovers().await,
+        }
+    }
+
+    /// How many bytes a leftover takes.
+    pub(crate) async fn leftover_size(&self, leftover: &Leftover) -> Result<u64, Error> {
+        match self {
+            Self::Fs(_) => Ok(leftover.size),
+            Self::S3(bucket) => bucket.leftover_size(leftover).await,
         }
     }
 

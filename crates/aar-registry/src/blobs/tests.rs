@@ -132,3 +132,17 @@ async fn staged_files_are_found_and_know_their_upload() {
         assert_eq!(blobs.leftover(path).await.unwrap(), None);
     }
 }
+
+#[test]
+fn a_full_disk_at_the_bottom_of_an_error_is_found_and_told_once() {
+    let error = object_store::Error::Generic {
+        store: "folder",
+        source: std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
+    };
+    let told = error.to_string();
+    let Error::StorageFull { source } = Error::from(error) else {
+        panic!("not a full disk");
+    };
+    assert_eq!(source.to_string(), told);
+    assert!(source.source().is_none(), "{source:?}");
+}

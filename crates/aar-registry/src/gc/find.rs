@@ -70,9 +70,8 @@ impl Registry {
         for leftover in self.blobs().leftovers().await? {
             let old = leftover.modified <= grace_began;
             if old && !self.belongs_to_upload(&leftover).await? {
-                let Leftover {
-                    path, size: bytes, ..
-                } = leftover;
+                let bytes = self.blobs().leftover_size(&leftover).await?;
+                let path = leftover.path;
                 items.push(GcItem::OrphanedFile { path, bytes });
             }
         }

@@ -118,4 +118,26 @@ mod tests {
         let next = pools.write().await.unwrap();
         next.commit().await.unwrap();
     }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_grow_is_a_full_disk_told_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pools = Pools::open(&folder.path().join("registry.db"))
+            .await
+            .unwrap();
+        // SQLite answers a write beyond its limit as one for which the disk has no room.
+        let limit = sqlx::raw_sql("PRAGMA max_page_count = 1");
+        limit.execute(&pools.writer).await.unwrap();
+        let refused =
+            sqlx::raw_sql("CREATE TABLE more (x); INSERT INTO more VALUES (zeroblob(99999))")
+                .execute(&pools.writer)
+                .await;
+        let refused = Error::from(refused.unwrap_err());
+        let Error::StorageFull { source } = &refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(refused.to_string(), "nothing more can be stored");
+        assert_eq!(source.to_string(), "(code: 13) database or disk is full");
+        assert!(source.source().is_none(), "{source:?}");
+    }
 }

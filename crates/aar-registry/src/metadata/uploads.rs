@@ -143,17 +143,23 @@ impl Writing {
         Ok(())
     }
 
-    /// Notes how far an upload has come. Tells whether it still is there.
-    pub(crate) async fn advance_upload(&mut self, row: &UploadRow) -> Result<bool, Error> {
+    /// Notes how far an upload has come. Tells whether it was where it is known to have been: it is
+    /// not where somebody else has continued it, completed it or given it up.
+    pub(crate) async fn advance_upload(
+        &mut self,
+        known: u64,
+        row: &UploadRow,
+    ) -> Result<bool, Error> {
         let touched = sql!(execute
             self,
             "UPDATE uploads SET durable = $2, hash_state = $3, complete = $4, expires_at = $5 \
-             WHERE id = $1",
+             WHERE id = $1 AND durable = $6 AND complete = FALSE",
             row.id.to_string(),
             number(row.durable),
             row.hash_state.as_slice(),
             row.complete,
-            micros(row.expires_at)
+            micros(row.expires_at),
+            number(known)
         )?;
         Ok(touched == 1)
     }

@@ -4,25 +4,27 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
+use sqlx::error::DatabaseError;
 
 use crate::Error;
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if is_full(&error) {
-            Self::StorageFull {
-                source: error.into(),
-            }
-        } else {
-            Self::Database(error)
+        match error {
+            // The outer error says again what the inner one says.
+            sqlx::Error::Database(error) if is_full(&*error) => Self::StorageFull {
+                source: error.into_error(),
+            },
+            error => Self::Database(error),
         }
     }
 }
 
-/// `SQLITE_FULL`, as SQLite reports a full disk.
-fn is_full(error: &sqlx::Error) -> bool {
-    let error = error.as_database_error();
-    error.is_some_and(|error| error.code().is_some_and(|code| code == "13"))
+/// How SQLite reports a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not even the
+/// index of its log has room.
+fn is_full(error: &dyn DatabaseError) -> bool {
+    let code = error.code();
+    code.is_some_and(|code| matches!(&*code, "13" | "4874"))
 }
 
 /// A moment, as precise as the database keeps it.

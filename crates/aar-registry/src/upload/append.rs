@@ -15,7 +15,7 @@ use super::{
 use crate::{
     BucketProblem, Error, Publisher, Registry,
     blobs::{Gathering, S3Blobs, Staged},
-    metadata::UploadRow,
+    metadata::{UploadRow, Writing},
     tasks::{blocking, stopped},
 };
 
@@ -88,13 +88,17 @@ async fn begin(registry: &Registry, id: UploadId, offset: u64) -> Result<UploadR
     let life = registry.options().uploads.expire_after;
     if !row.complete && Duration::try_from(left).unwrap_or_default() < life / 2 {
         row.expires_at = registry.upload_expiry();
-        advance(registry, &row).await?;
+        advance(registry, row.durable, &row).await?;
     }
     Ok(row)
 }
 
 /// What the row says is there has gone. The upload has to begin anew.
 async fn lost(registry: &Registry, id: UploadId) -> Result<Upload, Error> {
+    if let Some(done) = registry.open_upload(id).await?.filter(|row| row.complete) {
+        // Another process has put it in its place.
+        return Ok(Upload::from(&done));
+    }
     tracing::warn!(%id, "what was staged of an upload has gone; it is given up");
     registry.drop_upload(id).await?;
     Err(Error::UploadNotFound { id })
@@ -186,12 +190,13 @@ impl Append<'_> {
         let registry = self.registry.clone();
         let staged = self.intake.staged().clone();
         let mut row = self.row.clone();
+        let known = row.durable;
         self.checkpoint = Some(tokio::spawn(async move {
             blocking(move || Ok(staged.sync()?)).await?;
             row.durable = taken.offset;
             row.hash_state = taken.state();
             row.expires_at = registry.upload_expiry();
-            advance(&registry, &row).await?;
+            advance(&registry, known, &row).await?;
             Ok(row)
         }));
         Ok(())
@@ -218,11 +223,26 @@ impl Append<'_> {
     }
 }
 
-pub(super) async fn advance(registry: &Registry, row: &UploadRow) -> Result<(), Error> {
-    let id = row.id;
+/// Takes down how far an upload has come, if it still is where it is known to have been.
+pub(super) async fn advance(registry: &Registry, known: u64, row: &UploadRow) -> Result<(), Error> {
     let mut tx = registry.write().await?;
-    if !tx.advance_upload(row).await? {
-        return Err(Error::UploadNotFound { id });
-    }
+    advance_in(&mut tx, known, row).await?;
     tx.commit().await
+}
+
+/// Within one process the turns see to it that nobody else has got ahead. Others may write to the
+/// same registry: who comes second is told where the upload continues.
+pub(super) async fn advance_in(tx: &mut Writing, known: u64, row: &UploadRow) -> Result<(), Error> {
+    if tx.advance_upload(known, row).await? {
+        return Ok(());
+    }
+    let id = row.id;
+    match tx.upload(id).await? {
+        Some(ahead) => Err(Error::UploadOffset {
+            id,
+            expected: ahead.durable,
+            given: known,
+        }),
+        None => Err(Error::UploadNotFound { id }),
+    }
 }

@@ -69,7 +69,7 @@ async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String
         expires_at: registry.upload_expiry(),
         ..row.clone()
     };
-    tx.advance_upload(&row).await?;
+    tx.advance_upload(row.durable, &row).await?;
     tx.commit().await?;
     let there = known && registry.blobs().blob_size(&row.digest).await? == Some(row.length);
     Ok((!there).then_some(tags))
@@ -96,8 +96,11 @@ async fn tidy(registry: &Registry, stored: Option<&UploadRow>, assembled: bool) 
 /// holds the write transaction, so neither can get between the other's steps; a blob that it had
 /// begun to delete is simply stored again.
 async fn store(change: &mut Mutation, mut row: UploadRow) -> Result<Option<UploadRow>, Error> {
-    if change.tx.upload(row.id).await?.is_none() {
-        return Ok(None);
+    match change.tx.upload(row.id).await? {
+        // Another process has done it.
+        Some(done) if done.complete => return Ok(Some(done)),
+        Some(_) => {}
+        None => return Ok(None),
     }
     let (id, digest, size) = (row.id, row.digest, row.length);
     let registry = change.registry.clone();
@@ -112,7 +115,7 @@ async fn store(change: &mut Mutation, mut row: UploadRow) -> Result<Option<Uploa
     row.complete = true;
     row.expires_at = registry.upload_expiry();
     change.tx.store_blob(&digest, size, change.at).await?;
-    change.tx.advance_upload(&row).await?;
+    change.tx.advance_upload(row.durable, &row).await?;
     change
         .record("store-image", digest.to_string(), format!("{size} bytes"))
         .await?;

@@ -10,10 +10,11 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
 
 use super::{
-    append::advance,
+    append::{advance, advance_in},
     hashing::Hashing,
     intake::{Taken, state_of},
     running::Turn,
@@ -23,7 +24,7 @@ use crate::{
     Error, Registry,
     blobs::{S3Blobs, parts},
     metadata::{PartRow, UploadRow},
-    tasks::stopped,
+    tasks::{blocking, stopped},
 };
 
 /// An upload into a bucket that is being continued.
@@ -64,7 +65,7 @@ impl<'a> InParts<'a> {
         let filled = row.durable.saturating_sub(stored.bytes);
         let filling = match filled {
             0 => Vec::new(),
-            _ => match bucket.rest_of(row.id, filled).await? {
+            _ => match rest(registry, bucket, &row, filled).await? {
                 Some(rest) => vec![rest],
                 None => return Err(go_back(registry, row, stored.bytes).await),
             },
@@ -161,9 +162,7 @@ impl<'a> InParts<'a> {
         row.hash_state.clone_from(&part.hash_state);
         row.expires_at = self.registry.upload_expiry();
         let mut tx = self.registry.write().await?;
-        if !tx.advance_upload(&row).await? {
-            return Err(Error::UploadNotFound { id: row.id });
-        }
+        advance_in(&mut tx, self.row.durable, &row).await?;
         tx.insert_part(row.id, &part).await?;
         tx.commit().await?;
         self.landed = row.durable;
@@ -183,10 +182,15 @@ impl<'a> InParts<'a> {
         }
         let rest = std::mem::take(&mut self.filling);
         self.bucket.put_rest(self.row.id, rest).await?;
-        self.row.durable = self.offset;
-        self.row.hash_state = state_of(self.hashing.settle().await?);
-        self.row.expires_at = self.registry.upload_expiry();
-        advance(self.registry, &self.row).await
+        let row = UploadRow {
+            durable: self.offset,
+            hash_state: state_of(self.hashing.settle().await?),
+            expires_at: self.registry.upload_expiry(),
+            ..self.row.clone()
+        };
+        advance(self.registry, self.row.durable, &row).await?;
+        self.row = row;
+        Ok(())
     }
 
     /// The upload as far as it is durable, and its hash up to there.
@@ -250,6 +254,38 @@ async fn gathering(
     Ok(multipart)
 }
 
+/// What the last request left that did not make a part. Another process that writes to the same
+/// upload may have put its own in place of it: that has gone, then.
+async fn rest(
+    registry: &Registry,
+    bucket: &Arc<S3Blobs>,
+    row: &UploadRow,
+    size: u64,
+) -> Result<Option<Bytes>, Error> {
+    let Some(rest) = bucket.rest_of(row.id, size).await? else {
+        return Ok(None);
+    };
+    let state = registry
+        .metadata()
+        .read()
+        .await?
+        .last_part_state(row.id)
+        .await?;
+    let mut hasher = match state {
+        Some(state) => match Taken::resume(row.durable, &state) {
+            Some(taken) => taken.into_hasher(),
+            None => return Ok(None),
+        },
+        None => Sha256::new(),
+    };
+    blocking(move || {
+        hasher.update(&rest);
+        Ok((state_of(&hasher), rest))
+    })
+    .await
+    .map(|(state, rest)| (state == row.hash_state).then_some(rest))
+}
+
 /// Goes back to the end of the last part. The error tells the client where that is.
 async fn go_back(registry: &Registry, mut row: UploadRow, to: u64) -> Error {
     tracing::warn!(id = %row.id, to, "the rest of a request has gone; the upload goes back");
@@ -265,10 +301,11 @@ async fn go_back(registry: &Registry, mut row: UploadRow, to: u64) -> Error {
 }
 
 async fn return_to(registry: &Registry, row: &mut UploadRow, to: u64) -> Result<(), Error> {
+    let known = row.durable;
     let mut tx = registry.write().await?;
     let state = tx.last_part_state(row.id).await?;
     row.durable = to;
-    row.hash_state = state.unwrap_or_else(|| state_of(&sha2::Digest::new()));
-    tx.advance_upload(row).await?;
+    row.hash_state = state.unwrap_or_else(|| state_of(&Sha256::new()));
+    advance_in(&mut tx, known, row).await?;
     tx.commit().await
 }

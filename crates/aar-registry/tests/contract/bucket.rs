@@ -11,6 +11,7 @@ use crate::backend::{
     AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
     refused,
 };
+use crate::upload::by_hand;
 
 const PART: usize = 8 << 20;
 
@@ -88,6 +89,49 @@ on_buckets! {
         assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
     }
 
+    async fn a_part_that_another_process_has_taken_down_is_not_taken_down_again(fixture) {
+        let content = noise(2 * PART);
+        let upload = fixture.begin_upload(&content).await;
+        let (slow, taken, body_of_slow) = by_hand();
+        let operator = fixture.operator();
+        let slow_one = tokio::spawn(async move { operator.append(upload.id, 0, body_of_slow).await });
+        slow.send(content[..1_000].to_vec().into()).await.unwrap();
+        taken.notified().await;
+        let elsewhere = fixture.another().await;
+        let other = elsewhere.operator("test");
+        other.append(upload.id, 0, body([&content[..PART]])).await.unwrap();
+        slow.send(content[1_000..=PART].to_vec().into()).await.unwrap();
+        drop(slow);
+        let expected = match refused(slow_one.await.unwrap()) {
+            Error::UploadOffset { expected, .. } => expected,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(expected, PART as u64);
+        let rest = body([&content[PART..]]);
+        assert!(other.append(upload.id, expected, rest).await.unwrap().complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+        elsewhere.close().await;
+    }
+
+    async fn a_rest_that_another_process_has_replaced_is_not_taken_for_ones_own(fixture) {
+        let content = noise(2 * PART);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let begun = body([&content[..PART + 700]]);
+        operator.append(upload.id, 0, begun).await.unwrap();
+        // One that began earlier and came less far.
+        fixture.overwrite(&format!("staging/{}", upload.id), &content[..900]);
+        let from = PART as u64 + 700;
+        let gone = operator.append(upload.id, from, body([&content[PART + 700..]])).await;
+        let Error::UploadOffset { expected, .. } = refused(gone) else {
+            panic!("not an offset");
+        };
+        let whole = body([&content[PART..]]);
+        let done = operator.append(upload.id, expected, whole).await.unwrap();
+        assert!(done.complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+    }
+
     async fn an_upload_that_the_bucket_gave_up_begins_anew(fixture) {
         let content = noise(2 * PART);
         let upload = fixture.begin_upload(&content).await;
@@ -128,6 +172,18 @@ on_buckets! {
         let rest = body([&content[PART..]]);
         let done = fixture.operator().append(upload.id, PART as u64, rest).await.unwrap();
         assert!(done.complete);
+    }
+
+    async fn parts_of_no_upload_are_told_with_what_they_take(fixture) {
+        let bucket = fixture.bucket();
+        bucket.begin_upload(&format!("a/prefix/{}", blob(&image(b"one").digest)));
+        let open = &bucket.uploads()[0];
+        bucket.put_part(open, 1, noise(PART));
+        bucket.put_part(open, 2, noise(1_234));
+        let plan = fixture.operator().gc_plan().await.unwrap();
+        assert_eq!(plan.bytes(), PART as u64 + 1_234, "{plan:?}");
+        assert_eq!(fixture.collect().await.bytes(), plan.bytes());
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
     }
 
     async fn parts_of_no_upload_are_kept_for_the_grace_period(fixture) {
@@ -223,10 +279,14 @@ on_buckets! {
         let given_up = operator.create_upload(given_up).await.unwrap();
         operator.append(given_up.id, 0, body([&content[..100]])).await.unwrap();
         assert!(operator.terminate(given_up.id).await.unwrap());
+        let key = format!("a/prefix/{}", blob(&image(b"one").digest));
+        fixture.bucket().begin_upload(&key);
+        let orphan = &fixture.bucket().uploads()[0];
+        fixture.bucket().put_part(orphan, 1, b"part");
         fixture.clock.advance(GRACE);
         let plan = operator.gc_plan().await.unwrap();
         let report = operator.gc_apply(plan).await.unwrap();
-        assert_eq!((report.freed.len(), report.spared), (1, vec![]));
+        assert_eq!((report.freed.len(), report.spared), (2, vec![]));
         assert_eq!(fixture.staged(), 0);
     }
 }

@@ -9,6 +9,28 @@ use crate::backend::{
     EXPIRY, Fixture, blob, body, image, noise, on_every_backend, on_folders, refused,
 };
 
+/// A body that gives what is sent to it, and what tells each time that it waits for more.
+pub(crate) fn by_hand() -> (
+    mpsc::Sender<Bytes>,
+    Arc<Notify>,
+    impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+) {
+    let (sender, receiver) = mpsc::channel::<Bytes>(1);
+    let waits = Arc::new(Notify::new());
+    let tell = Arc::clone(&waits);
+    let body = stream::unfold((receiver, 0), move |(mut receiver, given)| {
+        let tell = Arc::clone(&tell);
+        async move {
+            if given > 0 {
+                tell.notify_one();
+            }
+            let piece = receiver.recv().await?;
+            Some((Ok(piece), (receiver, given + 1)))
+        }
+    });
+    (sender, waits, body)
+}
+
 fn staged(fixture: &Fixture, id: UploadId) -> std::path::PathBuf {
     fixture.object("staging").join(id.to_string())
 }
@@ -148,6 +170,55 @@ on_every_backend! {
         assert_eq!((expected, given), (500_000, 0));
         refused(dead.await.unwrap());
         assert!(rest(&fixture, &upload, &content).await.complete);
+    }
+
+    async fn of_two_processes_that_write_to_one_upload_the_second_is_told_where_it_continues(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let (slow, taken, body_of_slow) = by_hand();
+        let operator = fixture.operator();
+        let slow_one = tokio::spawn(async move { operator.append(upload.id, 0, body_of_slow).await });
+        slow.send(Bytes::copy_from_slice(&content[..600_000])).await.unwrap();
+        taken.notified().await;
+
+        let elsewhere = fixture.another().await;
+        let other = elsewhere.operator("test");
+        let half = other.append(upload.id, 0, body([&content[..500_000]])).await.unwrap();
+        assert_eq!(half.offset, 500_000);
+        drop(slow);
+        let Error::UploadOffset { expected, given, .. } = refused(slow_one.await.unwrap()) else {
+            panic!("not an offset");
+        };
+        assert_eq!((expected, given), (500_000, 0));
+        // What the slow one left is in nobody's way.
+        let done = rest(&fixture, &upload, &content).await;
+        assert!(done.complete);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+        elsewhere.close().await;
+    }
+
+    async fn who_is_still_writing_when_another_process_has_completed_the_upload_learns_it(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let (slow, taken, body_of_slow) = by_hand();
+        let operator = fixture.operator();
+        let slow_one = tokio::spawn(async move { operator.append(upload.id, 0, body_of_slow).await });
+        slow.send(Bytes::copy_from_slice(&content[..600_000])).await.unwrap();
+        taken.notified().await;
+
+        let elsewhere = fixture.another().await;
+        let other = elsewhere.operator("test");
+        assert!(other.append(upload.id, 0, body([&content])).await.unwrap().complete);
+        slow.send(Bytes::copy_from_slice(&content[600_000..])).await.unwrap();
+        drop(slow);
+        match slow_one.await.unwrap() {
+            Ok(done) => assert!(done.complete),
+            Err(Error::UploadOffset { expected, .. }) => assert_eq!(expected, 900_000),
+            Err(other) => panic!("{other:?}"),
+        }
+        assert_eq!(offset(&fixture, upload.id).await, 900_000);
+        assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+        elsewhere.close().await;
     }
 
     async fn a_body_that_goes_silent_is_given_up(mut fixture) {

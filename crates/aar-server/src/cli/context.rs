@@ -8,7 +8,7 @@ use aar_registry::{Operator, Registry};
 use aar_types::Clock;
 
 use crate::{
-    config::Config,
+    config::{Config, StorageConfig},
     service::{Told, tell},
 };
 
@@ -41,15 +41,51 @@ impl<'a> Context<'a> {
         Ok(Config::of_base(&self.base)?)
     }
 
-    /// The registry of the base folder.
+    /// The registry of the base folder. A folder without one is refused: it was mistyped, or the
+    /// registry is somewhere else.
     pub(super) async fn open(&self) -> anyhow::Result<Opened> {
         self.require_access()?;
         let config = self.config()?;
+        self.require_registry(&config.database.path)?;
+        self.open_with(config).await
+    }
+
+    /// The registry of the base folder, with its images in another place than the configuration
+    /// says.
+    pub(super) async fn open_in(&self, storage: StorageConfig) -> anyhow::Result<Opened> {
+        let mut config = self.config()?;
+        config.storage = storage;
+        self.open_with(config).await
+    }
+
+    /// The registry of the base folder, which is created where there is none.
+    pub(super) async fn open_or_create(&self) -> anyhow::Result<Opened> {
+        self.require_access()?;
+        self.open_with(self.config()?).await
+    }
+
+    async fn open_with(&self, config: Config) -> anyhow::Result<Opened> {
         refuse_strangers(writable(&config.database.path))?;
         let options = config.registry(self.clock.clone());
         let registry = Registry::open(options).await?;
         let operator = registry.operator(&user());
         Ok(Opened { registry, operator })
+    }
+
+    fn require_registry(&self, database: &Path) -> anyhow::Result<()> {
+        // What may not be looked at is there; opening it says the rest.
+        if database.try_exists().unwrap_or(true) {
+            return Ok(());
+        }
+        let base = std::path::absolute(&self.base)?;
+        let missing = format!(
+            "there is no registry in {}: {} is missing",
+            base.display(),
+            database.display()
+        );
+        let hint = "`aar serve` and `aar trust add` create a registry there, `aar storage rebuild` \
+            makes a lost database anew; another folder is chosen with --base-dir or AAR_BASE_DIR";
+        Err(Failure::new(missing).with_hint(hint).into())
     }
 
     /// Most commands are typed by people who are not the user that the service runs as.

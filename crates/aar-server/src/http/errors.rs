@@ -16,7 +16,7 @@ use utoipa::{
     openapi::{self, Content, Ref, RefOr, ResponseBuilder},
 };
 
-use super::parameters::VersionPath;
+use super::{parameters::VersionPath, tus};
 use crate::causes::chain;
 
 /// The answer to a request that was refused or failed.
@@ -103,7 +103,9 @@ impl ApiError {
 /// What callers are told of a failure of the server, in place of its cause.
 fn public_message(code: ErrorCode) -> &'static str {
     match code {
-        ErrorCode::StorageFull => "there is no space left for this upload",
+        ErrorCode::StorageFull => {
+            "the registry has no space left to store this; it can be tried again when there is some"
+        }
         ErrorCode::Unavailable => "the registry cannot do this at present; try again",
         _ => "the registry failed; its log has the cause under the request id",
     }
@@ -112,7 +114,13 @@ fn public_message(code: ErrorCode) -> &'static str {
 impl From<aar_registry::Error> for ApiError {
     fn from(error: aar_registry::Error) -> Self {
         let code = error.code();
-        if code.status() >= 500 {
+        if let aar_registry::Error::UploadOffset { expected, .. } = error {
+            let refusal = Self::new(code, error.to_string());
+            return refusal.with_header(tus::OFFSET, expected);
+        }
+        // What other uploads take up is no failure, and the caller may know.
+        let busy = matches!(error, aar_registry::Error::StagingFull { .. });
+        if code.status() >= 500 && !busy {
             Self::failure(code, error)
         } else {
             Self::new(code, error.to_string())
@@ -167,5 +175,33 @@ impl IntoResponses for Refusals {
                 "The server failed; its log has the cause under the request id",
             ),
         ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_to_callers_without_its_cause_and_other_uploads_with_the_numbers() {
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
+        let full = ApiError::from(aar_registry::Error::StorageFull { source });
+        assert_eq!(full.code(), ErrorCode::StorageFull);
+        assert!(
+            full.message().contains("no space left"),
+            "{}",
+            full.message()
+        );
+        let chain = full.chain().unwrap();
+        assert_eq!(chain, "nothing more can be stored: no storage space");
+        let (free, length) = (5, 10);
+        let busy = ApiError::from(aar_registry::Error::StagingFull { free, length });
+        assert_eq!(busy.code(), ErrorCode::StorageFull);
+        assert!(
+            busy.message().contains("leave 5 bytes"),
+            "{}",
+            busy.message()
+        );
+        assert_eq!(busy.chain(), None);
     }
 }

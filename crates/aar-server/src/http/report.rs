@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use aar_tls::Peer;
-use aar_types::{ErrorBody, Fingerprint, headers};
+use aar_types::{ErrorBody, ErrorCode, Fingerprint, headers};
 use axum::{
     Json,
     extract::{ConnectInfo, MatchedPath, Request},
@@ -69,7 +69,16 @@ impl Seen {
     }
 
     fn log_error(&self, error: &ApiError) {
-        if let Some(chain) = error.chain() {
+        if let (ErrorCode::StorageFull, Some(chain)) = (error.code(), error.chain()) {
+            // It is the same for everybody who writes, and nothing is wrong with the program.
+            warn!(
+                request_id = self.request_id,
+                method = self.method.as_str(),
+                path = self.uri.path(),
+                error = chain,
+                "request refused for want of space"
+            );
+        } else if let Some(chain) = error.chain() {
             error!(
                 request_id = self.request_id,
                 method = self.method.as_str(),

@@ -90,6 +90,56 @@ async fn versions_whose_manifest_lacks_a_newer_attribute_are_accepted_with_its_d
 }
 
 #[tokio::test]
+async fn what_no_manifest_could_declare_is_refused_by_field_and_changes_nothing() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    publisher.publish(GAME, &content(1000)).await;
+    let application = "/1.0/applications/game/amd64";
+    let next = "/1.0/applications/game/amd64/versions/1";
+    let of = |section: &str, said: &Value| json!({ "image": image(&content(1000)), section: said });
+    let kind = json!({ "instance_type": "huge" });
+    let tags = json!({ "tags": ["good", "a,b"] });
+    let hook = json!({ "hooks": { "timeout": "1h" } });
+    for (path, body, message) in [
+        (
+            application,
+            kind.clone(),
+            "instance_type: \"huge\" is not one of a2.3, a4.3,",
+        ),
+        (
+            application,
+            tags,
+            "tags[1]: \"a,b\" is not a tag (1 to 250 characters, no comma)",
+        ),
+        (
+            next,
+            of("application", &kind),
+            "application.instance_type: \"huge\" is not one of",
+        ),
+        (
+            next,
+            of("manifest", &hook),
+            "manifest.hooks.timeout: \"1h\" is not a duration of 15m",
+        ),
+    ] {
+        let refused = publisher.put(path, &body).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "invalid_request")
+        );
+        assert!(
+            refused.text().replace('\\', "").contains(message),
+            "{}",
+            refused.text()
+        );
+    }
+    let game = publisher.get("/1.0/applications/game").await.json();
+    let variant = &game["metadata"]["variants"][0];
+    assert_eq!(variant["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(variant["metadata"]["tags"], json!([]));
+}
+
+#[tokio::test]
 async fn metadata_changes_reach_clients() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);

@@ -135,6 +135,7 @@ async fn bytes_at_another_offset_are_refused_and_harm_nothing() {
             (409, "upload_offset_conflict")
         );
         assert_eq!(refused.header("tus-resumable"), "1.0.0");
+        assert_eq!(refused.header("upload-offset"), "500");
     }
     assert_eq!(
         offset(&publisher, &location).await.header("upload-offset"),

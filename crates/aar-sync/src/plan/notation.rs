@@ -102,6 +102,7 @@ pub(crate) fn local(text: &str) -> Vec<LocalApplication> {
             },
             metadata: entry.metadata,
             versions: entry.versions.into_iter().map(version).collect(),
+            building: false,
         }
     };
     entries(text).map(application).collect()

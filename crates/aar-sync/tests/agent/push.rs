@@ -1,6 +1,6 @@
 //! What a publisher brings to its registry.
 
-use aar_sync::{Conflict, Mode, Outcome};
+use aar_sync::{ApplicationState, Conflict, Mode, Outcome};
 use aar_types::VersionNumber;
 
 use crate::support::{Registry, Shelf, Site, content, image, until};
@@ -109,6 +109,37 @@ async fn content_that_was_collected_before_the_commit_is_sent_again() {
     let report = site.agent.push_one("a".parse().unwrap()).await.unwrap();
     assert_eq!((report.outcome, report.counts.pushed), (Outcome::Done, 1));
     assert_eq!(published(&site, "a"), "0");
+}
+
+#[tokio::test]
+async fn the_revision_that_a_push_has_led_to_is_shown() {
+    let site = Site::start(Mode::Push).await;
+    site.sync_all().await;
+    let before = site.status().registry.unwrap();
+    site.shelf.create("a", 0, b"a");
+    site.sync_all().await;
+    let seen = site.status().registry.unwrap();
+    assert!(seen.revision > before.revision, "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_still_being_made_is_not_called_synced() {
+    let site = Site::start(Mode::Push).await;
+    site.shelf.create("made", 0, b"made");
+    site.shelf.create("new", 0, b"new");
+    site.shelf.edit("new", |new| {
+        new.versions.clear();
+        new.building = true;
+    });
+    let states = async || {
+        site.sync_all().await;
+        let all = site.status().applications;
+        all.iter().map(|one| one.state).collect::<Vec<_>>()
+    };
+    let (synced, building) = (ApplicationState::Synced, ApplicationState::Building);
+    assert_eq!(states().await, [synced, building]);
+    site.shelf.edit("new", |new| new.building = false);
+    assert_eq!(states().await, [synced, synced]);
 }
 
 #[tokio::test]

@@ -114,6 +114,16 @@ impl Bucket {
             .done(self.server);
     }
 
+    /// Sends a part of an upload that is open, the first being 1.
+    pub fn put_part(&self, upload: &OpenUpload, number: u32, content: impl Into<Vec<u8>>) {
+        let mut request = self
+            .ask(Method::Put, &upload.key)
+            .with("partNumber", &number.to_string())
+            .with("uploadId", &upload.id);
+        request.body = content.into();
+        request.done(self.server);
+    }
+
     /// Aborts an upload that is open.
     pub fn abort_upload(&self, upload: &OpenUpload) {
         self.ask(Method::Delete, &upload.key)

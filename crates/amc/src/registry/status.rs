@@ -71,8 +71,8 @@ fn summary(status: &RegistryStatus, now: Timestamp) -> String {
         lines.add("clock", &clock(seconds));
     }
     if let Some(held) = &status.held {
-        let names = held.applications.join(", ");
-        lines.add("removal held", &format!("{} ({names})", held.reason));
+        lines.add("removal held", &held.reason);
+        lines.names(&held.applications);
     }
     for conflict in &status.conflicts {
         let version = conflict.version.map(|number| format!(" version {number}"));
@@ -83,13 +83,31 @@ fn summary(status: &RegistryStatus, now: Timestamp) -> String {
     lines.0
 }
 
+/// How many names are told one by one. Programs, which ask for JSON, get them all.
+const NAMES: usize = 20;
+
 #[derive(Default)]
 struct Lines(String);
 
 impl Lines {
     fn add(&mut self, name: &str, value: &str) {
+        self.line(&format!("{name}:"), value);
+    }
+
+    /// A line for each name below what they belong to.
+    fn names(&mut self, names: &[String]) {
+        for name in names.iter().take(NAMES) {
+            self.line("", name);
+        }
+        let more = names.len().saturating_sub(NAMES);
+        if more > 0 {
+            self.line("", &format!("and {more} more"));
+        }
+    }
+
+    fn line(&mut self, head: &str, value: &str) {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{:14}{value}", format!("{name}:"));
+        let _ = writeln!(self.0, "{head:14}{value}");
     }
 }
 
@@ -291,7 +309,10 @@ mod tests {
         next round:   in 58m20s
         change feed:  listening
         clock:        the registry's is 1m30s behind
-        removal held: 3 of 4 imported applications would be removed at once (a, b, c)
+        removal held: 3 of 4 imported applications would be removed at once
+                      a
+                      b
+                      c
         conflict:     candy version 2: it has another content here
         +-------------+----------+-------------------------+
         | APPLICATION |   STATE  |          ERROR          |
@@ -306,6 +327,26 @@ mod tests {
         | pull     | go          | 7       | 300.0MiB | 1.0GiB | 110.0MiB/s |
         +----------+-------------+---------+----------+--------+------------+
         ");
+    }
+
+    #[test]
+    fn of_many_held_applications_the_first_are_named_a_line_each_and_the_others_counted() {
+        let held = HeldRemovals {
+            reason: "all would go".to_owned(),
+            applications: (0..500).map(|n| format!("app-{n:03}")).collect(),
+        };
+        let status = RegistryStatus {
+            held: Some(held),
+            ..busy()
+        };
+        let shown = printed(status);
+        let mut lines = shown
+            .lines()
+            .skip_while(|line| *line != "removal held: all would go");
+        assert_eq!(lines.nth(1).unwrap().trim(), "app-000");
+        assert_eq!(lines.nth(18).unwrap().trim(), "app-019");
+        assert_eq!(lines.next().unwrap().trim(), "and 480 more");
+        assert!(lines.next().unwrap().starts_with("conflict:"));
     }
 
     #[test]

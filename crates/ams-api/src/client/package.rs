@@ -143,8 +143,8 @@ fn made_pieces(make: Arc<Make>) -> Pieces {
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::task::spawn_blocking(move || {
             let mut out = BufWriter::with_capacity(CHUNK, Out(sender));
-            let made = make(&mut out).and_then(|()| Ok(out.flush()?));
-            if let Err(cause) = made {
+            let outcome = make(&mut out).and_then(|()| Ok(out.flush()?));
+            if let Err(cause) = outcome {
                 // Nobody listens where the request has ended before.
                 let _ = out.get_ref().0.blocking_send(Err(io::Error::other(cause)));
             }

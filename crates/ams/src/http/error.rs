@@ -20,6 +20,9 @@ use uuid::Uuid;
 use super::{auth::Refusal, envelope::Frame};
 use crate::{Error, chain};
 
+/// What callers are told where the disk is full.
+const NO_SPACE: &str = "AMS has no space left on its disk: free some, then try again";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static(aar_types::headers::REQUEST_ID);
 
 /// Why a request is not answered with what it asked for.
@@ -132,7 +135,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::CertificateExists(_) | Error::ApplicationExists(_) => StatusCode::CONFLICT,
         Error::Registry(_) | Error::Round(_) => StatusCode::BAD_GATEWAY,
         Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Io(error) if is_full(error) => StatusCode::INSUFFICIENT_STORAGE,
+        Error::StorageFull(_) => StatusCode::INSUFFICIENT_STORAGE,
         Error::Lock(_)
         | Error::Setting(_)
         | Error::Store(_)
@@ -141,13 +144,6 @@ fn status_of(error: &Error) -> StatusCode {
         | Error::Io(_)
         | Error::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }
 
 impl From<io::Error> for ApiError {
@@ -190,11 +186,17 @@ pub(super) async fn answer(request: Request, next: Next) -> Response {
 fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
     let status = response.status();
     let causes = chain(error);
-    let (message, metadata) = if status == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(error = causes, "a request failed");
-        ("internal server error", json!({"request_id": id}))
-    } else {
-        (&*causes, json!({}))
+    let (message, metadata) = match status {
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            tracing::error!(error = causes, "a request failed");
+            ("internal server error", json!({"request_id": id}))
+        }
+        // It is the same for every request that writes, and nothing is wrong with the program.
+        StatusCode::INSUFFICIENT_STORAGE => {
+            tracing::warn!(error = causes, "a request was refused for want of space");
+            (NO_SPACE, json!({"request_id": id}))
+        }
+        _ => (&*causes, json!({})),
     };
     let body = Json(Frame::failed(status, message, metadata)).into_response();
     let (mut head, _) = response.into_parts();
@@ -248,8 +250,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_disk_and_a_range_outside_have_answers_of_their_own() {
-        let (head, _) = body_of(|| io::Error::from(io::ErrorKind::StorageFull).into()).await;
+        let (head, body) = body_of(|| io::Error::from(io::ErrorKind::StorageFull).into()).await;
         assert_eq!(head.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(body["error"], NO_SPACE);
         let (head, _) = body_of(|| ApiError::RangeNotSatisfiable { size: 3 }).await;
         assert_eq!(head.headers()[header::CONTENT_RANGE], "bytes */3");
     }

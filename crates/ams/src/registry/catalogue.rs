@@ -1,9 +1,6 @@
 //! The local side of the agent: what is here, and the door through which the registry changes it.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use aar_package::verify_content;
 use aar_sync::{
@@ -21,7 +18,7 @@ use crate::{
     },
     foundation::Foundation,
     images::Images,
-    store::{Origin, StoredApplication, StoredVersion},
+    store::{Origin, StoredApplication, StoredVersion, VersionState},
 };
 
 /// The applications of this AMS, as the registry agent sees and changes them.
@@ -260,6 +257,10 @@ async fn verify(path: PathBuf, expected: ImageInfo) -> Result<(), LocalError> {
 /// An application without the versions that have no image. What was cleaned up counts as unpublished,
 /// so that the registry withdraws it.
 fn local_application(stored: StoredApplication, images: &Images) -> LocalApplication {
+    let building = stored
+        .versions
+        .iter()
+        .any(|version| matches!(version.state, VersionState::Initializing));
     let versions = stored.versions.into_iter();
     let versions = versions.filter_map(|it| local_version(it, images));
     let retired = stored.retired.into_iter().filter_map(retired_version);
@@ -271,6 +272,7 @@ fn local_application(stored: StoredApplication, images: &Images) -> LocalApplica
         },
         metadata: stored.metadata,
         versions: versions.chain(retired).collect(),
+        building,
     }
 }
 
@@ -300,7 +302,7 @@ fn as_local(stored: StoredVersion, image: ImageInfo, ready: bool) -> LocalVersio
 
 fn local(error: Error) -> LocalError {
     match error {
-        Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => LocalError::NoSpace,
+        Error::StorageFull(_) => LocalError::NoSpace,
         other => LocalError::failed(other),
     }
 }

@@ -56,7 +56,7 @@ pub(crate) struct Measured {
     /// For how long the two sides have not been known to be in step.
     pub(crate) lag: SignedDuration,
     /// How many applications there are in each state.
-    pub(crate) applications: [(&'static str, usize); 5],
+    pub(crate) applications: [(&'static str, usize); 6],
     /// How long versions took to arrive, in seconds.
     pub(crate) arrivals: Histogram,
 }
@@ -66,6 +66,7 @@ impl Measured {
         let states = [
             ApplicationState::Synced,
             ApplicationState::Pending,
+            ApplicationState::Building,
             ApplicationState::Failed,
             ApplicationState::Conflict,
             ApplicationState::Held,

@@ -1,7 +1,7 @@
 //! The registry and its agent as the API shows them.
 
 use aar_sync::{
-    AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, Outcome, RoundReport,
+    AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, Mode, Outcome, RoundReport,
     TransferStatus,
 };
 use aar_types::{Application, RegistryId, Revision, Variant};
@@ -45,13 +45,15 @@ fn versions(variant: &Variant) -> impl Iterator<Item = (u32, RegistryApplication
     })
 }
 
-/// How the agent is doing.
+/// How the agent is doing. Until it has seen the registry it tells of the one that it follows.
 pub(super) fn status(
     agent: AgentStatus,
     target: &RegistryTarget,
-    known: Option<(RegistryId, Revision)>,
+    followed: Option<(RegistryId, Revision)>,
 ) -> RegistryStatus {
-    let (registry_id, revision) = known.unzip();
+    let seen = agent.registry.map(|seen| (seen.id, seen.revision));
+    let followed = followed.filter(|_| target.mode == Mode::Pull);
+    let (registry_id, revision) = seen.or(followed).unzip();
     RegistryStatus {
         mode: target.mode.to_string(),
         url: target
@@ -138,6 +140,7 @@ pub(super) fn state(state: ApplicationState) -> &'static str {
     match state {
         ApplicationState::Synced => "synced",
         ApplicationState::Pending => "pending",
+        ApplicationState::Building => "building",
         ApplicationState::Failed => "failed",
         ApplicationState::Conflict => "conflict",
         ApplicationState::Held => "held",
@@ -176,7 +179,7 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use aar_sync::Failure;
+    use aar_sync::{Failure, KnownRegistry};
     use aar_types::{
         ApplicationMetadata, Architecture, Digest, Fingerprint, ImageInfo, Version,
         VersionManifest, VersionNumber,
@@ -220,6 +223,30 @@ mod tests {
         let numbers: Vec<_> = shown.versions.keys().copied().collect();
         assert_eq!(numbers, [0, 1, 2]);
         assert_eq!(shown.versions[&1].features, ["first"]);
+    }
+
+    #[test]
+    fn the_revision_is_the_one_last_seen_and_a_publisher_follows_none() {
+        let shown = |mode, seen: Option<u64>| {
+            let registry = seen.map(|revision| KnownRegistry {
+                id: "seen".parse().unwrap(),
+                revision: Revision(revision),
+            });
+            let agent = AgentStatus {
+                registry,
+                ..AgentStatus::default()
+            };
+            let target = RegistryTarget {
+                mode,
+                ..crate::config::Configuration::default().registry()
+            };
+            let followed = ("followed".parse().unwrap(), Revision(0));
+            status(agent, &target, Some(followed)).revision
+        };
+        assert_eq!(shown(Mode::Push, Some(7)), Some(7));
+        assert_eq!(shown(Mode::Push, None), None);
+        assert_eq!(shown(Mode::Pull, Some(7)), Some(7));
+        assert_eq!(shown(Mode::Pull, None), Some(0));
     }
 
     fn report(outcome: Outcome) -> RoundReport {

@@ -84,7 +84,10 @@ fn corrupt(what: &str, error: &impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::AssertSqlSafe;
+
     use super::*;
+    use crate::chain;
 
     #[tokio::test]
     async fn a_transaction_that_sqlite_gave_up_does_not_spoil_the_next_one() {
@@ -97,5 +100,32 @@ mod tests {
         assert!(given_up.commit().await.is_err());
         let next = store.begin().await.unwrap();
         next.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_grow_is_a_full_disk_and_works_again_when_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("ams.db")).await.unwrap();
+        let limit = async |pages: u32| {
+            let pragma = AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+            sqlx::raw_sql(pragma).execute(&store.writer).await.unwrap();
+        };
+        // SQLite answers a write beyond its limit as one for which the disk has no room.
+        limit(1).await;
+        let value = "x".repeat(100_000);
+        let refused = store
+            .set_config("registry.filter", Some(&value))
+            .await
+            .unwrap_err();
+        assert!(matches!(refused, Error::StorageFull(_)), "{refused:?}");
+        assert_eq!(
+            chain(&refused),
+            "AMS has no space left on its disk: (code: 13) database or disk is full"
+        );
+        limit(100_000).await;
+        store
+            .set_config("registry.filter", Some(&value))
+            .await
+            .unwrap();
     }
 }

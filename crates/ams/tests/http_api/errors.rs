@@ -91,3 +91,27 @@ async fn every_answer_names_the_id_under_which_it_is_logged() {
     let (one, other) = (ams.get("/1.0").await, ams.get("/3.0").await);
     assert_ne!(one.header("x-request-id"), other.header("x-request-id"));
 }
+
+#[tokio::test]
+async fn a_few_digits_remove_no_certificate_not_even_ones_own() {
+    let ams = Running::start().await;
+    let door = ams.trusted("tester").await;
+    let Door::Remote(Some(identity)) = &door else {
+        panic!("who is trusted has a certificate");
+    };
+    let own = identity.certificate().fingerprint().to_string();
+    let delete = async |door: &Door, digits: &str| {
+        let path = format!("/1.0/certificates/{digits}");
+        let request = request(Method::DELETE, &path, Body::empty());
+        ams.call(door, request).await
+    };
+    for few in [1, 2, 11] {
+        let refused = delete(&door, &own[..few]).await;
+        assert_eq!(refused.status, 400);
+        let error = refused.json()["error"].to_string();
+        assert!(error.contains("at least its first 12 digits"), "{error}");
+    }
+    let enough = &own[..12];
+    assert_eq!(delete(&Door::Local, enough).await.status, 202);
+    assert_eq!(delete(&door, &own).await.status, 403);
+}

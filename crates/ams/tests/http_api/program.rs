@@ -71,6 +71,27 @@ fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
 }
 
+const DATABASE: [&str; 3] = ["server/ams.db", "server/ams.db-wal", "server/ams.db-shm"];
+
+#[test]
+fn nobody_else_may_read_the_database_also_where_it_was_put_back_for_all_to_read() {
+    let base = base(0);
+    let path = |name: &str| base.path().join(name);
+    let all_private = |when: &str| {
+        for file in DATABASE {
+            assert_eq!(mode(&path(file)), 0o600, "{file}, {when}");
+        }
+    };
+    let first = Program::start(base.path()).ready();
+    all_private("new");
+    first.signal();
+    assert!(first.end().0.success());
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(path(DATABASE[0]), open).unwrap();
+    let _again = Program::start(base.path()).ready();
+    all_private("put back");
+}
+
 #[test]
 fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
     let base = base(0);
@@ -93,6 +114,7 @@ fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
     program.signal();
     let (status, log) = program.end();
     assert!(status.success(), "{log}");
+    assert!(!path("server/unix.socket").exists(), "it leads to nobody");
 
     // The socket of the dead process is in nobody's way, and the certificate stays.
     drop(UnixListener::bind(path("left")).unwrap());
@@ -131,7 +153,7 @@ fn where_other_users_are_allowed_they_get_to_the_socket_and_no_further() {
             0o011 | (mode(&path(folder)) & 0o066)
         );
     }
-    for secret in ["server/ams.db", "server/ams.db-wal", "server/server.key"] {
+    for secret in DATABASE.into_iter().chain(["server/server.key"]) {
         assert_eq!(mode(&path(secret)), 0o600, "{secret}");
     }
     for folder in ["registry", "data"] {

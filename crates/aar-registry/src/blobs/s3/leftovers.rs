@@ -4,15 +4,16 @@ use futures_util::TryStreamExt;
 use http::Method;
 use jiff::Timestamp;
 use object_store::{ObjectStore, ObjectStoreExt};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{S3Blobs, read_object, request::Ask};
 use crate::{
-    Error, UploadId,
+    BucketProblem, Error, UploadId,
     blobs::{Area, Leftover},
 };
 
 const ACTION: &str = "s3:ListBucketMultipartUploads";
+const PARTS: &str = "s3:ListMultipartUploadParts";
 /// Between the key and the name under which parts are gathered. No key has it.
 const GATHERED: &str = "?uploadId=";
 
@@ -35,6 +36,23 @@ struct Gathered {
     key: String,
     upload_id: String,
     initiated: Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PartsPage {
+    #[serde(default)]
+    is_truncated: bool,
+    #[serde(default)]
+    next_part_number_marker: u64,
+    #[serde(default, rename = "Part")]
+    parts: Vec<PartSize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PartSize {
+    size: u64,
 }
 
 impl S3Blobs {
@@ -65,6 +83,38 @@ impl S3Blobs {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.failed("s3:GetObject", &error)),
         }
+    }
+
+    /// How many bytes a leftover takes. Those of parts are asked for, page by page.
+    pub(crate) async fn leftover_size(&self, leftover: &Leftover) -> Result<u64, Error> {
+        let Some((key, multipart)) = leftover.path.split_once(GATHERED) else {
+            return Ok(leftover.size);
+        };
+        let (key, mut marker, mut size) = (self.full(key), 0, 0);
+        loop {
+            let page = match self.parts_page(&key, multipart, marker).await {
+                // It has gone meanwhile.
+                Err(Error::Bucket(BucketProblem::NotFound { .. })) => return Ok(0),
+                page => page?,
+            };
+            size += page.parts.iter().map(|part| part.size).sum::<u64>();
+            if !page.is_truncated || page.next_part_number_marker <= marker {
+                return Ok(size);
+            }
+            marker = page.next_part_number_marker;
+        }
+    }
+
+    async fn parts_page(&self, key: &str, multipart: &str, after: u64) -> Result<PartsPage, Error> {
+        let after = after.to_string();
+        let ask = Ask {
+            method: Method::GET,
+            key,
+            query: &[("uploadId", multipart), ("part-number-marker", &after)],
+            ..Ask::default()
+        };
+        let text = self.requests.send(&self.credentials, PARTS, ask).await?;
+        read(&text)
     }
 
     /// Deletes a leftover. Tells whether it was there.
@@ -143,7 +193,7 @@ impl S3Blobs {
     }
 }
 
-fn read(text: &str) -> Result<Page, Error> {
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     quick_xml::de::from_str(text).map_err(|source| Error::Damaged {
         place: "the listing of uploads in the bucket".to_owned(),
         source: source.into(),
@@ -157,12 +207,24 @@ mod tests {
     #[test]
     fn listings_are_understood_with_and_without_uploads() {
         let none = "<ListMultipartUploadsResult><Bucket>b</Bucket><KeyMarker/><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>";
-        let none = read(none).unwrap();
+        let none: Page = read(none).unwrap();
         assert!(none.uploads.is_empty() && !none.is_truncated);
         let two = r#"<?xml version="1.0" encoding="UTF-8"?><ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>b</Bucket><NextKeyMarker>k2</NextKeyMarker><NextUploadIdMarker>u2</NextUploadIdMarker><MaxUploads>2</MaxUploads><IsTruncated>true</IsTruncated><Upload><Key>k1</Key><UploadId>u1</UploadId><Initiator><ID>x</ID></Initiator><Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload><Upload><Key>k2</Key><UploadId>u2</UploadId><Initiated>2026-01-01T00:00:01.000Z</Initiated></Upload></ListMultipartUploadsResult>"#;
-        let two = read(two).unwrap();
+        let two: Page = read(two).unwrap();
         assert_eq!((two.uploads.len(), two.is_truncated), (2, true));
         assert_eq!(two.next_upload_id_marker, "u2");
-        assert!(read("not xml").is_err());
+        assert!(read::<Page>("not xml").is_err());
+    }
+
+    #[test]
+    fn listings_of_parts_are_understood() {
+        let page = r#"<?xml version="1.0" encoding="UTF-8"?><ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId><PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>2</NextPartNumberMarker><MaxParts>2</MaxParts><IsTruncated>true</IsTruncated><Part><PartNumber>1</PartNumber><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"a"</ETag><Size>5242880</Size></Part><Part><PartNumber>2</PartNumber><ETag>"b"</ETag><Size>17</Size></Part></ListPartsResult>"#;
+        let page: PartsPage = read(page).unwrap();
+        let sizes: Vec<_> = page.parts.iter().map(|part| part.size).collect();
+        assert_eq!(sizes, [5_242_880, 17]);
+        assert_eq!((page.is_truncated, page.next_part_number_marker), (true, 2));
+        let none = "<ListPartsResult><PartNumberMarker>0</PartNumberMarker><IsTruncated>false</IsTruncated></ListPartsResult>";
+        let none: PartsPage = read(none).unwrap();
+        assert!(none.parts.is_empty() && !none.is_truncated);
     }
 }

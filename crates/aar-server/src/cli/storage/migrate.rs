@@ -4,7 +4,7 @@ use aar_cli::{Bytes, DocumentFormat, Exit};
 use clap::Args;
 
 use crate::{
-    cli::context::Context,
+    cli::context::{Context, Opened},
     config::{Config, StorageConfig, rewrite},
 };
 
@@ -25,7 +25,10 @@ pub(super) async fn run(
     arguments: &MigrateArguments,
 ) -> anyhow::Result<Exit> {
     let target = Target::read(&arguments.to, &context.base)?;
-    let opened = context.open().await?;
+    let opened = match context.open().await {
+        Err(error) if has_moved(&error) => open_moved(context, &target, error).await?,
+        opened => opened?,
+    };
     let printer = context.printer;
     let report = opened.operator.migrate(&target.storage.registry()).await?;
     opened.close().await;
@@ -44,6 +47,22 @@ pub(super) async fn run(
         "where something else writes the configuration, such as a charm, change it there too",
     );
     Ok(Exit::Done)
+}
+
+fn has_moved(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref();
+    matches!(error, Some(aar_registry::Error::StorageMoved))
+}
+
+/// A run that was cut short after the registry had moved has left the configuration behind. Where
+/// it moved to this target, the rest of that run is done.
+async fn open_moved(
+    context: &Context<'_>,
+    target: &Target,
+    moved: anyhow::Error,
+) -> anyhow::Result<Opened> {
+    let opened = context.open_in(target.storage.clone()).await;
+    opened.map_err(|_| moved)
 }
 
 /// Where to move, and how the configuration says it.

@@ -98,6 +98,7 @@ impl Shelf {
             origin: Origin::Local,
             metadata: ApplicationMetadata::default(),
             versions: Vec::new(),
+            building: false,
         });
         put(found, VersionNumber(number), true, image);
     }
@@ -233,6 +234,7 @@ impl LocalCatalogue for Shelf {
                 origin: Origin::Imported,
                 metadata: metadata.clone(),
                 versions: Vec::new(),
+                building: false,
             });
             assert_eq!(found.origin, Origin::Imported, "{name} was touched");
             put(found, version.number, version.published, version.image);

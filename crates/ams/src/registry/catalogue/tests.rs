@@ -9,7 +9,7 @@ use ams_api::{Application, ApplicationFilter, ApplicationPatch, ApplicationStatu
 use jiff::Timestamp;
 
 use super::*;
-use crate::{Ams, Settings, applications::CreateOptions};
+use crate::{Ams, Settings, applications::CreateOptions, store::NewApplication};
 
 struct Client {
     ams: Ams,
@@ -373,11 +373,27 @@ async fn what_the_agent_has_to_remember_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_still_being_made_is_told_apart_from_none() {
+    let client = Client::new().await;
+    let new = NewApplication {
+        id: ApplicationId::new(),
+        name: name(),
+        metadata: metadata("a"),
+        created_at: 0,
+    };
+    let begun = VersionManifest::default();
+    let store = &client.catalogue.0.store;
+    store.add_application(&new, &begun).await.unwrap();
+    let local = client.catalogue.applications().await.unwrap().remove(0);
+    assert!(local.building && local.versions.is_empty());
+}
+
+#[tokio::test]
 async fn what_is_pushed_is_the_image_of_the_version() {
     let client = Client::new().await;
     client.make_game().await;
     let local = client.catalogue.applications().await.unwrap().remove(0);
-    assert_eq!(local.origin, From::Local);
+    assert_eq!((local.origin, local.building), (From::Local, false));
     let version = &local.versions[0];
     assert!(version.ready && version.published);
     let path = client
@@ -385,7 +401,7 @@ async fn what_is_pushed_is_the_image_of_the_version() {
         .image_path(&name(), version.number)
         .await
         .unwrap();
-    verify_image(&path, &version.image).unwrap();
+    aar_package::verify_image(&path, &version.image).unwrap();
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! `DELETE /1.0/certificates/<fingerprint>`: trusts a certificate no longer. Its open connections
-//! are cut.
+//! are cut. At least the first twelve digits of the fingerprint are needed.
 
 use aar_types::FingerprintPrefix;
 use axum::response::Response;

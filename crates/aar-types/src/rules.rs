@@ -1,14 +1,29 @@
 //! What values may be: one function for each kind, which reads the text or says what is allowed.
+//!
+//! A manifest is held to these rules when it is read, a body that says the same when it arrives.
 
 use std::time::Duration;
 
-use aar_types::{ApplicationName, NetworkProtocol, VideoEncoder, parse_duration};
+use crate::{ApplicationName, NetworkProtocol, VideoEncoder, parse_duration};
 
-use super::check::Allowed;
+/// What a value must be, to follow the words "is not".
+pub type Allowed = &'static str;
 
 /// The instance types there are. An application that asks for other amounts names resources.
 const INSTANCE_TYPES: &[&str] = &[
     "a2.3", "a4.3", "a6.3", "a8.3", "a10.3", "g2.3", "g4.3", "g6.3", "g8.3", "g10.3",
+];
+
+/// The ABIs that Android has, or had.
+pub const ABIS: &[&str] = &[
+    "arm64-v8a",
+    "armeabi",
+    "armeabi-v7a",
+    "mips",
+    "mips64",
+    "riscv64",
+    "x86",
+    "x86_64",
 ];
 
 /// Memory and disks may not be smaller.
@@ -18,52 +33,65 @@ const MAX_HOOK_TIMEOUT: Duration = Duration::from_mins(15);
 
 const MAX_VERSION: usize = 50;
 
-pub(super) const NAME: Allowed =
-    "an application name (1 to 200 of the characters A-Z a-z 0-9 _ . -)";
-pub(super) const SERVICE_NAME: Allowed = "a name (1 to 100 characters, no spaces)";
-pub(super) const PORT: Allowed = "a port (1 to 65535)";
-pub(super) const TARGET: Allowed = "a path in the data of the boot package";
+/// What [`name`] takes.
+pub const NAME: Allowed = "an application name (1 to 200 of the characters A-Z a-z 0-9 _ . -)";
+/// What [`service_name`] takes.
+pub const SERVICE_NAME: Allowed = "a name (1 to 100 characters, no spaces)";
+/// What [`port`] takes.
+pub const PORT: Allowed = "a port (1 to 65535)";
+/// What [`target`] takes, in short.
+pub const TARGET: Allowed = "a path in the data of the boot package";
 
-pub(super) fn name(text: &str) -> Result<ApplicationName, Allowed> {
+/// The name of an application.
+pub fn name(text: &str) -> Result<ApplicationName, Allowed> {
     text.parse().map_err(|_| NAME)
 }
 
-pub(super) fn version(text: &str) -> Result<String, Allowed> {
+/// The publisher's own name for a version.
+pub fn version(text: &str) -> Result<String, Allowed> {
     let good = text.chars().count() <= MAX_VERSION && !text.contains(char::is_control);
     keep(text, good, "a version (at most 50 characters)")
 }
 
-pub(super) fn instance_type(text: &str) -> Result<String, Allowed> {
+/// The Android ABI that an application is bound to.
+pub fn abi(text: &str) -> Result<String, Allowed> {
+    let allowed = "one of arm64-v8a, armeabi, armeabi-v7a, mips, mips64, riscv64, x86, x86_64";
+    keep(text, ABIS.contains(&text), allowed)
+}
+
+/// One of the instance types there are.
+pub fn instance_type(text: &str) -> Result<String, Allowed> {
     let allowed = "one of a2.3, a4.3, a6.3, a8.3, a10.3, g2.3, g4.3, g6.3, g8.3, g10.3";
     keep(text, INSTANCE_TYPES.contains(&text), allowed)
 }
 
 /// Names of images, addons, features and the like: anything that can be shown in one line.
-pub(super) fn line(text: &str) -> Result<String, Allowed> {
+pub fn line(text: &str) -> Result<String, Allowed> {
     let good = !text.trim().is_empty() && text.len() <= 250 && !text.contains(char::is_control);
     keep(text, good, "a text (1 to 250 characters in one line)")
 }
 
 /// Tags are listed separated by commas when registries are filtered by them.
-pub(super) fn tag(text: &str) -> Result<String, Allowed> {
+pub fn tag(text: &str) -> Result<String, Allowed> {
     let good = line(text).is_ok() && !text.contains(',');
     keep(text, good, "a tag (1 to 250 characters, no comma)")
 }
 
-pub(super) fn service_name(text: &str) -> Result<String, Allowed> {
+/// The name of a service.
+pub fn service_name(text: &str) -> Result<String, Allowed> {
     let printable = |c: char| !c.is_control() && !c.is_whitespace();
     let good = (1..=100).contains(&text.len()) && text.chars().all(printable);
     keep(text, good, SERVICE_NAME)
 }
 
 /// The name of an Android package: two or more identifiers.
-pub(super) fn package(text: &str) -> Result<String, Allowed> {
+pub fn package(text: &str) -> Result<String, Allowed> {
     let good = text.contains('.') && text.split('.').all(is_identifier);
     keep(text, good, "a package name such as com.example.app")
 }
 
 /// The name of an Android permission.
-pub(super) fn permission(text: &str) -> Result<String, Allowed> {
+pub fn permission(text: &str) -> Result<String, Allowed> {
     let good = text.split('.').all(is_identifier);
     keep(
         text,
@@ -77,7 +105,8 @@ fn is_identifier(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-pub(super) fn activity(text: &str) -> Result<String, Allowed> {
+/// The name of an Android activity.
+pub fn activity(text: &str) -> Result<String, Allowed> {
     let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '.' | '/');
     let good = !text.is_empty() && text.chars().all(part);
     keep(
@@ -87,13 +116,14 @@ pub(super) fn activity(text: &str) -> Result<String, Allowed> {
     )
 }
 
-pub(super) fn video_encoder(text: &str) -> Result<VideoEncoder, Allowed> {
+/// How video is encoded.
+pub fn video_encoder(text: &str) -> Result<VideoEncoder, Allowed> {
     text.parse()
         .map_err(|_| "one of gpu, gpu-preferred, software, vpu")
 }
 
 /// What the present users' YAML reader takes for a truth value.
-pub(super) fn boolean(text: &str) -> Result<bool, Allowed> {
+pub fn boolean(text: &str) -> Result<bool, Allowed> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Ok(true),
         "false" | "no" | "off" => Ok(false),
@@ -101,11 +131,13 @@ pub(super) fn boolean(text: &str) -> Result<bool, Allowed> {
     }
 }
 
-pub(super) fn port(text: &str) -> Result<u16, Allowed> {
+/// A port.
+pub fn port(text: &str) -> Result<u16, Allowed> {
     number(text).filter(|port| *port > 0).ok_or(PORT)
 }
 
-pub(super) fn protocol(text: &str) -> Result<NetworkProtocol, Allowed> {
+/// A transport protocol.
+pub fn protocol(text: &str) -> Result<NetworkProtocol, Allowed> {
     match text {
         "tcp" => Ok(NetworkProtocol::Tcp),
         "udp" => Ok(NetworkProtocol::Udp),
@@ -113,17 +145,20 @@ pub(super) fn protocol(text: &str) -> Result<NetworkProtocol, Allowed> {
     }
 }
 
-pub(super) fn cpus(text: &str) -> Result<u32, Allowed> {
+/// A number of CPUs.
+pub fn cpus(text: &str) -> Result<u32, Allowed> {
     number(text)
         .filter(|cpus| *cpus > 0)
         .ok_or("a number of CPUs (1 or more)")
 }
 
-pub(super) fn slots(text: &str) -> Result<u32, Allowed> {
+/// A number of slots of a GPU or a VPU.
+pub fn slots(text: &str) -> Result<u32, Allowed> {
     number(text).ok_or("a number of slots (0 or more)")
 }
 
-pub(super) fn gpu_type(text: &str) -> Result<String, Allowed> {
+/// The vendor of a GPU.
+pub fn gpu_type(text: &str) -> Result<String, Allowed> {
     keep(
         text,
         matches!(text, "amd" | "intel" | "nvidia"),
@@ -131,7 +166,8 @@ pub(super) fn gpu_type(text: &str) -> Result<String, Allowed> {
     )
 }
 
-pub(super) fn size(text: &str) -> Result<String, Allowed> {
+/// An amount of memory or of disk space.
+pub fn size(text: &str) -> Result<String, Allowed> {
     let good = bytes(text).is_some_and(|bytes| bytes >= MIN_SIZE);
     keep(text, good, "a size of 3GB or more, such as 4GB")
 }
@@ -155,13 +191,14 @@ fn bytes(text: &str) -> Option<u64> {
     amount.checked_mul(factor)
 }
 
-pub(super) fn hook_timeout(text: &str) -> Result<String, Allowed> {
+/// How long a hook may take.
+pub fn hook_timeout(text: &str) -> Result<String, Allowed> {
     let good = parse_duration(text).is_ok_and(|time| !time.is_zero() && time <= MAX_HOOK_TIMEOUT);
     keep(text, good, "a duration of 15m or less, such as 1m30s")
 }
 
 /// A pattern of files of the package.
-pub(super) fn keep_pattern(text: &str) -> Result<String, Allowed> {
+pub fn keep_pattern(text: &str) -> Result<String, Allowed> {
     let climbs = text.split('/').any(|part| part == "..");
     let good = !text.is_empty() && !text.starts_with('/') && !climbs;
     let pattern = globset::GlobBuilder::new(text)
@@ -174,7 +211,8 @@ pub(super) fn keep_pattern(text: &str) -> Result<String, Allowed> {
     )
 }
 
-pub(super) fn owner(text: &str) -> Result<String, Allowed> {
+/// The owner and the group of a file.
+pub fn owner(text: &str) -> Result<String, Allowed> {
     let word = |part: &str| {
         !part.is_empty()
             && part
@@ -187,7 +225,8 @@ pub(super) fn owner(text: &str) -> Result<String, Allowed> {
     keep(text, good, "an owner and a group, such as root:root")
 }
 
-pub(super) fn permissions(text: &str) -> Result<String, Allowed> {
+/// The permissions of a file.
+pub fn permissions(text: &str) -> Result<String, Allowed> {
     let octal = text.bytes().all(|b| (b'0'..=b'7').contains(&b));
     keep(
         text,
@@ -208,7 +247,7 @@ const TARGETS: [&str; 4] = [
 const INSTALLED: &str = "/data/app/";
 
 /// Where data of the boot package may go. Without a boot package, any package will do.
-pub(super) fn target(target: &str, boot_package: &str) -> Result<(), String> {
+pub fn target(target: &str, boot_package: &str) -> Result<(), String> {
     let belongs = |prefix: &&str| {
         let prefix = *prefix;
         let Some(rest) = target.strip_prefix(prefix) else {
