@@ -14,12 +14,18 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use tokio::time::{Instant, sleep};
+
 use crate::{Error, folder};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/metadata/migrations/sqlite");
 
 /// How long a writer waits for the writer of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long to wait where SQLite itself does not.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+/// How often the schema is looked at before a failure is believed.
+const LOOKS: u32 = 10;
 /// Enough to use the cores while some of the readers wait for the disk.
 const READERS: u32 = 8;
 
@@ -38,9 +44,23 @@ impl Pools {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        let begun = Instant::now();
+        loop {
+            // Where two processes put a new database into WAL mode at once, SQLite does not wait for
+            // the other one but gives up.
+            match Self::connect(&options).await {
+                Err(error) if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT => {
+                    sleep(BUSY_PAUSE).await;
+                }
+                opened => return Ok(opened?),
+            }
+        }
+    }
+
+    async fn connect(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let writer = pool(1).connect_with(options.clone()).await?;
         migrate(&writer).await?;
-        let read_only = options.pragma("query_only", "ON");
+        let read_only = options.clone().pragma("query_only", "ON");
         let readers = pool(READERS).connect_with(read_only).await?;
         Ok(Self { writer, readers })
     }
@@ -57,6 +77,12 @@ impl Pools {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Whether somebody else has the database.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "5")
 }
 
 /// Where a disk is full, SQLite gives a transaction up by itself, and the connection goes on as if
@@ -91,13 +117,19 @@ fn create_private(path: &Path) -> Result<(), Error> {
 }
 
 /// Brings the database to the present schema. Another process may be doing the same at this very
-/// moment; it then has done it at the second look.
-async fn migrate(writer: &SqlitePool) -> Result<(), Error> {
-    if let Err(error) = MIGRATIONS.run(writer).await {
-        tracing::debug!(%error, "looking again at the schema of the database");
-        MIGRATIONS.run(writer).await?;
+/// moment, a step ahead or behind; one of the next looks then finds it done.
+async fn migrate(writer: &SqlitePool) -> Result<(), sqlx::Error> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        match MIGRATIONS.run(writer).await {
+            Err(error) if looks < LOOKS => {
+                tracing::debug!(%error, "looking again at the schema of the database");
+                sleep(BUSY_PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
