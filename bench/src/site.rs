@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, process::Command};
 
-use aar_testkit::{Generated, Http, TestPki, TestRegistry};
+use aar_testkit::{Generated, Http, TestAms, TestPki, TestRegistry};
+use aar_types::Clock;
+use ams_api::{AmsClient, Endpoint};
 use serde_json::json;
 
 use crate::usage::Meter;
@@ -15,9 +17,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// An empty one.
+    /// An empty one, started as its service unit starts it.
     pub(crate) fn start() -> Self {
-        Self::of(TestRegistry::start())
+        let mut registry = TestRegistry::prepare("").with_env("MALLOC_ARENA_MAX", "1");
+        registry.run();
+        Self::of(registry)
     }
 
     pub(crate) fn of(mut registry: TestRegistry) -> Self {
@@ -114,4 +118,10 @@ impl Certificates {
         .arg(key);
         curl
     }
+}
+
+/// What `amc` uses to speak to an AMS on its machine.
+pub(crate) fn api(ams: &TestAms) -> AmsClient {
+    let socket = Endpoint::Socket(ams.base().join("server/unix.socket"));
+    AmsClient::new(socket, "bench", Clock::system()).unwrap()
 }

@@ -1,10 +1,9 @@
 //! An update, from the moment a publisher is asked to publish it until a client offers it.
 
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 use aar_testkit::{Package, TestAms, TestRegistry};
-use aar_types::Clock;
-use ams_api::{AmsClient, Endpoint, EventSelection, EventStream, LifecycleEvent, VersionStatus};
+use ams_api::{EventSelection, EventStream, LifecycleEvent, VersionStatus};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
@@ -12,6 +11,7 @@ use super::Case;
 use crate::{
     rounds::{Plan, Sample},
     row::{Goal, Row, Unit},
+    site::api,
     usage::Meter,
 };
 
@@ -104,7 +104,7 @@ impl Fleet {
     /// Publishes a version over the publisher's socket, and hears from the client's events when it
     /// can be used there. Gives the milliseconds in between.
     async fn propagate(&self, number: usize) -> f64 {
-        let (publisher, client) = (api(self.publisher.base()), api(self.client.base()));
+        let (publisher, client) = (api(&self.publisher), api(&self.client));
         let number = u32::try_from(number).unwrap();
         let mut events = client.events(EventSelection::Lifecycle).await.unwrap();
         let begun = Instant::now();
@@ -117,12 +117,6 @@ impl Fleet {
         assert!(version.published && version.status == VersionStatus::Ready);
         took.as_secs_f64() * 1e3
     }
-}
-
-/// What `amc` uses, too.
-fn api(base: &Path) -> AmsClient {
-    let socket = Endpoint::Socket(base.join("server/unix.socket"));
-    AmsClient::new(socket, "bench", Clock::system()).unwrap()
 }
 
 async fn imported(events: &mut EventStream) {

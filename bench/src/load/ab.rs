@@ -40,7 +40,8 @@ pub(crate) struct Ab {
 impl Ab {
     pub(crate) fn new(certificates: &Certificates) -> Option<Self> {
         if Command::new("ab").arg("-V").output().is_err() {
-            eprintln!("SKIPPED: ab is not installed (Debian: apt install apache2-utils)");
+            let why = "ab is not installed (Debian: apt install apache2-utils)";
+            aar_testkit::skip("the benchmark of small requests", why);
             return None;
         }
         let folder = Folder::new("ab");

@@ -12,7 +12,8 @@ use std::process::Command;
 fn installed(name: &str, package: &str) -> bool {
     let there = Command::new(name).arg("--help").output().is_ok();
     if !there {
-        eprintln!("SKIPPED: {name} is not installed (Debian: apt install {package})");
+        let why = format!("{name} is not installed (Debian: apt install {package})");
+        aar_testkit::skip(&format!("the benchmark beside {name}"), &why);
     }
     there
 }

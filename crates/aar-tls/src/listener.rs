@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What the TLS layer keeps for a peer that reads slower than we write.
-const WRITE_BUFFER: usize = 512 * 1024;
+const WRITE_BUFFER: usize = 64 * 1024;
 /// How long to wait after accepting has failed, for instance for want of file descriptors.
 const BACK_OFF: Duration = Duration::from_millis(200);
 

@@ -2,7 +2,6 @@
 //!
 //! The thread of the caller produces the content. Of each MiB one thread computes the SHA-256 of
 //! the whole, several compress, and one writes the frames in order while it computes the digest.
-//! Another lets the disk take what is written, so that little is left to wait for in the end.
 
 use std::{
     io::{self, Read, Write},
@@ -26,9 +25,6 @@ use crate::Error;
 
 /// As fast as disks and networks are, and not much larger than what takes ten times as long.
 const LEVEL: i32 = 3;
-
-/// How much is written before the disk is to begin with it.
-const FLUSH: u64 = 64 << 20;
 
 /// Content that has been produced, on its way to be hashed and to be compressed.
 type Chunk = Arc<Vec<u8>>;
@@ -61,17 +57,12 @@ fn write_with(
         let (sender, frames) = lanes(scope, width, compressor);
         let (to_hash, chunks) = sync_channel(2);
         let hashing = scope.spawn(move || hash(&chunks));
-        let (to_flush, asked) = sync_channel(0);
-        let written = file.try_clone()?;
-        let flushing = scope.spawn(move || asked.iter().try_for_each(|()| written.sync_data()));
-        let writing = scope.spawn(move || write_frames(file, frames, to_flush));
+        let writing = scope.spawn(move || write_frames(file, frames));
         let mut content = Content::new(sender, to_hash);
         let produced = produce(&mut content).and_then(|()| Ok(content.flush_last()?));
         drop(content);
         let written = join(writing);
         let fingerprint = join(hashing);
-        // The system tells a failure of the disk once, so it must not be missed here.
-        join(flushing)?;
         // When writing fails, the producer fails too, but knows less.
         let (digest, size) = written?;
         produced?;
@@ -168,9 +159,8 @@ fn new_compressor() -> io::Result<Compressor<'static>> {
 fn write_frames(
     file: fs::File,
     frames: LaneReceiver<io::Result<Frame>>,
-    to_flush: SyncSender<()>,
 ) -> Result<(Digest, u64), Error> {
-    let mut output = Output::new(file, to_flush);
+    let mut output = Output::new(file);
     let mut table = SeekTable::new();
     for frame in frames {
         let frame = frame?;
@@ -194,18 +184,14 @@ struct Output {
     file: fs::File,
     sha256: Sha256,
     size: u64,
-    to_flush: SyncSender<()>,
-    flushed: u64,
 }
 
 impl Output {
-    fn new(file: fs::File, to_flush: SyncSender<()>) -> Self {
+    fn new(file: fs::File) -> Self {
         Self {
             file,
             sha256: Sha256::new(),
             size: 0,
-            to_flush,
-            flushed: 0,
         }
     }
 
@@ -213,10 +199,6 @@ impl Output {
         self.file.write_all(bytes)?;
         self.sha256.update(bytes);
         self.size += bytes.len() as u64;
-        // While the disk is busy with what was written before, it is not asked again.
-        if self.size - self.flushed >= FLUSH && self.to_flush.try_send(()).is_ok() {
-            self.flushed = self.size;
-        }
         Ok(())
     }
 
