@@ -27,7 +27,7 @@ mod row;
 mod site;
 mod usage;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
@@ -85,6 +85,7 @@ fn main() -> Result<()> {
             names.join(", ")
         );
     }
+    insist_on_tools()?;
     let plan = if cli.quick {
         Plan::quick()
     } else {
@@ -103,6 +104,16 @@ fn main() -> Result<()> {
     println!("{}", report.table());
     for path in &cli.save {
         report.save(path)?;
+    }
+    Ok(())
+}
+
+/// Without peers a case has less to compare; without these there is no case.
+fn insist_on_tools() -> Result<()> {
+    for tool in ["curl", "openssl", "tar", "zstd"] {
+        if Command::new(tool).arg("--help").output().is_err() {
+            bail!("{tool} is not installed; the benchmark cannot do without it");
+        }
     }
     Ok(())
 }

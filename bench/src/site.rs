@@ -76,7 +76,7 @@ impl Site {
 /// Commits a version whose image is stored.
 pub(crate) fn commit(http: &Http, name: &str, number: usize, digest: &str, size: u64) {
     let body = json!({
-        "metadata": {"instance_type": "a2.3", "boot_package": "com.example.app", "tags": ["bench"]},
+        "application": {"instance_type": "a2.3", "boot_package": "com.example.app", "tags": ["bench"]},
         "manifest": {"manifest_version": format!("1.0.{number}")},
         "image": {"fingerprint": digest, "digest": digest, "size": size},
     });

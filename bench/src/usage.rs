@@ -2,6 +2,8 @@
 
 use std::{
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -68,8 +70,14 @@ pub(crate) fn run(process: &str, command: &mut Command) -> Ran {
     let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let out = read_aside(child.stdout.take().unwrap());
     let err = read_aside(child.stderr.take().unwrap());
-    let peak_memory = watch(&child);
-    let wall = begun.elapsed();
+    let id = child.id();
+    let (over, peak_memory) = (AtomicBool::new(false), AtomicU64::new(0));
+    let wall = thread::scope(|scope| {
+        scope.spawn(|| watch(id, &over, &peak_memory));
+        wait(&child);
+        over.store(true, Ordering::Relaxed);
+        begun.elapsed()
+    });
     let cpu_seconds = own_cpu(child.id());
     let status = child.wait().unwrap();
     let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
@@ -79,31 +87,34 @@ pub(crate) fn run(process: &str, command: &mut Command) -> Ran {
         usage: Usage {
             process: process.to_owned(),
             cpu_seconds,
-            peak_memory,
+            peak_memory: peak_memory.into_inner(),
         },
         stdout,
     }
 }
 
-fn read_aside(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
+fn read_aside(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     })
 }
 
-/// Waits for the end of a process without reaping it, so that its times can still be read. Gives
-/// the most memory seen.
-fn watch(child: &Child) -> u64 {
+/// Waits for the end of a process without reaping it, so that its times can still be read.
+fn wait(child: &Child) {
     let id = Pid::from_raw(child.id().cast_signed()).unwrap();
-    let mut most = 0;
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    while waitid(WaitId::Pid(id), options).unwrap().is_none() {
-        most = peak(child.id()).max(most);
-        std::thread::sleep(LOOK);
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(id), options).unwrap();
+}
+
+/// Looks for the most memory of a process and those that it started.
+fn watch(id: u32, over: &AtomicBool, most: &AtomicU64) {
+    while !over.load(Ordering::Relaxed) {
+        let now = family(id).into_iter().map(peak).max();
+        most.fetch_max(now.unwrap_or(0), Ordering::Relaxed);
+        thread::sleep(LOOK);
     }
-    most
 }
 
 /// A process and those that it started.

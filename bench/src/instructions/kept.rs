@@ -65,6 +65,11 @@ impl Kept {
         Ok(fs_err::write(file(), text)?)
     }
 
+    /// Whether the same compiler and the same counter are at work.
+    pub(super) fn is_of_these_tools(&self) -> bool {
+        self.taken_with == tools()
+    }
+
     /// What to do about counts that differ.
     pub(super) fn advice(&self) -> String {
         format!(

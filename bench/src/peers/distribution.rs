@@ -16,12 +16,10 @@ pub(crate) struct Distribution {
 
 impl Distribution {
     pub(crate) fn start(certificates: &Certificates) -> Option<Self> {
-        if !super::installed("docker-registry", "docker-registry") {
-            return None;
-        }
+        let program = super::installed("docker-registry", "docker-registry")?;
         let (folder, port) = (Folder::new("distribution"), Port::take());
         let config = folder.write("config.yml", config(&port, certificates, &folder));
-        let mut command = Command::new("docker-registry");
+        let mut command = Command::new(program);
         command
             .arg("serve")
             .arg(config)

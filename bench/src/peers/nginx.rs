@@ -16,12 +16,10 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     pub(crate) fn start(root: &Path, certificates: &Certificates) -> Option<Self> {
-        if !super::installed("nginx", "nginx-light") {
-            return None;
-        }
+        let program = super::installed("nginx", "nginx-light")?;
         let (folder, port) = (Folder::new("nginx"), Port::take());
         let config = folder.write("nginx.conf", config(root, &port, certificates, &folder));
-        let mut command = Command::new("nginx");
+        let mut command = Command::new(program);
         command.arg("-p").arg(folder.path()).arg("-c").arg(config);
         // Its own log file is not open yet when it complains of its configuration.
         command.arg("-e").arg("stderr");

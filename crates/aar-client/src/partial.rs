@@ -4,7 +4,6 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    thread,
 };
 
 use aar_types::Digest;
@@ -17,8 +16,6 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use crate::Error;
 
 const PIECE: usize = 1 << 20;
-/// How much is written before the disk is to begin with it.
-const FLUSH: usize = 64 << 20;
 /// Pieces that wait for each thread.
 const QUEUE: usize = 4;
 
@@ -168,7 +165,10 @@ impl Partial {
 pub(crate) async fn put_in_place(file: File, from: &Path, to: &Path) -> Result<(), Error> {
     let to = to.to_owned();
     blocking(from, move |from| {
-        file.sync_all()?;
+        // The system tells once that the disk has failed, and from then on takes what it still has in
+        // memory for good: nothing is to go on from such a file.
+        file.sync_all()
+            .inspect_err(|_| drop(fs_err::remove_file(from)))?;
         fs_err::rename(from, &to)?;
         match to.parent() {
             Some(folder) => File::open(folder)?.sync_all(),
@@ -238,54 +238,10 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 fn write_all(mut file: File, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<File> {
-    let mut flushing = Flushing::of(&file)?;
     while let Some(piece) = pieces.blocking_recv() {
         file.write_all(&piece)?;
-        flushing.wrote(piece.len())?;
     }
-    flushing.end()?;
     Ok(file)
-}
-
-/// Lets the disk take what is written while more comes in, so that little is left to wait for in the
-/// end.
-struct Flushing {
-    file: File,
-    written: usize,
-    running: Option<thread::JoinHandle<io::Result<()>>>,
-}
-
-impl Flushing {
-    fn of(file: &File) -> io::Result<Self> {
-        Ok(Self {
-            file: file.try_clone()?,
-            written: 0,
-            running: None,
-        })
-    }
-
-    fn wrote(&mut self, bytes: usize) -> io::Result<()> {
-        self.written += bytes;
-        let busy = self.running.as_ref().is_some_and(|it| !it.is_finished());
-        if self.written < FLUSH || busy {
-            return Ok(());
-        }
-        self.end()?;
-        self.written = 0;
-        let file = self.file.try_clone()?;
-        self.running = Some(thread::spawn(move || file.sync_data()));
-        Ok(())
-    }
-
-    /// Waits for what is under way. The system tells a failure once, so it must not be missed here.
-    fn end(&mut self) -> io::Result<()> {
-        match self.running.take() {
-            Some(running) => running
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("the flushing thread broke down"))),
-            None => Ok(()),
-        }
-    }
 }
 
 fn hash_all(file: File, there: u64, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Digest> {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use aar_cli::{Failure, Progress};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use fs_err as fs;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
@@ -59,8 +59,14 @@ pub(crate) fn size(folder: &Path) -> anyhow::Result<u64> {
         let facts = fs::symlink_metadata(&path)?;
         total += match Kind::of(&path, &facts)? {
             Kind::Folder => size(&path)?,
-            Kind::File => facts.len(),
-            Kind::Link => 0,
+            Kind::File => {
+                fs::File::open(&path)?;
+                facts.len()
+            }
+            Kind::Link => {
+                target(&path)?;
+                0
+            }
         };
     }
     Ok(total)
@@ -119,6 +125,13 @@ fn name(path: &Path) -> anyhow::Result<&str> {
     name.with_context(|| format!("the name of {} is not UTF-8", path.display()))
 }
 
+/// Where a link leads.
+fn target(link: &Path) -> anyhow::Result<String> {
+    let target = fs::read_link(link)?.into_os_string().into_string();
+    let refused = |_| anyhow!("{} leads to a name that is not UTF-8", link.display());
+    target.map_err(refused)
+}
+
 struct Packer<'a, W: Write + Seek> {
     archive: ZipWriter<W>,
     buffer: Vec<u8>,
@@ -163,11 +176,8 @@ impl<'a, W: Write + Seek> Packer<'a, W> {
                 self.copy(path)
             }
             Kind::Link => {
-                let target = fs::read_link(path)?;
-                let target = target
-                    .to_str()
-                    .context("a link leads to a name that is not UTF-8")?;
-                Ok(self.archive.add_symlink(name, target, options)?)
+                let target = target(path)?;
+                Ok(self.archive.add_symlink(name, &target, options)?)
             }
         }
     }

@@ -8,7 +8,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use aar_package::{Error, read_image_manifest, read_manifest, rewrite_image, verify_image};
+use aar_package::{
+    Error, read_image_manifest, read_manifest, rewrite_image, verify_content, verify_image,
+};
 use aar_types::{Digest, Fingerprint, ImageInfo};
 use sha2::{Digest as _, Sha256};
 
@@ -103,6 +105,33 @@ fn a_good_image_is_verified() {
     let place = Place::new();
     let (path, info) = image(&place);
     verify_image(&path, &info).unwrap();
+}
+
+#[test]
+fn content_is_verified_where_the_digest_is_known() {
+    let place = Place::new();
+    let (path, info) = image(&place);
+    let good = fs::read(&path).unwrap();
+    verify_content(&path, &info).unwrap();
+    let refused = |bytes: &[u8], info: &ImageInfo| {
+        let path = place.file("stored", bytes);
+        verify_content(&path, info).unwrap_err();
+    };
+    refused(&good[..good.len() - 1], &info);
+    let mut damaged = good.clone();
+    damaged[20] ^= 1;
+    refused(&damaged, &info);
+    let cut = &good[..good.len() / 2];
+    let of_cut = ImageInfo {
+        size: cut.len() as u64,
+        ..info
+    };
+    refused(cut, &of_cut);
+    let other = ImageInfo {
+        fingerprint: Fingerprint::from_bytes([0; 32]),
+        ..info
+    };
+    refused(&good, &other);
 }
 
 #[test]

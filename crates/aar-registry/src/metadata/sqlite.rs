@@ -10,7 +10,7 @@ use std::{io, path::Path, time::Duration};
 use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
 use sqlx::{
     Connection as _, Sqlite, SqlitePool, Transaction,
-    migrate::Migrator,
+    migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -24,8 +24,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/metadata/migrations/sqlite");
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long to wait where SQLite itself does not.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-/// How often the schema is looked at before a failure is believed.
-const LOOKS: u32 = 10;
+/// For how long the failure of a migration may be that of two at once.
+const MIGRATING: Duration = Duration::from_secs(2);
+const SQLITE_BUSY: u32 = 5;
 /// Enough to use the cores while some of the readers wait for the disk.
 const READERS: u32 = 8;
 
@@ -49,15 +50,17 @@ impl Pools {
             // Where two processes put a new database into WAL mode at once, SQLite does not wait for
             // the other one but gives up.
             match Self::connect(&options).await {
-                Err(error) if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT => {
+                Err(Error::Database(error))
+                    if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT =>
+                {
                     sleep(BUSY_PAUSE).await;
                 }
-                opened => return Ok(opened?),
+                opened => return opened,
             }
         }
     }
 
-    async fn connect(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+    async fn connect(options: &SqliteConnectOptions) -> Result<Self, Error> {
         let writer = pool(1).connect_with(options.clone()).await?;
         migrate(&writer).await?;
         let read_only = options.clone().pragma("query_only", "ON");
@@ -81,8 +84,12 @@ impl Pools {
 
 /// Whether somebody else has the database.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code == "5")
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    let code: Option<u32> = code.and_then(|code| code.parse().ok());
+    // The lowest byte says what it is, the others why.
+    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 /// Where a disk is full, SQLite gives a transaction up by itself, and the connection goes on as if
@@ -118,12 +125,11 @@ fn create_private(path: &Path) -> Result<(), Error> {
 
 /// Brings the database to the present schema. Another process may be doing the same at this very
 /// moment, a step ahead or behind; one of the next looks then finds it done.
-async fn migrate(writer: &SqlitePool) -> Result<(), sqlx::Error> {
-    let mut looks = 0;
+async fn migrate(writer: &SqlitePool) -> Result<(), Error> {
+    let begun = Instant::now();
     loop {
-        looks += 1;
         match MIGRATIONS.run(writer).await {
-            Err(error) if looks < LOOKS => {
+            Err(error @ MigrateError::ExecuteMigration(..)) if begun.elapsed() < MIGRATING => {
                 tracing::debug!(%error, "looking again at the schema of the database");
                 sleep(BUSY_PAUSE).await;
             }

@@ -14,15 +14,18 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use serde::Serialize;
 
 use super::{conditions::ETag, errors::ApiError};
 
 /// How much is kept of bodies that are made.
 const KEPT: u64 = 16 << 20;
-/// About how many bodies that is. Up to 63 are in one place, where a large one finds room.
-const BODIES: usize = 63;
+/// About how many bodies that is.
+const BODIES: usize = 64;
 
 /// Which state of the catalogue an answer shows. Cheap to clone.
 #[derive(Clone)]
@@ -91,6 +94,8 @@ impl IntoResponse for Prepared {
     }
 }
 
+type Bodies = Cache<Key, Prepared, Size>;
+
 /// What was asked for, at which revision.
 type Key = (Revision, Box<str>);
 
@@ -103,29 +108,53 @@ impl Weighter<Key, Prepared> for Size {
     }
 }
 
+/// Room for a few large bodies: all of it is in one place, where each of them finds enough.
+fn bodies() -> Bodies {
+    let options = OptionsBuilder::new()
+        .shards(1)
+        .estimated_items_capacity(BODIES)
+        .weight_capacity(KEPT)
+        .build();
+    match options {
+        Ok(options) => Cache::with_options(
+            options,
+            Size,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
+        ),
+        // Only options that are left out are refused.
+        Err(_) => Cache::with_weighter(BODIES, KEPT, Size),
+    }
+}
+
 /// The answers of the present revision.
 pub(super) struct Answers {
     registry_id: RegistryId,
     present: ArcSwap<State>,
-    bodies: Cache<Key, Prepared, Size>,
+    bodies: Bodies,
 }
 
 impl Answers {
     pub(super) fn new(registry_id: RegistryId) -> Self {
         Self {
             present: ArcSwap::new(Stamp::new(&registry_id, Revision(0)).0),
-            bodies: Cache::with_weighter(BODIES, KEPT, Size),
+            bodies: bodies(),
             registry_id,
         }
     }
 
+    /// The state at a revision.
     pub(super) fn stamp(&self, revision: Revision) -> Stamp {
         let present = self.present.load();
         if present.revision == revision {
             return Stamp(Arc::clone(&present));
         }
         let stamp = Stamp::new(&self.registry_id, revision);
-        self.present.store(Arc::clone(&stamp.0));
+        // Nobody will ask for what was made at an earlier one.
+        if revision > present.revision {
+            self.present.store(Arc::clone(&stamp.0));
+            self.bodies.clear();
+        }
         stamp
     }
 
@@ -144,10 +173,96 @@ impl Answers {
                 .map_err(|error| ApiError::failure(ErrorCode::Internal, error))?;
             Ok::<_, ApiError>(Prepared {
                 stamp: self.stamp(revision),
-                body: body.into(),
+                // Without the room that it has grown into and does not need.
+                body: body.into_boxed_slice().into(),
             })
         };
         let prepared = self.bodies.get_or_insert_async(&key, prepare).await?;
         Ok(prepared.into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::pending,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    fn answers() -> Arc<Answers> {
+        let id = "3ddfe147-db35-4904-8aff-1c65ef9c9767".parse().unwrap();
+        Arc::new(Answers::new(id))
+    }
+
+    /// Answers with a text of this length, and counts how often it is made.
+    async fn ask(answers: &Answers, revision: u64, length: usize, made: &AtomicUsize) {
+        let revision = Revision(revision);
+        let make = async {
+            made.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Ok((Envelope::sync("x".repeat(length)), revision))
+        };
+        let answer = answers.answer(revision, "/1.0/applications", make).await;
+        let answer = answer.unwrap();
+        let shown = &answer.headers()[headers::REVISION];
+        assert_eq!(shown, &HeaderValue::from(revision.0));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_made_once_for_each_revision_however_large_it_is() {
+        let (answers, made) = (answers(), AtomicUsize::new(0));
+        for length in [100, 12 << 20] {
+            let (first, second) = (length as u64, length as u64 + 1);
+            let before = made.load(Ordering::SeqCst);
+            tokio::join!(
+                ask(&answers, first, length, &made),
+                ask(&answers, first, length, &made)
+            );
+            ask(&answers, first, length, &made).await;
+            assert_eq!(made.load(Ordering::SeqCst), before + 1);
+            ask(&answers, second, length, &made).await;
+            assert_eq!(made.load(Ordering::SeqCst), before + 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_answered_when_the_one_who_made_the_answer_is_gone_or_fails() {
+        let (answers, made) = (answers(), AtomicUsize::new(0));
+        let other = Arc::clone(&answers);
+        let gone = tokio::spawn(async move {
+            let never = pending::<Result<(Envelope<()>, Revision), ApiError>>();
+            let _ = other.answer(Revision(1), "/1.0/applications", never).await;
+        });
+        tokio::task::yield_now().await;
+        let waits = ask(&answers, 1, 10, &made);
+        tokio::pin!(waits);
+        tokio::select! {
+            biased;
+            () = &mut waits => panic!("it was not waited for"),
+            () = tokio::task::yield_now() => {}
+        }
+        gone.abort();
+        waits.await;
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+
+        let fails = async { Err::<(Envelope<()>, Revision), _>(ApiError::invalid("no")) };
+        let failed = answers.answer(Revision(2), "/1.0/applications", fails);
+        assert!(failed.await.is_err());
+        ask(&answers, 2, 10, &made).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_made_for_an_earlier_revision_is_not_kept() {
+        let (answers, made) = (answers(), AtomicUsize::new(0));
+        answers.stamp(Revision(1));
+        ask(&answers, 1, 100, &made).await;
+        assert_eq!(answers.bodies.len(), 1);
+        answers.stamp(Revision(2));
+        assert_eq!(answers.bodies.len(), 0);
+        // An answer about an earlier one, as of the change feed, does not bring it back.
+        answers.stamp(Revision(1));
+        assert_eq!(answers.present.load().revision, Revision(2));
     }
 }

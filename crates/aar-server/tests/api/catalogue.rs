@@ -47,6 +47,38 @@ async fn a_version_is_committed_seen_changed_withdrawn_and_deleted() {
     assert_eq!(client.get(&path).await.code(), "version_not_found");
 }
 
+/// Answers are made once for each revision, so none may outlive a change.
+#[tokio::test]
+async fn every_change_is_seen_by_the_next_request_for_anything() {
+    let server = TestServer::start().await;
+    let (publisher, client) = (server.publisher().await, server.client().await);
+    publisher.publish(GAME, &content(1000)).await;
+    let version = format!("/1.0/applications/{GAME}");
+    let paths = [
+        "/1.0/applications?recursion=1",
+        "/1.0/applications/game",
+        &version,
+        "/1.0/changes?since=0",
+    ];
+    let mut before: Vec<Vec<u8>> = Vec::new();
+    for published in [false, true, false] {
+        publisher
+            .patch(&version, &json!({ "published": published }))
+            .await;
+        let mut bodies = Vec::new();
+        for path in paths {
+            let first = client.get(path).await;
+            assert_eq!(first.body, client.get(path).await.body, "{path}");
+            bodies.push(first.body);
+        }
+        assert!(bodies.iter().zip(&before).all(|(now, then)| now != then));
+        before = bodies;
+    }
+    publisher.delete("/1.0/applications/game").await;
+    assert_eq!(client.get(paths[0]).await.json()["metadata"], json!([]));
+    assert_eq!(client.get(paths[1]).await.status, 404);
+}
+
 #[tokio::test]
 async fn the_same_version_again_changes_nothing_and_another_content_is_refused() {
     let server = TestServer::start().await;

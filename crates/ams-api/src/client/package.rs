@@ -142,29 +142,49 @@ fn made_pieces(make: Arc<Make>) -> Pieces {
     let begin = async move {
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::task::spawn_blocking(move || {
-            let mut out = BufWriter::with_capacity(CHUNK, Out(sender));
+            let mut out = BufWriter::with_capacity(CHUNK, Out(Some(sender.clone())));
             let outcome = make(&mut out).and_then(|()| Ok(out.flush()?));
-            if let Err(cause) = outcome {
-                // Nobody listens where the request has ended before.
-                let _ = out.get_ref().0.blocking_send(Err(io::Error::other(cause)));
-            }
+            // Nobody listens where the request has ended before.
+            let _ = sender.blocking_send(match outcome {
+                Ok(()) => Piece::End,
+                Err(cause) => Piece::Failed(io::Error::other(cause)),
+            });
         });
-        stream::unfold(receiver, |mut receiver| async {
-            let piece: io::Result<Bytes> = receiver.recv().await?;
-            Some((piece, receiver))
+        stream::unfold(Some(receiver), |receiver| async {
+            let mut receiver = receiver?;
+            match receiver.recv().await {
+                Some(Piece::Bytes(bytes)) => Some((Ok(bytes), Some(receiver))),
+                Some(Piece::End) => None,
+                Some(Piece::Failed(error)) => Some((Err(error), None)),
+                // What ends without an end is not whole, and must not look as if it were.
+                None => Some((Err(io::Error::other("the package was not finished")), None)),
+            }
         })
     };
     begin.flatten_stream().boxed()
 }
 
-/// Passes on what is written to it.
-struct Out(mpsc::Sender<io::Result<Bytes>>);
+/// What the thread that makes a package passes on.
+enum Piece {
+    Bytes(Bytes),
+    End,
+    Failed(io::Error),
+}
+
+/// Passes on what is written to it, as long as somebody listens.
+struct Out(Option<mpsc::Sender<Piece>>);
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let piece = Bytes::copy_from_slice(bytes);
-        let passed = self.0.blocking_send(Ok(piece));
-        passed.map_err(|_| io::ErrorKind::BrokenPipe)?;
+        // It is told once that nobody listens; what an archive writes to end itself is of no use then.
+        if let Some(listener) = &self.0
+            && listener
+                .blocking_send(Piece::Bytes(Bytes::copy_from_slice(bytes)))
+                .is_err()
+        {
+            self.0 = None;
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         Ok(bytes.len())
     }
 

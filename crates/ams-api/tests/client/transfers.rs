@@ -106,6 +106,23 @@ async fn a_package_for_this_machine_arrives_whole_without_being_read_beforehand(
 }
 
 #[tokio::test]
+async fn a_package_whose_making_breaks_down_does_not_arrive_as_if_it_were_whole() {
+    let whole = Kept::default();
+    let seen = whole.clone();
+    let server = Server::on_socket(move |asked: Asked| {
+        seen.keep(asked.body);
+        begun(&operation(103, "", 0))
+    });
+    let package = Package::made(|out| {
+        out.write_all(&vec![7; 1_000_000])?;
+        panic!("a defect")
+    });
+    let created = server.client.create_application(&package, false, |_| {});
+    created.await.unwrap_err();
+    assert!(whole.all().is_empty());
+}
+
+#[tokio::test]
 async fn a_package_that_cannot_be_made_says_why() {
     let server = Server::on_socket(|_| begun(&operation(103, "", 0)));
     let package = Package::made(|_| Err("app.apk has gone".into()));

@@ -62,7 +62,15 @@ async fn open_moved(
     moved: anyhow::Error,
 ) -> anyhow::Result<Opened> {
     let opened = context.open_in(target.storage.clone()).await;
-    opened.map_err(|_| moved)
+    opened.map_err(|error| match error.downcast_ref() {
+        // It is not where the registry has moved to.
+        Some(
+            aar_registry::Error::StorageMoved
+            | aar_registry::Error::ForeignStorage { .. }
+            | aar_registry::Error::StorageIncomplete,
+        ) => moved,
+        _ => error,
+    })
 }
 
 /// Where to move, and how the configuration says it.
