@@ -49,8 +49,8 @@ impl fmt::Display for Conflict {
         match self {
             Self::LocalApplication { application } => write!(
                 f,
-                "{application} was created here and is left alone; delete or rename it to pull \
-                 the application of that name"
+                "{application} was created here and is left alone; to pull the application of \
+                 that name, delete it here, and create it again under another name if it is needed"
             ),
             Self::OtherContent {
                 application,
