@@ -147,6 +147,8 @@ pub struct LocalVersion {
     pub image: ImageInfo,
     /// Whether it can be used: its image is complete and accepted.
     pub ready: bool,
+    /// Whether it was cleaned up: its image is gone, and what is left is to withdraw it.
+    pub retired: bool,
 }
 
 /// The registry that the imported applications came from, as last seen.

@@ -41,7 +41,7 @@ fn entries(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn number(text: &str) -> VersionNumber {
-    text.trim_end_matches(['w', 'x', '!']).parse().unwrap()
+    text.trim_end_matches(['w', 'x', '!', 'r']).parse().unwrap()
 }
 
 fn image(text: &str) -> ImageInfo {
@@ -88,10 +88,11 @@ pub(crate) fn local(text: &str) -> Vec<LocalApplication> {
         let entry = entry(text);
         let version = |text: &str| LocalVersion {
             number: number(text),
-            published: !text.contains('w'),
+            published: !text.contains(['w', 'r']),
             manifest: VersionManifest::default(),
             image: image(text),
             ready: !text.contains('!'),
+            retired: text.contains('r'),
         };
         LocalApplication {
             name: entry.name.parse().unwrap(),

@@ -3,6 +3,8 @@
 //! - A published version that the registry lacks is pushed; one that it has follows whether it is
 //!   offered here.
 //! - Only what was created here, and is ready, is pushed.
+//! - A version that was cleaned up here is withdrawn there. Where the registry has another content
+//!   under its number, that is left alone: nobody here could put anything in its place.
 //! - What is deleted here stays in the registry: deleting there is a decision of its own.
 
 use std::collections::BTreeMap;
@@ -177,6 +179,7 @@ impl<'a> Compared<'a> {
             match there.iter().find(|there| there.number == version.number) {
                 None if version.published => compared.push.push(version),
                 None => {}
+                Some(there) if version.is_gone_from(there) => {}
                 Some(there) if there.image.fingerprint != version.image.fingerprint => {
                     compared.conflict(&local.name, version, there);
                 }
@@ -212,6 +215,13 @@ impl<'a> Compared<'a> {
     /// on its way.
     fn must_wait(&self) -> bool {
         self.offered == 0 && !self.push.is_empty()
+    }
+}
+
+impl LocalVersion {
+    /// Whether nothing is left here of a version that has another content there.
+    fn is_gone_from(&self, there: &Version) -> bool {
+        self.retired && there.image.fingerprint != self.image.fingerprint
     }
 }
 

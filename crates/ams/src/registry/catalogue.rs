@@ -287,7 +287,10 @@ fn local_version(stored: StoredVersion, images: &Images) -> Option<LocalVersion>
 /// Nothing but withdrawing is left to be done about it, for which no file is needed.
 fn retired_version(stored: StoredVersion) -> Option<LocalVersion> {
     let image = stored.image()?;
-    Some(as_local(stored, image, true))
+    Some(LocalVersion {
+        retired: true,
+        ..as_local(stored, image, true)
+    })
 }
 
 fn as_local(stored: StoredVersion, image: ImageInfo, ready: bool) -> LocalVersion {
@@ -297,6 +300,7 @@ fn as_local(stored: StoredVersion, image: ImageInfo, ready: bool) -> LocalVersio
         manifest: stored.manifest,
         image,
         ready,
+        retired: false,
     }
 }
 

@@ -32,6 +32,10 @@ fn each_rule_leads_to_its_steps() {
         ("a: 0x", "l a[t]: 0", "conflict a/0"),
         // Same number, other content.
         ("a: 0x", "l a: 0 1", "push a/1, conflict a/0"),
+        // What was cleaned up here is withdrawn, unless it is something else there.
+        ("a: 0 1", "l a: 0r 1", "withdraw a/0"),
+        ("a: 0x 1", "l a: 0r 1", ""),
+        ("a: 0x", "l a: 0r 1", "push a/1"),
         // Deleting here deletes nothing there.
         ("a: 0 1, b: 0", "l a: 1", ""),
         // What was pulled is never pushed.

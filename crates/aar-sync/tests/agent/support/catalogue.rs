@@ -175,6 +175,7 @@ fn put(found: &mut LocalApplication, number: VersionNumber, published: bool, ima
         manifest: aar_types::VersionManifest::default(),
         image,
         ready: true,
+        retired: false,
     });
     found.versions.sort_by_key(|version| version.number);
 }
