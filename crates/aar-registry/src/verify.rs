@@ -2,8 +2,9 @@
 //!
 //! It runs while the registry works. What looks wrong is looked at a second time while nobody can
 //! write, so that a change in between is not taken for a fault. Repairing means to write
-//! descriptors anew from the database; nothing is ever deleted, and lost bytes stay lost until
-//! they are uploaded again.
+//! descriptors anew from the database, and to remove the bytes of an image that are proven to be
+//! corrupt: as long as they are there the image counts as stored, and nobody can upload it again.
+//! Nothing else is deleted, and lost bytes stay lost until they are uploaded again.
 
 use aar_types::Digest;
 use futures_util::TryStreamExt;
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Error, Operator, Registry,
-    blobs::{Area, Key},
+    blobs::{Area, Key, Object},
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, says},
     metadata::{BlobState, Reading},
 };
@@ -25,7 +26,7 @@ const PAGE: u32 = 500;
 pub struct VerifyOptions {
     /// Read every blob and compare its SHA-256, instead of its size only.
     pub deep: bool,
-    /// Write descriptors anew that are missing or differ. Nothing is deleted.
+    /// Write descriptors anew that are missing or differ, and remove bytes that are corrupt.
     pub repair: bool,
 }
 
@@ -40,6 +41,8 @@ pub struct VerifyReport {
     pub missing: Vec<Digest>,
     /// Blobs whose bytes are not what their digest or their size says.
     pub corrupt: Vec<Digest>,
+    /// Corrupt blobs whose bytes were removed, so that they can be uploaded again.
+    pub removed: Vec<Digest>,
     /// Versions whose blob is missing or corrupt, as name, architecture and number.
     pub affected: Vec<String>,
     /// Blobs that no version refers to; garbage collection frees them in time.
@@ -115,20 +118,41 @@ impl Verification<'_> {
 
     async fn check_blob(&mut self, digest: Digest, size: u64) -> Result<(), Error> {
         self.report.blobs += 1;
-        let blobs = self.registry.blobs();
-        match blobs.blob_size(&digest).await? {
-            None => {
-                if self.is_missing(&digest).await? {
-                    self.report.missing.push(digest);
-                }
+        let Some(found) = self.registry.blobs().blob_object(&digest).await? else {
+            if self.is_missing(&digest).await? {
+                self.report.missing.push(digest);
             }
-            Some(stored) => {
-                if stored != size || self.options.deep && !self.reads_well(digest).await? {
-                    self.report.corrupt.push(digest);
-                }
-            }
+            return Ok(());
+        };
+        if found.size == size && (!self.options.deep || self.reads_well(digest).await?) {
+            return Ok(());
+        }
+        self.report.corrupt.push(digest);
+        if self.options.repair && self.remove(digest, found).await? {
+            self.report.removed.push(digest);
         }
         Ok(())
+    }
+
+    /// Removes the bytes of a blob, unless they are no longer the ones that were found corrupt. A
+    /// row that versions refer to stays, as that of a blob that is missing.
+    async fn remove(&self, digest: Digest, corrupt: Object) -> Result<bool, Error> {
+        let operator = self.operator;
+        let remove = operator.registry.mutate(&operator.actor, move |change| {
+            Box::pin(async move {
+                let (blobs, key) = (change.registry.blobs(), Key::Blob(digest));
+                if blobs.blob_object(&digest).await? != Some(corrupt) {
+                    return Ok(false);
+                }
+                let detail = "removed, because it was corrupt".to_owned();
+                change.record("repair", key.to_string(), detail).await?;
+                if !change.tx.blob_is_referenced(&digest).await? {
+                    change.tx.delete_blob(&digest).await?;
+                }
+                blobs.delete(&key).await
+            })
+        });
+        remove.await
     }
 
     /// Whether the bytes of a blob are what its digest says.

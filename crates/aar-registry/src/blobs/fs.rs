@@ -94,8 +94,12 @@ impl FsBlobs {
     }
 
     pub(super) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        Ok(self.blob_object(digest).await?.map(|object| object.size))
+    }
+
+    pub(super) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
         match self.store.head(&Key::Blob(*digest).path()).await {
-            Ok(found) => Ok(Some(found.size)),
+            Ok(found) => Ok(Some(read_object(found))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }

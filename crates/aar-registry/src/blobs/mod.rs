@@ -135,6 +135,14 @@ impl Blobs {
         }
     }
 
+    /// A blob as a listing would show it. Bytes that are replaced make it another one.
+    pub(crate) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
+        match self {
+            Self::Fs(fs) => fs.blob_object(digest).await,
+            Self::S3(bucket) => bucket.blob_object(digest).await,
+        }
+    }
+
     /// Opens a blob for reading. It can be read to its end even when it is deleted meanwhile.
     pub(crate) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
         match self {

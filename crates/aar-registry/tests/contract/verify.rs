@@ -1,7 +1,9 @@
-use aar_registry::{VerifyOptions, VerifyReport};
+use aar_registry::{Error, VerifyOptions, VerifyReport};
 use aar_types::Role;
 
-use crate::backend::{Fixture, blob, certificate, image, on_every_backend};
+use crate::backend::{
+    AMD64, Fixture, blob, certificate, image, name, number, on_every_backend, put, refused,
+};
 
 async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
     let options = VerifyOptions { deep, repair };
@@ -37,6 +39,32 @@ on_every_backend! {
         assert!(!deep.is_sound());
         // Repairing forgets nothing.
         assert_eq!(fixture.versions().await.len(), 3);
+    }
+
+    async fn a_corrupt_image_that_was_repaired_away_can_be_pushed_again(fixture) {
+        let rotten = fixture.publish("app", 0, b"rotten").await.digest;
+        let unused = fixture.store(b"unused").await.digest;
+        fixture.overwrite(&blob(&rotten), b"rotteN");
+        fixture.overwrite(&blob(&unused), b"unuseD");
+        // Of the right size it counts as stored, and only --repair takes anything away.
+        let found = verify(&fixture, true, false).await;
+        assert!(found.removed.is_empty() && fixture.has(&blob(&rotten)), "{found:?}");
+        assert!(fixture.begin_upload(b"rotten").await.complete);
+
+        let repaired = verify(&fixture, true, true).await;
+        let mut both = vec![rotten, unused];
+        both.sort();
+        assert_eq!((&repaired.corrupt, &repaired.removed), (&both, &both));
+        assert!(!repaired.is_sound());
+        assert!(!fixture.has(&blob(&rotten)) && !fixture.has(&blob(&unused)));
+
+        let operator = fixture.operator();
+        operator.remove_application(&name("app"), None).await.unwrap();
+        let lost = operator.publish(&name("app"), AMD64, number(0), put(image(b"rotten"))).await;
+        assert!(matches!(refused(lost), Error::ImageNotStored { .. }));
+        fixture.publish("app", 0, b"rotten").await;
+        assert_eq!(fixture.content(&blob(&rotten)).unwrap(), b"rotten");
+        assert!(verify(&fixture, true, false).await.is_sound());
     }
 
     async fn descriptors_that_are_missing_or_differ_are_written_anew_on_request(fixture) {

@@ -228,6 +228,13 @@ impl S3Blobs {
         Ok(self.look(digest).await?.map(|meta| meta.size))
     }
 
+    pub(super) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
+        Ok(self.look(digest).await?.map(|meta| Object {
+            path: Key::Blob(*digest).path(),
+            ..read_object(meta)
+        }))
+    }
+
     async fn look(&self, digest: &Digest) -> Result<Option<ObjectMeta>, Error> {
         let key = Key::Blob(*digest);
         let found = self.store.head(&self.path(&key)).await;

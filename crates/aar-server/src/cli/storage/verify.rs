@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 /// `storage verify [--repair] [--quick] [--format FORMAT]`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
-    /// Write descriptors anew that are missing or differ; nothing is deleted
+    /// Write descriptors anew that are missing or differ, and remove images that are corrupt
     #[arg(long)]
     repair: bool,
     /// Compare sizes only, without reading every image
@@ -45,8 +45,16 @@ fn conclude(context: &Context<'_>, report: &VerifyReport, repair: bool) -> Exit 
     if !report.undescribed.is_empty() && !repair {
         printer.hint("`aar storage verify --repair` writes missing descriptors");
     }
-    if !report.missing.is_empty() || !report.corrupt.is_empty() {
-        printer.hint("push the affected versions again, or delete them");
+    if report.removed.len() < report.corrupt.len() {
+        printer.hint(
+            "`aar storage verify --repair` removes corrupt images, which are not replaced otherwise",
+        );
+    }
+    if !report.affected.is_empty() {
+        printer.hint(
+            "`aar application delete NAME` here, then `amc registry push` where the application \
+             comes from, replace what is affected",
+        );
     }
     Exit::Failed
 }
