@@ -67,6 +67,7 @@ async fn open_moved(
         Some(
             aar_registry::Error::StorageMoved
             | aar_registry::Error::ForeignStorage { .. }
+            | aar_registry::Error::UnmarkedStorage { .. }
             | aar_registry::Error::StorageIncomplete,
         ) => moved,
         _ => error,
