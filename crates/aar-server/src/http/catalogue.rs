@@ -160,15 +160,19 @@ impl Answers {
 
     /// Answers a request for something of the catalogue, which is at this revision. `make` reads it
     /// and tells which revision it has read; it is only called where nobody else has.
-    pub(super) async fn answer<T: Serialize>(
+    pub(super) async fn answer<T: Serialize, F>(
         &self,
         revision: Revision,
         asked: impl Display,
-        make: impl Future<Output = Result<(Envelope<T>, Revision), ApiError>>,
-    ) -> Result<Response, ApiError> {
+        make: impl FnOnce(Revision) -> F,
+    ) -> Result<Response, ApiError>
+    where
+        F: Future<Output = Result<(Envelope<T>, Revision), ApiError>>,
+    {
         let key = (revision, asked.to_string().into());
         let prepare = async {
-            let (envelope, revision) = make.await?;
+            // What reading needs is there only for the one who reads: a thousand may wait for it.
+            let (envelope, revision) = Box::pin(make(revision)).await?;
             let body = serde_json::to_vec(&envelope)
                 .map_err(|error| ApiError::failure(ErrorCode::Internal, error))?;
             Ok::<_, ApiError>(Prepared {
@@ -199,11 +203,12 @@ mod tests {
     /// Answers with a text of this length, and counts how often it is made.
     async fn ask(answers: &Answers, revision: u64, length: usize, made: &AtomicUsize) {
         let revision = Revision(revision);
-        let make = async {
+        let make = async |revision| {
             made.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             Ok((Envelope::sync("x".repeat(length)), revision))
         };
+        answers.stamp(revision);
         let answer = answers.answer(revision, "/1.0/applications", make).await;
         let answer = answer.unwrap();
         let shown = &answer.headers()[headers::REVISION];
@@ -230,9 +235,10 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_answered_when_the_one_who_made_the_answer_is_gone_or_fails() {
         let (answers, made) = (answers(), AtomicUsize::new(0));
+        answers.stamp(Revision(1));
         let other = Arc::clone(&answers);
         let gone = tokio::spawn(async move {
-            let never = pending::<Result<(Envelope<()>, Revision), ApiError>>();
+            let never = |_| pending::<Result<(Envelope<()>, Revision), ApiError>>();
             let _ = other.answer(Revision(1), "/1.0/applications", never).await;
         });
         tokio::task::yield_now().await;
@@ -247,7 +253,7 @@ mod tests {
         waits.await;
         assert_eq!(made.load(Ordering::SeqCst), 1);
 
-        let fails = async { Err::<(Envelope<()>, Revision), _>(ApiError::invalid("no")) };
+        let fails = async |_| Err::<(Envelope<()>, Revision), _>(ApiError::invalid("no"));
         let failed = answers.answer(Revision(2), "/1.0/applications", fails);
         assert!(failed.await.is_err());
         ask(&answers, 2, 10, &made).await;

@@ -81,7 +81,7 @@ impl App {
             return Ok(unchanged);
         }
         // Most polls end above: what reading needs is not moved about for them.
-        Box::pin(answers.answer(revision, asked, make(revision))).await
+        Box::pin(answers.answer(revision, asked, make)).await
     }
 
     /// A revision of this registry's catalogue.
