@@ -220,6 +220,14 @@ pub enum Error {
     /// A rebuild was asked for over a database that is not empty.
     #[error("the database is not empty; move it away before you rebuild it")]
     DatabaseNotEmpty,
+    /// A rebuild was asked for from storage that is not a registry's.
+    #[error(
+        "{place} has no registry.json to rebuild from; is the right volume mounted, and the storage configured?"
+    )]
+    NothingToRebuild {
+        /// The storage.
+        place: String,
+    },
     /// The database does not do as it is told.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),

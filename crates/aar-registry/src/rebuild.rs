@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Error, Options, Outcome, Registry,
+    Error, Options, Outcome, Registry, StorageOptions,
     audit::Actor,
     blobs::{Area, Blobs, Key},
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
     metadata::{Metadata, RegistryRow, TrustRow, VariantRow, VersionRow, Writing},
-    open::mark_storage,
+    open::{mark_storage, storage_owner},
 };
 
 /// How far the revision jumps: more changes than anybody makes after the newest descriptor.
@@ -42,11 +42,12 @@ pub struct RebuildReport {
 }
 
 impl Registry {
-    /// Fills an empty database from the storage alone. A database that is not empty is refused.
-    /// Either all of it is committed or nothing.
+    /// Fills an empty database from the storage alone. Refused are a database that is not empty,
+    /// and storage that does not say whose it is. Either all of it is committed or nothing.
     pub async fn rebuild(options: Options, operator: &str) -> Result<RebuildReport, Error> {
-        let metadata = Metadata::open(&options.database).await?;
+        Self::check_rebuild(&options).await?;
         let blobs = Blobs::open(&options.storage).await?;
+        let metadata = Metadata::open(&options.database).await?;
         let mut tx = metadata.write().await?;
         if tx.registry().await?.is_some() {
             return Err(Error::DatabaseNotEmpty);
@@ -71,6 +72,29 @@ impl Registry {
         tx.commit().await?;
         metadata.close().await;
         Ok(report)
+    }
+
+    /// Refuses storage that holds no registry, and creates nothing: its name was mistyped, or its
+    /// volume is not mounted.
+    pub async fn check_rebuild(options: &Options) -> Result<(), Error> {
+        let (holds_registry, place) = match &options.storage {
+            StorageOptions::Fs { root_directory } => {
+                let mark = root_directory.join(Key::Registry.to_string());
+                // What may not be looked at is there; opening it says the rest.
+                let there = mark.try_exists().unwrap_or(true);
+                (there, format!("the folder {}", root_directory.display()))
+            }
+            StorageOptions::S3(bucket) => {
+                let blobs = Blobs::open(&options.storage).await?;
+                let there = storage_owner(&blobs).await?.is_some();
+                (there, bucket.place())
+            }
+        };
+        if holds_registry {
+            Ok(())
+        } else {
+            Err(Error::NothingToRebuild { place })
+        }
     }
 }
 

@@ -45,6 +45,14 @@ impl S3Options {
             cloudfront: None,
         }
     }
+
+    /// The bucket, and where in it, in words.
+    pub(crate) fn place(&self) -> String {
+        match self.prefix.trim_matches('/') {
+            "" => format!("the bucket {}", self.bucket),
+            prefix => format!("{prefix}/ in the bucket {}", self.bucket),
+        }
+    }
 }
 
 /// Keys that somebody has written down.

@@ -231,6 +231,21 @@ fn a_mistyped_base_folder_is_refused_by_name_and_stays_what_it_is() {
 }
 
 #[test]
+fn nothing_is_rebuilt_from_a_folder_without_a_registry_and_nothing_is_created() {
+    let (absent, empty) = (Site::new(), Site::new());
+    fs_err::remove_dir(absent.path()).unwrap();
+    for site in [&absent, &empty] {
+        let refused = site.aar(&["storage", "rebuild"]);
+        assert!(refused.contains("\nexit 1\n"), "{refused}");
+        let said = "the folder [base]/data has no registry.json to rebuild from; \
+                    is the right volume mounted";
+        assert!(refused.contains(said), "{refused}");
+    }
+    assert!(!absent.path().exists());
+    assert_eq!(fs_err::read_dir(empty.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn who_is_trusted_before_the_first_start_is_trusted_by_the_registry_that_comes() {
     let (site, elsewhere) = (Site::new(), Site::new());
     fs_err::remove_dir(site.path()).unwrap();

@@ -1,4 +1,4 @@
-use aar_registry::{Error, ListQuery, Refusal, Registry};
+use aar_registry::{DatabaseOptions, Error, ListQuery, Refusal, Registry};
 use aar_types::{Revision, Role};
 
 use crate::backend::{
@@ -162,6 +162,19 @@ on_every_backend! {
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
         fixture.clock.advance(EXPIRY);
         assert_eq!(fixture.collect().await.bytes(), 19);
+    }
+
+    async fn storage_without_its_mark_is_refused_and_no_database_is_made(fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.erase("registry.json");
+        let path = fixture.database().with_extension("new");
+        let mut options = fixture.options.clone();
+        options.database = DatabaseOptions::Sqlite { path: path.clone() };
+        let error = refused(Registry::rebuild(options, "test").await);
+        assert!(matches!(error, Error::NothingToRebuild { .. }), "{error}");
+        let place = if fixture.is_in_bucket() { "in the bucket " } else { "the folder /" };
+        assert!(error.to_string().contains(place), "{error}");
+        assert!(!path.exists() && !fixture.has("registry.json"));
     }
 
     async fn a_database_that_is_not_empty_is_not_touched(fixture) {

@@ -7,9 +7,11 @@ use crate::cli::context::{Context, user};
 /// Fills an empty database from the storage, and prints what came back.
 pub(super) async fn run(context: &Context<'_>) -> anyhow::Result<Exit> {
     context.require_access()?;
+    let options = context.config()?.registry(context.clock.clone());
+    // Before there is a folder with a lock in it.
+    Registry::check_rebuild(&options).await?;
     aar_daemon::base_dir::private_dir(&context.base)?;
     let _alone = Lock::acquire(&context.base).map_err(refuse)?;
-    let options = context.config()?.registry(context.clock.clone());
     let report = Registry::rebuild(options, &user()).await?;
     for skipped in &report.skipped {
         context.printer.warn(format_args!("skipped: {skipped}"));
