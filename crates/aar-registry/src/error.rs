@@ -231,6 +231,16 @@ pub enum Error {
     /// The database does not do as it is told.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
+    /// The file of the database is damaged, or no database.
+    #[error(
+        "the database {path} is damaged; move it away, with its -wal and -shm, and run `aar storage rebuild`"
+    )]
+    DatabaseDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The database cannot be brought to the present schema.
     #[error("the database cannot be brought to the present schema")]
     Migration(#[from] sqlx::migrate::MigrateError),

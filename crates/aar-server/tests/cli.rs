@@ -328,6 +328,37 @@ fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
 }
 
 #[test]
+fn a_damaged_database_is_named_with_what_to_do_about_it() {
+    let site = Site::new();
+    let client = site.certificate("client.crt");
+    site.aar(&["trust", "add", &client]);
+    let database = site.path().join("registry.sqlite");
+    let sound = fs_err::read(&database).unwrap();
+    // The first page has the schema, the others the tables.
+    let mut malformed = sound.clone();
+    malformed[4096..].fill(0xff);
+    for (content, says) in [
+        (vec![b'x'; sound.len()], "file is not a database"),
+        (malformed, "database disk image is malformed"),
+    ] {
+        fs_err::write(&database, content).unwrap();
+        for line in [&["trust", "list"][..], &["storage", "rebuild"]] {
+            let refused = site.aar(line);
+            assert!(refused.contains("\nexit 1\n"), "{refused}");
+            let damaged = "the database [base]/registry.sqlite is damaged; move it away";
+            assert!(refused.contains(damaged), "{refused}");
+            assert!(refused.contains("run `aar storage rebuild`"), "{refused}");
+            assert_eq!(refused.matches(says).count(), 1, "{refused}");
+        }
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs_err::remove_file(site.path().join(format!("registry.sqlite{suffix}")));
+    }
+    let rebuilt = site.aar(&["storage", "rebuild"]);
+    assert!(rebuilt.contains("\nexit 0\n"), "{rebuilt}");
+}
+
+#[test]
 fn a_move_that_was_cut_short_before_the_configuration_was_written_is_finished_by_the_next_run() {
     let (site, elsewhere) = (Site::new(), Site::new());
     site.create();

@@ -23,7 +23,11 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+};
 
 use sqlx::{Sqlite, SqliteConnection};
 
@@ -60,7 +64,8 @@ pub(crate) struct Writing {
 }
 
 enum Transaction {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// With the file, which SQLite does not name where it fails.
+    Sqlite(sqlx::Transaction<'static, Sqlite>, Arc<Path>),
 }
 
 /// A connection of the engine, as the statement macro wants it.
@@ -78,14 +83,14 @@ impl Metadata {
 
     pub(crate) async fn read(&self) -> Result<Reading, Error> {
         let transaction = match &self.engine {
-            Engine::Sqlite(pools) => Transaction::Sqlite(pools.read().await?),
+            Engine::Sqlite(pools) => Transaction::Sqlite(pools.read().await?, pools.path()),
         };
         Ok(Reading { transaction })
     }
 
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
         let transaction = match &self.engine {
-            Engine::Sqlite(pools) => Transaction::Sqlite(pools.write().await?),
+            Engine::Sqlite(pools) => Transaction::Sqlite(pools.write().await?, pools.path()),
         };
         let reading = Reading { transaction };
         Ok(Writing { reading })
@@ -101,7 +106,14 @@ impl Metadata {
 impl Reading {
     fn connection(&mut self) -> Connection<'_> {
         match &mut self.transaction {
-            Transaction::Sqlite(transaction) => Connection::Sqlite(transaction),
+            Transaction::Sqlite(transaction, _) => Connection::Sqlite(transaction),
+        }
+    }
+
+    /// What the failure of a statement means.
+    fn failure(&self, error: sqlx::Error) -> Error {
+        match &self.transaction {
+            Transaction::Sqlite(_, path) => sqlite::failure(path, error.into()),
         }
     }
 }
@@ -109,14 +121,20 @@ impl Reading {
 impl Writing {
     pub(crate) async fn commit(self) -> Result<(), Error> {
         match self.reading.transaction {
-            Transaction::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Transaction::Sqlite(transaction, path) => {
+                let done = transaction.commit().await;
+                done.map_err(|error| sqlite::failure(&path, error.into()))
+            }
         }
     }
 
     /// Gives up what was written. Dropping does the same, only later.
     pub(crate) async fn rollback(self) -> Result<(), Error> {
         match self.reading.transaction {
-            Transaction::Sqlite(transaction) => Ok(transaction.rollback().await?),
+            Transaction::Sqlite(transaction, path) => {
+                let done = transaction.rollback().await;
+                done.map_err(|error| sqlite::failure(&path, error.into()))
+            }
         }
     }
 }
@@ -146,6 +164,7 @@ macro_rules! sql {
                 .await
                 .map(|done| done.rows_affected()),
         }
+        .map_err(|error| $tx.failure(error))
     };
     (optional $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx.connection() {
@@ -154,6 +173,7 @@ macro_rules! sql {
                 .fetch_optional(connection)
                 .await,
         }
+        .map_err(|error| $tx.failure(error))
     };
     (one $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx.connection() {
@@ -162,6 +182,7 @@ macro_rules! sql {
                 .fetch_one(connection)
                 .await,
         }
+        .map_err(|error| $tx.failure(error))
     };
     (all $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx.connection() {
@@ -170,6 +191,7 @@ macro_rules! sql {
                 .fetch_all(connection)
                 .await,
         }
+        .map_err(|error| $tx.failure(error))
     };
 }
 use sql;

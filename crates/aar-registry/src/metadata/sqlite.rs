@@ -5,11 +5,12 @@
 //! write transaction takes the write lock when it begins, never later, so it cannot fail half-way
 //! because another process got ahead of it.
 
-use std::{io, path::Path, time::Duration};
+use std::{error, io, path::Path, sync::Arc, time::Duration};
 
 use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
 use sqlx::{
     Connection as _, Sqlite, SqlitePool, Transaction,
+    error::DatabaseError,
     migrate::{MigrateError, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -27,6 +28,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// For how long the failure of a migration may be that of two at once.
 const MIGRATING: Duration = Duration::from_secs(2);
 const SQLITE_BUSY: u32 = 5;
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_NOTADB: u32 = 26;
 /// Enough to use the cores while some of the readers wait for the disk.
 const READERS: u32 = 8;
 
@@ -34,6 +37,7 @@ const READERS: u32 = 8;
 pub(super) struct Pools {
     writer: SqlitePool,
     readers: SqlitePool,
+    path: Arc<Path>,
 }
 
 impl Pools {
@@ -49,31 +53,43 @@ impl Pools {
         loop {
             // Where two processes put a new database into WAL mode at once, SQLite does not wait for
             // the other one but gives up.
-            match Self::connect(&options).await {
+            match Self::connect(path, &options).await {
                 Err(Error::Database(error))
                     if is_busy(&error) && begun.elapsed() < BUSY_TIMEOUT =>
                 {
                     sleep(BUSY_PAUSE).await;
                 }
-                opened => return opened,
+                opened => return opened.map_err(|error| failure(path, error)),
             }
         }
     }
 
-    async fn connect(options: &SqliteConnectOptions) -> Result<Self, Error> {
+    async fn connect(path: &Path, options: &SqliteConnectOptions) -> Result<Self, Error> {
         let writer = pool(1).connect_with(options.clone()).await?;
         migrate(&writer).await?;
         let read_only = options.clone().pragma("query_only", "ON");
         let readers = pool(READERS).connect_with(read_only).await?;
-        Ok(Self { writer, readers })
+        let path = Arc::from(path);
+        Ok(Self {
+            writer,
+            readers,
+            path,
+        })
     }
 
-    pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.readers.begin().await
+    pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        let begun = self.readers.begin().await;
+        begun.map_err(|error| failure(&self.path, error.into()))
     }
 
-    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        begun.map_err(|error| failure(&self.path, error.into()))
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> Arc<Path> {
+        Arc::clone(&self.path)
     }
 
     pub(super) async fn close(&self) {
@@ -82,14 +98,35 @@ impl Pools {
     }
 }
 
+/// Names the file where it is damaged, since somebody has to do something about it.
+pub(super) fn failure(path: &Path, error: Error) -> Error {
+    match damage(&error) {
+        Some(damage) => Error::DatabaseDamaged {
+            path: path.to_owned(),
+            source: damage.into(),
+        },
+        None => error,
+    }
+}
+
+/// What SQLite says where the file is damaged, or no database at all.
+fn damage(error: &(dyn error::Error + 'static)) -> Option<String> {
+    if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
+        let damaged = matches!(primary_code(&**error), Some(SQLITE_CORRUPT | SQLITE_NOTADB));
+        return damaged.then(|| error.to_string());
+    }
+    damage(error.source()?)
+}
+
 /// Whether somebody else has the database.
 fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    let code: Option<u32> = code.and_then(|code| code.parse().ok());
-    // The lowest byte says what it is, the others why.
-    code.is_some_and(|code| code & 0xff == SQLITE_BUSY)
+    error.as_database_error().and_then(primary_code) == Some(SQLITE_BUSY)
+}
+
+/// What kind of failure it is. The lowest byte says what it is, the others why.
+fn primary_code(error: &dyn DatabaseError) -> Option<u32> {
+    let code: u32 = error.code()?.parse().ok()?;
+    Some(code & 0xff)
 }
 
 /// Where a disk is full, SQLite gives a transaction up by itself, and the connection goes on as if
