@@ -1,6 +1,6 @@
 use std::{
     io::{self, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use aar_cli::{Failure, Format, Rows};
@@ -52,8 +52,9 @@ impl Command {
 }
 
 async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
+    let source = source_name(&path);
     let text = tokio::task::spawn_blocking(move || read(path)).await??;
-    let certificate = Certificate::from_pem(&text)?;
+    let certificate = Certificate::from_pem(&text).context(source)?;
     let client = session.client()?;
     let added = client.add_certificate(&certificate, "");
     match operation::complete(&client, None, added).await {
@@ -70,8 +71,22 @@ fn is_conflict(error: &anyhow::Error) -> bool {
     matches!(error, Some(ams_api::Error::Refused { status: 409, .. }))
 }
 
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// What to call the place that a certificate is read from.
+fn source_name(path: &Path) -> String {
+    if is_stdin(path) {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
 fn read(path: PathBuf) -> anyhow::Result<String> {
-    let source: Box<dyn Read> = if path.as_os_str() == "-" {
+    let name = source_name(&path);
+    let source: Box<dyn Read> = if is_stdin(&path) {
         Box::new(io::stdin())
     } else {
         Box::new(fs_err::File::open(path)?)
@@ -80,7 +95,7 @@ fn read(path: PathBuf) -> anyhow::Result<String> {
     source
         .take(CERTIFICATE_LIMIT)
         .read_to_string(&mut text)
-        .context("cannot read the certificate")?;
+        .with_context(|| format!("cannot read a certificate from {name}"))?;
     Ok(text)
 }
 

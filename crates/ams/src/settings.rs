@@ -10,6 +10,7 @@ use std::{
 };
 
 use aar_daemon::{ConfigError, LoggerConfig, config_file};
+use aar_tls::Identity;
 use aar_types::Architecture;
 use serde::Deserialize;
 
@@ -162,6 +163,15 @@ impl Default for Settings {
             allowed_uids: Vec::new(),
             backend: (),
         }
+    }
+}
+
+impl PrometheusSettings {
+    /// The certificate and key that measurements are served with, if they are.
+    pub fn identity(&self) -> Result<Option<Identity>, crate::Error> {
+        let load = |tls: &MetricsTls| Identity::load(&tls.cert, &tls.key);
+        let tls = self.tls.as_ref().filter(|_| self.listen_address.is_some());
+        Ok(tls.map(load).transpose()?)
     }
 }
 

@@ -27,7 +27,9 @@ pub(crate) async fn create(session: &Session, arguments: CreateArgs) -> anyhow::
     let watch = client.watch().await;
     let begun = client.create_application(&source.package, arguments.vm, source.sent());
     let limit = arguments.timeout.limit();
-    let done = operation::follow(watch, begun.await?, limit, &source.progress).await?;
+    let begun = begun.await.map_err(|error| source.blame(error))?;
+    let done = operation::follow(watch, begun, limit, &source.progress).await;
+    let done = done.map_err(|error| source.blame(error))?;
     source.progress.finish();
     if let Some(id) = application_of(&done) {
         session.printer.data(&format!("{id}\n"))?;

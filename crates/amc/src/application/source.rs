@@ -4,7 +4,7 @@ use std::{
 };
 
 use aar_cli::{Failure, Progress};
-use ams_api::{AmsClient, Package};
+use ams_api::{AmsClient, Error, Package, StatusCode};
 use anyhow::Context;
 use fs_err as fs;
 
@@ -14,6 +14,7 @@ use crate::{folder, location, session::Session};
 pub(crate) struct Source {
     pub(crate) package: Package,
     pub(crate) progress: Progress,
+    path: PathBuf,
 }
 
 impl Source {
@@ -24,13 +25,35 @@ impl Source {
         path: PathBuf,
     ) -> anyhow::Result<Self> {
         let progress = session.printer.progress("packing", None);
-        let bar = progress.clone();
+        let (bar, folder_or_file) = (progress.clone(), path.clone());
         let local = client.is_local();
         let (package, length) =
-            tokio::task::spawn_blocking(move || read(path, local, &bar)).await??;
+            tokio::task::spawn_blocking(move || read(folder_or_file, local, &bar)).await??;
         progress.finish();
         let progress = session.printer.progress("uploading", Some(length));
-        Ok(Self { package, progress })
+        Ok(Self {
+            package,
+            progress,
+            path,
+        })
+    }
+
+    /// Names the package where AMS has something against it; what else goes wrong is not about it.
+    pub(crate) fn blame(&self, error: Error) -> anyhow::Error {
+        let refused = matches!(
+            error,
+            Error::Refused { status: 400, .. }
+                | Error::Operation {
+                    status: StatusCode::Failure,
+                    ..
+                }
+        );
+        let error = anyhow::Error::new(error);
+        if refused {
+            error.context(self.path.display().to_string())
+        } else {
+            error
+        }
     }
 
     /// What hears how many bytes have been sent.

@@ -40,7 +40,9 @@ async fn send(
     let source = Source::prepare(session, client, path).await?;
     let watch = client.watch().await;
     let begun = client.update_package(id, &source.package, source.sent());
-    operation::follow(watch, begun.await?, timeout.limit(), &source.progress).await?;
+    let begun = begun.await.map_err(|error| source.blame(error))?;
+    let done = operation::follow(watch, begun, timeout.limit(), &source.progress).await;
+    done.map_err(|error| source.blame(error))?;
     source.progress.finish();
     Ok(())
 }

@@ -60,7 +60,7 @@ fn what_is_no_certificate_is_refused() {
     insta::assert_snapshot!(outcome.whole(), @"
     exit code: 1
     ----- stderr -----
-    error: this is not a certificate in PEM form: there is no line -----BEGIN CERTIFICATE----- in it
+    error: client.crt: this is not a certificate in PEM form: there is no line -----BEGIN CERTIFICATE----- in it
     ");
 }
 

@@ -65,6 +65,7 @@ fn what_is_wrong_with_applications_is_said() {
              application create bad
              application show nothing
              application update nothing tool.zip
+             application update tool garbage.zip
              application set nothing tags a
              application set tool instance-type a99.3
              application set tool video-encoder cpu
@@ -72,6 +73,7 @@ fn what_is_wrong_with_applications_is_said() {
              application publish nothing 0
              application revoke tool 7
              application export tool 7
+             application export tool 0 missing/x
              application delete nothing -y
              application delete tool --version 7 -y
              application list -f status=asleep

@@ -27,6 +27,7 @@ fn certificates_are_trusted_and_not() {
     let ams = TestAms::start();
     let pki = TestPki::new();
     fs_err::copy(pki.client.certificate(), ams.base().join("client.crt")).unwrap();
+    fs_err::write(ams.base().join("garbage.crt"), "garbage").unwrap();
     let fingerprint = pki.client.fingerprint();
     Session::at(&ams)
         .run("config trust list")
@@ -37,6 +38,8 @@ fn certificates_are_trusted_and_not() {
         .refused(&format!("config trust remove {fingerprint}"))
         .refused("config trust remove xyz")
         .refused("config trust add nothing.crt")
+        .refused("config trust add garbage.crt")
+        .refused("config trust add -")
         .snapshot("trust");
 }
 

@@ -90,8 +90,9 @@ impl Export {
         let folder = folder_of(to);
         let writer = tokio::task::spawn_blocking(move || write_chunks(&folder, queue));
         let arrived = self.forward(chunks, received).await;
+        let written = writer.await.map_err(io::Error::other)?;
         // Who cannot write makes the other side stop: that error is the one to tell.
-        let (file, exported) = writer.await.map_err(io::Error::other)??;
+        let (file, exported) = written.map_err(|error| cannot_write(to, &error))?;
         arrived?;
         if exported.digest != announced {
             return Err(Error::Damaged {
@@ -99,9 +100,10 @@ impl Export {
                 received: exported.digest,
             });
         }
-        let to = to.to_owned();
-        let kept = tokio::task::spawn_blocking(move || keep(file, &to));
-        kept.await.map_err(io::Error::other)??;
+        let path = to.to_owned();
+        let kept = tokio::task::spawn_blocking(move || keep(file, &path));
+        let kept = kept.await.map_err(io::Error::other)?;
+        kept.map_err(|error| cannot_write(to, &error))?;
         Ok(exported)
     }
 
@@ -141,6 +143,8 @@ fn write_chunks(
     folder: &Path,
     mut queue: mpsc::Receiver<Bytes>,
 ) -> io::Result<(NamedTempFile, Exported)> {
+    // Without a path: what is said of a folder that is not there goes with that of the caller.
+    folder.metadata()?;
     let file = tempfile::Builder::new()
         .prefix(".ams-export-")
         .permissions(Permissions::from_mode(0o666))
@@ -167,6 +171,20 @@ fn keep(file: NamedTempFile, to: &Path) -> io::Result<()> {
     // There is nothing left under that name to clean up.
     path.keep()?;
     Ok(())
+}
+
+/// The same failure, of the file that was asked for: nobody knows the one that is written first.
+fn cannot_write(to: &Path, error: &io::Error) -> io::Error {
+    let cause = match error.get_ref().map(|inner| inner.source()) {
+        None => error.to_string(),
+        Some(Some(cause)) => cause.to_string(),
+        // The text names the file.
+        Some(None) => error.kind().to_string(),
+    };
+    io::Error::new(
+        error.kind(),
+        format!("failed to write `{}`: {cause}", to.display()),
+    )
 }
 
 fn folder_of(path: &Path) -> PathBuf {

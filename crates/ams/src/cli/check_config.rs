@@ -2,13 +2,12 @@
 
 use aar_cli::{Failure, Printer};
 use aar_daemon::BaseDir;
-use ams::Settings;
 
-use super::SETTINGS;
+use super::settings;
 
-/// Reads the file and says what is wrong, or that nothing is.
+/// Reads the settings and says what is wrong, or that nothing is.
 pub(super) fn run(base: &BaseDir, printer: &Printer) -> Result<(), Failure> {
-    Settings::load(&base.join(SETTINGS)).map_err(|error| Failure::from_error(&error))?;
+    settings(base).map_err(|error| Failure::from_error(error.as_ref()))?;
     printer.note("the settings are good");
     Ok(())
 }

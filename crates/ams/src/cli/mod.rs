@@ -10,6 +10,8 @@ use aar_daemon::{
     BaseDir, Program,
     owner::{Keep, work_as_owner},
 };
+use ams::Settings;
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// The settings file, below the base folder.
@@ -43,6 +45,15 @@ enum Command {
     /// Print the reference of the configuration items
     #[command(hide = true)]
     ConfigReference,
+}
+
+/// The settings, with the files that they name in order.
+fn settings(base: &BaseDir) -> anyhow::Result<Settings> {
+    let path = base.join(SETTINGS);
+    let settings = Settings::load(&path)?;
+    let identity = settings.metrics.prometheus.identity();
+    identity.with_context(|| format!("{}: metrics.prometheus.tls", path.display()))?;
+    Ok(settings)
 }
 
 /// Runs a command line.

@@ -21,8 +21,6 @@ use anyhow::Context;
 use jiff::SignedDuration;
 use tokio::net::UnixListener;
 
-use super::SETTINGS;
-
 /// How long requests under way may take when the service stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 /// For how long the certificate that is made at the first start is good.
@@ -36,7 +34,7 @@ pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
 }
 
 fn serve(base: &BaseDir) -> anyhow::Result<()> {
-    let settings = Settings::load(&base.join(SETTINGS))?;
+    let settings = super::settings(base)?;
     logging::init(&settings.logger);
     allow_open_files();
     let runtime = tokio::runtime::Runtime::new().context("cannot start")?;

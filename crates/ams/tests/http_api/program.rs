@@ -187,3 +187,18 @@ fn the_second_signal_ends_it_at_once() {
     let (status, log) = program.end();
     assert_eq!(status.code(), Some(130), "{log}");
 }
+
+#[test]
+fn a_certificate_that_is_not_there_is_named_with_its_key_in_the_settings() {
+    let base = base(0);
+    let settings = concat!(
+        "metrics: {prometheus: {listen-address: '127.0.0.1:0', ",
+        "tls: {cert: no/such.crt, key: no/such.key}}}\n",
+    );
+    std::fs::write(base.path().join("server/settings.yaml"), settings).unwrap();
+    let (status, log) = Program::start(base.path()).end();
+    assert_eq!(status.code(), Some(1));
+    for part in ["settings.yaml", "metrics.prometheus.tls", "no/such.crt"] {
+        assert!(log.contains(part), "{log}");
+    }
+}

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, future::IntoFuture, net::SocketAddr, time::Duration};
 
 use aar_daemon::serve_tls;
-use aar_tls::{Connections, Identity, Limits, TlsListener};
+use aar_tls::{Connections, Limits, TlsListener};
 use axum::{
     Router,
     extract::{Request, State},
@@ -45,10 +45,9 @@ impl MetricsListener {
         let Some(address) = settings.listen_address else {
             return Ok(None);
         };
-        let socket = match &settings.tls {
+        let socket = match settings.identity()? {
             None => Socket::Plain(bind(address).await?),
-            Some(tls) => {
-                let identity = Identity::load(&tls.cert, &tls.key)?;
+            Some(identity) => {
                 let listener = TlsListener::bind(address, &identity, Limits::default());
                 Socket::Tls(Box::new(listener.await?))
             }
