@@ -13,8 +13,11 @@ pub(crate) enum Error {
     #[error(transparent)]
     Local(#[from] LocalError),
     /// The application to be pulled is not there.
-    #[error("the registry has no application {0} for {1} that matches registry.filter")]
+    #[error("the registry has no application {0} for {1}")]
     NotInRegistry(ApplicationName, Architecture),
+    /// The application to be pulled is there, without any of the tags that are asked for.
+    #[error("the registry has no application {0} for {1} that matches registry.filter")]
+    Filtered(ApplicationName, Architecture),
     /// The application to be pushed is not here.
     #[error("there is no application {0} here")]
     NotHere(ApplicationName),

@@ -71,7 +71,9 @@ impl Feed {
         };
         let mut failures: u32 = 0;
         loop {
-            self.show(failures > 0);
+            if failures == 0 {
+                self.show(FeedState::Listening, None);
+            }
             // After a failure the question is whether there is an answer at all.
             let wait = if failures > 0 { Duration::ZERO } else { WAIT };
             let asked = Instant::now();
@@ -98,9 +100,10 @@ impl Feed {
     /// away, or that lets us in no longer, is a matter for a round: it finds out the reason, shows
     /// it, and is tried again.
     async fn fail(&mut self, failures: u32, error: &aar_client::Error) {
-        self.show(true);
+        let cause = error.chain();
+        self.show(FeedState::Broken, Some(&cause));
         match failures {
-            1 => tracing::info!(cause = %error.chain(), "the change feed is interrupted"),
+            1 => tracing::info!(%cause, "the change feed is interrupted"),
             2 => self.tell(News::Lost).await,
             _ => {}
         }
@@ -160,14 +163,13 @@ impl Feed {
         let _ = self.news.send(news).await;
     }
 
-    fn show(&self, broken: bool) {
-        let state = if broken {
-            FeedState::Broken
-        } else {
-            FeedState::Listening
-        };
-        if self.board.read().change_feed != state {
-            self.board.write(|status| status.change_feed = state);
+    fn show(&self, state: FeedState, cause: Option<&str>) {
+        let shown = self.board.read();
+        if shown.change_feed != state || shown.change_feed_error.as_deref() != cause {
+            self.board.write(|status| {
+                status.change_feed = state;
+                status.change_feed_error = cause.map(str::to_owned);
+            });
         }
     }
 }

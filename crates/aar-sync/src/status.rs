@@ -52,6 +52,9 @@ pub struct AgentStatus {
     pub next_round: Option<Timestamp>,
     /// Whether publications are heard of at once, or only when the next round asks.
     pub change_feed: FeedState,
+    /// Why the change feed is broken, in a sentence.
+    #[serde(default)]
+    pub change_feed_error: Option<String>,
     /// How many seconds the registry's clock is ahead of this machine's, where that is enough to
     /// do harm to certificates.
     pub clock_skew_seconds: Option<i64>,

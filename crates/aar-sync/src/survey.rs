@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aar_client::Listing;
-use aar_types::{ApplicationName, Variant};
+use aar_types::ApplicationName;
 
 use crate::{
     Conflict, Direction, Held, KnownRegistry, LocalApplication, LocalCatalogue, Mode, Origin,
@@ -158,15 +158,16 @@ impl<L: LocalCatalogue> Survey<'_, L> {
 
     fn can_pull(&self, only: &ApplicationName, registry: &Listing) -> Result<(), Error> {
         let policy = self.policy();
-        let mut variants = registry
+        let architecture = policy.architecture;
+        let variants = registry
             .applications
             .iter()
             .flat_map(|known| &known.variants);
-        let wanted = |variant: &Variant| policy.wants(variant);
-        if variants.any(wanted) {
-            Ok(())
-        } else {
-            Err(Error::NotInRegistry(only.clone(), policy.architecture))
+        let mut usable = variants.filter(|variant| variant.architecture == architecture);
+        match usable.next() {
+            None => Err(Error::NotInRegistry(only.clone(), architecture)),
+            Some(variant) if policy.wants(variant) => Ok(()),
+            Some(_) => Err(Error::Filtered(only.clone(), architecture)),
         }
     }
 }

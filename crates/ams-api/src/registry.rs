@@ -58,6 +58,8 @@ pub struct SyncPost {
 pub struct RegistryStatus {
     /// `pull`, `push` or `manual`.
     pub mode: String,
+    /// The architecture whose versions this AMS pulls; empty where it does not say.
+    pub architecture: String,
     /// Where the registry is; empty while none is set up.
     pub url: String,
     /// The identity of the registry that was last seen.
@@ -74,6 +76,9 @@ pub struct RegistryStatus {
     pub next_round: Option<Timestamp>,
     /// Whether publications are heard of at once: `off`, `listening` or `broken`.
     pub change_feed: String,
+    /// Why it is broken; absent while it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_feed_error: Option<String>,
     /// How many seconds the clock of the registry is ahead, where that is enough to do harm.
     pub clock_skew_seconds: Option<i64>,
     /// Removals that wait for somebody to confirm them.
@@ -145,6 +150,15 @@ pub struct RoundCounts {
     pub updated: u64,
     /// Applications and versions that were removed.
     pub removed: u64,
+}
+
+impl std::ops::AddAssign for RoundCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.imported += more.imported;
+        self.pushed += more.pushed;
+        self.updated += more.updated;
+        self.removed += more.removed;
+    }
 }
 
 /// Removals that are not carried out until somebody confirms them.

@@ -1,6 +1,6 @@
 use std::{error, fmt, io};
 
-use aar_types::{ApplicationName, VersionNumber};
+use aar_types::{ApplicationName, Architecture, VersionNumber};
 use sqlx::error::DatabaseError;
 
 /// What can go wrong in AMS. Every message says what is affected; the cause follows as the source.
@@ -94,9 +94,9 @@ pub enum Error {
     /// The registry is not configured well enough to be talked to.
     #[error("{0}")]
     RegistryNotConfigured(String),
-    /// The registry has no application of this name.
-    #[error("the registry has no application {0}")]
-    NotInRegistry(ApplicationName),
+    /// The registry has no application of this name for the architecture.
+    #[error("the registry has no application {0} for {1}")]
+    NotInRegistry(ApplicationName, Architecture),
     /// The mode of this AMS does not go with what was asked.
     #[error("{0}")]
     WrongMode(String),

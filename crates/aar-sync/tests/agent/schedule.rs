@@ -132,6 +132,8 @@ async fn when_the_registry_is_back_it_does_not_wait_for_the_interval() {
         site.status().change_feed == FeedState::Broken
     })
     .await;
+    let cause = site.status().change_feed_error.unwrap();
+    assert!(cause.contains("503"), "{cause}");
     let report = site.sync().await;
     assert_eq!(report.outcome, Outcome::Failed);
     site.registry.answer(None);
@@ -140,6 +142,7 @@ async fn when_the_registry_is_back_it_does_not_wait_for_the_interval() {
         site.status().change_feed == FeedState::Listening
     })
     .await;
+    assert_eq!(site.status().change_feed_error, None);
 }
 
 #[tokio::test]

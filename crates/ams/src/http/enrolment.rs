@@ -33,7 +33,11 @@ impl Failures {
     }
 
     fn is_forgotten(self, now: Timestamp) -> bool {
-        now.duration_since(self.last) > MEMORY
+        self.forgotten_at() <= now
+    }
+
+    fn forgotten_at(self) -> Timestamp {
+        self.last.saturating_add(MEMORY).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -51,21 +55,25 @@ impl Enrolment {
         Self { clock, failures }
     }
 
-    /// Whether a password that comes from `address` may be looked at now. It counts as wrong
-    /// until [`succeeded`](Self::succeeded) says otherwise.
-    pub(super) fn admits(&self, address: IpAddr) -> bool {
+    /// Whether a password that comes from `address` may be looked at now, or else how long that
+    /// has to wait. It counts as wrong until [`succeeded`](Self::succeeded) says otherwise.
+    pub(super) fn admit(&self, address: IpAddr) -> Result<(), SignedDuration> {
         let now = self.clock.now();
         let address = network(address);
         let mut failures = self.failures();
         failures.retain(|_, failed| !failed.is_forgotten(now));
         let before = failures.get(&address).copied();
-        let full = before.is_none() && failures.len() >= MAX_ADDRESSES;
-        if full || before.is_some_and(|failed| now < failed.locked_until()) {
-            return false;
+        let locked_until = match before {
+            Some(failed) => Some(failed.locked_until()),
+            None if failures.len() >= MAX_ADDRESSES => room_at(&failures),
+            None => None,
+        };
+        if let Some(until) = locked_until.filter(|until| now < *until) {
+            return Err(until.duration_since(now));
         }
         let count = before.map_or(0, |failed| failed.count).saturating_add(1);
         failures.insert(address, Failures { count, last: now });
-        true
+        Ok(())
     }
 
     /// The password that was admitted last from `address` is right.
@@ -76,6 +84,12 @@ impl Enrolment {
     fn failures(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the first of the addresses is forgotten.
+fn room_at(failures: &HashMap<IpAddr, Failures>) -> Option<Timestamp> {
+    let forgotten = failures.values().map(|failed| failed.forgotten_at());
+    forgotten.min()
 }
 
 /// Whoever has one IPv6 address commonly has the 2^64 around it.
@@ -106,22 +120,34 @@ mod tests {
         let (enrolment, clock) = enrolment();
         let address = ip("10.0.0.1");
         for lock in [1, 2, 4, 8] {
-            assert!(enrolment.admits(address));
+            assert!(enrolment.admit(address).is_ok());
             clock.advance(SignedDuration::from_millis(lock * 1000 - 1));
-            assert!(!enrolment.admits(address));
+            assert!(enrolment.admit(address).is_err());
             clock.advance(SignedDuration::from_millis(1));
         }
-        assert!(enrolment.admits(ip("10.0.0.2")));
-        assert!(enrolment.admits(address));
+        assert!(enrolment.admit(ip("10.0.0.2")).is_ok());
+        assert!(enrolment.admit(address).is_ok());
         enrolment.succeeded(address);
-        assert!(enrolment.admits(address));
+        assert!(enrolment.admit(address).is_ok());
+    }
+
+    #[test]
+    fn whoever_is_locked_out_hears_for_how_long() {
+        let (enrolment, clock) = enrolment();
+        let address = ip("10.0.0.1");
+        assert_eq!(enrolment.admit(address), Ok(()));
+        clock.advance(SignedDuration::from_secs(1));
+        assert_eq!(enrolment.admit(address), Ok(()));
+        clock.advance(SignedDuration::from_millis(500));
+        let wait = SignedDuration::from_millis(1500);
+        assert_eq!(enrolment.admit(address), Err(wait));
     }
 
     #[test]
     fn no_lock_is_longer_than_the_longest() {
         let (enrolment, clock) = enrolment();
         for _ in 0..200 {
-            assert!(enrolment.admits(ip("10.0.0.1")));
+            assert!(enrolment.admit(ip("10.0.0.1")).is_ok());
             clock.advance(MAX_LOCK);
         }
     }
@@ -129,9 +155,9 @@ mod tests {
     #[test]
     fn neighbours_in_an_ipv6_network_are_one_address() {
         let (enrolment, _) = enrolment();
-        assert!(enrolment.admits(ip("2001:db8::1")));
-        assert!(!enrolment.admits(ip("2001:db8::2")));
-        assert!(enrolment.admits(ip("2001:db8:0:1::2")));
+        assert!(enrolment.admit(ip("2001:db8::1")).is_ok());
+        assert!(enrolment.admit(ip("2001:db8::2")).is_err());
+        assert!(enrolment.admit(ip("2001:db8:0:1::2")).is_ok());
     }
 
     #[test]
@@ -139,10 +165,10 @@ mod tests {
         let (enrolment, clock) = enrolment();
         for number in 0..MAX_ADDRESSES {
             let address = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
-            assert!(enrolment.admits(address));
+            assert!(enrolment.admit(address).is_ok());
         }
-        assert!(!enrolment.admits(ip("10.0.0.1")));
+        assert!(enrolment.admit(ip("10.0.0.1")).is_err());
         clock.advance(MEMORY + SignedDuration::from_secs(1));
-        assert!(enrolment.admits(ip("10.0.0.1")));
+        assert!(enrolment.admit(ip("10.0.0.1")).is_ok());
     }
 }

@@ -85,7 +85,7 @@ impl ApiError {
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::TooManyRequests(_) | Self::Refused(Refusal::TooManyGuesses) => {
+            Self::TooManyRequests(_) | Self::Refused(Refusal::TooManyGuesses { .. }) => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::Refused(_) => StatusCode::FORBIDDEN,
@@ -100,8 +100,9 @@ impl ApiError {
                 let range = HeaderValue::try_from(format!("bytes */{size}")).ok()?;
                 Some((header::CONTENT_RANGE, range))
             }
-            Self::TooManyRequests(_) | Self::Refused(Refusal::TooManyGuesses) => {
-                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            Self::TooManyRequests(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Refused(Refusal::TooManyGuesses { seconds }) => {
+                Some((header::RETRY_AFTER, HeaderValue::from(*seconds)))
             }
             _ => None,
         }
@@ -114,7 +115,7 @@ fn status_of(error: &Error) -> StatusCode {
         | Error::VersionNotFound { .. }
         | Error::CertificateNotFound(_)
         | Error::UnknownConfigItem(_)
-        | Error::NotInRegistry(_) => StatusCode::NOT_FOUND,
+        | Error::NotInRegistry(..) => StatusCode::NOT_FOUND,
         Error::CertificateAmbiguous(_)
         | Error::NotReady { .. }
         | Error::NothingToStartFrom(_)

@@ -77,7 +77,12 @@ impl Registry {
     pub async fn status(&self) -> Result<RegistryStatus, Error> {
         let known = self.0.store.known_registry().await?;
         let target = self.0.connector.target();
-        Ok(show::status(self.0.agent.status(), &target, known))
+        Ok(show::status(
+            self.0.agent.status(),
+            &target,
+            self.0.applications.architecture(),
+            known,
+        ))
     }
 
     /// What is measured of the agent.
@@ -131,7 +136,8 @@ impl Registry {
         let new = operation("Deleting application from the registry", &name);
         Ok(self.0.operations.start(new, async move |_| {
             let removed = client.delete_application(&name, Some(architecture)).await?;
-            removed.then_some(()).ok_or(Error::NotInRegistry(name))
+            let missing = Error::NotInRegistry(name, architecture);
+            removed.then_some(()).ok_or(missing)
         }))
     }
 

@@ -4,7 +4,7 @@ use aar_sync::{
     AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, Mode, Outcome, RoundReport,
     TransferStatus,
 };
-use aar_types::{Application, RegistryId, Revision, Variant};
+use aar_types::{Application, Architecture, RegistryId, Revision, Variant};
 use ams_api::{
     ApplicationSync, Conflict, HeldRemovals, RegistryApplication, RegistryApplicationVersion,
     RegistryStatus, Round, RoundCounts, RoundOutcome, Transfer, TransferDirection,
@@ -49,6 +49,7 @@ fn versions(variant: &Variant) -> impl Iterator<Item = (u32, RegistryApplication
 pub(super) fn status(
     agent: AgentStatus,
     target: &RegistryTarget,
+    architecture: Architecture,
     followed: Option<(RegistryId, Revision)>,
 ) -> RegistryStatus {
     let seen = agent.registry.map(|seen| (seen.id, seen.revision));
@@ -56,6 +57,7 @@ pub(super) fn status(
     let (registry_id, revision) = seen.or(followed).unzip();
     RegistryStatus {
         mode: target.mode.to_string(),
+        architecture: architecture.to_string(),
         url: target
             .url
             .as_ref()
@@ -68,6 +70,7 @@ pub(super) fn status(
         last_round: agent.last_round.map(round),
         next_round: agent.next_round,
         change_feed: feed(agent.change_feed),
+        change_feed_error: agent.change_feed_error,
         clock_skew_seconds: agent.clock_skew_seconds,
         held: agent.held.as_ref().map(held),
         conflicts: agent.conflicts.iter().map(conflict).collect(),
@@ -181,8 +184,8 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
 mod tests {
     use aar_sync::{Failure, KnownRegistry};
     use aar_types::{
-        ApplicationMetadata, Architecture, Digest, Fingerprint, ImageInfo, Version,
-        VersionManifest, VersionNumber,
+        ApplicationMetadata, Digest, Fingerprint, ImageInfo, Version, VersionManifest,
+        VersionNumber,
     };
     use jiff::Timestamp;
 
@@ -241,7 +244,7 @@ mod tests {
                 ..crate::config::Configuration::default().registry()
             };
             let followed = ("followed".parse().unwrap(), Revision(0));
-            status(agent, &target, Some(followed)).revision
+            status(agent, &target, Architecture::Amd64, Some(followed)).revision
         };
         assert_eq!(shown(Mode::Push, Some(7)), Some(7));
         assert_eq!(shown(Mode::Push, None), None);

@@ -55,6 +55,8 @@ async fn wrong_passwords_are_refused_and_slow_the_guesser_down() {
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
     let soon = enrol(&ams, &door, PASSWORD, "").await;
     assert_eq!(soon.status, StatusCode::TOO_MANY_REQUESTS);
+    let text = soon.json().to_string();
+    assert!(text.contains("wait 1 s"), "{text}");
     assert!(!is_trusted(&ams, &door).await);
     ams.clock.advance(SignedDuration::from_secs(1));
     ams.succeed(&enrol(&ams, &door, PASSWORD, "").await).await;

@@ -64,8 +64,8 @@ impl Anyone {
             return Err(self.refuse(refusal));
         };
         let Inner { ams, enrolment, .. } = &*self.api.0;
-        if !enrolment.admits(peer.address.ip()) {
-            return Err(self.refuse(Refusal::TooManyGuesses));
+        if let Err(wait) = enrolment.admit(peer.address.ip()) {
+            return Err(self.refuse(Refusal::too_many_guesses(wait)));
         }
         let certificate = certificate()?;
         let enrolled = ams.enrol(&certificate, password).await;

@@ -1,4 +1,5 @@
 use aar_types::Fingerprint;
+use jiff::SignedDuration;
 
 /// Why a caller is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,9 +25,22 @@ pub(in crate::http) enum Refusal {
     #[error("not authorized: the token is not, or no longer, good")]
     Token,
     /// The address has given wrong passwords before, and has to wait.
-    #[error("not authorized: wait before you try another trust password")]
-    TooManyGuesses,
+    #[error("not authorized: wait {seconds} s before you try another trust password")]
+    TooManyGuesses {
+        /// How long, in whole seconds.
+        seconds: u64,
+    },
     /// The trust password was not right.
     #[error("not authorized: the trust password is not correct")]
     WrongPassword,
+}
+
+impl Refusal {
+    /// The refusal of a guess that comes too soon. What is left of a second counts as a whole one,
+    /// so that whoever waits for as long is let in.
+    pub(super) fn too_many_guesses(wait: SignedDuration) -> Self {
+        let begun = u64::from(wait.subsec_nanos() > 0);
+        let seconds = wait.as_secs().unsigned_abs() + begun;
+        Self::TooManyGuesses { seconds }
+    }
 }
