@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aar_cli::Failure;
 use aar_types::parse_duration;
-use ams_api::{AmsClient, ApplicationFilter, Operation, RegistryStatus, SyncPost};
+use ams_api::{
+    AmsClient, ApplicationFilter, Operation, RegistryApplication, RegistryStatus, Round,
+    RoundCounts, SyncPost,
+};
 use clap::Args;
 
 use super::transfers;
@@ -44,10 +47,13 @@ pub(crate) async fn push(session: &Session, arguments: &PushArgs) -> anyhow::Res
         return exchange.run(client.registry_push(name)).await;
     }
     if exchange.is_manual("push").await? {
-        for name in published_names(&client).await? {
-            exchange.run(client.registry_push(&name)).await?;
-        }
-        return Ok(());
+        let names = published_names(&client).await?;
+        return exchange
+            .each("pushed", names, |name| {
+                let client = &client;
+                async move { client.registry_push(&name).await }
+            })
+            .await;
     }
     exchange.round(SyncPost::default()).await
 }
@@ -62,12 +68,13 @@ pub(crate) async fn pull(session: &Session, arguments: &PullArgs) -> anyhow::Res
         return exchange.run(client.registry_pull(name, body)).await;
     }
     if exchange.is_manual("pull").await? {
-        for application in client.registry_applications().await? {
-            exchange
-                .run(client.registry_pull(&application.name, body))
-                .await?;
-        }
-        return Ok(());
+        let names = offered_names(&client).await?;
+        return exchange
+            .each("pulled", names, |name| {
+                let client = &client;
+                async move { client.registry_pull(&name, body).await }
+            })
+            .await;
     }
     exchange.round(body).await
 }
@@ -79,6 +86,19 @@ async fn published_names(client: &AmsClient) -> anyhow::Result<Vec<String>> {
     filter.set("immutable", "false")?;
     let applications = client.applications(&filter).await?;
     Ok(applications.into_iter().map(|one| one.name).collect())
+}
+
+/// What the registry has for other architectures only is not for this AMS.
+async fn offered_names(client: &AmsClient) -> anyhow::Result<Vec<String>> {
+    let own = client.registry_status().await?.architecture;
+    let applications = client.registry_applications().await?;
+    let offered = applications.into_iter().filter(|one| is_for(&own, one));
+    Ok(offered.map(|one| one.name).collect())
+}
+
+/// An AMS that does not tell its architecture finds out by itself what is not for it.
+fn is_for(own: &str, application: &RegistryApplication) -> bool {
+    own.is_empty() || application.architectures.iter().any(|it| it == own)
 }
 
 struct Exchange<'a> {
@@ -115,11 +135,58 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Asks for one application after the other. One that fails does not keep the others.
+    async fn each<F>(
+        &self,
+        done: &str,
+        names: Vec<String>,
+        ask: impl Fn(String) -> F,
+    ) -> anyhow::Result<()>
+    where
+        F: Future<Output = Result<Option<Operation>, ams_api::Error>>,
+    {
+        let mut tally = Tally::default();
+        let mut before = self.last_round().await?;
+        for name in names {
+            let result = self.run(ask(name.clone())).await;
+            let after = self.last_round().await?;
+            if let Some(round) = after.as_ref().filter(|_| after != before) {
+                tally.counts += round.counts;
+            }
+            before = after;
+            tally.add(&name, result);
+        }
+        for failure in &tally.failures {
+            self.session.printer.warn(failure);
+        }
+        self.report_counts(tally.counts, tally.failures.is_empty());
+        Ok(tally.outcome(done)?)
+    }
+
+    async fn last_round(&self) -> Result<Option<Round>, ams_api::Error> {
+        Ok(self.client.registry_status().await?.last_round)
+    }
+
     async fn round(&self, body: SyncPost) -> anyhow::Result<()> {
+        let before = self.last_round().await?;
         let done = self.run(self.client.registry_sync(body)).await;
         let status = self.client.registry_status().await?;
         self.report(&status);
+        let ended = status.last_round.as_ref().filter(|round| {
+            // What is told of a round that was not waited for is that of another one.
+            done.is_ok() || before.as_ref() != Some(round)
+        });
+        if let Some(round) = ended {
+            self.report_counts(round.counts, done.is_ok());
+        }
         done
+    }
+
+    /// A failure that did nothing did not find that there was nothing to do.
+    fn report_counts(&self, counts: RoundCounts, succeeded: bool) {
+        if succeeded || counts != RoundCounts::default() {
+            self.session.printer.note(super::status::counts(counts));
+        }
     }
 
     fn report(&self, status: &RegistryStatus) {
@@ -134,8 +201,42 @@ impl<'a> Exchange<'a> {
             printer.warn(format_args!("removal held: {}", held.reason));
             printer.hint("`amc registry pull --confirm-removals` carries it out once");
         }
-        if let Some(round) = &status.last_round {
-            printer.note(super::status::counts(round));
+    }
+}
+
+/// What came of many applications.
+#[derive(Debug, Default)]
+struct Tally {
+    asked: usize,
+    counts: RoundCounts,
+    /// A line for each application that failed.
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, name: &str, result: anyhow::Result<()>) {
+        self.asked += 1;
+        let Err(error) = result else {
+            return;
+        };
+        let failure = Failure::from_error(error.as_ref());
+        let message = failure.message();
+        let rest = message.strip_prefix(name);
+        let named = rest.is_some_and(|rest| rest.starts_with([' ', ':']));
+        self.failures.push(if named {
+            message.to_owned()
+        } else {
+            format!("{name}: {message}")
+        });
+    }
+
+    fn outcome(&self, done: &str) -> Result<(), Failure> {
+        match self.failures.len() {
+            0 => Ok(()),
+            failed => Err(Failure::new(format!(
+                "{failed} of {} applications could not be {done}",
+                self.asked
+            ))),
         }
     }
 }
@@ -177,5 +278,31 @@ mod tests {
         assert_eq!(other.message(), "this AMS is set up to push, not to pull");
         let none = mode_allows(&status("pull", ""), "pull").unwrap_err();
         assert_eq!(none.message(), "no registry is set up");
+    }
+
+    #[test]
+    fn an_application_that_fails_is_named_once_and_counted() {
+        let mut tally = Tally::default();
+        tally.add("a", Ok(()));
+        assert_eq!(tally.outcome("pulled"), Ok(()));
+        tally.add("b", Err(anyhow::anyhow!("no space left")));
+        tally.add("c", Err(anyhow::anyhow!("c 0: is damaged")));
+        tally.add("n", Err(anyhow::anyhow!("no space left")));
+        let lines = ["b: no space left", "c 0: is damaged", "n: no space left"];
+        assert_eq!(tally.failures, lines);
+        let failure = tally.outcome("pulled").unwrap_err();
+        let expected = "3 of 4 applications could not be pulled";
+        assert_eq!(failure.message(), expected);
+    }
+
+    #[test]
+    fn what_is_for_other_architectures_only_is_not_asked_for() {
+        let game = RegistryApplication {
+            architectures: vec!["arm64".to_owned()],
+            ..RegistryApplication::default()
+        };
+        assert!(is_for("arm64", &game));
+        assert!(!is_for("amd64", &game));
+        assert!(is_for("", &game));
     }
 }

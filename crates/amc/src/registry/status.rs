@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use aar_cli::{Age, Bytes, DocumentFormat, Format, Rows};
-use ams_api::{ApplicationSync, RegistryStatus, Round, Transfer};
+use ams_api::{ApplicationSync, RegistryStatus, Round, RoundCounts, Transfer};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -65,7 +65,7 @@ fn summary(status: &RegistryStatus, now: Timestamp) -> String {
     lines.add("last round", &last_round(status, now));
     lines.add("next round", &next_round(status, now));
     if !status.change_feed.is_empty() {
-        lines.add("change feed", &status.change_feed);
+        lines.add("change feed", &change_feed(status));
     }
     if let Some(seconds) = status.clock_skew_seconds {
         lines.add("clock", &clock(seconds));
@@ -133,7 +133,11 @@ fn last_round(status: &RegistryStatus, now: Timestamp) -> String {
         None => "none yet".to_owned(),
         Some(round) => {
             let ago = Age(seconds(round.finished_at, now));
-            format!("{} {ago} ago, {}{running}", outcome(round), counts(round))
+            format!(
+                "{} {ago} ago, {}{running}",
+                outcome(round),
+                counts(round.counts)
+            )
         }
     }
 }
@@ -147,9 +151,8 @@ fn outcome(round: &Round) -> String {
     }
 }
 
-/// What a round did, in words.
-pub(super) fn counts(round: &Round) -> String {
-    let counts = round.counts;
+/// What was done, in words.
+pub(super) fn counts(counts: RoundCounts) -> String {
     let named = [
         (counts.imported, "imported"),
         (counts.pushed, "pushed"),
@@ -172,6 +175,13 @@ fn next_round(status: &RegistryStatus, now: Timestamp) -> String {
     match status.next_round {
         Some(next) => format!("in {}", Age(seconds(now, next))),
         None => "none by itself".to_owned(),
+    }
+}
+
+fn change_feed(status: &RegistryStatus) -> String {
+    match &status.change_feed_error {
+        Some(cause) => format!("{} ({cause})", status.change_feed),
+        None => status.change_feed.clone(),
     }
 }
 
@@ -232,7 +242,7 @@ impl Rows for Moving {
 #[cfg(test)]
 mod tests {
     use aar_cli::Printer;
-    use ams_api::{Conflict, HeldRemovals, RoundCounts, RoundOutcome, TransferDirection};
+    use ams_api::{Conflict, HeldRemovals, RoundOutcome, TransferDirection};
 
     use super::*;
 
@@ -361,6 +371,17 @@ mod tests {
         last round:   none yet
         next round:   none by itself
         ");
+    }
+
+    #[test]
+    fn a_broken_change_feed_says_why() {
+        let status = RegistryStatus {
+            change_feed: "broken".to_owned(),
+            change_feed_error: Some("connection refused".to_owned()),
+            ..busy()
+        };
+        let line = "change feed:  broken (connection refused)\n";
+        assert!(printed(status).contains(line));
     }
 
     #[test]
