@@ -19,7 +19,7 @@ use url::Url;
 use crate::{Error, ImageObject, Reader, tasks::stopped};
 
 /// How much is read at once.
-const PIECE: u64 = 96 << 10;
+const PIECE: u64 = 256 << 10;
 /// How many pieces are being read, or wait to be taken.
 const AHEAD: usize = 2;
 

@@ -203,13 +203,13 @@ mod tests {
     /// Answers with a text of this length, and counts how often it is made.
     async fn ask(answers: &Answers, revision: u64, length: usize, made: &AtomicUsize) {
         let revision = Revision(revision);
-        let make = async |revision| {
+        let read = async |revision| {
             made.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             Ok((Envelope::sync("x".repeat(length)), revision))
         };
         answers.stamp(revision);
-        let answer = answers.answer(revision, "/1.0/applications", make).await;
+        let answer = answers.answer(revision, "/1.0/applications", read).await;
         let answer = answer.unwrap();
         let shown = &answer.headers()[headers::REVISION];
         assert_eq!(shown, &HeaderValue::from(revision.0));
