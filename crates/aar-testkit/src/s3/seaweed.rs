@@ -51,7 +51,8 @@ fn command(program: &Path, folder: &Folder, s3: &Port) -> Command {
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         "-master.telemetry=false",
-        "-master.volumeSizeLimitMB=1024",
+        // Each bucket takes several volumes at once, and there are as many as the disk has room for.
+        "-master.volumeSizeLimitMB=64",
         "-volume.max=0",
         "-s3",
         "-s3.ip.bind=127.0.0.1",
