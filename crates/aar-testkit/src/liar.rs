@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aar_tls::{Identity, Limits, TlsListener, TlsStream};
 use tokio::{
@@ -6,12 +9,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{Port, TestRegistry, http::RUNTIME};
+use crate::{TestRegistry, http::RUNTIME, port::ANY_PORT};
 
 /// A server that shows the certificate of a registry and answers whatever it is told to.
 #[derive(Debug)]
 pub struct LyingRegistry {
-    port: Port,
+    address: SocketAddr,
     lie: Arc<Mutex<Lie>>,
     serving: JoinHandle<()>,
 }
@@ -34,17 +37,22 @@ impl LyingRegistry {
     pub fn of(registry: &TestRegistry, lie: Lie) -> Self {
         let certs = registry.base().join("certs");
         let identity = Identity::load(&certs.join("server.crt"), &certs.join("server.key"));
-        let (identity, port) = (identity.unwrap(), Port::take());
         let lie = Arc::new(Mutex::new(lie));
-        let bind = TlsListener::bind(port.address(), &identity, Limits::default());
+        let identity = identity.unwrap();
+        let bind = TlsListener::bind(ANY_PORT, &identity, Limits::default());
         let listener = RUNTIME.block_on(bind).unwrap();
+        let address = listener.local_addr();
         let serving = RUNTIME.spawn(serve(listener, Arc::clone(&lie)));
-        Self { port, lie, serving }
+        Self {
+            address,
+            lie,
+            serving,
+        }
     }
 
     /// Its address.
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.port.address()
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Answers something else from now on.

@@ -1,6 +1,6 @@
 use std::{
     fs::File,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -8,14 +8,17 @@ use socket2::{Domain, Socket, Type};
 
 use crate::programs;
 
+/// For servers within the test program: the system chooses a port, and nobody can come in between.
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
 /// Below the range from which systems take ports for outgoing connections.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// A loopback port that nobody else among the tests uses, so that a server can be stopped and
-/// started again on it. Given back when dropped.
+/// A loopback port that nobody else among the tests uses, so that a program can be started on it,
+/// stopped and started again. Given back when dropped.
 #[derive(Debug)]
 pub struct Port {
     number: u16,

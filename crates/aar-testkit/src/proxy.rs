@@ -11,7 +11,7 @@ use std::{
 
 use socket2::SockRef;
 
-use crate::Port;
+use crate::port::ANY_PORT;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Direction {
 /// machine are not affected.
 #[derive(Debug)]
 pub struct FaultProxy {
-    port: Port,
+    address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -53,8 +53,8 @@ struct Faults {
 impl FaultProxy {
     /// A network that works, to the given address.
     pub fn start(to: SocketAddr) -> Self {
-        let port = Port::take();
-        let listener = TcpListener::bind(port.address()).unwrap();
+        let listener = TcpListener::bind(ANY_PORT).unwrap();
+        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             to: Mutex::new(to),
             faults: Mutex::default(),
@@ -65,12 +65,12 @@ impl FaultProxy {
         });
         let accepting = Arc::clone(&state);
         thread::spawn(move || accepting.accept(&listener));
-        Self { port, state }
+        Self { address, state }
     }
 
     /// The registry's address through this network.
     pub fn url(&self) -> String {
-        format!("https://{}", self.port.address())
+        format!("https://{}", self.address)
     }
 
     /// How many bytes have gone each way.
@@ -126,7 +126,7 @@ impl Drop for FaultProxy {
         self.state.over.store(true, Ordering::SeqCst);
         self.state.reset();
         // Wakes the thread that accepts; it then sees that it is over.
-        let _woken = TcpStream::connect(self.port.address());
+        let _woken = TcpStream::connect(self.address);
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
 
     /// Sends back what comes in.
     fn echo() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(ANY_PORT).unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -243,7 +243,7 @@ mod tests {
     }
 
     fn say(network: &FaultProxy, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect(network.port.address())?;
+        let mut stream = TcpStream::connect(network.address)?;
         stream.write_all(bytes)?;
         stream.shutdown(Shutdown::Write)?;
         let mut back = Vec::new();

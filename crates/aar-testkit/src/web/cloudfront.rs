@@ -97,12 +97,12 @@ impl CloudFront {
 
     /// Its address without the scheme, as its pages show it.
     pub fn domain(&self) -> String {
-        format!("localhost:{}{}", self.serving.port().number(), self.path)
+        format!("localhost:{}{}", self.serving.address().port(), self.path)
     }
 
     /// A client of it.
     pub fn http(&self) -> Http {
-        let base = format!("https://localhost:{}", self.serving.port().number());
+        let base = format!("https://localhost:{}", self.serving.address().port());
         Http::new(&base, &self.certificate, None)
     }
 

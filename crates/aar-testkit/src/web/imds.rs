@@ -54,7 +54,7 @@ impl Imds {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://{}", self.serving.port().address())
+        format!("http://{}", self.serving.address())
     }
 
     /// Hands out another key from now on.

@@ -50,7 +50,7 @@ impl S3Network {
         format!(
             "{}://localhost:{}",
             self.scheme,
-            self.serving.port().number()
+            self.serving.address().port()
         )
     }
 

@@ -1,6 +1,6 @@
 //! The loop of every server here.
 
-use std::{io, pin::Pin, sync::Arc};
+use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use aar_tls::{Identity, Limits, TlsListener};
 use bytes::Bytes;
@@ -15,8 +15,8 @@ use tokio::{
 
 use super::Seen;
 use crate::{
-    Port,
     http::{RUNTIME, run},
+    port::ANY_PORT,
 };
 
 /// Why a connection ends without an answer, or in the middle of one.
@@ -30,15 +30,15 @@ pub(super) type Handler = Arc<dyn Fn(Request<Incoming>, Seen) -> Answering + Sen
 /// A server that serves until it is dropped.
 #[derive(Debug)]
 pub(super) struct Serving {
-    port: Port,
+    address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Serving {
     /// Begins to serve plain HTTP.
     pub(super) fn plain(handler: Handler) -> Self {
-        let port = Port::take();
-        let listener = run(TcpListener::bind(port.address())).unwrap();
+        let listener = run(TcpListener::bind(ANY_PORT)).unwrap();
+        let address = listener.local_addr().unwrap();
         let task = RUNTIME.spawn(async move {
             loop {
                 if let Ok((stream, _)) = listener.accept().await {
@@ -46,14 +46,14 @@ impl Serving {
                 }
             }
         });
-        Self { port, task }
+        Self { address, task }
     }
 
     /// Begins to serve HTTPS; whoever has a certificate to show is asked for it.
     pub(super) fn tls(identity: &Identity, handler: Handler) -> Self {
-        let port = Port::take();
-        let bind = TlsListener::bind(port.address(), identity, Limits::default());
+        let bind = TlsListener::bind(ANY_PORT, identity, Limits::default());
         let mut listener = run(bind).unwrap();
+        let address = listener.local_addr();
         let task = RUNTIME.spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await;
@@ -61,12 +61,12 @@ impl Serving {
                 tokio::spawn(talk(stream, Arc::clone(&handler), shown));
             }
         });
-        Self { port, task }
+        Self { address, task }
     }
 
     /// Where.
-    pub(super) fn port(&self) -> &Port {
-        &self.port
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
