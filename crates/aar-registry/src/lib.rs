@@ -56,9 +56,9 @@ use tokio::sync::{Mutex, watch};
 
 pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub use authorise::{Caller, Operator, Publisher, Reader, Refusal};
-pub use blobs::{BucketProblem, CloudFrontProblem, ImageObject};
+pub use blobs::{BucketProblem, CloudFrontProblem, Content, ImageFile, ImageObject};
 pub use error::Error;
-pub use fetch::{Content, Fetch, ImageFile};
+pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
 pub use list::{ListQuery, Page};
 pub use migrate::MigrationReport;

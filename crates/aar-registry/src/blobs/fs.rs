@@ -20,8 +20,8 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Area, Key, Object};
-use crate::{Content, Error, ImageFile, folder, tasks::blocking};
+use super::{Area, Content, ImageFile, Key, Object, content::Streams};
+use crate::{Error, folder, tasks::blocking};
 
 /// Pieces in which blobs are read for hashing.
 const READ: usize = 1 << 20;
@@ -30,6 +30,7 @@ const READ: usize = 1 << 20;
 pub(crate) struct FsBlobs {
     pub(super) root: PathBuf,
     store: Arc<LocalFileSystem>,
+    streams: Streams,
 }
 
 impl FsBlobs {
@@ -42,7 +43,11 @@ impl FsBlobs {
             let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
             let root = fs_err::canonicalize(&root)?;
             let store = Arc::new(store);
-            Ok(Self { root, store })
+            Ok(Self {
+                root,
+                store,
+                streams: Streams::default(),
+            })
         })
         .await
     }
@@ -107,8 +112,9 @@ impl FsBlobs {
 
     pub(super) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
         let file = self.file_of(&Key::Blob(*digest));
+        let streams = self.streams.clone();
         blocking(move || match there(File::open(file))? {
-            Some(file) => Ok(Some(Content::File(ImageFile::new(file.into())?))),
+            Some(file) => Ok(Some(Content::File(ImageFile::new(file.into(), streams)?))),
             None => Ok(None),
         })
         .await

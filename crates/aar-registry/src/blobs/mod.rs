@@ -3,6 +3,7 @@
 //! Descriptors are small JSON objects. They make it possible to find the metadata again from the
 //! storage alone, and are written and deleted by the transactions that change what they describe.
 
+mod content;
 mod fs;
 mod keys;
 pub(crate) mod s3;
@@ -20,12 +21,13 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::path::Path;
 
+pub use content::{Content, ImageFile};
 pub(crate) use keys::{Area, Key};
 pub use s3::{BucketProblem, CloudFrontProblem, ImageObject};
 pub(crate) use s3::{CloudFront, S3Blobs, parts};
 pub(crate) use staging::Staged;
 
-use crate::{Content, Error, StorageOptions, UploadId, metadata::UploadRow};
+use crate::{Error, StorageOptions, UploadId, metadata::UploadRow};
 
 /// The storage, whichever it is.
 #[derive(Debug)]

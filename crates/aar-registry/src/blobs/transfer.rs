@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{Blobs, S3Blobs, fs::FsBlobs, parts};
+use super::{Blobs, Content, S3Blobs, fs::FsBlobs, parts};
 use crate::{
-    Content, Error, UploadId,
+    Error, UploadId,
     tasks::{blocking, stopped},
 };
 

@@ -39,8 +39,8 @@ use self::{
     problem::{Place, Refusal},
     request::{Ask, Requests},
 };
-use super::{Area, Key, Object};
-use crate::{Content, Encryption, Error, S3Options, UploadId};
+use super::{Area, Content, Key, Object};
+use crate::{Encryption, Error, S3Options, UploadId};
 
 /// Where rests of uploads are.
 const STAGING: &str = "staging";
