@@ -1,8 +1,8 @@
 //! Where packages come from: a folder, a zip file, or a tar file, plain or compressed.
 //!
-//! Zip files and folders are read where they are. A tar file has its entries in any order and can
-//! only be read from front to back, so its content is unpacked first: into one file without a
-//! name, which the operating system frees with the last handle of it.
+//! Folders, zip files and plain tar files are read where they are. A compressed tar file has its
+//! entries in any order and can only be read from front to back, so its content is unpacked first:
+//! into one file without a name, which the operating system frees with the last handle of it.
 
 mod detect;
 mod folder;
@@ -31,8 +31,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) tree: Tree,
-    /// Unpacked content.
-    spool: Option<std::fs::File>,
+    /// The file that holds the content: unpacked, or a plain tar file.
+    holder: Option<std::fs::File>,
     /// The zip file that is read in place.
     zip: Option<Mutex<ZipArchive<std::fs::File>>>,
 }
@@ -48,7 +48,7 @@ impl Source {
             let tree = folder::list(path, limits)?;
             return Ok(Self {
                 tree,
-                spool: None,
+                holder: None,
                 zip: None,
             });
         }
@@ -65,7 +65,7 @@ impl Source {
         let tree = zipped::list(&mut archive, &file, limits)?;
         Ok(Self {
             tree,
-            spool: None,
+            holder: None,
             zip: Some(Mutex::new(archive)),
         })
     }
@@ -76,11 +76,15 @@ impl Source {
         staging: &Path,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        let mut spool = spool_in(staging)?;
-        let tree = tarball::unpack(file, format, &mut spool, limits)?;
+        let (tree, holder) = if format == Format::Tar {
+            (tarball::list(&file, limits)?, file.into_parts().0)
+        } else {
+            let mut spool = spool_in(staging)?;
+            (tarball::unpack(file, format, &mut spool, limits)?, spool)
+        };
         Ok(Self {
             tree,
-            spool: Some(spool),
+            holder: Some(holder),
             zip: None,
         })
     }
@@ -96,8 +100,8 @@ impl Source {
     ) -> Result<T, Error> {
         match &file.content {
             Content::Disk(disk) => read_disk(path, disk, consume),
-            Content::Spooled(offset) => {
-                let mut window = self.spooled(*offset, file.size)?;
+            Content::Held(offset) => {
+                let mut window = self.window(*offset, file.size)?;
                 Ok(consume(&mut window)?)
             }
             Content::Zipped(index) => self.read_zipped(path, *index, consume),
@@ -120,15 +124,15 @@ impl Source {
                 let file = opened.ok_or_else(|| Error::entry(path, Problem::Changed))?;
                 return Ok(Some(Box::new(file)));
             }
-            Content::Spooled(offset) => (file.size, *offset),
+            Content::Held(offset) => (file.size, *offset),
             Content::Zipped(_) => {
                 let (name, size) = (path.to_string(), file.size);
-                self.spool = Some(self.unpack(path, file, staging)?);
-                self.tree.relocate(&name, Content::Spooled(0));
+                self.holder = Some(self.unpack(path, file, staging)?);
+                self.tree.relocate(&name, Content::Held(0));
                 (size, 0)
             }
         };
-        Ok(Some(Box::new(self.spooled(offset, size)?)))
+        Ok(Some(Box::new(self.window(offset, size)?)))
     }
 
     fn unpack(
@@ -149,9 +153,9 @@ impl Source {
         Ok(spool)
     }
 
-    fn spooled(&self, offset: u64, size: u64) -> io::Result<Window> {
-        let spool = self.spool.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        Ok(Window::new(spool.try_clone()?, offset, size))
+    fn window(&self, offset: u64, size: u64) -> io::Result<Window> {
+        let holder = self.holder.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        Ok(Window::new(holder.try_clone()?, offset, size))
     }
 
     fn read_zipped<T>(

@@ -4,7 +4,7 @@ mod pax;
 mod read;
 mod write;
 
-pub(crate) use read::{Member, MemberKind, Skip, TarReader};
+pub(crate) use read::{Member, MemberKind, Skip, TarReader, cut_short};
 pub(crate) use write::TarWriter;
 
 /// The unit in which tar files are written.

@@ -34,8 +34,8 @@ pub(crate) struct FileNode {
 pub(crate) enum Content {
     /// A file of the folder that is packed.
     Disk(DiskFile),
-    /// At this offset of the file into which the archive was unpacked.
-    Spooled(u64),
+    /// At this offset of the one file that holds all content: the tar file, or what it was unpacked to.
+    Held(u64),
     /// The entry of the zip file with this index.
     Zipped(usize),
 }
@@ -276,7 +276,7 @@ mod tests {
         Node::File(FileNode {
             size,
             executable: false,
-            content: Content::Spooled(0),
+            content: Content::Held(0),
         })
     }
 

@@ -72,9 +72,12 @@ fn by_name(path: &Path, start: &[u8]) -> Result<Format, &'static str> {
     }
 }
 
-/// The reader of the tar file inside, with buffers that suit large files.
-pub(super) fn tar_reader(file: fs::File, format: Format) -> io::Result<Box<dyn Read>> {
-    let file = io::BufReader::with_capacity(256 << 10, file);
+/// A buffer that suits large files.
+pub(super) const BUFFER: usize = 256 << 10;
+
+/// The reader of the tar file inside.
+pub(super) fn decompress(file: fs::File, format: Format) -> io::Result<Box<dyn Read>> {
+    let file = io::BufReader::with_capacity(BUFFER, file);
     Ok(match format {
         Format::Zip | Format::Tar => Box::new(file),
         Format::TarBzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),

@@ -80,6 +80,11 @@ impl<R: Skip> TarReader<R> {
         }
     }
 
+    /// What is read from: after an entry has been given, at the beginning of its content.
+    pub(crate) fn inner(&self) -> &R {
+        &self.inner
+    }
+
     /// The next entry, or none after the end mark.
     pub(crate) fn next_member(&mut self) -> io::Result<Option<Member>> {
         let mut extended = Extended::default();
@@ -242,7 +247,7 @@ fn name_of(kind: EntryType) -> &'static str {
     }
 }
 
-fn cut_short() -> io::Error {
+pub(crate) fn cut_short() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "it ends too early")
 }
 

@@ -182,6 +182,21 @@ fn hooks_can_run_even_if_the_archive_does_not_say_so() {
 }
 
 #[test]
+fn folders_zips_and_plain_tars_are_read_where_they_are() {
+    let place = Place::new();
+    let tree = sample();
+    tree.to_folder(&place.path("folder"), 0);
+    place.file("a.zip", &tree.to_zip(0));
+    place.file("a.tar", &tree.to_tar(0));
+    for name in ["folder", "a.zip", "a.tar"] {
+        let nowhere = place.path("nowhere");
+        let opened = aar_package::Package::open(&place.path(name), &nowhere, &Limits::default());
+        let image = place.write(&opened.unwrap(), "image").unwrap();
+        assert_eq!(image.fingerprint.to_string(), GOLDEN, "{name}");
+    }
+}
+
+#[test]
 fn staging_that_cannot_be_used_is_an_error_that_names_it() {
     let place = Place::new();
     let package = place.file("a", &Tree::new(MANIFEST).to_tar_bz2(0));
