@@ -183,7 +183,7 @@ impl Mutation {
         }
         self.registry.announce_revision(self.revision);
         if self.trust_changed {
-            self.registry.refresh().await?;
+            take_over_trust(&self.registry).await;
         }
         Ok(())
     }
@@ -204,6 +204,17 @@ impl Mutation {
         if let Err(error) = self.tx.rollback().await {
             tracing::warn!(%error, "a transaction could not be rolled back; it ends with its connection");
         }
+    }
+}
+
+/// The change is made by then, so that a table that cannot be read is no failure of it.
+async fn take_over_trust(registry: &Registry) {
+    if let Err(error) = registry.refresh().await {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(
+            error,
+            "who is trusted has changed and cannot be read; the next refresh tries it again"
+        );
     }
 }
 

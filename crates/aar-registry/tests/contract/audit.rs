@@ -6,8 +6,7 @@ use crate::backend::on_every_backend;
 on_every_backend! {
     async fn the_log_is_append_only(fixture) {
         fixture.publish("app", 0, b"image").await;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(fixture.database());
-        let database = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let database = fixture.raw_database().await;
         for statement in ["UPDATE audit SET action = 'nothing'", "DELETE FROM audit"] {
             let error = sqlx::query(statement).execute(&database).await.unwrap_err();
             assert!(error.to_string().contains("append-only"), "{error}");

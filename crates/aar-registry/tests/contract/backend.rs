@@ -158,6 +158,12 @@ impl Fixture {
         self.folder.path().join("database/registry.db")
     }
 
+    /// The database, past the registry.
+    pub(crate) async fn raw_database(&self) -> sqlx::SqlitePool {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
+        sqlx::SqlitePool::connect_with(options).await.unwrap()
+    }
+
     /// Opens the registry a second time, as another process would.
     pub(crate) async fn another(&self) -> Registry {
         Registry::open(self.options.clone()).await.unwrap()

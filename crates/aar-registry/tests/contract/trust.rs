@@ -68,13 +68,25 @@ on_every_backend! {
         let operator = fixture.operator();
         operator.trust_add(certificate(0xaa, Role::Client)).await.unwrap();
         operator.trust_revoke(&prefix("aa")).await.unwrap();
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(fixture.database());
-        let database = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let database = fixture.raw_database().await;
         for statement in ["UPDATE trust SET state = 'trusted'", "DELETE FROM trust"] {
             let error = sqlx::query(statement).execute(&database).await.unwrap_err();
             assert!(error.to_string().contains("revoked"), "{error}");
         }
         database.close().await;
+    }
+
+    async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read(fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        let database = fixture.raw_database().await;
+        let damage = "INSERT INTO trust VALUES ('x', 'trusted', 'client', x'', '', 0, 0, 0, NULL)";
+        sqlx::query(damage).execute(&database).await.unwrap();
+        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Err(Refusal::Unknown));
+        sqlx::query("DELETE FROM trust WHERE fingerprint = 'x'").execute(&database).await.unwrap();
+        database.close().await;
+        fixture.registry.refresh().await.unwrap();
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
     }
 
     async fn a_prefix_must_mean_one_certificate(fixture) {
