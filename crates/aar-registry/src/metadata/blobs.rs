@@ -60,11 +60,21 @@ impl Raw {
     }
 }
 
+/// Whole rows, with what follows on the name of the table.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT digest, size, state, unreferenced_since FROM blobs ",
+            $rest
+        )
+    };
+}
+
 impl Reading {
     pub(crate) async fn blob(&mut self, digest: &Digest) -> Result<Option<BlobRow>, Error> {
         let row: Option<Raw> = sql!(optional
             self,
-            "SELECT digest, size, state, unreferenced_since FROM blobs WHERE digest = $1",
+            select!("WHERE digest = $1"),
             digest.to_string()
         )?;
         row.map(Raw::read).transpose()
@@ -79,8 +89,7 @@ impl Reading {
         let after = after.map(ToString::to_string).unwrap_or_default();
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT digest, size, state, unreferenced_since FROM blobs WHERE digest > $1 \
-             ORDER BY digest LIMIT $2",
+            select!("WHERE digest > $1 ORDER BY digest LIMIT $2"),
             after,
             i64::from(limit)
         )?;
@@ -95,11 +104,12 @@ impl Reading {
     ) -> Result<Vec<BlobRow>, Error> {
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT digest, size, state, unreferenced_since FROM blobs \
-             WHERE unreferenced_since IS NOT NULL \
-             AND (unreferenced_since <= $1 OR state = 'deleting') \
-             AND NOT EXISTS (SELECT 1 FROM versions WHERE versions.digest = blobs.digest) \
-             ORDER BY digest",
+            select!(
+                "WHERE unreferenced_since IS NOT NULL \
+                 AND (unreferenced_since <= $1 OR state = 'deleting') \
+                 AND NOT EXISTS (SELECT 1 FROM versions WHERE versions.digest = blobs.digest) \
+                 ORDER BY digest"
+            ),
             micros(unreferenced_before)
         )?;
         rows.into_iter().map(Raw::read).collect()

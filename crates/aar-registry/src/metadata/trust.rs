@@ -47,13 +47,23 @@ impl Raw {
     }
 }
 
+/// Whole rows, with what follows on the name of the table.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT fingerprint, state, role, der, subject, not_before, not_after, added_at, \
+             revoked_at FROM trust ",
+            $rest
+        )
+    };
+}
+
 impl Reading {
     /// Every certificate, oldest first.
     pub(crate) async fn certificates(&mut self) -> Result<Vec<TrustRow>, Error> {
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT fingerprint, state, role, der, subject, not_before, not_after, added_at, \
-             revoked_at FROM trust ORDER BY added_at, fingerprint"
+            select!("ORDER BY added_at, fingerprint")
         )?;
         rows.into_iter().map(Raw::read).collect()
     }
@@ -64,8 +74,7 @@ impl Reading {
     ) -> Result<Option<TrustRow>, Error> {
         let row: Option<Raw> = sql!(optional
             self,
-            "SELECT fingerprint, state, role, der, subject, not_before, not_after, added_at, \
-             revoked_at FROM trust WHERE fingerprint = $1",
+            select!("WHERE fingerprint = $1"),
             fingerprint.to_string()
         )?;
         row.map(Raw::read).transpose()

@@ -64,12 +64,22 @@ impl Raw {
     }
 }
 
+/// Whole rows, with what follows on the name of the table.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
+             multipart FROM uploads ",
+            $rest
+        )
+    };
+}
+
 impl Reading {
     pub(crate) async fn upload(&mut self, id: UploadId) -> Result<Option<UploadRow>, Error> {
         let row: Option<Raw> = sql!(optional
             self,
-            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
-             multipart FROM uploads WHERE id = $1",
+            select!("WHERE id = $1"),
             id.to_string()
         )?;
         row.map(Raw::read).transpose()
@@ -82,8 +92,7 @@ impl Reading {
     ) -> Result<Vec<UploadRow>, Error> {
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
-             multipart FROM uploads WHERE expires_at <= $1 AND complete = FALSE ORDER BY expires_at, id",
+            select!("WHERE expires_at <= $1 AND complete = FALSE ORDER BY expires_at, id"),
             micros(now)
         )?;
         rows.into_iter().map(Raw::read).collect()

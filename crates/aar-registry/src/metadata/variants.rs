@@ -106,12 +106,21 @@ macro_rules! filtered {
     };
 }
 
+/// Whole rows, with what follows on the name of the table.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT application, architecture, metadata, revision FROM variants ",
+            $rest
+        )
+    };
+}
+
 impl Reading {
     pub(crate) async fn variant(&mut self, key: &VariantKey) -> Result<Option<VariantRow>, Error> {
         let row: Option<Raw> = sql!(optional
             self,
-            "SELECT application, architecture, metadata, revision FROM variants \
-             WHERE application = $1 AND architecture = $2",
+            select!("WHERE application = $1 AND architecture = $2"),
             key.name.as_str(),
             key.architecture.as_str()
         )?;
@@ -125,8 +134,7 @@ impl Reading {
     ) -> Result<Vec<VariantRow>, Error> {
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT application, architecture, metadata, revision FROM variants \
-             WHERE application = $1 ORDER BY architecture",
+            select!("WHERE application = $1 ORDER BY architecture"),
             name.as_str()
         )?;
         rows.into_iter().map(Raw::read).collect()
@@ -216,9 +224,10 @@ impl Reading {
         });
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT application, architecture, metadata, revision FROM variants \
-             WHERE (application, architecture) > ($1, $2) \
-             ORDER BY application, architecture LIMIT $3",
+            select!(
+                "WHERE (application, architecture) > ($1, $2) \
+                 ORDER BY application, architecture LIMIT $3"
+            ),
             name,
             architecture,
             i64::from(limit)

@@ -68,13 +68,22 @@ impl Raw {
     }
 }
 
+/// Whole rows, with what follows on the name of the table.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT application, architecture, number, published, created_at, manifest, \
+             fingerprint, digest, size, revision FROM versions ",
+            $rest
+        )
+    };
+}
+
 impl Reading {
     pub(crate) async fn version(&mut self, key: &VersionKey) -> Result<Option<VersionRow>, Error> {
         let row: Option<Raw> = sql!(optional
             self,
-            "SELECT application, architecture, number, published, created_at, manifest, \
-             fingerprint, digest, size, revision FROM versions \
-             WHERE application = $1 AND architecture = $2 AND number = $3",
+            select!("WHERE application = $1 AND architecture = $2 AND number = $3"),
             key.variant.name.as_str(),
             key.variant.architecture.as_str(),
             i64::from(key.number.0)
@@ -89,9 +98,7 @@ impl Reading {
     ) -> Result<Vec<VersionRow>, Error> {
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT application, architecture, number, published, created_at, manifest, \
-             fingerprint, digest, size, revision FROM versions \
-             WHERE application = $1 AND architecture = $2 ORDER BY number",
+            select!("WHERE application = $1 AND architecture = $2 ORDER BY number"),
             variant.name.as_str(),
             variant.architecture.as_str()
         )?;
@@ -131,10 +138,10 @@ impl Reading {
         });
         let rows: Vec<Raw> = sql!(all
             self,
-            "SELECT application, architecture, number, published, created_at, manifest, \
-             fingerprint, digest, size, revision FROM versions \
-             WHERE (application, architecture, number) > ($1, $2, $3) \
-             ORDER BY application, architecture, number LIMIT $4",
+            select!(
+                "WHERE (application, architecture, number) > ($1, $2, $3) \
+                 ORDER BY application, architecture, number LIMIT $4"
+            ),
             name,
             architecture,
             number,
