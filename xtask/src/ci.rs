@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     bench,
     command::{cargo, run},
-    generate, instructions, test,
+    demo, generate, instructions, test,
 };
 
 pub(crate) fn all() -> Result<()> {
@@ -36,6 +36,10 @@ pub(crate) fn all() -> Result<()> {
     run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     generate::run(&generate::Args { check: true })?;
     test::run(&test::Args::default())?;
+    demo::run(&demo::Args {
+        once: true,
+        ..demo::Args::default()
+    })?;
     // That it works; how fast it is, a shared machine cannot tell.
     bench::run(&bench::Args {
         args: vec!["--quick".to_owned()],

@@ -3,36 +3,36 @@
 //! A registry, a publisher and a client run in a temporary folder on free loopback ports. Every
 //! command is shown before it runs, so that what happens here can be repeated anywhere.
 
+mod interrupt;
 mod package;
 mod site;
 
 use std::{
     path::PathBuf,
-    sync::mpsc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 
-use self::site::{Ams, Site};
+use self::{
+    interrupt::Interrupt,
+    site::{Ams, Site},
+};
 use crate::command::{self, cargo};
 
 /// How to run the demo.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct Args {
     /// End when the client has the new version, instead of staying up
     #[arg(long)]
-    once: bool,
+    pub(crate) once: bool,
     /// Send this package on its way: a folder, a zip or a tar.bz2 with a manifest.yaml
     #[arg(long, value_name = "PATH")]
     package: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (sender, interrupted) = mpsc::channel();
-    ctrlc::set_handler(move || {
-        let _ = sender.send(());
-    })?;
+    let interrupt = Interrupt::listen()?;
     command::run(&mut cargo(&[
         "build",
         "-p",
@@ -43,24 +43,24 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "amc",
     ]))?;
 
-    let site = start()?;
+    let site = start(&interrupt)?;
     introduce(&site)?;
-    let name = travel(&site, args.package.as_deref())?;
+    let name = travel(&site, args.package.as_deref(), &interrupt)?;
     if !args.once {
         println!(
             "\n{}\nCtrl-C ends it all and removes the folder.",
             look_around(&site, &name)
         );
-        interrupted.recv()?;
+        interrupt.wait()?;
         println!("\nstopping");
     }
     site.stop();
     Ok(())
 }
 
-fn start() -> Result<Site> {
+fn start(interrupt: &Interrupt) -> Result<Site> {
     step("A registry, a publisher and a client");
-    let site = Site::start()?;
+    let site = Site::start(interrupt)?;
     println!("in {}", site.folder().display());
     Ok(site)
 }
@@ -84,7 +84,7 @@ fn introduce(site: &Site) -> Result<()> {
 }
 
 /// Creates an application, then a new version of it, and shows both arriving. Returns its name.
-fn travel(site: &Site, package: Option<&std::path::Path>) -> Result<String> {
+fn travel(site: &Site, package: Option<&std::path::Path>, interrupt: &Interrupt) -> Result<String> {
     step("The publisher creates an application");
     let own = package::write(&site.folder().join("demo"), 1)?;
     let package = package.unwrap_or(&own).display().to_string();
@@ -96,13 +96,13 @@ fn travel(site: &Site, package: Option<&std::path::Path>) -> Result<String> {
         .as_str()
         .context("no application is listed")?
         .to_owned();
-    arrive(&site.client, &name, 0)?;
+    arrive(&site.client, &name, 0, interrupt)?;
 
     step("The publisher updates it");
     package::write(&own, 2)?;
     site.publisher
         .amc(&["application", "update", &name, &package])?;
-    arrive(&site.client, &name, 1)?;
+    arrive(&site.client, &name, 1, interrupt)?;
 
     step("The client has both, and the registry knows them");
     site.client.amc(&["application", "list"])?;
@@ -112,7 +112,7 @@ fn travel(site: &Site, package: Option<&std::path::Path>) -> Result<String> {
 }
 
 /// Waits until the client offers the version.
-fn arrive(client: &Ams, name: &str, version: u64) -> Result<()> {
+fn arrive(client: &Ams, name: &str, version: u64, interrupt: &Interrupt) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < Duration::from_mins(10) {
         if client.offers(name, version) {
@@ -122,7 +122,7 @@ fn arrive(client: &Ams, name: &str, version: u64) -> Result<()> {
             );
             return Ok(());
         }
-        std::thread::sleep(Duration::from_millis(20));
+        interrupt.pause(Duration::from_millis(20))?;
     }
     client.amc(&["registry", "status"])?;
     bail!("the client did not receive {name} version {version} within ten minutes")

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::interrupt::Interrupt;
 use crate::command::{output, target_dir};
 
 /// A registry and two AMS, stopped when dropped.
@@ -34,7 +35,7 @@ struct Process(Child);
 
 impl Site {
     /// Starts all three and waits until they answer.
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(interrupt: &Interrupt) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("aar-demo-").tempdir()?;
         let port = free_port()?;
         let site = Self {
@@ -44,7 +45,7 @@ impl Site {
             port,
             folder,
         };
-        site.wait_until_ready()?;
+        site.wait_until_ready(interrupt)?;
         Ok(site)
     }
 
@@ -90,12 +91,14 @@ impl Site {
         command
     }
 
-    fn wait_until_ready(&self) -> Result<()> {
-        wait("the registry", &self.base(), || {
+    fn wait_until_ready(&self, interrupt: &Interrupt) -> Result<()> {
+        wait("the registry", &self.base(), interrupt, || {
             quietly(self.aar_command().arg("status"))
         })?;
         for ams in [&self.publisher, &self.client] {
-            wait(ams.name, &ams.base, || quietly(ams.command().arg("info")))?;
+            wait(ams.name, &ams.base, interrupt, || {
+                quietly(ams.command().arg("info"))
+            })?;
         }
         Ok(())
     }
@@ -190,14 +193,14 @@ fn start_registry(base: &Path, port: u16) -> Result<Process> {
     Process::start("aar", base)
 }
 
-fn wait(what: &str, base: &Path, ready: impl Fn() -> bool) -> Result<()> {
+fn wait(what: &str, base: &Path, interrupt: &Interrupt, ready: impl Fn() -> bool) -> Result<()> {
     let start = Instant::now();
     while !ready() {
         if start.elapsed() > Duration::from_mins(1) {
             let log = fs::read_to_string(base.join("log")).unwrap_or_default();
             bail!("{what} does not answer; its log:\n{log}");
         }
-        std::thread::sleep(Duration::from_millis(50));
+        interrupt.pause(Duration::from_millis(50))?;
     }
     Ok(())
 }
