@@ -3,9 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::{
-    AgentStatus, Failure, RoundReport,
-    board::Board,
-    round::{Assignment, Finished},
+    AgentStatus, Failure, RoundReport, assignment::Assignment, board::Board, round::Finished,
 };
 
 /// Puts down how a round went. `skew` is how far the registry's clock is ahead, where that matters.

@@ -14,35 +14,42 @@
 //!   not, the agent goes on, and [`AgentStatus`] says what is wrong.
 //! - One round runs at a time. A second request joins it; a change makes it look again.
 
-mod agent;
 mod apply;
+mod assignment;
 mod board;
 mod brake;
 mod conclude;
+mod config;
 mod error;
 mod feed;
+mod handle;
 mod local;
+mod message;
 mod plan;
+mod post;
 mod round;
 mod running;
-mod schedule;
 mod site;
 mod standing;
 mod status;
 mod survey;
+mod tally;
 mod totals;
 mod transfers;
+mod worker;
 
 pub use brake::{Held, HeldReason};
+pub use config::{AgentConfig, Configuration};
+pub use handle::{Agent, AgentHandle};
 pub use local::{
     KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin,
 };
+pub use message::RoundRefused;
 pub use plan::{
     Conflict,
     pull::{PullAction, PullPlan, PullPolicy, plan_pull},
     push::{PushAction, PushPlan, plan_push},
 };
-pub use schedule::{Agent, AgentConfig, AgentHandle, Configuration, RoundRefused};
 pub use status::{
     AgentStatus, ApplicationState, ApplicationStatus, Counts, Direction, Failure, FeedState, Mode,
     Outcome, RoundReport, TransferStatus,

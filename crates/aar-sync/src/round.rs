@@ -4,53 +4,25 @@
 //! it looks again and plans again, so a withdrawal or a small new version does not wait for the
 //! large one before it, and a transfer that is no longer wanted ends.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use aar_client::Listing;
-use aar_types::{ApplicationName, Clock, ImageInfo, VersionNumber};
+use aar_types::Clock;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ApplicationStatus, Counts, Direction, Failure, KnownRegistry, LocalCatalogue, Outcome,
-    PullAction, RoundReport,
-    apply::{Done, Step},
+    ApplicationStatus, Direction, KnownRegistry, LocalCatalogue, Outcome, PullAction, RoundReport,
+    apply::Step,
+    assignment::{Assignment, Nudge},
     error::Error,
     site::{Seen, Site},
     standing::standings,
     survey::{Plan, Survey},
+    tally::Tally,
     transfers::{Ended, Transfers},
 };
-
-/// What a round is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Assignment {
-    pub(crate) direction: Direction,
-    /// The application, where it is about one.
-    pub(crate) only: Option<ApplicationName>,
-}
-
-/// What a running round is told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Nudge {
-    /// Counts how often something has changed.
-    pub(crate) count: u64,
-    /// Whether somebody has confirmed removals.
-    pub(crate) confirmed: bool,
-    /// Whether nobody asks but the change feed, which says what has changed.
-    pub(crate) by_feed_only: bool,
-}
-
-impl Nudge {
-    /// Somebody asks.
-    pub(crate) fn by_hand(confirmed: bool) -> Self {
-        Self {
-            confirmed,
-            ..Self::default()
-        }
-    }
-}
 
 /// How a round went.
 pub(crate) struct Finished {
@@ -61,26 +33,12 @@ pub(crate) struct Finished {
     pub(crate) answered: Option<u64>,
 }
 
-/// What went wrong with a step, or with the whole assignment.
-struct Trouble {
-    step: Option<Step>,
-    error: Error,
-}
-
-impl Trouble {
-    fn image(&self) -> Option<&ImageInfo> {
-        self.step.as_ref()?.image()
-    }
-}
-
 /// Why a round looks up from its transfers.
 #[derive(PartialEq, Eq)]
 enum Wake {
     Nudged,
     AllEnded,
 }
-
-type Key = (ApplicationName, Option<VersionNumber>);
 
 pub(crate) struct Round<L> {
     site: Arc<Site<L>>,
@@ -89,8 +47,7 @@ pub(crate) struct Round<L> {
     cancelled: CancellationToken,
     transfers: Transfers,
     plan: Plan,
-    counts: Counts,
-    failures: BTreeMap<Key, Trouble>,
+    tally: Tally,
     error: Option<String>,
     /// The nudge that the last look answers.
     answered: u64,
@@ -110,8 +67,7 @@ impl<L: LocalCatalogue> Round<L> {
             cancelled,
             transfers: Transfers::default(),
             plan: Plan::default(),
-            counts: Counts::default(),
-            failures: BTreeMap::new(),
+            tally: Tally::default(),
             error: None,
             answered: 0,
         }
@@ -125,7 +81,7 @@ impl<L: LocalCatalogue> Round<L> {
             self.error = Some(error.chain());
         }
         let told = matches!(outcome, Outcome::Done | Outcome::Incomplete);
-        let failures = failures(self.failures);
+        let failures = self.tally.failures();
         Finished {
             answered: Some(self.answered),
             applications: told.then(|| standings(&self.plan, &failures)),
@@ -134,7 +90,7 @@ impl<L: LocalCatalogue> Round<L> {
                 finished: clock.now(),
                 outcome,
                 error: self.error,
-                counts: self.counts,
+                counts: self.tally.counts,
                 failures,
                 held: self.plan.held,
                 conflicts: self.plan.conflicts,
@@ -146,7 +102,7 @@ impl<L: LocalCatalogue> Round<L> {
         match came_through {
             _ if self.cancelled.is_cancelled() => Outcome::Cancelled,
             false => Outcome::Failed,
-            true if self.failures.is_empty() && self.error.is_none() => Outcome::Done,
+            true if self.tally.is_flawless() && self.error.is_none() => Outcome::Done,
             true => Outcome::Incomplete,
         }
     }
@@ -224,8 +180,7 @@ impl<L: LocalCatalogue> Round<L> {
         };
         self.plan = survey.plan(registry).await?;
         if let (Some(error), Some(only)) = (self.plan.impossible.take(), &self.assignment.only) {
-            let trouble = Trouble { step: None, error };
-            self.failures.insert((only.clone(), None), trouble);
+            self.tally.impossible(only, error);
         }
         if self.assignment.only.is_none() {
             let standings = standings(&self.plan, &[]);
@@ -278,18 +233,13 @@ impl<L: LocalCatalogue> Round<L> {
         }
     }
 
-    /// Brings the running transfers in line with the plan. What has failed in this round is left
-    /// to the next one.
+    /// Brings the running transfers in line with the plan.
     fn settle(&mut self) {
         if self.cancelled.is_cancelled() {
             return;
         }
-        let mut wanted = std::mem::take(&mut self.plan.transfers);
-        self.failures.retain(|_, trouble| match &trouble.step {
-            Some(step) if step.image().is_some() => wanted.contains(step),
-            _ => true,
-        });
-        wanted.retain(|step| !self.failures.contains_key(&key(step)));
+        let wanted = std::mem::take(&mut self.plan.transfers);
+        let wanted = self.tally.without_failed(wanted);
         self.transfers.settle(&self.site, wanted);
     }
 
@@ -298,64 +248,27 @@ impl<L: LocalCatalogue> Round<L> {
             if self.cancelled.is_cancelled() {
                 return;
             }
-            if !self.must_stay(&step) {
+            if !self.tally.must_stay(&step) {
                 let result = self.site.take(&step, &self.cancelled).await;
                 self.note(Ended { step, result });
             }
         }
     }
 
-    /// A version stays while what takes its place cannot be imported: better the old one than
-    /// none. Where space is lacking it goes, because that makes some.
-    fn must_stay(&self, step: &Step) -> bool {
-        let lacking = |(key, trouble): (&Key, &Trouble)| {
-            let import = trouble.image().is_some() && !trouble.error.is_no_space();
-            import && key.0 == *step.application()
-        };
-        step.is_removal() && self.failures.iter().any(lacking)
-    }
-
     fn note(&mut self, ended: Ended) {
-        let key = key(&ended.step);
-        match ended.result {
-            Ok(done) => {
-                self.failures.remove(&key);
-                self.count(done, ended.step.image());
-                if let Step::Pull(PullAction::RemoveApplication { application }) = &ended.step {
-                    self.plan.names.remove(application);
-                }
-            }
-            Err(error) if error.is_cancelled() => {}
-            Err(error) => {
-                let step = Some(ended.step);
-                self.failures.insert(key, Trouble { step, error });
-            }
+        if let (Step::Pull(PullAction::RemoveApplication { application }), Ok(_)) =
+            (&ended.step, &ended.result)
+        {
+            self.plan.names.remove(application);
         }
-    }
-
-    fn count(&mut self, done: Done, image: Option<&ImageInfo>) {
-        let bytes = image.map_or(0, |image| image.size);
-        let counter = match done {
-            Done::Imported => {
-                self.counts.bytes_pulled += bytes;
-                &mut self.counts.imported
-            }
-            Done::Pushed => {
-                self.counts.bytes_pushed += bytes;
-                &mut self.counts.pushed
-            }
-            Done::Updated => &mut self.counts.updated,
-            Done::Removed => &mut self.counts.removed,
-        };
-        *counter += 1;
+        self.tally.note(ended);
     }
 
     /// Partial files of images that nobody wants any more are of no use.
     async fn sweep(&mut self) -> Result<(), Error> {
         let whole = self.assignment.only.is_none() && !self.cancelled.is_cancelled();
         if whole && self.is_pull() {
-            let wanted = self.failures.values().filter_map(Trouble::image);
-            let wanted: Vec<_> = wanted.copied().collect();
+            let wanted = self.tally.missing_images();
             self.site.catalogue.retain_partial_files(&wanted).await?;
         }
         Ok(())
@@ -364,17 +277,4 @@ impl<L: LocalCatalogue> Round<L> {
     fn is_pull(&self) -> bool {
         self.assignment.direction == Direction::Pull
     }
-}
-
-fn key(step: &Step) -> Key {
-    (step.application().clone(), step.version())
-}
-
-fn failures(troubles: BTreeMap<Key, Trouble>) -> Vec<Failure> {
-    let failure = |((application, version), trouble): (Key, Trouble)| Failure {
-        application,
-        version,
-        error: trouble.error.chain(),
-    };
-    troubles.into_iter().map(failure).collect()
 }

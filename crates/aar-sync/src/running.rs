@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Counts, LocalCatalogue, Outcome, RoundRefused, RoundReport,
-    round::{Assignment, Finished, Nudge, Round},
-    schedule::Reply,
+    assignment::{Assignment, Nudge},
+    message::Reply,
+    round::{Finished, Round},
     site::Site,
 };
 

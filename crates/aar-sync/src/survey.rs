@@ -7,8 +7,8 @@ use aar_types::ApplicationName;
 
 use crate::{
     Conflict, Direction, Held, KnownRegistry, LocalApplication, LocalCatalogue, Mode, Origin,
-    PullPolicy, apply::Step, brake::doubt, error::Error, plan_pull, plan_push, round::Assignment,
-    site::Site,
+    PullPolicy, apply::Step, assignment::Assignment, brake::doubt, error::Error, plan_pull,
+    plan_push, site::Site,
 };
 
 /// A plan of either direction, cut into phases.

@@ -1,55 +1,25 @@
 //! The task behind an agent. One round runs at a time; whatever asks for another one meanwhile
 //! joins it, or waits for its turn where it is about something else.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
-use aar_client::{Backoff, Jitter, RetryPolicy};
+use aar_client::Jitter;
 use aar_types::Clock;
 use jiff::SignedDuration;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    AgentConfig, AgentStatus, Configuration, Direction, LocalCatalogue, Mode, Outcome,
-    RoundRefused, RoundReport,
+    AgentStatus, Configuration, LocalCatalogue, Mode, Outcome, RoundRefused, RoundReport,
+    assignment::{Assignment, Nudge},
     board::Board,
     conclude::conclude,
-    feed::{self, News},
-    round::{Assignment, Finished, Nudge},
+    feed::News,
+    message::{Message, Reply},
+    post::Post,
+    round::Finished,
     running::{Queued, Running, answer, joined},
-    schedule::Reply,
     site::Site,
 };
-
-/// The wait after a first failed round; it grows to the interval.
-const FIRST_RETRY: Duration = Duration::from_secs(5);
-
-#[derive(Debug)]
-pub(crate) enum Message {
-    SyncNow {
-        confirmed: bool,
-        reply: Reply,
-    },
-    Run {
-        assignment: Assignment,
-        reply: Reply,
-    },
-    Configure(Configuration),
-    LocalChanged,
-    Stop(oneshot::Sender<()>),
-}
-
-/// A registry that is configured, and what is done with it.
-struct Post<L> {
-    site: Arc<Site<L>>,
-    backoff: Backoff,
-    /// Whether the last round that came by itself failed.
-    failing: bool,
-    _feed: Option<AbortOnDropHandle<()>>,
-}
 
 pub(crate) struct Worker<L> {
     catalogue: Arc<L>,
@@ -137,7 +107,11 @@ impl<L: LocalCatalogue> Worker<L> {
         self.post = match configuration {
             Configuration::Off => Err(RoundRefused::Off),
             Configuration::Unusable(problem) => Err(RoundRefused::Unusable(problem)),
-            Configuration::On(config) => Ok(self.post(config)),
+            Configuration::On(config) => {
+                let (catalogue, board) = (Arc::clone(&self.catalogue), Arc::clone(&self.board));
+                let site = Site::new(catalogue, config, board);
+                Ok(Post::new(site, &mut self.jitter, &self.news.0))
+            }
         };
         self.board.write(|status| {
             *status = AgentStatus {
@@ -152,51 +126,15 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    fn post(&mut self, config: AgentConfig) -> Post<L> {
-        let retry = RetryPolicy {
-            failures: u32::MAX,
-            first: FIRST_RETRY.min(config.interval),
-            longest: config.interval,
-        };
-        let mode = config.mode;
-        let board = Arc::clone(&self.board);
-        let site = Arc::new(Site::new(Arc::clone(&self.catalogue), config, board));
-        let listens = mode == Mode::Pull;
-        Post {
-            _feed: listens.then(|| feed::listen(&site, self.jitter.split(), self.news.0.clone())),
-            site,
-            backoff: Backoff::new(retry),
-            failing: false,
-        }
-    }
-
     /// What a round of everything is about in the present mode.
     fn everything(&self) -> Result<Assignment, RoundRefused> {
         let post = self.post.as_ref().map_err(Clone::clone)?;
-        let direction = match post.site.config.mode {
-            Mode::Pull => Direction::Pull,
-            Mode::Push => Direction::Push,
-            Mode::Manual => return Err(RoundRefused::Manual),
-        };
-        Ok(Assignment {
-            direction,
-            only: None,
-        })
+        post.everything()
     }
 
     fn hear(&mut self, news: News) {
-        let failing = self.post.as_ref().is_ok_and(|post| post.failing);
-        let matters = match news {
-            News::Changed => true,
-            News::Lost => !failing,
-            News::Recovered => failing,
-        };
-        if matters {
-            // After a failure more may be amiss than the feed tells.
-            let nudge = Nudge {
-                by_feed_only: news == News::Changed && !failing,
-                ..Nudge::default()
-            };
+        let nudge = self.post.as_ref().ok().and_then(|post| post.nudge(news));
+        if let Some(nudge) = nudge {
             self.changed_in(Mode::Pull, nudge);
         }
     }
@@ -302,14 +240,7 @@ impl<L: LocalCatalogue> Worker<L> {
     /// Sets the time of the next round: after the interval, sooner after a failure.
     fn schedule(&mut self, outcome: Outcome) {
         let Ok(post) = &mut self.post else { return };
-        post.failing = outcome != Outcome::Done;
-        let interval = post.site.config.interval;
-        let wait = if post.failing {
-            post.backoff.next(&mut self.jitter).unwrap_or(interval)
-        } else {
-            post.backoff.reset();
-            self.jitter.around(interval)
-        };
+        let wait = post.rest(outcome, &mut self.jitter);
         // A change that came meanwhile does not wait.
         let changed = self.next.is_some_and(|next| next <= Instant::now());
         if !changed {

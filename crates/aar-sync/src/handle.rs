@@ -1,67 +1,18 @@
-//! When rounds run: by the interval, at once when something changed, and by hand.
+//! The agent as its owner sees it: started, asked, watched, stopped.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use aar_client::{Jitter, RegistryClient};
+use aar_client::Jitter;
 use aar_types::{ApplicationName, Clock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    AgentStatus, Direction, LocalCatalogue, Mode, RoundReport,
-    agent::{Message, Worker},
+    AgentStatus, Configuration, Direction, LocalCatalogue, RoundRefused, RoundReport,
+    assignment::Assignment,
     board::Board,
-    round::Assignment,
+    message::{Message, Reply},
+    worker::Worker,
 };
-
-/// What an agent is to do, and with which registry.
-#[derive(Debug, Clone)]
-pub struct AgentConfig {
-    /// The registry.
-    pub client: RegistryClient,
-    /// What the agent does by itself.
-    pub mode: Mode,
-    /// How long it rests between two rounds.
-    pub interval: Duration,
-    /// The tags of which a pulled application has to have one; empty for every application.
-    pub tags: Vec<String>,
-}
-
-/// The configuration of an agent, or why there is none.
-#[derive(Debug, Clone)]
-pub enum Configuration {
-    /// No registry is configured.
-    Off,
-    /// The configuration cannot be used, with the sentence that says why.
-    Unusable(String),
-    /// A registry is configured.
-    On(AgentConfig),
-}
-
-impl From<Option<AgentConfig>> for Configuration {
-    fn from(config: Option<AgentConfig>) -> Self {
-        config.map_or(Self::Off, Self::On)
-    }
-}
-
-/// Why a round that was asked for did not run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RoundRefused {
-    /// No registry is configured.
-    #[error("no registry is configured; set registry.url and registry.fingerprint")]
-    Off,
-    /// The configuration cannot be used.
-    #[error("{0}")]
-    Unusable(String),
-    /// The mode is manual.
-    #[error("registry.mode is manual: name the application to push or pull")]
-    Manual,
-    /// The configuration changed before it was its turn.
-    #[error("the configuration of the registry changed meanwhile; ask again")]
-    Reconfigured,
-    /// The agent has ended.
-    #[error("the agent has stopped")]
-    Stopped,
-}
 
 /// The task that keeps applications in step with a registry.
 #[derive(Debug)]
@@ -175,6 +126,3 @@ impl AgentHandle {
         answer.await.unwrap_or(Err(RoundRefused::Stopped))
     }
 }
-
-/// Where the outcome of a round goes that was asked for.
-pub(crate) type Reply = oneshot::Sender<Result<RoundReport, RoundRefused>>;
