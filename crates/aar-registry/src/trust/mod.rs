@@ -1,22 +1,24 @@
 //! Who is trusted.
 //!
-//! The table is kept in memory and replaced as a whole when it changes, before the change is
+//! The [table](TrustTable) is replaced as a whole when trust changes, before the change is
 //! reported: the next request is already decided by it. A certificate that was revoked stays in
 //! the table for ever and can never be trusted again.
 
-use std::collections::HashMap;
+mod table;
 
 use aar_types::{Fingerprint, FingerprintPrefix, Role, TrustState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Operator, Refusal,
+    Error, Operator,
     blobs::Key,
     descriptor::CertificateDescriptor,
     metadata::{Reading, TrustRow},
     mutation::Mutation,
 };
+
+pub use table::TrustTable;
 
 /// A certificate that is to be trusted, as its reader understood it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,57 +71,6 @@ pub struct TrustedCertificate {
     /// When it was revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
-}
-
-/// Every certificate that the registry knows, as of one moment.
-#[derive(Debug, Default)]
-pub struct TrustTable {
-    revision: u64,
-    certificates: HashMap<Fingerprint, TrustedCertificate>,
-}
-
-impl TrustTable {
-    pub(crate) fn new(revision: u64, rows: Vec<TrustRow>) -> Self {
-        let certificates = rows.into_iter().map(|row| row.certificate);
-        Self {
-            revision,
-            certificates: certificates.map(|one| (one.fingerprint, one)).collect(),
-        }
-    }
-
-    pub(crate) fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    /// What is known of a certificate.
-    pub fn get(&self, fingerprint: &Fingerprint) -> Option<&TrustedCertificate> {
-        self.certificates.get(fingerprint)
-    }
-
-    /// Whether a certificate is known and not revoked. Open connections of others are to be cut.
-    pub fn is_trusted(&self, fingerprint: &Fingerprint) -> bool {
-        self.get(fingerprint)
-            .is_some_and(|known| known.state == TrustState::Trusted)
-    }
-
-    /// Every certificate, in no order.
-    pub fn certificates(&self) -> impl Iterator<Item = &TrustedCertificate> {
-        self.certificates.values()
-    }
-
-    /// The role of a certificate at a moment.
-    pub fn standing(&self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Role, Refusal> {
-        let known = self.get(fingerprint).ok_or(Refusal::Unknown)?;
-        if known.state == TrustState::Revoked {
-            Err(Refusal::Revoked)
-        } else if now < known.not_before {
-            Err(Refusal::NotYetValid)
-        } else if now > known.not_after {
-            Err(Refusal::Expired)
-        } else {
-            Ok(known.role)
-        }
-    }
 }
 
 impl Operator {
