@@ -27,16 +27,38 @@ const STAGING: &str = "staging";
 #[derive(Debug, Clone)]
 pub(crate) struct Staged {
     file: Arc<File>,
+    sync: fn(&File) -> io::Result<()>,
 }
 
 impl Staged {
+    fn new(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+            sync: File::sync_data,
+        }
+    }
+
+    /// One whose disk fails in the way of the given function.
+    #[cfg(test)]
+    pub(crate) fn on_disk_that_fails(
+        path: &Path,
+        sync: fn(&File) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let file = open_staged(path, true)?;
+        Ok(Self {
+            sync,
+            ..Self::new(file)
+        })
+    }
+
     pub(crate) fn write(&self, piece: &Bytes, offset: u64) -> io::Result<()> {
         self.file.file().write_all_at(piece, offset)
     }
 
-    /// Makes what is written last.
+    /// Makes what is written last. Once that has failed nothing is to go on from what was written:
+    /// the system tells it only once.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        (self.sync)(&self.file)
     }
 }
 
@@ -61,8 +83,7 @@ impl FsBlobs {
             if size > offset {
                 file.set_len(offset)?;
             }
-            let file = Arc::new(file);
-            Ok(Some(Staged { file }))
+            Ok(Some(Staged::new(file)))
         })
         .await
     }
@@ -83,7 +104,10 @@ impl FsBlobs {
             if file.metadata()?.len() != size {
                 return Ok(false);
             }
-            file.sync_all()?;
+            // The system tells only once that the disk has failed: what could not be made to last
+            // must not be found by the next attempt.
+            file.sync_all()
+                .inspect_err(|_| drop(fs_err::remove_file(&staged)))?;
             let shard = blob.parent().unwrap_or(&store);
             if !shard.exists() {
                 folder::create_private(shard)?;

@@ -8,7 +8,7 @@ use super::*;
 const CONTENT: &[u8] = b"content";
 
 struct Fixture {
-    _folder: TempDir,
+    root: TempDir,
     blobs: Blobs,
 }
 
@@ -18,7 +18,7 @@ async fn storages() -> Vec<Fixture> {
     let options = StorageOptions::Fs { root_directory };
     let blobs = Blobs::open(&options).await.unwrap();
     vec![Fixture {
-        _folder: folder,
+        root: folder,
         blobs,
     }]
 }
@@ -98,6 +98,18 @@ async fn what_is_staged_in_part_never_becomes_a_blob() {
         let size = CONTENT.len() as u64 + 1;
         assert!(!blobs.keep_staged(upload(), &digest(), size).await.unwrap());
         assert_eq!(blobs.blob_size(&digest()).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_made_to_last_becomes_no_blob_by_trying_again() {
+    for Fixture { root, blobs } in &storages().await {
+        // This is a file that cannot be synced.
+        let staged = root.path().join("data/staging").join(upload().to_string());
+        std::os::unix::fs::symlink("/dev/null", &staged).unwrap();
+        blobs.keep_staged(upload(), &digest(), 0).await.unwrap_err();
+        assert!(!blobs.keep_staged(upload(), &digest(), 0).await.unwrap());
+        assert!(std::fs::symlink_metadata(&staged).is_err());
     }
 }
 

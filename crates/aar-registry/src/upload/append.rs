@@ -2,25 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
-
 use super::{
     Upload, UploadId,
     finish::finish,
+    in_file::InFile,
     in_parts::InParts,
-    intake::{Intake, Taken},
+    intake::Taken,
+    progress::advance,
     running::Turn,
     source::{Pause, Source},
 };
 use crate::{
     BucketProblem, Error, Publisher, Registry,
     blobs::{Gathering, S3Blobs, Staged},
-    metadata::{UploadRow, Writing},
-    tasks::{blocking, stopped},
+    metadata::UploadRow,
 };
-
-/// How much may be lost when the machine fails, and would have to be sent again.
-const CHECKPOINT: u64 = 32 << 20;
 
 pub(super) async fn append(
     publisher: &Publisher,
@@ -113,17 +109,12 @@ async fn in_file(
     body: &mut Source,
     turn: &Turn,
 ) -> Result<(UploadRow, Pause), Error> {
-    let mut append = Append {
-        registry,
-        intake: Intake::new(staged, taken),
-        checkpoint: None,
-        row,
-    };
+    let mut append = InFile::begin(registry, staged, row, taken);
     let read = append.take_in(body, turn).await;
     let kept = append.keep().await;
     let pause = read?;
     kept?;
-    Ok((append.row, pause))
+    Ok((append.into_row(), pause))
 }
 
 /// Takes the body into parts of a blob.
@@ -141,108 +132,4 @@ async fn in_parts(
     let pause = read?;
     kept?;
     Ok((append.into_row(), pause))
-}
-
-struct Append<'a> {
-    registry: &'a Registry,
-    intake: Intake,
-    /// The last checkpoint, where it may be still under way.
-    checkpoint: Option<JoinHandle<Result<UploadRow, Error>>>,
-    /// The upload as far as it is known to be durable.
-    row: UploadRow,
-}
-
-impl Append<'_> {
-    /// Takes in what the body brings, and tells why it gives no more.
-    async fn take_in(&mut self, body: &mut Source, turn: &Turn) -> Result<Pause, Error> {
-        let patience = self.registry.options().uploads.stall_after;
-        let mut since_checkpoint = 0;
-        loop {
-            let (piece, pause) = body.piece(turn.stop(), patience).await;
-            let length = piece.len() as u64;
-            self.check_length(length)?;
-            if length > 0 {
-                self.intake.push(piece).await?;
-                since_checkpoint += length;
-            }
-            if since_checkpoint >= CHECKPOINT {
-                self.begin_checkpoint().await?;
-                since_checkpoint = 0;
-            }
-            if !matches!(pause, Pause::Full) {
-                return Ok(pause);
-            }
-        }
-    }
-
-    fn check_length(&self, coming: u64) -> Result<(), Error> {
-        let UploadRow { id, length, .. } = self.row;
-        if self.intake.offset() + coming > length {
-            return Err(Error::UploadTooLong { id, length });
-        }
-        Ok(())
-    }
-
-    /// Begins to make durable what has come in, while more comes in.
-    async fn begin_checkpoint(&mut self) -> Result<(), Error> {
-        self.end_checkpoint().await?;
-        let taken = self.intake.settle().await?.clone();
-        let registry = self.registry.clone();
-        let staged = self.intake.staged().clone();
-        let mut row = self.row.clone();
-        let known = row.durable;
-        self.checkpoint = Some(tokio::spawn(async move {
-            blocking(move || Ok(staged.sync()?)).await?;
-            row.durable = taken.offset;
-            row.hash_state = taken.state();
-            row.expires_at = registry.upload_expiry();
-            advance(&registry, known, &row).await?;
-            Ok(row)
-        }));
-        Ok(())
-    }
-
-    async fn end_checkpoint(&mut self) -> Result<(), Error> {
-        if let Some(checkpoint) = self.checkpoint.take() {
-            self.row = checkpoint.await.map_err(stopped)??;
-        }
-        Ok(())
-    }
-
-    /// Makes everything durable that has come in. A piece that could not be written is left out:
-    /// whoever pushed it has been told, or is told by the error of this.
-    async fn keep(&mut self) -> Result<(), Error> {
-        let settled = self.intake.settle().await.map(|taken| taken.offset);
-        let earlier = self.end_checkpoint().await;
-        if self.intake.offset() > self.row.durable {
-            self.begin_checkpoint().await?;
-            self.end_checkpoint().await?;
-        }
-        settled?;
-        earlier
-    }
-}
-
-/// Takes down how far an upload has come, if it still is where it is known to have been.
-pub(super) async fn advance(registry: &Registry, known: u64, row: &UploadRow) -> Result<(), Error> {
-    let mut tx = registry.write().await?;
-    advance_in(&mut tx, known, row).await?;
-    tx.commit().await
-}
-
-/// Within one process the turns see to it that nobody else has got ahead. Others may write to the
-/// same registry: who comes second is told where the upload continues.
-pub(super) async fn advance_in(tx: &mut Writing, known: u64, row: &UploadRow) -> Result<(), Error> {
-    if tx.advance_upload(known, row).await? {
-        return Ok(());
-    }
-    let id = row.id;
-    match tx.upload(id).await? {
-        Some(ahead) => Err(Error::UploadOffset {
-            id,
-            expected: ahead.durable,
-            given: known,
-        }),
-        None => Err(Error::UploadNotFound { id }),
-    }
 }

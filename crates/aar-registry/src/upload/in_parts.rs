@@ -14,9 +14,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::{sync::OwnedSemaphorePermit, task::JoinHandle};
 
 use super::{
-    append::{advance, advance_in},
     hashing::Hashing,
     intake::{Taken, state_of},
+    progress::{advance, advance_in},
     running::Turn,
     source::{Pause, Source},
 };

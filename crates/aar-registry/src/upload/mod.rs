@@ -11,8 +11,10 @@
 mod append;
 mod finish;
 mod hashing;
+mod in_file;
 mod in_parts;
 mod intake;
+mod progress;
 mod running;
 mod source;
 
