@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ops import testing
-from ops.testing import ActiveStatus, BlockedStatus, WaitingStatus
+from ops.testing import ActiveStatus, BlockedStatus
 
-from charms.aar.v0.aar_interface import fingerprint
-from charms.aar.v0.snap_program import ProgramError, SnapProgram
+from charms.aar.v0.aar_interface import fingerprint, pem
+from charms.aar.v0.snap_program import Output, ProgramError, SnapProgram
 from registry import Registry
 
 Certificates = Callable[[], str]
@@ -27,18 +27,45 @@ class Model:
         self.revoked: set[str] = set()
         self.restarts = 0
         self.installed: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, ...]] = []
+        # What keeps it from starting, given its configuration.
+        self.refusal: Callable[[str], str] = lambda _config: ""
+        self.is_up = True
+        self.holds = 1
 
     def install(self, revision: str, former: str, file: Path | None) -> str:
         self.installed.append((revision, former))
         return revision
 
-    def run(self, *args: str, stdin: str = "") -> str:
+    def restart(self) -> None:
+        self.restarts += 1
+        self.is_up = not self.refusal(self.config)
+
+    @property
+    def config(self) -> str:
+        return (self.base / "conf/main.yaml").read_text()
+
+    def shown(self) -> str:
+        if not self.is_up:
+            raise ConnectionRefusedError("Connection refused")
+        return pem((self.base / "certs/server.crt").read_text())
+
+    def call(self, *args: str, stdin: str = "", **_: Any) -> Output:
+        self.calls.append(args)
+        answer = self.answer(*args, stdin=stdin)
+        return answer if isinstance(answer, Output) else Output(answer)
+
+    def answer(self, *args: str, stdin: str = "") -> str | Output:
         match args:
             case ("--version",):
                 return "aar 0.1.0\n"
             case ("check-config", path):
                 if "root-directory" not in (text := Path(path).read_text()) and "s3" not in text:
-                    raise ProgramError("storage: neither fs nor s3")
+                    raise ProgramError(f"{path}:1: storage: neither fs nor s3")
+                return ""
+            case ("status", "--format", "json"):
+                return json.dumps({"applications": self.holds, "blobs": self.holds})
+            case ("storage", "migrate", "--to", _):
                 return ""
             case ("trust", "list", "--format", "json", *_):
                 rows = [{"Fingerprint": f, "Role": role} for f, role in self.trusted.items()]
@@ -46,7 +73,7 @@ class Model:
             case ("trust", "add", "--quiet", *flags):
                 print_ = fingerprint(stdin)
                 if print_ in self.revoked:
-                    raise ProgramError(f"certificate {print_} was revoked")
+                    raise ProgramError(f"the certificate {print_} is revoked")
                 self.trusted[print_] = "publisher" if flags else "client"
                 return ""
             case ("trust", "remove", print_):
@@ -55,27 +82,27 @@ class Model:
             case ("trust", "revoke", "--yes", print_):
                 del self.trusted[print_]
                 self.revoked.add(print_)
-                return f"revoked {print_}\n"
+                return Output(notes=f"{print_} is revoked for ever\n")
             case ("storage", "verify"):
-                raise ProgramError("1 image is corrupt")
+                raise ProgramError("database and storage do not agree", Output("corrupt: [1]\n"))
             case ("gc", *flags):
-                return f"gc {flags}\n"
+                return Output(f"gc {flags}\n", "0 B freed\n")
         raise AssertionError(args)
 
 
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     model = Model(tmp_path)
-
-    def restart(_: SnapProgram) -> None:
-        model.restarts += 1
-
     monkeypatch.setattr(Registry, "base", tmp_path)
+    monkeypatch.setattr(Registry, "shown", lambda _: model.shown())
     monkeypatch.setattr(SnapProgram, "patience", 0)
+    monkeypatch.setattr(SnapProgram, "promptness", 0)
     monkeypatch.setattr(SnapProgram, "install", model.install)
-    monkeypatch.setattr(SnapProgram, "restart", restart)
-    monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
-    yield model
+    monkeypatch.setattr(SnapProgram, "stop", lambda _: None)
+    monkeypatch.setattr(SnapProgram, "restart", lambda _: model.restart())
+    monkeypatch.setattr(SnapProgram, "complaint", lambda *_: model.refusal(model.config))
+    monkeypatch.setattr(SnapProgram, "call", lambda _, *a, **k: model.call(*a, **k))
+    return model
 
 
 @pytest.fixture
@@ -116,11 +143,6 @@ def test_every_event_of_life_ends_active(
     assert config["storage"] == {"fs": {"root-directory": str(program.base / "data")}}
 
 
-def test_it_waits_for_the_certificate_of_a_new_registry(context: testing.Context) -> None:
-    state = context.run(context.on.install(), testing.State())
-    assert isinstance(state.unit_status, WaitingStatus)
-
-
 def test_a_configuration_that_did_not_change_restarts_nothing(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
@@ -143,8 +165,9 @@ def test_the_snap_is_installed_at_its_revision(
     ("text", "complaint"),
     [
         ("storage: [", "storage_config is not YAML in line"),
-        ("s3: {}", "needs the one key 'storage'"),
-        ("storage: {tape: {}}", "neither fs nor s3"),
+        ("s3: {}", "needs the key 'storage'"),
+        ("[storage]", "needs the key 'storage'"),
+        ("storage: {tape: {}}", "storage_config, line 1: storage: neither fs nor s3"),
     ],
 )
 def test_a_bad_storage_config_blocks_and_leaves_the_running_one(
@@ -335,10 +358,17 @@ def test_actions(
     assert json.loads(results["result"]) == [{"Fingerprint": print_, "Role": "client"}]
     context.run(context.on.action("revoke", params={"fingerprint": print_}), testing.State())
     assert program.revoked == {print_}
+    assert context.action_results == {"result": f"{print_} is revoked for ever\n"}
     context.run(context.on.action("gc", params={"dry-run": True}), testing.State())
-    assert context.action_results == {"result": "gc ['--dry-run']\n"}
-    with pytest.raises(testing.ActionFailed, match="1 image is corrupt"):
+    assert context.action_results == {"result": "gc ['--dry-run']\n", "notes": "0 B freed\n"}
+
+
+def test_what_a_check_has_found_is_the_result_of_the_action_that_fails(
+    context: testing.Context, certificate: str
+) -> None:
+    with pytest.raises(testing.ActionFailed, match="do not agree"):
         context.run(context.on.action("storage-verify"), testing.State())
+    assert context.action_results == {"result": "corrupt: [1]\n"}
 
 
 def test_a_revoked_certificate_blocks_and_is_named(
@@ -348,4 +378,6 @@ def test_a_revoked_certificate_blocks_and_is_named(
     program.revoked.add(fingerprint(pem))
     relation = related("client", "ams", u0=ams(pem))
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
-    assert fingerprint(pem) in state.unit_status.message
+    assert state.unit_status == BlockedStatus(
+        f"ams/0: the certificate {fingerprint(pem)} is revoked"
+    )

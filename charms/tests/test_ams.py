@@ -12,7 +12,7 @@ from ops import testing
 from ops.testing import ActiveStatus, BlockedStatus, WaitingStatus
 
 from charms.aar.v0.aar_interface import RegistryData, fingerprint
-from charms.aar.v0.snap_program import ProgramError, SnapProgram
+from charms.aar.v0.snap_program import Output, ProgramError, SnapProgram
 from management import ManagementService
 
 Certificates = Callable[[], str]
@@ -27,12 +27,34 @@ class Model:
         self.config = {"registry.mode": "pull", "registry.url": "", "registry.fingerprint": ""}
         self.calls: list[tuple[str, ...]] = []
         self.restarts = 0
+        # What keeps it from starting, given its settings.
+        self.refusal: Callable[[str], str] = lambda _settings: ""
+        self.is_up = True
 
-    def run(self, *args: str, stdin: str = "") -> str:
+    @property
+    def settings(self) -> str:
+        return (self.base / "server/settings.yaml").read_text()
+
+    def restart(self) -> None:
+        self.restarts += 1
+        self.is_up = not self.refusal(self.settings)
+
+    def call(self, *args: str, stdin: str = "", **_: Any) -> Output:
         self.calls.append(args)
+        if args[0] not in {"--version", "--base-dir"} and not self.is_up:
+            raise ProgramError("cannot reach AMS: no such file or directory")
+        answer = self.answer(*args, stdin=stdin)
+        return answer if isinstance(answer, Output) else Output(answer)
+
+    def answer(self, *args: str, stdin: str = "") -> str | Output:
         match args:
             case ("--version",):
                 return "amc 0.1.0\n"
+            case ("--base-dir", base, "check-config"):
+                file = Path(base) / "server/settings.yaml"
+                if "loud" in file.read_text():
+                    raise ProgramError(f"{file}:3: logger.level: unknown variant `loud`")
+                return ""
             case ("info",):
                 return ""
             case ("config", "show"):
@@ -50,8 +72,10 @@ class Model:
             case ("config", "trust", "remove", print_):
                 self.trusted.remove(print_)
                 return ""
-            case ("registry", *_):
+            case ("registry", "status", *_):
                 return "{}\n"
+            case ("registry", *_):
+                return Output(notes="1 imported\n")
         raise AssertionError(args)
 
     @property
@@ -64,15 +88,13 @@ class Model:
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     model = Model(tmp_path)
-
-    def restart(_: SnapProgram) -> None:
-        model.restarts += 1
-
     monkeypatch.setattr(ManagementService, "base", tmp_path)
     monkeypatch.setattr(SnapProgram, "patience", 0)
+    monkeypatch.setattr(SnapProgram, "promptness", 0)
     monkeypatch.setattr(SnapProgram, "install", lambda *_: "")
-    monkeypatch.setattr(SnapProgram, "restart", restart)
-    monkeypatch.setattr(SnapProgram, "run", lambda _, *a, **k: model.run(*a, **k))
+    monkeypatch.setattr(SnapProgram, "restart", lambda _: model.restart())
+    monkeypatch.setattr(SnapProgram, "complaint", lambda *_: model.refusal(model.settings))
+    monkeypatch.setattr(SnapProgram, "call", lambda _, *a, **k: model.call(*a, **k))
     return model
 
 
@@ -262,11 +284,24 @@ def test_an_unknown_public_interface_blocks(context: testing.Context) -> None:
     )
 
 
+@pytest.mark.parametrize(("mode", "direction"), [("pull", "pull"), ("push", "push")])
+def test_the_action_goes_the_way_of_the_mode_and_tells_what_it_did(
+    mode: str, direction: str, context: testing.Context, program: Model
+) -> None:
+    program.config["registry.mode"] = mode
+    context.run(context.on.action("registry-sync"), testing.State())
+    assert program.calls[-1] == ("registry", direction)
+    assert context.action_results is not None
+    assert context.action_results["result"] == "1 imported\n"
+
+
 def test_actions(context: testing.Context, program: Model) -> None:
-    context.run(
-        context.on.action("registry-sync", params={"confirm-removals": True}), testing.State()
-    )
-    assert program.calls == [("registry", "pull", "--confirm-removals")]
+    confirm = context.on.action("registry-sync", params={"confirm-removals": True})
+    context.run(confirm, testing.State())
+    assert program.calls[-1] == ("registry", "pull", "--confirm-removals")
+    program.config["registry.mode"] = "push"
+    with pytest.raises(testing.ActionFailed, match="holds no removals back"):
+        context.run(confirm, testing.State())
     context.run(context.on.action("registry-status"), testing.State())
     assert context.action_results == {"result": "{}\n"}
 
@@ -289,18 +324,13 @@ def test_an_ams_that_does_not_answer_blocks_until_it_does(
     program: Model,
     certificate: str,
     new_certificate: Certificates,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(_: SnapProgram, *args: str, stdin: str = "") -> str:
-        if args == ("--version",):
-            return "amc 0.1.0"
-        raise ProgramError("cannot reach AMS: no such file or directory")
-
     relation = related("registry-client", new_certificate())
-    with monkeypatch.context() as patch:
-        patch.setattr(SnapProgram, "run", fail)
-        state = testing.State(relations=[relation])
-        state = context.run(context.on.relation_changed(relation), state)
-    assert state.unit_status == BlockedStatus("cannot reach AMS: no such file or directory")
+    program.is_up = False
+    program.refusal = lambda _: "the disk is full"
+    state = testing.State(relations=[relation])
+    state = context.run(context.on.relation_changed(relation), state)
+    assert state.unit_status == BlockedStatus("the disk is full")
+    program.refusal = lambda _: ""
     state = context.run(context.on.update_status(), state)
     assert state.unit_status == ActiveStatus()

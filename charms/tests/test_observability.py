@@ -11,7 +11,7 @@ import yaml
 from ops import testing
 from ops.testing import ActiveStatus
 
-from charms.aar.v0.snap_program import SnapProgram
+from charms.aar.v0.snap_program import Output, SnapProgram
 from management import ManagementService
 
 CHARMS = Path(__file__).parent.parent
@@ -25,7 +25,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ManagementService, "base", tmp_path)
     monkeypatch.setattr(SnapProgram, "install", lambda *_: "")
     monkeypatch.setattr(SnapProgram, "restart", lambda _: (tmp_path / "restarted").touch())
-    monkeypatch.setattr(SnapProgram, "run", lambda *_: "amc 0.1.0")
+    monkeypatch.setattr(SnapProgram, "call", lambda *_, **__: Output("amc 0.1.0"))
     return tmp_path
 
 

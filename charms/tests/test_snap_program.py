@@ -1,6 +1,9 @@
 """What the charms ask of snapd, and what they make of its answers."""
 
+import datetime
+import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,27 +12,47 @@ from charmlibs import snap
 from ops import testing
 
 from charms.aar.v0 import snap_program
-from charms.aar.v0.snap_program import ProgramError, SnapProgram
+from charms.aar.v0.snap_program import Output, ProgramError, SnapProgram
 from management import ManagementService
+from registry import Registry
 
 Calls = list[tuple[str, tuple[Any, ...], dict[str, Any]]]
 
 
+@dataclass
+class Installed:
+    """What snapd says of a snap, as far as it matters here."""
+
+    hold: str | None = None
+
+
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
     made: Calls = []
 
     def record(name: str) -> Callable[..., None]:
         return lambda *args, **options: made.append((name, args, options))
 
-    for name in ("ensure_installed", "hold", "unhold", "alias", "restart"):
+    for name in ("ensure_installed", "hold", "unhold", "alias", "stop", "restart"):
         monkeypatch.setattr(snap, name, record(name))
+    monkeypatch.setattr(snap, "list_one", lambda _: Installed())
+    monkeypatch.setattr(snap_program, "COMMANDS", tmp_path)
     return made
 
 
 def test_a_revision_is_installed_and_held(calls: Calls) -> None:
     assert SnapProgram("aar", "aar").install("42", "", None) == "42"
     assert calls == [("ensure_installed", ("aar",), {"revision": "42"}), ("hold", ("aar",), {})]
+
+
+def test_what_snapd_holds_and_calls_by_name_already_is_not_asked_of_it_again(
+    calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snap, "list_one", lambda _: Installed(hold="2318-01-01T00:00:00Z"))
+    # An alias is a link into nothing that a charm can see.
+    (tmp_path / "amc").symlink_to("ams.amc")
+    ManagementService().install("42", "42", None)
+    assert [name for name, *_ in calls] == ["ensure_installed"]
 
 
 def test_without_a_revision_refreshing_is_left_to_snapd(calls: Calls) -> None:
@@ -75,9 +98,10 @@ def test_an_attached_snap_goes_before_the_store(
     asked: list[Path | None] = []
     monkeypatch.setattr(ManagementService, "base", tmp_path)
     monkeypatch.setattr(SnapProgram, "patience", 0)
+    monkeypatch.setattr(SnapProgram, "promptness", 0)
     monkeypatch.setattr(SnapProgram, "install", lambda *args: asked.append(args[-1]) or "")
     monkeypatch.setattr(SnapProgram, "restart", lambda _: None)
-    monkeypatch.setattr(SnapProgram, "run", lambda *_, **__: "amc 0.1.0")
+    monkeypatch.setattr(SnapProgram, "call", lambda *_, **__: Output("amc 0.1.0"))
     context = testing.Context(ams_charm)
     context.run(context.on.install(), testing.State(resources=resources))
     assert asked == [file if found else None]
@@ -88,7 +112,7 @@ def test_amc_can_be_called_by_its_name(calls: Calls) -> None:
     assert ("alias", ("ams", "amc", "amc"), {}) in calls
 
 
-@pytest.mark.parametrize("step", ["ensure_installed", "restart"])
+@pytest.mark.parametrize("step", ["ensure_installed", "stop", "restart"])
 def test_what_snapd_complains_about_is_passed_on(
     step: str, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,13 +121,74 @@ def test_what_snapd_complains_about_is_passed_on(
 
     monkeypatch.setattr(snap, step, fail)
     program = SnapProgram("aar", "aar")
+    steps = {
+        "ensure_installed": lambda: program.install("", "", None),
+        "stop": program.stop,
+        "restart": program.restart,
+    }
     with pytest.raises(ProgramError, match=r"the snap aar: .*snapd does not answer"):
-        program.install("", "", None) if step == "ensure_installed" else program.restart()
+        steps[step]()
+
+
+def entry(message: str, seconds: int) -> snap.LogEntry:
+    when = datetime.datetime(2026, 1, 1, 0, 0, seconds, tzinfo=datetime.UTC)
+    return snap.LogEntry(when, "aar.daemon", 1, message)
+
+
+def test_the_complaint_of_a_service_is_the_last_since_it_was_restarted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = [entry("error: no bucket", 1), entry("Started", 2), entry("error: port taken", 3)]
+    monkeypatch.setattr(snap, "logs", lambda *_, **__: log)
+    program = SnapProgram("aar", "aar")
+    assert program.complaint() == "port taken"
+    assert program.complaint(log[-1].timestamp) == "port taken"
+    log.pop()
+    assert program.complaint(log[-1].timestamp) == ""
+
+
+def test_a_log_that_cannot_be_read_is_no_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise snap.TimeoutError("snapd does not answer")
+
+    monkeypatch.setattr(snap, "logs", fail)
+    assert SnapProgram("aar", "aar").complaint() == ""
 
 
 def test_a_program_that_fails_is_quoted_by_its_error_line() -> None:
     program = SnapProgram("aar", "/bin/sh")
-    with pytest.raises(ProgramError, match=r"^it is full$"):
-        program.run("-c", "echo note >&2; echo 'error: it is full' >&2; exit 1")
+    script = "echo found; echo 'warning: hm' >&2; echo 'error: it is full' >&2; exit 1"
+    with pytest.raises(ProgramError, match=r"^it is full$") as failed:
+        program.run("-c", script)
+    assert failed.value.output == Output("found\n", "warning: hm\nerror: it is full\n")
     with pytest.raises(ProgramError, match="cannot run /missing"):
         SnapProgram("aar", "/missing").run("status")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda registry: registry.verify_storage(),
+        lambda registry: registry.collect_garbage(dry_run=False),
+        lambda registry: registry.run("status"),
+    ],
+    ids=["verify", "gc", "status"],
+)
+def test_only_what_reads_every_image_takes_as_long_as_it_takes(
+    work: Callable[[Registry], Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: list[float | None] = []
+    run = subprocess.run
+
+    def note(*args: Any, timeout: float | None, **options: Any) -> Any:
+        limits.append(timeout)
+        return run(*args, **options)
+
+    monkeypatch.setattr(subprocess, "run", note)
+    registry = Registry()
+    registry.program = "/bin/true"
+    work(registry)
+    assert (limits == [None]) == ("status" not in request.node.name)

@@ -26,9 +26,10 @@ class Issued:
 class Authority:
     """The related authority, if any."""
 
-    def __init__(self, charm: ops.CharmBase, address: Callable[[], str | None]) -> None:
+    def __init__(self, charm: ops.CharmBase, names: Callable[[], set[str]]) -> None:
         self._charm = charm
-        self._address = address
+        # The addresses and names of the unit; none while they are not known.
+        self._names = names
         self._library = tls.TLSCertificatesRequiresV4(
             charm,
             ENDPOINT,
@@ -44,10 +45,9 @@ class Authority:
         broken = self._charm.on[ENDPOINT].relation_broken
         return [on.certificate_available, on.certificate_denied, broken]
 
-    def is_related(self, event: ops.EventBase) -> bool:
-        """Whether there is an authority, one that this very event says is leaving not counted."""
-        broken = event.relation.id if isinstance(event, ops.RelationBrokenEvent) else None
-        return any(relation.id != broken for relation in self._charm.model.relations[ENDPOINT])
+    def is_related(self) -> bool:
+        """Whether there is an authority."""
+        return bool(self._charm.model.relations[ENDPOINT])
 
     def issued(self) -> Issued | None:
         """The certificate for this unit as it is reached now, once there is one."""
@@ -66,24 +66,35 @@ class Authority:
         return Issued(chain, key.raw)
 
     def refusal(self) -> str:
-        """Why the authority issues no certificate; empty while it does not refuse."""
+        """Why there is no certificate to be had; empty while nothing is in its way."""
+        try:
+            self._host_names()
+        except UnicodeError as error:
+            return f"a certificate cannot have the name of this unit: {error}"
         errors = self._library.get_request_errors()
         return f"the authority refuses a certificate: {errors[0].error.message}" if errors else ""
 
     def _requests(self) -> list[tls.CertificateRequestAttributes]:
-        """The one request of this unit; none while it has no address."""
-        address = self._address()
-        if address is None:
+        """The one request of this unit; none while it has no address or a name that cannot be."""
+        names = self._names()
+        try:
+            hosts = self._host_names()
+        except UnicodeError:
             return []
-        names = {address, socket.getfqdn()}
-        addresses = {name for name in names if _is_address(name)}
+        if not names:
+            return []
         request = tls.CertificateRequestAttributes(
             common_name=self._charm.unit.name,
-            sans_ip=addresses,
-            sans_dns=names - addresses,
+            sans_ip={name for name in names if _is_address(name)},
+            sans_dns=hosts,
             add_unique_id_to_subject_name=False,
         )
         return [request]
+
+    def _host_names(self) -> set[str]:
+        """The names of this unit, as certificates write them: what is not ASCII is encoded."""
+        names = {name for name in {*self._names(), socket.getfqdn()} if not _is_address(name)}
+        return {name.encode("idna").decode() for name in names}
 
 
 def _is_address(name: str) -> bool:

@@ -15,52 +15,63 @@ class Wanted:
     """The certificates that relations bring, by fingerprint, and what is wrong with others."""
 
     units: dict[str, AmsData] = field(default_factory=dict)
+    # Who brings them.
+    names: dict[str, str] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list)
 
 
 def wanted(relations: Iterable[ops.Relation], event: ops.EventBase) -> Wanted:
-    """Read every related unit but those that this very event says are leaving."""
+    """Read every related unit but the one that this very event says is leaving."""
+    leaving = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
     result = Wanted()
     for relation in relations:
-        for unit in _staying(relation, event):
+        units = (unit for unit in relation.units if unit != leaving)
+        for unit in sorted(units, key=lambda unit: unit.name):
             try:
                 data = AmsData.read(relation.data[unit], relation.name)
                 if data is not None:
-                    _want(result, data)
+                    _want(result, data, unit.name)
             except InvalidRelationDataError as error:
                 result.complaints.append(f"{unit.name}: {error}")
     return result
 
 
-def apply(registry: Registry, wish: Wanted, managed: Iterable[str]) -> list[str]:
-    """Trust what is wanted; distrust what was trusted for a relation that no longer wants it.
+def withdraw(registry: Registry, wish: Wanted, managed: Iterable[str]) -> list[str]:
+    """Distrust what was trusted for a relation that no longer wants it; returns the others.
 
-    `managed` are the fingerprints that relations brought before; returns those they brought now.
-    Certificates that somebody added by hand are in neither and stay as they are.
+    `managed` are the fingerprints that were added for relations. Certificates that somebody added
+    by hand are not among them and stay as they are.
+    """
+    gone = [fingerprint for fingerprint in managed if fingerprint not in wish.units]
+    if gone:
+        present = {entry["Fingerprint"] for entry in registry.trusted()}
+        for fingerprint in gone:
+            if fingerprint in present:
+                registry.distrust(fingerprint)
+    return [fingerprint for fingerprint in managed if fingerprint not in gone]
+
+
+def trust(registry: Registry, wish: Wanted, managed: Iterable[str]) -> list[str]:
+    """Trust what is wanted; returns what is managed then.
+
+    What is trusted already was added by hand, or is managed.
     """
     present = {entry["Fingerprint"]: entry["Role"] for entry in registry.trusted()}
-    kept = []
+    added = []
     for fingerprint, data in wish.units.items():
+        if present.get(fingerprint) == data.mode:
+            continue
+        # Noted whatever comes of it: an answer that is late may be good news.
+        added.append(fingerprint)
         try:
-            if present.get(fingerprint) != data.mode:
-                registry.trust(data.certificate, data.mode)
-            kept.append(fingerprint)
+            registry.trust(data.certificate, data.mode)
         except ProgramError as error:
-            wish.complaints.append(str(error))
-    for fingerprint in managed:
-        if fingerprint not in wish.units and fingerprint in present:
-            registry.distrust(fingerprint)
-    return sorted(kept)
+            wish.complaints.append(f"{wish.names[fingerprint]}: {error}")
+    return sorted({*managed, *added})
 
 
-def _staying(relation: ops.Relation, event: ops.EventBase) -> list[ops.Unit]:
-    if isinstance(event, ops.RelationBrokenEvent) and event.relation.id == relation.id:
-        return []
-    leaving = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
-    return sorted((unit for unit in relation.units if unit != leaving), key=lambda unit: unit.name)
-
-
-def _want(result: Wanted, data: AmsData) -> None:
+def _want(result: Wanted, data: AmsData, name: str) -> None:
     known = result.units.setdefault(data.fingerprint, data)
     if known.mode != data.mode:
         raise InvalidRelationDataError("an AMS is a client or a publisher, not both")
+    result.names.setdefault(data.fingerprint, name)

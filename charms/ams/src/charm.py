@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Charm of the application half of the Anbox Management Service.
 
-Every event leads to the same place, `_reconcile`: install, configure, tell the related registry who
-we are, and point AMS at the registry it is related to, or at none.
+Every event leads to the same steps: install, configure, and point AMS at the registry it is related
+to, or at none.
 """
 
-import logging
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +19,45 @@ from charms.aar.v0.aar_interface import (
     InvalidRelationDataError,
     RegistryData,
 )
-from charms.aar.v0.snap_program import ProgramError, attached_snap
+from charms.aar.v0.program_charm import Blocked, ProgramCharm, Step, Waiting, host_and_port
 from charms.grafana_agent.v0.cos_agent import COSAgentProvider
 from management import ManagementService
-
-logger = logging.getLogger(__name__)
 
 ENDPOINTS = {"registry-client": CLIENT, "registry-publisher": PUBLISHER}
 ALERT_RULES = Path(__file__).parent / "prometheus_alert_rules"
 REGISTRY_MODES = {CLIENT: "pull", PUBLISHER: "push"}
+# In place of the number of a relation that is gone.
+GONE = -1
 
 
-class Blocked(Exception):  # noqa: N818 - a state, not an error
-    """Somebody has to do something; the message says what."""
+@dataclass
+class Found:
+    """The first unit of a registry that can be used, and what is wrong with others."""
+
+    registry: RegistryData | None = None
+    complaints: list[str] = field(default_factory=list)
 
 
-class AmsCharm(ops.CharmBase):
+class AmsCharm(ProgramCharm):
     """AMS, as a unit."""
 
-    _stored = ops.StoredState()
-
     def __init__(self, framework: ops.Framework) -> None:
-        super().__init__(framework)
         self.ams = ManagementService()
-        # The registry certificate that a relation brought into the trust store, and the snap that
-        # was asked for.
-        self._stored.set_default(fingerprint="", asked="")
+        super().__init__(framework, self.ams)
+        # The certificates that were added for a registry, and the number of the relation that AMS
+        # is configured for. Former versions noted one `fingerprint`.
+        self._stored.set_default(fingerprints=[], relation=None, fingerprint="")
+        self._take_over_former_note()
         self.observability = self._observability()
-        for event in self._events_to_reconcile():
-            framework.observe(event, self._on_any_event)
+        self.observe(ENDPOINTS)
         framework.observe(self.on.registry_sync_action, self._on_registry_sync)
         framework.observe(self.on.registry_status_action, self._on_registry_status)
 
-    def _events_to_reconcile(self) -> list[ops.BoundEvent]:
-        on = self.on
-        events = [on.install, on.upgrade_charm, on.start, on.config_changed, on.update_status]
-        for endpoint in ENDPOINTS:
-            relation = on[endpoint]
-            events += [relation.relation_joined, relation.relation_changed]
-            events += [relation.relation_departed, relation.relation_broken]
-        return events
+    def _take_over_former_note(self) -> None:
+        if self._stored.fingerprint:
+            self._stored.fingerprints = [str(self._stored.fingerprint)]
+            self._stored.relation = next((relation.id for relation in self._related()), GONE)
+            self._stored.fingerprint = ""
 
     def _observability(self) -> COSAgentProvider:
         # By default it would be in /tmp, where anybody could prepare it for a program of root's.
@@ -73,99 +71,66 @@ class AmsCharm(ops.CharmBase):
             refresh_events=[self.on.config_changed, self.on.upgrade_charm],
         )
 
-    def _on_any_event(self, event: ops.EventBase) -> None:
-        try:
-            self._reconcile(event)
-        except (Blocked, ProgramError, InvalidRelationDataError) as reason:
-            logger.error("%s", reason)
-            self.unit.status = ops.BlockedStatus(str(reason))
+    def steps(self) -> list[Step]:
+        """What every event leads to, in this order."""
+        return [self.install, self._configure, self._look, self._relate]
 
-    def _reconcile(self, event: ops.EventBase) -> None:
-        self.unit.status = ops.MaintenanceStatus("configuring AMS")
-        self._install()
-        self.ams.configure(self._settings())
-        self.unit.set_workload_version(self.ams.version())
-        self.unit.set_ports(int(self.config["port"]))
-        relation = self._relation(event)
-        if relation is None:
-            self._forget_registry()
-            self.unit.status = ops.ActiveStatus()
-            return
-        mode = ENDPOINTS[relation.name]
-        if not self._introduce(relation, mode):
-            self.unit.status = ops.WaitingStatus("waiting for the certificate of AMS")
-            return
-        registry = self._registry(relation, event)
-        if registry is None:
-            self.unit.status = ops.WaitingStatus("waiting for the registry")
-            return
-        self._use_registry(registry, REGISTRY_MODES[mode])
-        self.unit.status = ops.ActiveStatus()
+    def _configure(self, _event: ops.EventBase) -> None:
+        port = self.port()
+        self.ams.configure(self._settings(port))
+        self.unit.set_ports(port)
 
-    def _install(self) -> None:
-        revision, former = str(self.config["snap_revision"]), str(self._stored.asked)
-        self._stored.asked = self.ams.install(revision, former, attached_snap(self.model))
+    def _look(self, _event: ops.EventBase) -> None:
+        self.ams.require_answer()
 
-    def _settings(self) -> dict[str, Any]:
-        host = self._address()
-        host = f"[{host}]" if ":" in host else host
+    def _settings(self, port: int) -> dict[str, Any]:
+        [host] = self.bound_addresses(["registry-client"])
+        metrics = host_and_port("127.0.0.1", self.port("prometheus_target_port"))
         return {
-            "listen-address": f"{host}:{self.config['port']}",
+            "listen-address": host_and_port(host, port),
             "logger": {"level": str(self.config["log_level"])},
-            "metrics": {
-                "prometheus": {
-                    "listen-address": f"127.0.0.1:{self.config['prometheus_target_port']}"
-                }
-            },
+            "metrics": {"prometheus": {"listen-address": metrics}},
         }
 
-    def _address(self) -> str:
-        """The address of this unit that AMS listens on."""
-        binding = self.model.get_binding("registry-client")
-        if binding is None:
-            raise Blocked("Juju has no address for the endpoint registry-client")
-        interface = str(self.config["public_interface"])
-        if not interface:
-            return str(binding.network.bind_address)
-        for candidate in binding.network.interfaces:
-            if candidate.name == interface and candidate.address:
-                return str(candidate.address)
-        raise Blocked(f"public_interface: there is no interface {interface} with an address")
-
-    def _relation(self, event: ops.EventBase) -> ops.Relation | None:
-        """The one registry relation that stays."""
-        broken = event.relation.id if isinstance(event, ops.RelationBrokenEvent) else None
-        related = [
-            relation
-            for endpoint in ENDPOINTS
-            for relation in self.model.relations[endpoint]
-            if relation.id != broken
-        ]
+    def _relate(self, event: ops.EventBase) -> None:
+        related = self._related()
+        if self._stored.relation not in [relation.id for relation in related]:
+            self._forget_registry()
         if len(related) > 1:
             raise Blocked("an AMS is a client or a publisher of one registry: remove a relation")
-        return related[0] if related else None
+        for relation in related:
+            self._follow(relation, event)
 
-    def _introduce(self, relation: ops.Relation, mode: str) -> bool:
+    def _related(self) -> list[ops.Relation]:
+        return [relation for endpoint in ENDPOINTS for relation in self.model.relations[endpoint]]
+
+    def _follow(self, relation: ops.Relation, event: ops.EventBase) -> None:
+        found = _registry(relation, event)
+        if found.registry is None and not found.complaints:
+            self._forget_registry()
+        self._introduce(relation)
+        if found.registry is not None:
+            self._use_registry(relation, found.registry)
+        if found.complaints:
+            raise Blocked("; ".join(found.complaints))
+        if found.registry is None:
+            raise Waiting("waiting for the registry")
+
+    def _introduce(self, relation: ops.Relation) -> None:
         certificate = self.ams.registry_certificate()
-        if certificate is not None:
-            AmsData(certificate, mode).write(relation.data[self.unit])
-        return certificate is not None
+        if certificate is None:
+            raise Waiting("waiting for the certificate of AMS")
+        AmsData(certificate, ENDPOINTS[relation.name]).write(relation.data[self.unit])
 
-    def _registry(self, relation: ops.Relation, event: ops.EventBase) -> RegistryData | None:
-        leaving = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
-        staying = (unit for unit in relation.units if unit != leaving)
-        for unit in sorted(staying, key=lambda unit: unit.name):
-            data = RegistryData.read(relation.data[unit])
-            if data is not None:
-                return data
-        return None
-
-    def _use_registry(self, registry: RegistryData, mode: str) -> None:
+    def _use_registry(self, relation: ops.Relation, registry: RegistryData) -> None:
+        self._stored.relation = relation.id
         if registry.fingerprint not in self.ams.trusted():
+            # Noted first: whatever comes of it, somebody else did not add it.
+            self._stored.fingerprints = [*self._managed(), registry.fingerprint]
             self.ams.trust(registry.certificate)
         # The mode first: an AMS that is to publish must not begin by pulling.
         wanted = {
-            "registry.mode": mode,
+            "registry.mode": REGISTRY_MODES[ENDPOINTS[relation.name]],
             "registry.fingerprint": registry.fingerprint,
             "registry.url": registry.url,
         }
@@ -173,33 +138,52 @@ class AmsCharm(ops.CharmBase):
         for name, value in wanted.items():
             if present.get(name) != value:
                 self.ams.set_item(name, value)
-        self._distrust_former(registry.fingerprint)
+        self._withdraw(but=registry.fingerprint)
 
     def _forget_registry(self) -> None:
-        if self._stored.fingerprint:
-            self.ams.set_item("registry.url", "")
-            self.ams.set_item("registry.fingerprint", "")
-            self._distrust_former("")
+        """Have no registry of a relation any more; one that was set up by hand stays."""
+        if self._stored.relation is None:
+            return
+        self._withdraw()
+        self.ams.set_item("registry.url", "")
+        self.ams.set_item("registry.fingerprint", "")
+        self._stored.relation = None
 
-    def _distrust_former(self, present: str) -> None:
-        """Take the certificate of a former registry, or a former certificate of it, out."""
-        former = str(self._stored.fingerprint)
-        if former and former != present and former in self.ams.trusted():
-            self.ams.distrust(former)
-        self._stored.fingerprint = present
+    def _withdraw(self, but: str = "") -> None:
+        """Take the certificates of former registries, and former ones of this, out."""
+        gone = [fingerprint for fingerprint in self._managed() if fingerprint != but]
+        if gone:
+            for fingerprint in self.ams.trusted().intersection(gone):
+                self.ams.distrust(fingerprint)
+        self._stored.fingerprints = [known for known in self._managed() if known not in gone]
+
+    def _managed(self) -> list[str]:
+        return list(self._stored.fingerprints)  # type: ignore[call-overload]
 
     def _on_registry_sync(self, event: ops.ActionEvent) -> None:
         confirm = bool(event.params.get("confirm-removals", False))
-        self._act(event, lambda: self.ams.sync(confirm_removals=confirm))
+        self.act(event, lambda: self.ams.sync(confirm_removals=confirm))
 
     def _on_registry_status(self, event: ops.ActionEvent) -> None:
-        self._act(event, self.ams.registry_status)
+        self.act(event, self.ams.registry_status)
 
-    def _act(self, event: ops.ActionEvent, action: Callable[[], str]) -> None:
+
+def _registry(relation: ops.Relation, event: ops.EventBase) -> Found:
+    """Read every unit but the one that this very event says is leaving, the lowest number first."""
+    leaving = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
+    found = Found()
+    for unit in sorted(relation.units, key=_number):
         try:
-            event.set_results({"result": action()})
-        except ProgramError as error:
-            event.fail(str(error))
+            data = None if unit == leaving else RegistryData.read(relation.data[unit])
+        except InvalidRelationDataError as error:
+            found.complaints.append(f"{unit.name}: {error}")
+        else:
+            found.registry = found.registry or data
+    return found
+
+
+def _number(unit: ops.Unit) -> int:
+    return int(unit.name.rpartition("/")[2])
 
 
 if __name__ == "__main__":
