@@ -23,6 +23,7 @@ mod config;
 mod error;
 mod feed;
 mod handle;
+mod held;
 mod local;
 mod message;
 mod plan;
@@ -38,9 +39,9 @@ mod totals;
 mod transfers;
 mod worker;
 
-pub use brake::{Held, HeldReason};
 pub use config::{AgentConfig, Configuration};
 pub use handle::{Agent, AgentHandle};
+pub use held::{Held, HeldReason};
 pub use local::{
     KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin,
 };
@@ -52,6 +53,6 @@ pub use plan::{
 };
 pub use status::{
     AgentStatus, ApplicationState, ApplicationStatus, Counts, Direction, Failure, FeedState, Mode,
-    Outcome, RoundReport, TransferStatus,
+    Outcome, RoundReport, SeenRegistry, TransferStatus,
 };
 pub use totals::{Rounds, Totals};

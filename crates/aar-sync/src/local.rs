@@ -4,7 +4,8 @@ use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Digest, ImageInfo, RegistryId, Revision,
     Version, VersionManifest, VersionNumber,
 };
-use serde::{Deserialize, Serialize};
+
+use crate::Held;
 
 /// What the agent needs of the place whose applications it keeps in step.
 ///
@@ -90,7 +91,8 @@ pub trait LocalCatalogue: Send + Sync + 'static {
         &self,
     ) -> impl Future<Output = Result<Option<KnownRegistry>, LocalError>> + Send;
 
-    /// Keeps the registry for [`known_registry`](Self::known_registry).
+    /// Keeps the registry for [`known_registry`](Self::known_registry), all of it in one step. It
+    /// has to survive a restart: what is held back is held until somebody decides.
     fn remember_registry(
         &self,
         registry: &KnownRegistry,
@@ -151,13 +153,15 @@ pub struct LocalVersion {
     pub retired: bool,
 }
 
-/// The registry that the imported applications came from, as last seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The registry that the imported applications came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownRegistry {
     /// Its identity.
     pub id: RegistryId,
     /// The revision of the catalogue that was last followed.
     pub revision: Revision,
+    /// What would be removed by its word, and is held back.
+    pub held: Option<Held>,
 }
 
 /// Why the local catalogue did not do what it was asked.

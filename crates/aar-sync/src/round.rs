@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ApplicationStatus, Direction, KnownRegistry, LocalCatalogue, Outcome, PullAction, RoundReport,
+    ApplicationStatus, Direction, LocalCatalogue, Outcome, PullAction, RoundReport, SeenRegistry,
     apply::Step,
     assignment::{Assignment, Nudge},
     error::Error,
@@ -162,7 +162,7 @@ impl<L: LocalCatalogue> Round<L> {
             seen = look => seen,
         }?;
         self.error = None;
-        let registry = KnownRegistry {
+        let registry = SeenRegistry {
             id: seen.listing.registry_id.clone(),
             revision: seen.listing.revision,
         };
@@ -183,10 +183,10 @@ impl<L: LocalCatalogue> Round<L> {
             self.tally.impossible(only, error);
         }
         if self.assignment.only.is_none() {
-            let standings = standings(&self.plan, &[]);
-            self.site
-                .board
-                .write(|status| status.applications = standings);
+            self.site.board.write(|status| {
+                status.applications = standings(&self.plan, &[]);
+                status.held.clone_from(&self.plan.held);
+            });
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 use std::fmt;
 
-use aar_types::{ApplicationName, VersionNumber};
+use aar_types::{ApplicationName, RegistryId, Revision, VersionNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Conflict, Held, KnownRegistry, Totals};
+use crate::{Conflict, Held, Totals};
 
 /// What an agent does by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub struct AgentStatus {
     /// Whether a round is running.
     pub running: bool,
     /// The registry as it was last seen.
-    pub registry: Option<KnownRegistry>,
+    pub registry: Option<SeenRegistry>,
     /// The last round that ended.
     pub last_round: Option<RoundReport>,
     /// When the next round starts by itself.
@@ -68,6 +68,15 @@ pub struct AgentStatus {
     pub transfers: Vec<TransferStatus>,
     /// What it has done so far.
     pub totals: Totals,
+}
+
+/// A registry as it was last seen, whether it is followed or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenRegistry {
+    /// Its identity.
+    pub id: RegistryId,
+    /// The revision of its catalogue.
+    pub revision: Revision,
 }
 
 /// Whether an agent hears of publications at once.

@@ -95,8 +95,13 @@ impl<L: LocalCatalogue> Survey<'_, L> {
 
     async fn pull(&self, registry: &Listing, local: &[LocalApplication]) -> Result<Plan, Error> {
         let known = self.site.catalogue.known_registry().await?;
-        let plan = plan_pull(registry, local, known.as_ref(), &self.policy());
-        self.remember(registry, local, known.as_ref()).await?;
+        let known = known.as_ref();
+        let plan = plan_pull(registry, local, known, &self.policy(known));
+        let next = self.known_from_now(registry, local, known, plan.held.as_ref());
+        if let Some(next) = next.filter(|next| known != Some(next)) {
+            // Before anything of it is imported, and before anything is removed.
+            self.site.catalogue.remember_registry(&next).await?;
+        }
         let [before, transfers, after] = plan.phases().map(steps(Step::Pull));
         Ok(Plan {
             before,
@@ -120,44 +125,52 @@ impl<L: LocalCatalogue> Survey<'_, L> {
         }
     }
 
-    fn policy(&self) -> PullPolicy {
+    fn policy(&self, known: Option<&KnownRegistry>) -> PullPolicy {
         let config = &self.site.config;
+        // What is pulled by hand was chosen by name.
+        let by_hand = config.mode != Mode::Pull;
+        let held_before = known.and_then(|known| known.held.clone());
         PullPolicy {
             architecture: self.site.catalogue.architecture(),
-            tags: match config.mode {
-                Mode::Pull => config.tags.clone(),
-                // What is pulled by hand was chosen by name.
-                Mode::Push | Mode::Manual => Vec::new(),
+            tags: if by_hand {
+                Vec::new()
+            } else {
+                config.tags.clone()
             },
             confirm_removals: self.confirmed,
-            held_before: self.site.board.read().held,
+            held_before: held_before.filter(|_| !by_hand),
         }
     }
 
-    /// Remembers the registry that is followed, before anything of it is imported. One that casts
-    /// doubt is not followed until somebody confirms it or nothing here depends on the other.
-    async fn remember(
+    /// The registry that is followed, with what is held back of it. One that casts doubt is not
+    /// followed until somebody confirms it or nothing here depends on the other.
+    fn known_from_now(
         &self,
         registry: &Listing,
         local: &[LocalApplication],
         known: Option<&KnownRegistry>,
-    ) -> Result<(), Error> {
-        let certain = doubt(known, &registry.registry_id, registry.revision).is_none();
-        // A single application says nothing of whether others depend on it.
-        let free = self.assignment.only.is_none()
-            && local.iter().all(|local| local.origin == Origin::Local);
-        let followed = KnownRegistry {
-            id: registry.registry_id.clone(),
-            revision: registry.revision,
-        };
-        if (certain || self.confirmed || free) && known != Some(&followed) {
-            self.site.catalogue.remember_registry(&followed).await?;
+        held: Option<&Held>,
+    ) -> Option<KnownRegistry> {
+        let (id, revision) = (&registry.registry_id, registry.revision);
+        let same = known.filter(|known| known.id == *id);
+        // A single application says nothing of whether others depend on it, or are held.
+        let whole = self.assignment.only.is_none();
+        let before = same.and_then(|same| same.held.as_ref());
+        let held = if whole { held } else { before }.cloned();
+        let certain = doubt(known, id, revision).is_none();
+        let free = whole && local.iter().all(|local| local.origin == Origin::Local);
+        if certain || self.confirmed || free {
+            let id = id.clone();
+            return Some(KnownRegistry { id, revision, held });
         }
-        Ok(())
+        same.map(|same| KnownRegistry {
+            held,
+            ..same.clone()
+        })
     }
 
     fn can_pull(&self, only: &ApplicationName, registry: &Listing) -> Result<(), Error> {
-        let policy = self.policy();
+        let policy = self.policy(None);
         let architecture = policy.architecture;
         let variants = registry
             .applications

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    AgentStatus, Configuration, LocalCatalogue, Mode, Outcome, RoundRefused, RoundReport,
+    AgentStatus, Configuration, Held, LocalCatalogue, Mode, Outcome, RoundRefused, RoundReport,
     assignment::{Assignment, Nudge},
     board::Board,
     conclude::conclude,
@@ -113,17 +113,29 @@ impl<L: LocalCatalogue> Worker<L> {
                 Ok(Post::new(site, &mut self.jitter, &self.news.0))
             }
         };
+        let held = self.held(mode).await;
         self.board.write(|status| {
             *status = AgentStatus {
                 last_round: status.last_round.take(),
                 mode,
                 problem,
+                held,
                 ..AgentStatus::default()
             };
         });
         if mode.is_some_and(|mode| mode != Mode::Manual) {
             self.start_automatic(Nudge::default());
         }
+    }
+
+    /// What is held back from before. It is, until a round finds otherwise.
+    async fn held(&self, mode: Option<Mode>) -> Option<Held> {
+        if mode != Some(Mode::Pull) {
+            return None;
+        }
+        let known = self.catalogue.known_registry().await;
+        // A catalogue that does not answer is a matter for the round.
+        known.ok()??.held
     }
 
     /// What a round of everything is about in the present mode.

@@ -32,7 +32,7 @@ pub struct PullPolicy {
     pub tags: Vec<String>,
     /// Whether somebody has confirmed the removals that would be held back.
     pub confirm_removals: bool,
-    /// What the last round held back. It stays held until it is confirmed or is there again: a
+    /// What is held back since before. It stays held until it is confirmed or is there again: a
     /// registry that recovers piece by piece must not lose the pieces that come last.
     pub held_before: Option<Held>,
 }

@@ -8,5 +8,6 @@ mod convergence;
 mod pull;
 mod push;
 mod real;
+mod removal;
 mod schedule;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aar_sync::{ApplicationState, Direction, HeldReason, Mode, Outcome};
+use aar_sync::{ApplicationState, Direction, Mode, Outcome};
 
 use crate::support::{Registry, Shelf, Site, content, image, until, within};
 
@@ -91,110 +91,6 @@ async fn the_filter_is_applied_at_once_when_it_changes() {
     site.agent.reconfigure(Some(config));
     until("one is here", || site.shelf.versions("b") == "-").await;
     assert_eq!(site.shelf.versions("a"), "0");
-}
-
-#[tokio::test]
-async fn an_emptied_registry_removes_nothing_until_it_is_confirmed() {
-    let site = Site::start(Mode::Pull).await;
-    for name in ["a", "b", "c"] {
-        site.registry.publish(name, 0, &[]);
-    }
-    until("all are here", || site.shelf.all().len() == 3).await;
-    for name in ["a", "b", "c"] {
-        site.registry.remove_application(name);
-    }
-    // Whatever the feed has started meanwhile: three in one look are too many, two are not.
-    site.sync().await;
-    if site.shelf.all().len() == 3 {
-        let status = site.status();
-        let held = status.held.unwrap();
-        let many = HeldReason::TooMany {
-            removals: 3,
-            imported: 3,
-        };
-        assert_eq!(held.reason, many);
-        assert!(
-            status
-                .applications
-                .iter()
-                .all(|a| a.state == ApplicationState::Held)
-        );
-        site.agent.sync_now(true).await.unwrap();
-    }
-    assert!(site.shelf.all().is_empty());
-    assert_eq!(site.status().held, None);
-}
-
-#[tokio::test]
-async fn a_listing_that_recovers_ends_what_was_held() {
-    let site = Site::start(Mode::Manual).await;
-    site.agent.reconfigure(Some(site.config(Mode::Pull)));
-    for name in ["a", "b", "c"] {
-        site.registry.publish(name, 0, &[]);
-    }
-    until("all are here", || site.shelf.all().len() == 3).await;
-    site.agent.reconfigure(None);
-    for name in ["a", "b", "c"] {
-        site.registry.remove_application(name);
-    }
-    site.agent.reconfigure(Some(site.config(Mode::Pull)));
-    until("it is held", || site.status().held.is_some()).await;
-    assert_eq!(site.shelf.all().len(), 3);
-    for name in ["a", "b", "c"] {
-        site.registry.publish(name, 0, &[]);
-    }
-    until("it is over", || site.status().held.is_none()).await;
-    assert_eq!(site.shelf.all().len(), 3);
-}
-
-#[tokio::test]
-async fn a_replaced_registry_is_followed_once_it_is_confirmed() {
-    let site = Site::start(Mode::Pull).await;
-    site.registry.publish("a", 0, &[]);
-    until("it is here", || site.shelf.versions("a") == "0").await;
-    site.registry.replace("other");
-    site.registry.publish("n", 0, &[]);
-    let report = site.sync_all().await;
-    assert!(matches!(
-        report.held.unwrap().reason,
-        HeldReason::OtherRegistry { .. }
-    ));
-    assert_eq!(
-        (site.shelf.versions("a"), site.shelf.versions("n")),
-        ("0".into(), "0".into())
-    );
-    assert_eq!(site.shelf.known().unwrap().id.as_str(), "home");
-    site.sync_all().await;
-    assert_eq!(site.shelf.versions("a"), "0");
-
-    let report = site.agent.sync_now(true).await.unwrap();
-    assert_eq!(report.held, None);
-    assert_eq!(
-        (site.shelf.versions("a"), site.shelf.versions("n")),
-        ("-".into(), "0".into())
-    );
-    assert_eq!(site.shelf.known().unwrap().id.as_str(), "other");
-    site.registry.publish("n", 1, &[]);
-    until("it is followed", || site.shelf.versions("n") == "0 1").await;
-}
-
-#[tokio::test]
-async fn a_registry_that_went_back_in_time_removes_nothing() {
-    let site = Site::start(Mode::Pull).await;
-    site.registry.publish("a", 0, &[]);
-    site.registry.publish("b", 0, &[]);
-    until("they are here", || site.shelf.all().len() == 2).await;
-    site.registry.remove_application("b");
-    site.registry.turn_back_to(2);
-    // The feed may have brought the removal before the registry went back.
-    if site.shelf.versions("b") == "0" {
-        let report = site.sync_all().await;
-        assert!(matches!(
-            report.held.unwrap().reason,
-            HeldReason::OlderCatalogue { .. }
-        ));
-        assert_eq!(site.shelf.versions("b"), "0");
-    }
 }
 
 #[tokio::test]

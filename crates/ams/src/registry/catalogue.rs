@@ -156,16 +156,15 @@ impl LocalCatalogue for Catalogue {
     }
 
     async fn known_registry(&self) -> Result<Option<KnownRegistry>, LocalError> {
-        let known = self.0.store.known_registry().await.map_err(local)?;
-        Ok(known.map(|(id, revision)| KnownRegistry { id, revision }))
+        self.0.store.known_registry().await.map_err(local)
     }
 
     async fn remember_registry(&self, registry: &KnownRegistry) -> Result<(), LocalError> {
-        let written = self
-            .0
+        self.0
             .store
-            .remember_registry(&registry.id, registry.revision);
-        written.await.map_err(local)
+            .remember_registry(registry)
+            .await
+            .map_err(local)
     }
 
     async fn upload_session(&self, digest: &Digest) -> Result<Option<String>, LocalError> {

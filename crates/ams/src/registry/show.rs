@@ -1,10 +1,10 @@
 //! The registry and its agent as the API shows them.
 
 use aar_sync::{
-    AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, Mode, Outcome, RoundReport,
-    TransferStatus,
+    AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, KnownRegistry, Mode,
+    Outcome, RoundReport, TransferStatus,
 };
-use aar_types::{Application, Architecture, RegistryId, Revision, Variant};
+use aar_types::{Application, Architecture, Variant};
 use ams_api::{
     ApplicationSync, Conflict, HeldRemovals, RegistryApplication, RegistryApplicationVersion,
     RegistryStatus, Round, RoundCounts, RoundOutcome, Transfer, TransferDirection,
@@ -50,10 +50,11 @@ pub(super) fn status(
     agent: AgentStatus,
     target: &RegistryTarget,
     architecture: Architecture,
-    followed: Option<(RegistryId, Revision)>,
+    followed: Option<KnownRegistry>,
 ) -> RegistryStatus {
     let seen = agent.registry.map(|seen| (seen.id, seen.revision));
     let followed = followed.filter(|_| target.mode == Mode::Pull);
+    let followed = followed.map(|followed| (followed.id, followed.revision));
     let (registry_id, revision) = seen.or(followed).unzip();
     RegistryStatus {
         mode: target.mode.to_string(),
@@ -182,9 +183,9 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use aar_sync::{Failure, KnownRegistry};
+    use aar_sync::{Failure, SeenRegistry};
     use aar_types::{
-        ApplicationMetadata, Digest, Fingerprint, ImageInfo, Version, VersionManifest,
+        ApplicationMetadata, Digest, Fingerprint, ImageInfo, Revision, Version, VersionManifest,
         VersionNumber,
     };
     use jiff::Timestamp;
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn the_revision_is_the_one_last_seen_and_a_publisher_follows_none() {
         let shown = |mode, seen: Option<u64>| {
-            let registry = seen.map(|revision| KnownRegistry {
+            let registry = seen.map(|revision| SeenRegistry {
                 id: "seen".parse().unwrap(),
                 revision: Revision(revision),
             });
@@ -243,7 +244,11 @@ mod tests {
                 mode,
                 ..crate::config::Configuration::default().registry()
             };
-            let followed = ("followed".parse().unwrap(), Revision(0));
+            let followed = KnownRegistry {
+                id: "followed".parse().unwrap(),
+                revision: Revision(0),
+                held: None,
+            };
             status(agent, &target, Architecture::Amd64, Some(followed)).revision
         };
         assert_eq!(shown(Mode::Push, Some(7)), Some(7));

@@ -1,35 +1,40 @@
-use aar_types::{Digest, RegistryId, Revision};
+use aar_sync::KnownRegistry;
+use aar_types::{Digest, Revision};
+use sqlx::types::Json;
 
 use super::{Store, corrupt};
 use crate::Error;
 
 impl Store {
-    /// The registry that was last listed completely, and its revision then.
-    pub(crate) async fn known_registry(&self) -> Result<Option<(RegistryId, Revision)>, Error> {
-        let row: Option<(String, i64)> = sqlx::query_as("SELECT id, revision FROM registry")
-            .fetch_optional(&self.readers)
-            .await?;
-        row.map(|(id, revision)| {
+    /// The registry that is followed, with its revision when it was last listed completely.
+    pub(crate) async fn known_registry(&self) -> Result<Option<KnownRegistry>, Error> {
+        let row: Option<(String, i64, Option<Json<_>>)> =
+            sqlx::query_as("SELECT id, revision, held FROM registry")
+                .fetch_optional(&self.readers)
+                .await?;
+        row.map(|(id, revision, held)| {
             let id = id.parse().map_err(|e| corrupt("registry id", &e))?;
             let revision = u64::try_from(revision).map_err(|e| corrupt("revision", &e))?;
-            Ok((id, Revision(revision)))
+            Ok(KnownRegistry {
+                id,
+                revision: Revision(revision),
+                held: held.map(|Json(held)| held),
+            })
         })
         .transpose()
     }
 
     /// Remembers the registry that was just listed completely.
-    pub(crate) async fn remember_registry(
-        &self,
-        id: &RegistryId,
-        revision: Revision,
-    ) -> Result<(), Error> {
-        let revision = i64::try_from(revision.0).map_err(|e| corrupt("revision", &e))?;
+    pub(crate) async fn remember_registry(&self, registry: &KnownRegistry) -> Result<(), Error> {
+        let revision = i64::try_from(registry.revision.0).map_err(|e| corrupt("revision", &e))?;
         sqlx::query(
-            "INSERT INTO registry (one, id, revision) VALUES (1, ?1, ?2)
-             ON CONFLICT DO UPDATE SET id = excluded.id, revision = excluded.revision",
+            "INSERT INTO registry (one, id, revision, held) VALUES (1, ?1, ?2, ?3)
+             ON CONFLICT DO UPDATE
+             SET id = excluded.id, revision = excluded.revision, held = excluded.held",
         )
-        .bind(id.as_str())
+        .bind(registry.id.as_str())
         .bind(revision)
+        .bind(registry.held.as_ref().map(Json))
         .execute(&self.writer)
         .await?;
         Ok(())

@@ -22,6 +22,7 @@ fn known(revision: u64) -> KnownRegistry {
     KnownRegistry {
         id: "home".parse().unwrap(),
         revision: aar_types::Revision(revision),
+        held: None,
     }
 }
 

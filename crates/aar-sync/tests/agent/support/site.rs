@@ -61,6 +61,12 @@ impl Site {
         }
     }
 
+    /// Ends the agent and starts another one that pulls, as a restart of the program does.
+    pub(crate) async fn restart(self) -> Self {
+        self.agent.stop().await;
+        Self::over(self.registry, self.shelf, Mode::Pull).await
+    }
+
     pub(crate) fn config(&self, mode: Mode) -> AgentConfig {
         config(&self.registry, mode)
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use aar_package::{Limits, Package};
+use aar_sync::{Held, HeldReason};
 use aar_testkit::Folder;
 use aar_types::{ManualClock, VersionManifest};
 use ams_api::{Application, ApplicationFilter, ApplicationPatch, ApplicationStatus};
@@ -345,6 +346,13 @@ async fn what_the_agent_has_to_remember_survives_a_restart() {
     let known = KnownRegistry {
         id: "some-registry".parse().unwrap(),
         revision: aar_types::Revision(12),
+        held: Some(Held {
+            reason: HeldReason::TooMany {
+                removals: 3,
+                imported: 4,
+            },
+            applications: vec![name()],
+        }),
     };
     let digest = Digest::from_bytes([1; 32]);
     assert_eq!(client.catalogue.known_registry().await.unwrap(), None);

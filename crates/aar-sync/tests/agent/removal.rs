@@ -1,0 +1,240 @@
+//! What a client does not remove: everything on doubt, until somebody decides.
+
+use std::time::Duration;
+
+use aar_sync::{ApplicationState, HeldReason, Mode, Outcome};
+
+use crate::support::{Site, content, image, until};
+
+const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+
+/// A client with ten applications whose registry lost the first of them while nobody looked.
+async fn lost(names: &[&str]) -> Site {
+    let site = Site::start(Mode::Pull).await;
+    publish(&site, &NAMES);
+    until("all are here", || site.shelf.all().len() == NAMES.len()).await;
+    site.agent.stop().await;
+    remove(&site, names);
+    site.restart().await
+}
+
+fn publish(site: &Site, names: &[&str]) {
+    for name in names {
+        site.registry.publish(name, 0, &[]);
+    }
+}
+
+fn remove(site: &Site, names: &[&str]) {
+    for name in names {
+        site.registry.remove_application(name);
+    }
+}
+
+/// The applications of which something is held back.
+fn held(site: &Site) -> Vec<String> {
+    let held = site.status().held.into_iter();
+    let names = held.flat_map(|held| held.applications);
+    names.map(|name| name.to_string()).collect()
+}
+
+/// The applications that are here.
+fn here(site: &Site) -> Vec<String> {
+    site.shelf.all().keys().map(ToString::to_string).collect()
+}
+
+/// Publishes an application whose image does not arrive until it is let go.
+async fn hold_up_a_round(site: &Site) {
+    let slow = content("slow", 1000);
+    let stalled = Some(image(&slow).digest);
+    site.registry.state.stalled.send_replace(stalled);
+    site.registry.publish_content("slow", 0, &[], slow);
+    until("it is on its way", || !site.status().transfers.is_empty()).await;
+}
+
+#[tokio::test]
+async fn an_emptied_registry_removes_nothing_until_it_is_confirmed() {
+    let site = Site::start(Mode::Pull).await;
+    for name in ["a", "b", "c"] {
+        site.registry.publish(name, 0, &[]);
+    }
+    until("all are here", || site.shelf.all().len() == 3).await;
+    for name in ["a", "b", "c"] {
+        site.registry.remove_application(name);
+    }
+    // Whatever the feed has started meanwhile: three in one look are too many, two are not.
+    site.sync().await;
+    if site.shelf.all().len() == 3 {
+        let status = site.status();
+        let held = status.held.unwrap();
+        let many = HeldReason::TooMany {
+            removals: 3,
+            imported: 3,
+        };
+        assert_eq!(held.reason, many);
+        assert!(
+            status
+                .applications
+                .iter()
+                .all(|a| a.state == ApplicationState::Held)
+        );
+        site.agent.sync_now(true).await.unwrap();
+    }
+    assert!(site.shelf.all().is_empty());
+    assert_eq!(site.status().held, None);
+}
+
+#[tokio::test]
+async fn a_listing_that_recovers_ends_what_was_held() {
+    let site = Site::start(Mode::Manual).await;
+    site.agent.reconfigure(Some(site.config(Mode::Pull)));
+    for name in ["a", "b", "c"] {
+        site.registry.publish(name, 0, &[]);
+    }
+    until("all are here", || site.shelf.all().len() == 3).await;
+    site.agent.reconfigure(None);
+    for name in ["a", "b", "c"] {
+        site.registry.remove_application(name);
+    }
+    site.agent.reconfigure(Some(site.config(Mode::Pull)));
+    until("it is held", || site.status().held.is_some()).await;
+    assert_eq!(site.shelf.all().len(), 3);
+    for name in ["a", "b", "c"] {
+        site.registry.publish(name, 0, &[]);
+    }
+    until("it is over", || site.status().held.is_none()).await;
+    assert_eq!(site.shelf.all().len(), 3);
+}
+
+#[tokio::test]
+async fn a_replaced_registry_is_followed_once_it_is_confirmed() {
+    let site = Site::start(Mode::Pull).await;
+    site.registry.publish("a", 0, &[]);
+    until("it is here", || site.shelf.versions("a") == "0").await;
+    site.registry.replace("other");
+    site.registry.publish("n", 0, &[]);
+    let report = site.sync_all().await;
+    assert!(matches!(
+        report.held.unwrap().reason,
+        HeldReason::OtherRegistry { .. }
+    ));
+    assert_eq!(
+        (site.shelf.versions("a"), site.shelf.versions("n")),
+        ("0".into(), "0".into())
+    );
+    assert_eq!(site.shelf.known().unwrap().id.as_str(), "home");
+    site.sync_all().await;
+    assert_eq!(site.shelf.versions("a"), "0");
+
+    let report = site.agent.sync_now(true).await.unwrap();
+    assert_eq!(report.held, None);
+    assert_eq!(
+        (site.shelf.versions("a"), site.shelf.versions("n")),
+        ("-".into(), "0".into())
+    );
+    assert_eq!(site.shelf.known().unwrap().id.as_str(), "other");
+    site.registry.publish("n", 1, &[]);
+    until("it is followed", || site.shelf.versions("n") == "0 1").await;
+}
+
+#[tokio::test]
+async fn a_registry_that_went_back_in_time_removes_nothing() {
+    let site = Site::start(Mode::Pull).await;
+    site.registry.publish("a", 0, &[]);
+    site.registry.publish("b", 0, &[]);
+    until("they are here", || site.shelf.all().len() == 2).await;
+    site.registry.remove_application("b");
+    site.registry.turn_back_to(2);
+    // The feed may have brought the removal before the registry went back.
+    if site.shelf.versions("b") == "0" {
+        let report = site.sync_all().await;
+        assert!(matches!(
+            report.held.unwrap().reason,
+            HeldReason::OlderCatalogue { .. }
+        ));
+        assert_eq!(site.shelf.versions("b"), "0");
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_stays_held_after_a_restart() {
+    let site = lost(&NAMES).await;
+    assert_eq!(held(&site), NAMES);
+    site.agent.stop().await;
+    // The registry recovers piece by piece. Five of ten would be no reason to hold anything.
+    publish(&site, &NAMES[..5]);
+    let site = site.restart().await;
+    assert_eq!(here(&site), NAMES);
+    assert_eq!(held(&site), NAMES[5..]);
+    publish(&site, &NAMES[5..]);
+    until("it is over", || held(&site).is_empty()).await;
+    assert_eq!(here(&site), NAMES);
+    assert_eq!(site.shelf.known().unwrap().held, None);
+}
+
+#[tokio::test]
+async fn what_is_held_stays_held_under_another_configuration() {
+    let site = lost(&NAMES).await;
+    site.agent.reconfigure(None);
+    publish(&site, &NAMES[..5]);
+    let mut config = site.config(Mode::Pull);
+    config.interval = Duration::from_hours(2);
+    site.agent.reconfigure(Some(config));
+    site.sync_all().await;
+    assert_eq!(here(&site), NAMES);
+    assert_eq!(held(&site), NAMES[5..]);
+}
+
+#[tokio::test]
+async fn what_is_held_is_shown_before_the_registry_answers_again() {
+    let site = lost(&NAMES).await;
+    site.registry.answer(Some((503, "")));
+    let site = site.restart().await;
+    assert_eq!(site.status().last_round.unwrap().outcome, Outcome::Failed);
+    assert_eq!(held(&site), NAMES);
+}
+
+#[tokio::test]
+async fn what_is_held_stays_held_while_a_round_goes_on() {
+    let site = lost(&[]).await;
+    hold_up_a_round(&site).await;
+    remove(&site, &NAMES);
+    until("all are held", || held(&site) == NAMES).await;
+    publish(&site, &NAMES[..5]);
+    until("five are held", || held(&site) == NAMES[5..]).await;
+    site.registry.state.stalled.send_replace(None);
+    let report = site.sync_all().await;
+    assert_eq!(report.held.unwrap().applications.len(), 5);
+    assert_eq!(site.shelf.all().len(), NAMES.len() + 1);
+}
+
+#[tokio::test]
+async fn what_another_registry_shows_ends_nothing_that_is_held() {
+    let site = lost(&NAMES).await;
+    site.registry.replace("other");
+    publish(&site, &NAMES[5..]);
+    site.sync_all().await;
+    site.agent.stop().await;
+    site.registry.replace("home");
+    site.registry.turn_back_to(100);
+    publish(&site, &NAMES[..5]);
+    let site = site.restart().await;
+    assert_eq!(here(&site), NAMES);
+    assert_eq!(held(&site), NAMES[5..]);
+}
+
+#[tokio::test]
+async fn a_catalogue_that_went_back_in_time_holds_on_when_it_has_grown_again() {
+    let site = lost(&[]).await;
+    let known = site.shelf.known().unwrap().revision.0;
+    site.agent.stop().await;
+    remove(&site, &["a", "b"]);
+    site.registry.turn_back_to(2);
+    let site = site.restart().await;
+    assert_eq!(held(&site), ["a", "b"]);
+    site.agent.stop().await;
+    site.registry.turn_back_to(known);
+    publish(&site, &["new"]);
+    let site = site.restart().await;
+    assert_eq!(held(&site), ["a", "b"]);
+    assert_eq!(site.shelf.all().len(), NAMES.len() + 1);
+}
