@@ -11,7 +11,7 @@ import yaml
 from ops import testing
 from ops.testing import ActiveStatus, BlockedStatus
 
-from charms.aar.v0.aar_interface import fingerprint, pem
+from charms.aar.v0.aar_interface import MODES, fingerprint, pem
 from charms.aar.v0.snap_program import Output, ProgramError, SnapProgram
 from registry import Registry
 
@@ -195,13 +195,98 @@ def test_trust_ends_with_its_relation_whatever_else_is_wrong(
     assert program.trusted == {}
 
 
+@pytest.mark.parametrize(
+    "option", [{"public_interface": "eth9"}, {"port": 0}, {"snap_revision": "7"}]
+)
+def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
+    option: dict[str, Any],
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> str:
+        raise ProgramError("the store does not answer")
+
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert program.trusted
+    if "snap_revision" in option:
+        monkeypatch.setattr(SnapProgram, "install", fail)
+    state = dataclasses.replace(state, config=option)
+    state = context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert program.trusted == {}
+
+
+def test_trust_ends_before_the_configuration_can_go_wrong(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    program.calls.clear()
+    state = dataclasses.replace(state, config={"port": 3001})
+    context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    names = [call[:2] for call in program.calls]
+    assert names.index(("trust", "remove")) < [name for name, *_ in names].index("check-config")
+
+
 def test_storage_config_goes_into_the_file_as_it_is(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    text = "storage:\n  s3:\n    region: eu-west-3\n    bucket: aar0\n"
+    text = "storage:\n  s3:\n    region: eu-west-3\n    bucket: 0123  # as it is called\n"
     context.run(context.on.config_changed(), testing.State(config={"storage_config": text}))
-    config = yaml.safe_load((program.base / "conf/main.yaml").read_text())
-    assert config["storage"] == {"s3": {"region": "eu-west-3", "bucket": "aar0"}}
+    assert text in program.config
+
+
+@pytest.mark.parametrize(("holds", "moves"), [(0, True), (1, False)])
+def test_only_a_registry_that_holds_nothing_begins_elsewhere(
+    holds: int, moves: bool, context: testing.Context, program: Model, certificate: str
+) -> None:
+    program.holds = holds
+    text = "storage: {s3: {region: eu-west-3, bucket: aar0}}"
+    context.run(context.on.config_changed(), testing.State(config={"storage_config": text}))
+    assert any(call[:2] == ("storage", "migrate") for call in program.calls) == moves
+
+
+@pytest.mark.parametrize("port", [0, -1, 70000])
+def test_what_is_no_port_blocks(
+    port: int, context: testing.Context, program: Model, certificate: str
+) -> None:
+    state = context.run(context.on.config_changed(), testing.State(config={"port": port}))
+    assert state.unit_status == BlockedStatus(
+        f"port: {port} is not a port, which is from 1 to 65535"
+    )
+
+
+def test_a_restart_that_snapd_refuses_is_done_at_the_next_event(
+    context: testing.Context, program: Model, certificate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: SnapProgram) -> None:
+        raise ProgramError("cannot restart the snap aar: another change is in progress")
+
+    state = context.run(context.on.install(), testing.State())
+    state = dataclasses.replace(state, config={"port": 3001})
+    with monkeypatch.context() as patch:
+        patch.setattr(SnapProgram, "restart", refuse)
+        state = context.run(context.on.config_changed(), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    state = context.run(context.on.update_status(), state)
+    assert state.unit_status == ActiveStatus()
+    assert program.restarts == 2
+
+
+def test_a_registry_that_does_not_answer_blocks_and_tells_nobody(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    state = context.run(context.on.install(), testing.State())
+    program.is_up = False
+    relation = related("client", "ams", u0=ams(new_certificate()))
+    state = dataclasses.replace(state, relations=[relation])
+    state = context.run(context.on.relation_changed(relation), state)
+    assert state.unit_status == BlockedStatus("the registry does not answer: Connection refused")
+    assert "certificate" not in state.get_relation(relation.id).local_unit_data
 
 
 def test_an_unknown_public_interface_blocks(context: testing.Context, certificate: str) -> None:
@@ -210,6 +295,45 @@ def test_an_unknown_public_interface_blocks(context: testing.Context, certificat
     assert state.unit_status == BlockedStatus(
         "public_interface: there is no interface eth9 with an address"
     )
+
+
+def network(endpoint: str, address: str, ingress: str) -> testing.Network:
+    eth0 = testing.BindAddress([testing.Address(address)], interface_name=f"eth-{endpoint}")
+    return testing.Network(endpoint, bind_addresses=[eth0], ingress_addresses=[ingress])
+
+
+@pytest.mark.parametrize(
+    ("config", "listens", "told"),
+    [
+        ({}, ":3000", {"client": "203.0.113.1", "publisher": "203.0.113.2"}),
+        ({"location": "example.com"}, ":3000", dict.fromkeys(MODES, "example.com")),
+        (
+            {"public_interface": "eth-publisher"},
+            "10.2.0.1:3000",
+            dict.fromkeys(MODES, "10.2.0.1"),
+        ),
+    ],
+)
+def test_each_relation_is_told_the_address_that_it_is_reached_at(
+    config: dict[str, str],
+    listens: str,
+    told: dict[str, str],
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+) -> None:
+    relations = [related(mode, mode) for mode in MODES]
+    networks = {
+        network("client", "10.1.0.1", "203.0.113.1"),
+        network("publisher", "10.2.0.1", "203.0.113.2"),
+    }
+    state = testing.State(relations=relations, networks=networks, config=config)
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == ActiveStatus()
+    assert yaml.safe_load(program.config)["http"]["addr"] == listens
+    for relation in relations:
+        bag = state.get_relation(relation.id).local_unit_data
+        assert bag["ip"] == told[relation.endpoint]
 
 
 def test_related_units_are_told_where_and_who(
@@ -266,6 +390,55 @@ def test_what_an_operator_trusted_by_hand_stays(
     state = context.run(context.on.relation_changed(relation), state)
     context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
     assert program.trusted == {by_hand: "client"}
+
+
+@pytest.mark.parametrize("role", ["client", "publisher"])
+def test_what_an_operator_trusted_by_hand_stays_although_a_relation_brings_it_too(
+    role: str,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+) -> None:
+    pem = new_certificate()
+    program.trusted[fingerprint(pem)] = role
+    relation = related(role, "ams", u0=ams(pem, role))
+    state = testing.State(relations=[relation])
+    for _ in range(2):
+        state = context.run(context.on.relation_changed(relation), state)
+        relation = state.get_relation(relation.id)
+    context.run(context.on.relation_broken(relation), state)
+    assert program.trusted == {fingerprint(pem): role}
+
+
+def test_what_a_former_version_noted_and_wrote_is_gone_on_with(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    pem = new_certificate()
+    program.trusted[fingerprint(pem)] = "client"
+    (program.base / "conf").mkdir()
+    file = {
+        "http": {"addr": "192.0.2.0:3000"},
+        "storage": {"fs": {"root-directory": str(program.base / "data")}},
+    }
+    (program.base / "conf/main.yaml").write_text(yaml.safe_dump(file, sort_keys=False))
+    noted = testing.StoredState(
+        owner_path="AarCharm",
+        content={
+            "fingerprints": [fingerprint(pem)],
+            "asked": "42",
+            "issued": False,
+            "in_bucket": False,
+        },
+    )
+    relation = related("client", "ams", u0=ams(pem))
+    state = testing.State(relations=[relation], stored_states={noted})
+    state = context.run(context.on.upgrade_charm(), state)
+    assert state.unit_status == ActiveStatus()
+    assert program.installed == [("", "42")]
+    assert yaml.safe_load(program.config) == file
+    context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert program.trusted == {}
 
 
 def test_a_renewed_certificate_takes_the_place_of_the_old(

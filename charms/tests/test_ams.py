@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,194 @@ def test_a_relation_that_goes_takes_its_trust_with_it(
     assert state.unit_status == ActiveStatus()
     assert program.trusted == {by_hand}
     assert program.registry == ("pull", "", "")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"public_interface": "eth9"}, {"port": 0}, {"log_level": "loud"}, {"snap_revision": "7"}],
+)
+def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
+    option: dict[str, Any],
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> str:
+        raise ProgramError("the store does not answer")
+
+    relation = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    if "snap_revision" in option:
+        monkeypatch.setattr(SnapProgram, "install", fail)
+    state = dataclasses.replace(state, config=option)
+    state = context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert program.trusted == set()
+    assert program.registry == ("pull", "", "")
+
+
+def test_the_only_unit_of_a_registry_takes_its_trust_with_it(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    relation = state.get_relation(relation.id)
+    departed = context.on.relation_departed(relation, remote_unit=0, departing_unit=0)
+    state = context.run(departed, state)
+    assert state.unit_status == WaitingStatus("waiting for the registry")
+    assert program.trusted == set()
+    assert program.registry == ("pull", "", "")
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_relation_that_goes_takes_its_trust_with_it_while_others_are_there(
+    others: int,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+) -> None:
+    first = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(first), testing.State(relations=[first]))
+    more = [related("registry-publisher", new_certificate(), "10.0.0.6") for _ in range(others)]
+    state = dataclasses.replace(state, relations=[*state.relations, *more])
+    state = context.run(context.on.relation_changed(more[0]), state)
+    assert "a client or a publisher" in state.unit_status.message
+    state = context.run(context.on.relation_broken(state.get_relation(first.id)), state)
+    if others == 1:
+        told = RegistryData.read(more[0].remote_units_data[0])
+        assert told is not None
+        assert program.trusted == {told.fingerprint}
+        assert program.registry == ("push", told.url, told.fingerprint)
+    else:
+        assert program.trusted == set()
+        assert program.config["registry.url"] == ""
+
+
+def test_what_an_operator_trusted_by_hand_stays_although_a_relation_brings_it_too(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    pem = new_certificate()
+    program.trusted.add(fingerprint(pem))
+    relation = related("registry-client", pem)
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert program.trusted == {fingerprint(pem)}
+    assert program.registry == ("pull", "", "")
+
+
+@pytest.mark.parametrize("goes", [False, True])
+def test_what_a_former_version_noted_is_gone_on_with(
+    goes: bool,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+) -> None:
+    pem = new_certificate()
+    program.trusted.add(fingerprint(pem))
+    program.config |= {
+        "registry.url": "https://10.0.0.5:3000",
+        "registry.fingerprint": fingerprint(pem),
+    }
+    noted = testing.StoredState(
+        owner_path="AmsCharm", content={"fingerprint": fingerprint(pem), "asked": ""}
+    )
+    relation = related("registry-client", pem)
+    state = testing.State(relations=[relation], stored_states={noted})
+    if not goes:
+        state = context.run(context.on.upgrade_charm(), state)
+        assert not [call for call in program.calls if "set" in call or "add" in call]
+    context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
+    assert program.trusted == set()
+    assert program.registry == ("pull", "", "")
+
+
+def test_the_unit_with_the_lowest_number_is_followed_and_a_bad_one_hides_no_good_one(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    bags: dict[int, dict[str, str]] = {1: {"certificate": "x", "ip": "h", "port": "1"}}
+    for number in (2, 10):
+        bags[number] = {}
+        RegistryData(new_certificate(), f"10.0.0.{number}", 3000).write(bags[number])
+    relation = testing.Relation("registry-client", remote_app_name="aar", remote_units_data=bags)
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert state.unit_status == BlockedStatus("aar/1: the certificate is not PEM")
+    assert program.config["registry.url"] == "https://10.0.0.2:3000"
+
+
+def test_a_renewed_certificate_of_ams_is_told_to_the_registry(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    relation = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    renewed = new_certificate()
+    (program.base / "registry/client.crt").write_text(renewed)
+    state = context.run(context.on.update_status(), state)
+    assert state.get_relation(relation.id).local_unit_data["certificate"] == renewed
+
+
+def test_a_certificate_of_ams_that_is_damaged_blocks_and_is_not_told(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    (program.base / "registry/client.crt").write_text("")
+    relation = related("registry-client", new_certificate())
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert state.unit_status.message.endswith("client.crt: the certificate is not PEM")
+    assert "certificate" not in state.get_relation(relation.id).local_unit_data
+
+
+@pytest.mark.parametrize("option", ["port", "prometheus_target_port"])
+@pytest.mark.parametrize("port", [0, -1, 70000])
+def test_what_is_no_port_blocks(
+    option: str, port: int, context: testing.Context, program: Model
+) -> None:
+    state = context.run(context.on.config_changed(), testing.State(config={option: port}))
+    assert state.unit_status == BlockedStatus(
+        f"{option}: {port} is not a port, which is from 1 to 65535"
+    )
+
+
+def test_settings_that_the_program_refuses_are_named_by_their_option(
+    context: testing.Context, program: Model
+) -> None:
+    state = context.run(context.on.install(), testing.State())
+    before = program.settings
+    state = dataclasses.replace(state, config={"log_level": "loud"})
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == BlockedStatus("log_level: unknown variant `loud`")
+    assert (program.settings, program.restarts) == (before, 1)
+    assert not (program.base / "candidate").exists()
+
+
+def test_settings_that_ams_does_not_start_with_give_way_to_the_former_ones(
+    context: testing.Context, program: Model
+) -> None:
+    state = context.run(context.on.install(), testing.State())
+    before = program.settings
+    program.refusal = lambda settings: "the port is taken" if ":9000" in settings else ""
+    state = dataclasses.replace(state, config={"port": 9000})
+    state = context.run(context.on.config_changed(), state)
+    assert state.unit_status == BlockedStatus(
+        "the port is taken; it has got back what it ran with before"
+    )
+    assert program.settings == before
+    assert program.is_up
+
+
+def test_whoever_logs_in_may_call_amc(
+    context: testing.Context, program: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context.run(context.on.install(), testing.State())
+    assert "allowed-uids" not in yaml.safe_load(program.settings)
+    root = pwd.getpwnam("root")
+    entry = pwd.struct_passwd(("ubuntu", "x", 1000, *tuple(root)[3:]))
+    monkeypatch.setattr(pwd, "getpwnam", {"ubuntu": entry}.__getitem__)
+    context.run(context.on.config_changed(), testing.State())
+    assert yaml.safe_load(program.settings)["allowed-uids"] == [1000]
 
 
 def test_a_registry_that_was_set_by_hand_is_left_alone(

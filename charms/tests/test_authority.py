@@ -1,9 +1,12 @@
 """The registry's certificate, issued by an authority, refused by it, renewed, and gone with it."""
 
+import json
+import socket
 import ssl
 from typing import Any
 
 import pytest
+from charmlibs.interfaces import tls_certificates as tls
 from ops import testing
 from ops.testing import ActiveStatus, BlockedStatus
 from signer import Signer
@@ -116,3 +119,58 @@ def test_a_unit_without_an_address_asks_for_nothing(
     assert isinstance(state.unit_status, BlockedStatus)
     assert "eth9" in state.unit_status.message
     assert "certificate_signing_requests" not in in_relation(state, relation).local_unit_data
+
+
+@pytest.mark.parametrize(
+    ("host", "encoded"), [("höst.example.com", "xn--hst-sna.example.com"), ("vm.local", "vm.local")]
+)
+def test_a_name_is_asked_for_as_certificates_write_it(
+    host: str,
+    encoded: str,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "getfqdn", lambda: host)
+    relation = Signer().relation()
+    state = asked(context, relation, location="10.0.0.9")
+    assert state.unit_status == ActiveStatus()
+    [request] = requests(in_relation(state, relation))
+    assert request.sans_dns == frozenset({encoded})
+    assert request.sans_ip == frozenset({"10.0.0.9"})
+
+
+@pytest.mark.parametrize("name", ["a..b", "ö" * 70])
+def test_a_name_that_no_certificate_can_have_blocks(
+    name: str, context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = Signer().relation()
+    state = asked(context, relation, location=name)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert state.unit_status.message.startswith("a certificate cannot have the name of this unit")
+    assert "certificate_signing_requests" not in in_relation(state, relation).local_unit_data
+
+
+def test_a_certificate_that_the_registry_does_not_start_with_gives_way_to_the_former_one(
+    context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
+) -> None:
+    authority, client = Signer(), related("client", "ams", u0=ams(new_certificate()))
+    relation = authority.relation()
+    state = asked(context, relation, client)
+    shown = program.base / "certs/server.crt"
+    program.refusal = lambda _: "" if shown.read_text() == certificate else "the key does not fit"
+    state = told(context, state, authority.answer(in_relation(state, relation)))
+    assert state.unit_status == BlockedStatus(
+        "the key does not fit; it has got back what it ran with before"
+    )
+    assert shown.read_text() == certificate
+    assert in_relation(state, client).local_unit_data["certificate"] == certificate
+
+
+def requests(relation: testing.Relation) -> list[tls.CertificateSigningRequest]:
+    asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
+    return [
+        tls.CertificateSigningRequest.from_string(entry["certificate_signing_request"])
+        for entry in asked
+    ]

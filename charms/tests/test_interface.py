@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import ssl
 from collections.abc import Callable
@@ -36,18 +37,56 @@ def test_what_one_side_writes_the_other_reads(new_certificate: Callable[[], str]
     assert AmsData.read(databag, "publisher") == ams
 
 
-@pytest.mark.parametrize("form", ["json", "escaped", "bare", "spaced"])
+@pytest.mark.parametrize("form", ["json", "escaped", "crlf", "bare", "spaced", "explained"])
 def test_values_of_older_charms_are_read(form: str, new_certificate: Callable[[], str]) -> None:
     pem = new_certificate()
     sent = {
         "json": json.dumps(pem),
         "escaped": pem.replace("\n", "\\n"),
+        "crlf": pem.replace("\n", "\\r\\n"),
         "bare": base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode(),
         "spaced": f"\n  {pem}\n\n",
+        "explained": f"Certificate:\n    Data:\n{pem}{pem}",
     }[form]
     read = AmsData.read({"certificate": sent, "mode": '"client"'}, "client")
     assert read is not None
     assert read.fingerprint == fingerprint(pem)
+
+
+def of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def with_colons(print_: str) -> str:
+    return ":".join(print_[i : i + 2] for i in range(0, len(print_), 2)).upper()
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda sent, pem: of_text(pem),
+        lambda sent, pem: of_text(pem.rstrip("\n")),
+        lambda sent, pem: of_text(sent),
+        lambda sent, pem: fingerprint(pem),
+        lambda sent, pem: with_colons(of_text(pem)),
+        lambda sent, pem: with_colons(fingerprint(pem)),
+        lambda sent, pem: json.dumps(fingerprint(pem)),
+    ],
+    ids=["text", "stripped", "sent", "der", "text-colons", "der-colons", "quoted"],
+)
+@pytest.mark.parametrize("send", [str, json.dumps, str.strip], ids=["plain", "json", "stripped"])
+def test_a_fingerprint_of_the_certificate_or_of_its_text_is_believed(
+    send: Callable[[str], str],
+    take: Callable[[str, str], str],
+    new_certificate: Callable[[], str],
+) -> None:
+    pem = new_certificate()
+    sent = send(pem)
+    databag = {"certificate": sent, "fingerprint": take(sent, pem), "ip": "h", "port": "3000"}
+    read = RegistryData.read(databag)
+    assert read is not None
+    # Whatever was sent, AMS is to expect that of the certificate.
+    assert read.fingerprint == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
 def test_nothing_is_read_before_everything_is_there(new_certificate: Callable[[], str]) -> None:
@@ -76,6 +115,8 @@ def test_unusable_data_of_an_ams_is_named(
     ("change", "complaint"),
     [
         ({"fingerprint": "0" * 64}, "fingerprint is not its certificate's"),
+        ({"fingerprint": of_text("")}, "fingerprint is not its certificate's"),
+        ({"certificate": "\\ud800"}, "not PEM"),
         ({"port": "0"}, "port is '0'"),
         ({"port": "http"}, "port is 'http'"),
     ],

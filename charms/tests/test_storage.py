@@ -8,7 +8,7 @@ import pytest
 import yaml
 from ops import testing
 from ops.testing import ActiveStatus, BlockedStatus, WaitingStatus
-from test_aar import Model, certificate, context, program
+from test_aar import Certificates, Model, certificate, context, program, related
 
 __all__ = ["certificate", "context", "program"]
 
@@ -78,11 +78,14 @@ def test_credentials_in_a_secret_are_read(
 def test_nothing_is_kept_anywhere_before_the_bucket_is_known(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    relation = integrator(bucket="aar0")
-    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    relation, publisher = integrator(bucket="aar0"), related("publisher", "ams", u0={})
+    state = testing.State(relations=[relation, publisher])
+    state = context.run(context.on.relation_changed(relation), state)
     state = context.run(context.on.config_changed(), state)
     assert state.unit_status == WaitingStatus("waiting for the bucket")
     assert not (program.base / "conf/main.yaml").exists()
+    # Who does not know where the registry is cannot bring it anything.
+    assert "ip" not in state.get_relation(publisher.id).local_unit_data
 
 
 @pytest.mark.parametrize("way_on", ["restore", "configure"])
@@ -117,3 +120,36 @@ def test_a_bucket_from_two_sides_blocks(
     assert state.unit_status == BlockedStatus(
         "both storage_config and a relation say where images are: remove one"
     )
+
+
+@pytest.mark.parametrize("form", ["list", "text"])
+def test_the_registry_knows_the_authorities_of_the_bucket_and_hands_images_out_itself(
+    form: str,
+    context: testing.Context,
+    program: Model,
+    certificate: str,
+    new_certificate: Certificates,
+) -> None:
+    chain = [new_certificate(), new_certificate()]
+    sent = json.dumps(chain) if form == "list" else "".join(chain)
+    relation = integrator(**SAID, **{"tls-ca-chain": sent})
+    state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert state.unit_status == ActiveStatus()
+    authorities = program.base / "certs/authorities.crt"
+    assert authorities.read_text() == "".join(chain)
+    assert storage(program)["s3"]["redirect"] is False
+
+    # Without the chain, the ones that everybody knows are enough again.
+    without = dataclasses.replace(state.get_relation(relation.id), remote_app_data=SAID)
+    state = dataclasses.replace(state, relations=[without])
+    context.run(context.on.relation_changed(without), state)
+    assert not authorities.exists()
+    assert "redirect" not in storage(program)["s3"]
+
+
+def test_what_is_no_address_of_a_service_is_left_to_the_registry_to_judge(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(**SAID | {"endpoint": "https://["})
+    context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
+    assert storage(program)["s3"]["endpoint"] == "https://["

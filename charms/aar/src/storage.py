@@ -4,7 +4,6 @@ A registry that has its images in a bucket is never sent back to an empty disk b
 went away.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,13 +91,10 @@ def _is_of_aws(endpoint: str) -> bool:
 
 
 def _authorities(info: S3Info) -> str:
-    """The certificates of `tls-ca-chain`, one after the other; in the databag they are JSON."""
-    sent: Any = info.get("tls-ca-chain") or "[]"
-    try:
-        links = json.loads(sent)
-    except ValueError:
-        links = [sent]
-    return "".join(f"{str(link).strip()}\n" for link in links)
+    """The certificates of `tls-ca-chain`, one after the other."""
+    sent: list[str] | str = info.get("tls-ca-chain") or []
+    links = [sent] if isinstance(sent, str) else sent
+    return "".join(f"{link.strip()}\n" for link in links)
 
 
 def _text(storage: dict[str, Any]) -> str:
