@@ -96,10 +96,12 @@ impl Download<'_> {
             return Ok(None);
         }
         let mut backoff = self.client.backoff();
+        let mut furthest = partial.received();
         while partial.received() < self.image.size {
-            let before = partial.received();
             let progress = self.unless_cancelled(self.receive(&mut partial)).await;
-            if partial.received() > before {
+            // What has come before, and comes again after a new start, gets us nowhere.
+            if partial.received() > furthest {
+                furthest = partial.received();
                 backoff.reset();
             }
             match progress {

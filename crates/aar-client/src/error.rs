@@ -152,11 +152,11 @@ impl Error {
             | Self::ContentUnreachable { .. }
             | Self::ContentRefused { .. } => true,
             Self::Refused { status, code, .. } => {
-                let waiting = matches!(
-                    code,
-                    Some(ErrorCode::UploadLocked | ErrorCode::UploadOffsetConflict)
-                );
-                waiting || matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+                // Another request holds the upload, or puts it together: a refusal of HEAD says so by
+                // its status alone.
+                let locked = *status == 423;
+                let moved = *code == Some(ErrorCode::UploadOffsetConflict);
+                locked || moved || matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
             }
             _ => false,
         }

@@ -165,11 +165,10 @@ impl<M: UploadMemory> Upload<'_, M> {
         let response = self.client.call(tus(request)).await;
         let headers = match response {
             Ok(response) => response.headers().clone(),
-            // Refusals of HEAD have no body, so the status has to do.
             Err(Error::Refused {
                 status: 404 | 410, ..
             }) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(told_by_status(error)),
         };
         let length: u64 = header(REQUEST, &headers, LENGTH)?;
         let offset = self.offset(&headers)?;
@@ -269,6 +268,18 @@ impl<M: UploadMemory> Upload<'_, M> {
             _ => error,
         }
     }
+}
+
+/// Refusals of HEAD have no body, so the status has to do. A conflict is one of offsets: the upload
+/// has moved while the registry looked.
+fn told_by_status(mut error: Error) -> Error {
+    if let Error::Refused {
+        status: 409, code, ..
+    } = &mut error
+    {
+        code.get_or_insert(ErrorCode::UploadOffsetConflict);
+    }
+    error
 }
 
 fn tus(request: RequestBuilder) -> RequestBuilder {

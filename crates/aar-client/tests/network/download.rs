@@ -187,6 +187,27 @@ async fn more_than_was_promised_is_refused() {
 }
 
 #[tokio::test]
+async fn a_download_that_begins_anew_again_and_again_is_given_up() {
+    let content = content(LENGTH);
+    let rounds = vec![[Accident::Cut(1_000_000), Accident::Whole]; 10];
+    let server = serving(&content, rounds.concat()).await;
+    let place = Place::new();
+    let error = fetch(&client(&server), &image(&content), &place)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Interrupted { .. }), "{error}");
+    assert!(!place.file().exists());
+    // One that gets further each time is not.
+    let place = Place::new();
+    let cuts = (1..8).flat_map(|cut| [Accident::Cut(cut * 400_000), Accident::Whole]);
+    let server = serving(&content, cuts.collect()).await;
+    fetch(&client(&server), &image(&content), &place)
+        .await
+        .unwrap();
+    assert_eq!(arrived(&place), content);
+}
+
+#[tokio::test]
 async fn a_whole_image_instead_of_the_rest_begins_anew() {
     let content = content(LENGTH);
     for accident in [Accident::Whole, Accident::OtherPart, status(416)] {

@@ -186,6 +186,18 @@ async fn a_lock_that_a_dead_connection_left_is_waited_for() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_being_put_together_is_waited_for() {
+    let content = content(LENGTH);
+    let accidents = vec![Accident::LoseAnswer];
+    let uploads = Uploads::refusing_looks(accidents, vec![423, 409]);
+    let server = uploads.serve().await;
+    send(&client(&server), &content, &mut None).await.unwrap();
+    assert!(uploads.stored(0) == content, "another content arrived");
+    let asked: Vec<_> = server.seen().into_iter().map(|seen| seen.method).collect();
+    assert_eq!(asked, ["POST", "PATCH", "HEAD", "HEAD", "HEAD"]);
+}
+
+#[tokio::test]
 async fn a_full_registry_is_reported_with_what_to_do() {
     let uploads = Uploads::new(vec![Accident::Refuse(507, "storage_full")]);
     let server = uploads.serve().await;

@@ -31,6 +31,8 @@ pub(crate) struct Uploads {
     /// What has arrived, by session.
     sessions: Mutex<Vec<Option<Session>>>,
     accidents: Mutex<VecDeque<Accident>>,
+    /// What is answered to the next who ask how an upload stands.
+    refused_looks: Mutex<VecDeque<u16>>,
     /// Whether the registry has the content already.
     known: bool,
 }
@@ -46,6 +48,15 @@ impl Uploads {
     pub(crate) fn new(accidents: Vec<Accident>) -> Arc<Self> {
         Arc::new(Self {
             accidents: Mutex::new(accidents.into()),
+            ..Self::default()
+        })
+    }
+
+    /// With refusals for those who ask how an upload stands.
+    pub(crate) fn refusing_looks(accidents: Vec<Accident>, looks: Vec<u16>) -> Arc<Self> {
+        Arc::new(Self {
+            accidents: Mutex::new(accidents.into()),
+            refused_looks: Mutex::new(looks.into()),
             ..Self::default()
         })
     }
@@ -119,6 +130,9 @@ impl Uploads {
     }
 
     fn show(&self, seen: &Seen) -> Reply {
+        if let Some(status) = self.refused_looks.lock().unwrap().pop_front() {
+            return Reply::status(status);
+        }
         match self.session(seen) {
             None => Reply::status(404),
             Some(session) => Reply::status(200)
