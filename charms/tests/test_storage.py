@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +27,15 @@ SAID = {
 
 def integrator(**said: str) -> testing.Relation:
     return testing.Relation("s3", remote_app_name="s3-integrator", remote_app_data=said)
+
+
+def believed(program: Model) -> str:
+    """The authorities that the snap has the registry believe, if not those of the system."""
+    script = Path(__file__).parents[2] / "packaging/snap/aar/local/authorities"
+    command = [script, "sh", "-c", 'printf %s "$SSL_CERT_FILE"']
+    environment = {"PATH": os.environ["PATH"], "SNAP_COMMON": str(program.base)}
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 def storage(program: Model) -> dict[str, Any]:
@@ -138,6 +150,7 @@ def test_the_registry_knows_the_authorities_of_the_bucket_and_hands_images_out_i
     authorities = program.base / "certs/authorities.crt"
     assert authorities.read_text() == "".join(chain)
     assert storage(program)["s3"]["redirect"] is False
+    assert believed(program) == str(authorities)
 
     # Without the chain, the ones that everybody knows are enough again.
     without = dataclasses.replace(state.get_relation(relation.id), remote_app_data=SAID)
@@ -145,6 +158,7 @@ def test_the_registry_knows_the_authorities_of_the_bucket_and_hands_images_out_i
     context.run(context.on.relation_changed(without), state)
     assert not authorities.exists()
     assert "redirect" not in storage(program)["s3"]
+    assert believed(program) == ""
 
 
 def test_what_is_no_address_of_a_service_is_left_to_the_registry_to_judge(

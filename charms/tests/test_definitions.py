@@ -1,0 +1,206 @@
+"""What `charmcraft.yaml` says to Juju: in a form that Juju takes, and what the code goes by.
+
+charmcraft itself looks at neither endpoints, options nor actions before it packs.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import ops
+import pytest
+import yaml
+
+CHARMS = Path(__file__).parent.parent
+NAMES = ["aar", "ams"]
+
+DESCRIBED = {"description": {"type": "string", "minLength": 10}}
+ENDPOINTS = {
+    "additionalProperties": {
+        "properties": {
+            "interface": {"type": "string"},
+            "limit": {"type": "integer", "minimum": 1},
+            "optional": {"type": "boolean"},
+            **DESCRIBED,
+        },
+        "required": ["interface", "description"],
+        "additionalProperties": False,
+    }
+}
+JUJU = {
+    "properties": {
+        "requires": ENDPOINTS,
+        "provides": ENDPOINTS,
+        "assumes": {"items": {"type": "string", "pattern": r"^juju (>=|<) \d+\.\d+(\.\d+)?$"}},
+        "resources": {
+            "additionalProperties": {
+                "properties": {
+                    "type": {"const": "file"},
+                    "filename": {"type": "string"},
+                    **DESCRIBED,
+                },
+                "required": ["type", "filename", "description"],
+                "additionalProperties": False,
+            }
+        },
+        "config": {
+            "properties": {
+                "options": {
+                    "additionalProperties": {
+                        "properties": {
+                            "type": {"enum": ["string", "int", "float", "boolean", "secret"]},
+                            "default": {},
+                            **DESCRIBED,
+                        },
+                        "required": ["type", "default", "description"],
+                        "additionalProperties": False,
+                    }
+                }
+            },
+            "required": ["options"],
+            "additionalProperties": False,
+        },
+        "actions": {
+            "propertyNames": {"pattern": "^[a-z][a-z-]+$"},
+            "additionalProperties": {
+                "properties": {
+                    "params": {
+                        "additionalProperties": {
+                            "properties": {
+                                "type": {"enum": ["string", "integer", "boolean"]},
+                                "default": {},
+                                **DESCRIBED,
+                            },
+                            "required": ["type", "description"],
+                            "additionalProperties": False,
+                        }
+                    },
+                    "required": {"items": {"type": "string"}},
+                    # A parameter that is misspelt must not pass for one that is left out.
+                    "additionalProperties": {"const": False},
+                    **DESCRIBED,
+                },
+                "required": ["additionalProperties", "description"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["assumes", "config", "actions", "resources"],
+}
+PYTHON = {"string": str, "int": int, "integer": int, "boolean": bool}
+
+
+def definition(name: str) -> dict[str, Any]:
+    return yaml.safe_load((CHARMS / name / "charmcraft.yaml").read_text())
+
+
+def options(name: str) -> dict[str, dict[str, Any]]:
+    return definition(name)["config"]["options"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_juju_takes_the_definition(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(JUJU)
+    jsonschema.validate(definition(name), JUJU)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_default_has_the_type_of_its_option_or_parameter(name: str) -> None:
+    actions = definition(name)["actions"].values()
+    parameters = [one for action in actions for one in action.get("params", {}).values()]
+    for one in [*options(name).values(), *parameters]:
+        if "default" in one:
+            assert type(one["default"]) is PYTHON[one["type"]], one
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoints"),
+    [
+        (
+            "aar",
+            {
+                "client": ("provides", "aar"),
+                "publisher": ("provides", "aar"),
+                "s3": ("requires", "s3"),
+                "certificates": ("requires", "tls-certificates"),
+            },
+        ),
+        (
+            "ams",
+            {
+                "registry-client": ("requires", "aar"),
+                "registry-publisher": ("requires", "aar"),
+                "cos-agent": ("provides", "cos_agent"),
+            },
+        ),
+    ],
+)
+def test_the_endpoints_are_those_that_others_relate_to(
+    name: str, endpoints: dict[str, tuple[str, str]]
+) -> None:
+    meta = ops.CharmMeta(definition(name))
+    found = {
+        endpoint: (relation.role.name, relation.interface_name)
+        for endpoint, relation in meta.relations.items()
+    }
+    assert found == endpoints
+    # Any number of AMS, also of other models, and one publisher for each architecture.
+    assert all(meta.relations[e].limit is None for e in ("client", "publisher") if e in endpoints)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "aar",
+            {
+                "port": 3000,
+                "storage_config": "",
+                "public_interface": "",
+                "location": "",
+                "snap_revision": "",
+                "ua_token": "",
+            },
+        ),
+        (
+            "ams",
+            {
+                "port": 8444,
+                "public_interface": "",
+                "log_level": "info",
+                "prometheus_target_port": 9104,
+                "snap_revision": "",
+                "ua_token": "",
+            },
+        ),
+    ],
+)
+def test_the_options_are_those_that_deployments_set(name: str, expected: dict[str, Any]) -> None:
+    assert {option: said["default"] for option, said in options(name).items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        (
+            "aar",
+            {
+                "list-trusted": ["revoked"],
+                "revoke": ["fingerprint"],
+                "storage-verify": [],
+                "gc": ["dry-run"],
+            },
+        ),
+        ("ams", {"registry-sync": ["confirm-removals"], "registry-status": []}),
+    ],
+)
+def test_the_actions_are_those_that_the_guide_names(
+    name: str, parameters: dict[str, list[str]]
+) -> None:
+    actions = definition(name)["actions"]
+    meta = ops.CharmMeta(definition(name), actions)
+    assert {action: list(it.parameters) for action, it in meta.actions.items()} == parameters
+    guide = (CHARMS.parent / "docs/how-to/deploy-with-juju.md").read_text()
+    for action, names in parameters.items():
+        lines = [line for line in guide.splitlines() if f"juju run {name}/0 {action}" in line]
+        assert any(all(f"{parameter}=" in line for parameter in names) for line in lines), action
