@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use aar_types::{ApplicationName, Architecture, Digest, ImageInfo, VersionNumber};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE},
+    header::{
+        CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE,
+    },
 };
 use url::Url;
 
 use crate::{
-    Error, RegistryClient, Transfer,
+    Backoff, Error, RegistryClient, Transfer,
     partial::{Partial, digest_of, put_in_place},
 };
 
@@ -65,6 +67,30 @@ enum Progress {
     Continued,
     /// The answer does not continue what is here.
     StartOver,
+    /// The whole has this size, which is not the one promised.
+    OtherSize(u64),
+}
+
+/// What came, or would come, instead of the image.
+enum Found {
+    Digest(Digest),
+    Size(u64),
+}
+
+impl Found {
+    /// The failure that it is when it has come twice.
+    fn reported(self, image: &ImageInfo) -> Error {
+        match self {
+            Self::Digest(found) => Error::DigestMismatch {
+                expected: image.digest,
+                found,
+            },
+            Self::Size(found) => Error::SizeMismatch {
+                expected: image.size,
+                found,
+            },
+        }
+    }
 }
 
 impl Download<'_> {
@@ -75,21 +101,29 @@ impl Download<'_> {
         let Some(found) = self.attempt().await? else {
             return Ok(());
         };
-        tracing::warn!(
-            application = %self.version.0, version = %self.version.2, %found,
-            "an image has another digest than promised and is fetched again"
-        );
+        self.warn(&found);
         match self.attempt().await? {
             None => Ok(()),
-            Some(found) => Err(Error::DigestMismatch {
-                expected: self.image.digest,
-                found,
-            }),
+            Some(found) => Err(found.reported(self.image)),
         }
     }
 
-    /// Fetches the image once. Returns the digest of what came instead, where it is another one.
-    async fn attempt(&self) -> Result<Option<Digest>, Error> {
+    fn warn(&self, found: &Found) {
+        let (application, _, version) = self.version;
+        match found {
+            Found::Digest(found) => tracing::warn!(
+                %application, %version, %found,
+                "an image has another digest than promised and is fetched again"
+            ),
+            Found::Size(found) => tracing::warn!(
+                %application, %version, found, expected = self.image.size,
+                "an image has another size than promised and is fetched again"
+            ),
+        }
+    }
+
+    /// Fetches the image once. Returns what is there instead, where it is something else.
+    async fn attempt(&self) -> Result<Option<Found>, Error> {
         let mut partial = Partial::resume(&self.partial, self.image.size).await?;
         if self.is_there().await? {
             partial.discard().await?;
@@ -106,18 +140,35 @@ impl Download<'_> {
             }
             match progress {
                 Ok(Progress::Continued) => {}
-                Ok(Progress::StartOver) => partial = partial.restart(self.image.size).await?,
-                Err(error) => {
-                    let pause = self.client.pause(&mut backoff, error);
-                    if let Err(last) = self.unless_cancelled(pause).await {
-                        // Why it ended is of more interest than what could not be put down.
-                        let _ = partial.leave().await;
-                        return Err(last);
-                    }
+                Ok(Progress::OtherSize(found)) => {
+                    partial.discard().await?;
+                    return Ok(Some(self.nothing_of(Found::Size(found))));
                 }
+                Ok(Progress::StartOver) => {
+                    let failure = Error::Interrupted { source: None };
+                    let waited = self.pause(partial, &mut backoff, failure).await?;
+                    partial = waited.restart(self.image.size).await?;
+                }
+                Err(failure) => partial = self.pause(partial, &mut backoff, failure).await?,
             }
         }
         self.conclude(partial).await
+    }
+
+    /// Waits after a failure. When it was one too many, what has arrived is put down.
+    async fn pause(
+        &self,
+        partial: Partial,
+        backoff: &mut Backoff,
+        failure: Error,
+    ) -> Result<Partial, Error> {
+        let pause = self.client.pause(backoff, failure);
+        if let Err(last) = self.unless_cancelled(pause).await {
+            // Why it ended is of more interest than what could not be put down.
+            let _ = partial.leave().await;
+            return Err(last);
+        }
+        Ok(partial)
     }
 
     /// Waits for something that can be left alone at any moment.
@@ -143,7 +194,7 @@ impl Download<'_> {
         Ok(true)
     }
 
-    async fn conclude(&self, partial: Partial) -> Result<Option<Digest>, Error> {
+    async fn conclude(&self, partial: Partial) -> Result<Option<Found>, Error> {
         let (found, file) = self.unless_cancelled(partial.finish()).await?;
         if found == self.image.digest {
             put_in_place(file, &self.partial, self.to).await?;
@@ -151,14 +202,22 @@ impl Download<'_> {
         }
         fs_err::tokio::remove_file(&self.partial).await?;
         drop(file);
+        Ok(Some(self.nothing_of(Found::Digest(found))))
+    }
+
+    /// What has arrived does not count.
+    fn nothing_of(&self, found: Found) -> Found {
         self.transfer.progress.at(0);
-        Ok(Some(found))
+        found
     }
 
     /// Asks for the rest and takes what comes.
     async fn receive(&self, partial: &mut Partial) -> Result<Progress, Error> {
         let offset = partial.received();
         let mut response = self.request(partial).await?;
+        if let Some(total) = total(&response).filter(|total| *total != self.image.size) {
+            return Ok(Progress::OtherSize(total));
+        }
         if !self.continues(&response, offset)? {
             if offset > 0 {
                 return Ok(Progress::StartOver);
@@ -189,10 +248,10 @@ impl Download<'_> {
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(false),
             StatusCode::PARTIAL_CONTENT => {
                 let range = content_range(response.headers());
-                let (start, total) = range.ok_or_else(|| {
+                let (start, _) = range.ok_or_else(|| {
                     Error::malformed(REQUEST, "a part of it does not say which part it is")
                 })?;
-                Ok(start == offset && total.is_none_or(|total| total == self.image.size))
+                Ok(start == offset)
             }
             status => Err(Error::malformed(REQUEST, format!("the status is {status}"))),
         }
@@ -286,6 +345,20 @@ fn location(response: &Response) -> Result<Url, Error> {
     let text = location.and_then(|value| value.to_str().ok());
     let url = text.and_then(|text| response.url().join(text).ok());
     url.ok_or_else(|| Error::malformed(REQUEST, "a redirect does not say where to"))
+}
+
+/// The size of the whole, as far as an answer says it.
+fn total(response: &Response) -> Option<u64> {
+    let headers = response.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    match response.status() {
+        StatusCode::OK => text(CONTENT_LENGTH)?.parse().ok(),
+        StatusCode::PARTIAL_CONTENT => content_range(headers)?.1,
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            text(CONTENT_RANGE)?.strip_prefix("bytes */")?.parse().ok()
+        }
+        _ => None,
+    }
 }
 
 /// The start and, where it is known, the total size that a `Content-Range` names.

@@ -122,6 +122,17 @@ pub enum Error {
         /// What arrived.
         found: Digest,
     },
+    /// What is to be downloaded has not the size that the registry promised, twice.
+    #[error(
+        "the image has {found} bytes instead of {expected}, also when asked for again; verify the \
+         storage of the registry"
+    )]
+    SizeMismatch {
+        /// What was promised.
+        expected: u64,
+        /// What is there.
+        found: u64,
+    },
     /// The file to be uploaded is not what its version says.
     #[error("{} is not the image that its version declares; nothing of it was stored", path.display())]
     ImageDiffers {

@@ -163,21 +163,58 @@ async fn content_that_stays_wrong_is_reported_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_too_short_is_asked_for_the_rest() {
+async fn a_size_that_is_not_the_promised_one_is_noticed_and_fetched_again() {
     let content = content(LENGTH);
-    let server = serving(&content, vec![Accident::Short(1_000_000)]).await;
+    for accident in [Accident::Short(1_000_000), Accident::Long] {
+        let server = serving(&content, vec![accident]).await;
+        let place = Place::new();
+        fetch(&client(&server), &image(&content), &place)
+            .await
+            .unwrap();
+        assert_eq!(arrived(&place), content);
+        let seen = server.seen();
+        assert_eq!((seen.len(), seen[1].header("range")), (2, None));
+    }
+}
+
+#[tokio::test]
+async fn a_size_that_stays_wrong_is_reported_and_nothing_is_kept() {
+    let content = content(LENGTH);
+    let promised = image(&content);
+    for stored in [&content[..1_000_000], &[&content[..], b"more"].concat()] {
+        let storage = serving(stored, vec![]).await;
+        let registry = redirecting(&storage).await;
+        let place = Place::new();
+        let error = fetch(&client_of_two(&registry, &storage), &promised, &place)
+            .await
+            .unwrap_err();
+        let Error::SizeMismatch { expected, found } = error else {
+            panic!("{error}");
+        };
+        assert_eq!((expected, found), (promised.size, stored.len() as u64));
+        assert_eq!(storage.seen().len(), 2);
+        assert!(!place.file().exists() && !place.partial().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_rest_of_something_shorter_is_noticed_before_any_of_it_is_taken() {
+    let content = content(LENGTH);
+    let beyond = vec![("content-range".to_owned(), "bytes */1000000".to_owned())];
+    let server = serving(&content, vec![Accident::Status(416, beyond)]).await;
     let place = Place::new();
+    place.write_partial(&content[..1_500_000]);
     fetch(&client(&server), &image(&content), &place)
         .await
         .unwrap();
     assert_eq!(arrived(&place), content);
-    assert_eq!(server.seen()[1].header("range"), Some("bytes=1000000-"));
+    assert_eq!(server.seen()[1].header("range"), None);
 }
 
 #[tokio::test]
 async fn more_than_was_promised_is_refused() {
     let content = content(LENGTH);
-    let server = serving(&content, vec![Accident::Long; 10]).await;
+    let server = serving(&content, vec![Accident::LongUnsaid; 10]).await;
     let place = Place::new();
     let error = fetch(&client(&server), &image(&content), &place)
         .await

@@ -25,6 +25,8 @@ pub(crate) enum Accident {
     Short(usize),
     /// There are bytes at the end that do not belong to it.
     Long,
+    /// The same, and nothing says beforehand how many bytes there are.
+    LongUnsaid,
     /// The whole is sent although a part was asked for.
     Whole,
     /// Another part is sent than was asked for.
@@ -97,6 +99,10 @@ fn answer(seen: &Seen, content: &Bytes, tag: &str, accident: Accident) -> Reply 
         }
         Accident::Short(length) => body.truncate(length),
         Accident::Long => body = [&body, &b"more"[..]].concat().into(),
+        Accident::LongUnsaid => {
+            body = [&body, &b"more"[..]].concat().into();
+            reply = reply.header("transfer-encoding", "chunked");
+        }
         Accident::Status(status, headers) => {
             reply = Reply {
                 headers,

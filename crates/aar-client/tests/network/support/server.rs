@@ -179,7 +179,7 @@ fn respond(reply: Reply) -> Response<Body> {
     let has_length = reply
         .headers
         .iter()
-        .any(|(name, _)| name == "content-length");
+        .any(|(name, _)| matches!(name.as_str(), "content-length" | "transfer-encoding"));
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
