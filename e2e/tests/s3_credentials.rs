@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Credentials, Fleet, Imds, Package, S3Server, SOON, TestPki, TestRegistry, sha256, until,
+    Credentials, Fleet, KeyServer, Package, S3Server, SOON, TestPki, TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 64 << 20;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// A registry that finds its credentials at an instance's metadata service.
-fn with_role(server: &'static S3Server, imds: &Imds) -> TestRegistry {
+fn with_role(server: &'static S3Server, imds: &KeyServer) -> TestRegistry {
     let bucket = server.new_bucket();
     let section = bucket.section_at(&server.endpoint(), None);
     TestRegistry::prepare_s3(bucket, &section, "")
@@ -38,7 +38,7 @@ fn the_role_of_the_instance_is_used_and_its_token_asked_for_first() {
     let Some(server) = S3Server::ceph("instance roles") else {
         return;
     };
-    let imds = Imds::start(server.owner(), HOUR);
+    let imds = KeyServer::instance(server.owner(), HOUR);
     let mut registry = with_role(server, &imds);
     registry.run();
     assert_eq!((imds.handed_out(), imds.refused()), (1, 0));
@@ -55,7 +55,7 @@ fn credentials_that_end_during_a_transfer_are_replaced_before() {
         return;
     };
     let (first, second) = (server.new_key(), server.new_key());
-    let imds = Imds::start(&first, Duration::from_secs(8));
+    let imds = KeyServer::instance(&first, Duration::from_secs(8));
     let mut registry = with_role(server, &imds);
     registry.run();
     let fleet = Fleet::introduced_to(registry, &[]);
@@ -82,7 +82,7 @@ fn a_signed_address_does_not_outlive_what_signs_it() {
     let Some(server) = S3Server::ceph("addresses by credentials that end") else {
         return;
     };
-    let imds = Imds::start(server.owner(), Duration::from_mins(10));
+    let imds = KeyServer::instance(server.owner(), Duration::from_mins(10));
     let mut registry = with_role(server, &imds);
     registry.run();
     let fleet = Fleet::introduced_to(registry, &[]);
@@ -108,7 +108,7 @@ fn keys_in_the_environment_come_before_those_of_the_instance() {
         access_key: "AKIANOBODY".to_owned(),
         secret_key: "nothing".to_owned(),
     };
-    let imds = Imds::start(&nobody, HOUR);
+    let imds = KeyServer::instance(&nobody, HOUR);
     let mut registry = with_role(server, &imds)
         .with_env("AWS_ACCESS_KEY_ID", server.access_key())
         .with_env("AWS_SECRET_ACCESS_KEY", server.secret_key());

@@ -47,4 +47,6 @@ pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
 pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
 pub use skip::{skip, tool};
-pub use web::{CloudFront, Fault, Imds, S3Network, Seen, SigningKey, TestCa};
+pub use web::{
+    CONTAINER_TOKEN, CloudFront, Fault, KeyServer, S3Network, Seen, SigningKey, TestCa, WEB_TOKEN,
+};

@@ -6,7 +6,7 @@
 mod ca;
 mod cloudfront;
 mod fault;
-mod imds;
+mod keys;
 mod network;
 mod seen;
 mod serve;
@@ -14,6 +14,6 @@ mod serve;
 pub use ca::TestCa;
 pub use cloudfront::{CloudFront, SigningKey};
 pub use fault::Fault;
-pub use imds::Imds;
+pub use keys::{CONTAINER_TOKEN, KeyServer, WEB_TOKEN};
 pub use network::S3Network;
 pub use seen::Seen;

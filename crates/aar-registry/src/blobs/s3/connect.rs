@@ -40,8 +40,7 @@ pub(super) fn connect(options: &S3Options) -> Result<Connection, BucketProblem> 
         endpoint: address.service.clone(),
     };
     let other = |error: object_store::Error| place.problem("the configuration", &error);
-    let source = Source::choose(options.credentials.as_ref(), &options.region)
-        .map_err(|reason| place.no_credentials(&reason))?;
+    let source = Source::choose(options).map_err(|reason| place.no_credentials(&reason))?;
     let near = limits().with_timeout(NEAR).with_allow_http(true);
     let near = ReqwestConnector::default().connect(&near).map_err(other)?;
     let credentials = Arc::new(Credentials::new(source, near));

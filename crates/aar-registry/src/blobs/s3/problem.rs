@@ -223,13 +223,9 @@ impl Place {
     }
 
     pub(super) fn unreachable(&self, error: &HttpError) -> BucketProblem {
-        let kind = match error.kind() {
-            HttpErrorKind::Timeout => "it does not answer in time".to_owned(),
-            _ => innermost(error),
-        };
         BucketProblem::Unreachable {
             endpoint: self.endpoint.clone(),
-            reason: kind,
+            reason: reason_of(error),
         }
     }
 
@@ -292,6 +288,14 @@ pub(super) fn element(body: &str, name: &str) -> Option<String> {
     (plain
         && text
             .bytes()
+/// Why a request came to nothing.
+pub(super) fn reason_of(error: &HttpError) -> String {
+    match error.kind() {
+        HttpErrorKind::Timeout => "it does not answer in time".to_owned(),
+        _ => innermost(error),
+    }
+}
+
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
     .then(|| text.to_owned())
 }

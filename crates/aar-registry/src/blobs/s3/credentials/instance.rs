@@ -1,8 +1,11 @@
-use http::Request;
+use http::{Request, StatusCode};
 use jiff::Timestamp;
 use object_store::client::HttpClient;
 
-use super::{Document, Lease, NoCredential, source::ask};
+use super::{
+    Document, Lease, NoCredential,
+    source::{ask, send},
+};
 
 const ENDPOINT: &str = "http://169.254.169.254";
 const ROLES: &str = "latest/meta-data/iam/security-credentials";
@@ -41,18 +44,24 @@ impl Instance {
         let (name, life) = TOKEN_LIFE;
         let request = Request::put(format!("{endpoint}/latest/api/token")).header(name, life);
         let token = ask(client, request, String::new(), &place).await?;
-        let read = async |path: String| {
-            let request = Request::get(format!("{endpoint}/{path}")).header(TOKEN, token.trim());
-            ask(client, request, String::new(), &place).await
+        let request =
+            |path: &str| Request::get(format!("{endpoint}/{path}")).header(TOKEN, token.trim());
+        let (status, roles) =
+            send(client, request(&format!("{ROLES}/")), String::new(), &place).await?;
+        let role = roles.lines().map(str::trim).find(|role| !role.is_empty());
+        let role = match (status, role) {
+            (StatusCode::OK, Some(role)) => role,
+            (StatusCode::OK, None) | (StatusCode::NOT_FOUND, _) => {
+                let reason = "the instance has no role".to_owned();
+                return Err(NoCredential { place, reason });
+            }
+            (status, _) => {
+                let reason = format!("it answers {status}");
+                return Err(NoCredential { place, reason });
+            }
         };
-        let roles = read(format!("{ROLES}/")).await?;
-        let Some(role) = roles.lines().map(str::trim).find(|role| !role.is_empty()) else {
-            return Err(NoCredential {
-                place,
-                reason: "the instance has no role".to_owned(),
-            });
-        };
-        let document = read(format!("{ROLES}/{role}")).await?;
+        let role = request(&format!("{ROLES}/{role}"));
+        let document = ask(client, role, String::new(), &place).await?;
         Document::read(&document, &place, now)
     }
 }

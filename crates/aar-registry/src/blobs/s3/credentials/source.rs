@@ -1,5 +1,6 @@
 use std::{fmt, sync::Arc};
 
+use http::StatusCode;
 use jiff::Timestamp;
 use object_store::{
     aws::AwsCredential,
@@ -9,7 +10,10 @@ use object_store::{
 use super::{
     Lease, NoCredential, container::Container, instance::Instance, web_identity::WebIdentity,
 };
-use crate::{S3Credentials, Secret};
+use crate::{
+    S3Options, Secret,
+    blobs::s3::problem::{element, reason_of},
+};
 
 /// Where credentials come from.
 pub(in crate::blobs::s3) enum Source {
@@ -36,27 +40,28 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Source {
     /// The one that is configured, or else the first that the surroundings have.
-    pub(in crate::blobs::s3) fn choose(
-        configured: Option<&S3Credentials>,
-        region: &str,
-    ) -> Result<Self, NoCredential> {
-        match configured {
+    pub(in crate::blobs::s3) fn choose(options: &S3Options) -> Result<Self, NoCredential> {
+        match &options.credentials {
             Some(keys) => Ok(Self::fixed(
                 &keys.access_key,
                 keys.secret_access_key.expose(),
                 keys.session_token.as_ref().map(Secret::expose),
             )),
-            None => Self::around(region, &|name| {
-                std::env::var(name).ok().filter(|value| !value.is_empty())
-            }),
+            None => {
+                // What a service elsewhere calls its region need not be one of AWS.
+                let region = options.endpoint.is_none().then_some(&*options.region);
+                Self::around(region, &|name| {
+                    std::env::var(name).ok().filter(|value| !value.is_empty())
+                })
+            }
         }
     }
 
-    fn around(region: &str, lookup: Lookup<'_>) -> Result<Self, NoCredential> {
+    pub(super) fn around(region: Option<&str>, lookup: Lookup<'_>) -> Result<Self, NoCredential> {
         if let Some(keys) = Self::environment(lookup)? {
             return Ok(keys);
         }
-        if let Some(identity) = WebIdentity::find(region, lookup) {
+        if let Some(identity) = WebIdentity::find(region, lookup)? {
             return Ok(Self::WebIdentity(identity));
         }
         if let Some(container) = Container::find(lookup)? {
@@ -93,11 +98,7 @@ impl Source {
         now: Timestamp,
     ) -> Result<Lease, NoCredential> {
         match self {
-            Self::Fixed(credential) => Ok(Lease {
-                credential: Arc::clone(credential),
-                expires: None,
-                renew: None,
-            }),
+            Self::Fixed(credential) => Ok(Lease::without_end(Arc::clone(credential))),
             Self::WebIdentity(identity) => identity.fetch(client, now).await,
             Self::Container(container) => container.fetch(client, now).await,
             Self::Instance(instance) => instance.fetch(client, now).await,
@@ -112,6 +113,25 @@ pub(super) async fn ask(
     body: String,
     place: &str,
 ) -> Result<String, NoCredential> {
+    let (status, text) = send(client, request, body, place).await?;
+    if status.is_success() {
+        return Ok(text);
+    }
+    // Of what it says no more is kept than its name for it.
+    let code = element(&text, "Code").unwrap_or_default();
+    Err(NoCredential {
+        place: place.to_owned(),
+        reason: format!("it answers {status} {code}").trim_end().to_owned(),
+    })
+}
+
+/// The same, whether or not it is refused.
+pub(super) async fn send(
+    client: &HttpClient,
+    request: http::request::Builder,
+    body: String,
+    place: &str,
+) -> Result<(StatusCode, String), NoCredential> {
     let failed = |reason: String| NoCredential {
         place: place.to_owned(),
         reason,
@@ -121,14 +141,15 @@ pub(super) async fn ask(
         .body(body)
         .map_err(|error| failed(error.to_string()))?;
     let answer = client.execute(request).await;
-    let answer = answer.map_err(|error| failed(error.to_string()))?;
+    let answer = answer.map_err(|error| failed(reason_of(&error)))?;
     let status = answer.status();
-    if !status.is_success() {
-        return Err(failed(format!("it answers {status}")));
-    }
     let bytes = answer.into_body().bytes().await;
-    let bytes = bytes.map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes.into()).map_err(|_| failed("it answers no text".to_owned()))
+    let bytes = bytes.map_err(|error| failed(reason_of(&error)))?;
+    let text = String::from_utf8(bytes.into());
+    Ok((
+        status,
+        text.map_err(|_| failed("it answers no text".to_owned()))?,
+    ))
 }
 
 #[cfg(test)]
@@ -140,7 +161,7 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Source::around("eu-west-3", &lookup)
+        Source::around(Some("eu-west-3"), &lookup)
             .map(|source| format!("{source:?}"))
             .map_err(|error| error.to_string())
     }
@@ -171,6 +192,12 @@ mod tests {
             let refused = chosen(&[half]).unwrap_err();
             assert!(refused.contains("belong together") && !refused.contains("hush"));
         }
+    }
+
+    #[test]
+    fn a_web_identity_without_a_role_is_a_mistake_and_not_a_reason_to_search_on() {
+        let refused = chosen(&IDENTITY[..1]).unwrap_err();
+        assert!(refused.contains("AWS_ROLE_ARN"), "{refused}");
     }
 
     #[test]

@@ -39,15 +39,25 @@ struct Session {
 }
 
 impl WebIdentity {
-    pub(super) fn find(region: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
-        let session = lookup("AWS_ROLE_SESSION_NAME");
+    /// `region` is that of the bucket, where it is one of AWS.
+    pub(super) fn find(
+        region: Option<&str>,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, NoCredential> {
+        let Some(token_file) = lookup("AWS_WEB_IDENTITY_TOKEN_FILE") else {
+            return Ok(None);
+        };
+        let role = lookup("AWS_ROLE_ARN").ok_or_else(|| {
+            failed("AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN".to_owned())
+        })?;
+        let chosen = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION"));
         let endpoint = lookup("AWS_ENDPOINT_URL_STS");
-        Some(Self {
-            token_file: lookup("AWS_WEB_IDENTITY_TOKEN_FILE")?,
-            role: lookup("AWS_ROLE_ARN")?,
-            session: session.unwrap_or_else(|| "aar".to_owned()),
-            endpoint: endpoint.unwrap_or_else(|| format!("https://sts.{region}.amazonaws.com")),
-        })
+        Ok(Some(Self {
+            token_file,
+            role,
+            session: lookup("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "aar".to_owned()),
+            endpoint: endpoint.unwrap_or_else(|| of_aws(chosen.as_deref().or(region))),
+        }))
     }
 
     pub(super) async fn fetch(
@@ -71,6 +81,15 @@ impl WebIdentity {
         let text = ask(client, request, form, &place).await?;
         read(&text, now)
     }
+}
+
+/// The token service of a region, or that of no region in particular.
+fn of_aws(region: Option<&str>) -> String {
+    let Some(region) = region else {
+        return "https://sts.amazonaws.com".to_owned();
+    };
+    let china = if region.starts_with("cn-") { ".cn" } else { "" };
+    format!("https://sts.{region}.amazonaws.com{china}")
 }
 
 fn read(text: &str, now: Timestamp) -> Result<Lease, NoCredential> {
@@ -113,5 +132,41 @@ mod tests {
         assert_eq!(lease.credential.key_id, "ASIA1");
         assert_eq!(lease.expires, Some("2026-01-01T01:00:00Z".parse().unwrap()));
         assert!(read("<Error/>", Timestamp::UNIX_EPOCH).is_err());
+    }
+
+    #[test]
+    fn the_token_service_is_that_of_the_region_that_the_tools_of_aws_would_take() {
+        let endpoint = |region: Option<&str>, variables: &[(&str, &str)]| {
+            let identity = WebIdentity::find(region, &|name| match name {
+                "AWS_WEB_IDENTITY_TOKEN_FILE" | "AWS_ROLE_ARN" => Some("x".to_owned()),
+                name => {
+                    let found = variables.iter().find(|(known, _)| *known == name);
+                    found.map(|(_, value)| (*value).to_owned())
+                }
+            });
+            identity.unwrap().unwrap().endpoint
+        };
+        let bucket = Some("eu-west-3");
+        let default = ("AWS_DEFAULT_REGION", "us-east-2");
+        let region = ("AWS_REGION", "cn-north-1");
+        let own = ("AWS_ENDPOINT_URL_STS", "https://sts.example.com");
+        for (of_bucket, variables, expected) in [
+            (bucket, &[][..], "https://sts.eu-west-3.amazonaws.com"),
+            (
+                Some("cn-northwest-1"),
+                &[],
+                "https://sts.cn-northwest-1.amazonaws.com.cn",
+            ),
+            (None, &[], "https://sts.amazonaws.com"),
+            (bucket, &[default], "https://sts.us-east-2.amazonaws.com"),
+            (
+                None,
+                &[default, region],
+                "https://sts.cn-north-1.amazonaws.com.cn",
+            ),
+            (bucket, &[region, own], "https://sts.example.com"),
+        ] {
+            assert_eq!(endpoint(of_bucket, variables), expected);
+        }
     }
 }
