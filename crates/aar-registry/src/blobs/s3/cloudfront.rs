@@ -4,14 +4,13 @@
 //! is signed with RSA and SHA-1, because that is what CloudFront checks. The end is absolute, so a
 //! clock that is slow shortens the life of an address, and nothing has to be dated back.
 
+mod key;
+
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
-use rsa::{
-    Pkcs1v15Sign, RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, pkcs8::DecodePrivateKey,
-    rand_core::OsRng,
-};
+use rsa::{Pkcs1v15Sign, RsaPrivateKey, rand_core::OsRng};
 use sha1::{Digest as _, Sha1};
 use url::Url;
 
@@ -36,6 +35,23 @@ pub enum CloudFrontProblem {
     /// There is no key pair id.
     #[error("keypair-id is empty: write the id that CloudFront shows")]
     NoKeyPairId,
+    /// The key pair id is none.
+    #[error(
+        "keypair-id has other characters than letters and digits: write the id that CloudFront shows"
+    )]
+    KeyPairId,
+    /// The key is encrypted.
+    #[error(
+        "private-key is encrypted: write it without its password, as \
+         `openssl pkey -in key.pem` shows it"
+    )]
+    EncryptedKey,
+    /// The key is shorter than CloudFront takes.
+    #[error("private-key has {bits} bits: CloudFront takes 2048 or more")]
+    ShortKey {
+        /// How many it has.
+        bits: usize,
+    },
     /// The key cannot be read.
     #[error("private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)")]
     PrivateKey,
@@ -57,13 +73,17 @@ impl std::fmt::Debug for CloudFront {
 
 impl CloudFront {
     pub(crate) fn new(options: &CloudFrontOptions) -> Result<Self, CloudFrontProblem> {
-        if options.keypair_id.trim().is_empty() {
+        let keypair_id = options.keypair_id.trim();
+        if keypair_id.is_empty() {
             return Err(CloudFrontProblem::NoKeyPairId);
+        }
+        if !keypair_id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(CloudFrontProblem::KeyPairId);
         }
         Ok(Self {
             base: base(&options.base_url)?,
-            key: private_key(options.private_key.expose())?,
-            keypair_id: options.keypair_id.trim().to_owned(),
+            key: key::private_key(options.private_key.expose())?,
+            keypair_id: keypair_id.to_owned(),
             duration: options.duration,
         })
     }
@@ -115,6 +135,9 @@ fn base(text: &str) -> Result<Url, CloudFrontProblem> {
     };
     let text = text.trim();
     let url = match text.split_once("://") {
+        // Half an address is completed by the parser.
+        Some((_, rest)) if rest.starts_with('/') => return Err(problem()),
+        None if text.contains(":/") => return Err(problem()),
         Some(_) => Url::parse(text),
         None => Url::parse(&format!("https://{text}")),
     };
@@ -128,13 +151,6 @@ fn base(text: &str) -> Result<Url, CloudFrontProblem> {
     } else {
         Err(problem())
     }
-}
-
-fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem> {
-    let pem = pem.trim();
-    RsaPrivateKey::from_pkcs8_pem(pem)
-        .or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem))
-        .map_err(|_| CloudFrontProblem::PrivateKey)
 }
 
 #[cfg(test)]
@@ -213,10 +229,20 @@ mod tests {
         };
         let url = with(|options| options.base_url = "http://d.cloudfront.net".to_owned());
         assert_eq!(url, CloudFrontProblem::NotEncrypted);
-        let url = with(|options| options.base_url = "ftp://d.cloudfront.net".to_owned());
-        assert!(matches!(url, CloudFrontProblem::Address { .. }));
+        for none in [
+            "ftp://d.net",
+            "https://",
+            "https:/d.net",
+            "https:///d.net",
+            "https:d.net",
+        ] {
+            let url = refused(&options(none, KEYS[0]));
+            assert!(matches!(url, CloudFrontProblem::Address { .. }), "{none}");
+        }
         let id = with(|options| options.keypair_id = " ".to_owned());
         assert_eq!(id, CloudFrontProblem::NoKeyPairId);
+        let id = with(|options| options.keypair_id = "K2&x".to_owned());
+        assert_eq!(id, CloudFrontProblem::KeyPairId);
         let key = with(|options| options.private_key = Secret::new("-----BEGIN NOTHING-----"));
         assert_eq!(key, CloudFrontProblem::PrivateKey);
         assert!(!key.to_string().contains("NOTHING"));
