@@ -1,5 +1,7 @@
 //! How the bucket is spoken to: addresses, time limits, retries.
 
+mod endpoint;
+
 use std::{sync::Arc, time::Duration};
 
 use object_store::{
@@ -125,6 +127,14 @@ pub(super) fn encryption_headers(encryption: Option<&Encryption>) -> Vec<(&'stat
     }
 }
 
+impl S3Options {
+    /// What is wrong with the address of the service, where something is.
+    pub fn check_endpoint(&self) -> Result<(), &'static str> {
+        let endpoint = self.endpoint.as_deref();
+        endpoint.map_or(Ok(()), |text| endpoint::parse(text).map(drop))
+    }
+}
+
 /// Where a bucket is.
 struct Address {
     service: String,
@@ -137,14 +147,8 @@ impl Address {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => of_aws(&options.region),
         };
-        let problem = || BucketProblem::Endpoint {
-            endpoint: service.clone(),
-        };
-        let mut bucket = Url::parse(&service).map_err(|_| problem())?;
-        let plain = bucket.query().is_none() && bucket.username().is_empty();
-        if !matches!(bucket.scheme(), "http" | "https") || !plain || !bucket.has_host() {
-            return Err(problem());
-        }
+        let problem = |reason| BucketProblem::Endpoint { reason };
+        let mut bucket = endpoint::parse(&service).map_err(problem)?;
         // A name with dots does not fit the certificate of AWS when it is a part of the host.
         if options.force_path_style || options.bucket.contains('.') {
             let path = bucket.path().trim_end_matches('/');
@@ -152,7 +156,8 @@ impl Address {
         } else {
             let host = bucket.host_str().unwrap_or_default();
             let host = format!("{}.{host}", options.bucket);
-            bucket.set_host(Some(&host)).map_err(|_| problem())?;
+            let set = bucket.set_host(Some(&host));
+            set.map_err(|_| problem(endpoint::ADDRESS))?;
         }
         Ok(Self { service, bucket })
     }

@@ -119,10 +119,10 @@ pub enum BucketProblem {
     #[error(transparent)]
     CloudFront(#[from] super::CloudFrontProblem),
     /// The address is none.
-    #[error("storage.s3.endpoint is not the address of a service: {endpoint:?}")]
+    #[error("storage.s3.{reason}")]
     Endpoint {
-        /// What it says.
-        endpoint: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
 }
 
@@ -288,16 +288,16 @@ pub(super) fn element(body: &str, name: &str) -> Option<String> {
     (plain
         && text
             .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+    .then(|| text.to_owned())
+}
+
 /// Why a request came to nothing.
 pub(super) fn reason_of(error: &HttpError) -> String {
     match error.kind() {
         HttpErrorKind::Timeout => "it does not answer in time".to_owned(),
         _ => innermost(error),
     }
-}
-
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
-    .then(|| text.to_owned())
 }
 
 /// What was at the bottom of it.
