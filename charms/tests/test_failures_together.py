@@ -132,6 +132,17 @@ def test_a_service_that_does_not_run_blocks_until_it_does(machines: Machines) ->
         machine.settle()
 
 
+def test_a_registry_that_is_not_well_blocks_with_what_it_says(machines: Machines) -> None:
+    registry, _, _ = machines
+    mark = registry.base / "data/registry.json"
+    mark.rename(mark.with_name("elsewhere"))
+    assert registry.look() == BlockedStatus(
+        "the registry is not well: the storage is not the one of this registry"
+    )
+    mark.with_name("elsewhere").rename(mark)
+    assert registry.look() == ActiveStatus()
+
+
 @pytest.mark.parametrize("content", ["", "garbage", "-----BEGIN CERTIFICATE-----\nMII\n"])
 def test_a_certificate_that_is_damaged_blocks_and_is_told_to_nobody(
     content: str, machines: Machines

@@ -17,6 +17,10 @@ from storage import Place
 ANSWER = 10
 
 
+class UnwellError(Exception):
+    """The registry answers, and says what it cannot work with."""
+
+
 class Registry(SnapProgram):
     """The registry on this machine."""
 
@@ -96,6 +100,8 @@ class Registry(SnapProgram):
             kept = self._kept_certificate()
         except (OSError, http.client.HTTPException) as error:
             return f"the registry does not answer: {error}"
+        except UnwellError as error:
+            return f"the registry is not well: {error}"
         except ProgramError as error:
             return str(error)
         return "" if shown == kept else "the registry does not show certs/server.crt: restart it"
@@ -171,7 +177,14 @@ class Registry(SnapProgram):
 def _ask(connection: http.client.HTTPSConnection) -> str:
     connection.request("GET", "/1.0/status")
     shown = connection.sock.getpeercert(binary_form=True)
-    status = connection.getresponse().status
-    if status != http.HTTPStatus.OK or shown is None:
-        raise http.client.HTTPException(f"it answers {status}")
+    answer = connection.getresponse()
+    if answer.status != http.HTTPStatus.OK or shown is None:
+        raise UnwellError(_problems(answer))
     return ssl.DER_cert_to_PEM_cert(shown)
+
+
+def _problems(answer: http.client.HTTPResponse) -> str:
+    try:
+        return "; ".join(json.loads(answer.read())["metadata"]["problems"])
+    except (ValueError, KeyError, TypeError):
+        return f"it answers {answer.status}"
