@@ -82,7 +82,7 @@ class Machine:
             patch.setattr(SnapProgram, "restart", lambda _: self.restart())
             patch.setattr(SnapProgram, "patience", 60)
             patch.setattr(SnapProgram, "promptness", 0)
-            patch.setattr(snap_program, "time", Waiting(self))
+            patch.setattr(snap_program, "time", Clock(self))
             patch.setattr(snap_program.snap, "logs", lambda *_, **__: self._entries())
             call = SnapProgram.call
 
@@ -137,7 +137,7 @@ class Machine:
         return json.loads(done.stdout)
 
 
-class Waiting:
+class Clock:
     """The time, which passes at once while a program is waited for that has ended."""
 
     def __init__(self, machine: Machine) -> None:

@@ -166,29 +166,24 @@ def test_a_program_that_fails_is_quoted_by_its_error_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "work",
+    ("work", "limited"),
     [
-        lambda registry: registry.verify_storage(),
-        lambda registry: registry.collect_garbage(dry_run=False),
-        lambda registry: registry.run("status"),
+        (lambda: Registry().verify_storage(), False),
+        (lambda: Registry().collect_garbage(dry_run=False), False),
+        (lambda: ManagementService().sync(confirm_removals=False), False),
+        (lambda: ManagementService().registry_status(), True),
     ],
-    ids=["verify", "gc", "status"],
+    ids=["verify", "gc", "sync", "status"],
 )
-def test_only_what_reads_every_image_takes_as_long_as_it_takes(
-    work: Callable[[Registry], Any],
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_goes_through_every_image_takes_as_long_as_it_takes(
+    work: Callable[[], Any], limited: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[float | None] = []
-    run = subprocess.run
 
-    def note(*args: Any, timeout: float | None, **options: Any) -> Any:
+    def run(command: list[str], *, timeout: float | None, **_: Any) -> Any:
         limits.append(timeout)
-        return run(*args, **options)
+        return subprocess.CompletedProcess(command, 0, "config: {registry.mode: pull}", "")
 
-    monkeypatch.setattr(subprocess, "run", note)
-    registry = Registry()
-    registry.program = "/bin/true"
-    work(registry)
-    assert (limits == [None]) == ("status" not in request.node.name)
+    monkeypatch.setattr(subprocess, "run", run)
+    work()
+    assert (limits[-1] is not None) == limited

@@ -100,6 +100,17 @@ def test_nothing_is_kept_anywhere_before_the_bucket_is_known(
     assert "ip" not in state.get_relation(publisher.id).local_unit_data
 
 
+def test_what_somebody_has_to_do_is_told_before_what_is_waited_for(
+    context: testing.Context, program: Model, certificate: str
+) -> None:
+    relation = integrator(bucket="aar0")
+    client = related("client", "ams", u0={"mode": "publisher", "certificate": "x"})
+    state = testing.State(relations=[relation, client])
+    state = context.run(context.on.relation_changed(relation), state)
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert state.unit_status.message.startswith("ams/0: mode publisher does not fit")
+
+
 @pytest.mark.parametrize("way_on", ["restore", "configure"])
 def test_a_bucket_that_is_gone_does_not_send_the_registry_to_an_empty_disk(
     way_on: str, context: testing.Context, program: Model, certificate: str

@@ -1,7 +1,7 @@
 """What the charms of programs in snaps have in common: every event leads to the same steps.
 
-Each step is attempted, whatever became of those before it; the first that cannot be done gives the
-unit its status.
+Each step is attempted, whatever became of those before it. The first that somebody has to do
+something for gives the unit its status, else the first that waits.
 """
 
 import logging
@@ -58,10 +58,11 @@ class ProgramCharm(ops.CharmBase):
 
     def _on_any_event(self, event: ops.EventBase) -> None:
         self.unit.status = ops.MaintenanceStatus(f"configuring {self._program.title}")
-        found = [self.attempt(step, event) for step in self.steps()]
-        self.unit.status = next((status for status in found if status), ops.ActiveStatus())
+        found = [status for step in self.steps() if (status := self._attempt(step, event))]
+        blocked = [status for status in found if isinstance(status, ops.BlockedStatus)]
+        self.unit.status = (blocked or found or [ops.ActiveStatus()])[0]
 
-    def attempt(self, step: Step, event: ops.EventBase) -> ops.StatusBase | None:
+    def _attempt(self, step: Step, event: ops.EventBase) -> ops.StatusBase | None:
         """Do a step; returns the status that it ends in, if it cannot be done."""
         try:
             step(event)
