@@ -106,7 +106,7 @@ def test_what_somebody_has_to_do_is_told_before_what_is_waited_for(
     relation = integrator(bucket="aar0")
     client = related("client", "ams", u0={"mode": "publisher", "certificate": "x"})
     state = testing.State(relations=[relation, client])
-    state = context.run(context.on.relation_changed(relation), state)
+    state = context.run(context.on.relation_changed(client), state)
     assert isinstance(state.unit_status, BlockedStatus)
     assert state.unit_status.message.startswith("ams/0: mode publisher does not fit")
 
