@@ -3,6 +3,8 @@
 //! Keys are kebab-case; the types that are read say which there are and should refuse others
 //! (`#[serde(deny_unknown_fields)]`), so that a slip of the pen does not pass for a default.
 
+mod complaint;
+
 use std::{
     io,
     path::{Path, PathBuf},
@@ -10,7 +12,6 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Deserializer, Track};
-use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, MessageFormatter};
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +60,7 @@ pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigEr
             path: path.to_owned(),
             line: error.location().map(|place| place.line()),
             key: track.path().to_string(),
-            source: Complaint(complaint(error)),
+            source: Complaint(complaint::of(error)),
         }
     })
 }
@@ -80,30 +81,6 @@ fn place(path: &Path, line: Option<u64>, key: &str) -> String {
         key => format!(": {key}"),
     };
     format!("{}{line}{key}", path.display())
-}
-
-/// The library speaks of fields and of its own options; people write keys.
-fn complaint(error: &YamlError) -> String {
-    match error {
-        YamlError::SerdeUnknownField {
-            field, expected, ..
-        } if expected.is_empty() => {
-            format!("there is no key {field:?} here")
-        }
-        YamlError::SerdeUnknownField {
-            field, expected, ..
-        } => {
-            format!(
-                "there is no key {field:?} here, only {}",
-                expected.join(", ")
-            )
-        }
-        YamlError::SerdeMissingField { field, .. } => format!("the key {field:?} is missing"),
-        YamlError::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("the key {key:?} is given twice")
-        }
-        other => DefaultMessageFormatter.format_message(other).into_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use std::{error::Error, net::SocketAddr};
+use std::{error::Error, net::SocketAddr, num::NonZeroU32};
 
 use serde::Deserialize;
 
@@ -10,6 +10,17 @@ struct Config {
     http: Http,
     storage: Option<Storage>,
     limits: Vec<u32>,
+    most: Option<NonZeroU32>,
+    name: String,
+    sound: bool,
+    level: Option<Level>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Low,
+    High,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -68,20 +79,24 @@ fn every_complaint_names_file_line_and_key() {
         (
             "http:\n\n  max-connections: lots\n",
             ":3: http.max-connections: ",
-            "u16",
+            "a whole number from 0 to 65535",
         ),
         (
             "http:\n  max-connections: 70000\n",
             ":2: http.max-connections: ",
-            "u16",
+            "a whole number from 0 to 65535",
         ),
         (
             "http:\n  max-connections: -1\n",
             ":2: http.max-connections: ",
-            "u16",
+            "a whole number from 0 to 65535",
         ),
-        ("limits:\n  - 1\n  - two\n", ":3: limits[1]: ", "u32"),
-        ("limits: 1\n", ":1: limits: ", "sequence"),
+        (
+            "limits:\n  - 1\n  - two\n",
+            ":3: limits[1]: ",
+            "number from 0 to 4294967295",
+        ),
+        ("limits: 1\n", ":1: limits: ", "a list"),
         ("storage:\n  fs:\n", ":2: storage.fs: ", ""),
         ("storage:\n  fs: {}\n", ": storage.fs: ", "root-directory"),
         (
@@ -94,11 +109,35 @@ fn every_complaint_names_file_line_and_key() {
             ":3: http",
             "twice",
         ),
-        ("http: 5\n", ":1: http: ", "mapping"),
+        ("http: 5\n", ":1: http: ", "a section"),
+        (
+            "limits: [0]\nmost: 0\n",
+            ":2: most: ",
+            "from 1 to 4294967295",
+        ),
+        (
+            "storage:\n  fs:\n    root-directory:\n",
+            ":3: storage.fs.root-directory: ",
+            "",
+        ),
+        ("name:\n", ":1: name: ", "has no value"),
+        ("name: [a]\n", ":1: name: ", "a single value"),
+        ("sound: maybe\n", ":1: sound: ", "true or false"),
+        (
+            "level: loud\n",
+            ":1: level: ",
+            "\"loud\" is none of low, high",
+        ),
     ];
     for (text, place, word) in cases {
         let message = message(text);
         let start = format!("conf/main.yaml{place}");
+        for word in ["start", "null", "u16", "u32", "Option"] {
+            assert!(
+                !message.contains(word),
+                "{text:?}: {message} speaks of {word}"
+            );
+        }
         assert!(message.starts_with("conf/main.yaml"), "{text:?}: {message}");
         assert!(message.contains(place), "{text:?}: {message} lacks {start}");
         assert!(message.contains(word), "{text:?}: {message} lacks {word}");
