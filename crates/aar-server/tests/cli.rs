@@ -200,7 +200,7 @@ const OF_A_REGISTRY: &[&[&str]] = &[
     &["gc"],
     &["gc", "--dry-run"],
     &["storage", "verify"],
-    &["storage", "migrate", "--to", "elsewhere"],
+    &["storage", "migrate", "--to", "elsewhere/"],
 ];
 
 #[test]
@@ -387,6 +387,40 @@ fn a_move_that_was_cut_short_before_the_configuration_was_written_is_finished_by
     assert!(again.contains("already_there: true"), "{again}");
     assert!(fs_err::read_to_string(&config).unwrap().contains(to));
     assert!(site.aar(&["storage", "verify"]).contains("\nexit 0\n"));
+}
+
+#[test]
+fn a_slip_in_the_name_of_the_new_configuration_moves_nothing() {
+    let site = Site::new();
+    site.create();
+    let typo = site.path().join("new.yaml");
+    for to in [typo.to_str().unwrap(), "elsewhere"] {
+        let refused = site.aar(&["storage", "migrate", "--to", to]);
+        assert!(refused.contains("\nexit 1\n"), "{refused}");
+        assert!(
+            refused.contains("there is no file and no folder"),
+            "{refused}"
+        );
+    }
+    assert!(!typo.exists());
+    assert!(site.aar(&["status"]).contains("\nexit 0\n"));
+}
+
+#[test]
+fn a_move_keeps_the_configuration_as_it_was_and_says_where() {
+    let site = Site::new();
+    let config = Config::path(site.path());
+    let before = "# the only copy\nstorage:\n  fs:\n    root-directory: first\n";
+    fs_err::create_dir_all(config.parent().unwrap()).unwrap();
+    fs_err::write(&config, before).unwrap();
+    site.create();
+    let to = site.path().join("second/");
+    let moved = site.aar(&["storage", "migrate", "--to", to.to_str().unwrap()]);
+    assert!(moved.contains("\nexit 0\n"), "{moved}");
+    let kept = "the configuration is kept as it was in [base]/conf/main.yaml.old";
+    assert!(moved.contains(kept), "{moved}");
+    let kept = fs_err::read_to_string(site.path().join("conf/main.yaml.old")).unwrap();
+    assert_eq!(kept, before);
 }
 
 #[test]

@@ -160,24 +160,38 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
     let mistakes = [
         "storage: {}\n".to_owned(),
         "storage:\n  fs:\n    root-directory: /a\n  s3:\n    region: r\n    bucket: b\n".to_owned(),
+        "storage:\n  s3:\n    bucket: b\n  fs:\n    root-directory: /a\n".to_owned(),
         "storage:\n  fs: {}\n".to_owned(),
         "storage:\n  fs:\n    root-directory: ''\n".to_owned(),
         "storage:\n  ftp: {}\n".to_owned(),
         "storage:\n  s3:\n    region: r\n".to_owned(),
         s3("    access-key: half\n"),
         s3("    secret-access-key: half\n"),
+        s3("    access-key:\n    secret-access-key: s\n"),
+        s3("    prefix:\n"),
         s3("    endpoint: minio:9000\n"),
+        s3("    endpoint: https://me:hush@host\n"),
+        s3("    endpoint: https://host/#there\n"),
         s3("    session-token: alone\n"),
         s3("    kms-key-id: alone\n"),
         s3("    server-side-encryption: rot13\n"),
         s3("    url-duration: 169h\n"),
+        s3("    url-duration: 500ms\n"),
         s3("    prefix: ../other\n"),
         cloudfront(&format!("base-url: 'a b'\nkeypair-id: k\n{key}")),
         cloudfront(&format!("base-url: http://a.net\nkeypair-id: k\n{key}")),
+        cloudfront(&format!("base-url: https://\nkeypair-id: k\n{key}")),
         cloudfront("base-url: a.net\nkeypair-id: k\nprivate-key: k\n"),
+        cloudfront(
+            "base-url: a.net\nkeypair-id: k\nprivate-key: -----BEGIN ENCRYPTED PRIVATE KEY----- x -----END ENCRYPTED PRIVATE KEY-----\n",
+        ),
+        cloudfront(&format!("base-url: a.net\nkeypair-id: k/1\n{key}")),
         cloudfront(&format!("base-url: a.net\nkeypair-id: ''\n{key}")),
         cloudfront(&format!(
             "base-url: a.net\nkeypair-id: k\nduration: 1 day or so\n{key}"
+        )),
+        cloudfront(&format!(
+            "base-url: a.net\nkeypair-id: k\nduration: 500ms\n{key}"
         )),
     ];
     let refusals = mistakes.map(|text| format!("{text}=> {}\n", refusal(&text)));

@@ -1,10 +1,10 @@
 use aar_registry::{CloudFrontOptions, CloudFrontProblem};
 use serde::{Deserialize, Serialize};
 
-use super::{Period, Secret};
+use super::{Life, Secret};
 
 /// The CDN in front of the bucket: section `storage.s3.cloudfront`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "Written")]
 pub struct CloudFrontConfig {
     /// Its address, with scheme.
@@ -15,7 +15,7 @@ pub struct CloudFrontConfig {
     pub keypair_id: String,
     /// The life of a signed URL, where it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration: Option<Period>,
+    pub duration: Option<Life>,
 }
 
 /// The section as it is written: the address with or without scheme, the key as any text.
@@ -25,7 +25,7 @@ struct Written {
     base_url: String,
     private_key: String,
     keypair_id: String,
-    duration: Option<Period>,
+    duration: Option<Life>,
 }
 
 impl TryFrom<Written> for CloudFrontConfig {
@@ -35,7 +35,7 @@ impl TryFrom<Written> for CloudFrontConfig {
         let config = Self {
             base_url: with_scheme(&written.base_url),
             private_key: Secret::new(written.private_key),
-            keypair_id: written.keypair_id,
+            keypair_id: written.keypair_id.trim().to_owned(),
             duration: written.duration,
         };
         config.registry().check()?;
@@ -50,17 +50,18 @@ impl CloudFrontConfig {
             base_url: self.base_url.clone(),
             private_key: self.private_key.registry(),
             keypair_id: self.keypair_id.clone(),
-            duration: self.duration.map(Period::get),
+            duration: self.duration.map(Life::get),
         }
     }
 }
 
 fn with_scheme(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    if url.contains("://") {
+    let url = url.trim();
+    // What is half a scheme is for the check to refuse, not to be taken for a host.
+    if url.contains(":/") {
         url.to_owned()
     } else {
-        format!("https://{url}")
+        format!("https://{}", url.trim_end_matches('/'))
     }
 }
 
@@ -73,9 +74,11 @@ mod tests {
         for (url, expected) in [
             ("d1dfs.cloudfront.net", "https://d1dfs.cloudfront.net"),
             (
-                "https://d1dfs.cloudfront.net/",
-                "https://d1dfs.cloudfront.net",
+                "https://d1dfs.cloudfront.net/eu/",
+                "https://d1dfs.cloudfront.net/eu/",
             ),
+            ("https://", "https://"),
+            ("https:/d1", "https:/d1"),
             ("cdn.example.com/eu/", "https://cdn.example.com/eu"),
         ] {
             assert_eq!(with_scheme(url), expected);

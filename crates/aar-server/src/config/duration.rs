@@ -12,11 +12,6 @@ macro_rules! span_type {
         pub struct $name(Duration);
 
         impl $name {
-            /// So many seconds.
-            pub(super) const fn seconds(seconds: u64) -> Self {
-                Self(Duration::from_secs(seconds))
-            }
-
             /// The length of time.
             pub const fn get(self) -> Duration {
                 self.0
@@ -69,6 +64,25 @@ span_type! {
     Period, |duration| !duration.is_zero(), "a duration above zero (such as 90s, 5m or 1h30m)"
 }
 
+impl Span {
+    /// So many seconds.
+    pub(super) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
+
+impl Period {
+    /// So many seconds.
+    pub(super) const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
+
+span_type! {
+    /// The life of a signed address, which counts whole seconds: one at least, written like `90s`.
+    Life, |duration| duration.as_secs() > 0, "a duration of a second at least (such as 90s, 5m or 1h30m)"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +111,15 @@ mod tests {
         }
         assert!("0s".parse::<Span>().is_ok());
         assert!("0s".parse::<Period>().is_err());
+    }
+
+    #[test]
+    fn an_address_lives_a_second_at_least() {
+        for bad in ["500ms", "999ms", "0s"] {
+            assert!(bad.parse::<Life>().is_err(), "{bad:?} was accepted");
+        }
+        for good in ["1s", "1500ms", "1m"] {
+            assert!(good.parse::<Life>().is_ok(), "{good:?} was refused");
+        }
     }
 }

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cloudfront::CloudFrontConfig;
 pub use database::DatabaseConfig;
-pub use duration::{Period, Span};
+pub use duration::{Life, Period, Span};
 pub use gc::GcConfig;
 pub use http::HttpConfig;
 pub use listen::ListenAddress;
@@ -37,6 +37,8 @@ pub use s3::{EncryptionConfig, EncryptionKind, S3Config, S3Credentials};
 pub use secret::Secret;
 pub use size::Size;
 pub use storage::{FsConfig, StorageConfig};
+
+use storage::Sketch;
 pub use uploads::UploadsConfig;
 
 /// Everything that can be configured.
@@ -70,7 +72,15 @@ impl Config {
 
     /// The configuration in a file, with its relative paths resolved from the base folder.
     pub fn load(file: &Path, base: &Path) -> Result<Self, ConfigError> {
+        // What is wrong with one kind of storage is of no interest where there are two.
+        config_file::load::<Sketch>(file)?;
         let config: Self = config_file::load(file)?.unwrap_or_default();
+        Ok(config.resolved(base))
+    }
+
+    /// The same from a text that is to be the file.
+    fn parse(text: &str, file: &Path, base: &Path) -> Result<Self, ConfigError> {
+        let config: Self = config_file::parse(file, text)?;
         Ok(config.resolved(base))
     }
 

@@ -3,13 +3,13 @@ use std::time::Duration;
 use aar_registry::{Encryption, S3Options};
 use serde::{Deserialize, Serialize};
 
-use super::{CloudFrontConfig, Period, Secret};
+use super::{CloudFrontConfig, Life, Secret};
 
 /// What a signature of S3 is good for at most.
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 /// Images in a bucket: section `storage.s3`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "Written")]
 pub struct S3Config {
     /// The region of the bucket.
@@ -34,14 +34,14 @@ pub struct S3Config {
     pub redirect: bool,
     /// The life of a signed address, where it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_duration: Option<Period>,
+    pub url_duration: Option<Life>,
     /// The CDN that serves downloads, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloudfront: Option<CloudFrontConfig>,
 }
 
 /// Credentials for the bucket that are written down.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct S3Credentials {
     /// The id of the key.
@@ -95,7 +95,7 @@ struct Written {
     server_side_encryption: Option<EncryptionKind>,
     kms_key_id: Option<String>,
     redirect: Option<bool>,
-    url_duration: Option<Period>,
+    url_duration: Option<Life>,
     cloudfront: Option<CloudFrontConfig>,
 }
 
@@ -104,7 +104,7 @@ impl TryFrom<Written> for S3Config {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         written.check()?;
-        Ok(Self {
+        let config = Self {
             credentials: written.credentials()?,
             encryption: written.encryption()?,
             region: written.region,
@@ -115,21 +115,20 @@ impl TryFrom<Written> for S3Config {
             redirect: written.redirect.unwrap_or(true),
             url_duration: written.url_duration,
             cloudfront: written.cloudfront,
-        })
+        };
+        config.registry().check_endpoint()?;
+        Ok(config)
     }
 }
 
 impl Written {
     fn check(&self) -> Result<(), &'static str> {
-        let addressed = |text: &String| text.starts_with("http://") || text.starts_with("https://");
         if self.region.is_empty() {
             Err("region is empty")
         } else if self.bucket.is_empty() {
             Err("bucket is empty")
         } else if self.bucket.contains('/') {
             Err("bucket is a name without slashes: what follows them belongs into prefix")
-        } else if !self.endpoint.as_ref().is_none_or(addressed) {
-            Err("endpoint is an address that begins with https:// or http://")
         } else if self
             .prefix
             .split('/')
@@ -192,7 +191,7 @@ impl S3Config {
             credentials: credentials.map(S3Credentials::registry),
             encryption: self.encryption.as_ref().map(EncryptionConfig::registry),
             redirect: self.redirect,
-            url_duration: self.url_duration.map(Period::get),
+            url_duration: self.url_duration.map(Life::get),
             cloudfront: self.cloudfront.as_ref().map(CloudFrontConfig::registry),
         }
     }

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// A value that is used but never shown: it is written as asterisks wherever it would appear.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 

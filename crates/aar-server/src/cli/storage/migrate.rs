@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use aar_cli::{Bytes, DocumentFormat, Exit};
+use aar_cli::{Bytes, DocumentFormat, Exit, Failure};
 use clap::Args;
 
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
 /// `storage migrate --to FILE|FOLDER [--format FORMAT]`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct MigrateArguments {
-    /// A configuration file whose section storage names the new place, or a folder
+    /// A configuration file whose section storage names the new place, or a folder; one that is
+    /// not there yet is named from the root, or with a slash at its end
     #[arg(long, value_name = "FILE|FOLDER")]
     to: PathBuf,
     /// The form of the output
@@ -32,7 +33,7 @@ pub(super) async fn run(
     let printer = context.printer;
     let report = opened.operator.migrate(&target.storage.registry()).await?;
     opened.close().await;
-    rewrite::replace(&context.base, &target.section, &target.storage)?;
+    let kept = rewrite::replace(&context.base, &target.section, &target.storage)?;
     context.announce().await;
     printer.document(arguments.format, &report)?;
     let (images, bytes) = (report.images, Bytes(report.bytes));
@@ -40,6 +41,12 @@ pub(super) async fn run(
         "{images} images were copied, {bytes}; the section storage of {} names the new place",
         Config::path(&context.base).display()
     ));
+    if let Some(kept) = kept {
+        let kept = kept.display();
+        printer.note(format_args!(
+            "the configuration is kept as it was in {kept}"
+        ));
+    }
     if report.uploads_given_up > 0 {
         printer.note("uploads that were open begin anew with the next attempt of their publishers");
     }
@@ -88,10 +95,49 @@ impl Target {
                 section: rewrite::section_of(to)?,
             });
         }
+        if !to.is_dir() && !is_meant_as_folder(to) {
+            return Err(not_there(to).into());
+        }
         let folder = std::path::absolute(to)?;
         Ok(Self {
             section: rewrite::section_for_folder(&folder),
             storage: StorageConfig::folder(folder),
         })
+    }
+}
+
+/// Whether a path where nothing is can be no slip in the name of a file.
+fn is_meant_as_folder(to: &Path) -> bool {
+    let yaml = to.extension().is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+    });
+    let ends_as_folder = to.as_os_str().as_encoded_bytes().ends_with(b"/");
+    ends_as_folder || (to.is_absolute() && !yaml)
+}
+
+fn not_there(to: &Path) -> Failure {
+    Failure::new(format!("there is no file and no folder {}", to.display())).with_hint(
+        "name a configuration file that is there, or a folder; one that is to be made ends with /",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_the_name_of_a_file_is_not_taken_for_a_folder() {
+        for (to, folder) in [
+            ("/srv/aar/data", true),
+            ("/srv/aar/data/", true),
+            ("data/", true),
+            ("/srv/new.yaml/", true),
+            ("data", false),
+            ("typo.yaml", false),
+            ("/etc/aar/typo.yaml", false),
+            ("/etc/aar/TYPO.YML", false),
+        ] {
+            assert_eq!(is_meant_as_folder(Path::new(to)), folder, "{to}");
+        }
     }
 }
