@@ -135,6 +135,9 @@ macro_rules! status {
         }
 
         impl $type {
+            /// All names that it can have.
+            pub const NAMES: &[&str] = &[$($name,)+ "unknown"];
+
             /// The name in bodies and filters.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ Self::Unknown => "unknown" }

@@ -1,4 +1,27 @@
+use aar_types::FingerprintPrefix;
 use serde::{Deserialize, Serialize};
+
+/// How many digits of a fingerprint are a decision to remove the certificate.
+const MEANT: usize = 12;
+
+/// Digits of a fingerprint that do not remove a certificate: so few of them name one by a slip of the
+/// finger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} is too short to remove a certificate by: it takes the fingerprint, or at least its first \
+     {MEANT} digits"
+)]
+pub struct TooFewDigits(FingerprintPrefix);
+
+impl TooFewDigits {
+    /// Whether a certificate may be removed by these digits.
+    pub fn check(digits: &FingerprintPrefix) -> Result<(), Self> {
+        if digits.as_str().len() < MEANT {
+            return Err(Self(digits.clone()));
+        }
+        Ok(())
+    }
+}
 
 /// A certificate in the trust store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ pub use application::{
     Application, ApplicationAddon, ApplicationDelete, ApplicationStatus, ApplicationVersion,
     ApplicationVersionDelete, ApplicationVersionPatch, ApplicationsDelete, VersionStatus,
 };
-pub use certificate::{Certificate, CertificatesPost};
+pub use certificate::{Certificate, CertificatesPost, TooFewDigits};
 pub use client::{AmsClient, Endpoint, EventStream, Export, Exported, Package, Watch};
 pub use config::{ConfigPost, ServiceConfig};
 pub use error::Error;
