@@ -6,6 +6,7 @@ use std::{
 use aar_cli::{Failure, Format, Rows};
 use aar_tls::Certificate;
 use aar_types::{Fingerprint, FingerprintPrefix};
+use ams_api::TooFewDigits;
 use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ pub(crate) enum Command {
     /// Trust the holder of a certificate no longer
     #[command(visible_alias = "rm")]
     Remove {
-        /// Fingerprint or its first digits, or the common name
+        /// Fingerprint or at least its first twelve digits, or the common name
         fingerprint: String,
     },
 }
@@ -105,18 +106,19 @@ async fn remove(session: &Session, wanted: &str) -> anyhow::Result<()> {
     operation::complete(&client, None, client.remove_certificate(&fingerprint)).await
 }
 
+/// A common name is meant as a whole, a fingerprint by as many digits as AMS takes.
 fn only_match(entries: Vec<Entry>, wanted: &str) -> anyhow::Result<Fingerprint> {
-    let prefix: Option<FingerprintPrefix> = wanted.parse().ok();
-    let is_meant = |entry: &Entry| {
-        entry.common_name == wanted
-            || prefix
-                .as_ref()
-                .is_some_and(|p| p.matches(&entry.fingerprint))
+    let digits: Option<FingerprintPrefix> = wanted.parse().ok();
+    let enough = digits.as_ref().map_or(Ok(()), TooFewDigits::check);
+    let begins = |entry: &Entry| {
+        let digits = digits.as_ref().filter(|_| enough.is_ok());
+        digits.is_some_and(|digits| digits.matches(&entry.fingerprint))
     };
+    let is_meant = |entry: &Entry| entry.common_name == wanted || begins(entry);
     let mut meant = entries.into_iter().filter(is_meant);
     match (meant.next(), meant.next()) {
         (Some(entry), None) => Ok(entry.fingerprint),
-        (None, _) => Err(Failure::new(format!("no trusted certificate is {wanted}"))
+        (None, _) => Err(no_match(wanted, enough)
             .with_hint("`amc config trust list` shows them")
             .into()),
         (Some(_), Some(_)) => Err(Failure::new(format!(
@@ -124,6 +126,13 @@ fn only_match(entries: Vec<Entry>, wanted: &str) -> anyhow::Result<Fingerprint> 
         ))
         .with_hint("give more digits of the fingerprint")
         .into()),
+    }
+}
+
+fn no_match(wanted: &str, enough: Result<(), TooFewDigits>) -> Failure {
+    match enough {
+        Ok(()) => Failure::new(format!("no trusted certificate is {wanted}")),
+        Err(few) => Failure::from_error(&few),
     }
 }
 
@@ -249,19 +258,27 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_known_by_prefix_and_by_name() {
-        let entries = || vec![entry(0xa1, "ubuntu@vm0"), entry(0xa3, "registry")];
-        let first = Fingerprint::from_bytes([0xa1; 32]);
-        assert_eq!(only_match(entries(), "a1").unwrap(), first);
+    fn a_certificate_is_known_by_enough_digits_and_by_name() {
+        let entries = || vec![entry(0xa1, "ubuntu@vm0"), entry(0xa3, "beef")];
+        let [first, second] = [0xa1, 0xa3].map(|byte| Fingerprint::from_bytes([byte; 32]));
+        assert_eq!(only_match(entries(), "A1a1a1a1a1a1").unwrap(), first);
         assert_eq!(only_match(entries(), "ubuntu@vm0").unwrap(), first);
+        assert_eq!(only_match(entries(), "beef").unwrap(), second);
     }
 
     #[test]
     fn what_stands_for_none_or_several_is_refused() {
-        let entries = || vec![entry(0xa1, "x"), entry(0xa3, "y")];
-        let error = only_match(entries(), "a").unwrap_err();
-        assert_eq!(error.to_string(), "a stands for several certificates");
-        let error = only_match(entries(), "b").unwrap_err();
-        assert_eq!(error.to_string(), "no trusted certificate is b");
+        let entries = || vec![entry(0xa1, "x"), entry(0xa3, "x")];
+        let error = only_match(entries(), "x").unwrap_err();
+        assert_eq!(error.to_string(), "x stands for several certificates");
+        let error = only_match(entries(), "y").unwrap_err();
+        assert_eq!(error.to_string(), "no trusted certificate is y");
+    }
+
+    #[test]
+    fn fewer_digits_than_ams_takes_name_no_certificate_even_where_only_one_begins_so() {
+        let error = only_match(vec![entry(0xa1, "x")], "a1a1a1a1a1a").unwrap_err();
+        let told = error.to_string();
+        assert!(told.starts_with("a1a1a1a1a1a is too short"), "{told}");
     }
 }
