@@ -76,7 +76,7 @@ impl Command {
                 url,
                 accept_certificate,
             } => {
-                remotes.get(&name)?;
+                remotes.check_changeable(&name)?;
                 let remote = look_at(session, &url, accept_certificate).await?;
                 remotes.replace(&name, remote)?;
             }
@@ -91,6 +91,9 @@ async fn add(
     mut remotes: Remotes,
     arguments: AddArgs,
 ) -> anyhow::Result<()> {
+    if remotes.is_local(&arguments.name, &arguments.url) {
+        return Ok(());
+    }
     remotes.check_free(&arguments.name)?;
     let remote = look_at(session, &arguments.url, arguments.accept_certificate).await?;
     if remote.fingerprint.is_some() {

@@ -34,6 +34,15 @@ pub(crate) struct Remote {
     pub(crate) fingerprint: Option<Fingerprint>,
 }
 
+impl Remote {
+    fn local() -> Self {
+        Self {
+            url: "unix://".to_owned(),
+            fingerprint: None,
+        }
+    }
+}
+
 fn local() -> String {
     LOCAL.to_owned()
 }
@@ -73,10 +82,7 @@ impl Remotes {
     pub(crate) fn get(&self, name: &str) -> anyhow::Result<Remote> {
         match self.remotes.get(name) {
             Some(remote) => Ok(remote.clone()),
-            None if name == LOCAL => Ok(Remote {
-                url: "unix://".to_owned(),
-                fingerprint: None,
-            }),
+            None if name == LOCAL => Ok(Remote::local()),
             None => Err(unknown(name)),
         }
     }
@@ -84,10 +90,7 @@ impl Remotes {
     /// Every remote by name, the one of this machine among them.
     pub(crate) fn all(&self) -> BTreeMap<String, Remote> {
         let mut all = self.remotes.clone();
-        all.entry(local()).or_insert_with(|| Remote {
-            url: "unix://".to_owned(),
-            fingerprint: None,
-        });
+        all.entry(local()).or_insert_with(Remote::local);
         all
     }
 
@@ -97,8 +100,10 @@ impl Remotes {
         Ok(())
     }
 
+    /// Whether a name can be given to another remote.
     pub(crate) fn check_free(&self, name: &str) -> anyhow::Result<()> {
-        if name == LOCAL || self.remotes.contains_key(name) {
+        check_not_local(name)?;
+        if self.remotes.contains_key(name) {
             let failure = Failure::new(format!("the remote {name} already exists"));
             return Err(failure
                 .with_hint("`amc remote set-url` changes its address")
@@ -107,9 +112,20 @@ impl Remotes {
         Ok(())
     }
 
+    /// Whether a remote is there that can get another address.
+    pub(crate) fn check_changeable(&self, name: &str) -> anyhow::Result<()> {
+        check_not_local(name)?;
+        self.get(name).map(drop)
+    }
+
+    /// Whether this is the remote that is always there.
+    pub(crate) fn is_local(&self, name: &str, url: &str) -> bool {
+        name == LOCAL && self.get(LOCAL).is_ok_and(|local| local.url == url)
+    }
+
     pub(crate) fn replace(&mut self, name: &str, remote: Remote) -> anyhow::Result<()> {
-        let slot = self.remotes.get_mut(name).ok_or_else(|| unknown(name))?;
-        *slot = remote;
+        self.check_changeable(name)?;
+        self.remotes.insert(name.to_owned(), remote);
         Ok(())
     }
 
@@ -120,11 +136,7 @@ impl Remotes {
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> anyhow::Result<()> {
-        if name == LOCAL {
-            return Err(
-                Failure::new("the remote local is the AMS on this machine and stays").into(),
-            );
-        }
+        check_not_local(name)?;
         if name == self.default {
             let failure = Failure::new(format!("{name} is the default remote"));
             return Err(failure
@@ -136,6 +148,14 @@ impl Remotes {
             .map(drop)
             .ok_or_else(|| unknown(name))
     }
+}
+
+fn check_not_local(name: &str) -> anyhow::Result<()> {
+    if name == LOCAL {
+        let failure = "the remote local is the AMS on this machine and stays as it is";
+        return Err(Failure::new(failure).into());
+    }
+    Ok(())
 }
 
 fn unknown(name: &str) -> anyhow::Error {
@@ -171,6 +191,7 @@ mod tests {
         assert_eq!(remotes.get(LOCAL).unwrap().url, "unix://");
         assert!(remotes.remove(LOCAL).is_err());
         assert!(remotes.add(LOCAL, remote("https://x")).is_err());
+        assert!(remotes.replace(LOCAL, remote("https://x")).is_err());
         assert_eq!(remotes.all().len(), 1);
     }
 
