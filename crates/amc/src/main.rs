@@ -13,6 +13,7 @@ mod identity;
 mod info;
 mod location;
 mod monitor;
+mod names;
 mod operation;
 mod registry;
 mod remote;

@@ -4,6 +4,7 @@ use ams_api::{AmsClient, ApplicationFilter, Operation};
 use clap::Args;
 
 use crate::{
+    names,
     operation::{self, TimeoutArgs},
     session::Session,
 };
@@ -73,15 +74,23 @@ fn not_confirmed(interactive: bool) -> Failure {
 enum Wanted {
     Version(String, VersionNumber),
     Application(String),
-    Applications(Vec<String>),
+    Applications(Several),
+}
+
+/// Several applications, as AMS and people know them.
+#[derive(Debug, PartialEq, Eq)]
+struct Several {
+    ids: Vec<String>,
+    names: Vec<String>,
 }
 
 impl DeleteArgs {
     async fn wanted(&self, client: &AmsClient) -> anyhow::Result<Wanted> {
         if self.all {
             let all = client.applications(&ApplicationFilter::default()).await?;
-            let ids = all.into_iter().map(|application| application.id);
-            return Ok(Wanted::Applications(ids.collect()));
+            let all = all.into_iter().map(|one| (one.id, one.name));
+            let (ids, names) = all.unzip();
+            return Ok(Wanted::Applications(Several { ids, names }));
         }
         Ok(Wanted::named(&self.ids, self.version)?)
     }
@@ -101,7 +110,10 @@ impl Wanted {
         match (ids, version) {
             ([id], Some(version)) => Ok(Self::Version(id.clone(), version)),
             ([id], None) => Ok(Self::Application(id.clone())),
-            (ids, None) => Ok(Self::Applications(ids.to_vec())),
+            (ids, None) => Ok(Self::Applications(Several {
+                ids: ids.to_vec(),
+                names: ids.to_vec(),
+            })),
             (_, Some(_)) => Err(Failure::new(
                 "a version is deleted of one application at a time",
             )),
@@ -109,16 +121,14 @@ impl Wanted {
     }
 
     fn is_nothing(&self) -> bool {
-        matches!(self, Self::Applications(ids) if ids.is_empty())
+        matches!(self, Self::Applications(several) if several.ids.is_empty())
     }
 
     fn question(&self) -> String {
         match self {
             Self::Version(id, version) => format!("Delete version {version} of {id}?"),
             Self::Application(id) => format!("Delete {id} with all its versions?"),
-            Self::Applications(ids) => {
-                format!("Delete {} applications with all their versions?", ids.len())
-            }
+            Self::Applications(several) => several.question(),
         }
     }
 
@@ -130,8 +140,23 @@ impl Wanted {
         match self {
             Self::Version(id, version) => client.delete_version(&id, version.0, force).await,
             Self::Application(id) => client.delete_application(&id, force).await,
-            Self::Applications(ids) => client.delete_applications(ids, force).await,
+            Self::Applications(several) => client.delete_applications(several.ids, force).await,
         }
+    }
+}
+
+impl Several {
+    fn question(&self) -> String {
+        let mut question = String::new();
+        for line in names::lines(&self.names) {
+            question.push_str(&line);
+            question.push('\n');
+        }
+        let (count, their) = match self.names.len() {
+            1 => ("this application".to_owned(), "its"),
+            count => (format!("these {count} applications"), "their"),
+        };
+        question + &format!("Delete {count} with all {their} versions?")
     }
 }
 
@@ -173,9 +198,17 @@ mod tests {
         );
         assert!(Wanted::named(&ids(&["a", "b"]), Some(VersionNumber(2))).is_err());
         let both = Wanted::named(&ids(&["a", "b"]), None).unwrap();
-        assert_eq!(
-            both.question(),
-            "Delete 2 applications with all their versions?"
-        );
+        let question = "a\nb\nDelete these 2 applications with all their versions?";
+        assert_eq!(both.question(), question);
+    }
+
+    #[test]
+    fn of_many_applications_the_first_are_named_and_the_others_counted() {
+        let names: Vec<_> = (0..22).map(|n| format!("app-{n:02}")).collect();
+        let question = Wanted::named(&names, None).unwrap().question();
+        let lines: Vec<_> = question.lines().collect();
+        assert_eq!((lines[0], lines[19]), ("app-00", "app-19"));
+        let end = "Delete these 22 applications with all their versions?";
+        assert_eq!(lines[20..], ["and 2 more", end]);
     }
 }

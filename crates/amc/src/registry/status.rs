@@ -83,9 +83,6 @@ fn summary(status: &RegistryStatus, now: Timestamp) -> String {
     lines.0
 }
 
-/// How many names are told one by one. Programs, which ask for JSON, get them all.
-const NAMES: usize = 20;
-
 #[derive(Default)]
 struct Lines(String);
 
@@ -96,12 +93,8 @@ impl Lines {
 
     /// A line for each name below what they belong to.
     fn names(&mut self, names: &[String]) {
-        for name in names.iter().take(NAMES) {
-            self.line("", name);
-        }
-        let more = names.len().saturating_sub(NAMES);
-        if more > 0 {
-            self.line("", &format!("and {more} more"));
+        for line in crate::names::lines(names) {
+            self.line("", &line);
         }
     }
 
