@@ -1,44 +1,15 @@
 //! Attributes of an application that can be changed one by one.
 
 use aar_cli::Failure;
-use aar_types::{Bootstrap, Hooks, Watchdog};
-use ams_api::{AmsClient, Application, ApplicationPatch, ResourcesPatch};
-use anyhow::Context;
-use clap::{Args, ValueEnum};
-use serde::de::DeserializeOwned;
+use aar_types::{Bootstrap, Hooks, Invalid, NetworkService, VideoEncoder, Watchdog};
+use ams_api::{ApplicationPatch, ResourcesPatch};
+use clap::ValueEnum;
 
-use crate::{
-    operation::{self, TimeoutArgs},
-    session::Session,
-};
-
-#[derive(Debug, Args)]
-pub(crate) struct SetArgs {
-    /// Id or name of the application
-    id: String,
-    /// The attribute
-    #[arg(value_enum)]
-    field: Field,
-    /// Its new value; of lists, all entries separated by commas
-    #[arg(allow_hyphen_values = true)]
-    value: String,
-    #[command(flatten)]
-    timeout: TimeoutArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UnsetArgs {
-    /// Id or name of the application
-    id: String,
-    /// The attribute
-    #[arg(value_enum)]
-    field: Field,
-    #[command(flatten)]
-    timeout: TimeoutArgs,
-}
+const SERVICES: &str = "not a YAML list of services with name, port (1 to 65535), protocols (tcp, \
+                        udp) and expose, such as [{name: adb, port: 5559, protocols: [tcp]}]";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Field {
+pub(super) enum Field {
     /// Base image, by id or name
     Image,
     /// Instance type
@@ -99,71 +70,26 @@ enum Field {
     WatchdogAllowedPackages,
 }
 
-pub(crate) async fn set(session: &Session, arguments: &SetArgs) -> anyhow::Result<()> {
-    let SetArgs {
-        id, field, value, ..
-    } = arguments;
-    apply(session, id, *field, value, arguments.timeout).await
-}
-
-pub(crate) async fn unset(session: &Session, arguments: &UnsetArgs) -> anyhow::Result<()> {
-    let UnsetArgs { id, field, timeout } = arguments;
-    let default = field.default_value().ok_or_else(|| {
-        Failure::new("this attribute has no default")
-            .with_hint("give it a value with `amc application set`")
-    })?;
-    apply(session, id, *field, default, *timeout).await
-}
-
-async fn apply(
-    session: &Session,
-    id: &str,
-    field: Field,
-    value: &str,
-    timeout: TimeoutArgs,
-) -> anyhow::Result<()> {
-    let client = session.client()?;
-    let watchdog = current_watchdog(&client, id, field).await?;
-    let patch = field.patch(value, watchdog)?;
-    let ask = client.update_application(id, &patch);
-    operation::complete(&client, Some(timeout.limit()), ask).await
-}
-
-/// The watchdog is changed as a whole: what is not meant stays as it is.
-async fn current_watchdog(
-    client: &AmsClient,
-    id: &str,
-    field: Field,
-) -> Result<Watchdog, ams_api::Error> {
-    match field {
-        Field::WatchdogDisabled | Field::WatchdogAllowedPackages => {
-            Ok(newest_watchdog(client.application(id).await?))
-        }
-        _ => Ok(Watchdog::default()),
-    }
-}
-
-fn newest_watchdog(application: Application) -> Watchdog {
-    let versions = application.versions.into_iter();
-    let newest = versions.max_by_key(|version| version.number);
-    newest.map(|version| version.watchdog).unwrap_or_default()
-}
-
 impl Field {
-    fn patch(self, value: &str, watchdog: Watchdog) -> anyhow::Result<ApplicationPatch> {
+    /// The change that gives it a value. The watchdog is the present one.
+    pub(super) fn patch(
+        self,
+        value: &str,
+        watchdog: Watchdog,
+    ) -> Result<ApplicationPatch, Failure> {
         let mut patch = ApplicationPatch::default();
         match self {
             Self::Image => patch.image = Some(value.to_owned()),
             Self::InstanceType => patch.instance_type = Some(value.to_owned()),
             Self::Addons => patch.addons = Some(list(value)),
             Self::Tags => patch.tags = Some(list(value)),
-            Self::InhibitAutoUpdates => patch.inhibit_auto_updates = Some(boolean(value)?),
+            Self::InhibitAutoUpdates => patch.inhibit_auto_updates = Some(self.boolean(value)?),
             Self::NodeSelector => patch.node_selector = Some(list(value)),
             Self::BootActivity => patch.boot_activity = Some(value.to_owned()),
             Self::Features => patch.features = Some(list(value)),
-            Self::Services => patch.services = Some(yaml(value)?),
+            Self::Services => patch.services = Some(self.services(value)?),
             Self::RequiredPermissions => patch.required_permissions = Some(list(value)),
-            Self::VideoEncoder => patch.video_encoder = Some(value.parse()?),
+            Self::VideoEncoder => patch.video_encoder = Some(self.video_encoder(value)?),
             Self::ManifestVersion => patch.manifest_version = Some(value.to_owned()),
             Self::HooksTimeout => {
                 patch.hooks = Some(Hooks {
@@ -173,7 +99,7 @@ impl Field {
             Self::BootstrapKeep => patch.bootstrap = Some(Bootstrap { keep: list(value) }),
             Self::WatchdogDisabled => {
                 patch.watchdog = Some(Watchdog {
-                    disabled: boolean(value)?,
+                    disabled: self.boolean(value)?,
                     ..watchdog
                 });
             }
@@ -188,23 +114,23 @@ impl Field {
         Ok(patch)
     }
 
-    fn resources(self, value: &str) -> anyhow::Result<ResourcesPatch> {
+    fn resources(self, value: &str) -> Result<ResourcesPatch, Failure> {
         let mut patch = ResourcesPatch::default();
         match self {
-            Self::Cpus => patch.cpus = Some(number(value)?),
+            Self::Cpus => patch.cpus = Some(self.number(value)?),
             Self::Memory => patch.memory = Some(value.to_owned()),
             Self::DiskSize => patch.disk_size = Some(value.to_owned()),
-            Self::GpuSlots => patch.gpu_slots = Some(number(value)?),
+            Self::GpuSlots => patch.gpu_slots = Some(self.number(value)?),
             Self::GpuType => patch.gpu_type = Some(value.to_owned()),
-            Self::VpuSlots => patch.vpu_slots = Some(number(value)?),
-            Self::NoDiskReserve => patch.no_disk_reserve = Some(boolean(value)?),
+            Self::VpuSlots => patch.vpu_slots = Some(self.number(value)?),
+            Self::NoDiskReserve => patch.no_disk_reserve = Some(self.boolean(value)?),
             _ => {}
         }
         Ok(patch)
     }
 
     /// The value that stands for the default, where there is one.
-    fn default_value(self) -> Option<&'static str> {
+    pub(super) fn default_value(self) -> Option<&'static str> {
         match self {
             Self::Image | Self::InstanceType | Self::ManifestVersion => None,
             Self::InhibitAutoUpdates | Self::NoDiskReserve | Self::WatchdogDisabled => {
@@ -215,6 +141,35 @@ impl Field {
             _ => Some(""),
         }
     }
+
+    fn boolean(self, value: &str) -> Result<bool, Failure> {
+        let wrong = |_| self.wrong(value, "neither true nor false");
+        value.parse().map_err(wrong)
+    }
+
+    fn number(self, value: &str) -> Result<i64, Failure> {
+        let wrong = |_| self.wrong(value, "not a whole number");
+        value.parse().map_err(wrong)
+    }
+
+    fn video_encoder(self, value: &str) -> Result<VideoEncoder, Failure> {
+        let wrong = |invalid: Invalid| self.wrong(value, &format!("not {}", invalid.expected));
+        value.parse().map_err(wrong)
+    }
+
+    fn services(self, value: &str) -> Result<Vec<NetworkService>, Failure> {
+        let wrong = |_| self.wrong(value, SERVICES);
+        serde_saphyr::from_str(value).map_err(wrong)
+    }
+
+    fn wrong(self, value: &str, why: &str) -> Failure {
+        Failure::new(format!("{}: {value:?} is {why}", self.name()))
+    }
+
+    pub(super) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 fn list(value: &str) -> Vec<String> {
@@ -223,22 +178,6 @@ fn list(value: &str) -> Vec<String> {
         .filter(|entry| !entry.is_empty())
         .map(str::to_owned)
         .collect()
-}
-
-fn boolean(value: &str) -> anyhow::Result<bool> {
-    value
-        .parse()
-        .with_context(|| format!("{value:?} is neither true nor false"))
-}
-
-fn number(value: &str) -> anyhow::Result<i64> {
-    value
-        .parse()
-        .with_context(|| format!("{value:?} is not a number"))
-}
-
-fn yaml<T: DeserializeOwned>(value: &str) -> anyhow::Result<T> {
-    serde_saphyr::from_str(value).context("the value is not the YAML that is expected")
 }
 
 #[cfg(test)]
@@ -282,6 +221,25 @@ mod tests {
                 {"name": "adb", "port": 5559, "protocols": ["tcp"], "expose": false}
             ]})
         );
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_answered_with_what_does() {
+        for (field, value, told) in [
+            (Field::NoDiskReserve, "yes", "neither true nor false"),
+            (Field::GpuSlots, "1.5", "not a whole number"),
+            (Field::Services, "[{name: a}]", SERVICES),
+            (Field::Services, "{", SERVICES),
+            (
+                Field::VideoEncoder,
+                "cpu",
+                "not a video encoder (gpu, gpu-preferred, software or vpu)",
+            ),
+        ] {
+            let refused = field.patch(value, Watchdog::default()).unwrap_err();
+            let expected = format!("{}: {value:?} is {told}", field.name());
+            assert_eq!(refused.message(), expected);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod export;
 mod field;
 mod list;
 mod publish;
+mod set;
 mod show;
 mod source;
 mod update;
@@ -30,11 +31,11 @@ pub(crate) enum Command {
     /// Take back the publication of a version
     Revoke(publish::PublishArgs),
     /// Change an attribute of an application
-    Set(field::SetArgs),
+    Set(set::SetArgs),
     /// Show an application with its versions
     Show(show::ShowArgs),
     /// Set an attribute of an application back to its default
-    Unset(field::UnsetArgs),
+    Unset(set::UnsetArgs),
     /// Make a new version of an application
     Update(update::UpdateArgs),
 }
@@ -48,9 +49,9 @@ impl Command {
             Self::List(arguments) => list::list(session, arguments).await,
             Self::Publish(arguments) => publish::set(session, &arguments, true).await,
             Self::Revoke(arguments) => publish::set(session, &arguments, false).await,
-            Self::Set(arguments) => field::set(session, &arguments).await,
+            Self::Set(arguments) => set::set(session, &arguments).await,
             Self::Show(arguments) => show::show(session, &arguments).await,
-            Self::Unset(arguments) => field::unset(session, &arguments).await,
+            Self::Unset(arguments) => set::unset(session, &arguments).await,
             Self::Update(arguments) => update::update(session, arguments).await,
         }
     }
