@@ -37,13 +37,18 @@ fn applications_are_changed_and_removed() {
         .run("application update game game")
         .run("application set game tags new,eu")
         .run("application set game video-encoder software")
+        .run("application set game inhibit_auto_updates true")
+        .run("application set tool boot_activity com.example.Main")
         .run("application unset game addons")
         .run("application revoke game 0")
         .run("application publish game 0")
         .run("application list -f name=game --format csv")
         .run("application export game 0 game.image")
         .run("application delete game --version 0 -y")
+        .refused("wait game -c status=ready -s version=0")
+        .answered("no", "application delete -a", 1)
         .run("application delete game -y --no-wait")
+        .answered("yes", "application delete tool", 0)
         .run("application delete -a -y")
         .run("application list")
         .snapshot("applications_changed_and_removed");
@@ -69,6 +74,11 @@ fn what_is_wrong_with_applications_is_said() {
              application set nothing tags a
              application set tool instance-type a99.3
              application set tool video-encoder cpu
+             application set tool inhibit_auto_updates perhaps
+             application set tool resources.cpus many
+             application set tool services [{name:a}]
+             application unset tool image
+             application unset nothing tags
              application publish tool 7
              application publish nothing 0
              application revoke tool 7
@@ -77,12 +87,18 @@ fn what_is_wrong_with_applications_is_said() {
              application delete nothing -y
              application delete tool --version 7 -y
              application list -f status=asleep
-             wait tool -c published=false -t 1s
+             wait tool -c published=false -t 1ms
              wait nothing -c status=ready",
         )
         .misused("application publish tool latest")
         .misused("application list -f colour=red")
         .misused("application set tool colour red")
         .misused("wait tool -c colour=red")
+        .misused("wait tool -c status=bogus")
+        .misused("wait tool -c published=maybe")
+        .misused("wait tool -c immutable=")
+        .misused("wait tool -c instance-type=a99.3")
+        .misused("wait tool -c tags=")
+        .misused("wait tool -c status=ready -s version=-1")
         .snapshot("applications_refused");
 }

@@ -12,8 +12,12 @@ mod coverage;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod remotes;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod terminal;

@@ -11,6 +11,7 @@ fn applications_are_exchanged_with_the_registry() {
     let mut session = Session::at(&ams);
     session
         .run("registry status")
+        .misused("registry status --format csv")
         .refused("registry list")
         .refused("registry push game");
     ams.set(&[("registry.mode", "manual")]);

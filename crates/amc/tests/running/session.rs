@@ -2,6 +2,8 @@ use std::fmt::Write;
 
 use aar_testkit::TestAms;
 
+use crate::terminal;
+
 /// What is different in every run, and what is shown in its place.
 const FILTERS: &[(&str, &str)] = &[
     (r"/[^ \n]*/ams-[^/ \n]+", "<base>"),
@@ -81,6 +83,30 @@ impl<'a> Session<'a> {
         self
     }
 
+    /// Runs a command at a terminal, where it asks and gets an answer.
+    pub(crate) fn answered(&mut self, answer: &str, command: &str, code: i32) -> &mut Self {
+        let mut run = self.ams.amc_command();
+        run.args(command.split_whitespace());
+        let (ended, screen) = terminal::answered(run, answer);
+        self.show(command, &screen);
+        assert_eq!(ended, code, "{}", self.screen);
+        self
+    }
+
+    /// Runs a command that has more to say than anybody reads here.
+    pub(crate) fn begun(&mut self, command: &str) -> &mut Self {
+        let words: Vec<_> = command.split_whitespace().collect();
+        let all = self.ams.amc(&words).done();
+        let first: Vec<_> = all.lines().take(2).collect();
+        self.show(command, &format!("{}\n[...]\n", first.join("\n")));
+        self
+    }
+
+    /// Shows a command and what it has said.
+    pub(crate) fn show(&mut self, command: &str, said: &str) {
+        write!(self.screen, "$ amc {command}\n{said}").unwrap();
+    }
+
     /// Holds the screen against the snapshot.
     pub(crate) fn snapshot(&self, name: &str) {
         let mut settings = insta::Settings::clone_current();
@@ -96,9 +122,7 @@ impl<'a> Session<'a> {
         for command in commands.lines().map(str::trim).filter(|it| !it.is_empty()) {
             let words: Vec<_> = command.split_whitespace().collect();
             let output = self.ams.amc(&words);
-            writeln!(self.screen, "$ amc {command}").unwrap();
-            self.screen.push_str(&output.stdout);
-            self.screen.push_str(&output.stderr);
+            self.show(command, &(output.stdout + &output.stderr));
             assert_eq!(output.code, code, "{}", self.screen);
         }
         self
