@@ -76,7 +76,7 @@ pub enum Error {
         message: String,
     },
     /// An operation takes longer than the caller waits.
-    #[error("not finished within {}", seconds(*limit))]
+    #[error("not finished within {limit:?}")]
     WaitExpired {
         /// How long it was waited for.
         limit: Duration,
@@ -90,6 +90,8 @@ pub enum Error {
         announced: Digest,
         /// That of what arrived.
         received: Digest,
+        /// Whether it was written as it arrived, to where nothing can be taken back.
+        passed_on: bool,
     },
     /// A file could not be read or written.
     #[error(transparent)]
@@ -139,12 +141,11 @@ impl Error {
             Self::WaitExpired { .. } => Some(
                 "it goes on in AMS; `--timeout` waits longer, `amc monitor` shows what happens",
             ),
+            Self::Damaged {
+                passed_on: true, ..
+            } => Some("what was written is of no use; try again"),
             Self::Damaged { .. } => Some("nothing of it was kept; try again"),
             _ => None,
         }
     }
-}
-
-fn seconds(limit: Duration) -> String {
-    format!("{} s", limit.as_secs())
 }

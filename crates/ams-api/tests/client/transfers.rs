@@ -198,6 +198,40 @@ async fn a_damaged_image_is_not_kept() {
     assert_eq!(files_in(&server), ["out"]);
 }
 
+/// Somebody who reads a pipe in the place of a file.
+fn read_pipe(path: &std::path::Path) -> std::thread::JoinHandle<Vec<u8>> {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+    let path = path.to_owned();
+    std::thread::spawn(move || std::fs::read(path).unwrap())
+}
+
+#[tokio::test]
+async fn an_image_that_runs_through_a_pipe_is_verified_at_its_end() {
+    let server = Server::on_socket(|asked: Asked| {
+        let whole = asked.target.contains("candy");
+        image(
+            if whole { b"an image" } else { b"an imagE" },
+            sha256(b"an image"),
+        )
+    });
+    let path = server.path("pipe");
+    let reader = read_pipe(&path);
+    let export = server.client.export("candy", 0).await.unwrap();
+    let exported = export.write(&path, |_| {}).await.unwrap();
+    assert_eq!((exported.size, exported.digest), (8, sha256(b"an image")));
+    assert_eq!(reader.join().unwrap(), b"an image");
+
+    std::fs::remove_file(&path).unwrap();
+    let reader = read_pipe(&path);
+    let export = server.client.export("damaged", 0).await.unwrap();
+    let error = export.write(&path, |_| {}).await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("of no use"), "{error:?}");
+    assert_eq!(reader.join().unwrap(), b"an imagE");
+    assert_eq!(files_in(&server), ["pipe"]);
+}
+
 #[tokio::test]
 async fn a_download_that_breaks_off_leaves_nothing() {
     let digest = sha256(b"a whole image");

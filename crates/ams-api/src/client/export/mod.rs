@@ -1,8 +1,8 @@
+mod target;
+
 use std::{
-    fs::Permissions,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -12,9 +12,9 @@ use http::{HeaderMap, Method, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 use tokio::{sync::mpsc, time::timeout};
 
+use self::target::Target;
 use super::{AmsClient, applications::version, call::context, call::empty};
 use crate::{Error, headers};
 
@@ -82,28 +82,48 @@ impl Export {
         self.body.size_hint().exact()
     }
 
-    /// Writes the image to a file, which appears only when all of it has arrived undamaged.
-    /// `received` hears how many bytes have come.
+    /// Writes the image to a file, which appears only when all of it has arrived undamaged. Into
+    /// what is no file, such as a pipe, it is written as it arrives. `received` hears how many bytes
+    /// have come.
     pub async fn write(self, to: &Path, received: impl Fn(u64)) -> Result<Exported, Error> {
+        let path = to.to_owned();
+        let written = self.fill(move || Target::at(&path), received).await;
+        written.map_err(|error| match error {
+            Error::File(error) => cannot_write(to, &error).into(),
+            other => other,
+        })
+    }
+
+    /// Writes the image as it arrives. Whether it is good is known only at its end.
+    pub async fn stream(
+        self,
+        out: impl Write + Send + 'static,
+        received: impl Fn(u64),
+    ) -> Result<Exported, Error> {
+        self.fill(|| Ok(Target::stream(out)), received).await
+    }
+
+    async fn fill(
+        self,
+        open: impl FnOnce() -> io::Result<Target> + Send + 'static,
+        received: impl Fn(u64),
+    ) -> Result<Exported, Error> {
         let announced = self.announced;
         let (chunks, queue) = mpsc::channel(QUEUE);
-        let folder = folder_of(to);
-        let writer = tokio::task::spawn_blocking(move || write_chunks(&folder, queue));
+        let writer = tokio::task::spawn_blocking(move || write_chunks(open()?, queue));
         let arrived = self.forward(chunks, received).await;
-        let written = writer.await.map_err(io::Error::other)?;
         // Who cannot write makes the other side stop: that error is the one to tell.
-        let (file, exported) = written.map_err(|error| cannot_write(to, &error))?;
+        let (target, exported) = writer.await.map_err(io::Error::other)??;
         arrived?;
         if exported.digest != announced {
             return Err(Error::Damaged {
                 announced,
                 received: exported.digest,
+                passed_on: target.is_stream(),
             });
         }
-        let path = to.to_owned();
-        let kept = tokio::task::spawn_blocking(move || keep(file, &path));
-        let kept = kept.await.map_err(io::Error::other)?;
-        kept.map_err(|error| cannot_write(to, &error))?;
+        let kept = tokio::task::spawn_blocking(move || target.keep());
+        kept.await.map_err(io::Error::other)??;
         Ok(exported)
     }
 
@@ -137,19 +157,12 @@ impl Export {
     }
 }
 
-/// Writes and hashes at the same time as the next chunks arrive. The file has no name that anybody
-/// looks at, and goes away when it is not kept.
+/// Writes and hashes at the same time as the next chunks arrive.
 fn write_chunks(
-    folder: &Path,
+    mut target: Target,
     mut queue: mpsc::Receiver<Bytes>,
-) -> io::Result<(NamedTempFile, Exported)> {
-    // Without a path: what is said of a folder that is not there goes with that of the caller.
-    folder.metadata()?;
-    let file = tempfile::Builder::new()
-        .prefix(".ams-export-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
-    let mut writer = io::BufWriter::with_capacity(BUFFER, file);
+) -> io::Result<(Target, Exported)> {
+    let mut writer = io::BufWriter::with_capacity(BUFFER, target.writer());
     let mut hash = Sha256::new();
     let mut size = 0;
     while let Some(chunk) = queue.blocking_recv() {
@@ -157,20 +170,10 @@ fn write_chunks(
         writer.write_all(&chunk)?;
         size += chunk.len() as u64;
     }
-    let file = writer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?;
+    writer.flush()?;
+    drop(writer);
     let digest = Digest::from_bytes(hash.finalize().into());
-    Ok((file, Exported { digest, size }))
-}
-
-fn keep(file: NamedTempFile, to: &Path) -> io::Result<()> {
-    file.as_file().sync_all()?;
-    let path = file.into_temp_path();
-    fs_err::rename(&path, to)?;
-    // There is nothing left under that name to clean up.
-    path.keep()?;
-    Ok(())
+    Ok((target, Exported { digest, size }))
 }
 
 /// The same failure, of the file that was asked for: nobody knows the one that is written first.
@@ -185,13 +188,6 @@ fn cannot_write(to: &Path, error: &io::Error) -> io::Error {
         error.kind(),
         format!("failed to write `{}`: {cause}", to.display()),
     )
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// The file name of a `Content-Disposition`, if it is a bare and visible name.
