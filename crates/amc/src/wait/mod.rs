@@ -1,10 +1,15 @@
-use std::{collections::BTreeMap, time::Duration};
+//! `amc wait`
+
+mod condition;
+
+use std::time::Duration;
 
 use aar_cli::Failure;
-use ams_api::{Application, ApplicationStatus, ApplicationVersion, VersionStatus};
+use ams_api::{Application, ApplicationVersion};
 use clap::Args;
 use tokio::time::{sleep, timeout};
 
+use self::condition::{Condition, Facts};
 use crate::{operation::TimeoutArgs, session::Session};
 
 /// How often the application is looked at.
@@ -20,41 +25,14 @@ pub(crate) struct WaitArgs {
         long = "condition",
         value_name = "ATTRIBUTE=VALUE",
         required = true,
-        value_parser = condition
+        value_parser = Condition::read
     )]
-    conditions: Vec<(Attribute, String)>,
+    conditions: Vec<Condition>,
     /// Look at one version instead of the application, such as version=2
     #[arg(short, long, value_name = "version=NUMBER", value_parser = selector)]
     selector: Option<u32>,
     #[command(flatten)]
     timeout: TimeoutArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Attribute {
-    Status,
-    Published,
-    Immutable,
-    InstanceType,
-    Addons,
-    Tags,
-}
-
-const ATTRIBUTES: &str =
-    "not ATTRIBUTE=VALUE with status, published, immutable, instance-type, addons or tags";
-
-fn condition(text: &str) -> Result<(Attribute, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or(ATTRIBUTES)?;
-    let attribute = match name {
-        "status" => Attribute::Status,
-        "published" => Attribute::Published,
-        "immutable" => Attribute::Immutable,
-        "instance-type" | "instance_type" => Attribute::InstanceType,
-        "addons" => Attribute::Addons,
-        "tags" | "tag" => Attribute::Tags,
-        _ => return Err(ATTRIBUTES),
-    };
-    Ok((attribute, value.to_owned()))
 }
 
 fn selector(text: &str) -> Result<u32, &'static str> {
@@ -86,101 +64,20 @@ impl WaitArgs {
     /// waits for just that, it is an error.
     fn is_reached(&self, application: &Application) -> anyhow::Result<bool> {
         let facts = match self.selector {
-            None => facts_of(application),
+            None => Facts::of(application),
             Some(number) => match version(application, number) {
-                Some(version) => facts_of_version(application, version),
-                None => return Ok(false),
+                Some(version) => Facts::of_version(application, version),
+                None => return may_come(application, number).map(|()| false),
             },
         };
-        if self.hold(&facts) {
+        if Condition::all_hold(&self.conditions, &facts) {
             return Ok(true);
         }
-        let waits_for_status = self
-            .conditions
-            .iter()
-            .any(|(attribute, _)| *attribute == Attribute::Status);
+        let waits_for_status = self.conditions.iter().any(Condition::is_status);
         match facts.failure {
             Some(why) if waits_for_status => Err(Failure::new(why).into()),
             _ => Ok(false),
         }
-    }
-
-    fn hold(&self, facts: &Facts) -> bool {
-        let mut wanted: BTreeMap<Attribute, Vec<&str>> = BTreeMap::new();
-        for (attribute, value) in &self.conditions {
-            wanted.entry(*attribute).or_default().push(value);
-        }
-        wanted
-            .iter()
-            .all(|(attribute, values)| values.iter().any(|value| facts.has(*attribute, value)))
-    }
-}
-
-/// What conditions look at.
-struct Facts {
-    status: &'static str,
-    published: bool,
-    immutable: bool,
-    instance_type: String,
-    addons: Vec<String>,
-    tags: Vec<String>,
-    /// Why it is in error.
-    failure: Option<String>,
-}
-
-impl Facts {
-    fn has(&self, attribute: Attribute, value: &str) -> bool {
-        match attribute {
-            Attribute::Status => self.status == status_name(value),
-            Attribute::Published => self.published.to_string() == value,
-            Attribute::Immutable => self.immutable.to_string() == value,
-            Attribute::InstanceType => value.split(',').any(|one| one == self.instance_type),
-            Attribute::Addons => contains_all(&self.addons, value),
-            Attribute::Tags => contains_all(&self.tags, value),
-        }
-    }
-}
-
-/// Versions that are ready are shown as active.
-fn status_name(shown: &str) -> &str {
-    if shown == "active" { "ready" } else { shown }
-}
-
-fn contains_all(have: &[String], wanted: &str) -> bool {
-    wanted
-        .split(',')
-        .all(|one| have.iter().any(|has| has == one))
-}
-
-fn facts_of(application: &Application) -> Facts {
-    let newest = application
-        .versions
-        .iter()
-        .max_by_key(|version| version.number);
-    let failed = application.status == ApplicationStatus::Error;
-    Facts {
-        status: application.status.as_str(),
-        published: application.published,
-        immutable: application.immutable,
-        instance_type: application.instance_type.clone(),
-        addons: application.addons.clone(),
-        tags: application.tags.clone(),
-        failure: failed.then(|| why_failed(&application.name, newest)),
-    }
-}
-
-fn facts_of_version(application: &Application, version: &ApplicationVersion) -> Facts {
-    let failed = version.status == VersionStatus::Error;
-    Facts {
-        status: version.status.as_str(),
-        published: version.published,
-        addons: version
-            .addons
-            .iter()
-            .map(|addon| addon.name.clone())
-            .collect(),
-        failure: failed.then(|| why_failed(&application.name, Some(version))),
-        ..facts_of(application)
     }
 }
 
@@ -189,17 +86,19 @@ fn version(application: &Application, number: u32) -> Option<&ApplicationVersion
     versions.find(|version| version.number == number)
 }
 
-fn why_failed(name: &str, version: Option<&ApplicationVersion>) -> String {
-    match version {
-        Some(version) if !version.error_message.is_empty() => {
-            format!("{name} failed: {}", version.error_message)
-        }
-        _ => format!("{name} failed"),
+/// Numbers are given once, and go up: only the registry brings back a version that went.
+fn may_come(application: &Application, number: u32) -> anyhow::Result<()> {
+    let newest = application.versions.iter().map(|version| version.number);
+    if application.immutable || newest.max() < Some(number) {
+        return Ok(());
     }
+    let gone = format!("{} has no version {number} any more", application.name);
+    Err(Failure::new(gone).into())
 }
 
 #[cfg(test)]
 mod tests {
+    use ams_api::ApplicationStatus;
     use clap::Parser;
 
     use super::*;
@@ -258,5 +157,16 @@ mod tests {
         let second = arguments(&["-c", "status=ready", "-s", "version=1"]);
         let ready = application(ApplicationStatus::Ready);
         assert!(!second.is_reached(&ready).unwrap());
+    }
+
+    #[test]
+    fn a_version_that_went_is_waited_for_only_where_it_can_come_back() {
+        let gone = arguments(&["-c", "status=ready", "-s", "version=0"]);
+        let mut application = application(ApplicationStatus::Ready);
+        application.versions[0].number = 1;
+        let error = gone.is_reached(&application).unwrap_err();
+        assert_eq!(error.to_string(), "app has no version 0 any more");
+        application.immutable = true;
+        assert!(!gone.is_reached(&application).unwrap());
     }
 }
