@@ -5,6 +5,7 @@
 
 mod build;
 mod definitions;
+mod image;
 mod machine;
 mod service;
 mod snapshot;

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     pub(crate) once: bool,
     /// Send this package on its way: a folder, a zip or a tar.bz2 with a manifest.yaml
     #[arg(long, value_name = "PATH")]
-    package: Option<PathBuf>,
+    pub(crate) package: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {

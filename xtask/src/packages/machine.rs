@@ -14,8 +14,10 @@ use anyhow::{Context, Result, ensure};
 use super::{service::Service, snapshot::Snapshot};
 use crate::command::{output, quietly, run};
 
-/// The packages, which are also their services, their users and the names of their folders.
+/// The services, which are also their users and the names of their folders.
 pub(super) const PROGRAMS: [&str; 2] = ["aar", "ams"];
+/// What they come in.
+const PACKAGES: [&str; 2] = ["anbox-aar", "anbox-ams"];
 /// How exposed a service may be, in tenths of what systemd counts to ten.
 const EXPOSURE: &str = "--threshold=20";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -38,7 +40,7 @@ pub(super) fn test(packages: &[PathBuf]) -> Result<()> {
     for program in PROGRAMS {
         belongs_to_its_user(program)?;
     }
-    run(Command::new("dpkg").arg("--remove").args(PROGRAMS))?;
+    run(Command::new("dpkg").arg("--remove").args(PACKAGES))?;
     for program in PROGRAMS {
         let folder = base(program);
         ensure!(folder.exists(), "{} is gone", folder.display());
@@ -56,7 +58,7 @@ struct Installed;
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        if let Err(error) = run(Command::new("dpkg").arg("--purge").args(PROGRAMS)) {
+        if let Err(error) = run(Command::new("dpkg").arg("--purge").args(PACKAGES)) {
             eprintln!("the packages are still installed: {error:#}");
         }
     }
