@@ -92,12 +92,17 @@ async fn store(file: File, hash: Option<Sha256>, body: Body) -> Result<Option<Di
     Ok(digest)
 }
 
+/// An upload of nothing is not begun as if it were a package.
 async fn pass_on(body: Body, to: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
     let mut body = body.into_data_stream();
+    let mut is_empty = true;
     loop {
         let piece = timeout(SILENCE, body.next()).await;
         match piece {
             Err(_) => return Err(ApiError::BadRequest("the upload stalled".to_owned())),
+            Ok(None) if is_empty => {
+                return Err(ApiError::BadRequest("the upload is empty".to_owned()));
+            }
             Ok(None) => return Ok(()),
             Ok(Some(Err(error))) => {
                 return Err(ApiError::BadRequest(format!(
@@ -105,6 +110,7 @@ async fn pass_on(body: Body, to: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
                 )));
             }
             Ok(Some(Ok(piece))) => {
+                is_empty &= piece.is_empty();
                 if to.send(piece).await.is_err() {
                     return Err(ApiError::internal("the upload could not be stored"));
                 }
@@ -165,6 +171,13 @@ mod tests {
             .await
             .unwrap_err();
         assert!(matches!(refused, ApiError::BadRequest(_)), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_body_with_nothing_in_it_is_refused() {
+        let (_folder, file) = file();
+        let refused = store(file, None, Body::empty()).await.unwrap_err();
+        assert_eq!(refused.to_string(), "the upload is empty");
     }
 
     #[tokio::test(start_paused = true)]
