@@ -3,13 +3,14 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::TcpListener,
-    os::unix::{fs::PermissionsExt, net::UnixListener},
+    os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use aar_testkit::{skip, tool};
+use rustix::process::{Pid, Signal, getuid, kill_process};
 
 /// A running `ams serve`, killed when it is dropped.
 struct Program {
@@ -59,10 +60,14 @@ impl Program {
 
 /// A base folder whose AMS listens on a free port of this machine.
 fn base(port: u16) -> tempfile::TempDir {
-    let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    furnish(folder, port, "")
+}
+
+fn furnish(base: tempfile::TempDir, port: u16, more: &str) -> tempfile::TempDir {
     let server = base.path().join("server");
     std::fs::create_dir(&server).unwrap();
-    let settings = format!("listen-address: 127.0.0.1:{port}\n");
+    let settings = format!("listen-address: 127.0.0.1:{port}\n{more}");
     std::fs::write(server.join("settings.yaml"), settings).unwrap();
     base
 }
@@ -159,6 +164,43 @@ fn where_other_users_are_allowed_they_get_to_the_socket_and_no_further() {
     for folder in ["registry", "data"] {
         assert_eq!(mode(&path(folder)) & 0o077, 0, "{folder}");
     }
+}
+
+/// The status that a user of this machine is answered with on the socket.
+fn status_for(uid: u32, socket: &Path) -> String {
+    let answer = Command::new("curl")
+        .args([
+            "--silent",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{http_code}",
+        ])
+        .args(["http://localhost/1.0/config", "--unix-socket"])
+        .arg(socket)
+        .uid(uid)
+        .gid(uid)
+        .output()
+        .unwrap();
+    assert!(answer.status.success(), "{answer:?}");
+    String::from_utf8(answer.stdout).unwrap()
+}
+
+#[test]
+fn users_who_are_allowed_are_let_in_by_the_socket_and_no_others() {
+    let what = "users of the socket";
+    if !getuid().is_root() {
+        return skip(what, "only root can make a request as somebody else");
+    }
+    if tool("curl").is_none() {
+        return skip(what, "there is no curl");
+    }
+    // Others cannot get to everybody's target folder.
+    let base = furnish(tempfile::tempdir().unwrap(), 0, "allowed-uids: [12345]\n");
+    let _program = Program::start(base.path()).ready();
+    let socket = base.path().join("server/unix.socket");
+    let statuses = [0, 12345, 12346].map(|uid| status_for(uid, &socket));
+    assert_eq!(statuses, ["200", "200", "403"]);
 }
 
 #[test]

@@ -8,23 +8,31 @@ use crate::running::Answer;
 const DEFINITION: &str = include_str!("ams-api.yaml");
 
 /// What the definition names and AMS need not send: what is absent has a meaning of its own.
-const OPTIONAL: &[(&str, &[&str])] = &[
-    ("Application", &["entitlements"]),
-    ("ApplicationExtraData", &["owner", "permissions"]),
-    (
-        "ApplicationResources",
-        &[
-            "cpus",
-            "disk-size",
-            "gpu-slots",
-            "gpu-type",
-            "memory",
-            "no_disk_reserve",
-            "vpu-slots",
-        ],
-    ),
-    ("NetworkServiceSpec", &["port_end"]),
-    ("ServiceStatus", &["auth_permissions"]),
+const OPTIONAL: &[(&str, &str)] = &[
+    // Told only where the caller asks for them.
+    ("Application", "entitlements"),
+    // Whatever Android makes of it; there is no owner that says so.
+    ("ApplicationExtraData", "owner"),
+    // Whatever Android makes of it; there are no permissions that say so.
+    ("ApplicationExtraData", "permissions"),
+    // As many as the instance type has: a number would override it.
+    ("ApplicationResources", "cpus"),
+    // As much as the instance type has; there is no size that says so.
+    ("ApplicationResources", "disk-size"),
+    // As many as the instance type has: 0 takes them away.
+    ("ApplicationResources", "gpu-slots"),
+    // Any vendor; the definition lists no name for that.
+    ("ApplicationResources", "gpu-type"),
+    // As much as the instance type has; there is no size that says so.
+    ("ApplicationResources", "memory"),
+    // The disk space is reserved; with all others absent, nothing is overridden and the object empty.
+    ("ApplicationResources", "no_disk_reserve"),
+    // As many as the instance type has: 0 takes them away.
+    ("ApplicationResources", "vpu-slots"),
+    // One port: the definition says "if empty", and 0 is a number.
+    ("NetworkServiceSpec", "port_end"),
+    // There are none to list: whoever is trusted may do everything.
+    ("ServiceStatus", "auth_permissions"),
 ];
 
 /// The frame around every answer, which clients read without asking.
@@ -154,6 +162,13 @@ fn check_frame(body: &Value, what: &str) {
 /// The same definition, which demands what it names and forbids what it does not.
 fn strict(mut document: Value) -> Value {
     let schemas = document["components"]["schemas"].as_object_mut().unwrap();
+    for (of, property) in OPTIONAL {
+        let named = schemas[*of]["properties"].get(property).is_some();
+        assert!(
+            named,
+            "{of}.{property} is optional and not in the definition"
+        );
+    }
     for (name, schema) in schemas {
         // The frames are told by what is around them, requests by nobody.
         if !name.ends_with("Response") || name == "VersionResponse" {
@@ -170,11 +185,9 @@ fn tighten(name: &str, schema: &mut Value) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };
-    let optional = OPTIONAL.iter().find(|(of, _)| *of == name);
-    let optional = optional.map_or(&[][..], |(_, properties)| properties);
     let required: Vec<_> = properties
         .keys()
-        .filter(|property| !optional.contains(&property.as_str()))
+        .filter(|property| !OPTIONAL.contains(&(name, property.as_str())))
         .cloned()
         .collect();
     schema["required"] = json!(required);

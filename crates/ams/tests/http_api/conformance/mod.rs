@@ -6,5 +6,8 @@
 
 mod calls;
 mod definition;
+mod examples;
 mod property;
+mod tool;
 mod walk;
+mod widened;

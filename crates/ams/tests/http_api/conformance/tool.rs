@@ -1,0 +1,99 @@
+//! Schemathesis: makes requests from a definition, good and bad ones, and judges the answers.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use aar_testkit::{skip, tool};
+use serde_json::Value;
+
+const TOOL: &str = "schemathesis==4.32.5";
+/// How long a run may take.
+const LIMIT: Duration = Duration::from_mins(5);
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,\
+                      negative_data_rejection";
+const REPORT: &str = "report.ndjson";
+
+/// What came of a run.
+pub(super) struct Run {
+    pub(super) succeeded: bool,
+    /// What the tool says of it.
+    pub(super) told: String,
+    /// The operations that were done, or begun, at least once: `GET /1.0/config`.
+    pub(super) accepted: BTreeSet<String>,
+}
+
+/// Runs it in a folder with `definition.json`, `tester.crt` and `tester.key`.
+pub(super) async fn run(program: PathBuf, folder: &Path, url: &str) -> Run {
+    let mut run = tokio::process::Command::new(program);
+    run.args(["run", "definition.json", "--url", url])
+        .args(["--request-cert", "tester.crt"])
+        .args(["--request-cert-key", "tester.key"])
+        .args(["--tls-verify", "false", "--no-color", "--warnings", "off"])
+        .args(["--phases", "examples,coverage,fuzzing"])
+        .args(["--max-examples", "25", "--generation-deterministic"])
+        .args(["--checks", CHECKS, "--continue-on-failure"])
+        .args(["--report", "ndjson", "--report-ndjson-path", REPORT])
+        .current_dir(folder)
+        .kill_on_drop(true);
+    let run = tokio::time::timeout(LIMIT, run.output()).await;
+    let run = run
+        .unwrap_or_else(|_| panic!("not done within {LIMIT:?}"))
+        .unwrap();
+    let [report, complaint] = [&run.stdout, &run.stderr].map(|it| String::from_utf8_lossy(it));
+    Run {
+        succeeded: run.status.success(),
+        told: format!("{report}{complaint}"),
+        accepted: accepted(&fs_err::read_to_string(folder.join(REPORT)).unwrap()),
+    }
+}
+
+fn accepted(report: &str) -> BTreeSet<String> {
+    let events = report.lines().map(serde_json::from_str::<Value>);
+    let mut accepted = BTreeSet::new();
+    for event in events.map(Result::unwrap) {
+        let recorder = &event["ScenarioFinished"]["recorder"];
+        let calls = recorder["interactions"].as_object().into_iter().flatten();
+        let mut statuses = calls.filter_map(|(_, call)| call["response"]["status_code"].as_u64());
+        if statuses.any(|status| (200..300).contains(&status)) {
+            accepted.insert(recorder["label"].as_str().unwrap().to_owned());
+        }
+    }
+    accepted
+}
+
+/// The tool, installed in the target folder by the first run that needs it.
+pub(super) fn installed() -> Option<PathBuf> {
+    let what = "properties of the API";
+    let Some(python) = tool("python3") else {
+        skip(what, "there is no python3");
+        return None;
+    };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
+    let (program, done) = (folder.join("bin/st"), folder.join(TOOL));
+    if !done.exists() {
+        let made = done_by(
+            Command::new(python)
+                .args(["-m", "venv", "--clear"])
+                .arg(&folder),
+        );
+        let pip =
+            || done_by(Command::new(folder.join("bin/pip")).args(["install", "--quiet", TOOL]));
+        if let Err(why) = made.and_then(|()| pip()) {
+            skip(what, &why);
+            return None;
+        }
+        fs_err::write(done, "").unwrap();
+    }
+    Some(program)
+}
+
+fn done_by(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or(complaint)
+}
