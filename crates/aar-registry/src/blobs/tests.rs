@@ -1,6 +1,6 @@
 //! What every storage has to hold. A new storage is a new line in [`storages`].
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 
 use super::*;
@@ -110,6 +110,17 @@ async fn what_cannot_be_made_to_last_becomes_no_blob_by_trying_again() {
         blobs.keep_staged(upload(), &digest(), 0).await.unwrap_err();
         assert!(!blobs.keep_staged(upload(), &digest(), 0).await.unwrap());
         assert!(std::fs::symlink_metadata(&staged).is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_leaves_nothing() {
+    for Fixture { blobs, .. } in &storages().await {
+        let pieces = [Ok(Bytes::from_static(b"con")), Err(Error::Stopped)];
+        let broken = futures_util::stream::iter(pieces).boxed();
+        let copied = blobs.write_blob(&digest(), 7, broken).await;
+        assert!(matches!(copied, Err(Error::Stopped)), "{copied:?}");
+        assert_eq!(blobs.leftovers().await.unwrap(), []);
     }
 }
 

@@ -1,12 +1,12 @@
 //! Blobs from one storage to another: read as a stream, written whole or not at all.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aar_types::Digest;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sha2::{Digest as _, Sha256};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
 use super::{Blobs, Content, S3Blobs, fs::FsBlobs, parts};
@@ -51,9 +51,27 @@ async fn write_file(
     fs: &FsBlobs,
     digest: &Digest,
     size: u64,
-    mut content: Bytestream,
+    content: Bytestream,
 ) -> Result<(), Error> {
     let id = UploadId::from(Uuid::new_v4());
+    match stage(fs, id, digest, size, content).await {
+        Ok(true) => Ok(()),
+        outcome => {
+            noted("a staged file", fs.discard_staged(id).await);
+            outcome?;
+            Err(Error::ImageDamaged { digest: *digest })
+        }
+    }
+}
+
+/// Stages everything and puts it in the place of the blob, if it is what its digest says.
+async fn stage(
+    fs: &FsBlobs,
+    id: UploadId,
+    digest: &Digest,
+    size: u64,
+    mut content: Bytestream,
+) -> Result<bool, Error> {
     let Some(staged) = fs.stage(id, 0).await? else {
         return Err(Error::UploadNotFound { id });
     };
@@ -70,11 +88,7 @@ async fn write_file(
         offset += length;
     }
     let sound = hasher.finalize()[..] == digest.as_bytes()[..];
-    if sound && fs.keep_staged(id, digest, size).await? {
-        return Ok(());
-    }
-    fs.discard_staged(id).await?;
-    Err(Error::ImageDamaged { digest: *digest })
+    Ok(sound && fs.keep_staged(id, digest, size).await?)
 }
 
 async fn write_parts(
@@ -84,7 +98,10 @@ async fn write_parts(
     content: Bytestream,
 ) -> Result<(), Error> {
     let multipart = bucket.begin_parts(digest).await?;
-    let sent = send_parts(bucket, digest, size, content, &multipart).await;
+    let mut sending = Sending::new(bucket, digest, size, &multipart);
+    let sent = sending.send_all(content).await;
+    // A part that arrives after the others were given up would stay.
+    sending.on_the_way.shutdown().await;
     let outcome = match sent {
         Ok(tags) => bucket.complete_parts(digest, size, &multipart, tags).await,
         Err(error) => Err(error),
@@ -92,66 +109,111 @@ async fn write_parts(
     match outcome {
         Ok(true) => Ok(()),
         outcome => {
-            bucket.abort_parts(digest, &multipart).await?;
+            noted("parts", bucket.abort_parts(digest, &multipart).await);
             outcome?;
             Err(Error::ImageMissing { digest: *digest })
         }
     }
 }
 
-/// Sends everything, several parts at a time. Gives what the bucket calls them.
-async fn send_parts(
-    bucket: &Arc<S3Blobs>,
-    digest: &Digest,
-    size: u64,
-    mut content: Bytestream,
-    multipart: &str,
-) -> Result<Vec<String>, Error> {
-    let part_size = parts::size_of(size);
-    let mut sending: Vec<JoinHandle<Result<String, Error>>> = Vec::new();
-    let (mut filling, mut filled) = (Vec::new(), 0);
-    let mut hasher = Sha256::new();
-    while let Some(mut piece) = content.try_next().await? {
-        hasher.update(&piece);
-        while !piece.is_empty() {
-            let room = usize::try_from(part_size - filled).unwrap_or(usize::MAX);
-            let now = piece.split_to(room.min(piece.len()));
-            filled += now.len() as u64;
-            filling.push(now);
-            if filled == part_size {
-                let part = (std::mem::take(&mut filling), std::mem::take(&mut filled));
-                sending.push(send(bucket, digest, multipart, sending.len(), part).await);
-            }
-        }
-    }
-    if filled > 0 {
-        let part = (filling, filled);
-        sending.push(send(bucket, digest, multipart, sending.len(), part).await);
-    }
-    let mut tags = Vec::with_capacity(sending.len());
-    for part in sending {
-        tags.push(part.await.map_err(stopped)??);
-    }
-    if hasher.finalize()[..] == digest.as_bytes()[..] {
-        Ok(tags)
-    } else {
-        Err(Error::ImageDamaged { digest: *digest })
+/// Why a copy has failed is of more interest than what is left of it; that is left to the garbage
+/// collection.
+fn noted<T>(what: &str, discarded: Result<T, Error>) {
+    if let Err(error) = discarded {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(error, "{what} of a copy that failed cannot be deleted");
     }
 }
 
-/// Begins to send a part as soon as there is room for it.
-async fn send(
-    bucket: &Arc<S3Blobs>,
-    digest: &Digest,
-    multipart: &str,
-    number: usize,
-    (content, size): (Vec<Bytes>, u64),
-) -> JoinHandle<Result<String, Error>> {
-    let room = bucket.room_for(size).await;
-    let (bucket, digest) = (Arc::clone(bucket), *digest);
-    let (multipart, number) = (multipart.to_owned(), number as u64);
-    tokio::spawn(async move {
-        let _room = room;
-        bucket.put_part(&digest, &multipart, number, content).await
-    })
+/// A blob on its way into a bucket, several parts at a time.
+struct Sending<'a> {
+    bucket: &'a Arc<S3Blobs>,
+    digest: Digest,
+    multipart: &'a str,
+    part_size: u64,
+    filling: Vec<Bytes>,
+    filled: u64,
+    /// The number of the part that is being filled.
+    next: u64,
+    on_the_way: JoinSet<Result<(u64, String), Error>>,
+    /// What the bucket calls the parts that have arrived.
+    tags: BTreeMap<u64, String>,
+}
+
+impl<'a> Sending<'a> {
+    fn new(bucket: &'a Arc<S3Blobs>, digest: &Digest, size: u64, multipart: &'a str) -> Self {
+        Self {
+            bucket,
+            digest: *digest,
+            multipart,
+            part_size: parts::size_of(size),
+            filling: Vec::new(),
+            filled: 0,
+            next: 0,
+            on_the_way: JoinSet::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+
+    /// Sends everything, if it is what its digest says. Gives what the bucket calls the parts.
+    async fn send_all(&mut self, mut content: Bytestream) -> Result<Vec<String>, Error> {
+        let mut hasher = Sha256::new();
+        while let Some(piece) = content.try_next().await? {
+            hasher.update(&piece);
+            self.push(piece).await?;
+        }
+        if self.filled > 0 {
+            self.send().await?;
+        }
+        while let Some(part) = self.on_the_way.join_next().await {
+            self.arrived(part)?;
+        }
+        let digest = self.digest;
+        if hasher.finalize()[..] == digest.as_bytes()[..] {
+            Ok(std::mem::take(&mut self.tags).into_values().collect())
+        } else {
+            Err(Error::ImageDamaged { digest })
+        }
+    }
+
+    async fn push(&mut self, mut piece: Bytes) -> Result<(), Error> {
+        while !piece.is_empty() {
+            let room = usize::try_from(self.part_size - self.filled).unwrap_or(usize::MAX);
+            let now = piece.split_to(room.min(piece.len()));
+            self.filled += now.len() as u64;
+            self.filling.push(now);
+            if self.filled == self.part_size {
+                self.send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to send the part that is filled, as soon as there is room for it, unless one has
+    /// failed meanwhile.
+    async fn send(&mut self) -> Result<(), Error> {
+        let content = std::mem::take(&mut self.filling);
+        let room = self.bucket.room_for(std::mem::take(&mut self.filled)).await;
+        while let Some(part) = self.on_the_way.try_join_next() {
+            self.arrived(part)?;
+        }
+        let (bucket, digest) = (Arc::clone(self.bucket), self.digest);
+        let (multipart, number) = (self.multipart.to_owned(), self.next);
+        self.next += 1;
+        self.on_the_way.spawn(async move {
+            let _room = room;
+            let tag = bucket.put_part(&digest, &multipart, number, content);
+            Ok((number, tag.await?))
+        });
+        Ok(())
+    }
+
+    fn arrived(
+        &mut self,
+        part: Result<Result<(u64, String), Error>, JoinError>,
+    ) -> Result<(), Error> {
+        let (number, tag) = part.map_err(stopped)??;
+        self.tags.insert(number, tag);
+        Ok(())
+    }
 }

@@ -1,10 +1,17 @@
+use std::time::Duration;
+
 use aar_registry::{Error, Options, Registry, StorageOptions, VerifyOptions};
+use aar_testkit::{Fault, S3Network};
 use aar_types::Role;
+use tokio::time::timeout;
 
 use crate::backend::{
     AMD64, Fixture, body, certificate, image, in_bucket, name, noise, number, on_buckets,
     on_every_backend, put, refused,
 };
+
+/// Nobody waits so long.
+const LONG: Duration = Duration::from_mins(2);
 
 fn folder(fixture: &Fixture, name: &str) -> StorageOptions {
     StorageOptions::Fs {
@@ -150,5 +157,24 @@ on_buckets! {
         fixture.restart().await;
         assert!(is_sound(&fixture.registry).await);
         assert_eq!(fixture.bucket().uploads(), []);
+    }
+
+    async fn a_copy_into_a_bucket_that_fails_ends_at_once_and_leaves_nothing(fixture) {
+        fixture.publish("app", 0, &noise(17 << 20)).await;
+        let network = S3Network::start(fixture.bucket().server().address());
+        let mut s3 = in_bucket(fixture.bucket());
+        "another/prefix".clone_into(&mut s3.prefix);
+        s3.endpoint = Some(network.url());
+        network.each(|seen| seen.is_part() && seen.query.contains("partNumber=1"), Fault::Wait(LONG));
+        network.each(|seen| seen.is_part() && seen.query.contains("partNumber=2"), Fault::Status(403));
+        let target = StorageOptions::S3(Box::new(s3));
+        let operator = fixture.operator();
+        let failed = timeout(LONG / 2, operator.migrate(&target)).await;
+        let failed = refused(failed.expect("the copy waits for a part that does not arrive"));
+        assert!(matches!(failed, Error::Bucket(_)), "{failed}");
+        assert_eq!(fixture.bucket().uploads(), []);
+        network.heal();
+        operator.migrate(&target).await.unwrap();
+        assert!(is_sound(&fixture.registry).await);
     }
 }
