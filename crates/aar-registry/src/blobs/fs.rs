@@ -20,7 +20,7 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Area, Content, ImageFile, Key, Object, content::Streams};
+use super::{Area, Content, ImageFile, Key, Object, content::Streams, keys};
 use crate::{Error, folder, tasks::blocking};
 
 /// Pieces in which blobs are read for hashing.
@@ -37,8 +37,8 @@ impl FsBlobs {
     pub(super) async fn open(root: &Path) -> Result<Self, Error> {
         let root = root.to_owned();
         blocking(move || {
-            for part in ["blobs/sha256", "staging"] {
-                folder::create_private(&root.join(part))?;
+            for folder in keys::FOLDERS {
+                folder::create_private(&root.join(folder))?;
             }
             let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
             let root = fs_err::canonicalize(&root)?;

@@ -3,7 +3,13 @@
 use aar_types::{ApplicationName, Architecture, Digest, Fingerprint, VersionNumber};
 use object_store::path::Path;
 
-use crate::metadata::{VariantKey, VersionKey};
+use crate::{
+    UploadId,
+    metadata::{VariantKey, VersionKey},
+};
+
+/// The folders that a storage has from its beginning.
+pub(super) const FOLDERS: [&str; 2] = ["blobs/sha256", "staging"];
 
 /// The name of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +35,35 @@ pub(crate) enum Area {
     Applications,
     /// Descriptors of certificates.
     Trust,
+    /// What has come of uploads and is not a blob yet.
+    Staging,
 }
 
 impl Area {
-    pub(crate) fn prefix(self) -> Path {
-        Path::from(match self {
+    /// What all names in it begin with, before a slash.
+    pub(super) fn name(self) -> &'static str {
+        match self {
             Self::Blobs => "blobs",
             Self::Applications => "applications",
             Self::Trust => "trust",
-        })
+            Self::Staging => "staging",
+        }
     }
+
+    pub(super) fn prefix(self) -> Path {
+        Path::from(self.name())
+    }
+}
+
+/// `staging/<upload>`: the name of what an upload has staged.
+pub(super) fn staged(upload: UploadId) -> String {
+    format!("{}/{upload}", Area::Staging.name())
+}
+
+/// The upload whose staged bytes have this name.
+pub(super) fn upload_of(name: &str) -> Option<UploadId> {
+    let upload = name.rsplit('/').next()?.parse().ok()?;
+    (staged(upload) == name).then_some(upload)
 }
 
 impl Key {
@@ -123,6 +148,20 @@ mod tests {
         for key in keys {
             assert_eq!(Key::of(&key.path()), Some(key.clone()), "{key}");
             assert_eq!(key.path().as_ref(), key.to_string());
+        }
+    }
+
+    #[test]
+    fn an_upload_is_read_back_from_the_name_of_what_it_has_staged() {
+        let upload: UploadId = "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10".parse().unwrap();
+        assert_eq!(upload_of(&staged(upload)), Some(upload));
+        for name in [
+            upload.to_string(),
+            format!("trust/{upload}"),
+            format!("staging/a/{upload}"),
+            "staging/notes.txt".into(),
+        ] {
+            assert_eq!(upload_of(&name), None, "{name}");
         }
     }
 

@@ -16,12 +16,11 @@ use fs_err::{File, OpenOptions, os::unix::fs::OpenOptionsExt};
 use jiff::Timestamp;
 
 use super::{
-    Key, Leftover,
+    Area, Key, Leftover,
     fs::{FsBlobs, sync_folder, there},
+    keys,
 };
 use crate::{Error, UploadId, folder, tasks::blocking};
-
-const STAGING: &str = "staging";
 
 /// The open file of an upload. Its functions block.
 #[derive(Debug, Clone)]
@@ -64,7 +63,7 @@ impl Staged {
 
 impl FsBlobs {
     fn staging_file(&self, id: UploadId) -> PathBuf {
-        self.root.join(STAGING).join(id.to_string())
+        self.root.join(keys::staged(id))
     }
 
     /// Opens what is staged of an upload and cuts off what lies beyond the offset. `None` when
@@ -134,9 +133,10 @@ impl FsBlobs {
         let root = self.root.clone();
         blocking(move || {
             let mut found = Vec::new();
-            collect(&root, &root.join(STAGING), &|_| true, &mut found)?;
-            for part in ["applications", "trust"] {
-                collect(&root, &root.join(part), &is_cut_short, &mut found)?;
+            let folder = |area: Area| root.join(area.name());
+            collect(&root, &folder(Area::Staging), &|_| true, &mut found)?;
+            for area in [Area::Applications, Area::Trust] {
+                collect(&root, &folder(area), &is_cut_short, &mut found)?;
             }
             Ok(found)
         })
@@ -203,12 +203,12 @@ fn collect(
 
 fn leftover(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Leftover {
     let below = path.strip_prefix(root).unwrap_or(path);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let below = below.to_string_lossy().into_owned();
     let modified = meta.modified().ok();
     Leftover {
-        upload: name.parse().ok().filter(|_| below.starts_with(STAGING)),
+        upload: keys::upload_of(&below),
         multipart: None,
-        path: below.to_string_lossy().into_owned(),
+        path: below,
         size: meta.len(),
         modified: modified
             .and_then(|time| Timestamp::try_from(time).ok())

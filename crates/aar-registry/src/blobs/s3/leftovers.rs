@@ -8,8 +8,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{S3Blobs, read_object, request::Ask};
 use crate::{
-    BucketProblem, Error, UploadId,
-    blobs::{Area, Leftover},
+    BucketProblem, Error,
+    blobs::{Area, Leftover, keys},
 };
 
 const ACTION: &str = "s3:ListBucketMultipartUploads";
@@ -60,7 +60,7 @@ impl S3Blobs {
         let mut found = self
             .gathered(&self.full(Area::Blobs.prefix().as_ref()))
             .await?;
-        let prefix = self.join(&super::STAGING.into());
+        let prefix = self.join(&Area::Staging.prefix());
         let mut rests = self.store.list(Some(&prefix));
         loop {
             let rest = rests.try_next().await;
@@ -181,10 +181,8 @@ impl S3Blobs {
     fn rest_left(&self, meta: object_store::ObjectMeta) -> Leftover {
         let object = read_object(meta);
         let path = self.without_prefix(object.path.as_ref()).to_owned();
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let upload: Option<UploadId> = name.parse().ok();
         Leftover {
-            upload,
+            upload: keys::upload_of(&path),
             path,
             multipart: None,
             size: object.size,

@@ -39,11 +39,8 @@ use self::{
     problem::{Place, Refusal},
     request::{Ask, Requests},
 };
-use super::{Area, Content, Key, Object};
+use super::{Area, Content, Key, Object, keys};
 use crate::{Encryption, Error, S3Options, UploadId};
-
-/// Where rests of uploads are.
-const STAGING: &str = "staging";
 
 /// How many MiB may be on their way at a time, over all uploads.
 const ROOM: u32 = 64;
@@ -108,7 +105,7 @@ impl S3Blobs {
     }
 
     fn rest(&self, id: UploadId) -> Path {
-        self.join(&Path::from(format!("{STAGING}/{id}")))
+        self.join(&Path::from(keys::staged(id)))
     }
 
     fn join(&self, path: &Path) -> Path {
