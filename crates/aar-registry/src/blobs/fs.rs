@@ -145,6 +145,7 @@ fn read_object(meta: ObjectMeta) -> Object {
         path: meta.location,
         size: meta.size,
         modified: Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
+        tag: meta.e_tag,
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Object {
     pub(crate) path: Path,
     pub(crate) size: u64,
     pub(crate) modified: Timestamp,
+    /// Is another one when the object is replaced, where the storage has such a thing.
+    pub(crate) tag: Option<String>,
 }
 
 impl Object {

@@ -32,7 +32,7 @@ use std::{
 use sqlx::{Sqlite, SqliteConnection};
 
 pub(crate) use audit::AuditRow;
-pub(crate) use blobs::BlobState;
+pub(crate) use blobs::{BlobRow, BlobState};
 pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
 pub(crate) use trust::TrustRow;

@@ -2,37 +2,33 @@
 //!
 //! The copy is made in passes, as long as anything new comes; each skips what the pass before has
 //! copied, so one that was cut short is simply begun again. The last pass holds the write
-//! transaction: nobody can add or remove anything, and what is there to copy is little. It ends by
-//! naming the new storage in the database.
+//! transaction: nobody can add or remove anything, and what is there to copy is little. An image
+//! that has come at the last moment is not: then there is another pass before. It ends by naming
+//! the new storage in the database.
 //!
 //! The name is what keeps the storages apart. Each has it in its mark, the database has that of the
 //! one in use, and both are compared when a registry opens and before anything is written. So a
 //! process that still has the old storage cannot write to it, and a configuration that names the
 //! wrong one is refused. Nothing is deleted from the old storage; uploads that were open begin anew.
 
-use aar_types::Digest;
-use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+mod copy;
+
 use serde::Serialize;
 use uuid::Uuid;
 
+use copy::Copying;
+
 use crate::{
     Error, Operator, Registry, Storage, StorageOptions,
-    blobs::{Area, Blobs, Key},
+    blobs::{Blobs, Key},
     descriptor::{self, RegistryDescriptor},
-    metadata::{BlobState, UploadRow},
+    metadata::UploadRow,
     mutation::Mutation,
     open::storage_owner,
 };
 
-/// How many rows are read at once.
-const PAGE: u32 = 500;
-/// How many descriptors are compared at the same time.
-const AT_ONCE: usize = 16;
 /// After so many passes the last one copies what is left.
 const PASSES: usize = 8;
-/// The parts of the storage that hold descriptors.
-const DESCRIPTORS: [Area; 2] = [Area::Applications, Area::Trust];
 
 /// What became of a move.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -59,20 +55,8 @@ impl Operator {
                 ..MigrationReport::default()
             });
         };
-        let mut report = MigrationReport::default();
-        for _ in 0..PASSES {
-            let before = report.clone();
-            copy(&self.registry, &target, &mut report).await?;
-            if report == before {
-                break;
-            }
-        }
-        let moving = Moving {
-            target,
-            name,
-            report,
-        };
-        let (report, given_up) = self.switch(moving).await?;
+        let copying = Copying::begin(&self.registry, target).await?;
+        let (report, given_up) = self.copy_and_switch(copying, &name).await?;
         let old = self.registry.blobs();
         self.registry.follow_storage(to).await?;
         for row in given_up {
@@ -106,42 +90,68 @@ impl Operator {
         Ok(Some(name))
     }
 
-    async fn switch(&self, moving: Moving) -> Result<(MigrationReport, Vec<UploadRow>), Error> {
-        self.registry
-            .mutate(&self.actor, |change| Box::pin(finish(change, moving)))
-            .await
+    /// Passes, until nothing new has come in one of them; then the last.
+    async fn copy_and_switch(
+        &self,
+        mut copying: Copying,
+        name: &str,
+    ) -> Result<(MigrationReport, Vec<UploadRow>), Error> {
+        let mut passes = 0;
+        loop {
+            let before = copying.report.clone();
+            copying.pass().await?;
+            passes += 1;
+            let patient = passes < PASSES;
+            if patient && copying.report != before {
+                continue;
+            }
+            let name = name.to_owned();
+            let switched = self
+                .registry
+                .mutate(&self.actor, move |change| {
+                    Box::pin(finish(change, copying, name, patient))
+                })
+                .await?;
+            match switched {
+                Switched::Done(report, given_up) => return Ok((report, given_up)),
+                Switched::NotYet(more) => copying = more,
+            }
+        }
     }
 }
 
-struct Moving {
-    target: Blobs,
-    name: String,
-    report: MigrationReport,
+/// How the last pass ended.
+enum Switched {
+    /// The new storage is in use; these uploads have to begin anew.
+    Done(MigrationReport, Vec<UploadRow>),
+    /// An image has come. Copying it would take too long while nobody else can write.
+    NotYet(Copying),
 }
 
 /// The last pass, while nobody else can write.
 async fn finish(
     change: &mut Mutation,
-    moving: Moving,
-) -> Result<(MigrationReport, Vec<UploadRow>), Error> {
-    let Moving {
-        target,
-        name,
-        mut report,
-    } = moving;
-    let registry = change.registry.clone();
-    copy(&registry, &target, &mut report).await?;
-    remove_extra(&registry, &target, &mut report).await?;
+    mut copying: Copying,
+    name: String,
+    patient: bool,
+) -> Result<Switched, Error> {
+    if patient && !copying.missing_images().await?.is_empty() {
+        return Ok(Switched::NotYet(copying));
+    }
+    copying.pass().await?;
+    let Copying {
+        target, mut report, ..
+    } = copying;
     let given_up = change.tx.open_uploads().await?;
     for row in &given_up {
         change.tx.delete_upload(row.id).await?;
     }
     report.uploads_given_up = given_up.len() as u64;
-    mark_as(&registry, &target, &name, false).await?;
+    mark_as(&change.registry, &target, &name, false).await?;
     change.tx.set_storage(&name).await?;
     let detail = format!("{} images, {} bytes", report.images, report.bytes);
     change.record("migrate-storage", name, detail).await?;
-    Ok((report, given_up))
+    Ok(Switched::Done(report, given_up))
 }
 
 async fn mark_as(
@@ -157,111 +167,6 @@ async fn mark_as(
     };
     let content = descriptor::write(&Key::Registry, &mark)?;
     target.put(&Key::Registry, content).await
-}
-
-/// Copies what the target does not have.
-async fn copy(
-    registry: &Registry,
-    target: &Blobs,
-    report: &mut MigrationReport,
-) -> Result<(), Error> {
-    copy_blobs(registry, target, report).await?;
-    for area in DESCRIPTORS {
-        copy_descriptors(registry, target, area, report).await?;
-    }
-    Ok(())
-}
-
-async fn copy_blobs(
-    registry: &Registry,
-    target: &Blobs,
-    report: &mut MigrationReport,
-) -> Result<(), Error> {
-    let mut after: Option<Digest> = None;
-    loop {
-        let mut tx = registry.metadata().read().await?;
-        let page = tx.blobs_after(after.as_ref(), PAGE).await?;
-        drop(tx);
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = Some(last.digest);
-        for blob in page {
-            let stored = blob.state == BlobState::Stored;
-            if stored && target.blob_size(&blob.digest).await? != Some(blob.size) {
-                copy_blob(registry, target, &blob.digest, blob.size).await?;
-                report.images += 1;
-                report.bytes += blob.size;
-            }
-        }
-    }
-}
-
-/// Copies one blob. What is not what its digest says is not copied.
-async fn copy_blob(
-    registry: &Registry,
-    target: &Blobs,
-    digest: &Digest,
-    size: u64,
-) -> Result<(), Error> {
-    let digest = *digest;
-    let Some(content) = registry.blobs().read_blob(&digest).await? else {
-        return Err(Error::ImageMissing { digest });
-    };
-    target.write_blob(&digest, size, content).await
-}
-
-async fn copy_descriptors(
-    registry: &Registry,
-    target: &Blobs,
-    area: Area,
-    report: &mut MigrationReport,
-) -> Result<(), Error> {
-    let source = registry.blobs();
-    let objects = source.list(area);
-    let written = objects.map(|object| async {
-        match object?.key() {
-            Some(key) => copy_descriptor(&source, target, &key).await,
-            None => Ok(false),
-        }
-    });
-    let mut written = written.buffer_unordered(AT_ONCE);
-    while let Some(written) = written.try_next().await? {
-        report.descriptors += u64::from(written);
-    }
-    Ok(())
-}
-
-/// Copies a descriptor unless the target has the same. Tells whether it was copied.
-async fn copy_descriptor(source: &Blobs, target: &Blobs, key: &Key) -> Result<bool, Error> {
-    let content: Option<Bytes> = source.get(key).await?;
-    match content {
-        Some(content) if target.get(key).await?.as_ref() != Some(&content) => {
-            target.put(key, content).await?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
-}
-
-/// Deletes descriptors that were deleted since an earlier pass copied them.
-async fn remove_extra(
-    registry: &Registry,
-    target: &Blobs,
-    report: &mut MigrationReport,
-) -> Result<(), Error> {
-    let source = registry.blobs();
-    let objects = stream::iter(DESCRIPTORS).flat_map(|area| target.list(area));
-    let keys: Vec<Key> = objects
-        .try_filter_map(async |object| Ok(object.key()))
-        .try_collect()
-        .await?;
-    for key in keys {
-        if source.get(&key).await?.is_none() && target.delete(&key).await? {
-            report.descriptors += 1;
-        }
-    }
-    Ok(())
 }
 
 impl Registry {
