@@ -28,6 +28,16 @@ pub(crate) enum Actor {
 }
 
 impl Actor {
+    /// By what it is told from others.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Operator(name) => name.clone(),
+            Self::Caller { fingerprint, .. } => fingerprint
+                .map(|fingerprint| fingerprint.to_string())
+                .unwrap_or_default(),
+        }
+    }
+
     /// An entry about something that this actor did or wanted to do.
     pub(crate) fn entry(
         &self,

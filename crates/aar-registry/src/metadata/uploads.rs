@@ -103,6 +103,27 @@ impl Reading {
         self.expired_uploads(Timestamp::MAX).await
     }
 
+    /// The open uploads of an image that were begun by this owner, and of which nothing has come.
+    pub(crate) async fn untouched_uploads(
+        &mut self,
+        owner: &str,
+        (digest, length): (&Digest, u64),
+        now: Timestamp,
+    ) -> Result<Vec<UploadRow>, Error> {
+        let rows: Vec<Raw> = sql!(all
+            self,
+            select!(
+                "WHERE digest = $1 AND length = $2 AND owner = $3 AND durable = 0 \
+                 AND complete = FALSE AND expires_at > $4 ORDER BY created_at, id"
+            ),
+            digest.to_string(),
+            number(length),
+            owner,
+            micros(now)
+        )?;
+        rows.into_iter().map(Raw::read).collect()
+    }
+
     /// Whether an open upload is on its way to this digest.
     pub(crate) async fn digest_is_awaited(
         &mut self,
@@ -135,11 +156,15 @@ impl Reading {
 }
 
 impl Writing {
-    pub(crate) async fn insert_upload(&mut self, row: &UploadRow) -> Result<(), Error> {
+    pub(crate) async fn insert_upload(
+        &mut self,
+        row: &UploadRow,
+        owner: &str,
+    ) -> Result<(), Error> {
         sql!(execute
             self,
             "INSERT INTO uploads (id, digest, length, durable, hash_state, complete, created_at, \
-             expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             expires_at, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             row.id.to_string(),
             row.digest.to_string(),
             number(row.length),
@@ -147,7 +172,8 @@ impl Writing {
             row.hash_state.as_slice(),
             row.complete,
             micros(row.created_at),
-            micros(row.expires_at)
+            micros(row.expires_at),
+            owner
         )?;
         Ok(())
     }

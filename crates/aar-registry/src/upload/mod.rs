@@ -1,14 +1,17 @@
 //! Uploads: how an image comes in, in as many requests as it takes.
 //!
-//! An upload is a row and a staged file. What the row says is on the disk, is: offset and state of
-//! the hash are written together, after the bytes. So an upload goes on after a lost connection or
-//! a restart, at the offset the row has, without anything being read again.
+//! An upload is a row and what is staged of it: in a folder a file, in a bucket parts of the blob and
+//! the rest of the last request. What the row says is stored, is: offset and state of the hash are
+//! written together, after the bytes. So an upload goes on after a lost connection or a restart, at
+//! the offset the row has. A folder has nothing to read again for that; from a bucket the rest is
+//! read, which is less than a part, and where it has gone the upload goes back to its last part.
 //!
 //! An upload announces length and digest, and takes its space from then on. When the last byte is
-//! there and the digest is right the file is renamed into the place of the blob; when the digest
-//! is wrong nothing is kept.
+//! there and the digest is right, the file is renamed into the place of the blob, or the bucket is
+//! told to put the parts together; when the digest is wrong nothing is kept.
 
 mod append;
+mod create;
 mod finish;
 mod hashing;
 mod in_file;
@@ -25,16 +28,11 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 pub(crate) use running::Appends;
 
-use crate::{
-    Error, Publisher, Registry,
-    metadata::{BlobState, UploadRow, Writing},
-    tasks::run_to_completion,
-};
+use crate::{Error, Publisher, Registry, metadata::UploadRow, tasks::run_to_completion};
 
 /// The name of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -101,10 +99,11 @@ impl From<&UploadRow> for Upload {
 }
 
 impl Publisher {
-    /// Starts an upload. Where the image is stored already, it is complete at once.
+    /// Starts an upload. Where the image is stored already, it is complete at once. One that was
+    /// started before, and of which nothing has come, is given again.
     pub async fn create_upload(&self, new: UploadNew) -> Result<Upload, Error> {
-        let registry = self.registry.clone();
-        run_to_completion(async move { create(&registry, new).await }).await
+        let publisher = self.clone();
+        run_to_completion(async move { create::create(&publisher, new).await }).await
     }
 
     /// How an upload stands. A request that is still writing to it is asked to end first, so that
@@ -176,80 +175,4 @@ impl Registry {
         let life = life.unwrap_or(SignedDuration::MAX);
         self.now().saturating_add(life).unwrap_or(Timestamp::MAX)
     }
-}
-
-async fn create(registry: &Registry, new: UploadNew) -> Result<Upload, Error> {
-    let largest = registry.blobs().largest_blob();
-    let max = registry.options().uploads.max_staged_bytes.min(largest);
-    if new.length == 0 {
-        return Err(Error::EmptyUpload);
-    }
-    if new.length > max {
-        let length = new.length;
-        return Err(Error::UploadTooLarge { length, max });
-    }
-    match insert(registry, new).await {
-        // Some of what is in the way may be stale.
-        Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
-            registry.reap_uploads().await?;
-            insert(registry, new).await
-        }
-        inserted => inserted,
-    }
-}
-
-async fn insert(registry: &Registry, new: UploadNew) -> Result<Upload, Error> {
-    let mut tx = registry.write().await?;
-    let complete = is_stored(registry, &mut tx, new).await?;
-    if complete {
-        tx.renew_blob(&new.digest, registry.now()).await?;
-    } else {
-        check_room(registry, &mut tx, new.length).await?;
-    }
-    let row = UploadRow {
-        id: UploadId(Uuid::new_v4()),
-        digest: new.digest,
-        length: new.length,
-        durable: if complete { new.length } else { 0 },
-        hash_state: intake::state_of(&Sha256::new()),
-        complete,
-        created_at: registry.now(),
-        expires_at: registry.upload_expiry(),
-        multipart: None,
-    };
-    tx.insert_upload(&row).await?;
-    tx.commit().await?;
-    Ok(Upload::from(&row))
-}
-
-/// Whether the image is there already: known, not being deleted, and really in the storage. What
-/// the storage has lost can be uploaded again.
-async fn is_stored(registry: &Registry, tx: &mut Writing, new: UploadNew) -> Result<bool, Error> {
-    let UploadNew { length, digest } = new;
-    let blob = tx.blob(&digest).await?;
-    let Some(blob) = blob.filter(|blob| blob.state == BlobState::Stored) else {
-        return Ok(false);
-    };
-    if blob.size != length {
-        return Err(Error::ImageSizeMismatch {
-            digest,
-            stored: blob.size,
-            given: length,
-        });
-    }
-    Ok(registry.blobs().blob_size(&digest).await? == Some(length))
-}
-
-async fn check_room(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {
-    let limits = registry.options().uploads;
-    let open = tx.upload_totals().await?;
-    if open.count >= limits.max_open {
-        let max = limits.max_open;
-        return Err(Error::TooManyUploads { max });
-    }
-    let free = limits.max_staged_bytes.saturating_sub(open.announced);
-    if length > free {
-        return Err(Error::StagingFull { free, length });
-    }
-    Ok(())
 }

@@ -200,8 +200,8 @@ async fn perform(registry: Registry, clock: aar_types::ManualClock, steps: Vec<S
     }
 }
 
-/// As a publisher does it: whatever a collection does in between, it may have to begin anew, and
-/// then it succeeds or finds another version there.
+/// As a publisher does it: whatever a collection does in between, or another who pushes the same
+/// image, it may have to begin anew, and then it succeeds or finds another version there.
 async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
     use aar_registry::{Error, UploadNew};
 
@@ -216,7 +216,11 @@ async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
         if !upload.complete {
             match operator.append(upload.id, 0, body([&bytes])).await {
                 Ok(done) => assert!(done.complete),
-                Err(Error::UploadNotFound { .. }) => continue,
+                Err(
+                    Error::UploadNotFound { .. }
+                    | Error::UploadOffset { .. }
+                    | Error::UploadLocked { .. },
+                ) => continue,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -272,13 +272,55 @@ on_every_backend! {
 
     async fn two_uploads_of_one_image_both_come_to_their_end(fixture) {
         let content = noise(900_000);
-        let (one, two) = (fixture.begin_upload(&content).await, fixture.begin_upload(&content).await);
+        let one = fixture.begin_upload(&content).await;
+        let new = UploadNew { length: one.length, digest: one.digest };
+        let two = fixture.registry.operator("other").create_upload(new).await.unwrap();
+        assert_ne!(one.id, two.id);
         let (one, two) = (rest(&fixture, &one, &content), rest(&fixture, &two, &content));
         let (one, two) = tokio::join!(one, two);
         assert!(one.complete && two.complete);
         assert!(fixture.content(&blob(&one.digest)).unwrap() == content);
         assert_eq!(fixture.staged(), 0);
         assert_eq!(fixture.operator().status().await.unwrap().blobs, 1);
+    }
+
+    async fn an_upload_that_is_begun_again_does_not_take_its_space_twice(mut fixture) {
+        fixture.registry.close().await;
+        fixture.options.uploads.max_staged_bytes = 1_500;
+        fixture.registry = Registry::open(fixture.options.clone()).await.unwrap();
+        let content = noise(1_000);
+        let lost = fixture.begin_upload(&content).await;
+        fixture.clock.advance(EXPIRY / 2);
+        let again = fixture.begin_upload(&content).await;
+        assert_eq!((again.id, again.offset), (lost.id, 0));
+        assert_eq!(again.expires_at, fixture.now() + EXPIRY);
+        // It is nobody else's, and not another image.
+        let new = UploadNew { length: 1_000, digest: lost.digest };
+        let others = fixture.registry.operator("other").create_upload(new).await;
+        assert!(matches!(refused(others), Error::StagingFull { .. }));
+        let other_length = UploadNew { length: 501, ..new };
+        let other_length = fixture.operator().create_upload(other_length).await;
+        assert!(matches!(refused(other_length), Error::StagingFull { .. }));
+        // Nor one that something has come of: whoever asks again does not know that.
+        fixture.operator().append(lost.id, 0, body([&content[..100]])).await.unwrap();
+        let third = fixture.operator().create_upload(new).await;
+        assert!(matches!(refused(third), Error::StagingFull { .. }));
+        assert!(rest(&fixture, &lost, &content).await.complete);
+    }
+
+    async fn an_upload_that_is_being_written_to_is_not_given_to_who_begins_another(fixture) {
+        let content = noise(900_000);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let (sender, taken, first) = by_hand();
+        let running = tokio::spawn(async move { operator.append(upload.id, 0, first).await });
+        sender.send(Bytes::copy_from_slice(&content[..500_000])).await.unwrap();
+        taken.notified().await;
+        let another = fixture.begin_upload(&content).await;
+        assert_ne!(another.id, upload.id);
+        sender.send(Bytes::copy_from_slice(&content[500_000..])).await.unwrap();
+        drop(sender);
+        assert!(running.await.unwrap().unwrap().complete);
     }
 
     async fn uploads_take_their_whole_length_from_the_start(mut fixture) {

@@ -1,0 +1,112 @@
+//! Beginning an upload, which takes its space.
+//!
+//! Whoever begins an upload again before anything has come of it gets the same one: the answer may
+//! have been lost, and its space must not be taken a second time.
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{Upload, UploadId, UploadNew, intake::state_of};
+use crate::{
+    Error, Publisher, Registry,
+    metadata::{BlobState, UploadRow, Writing},
+};
+
+pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Upload, Error> {
+    let registry = &publisher.registry;
+    let largest = registry.blobs().largest_blob();
+    let max = registry.options().uploads.max_staged_bytes.min(largest);
+    if new.length == 0 {
+        return Err(Error::EmptyUpload);
+    }
+    if new.length > max {
+        let length = new.length;
+        return Err(Error::UploadTooLarge { length, max });
+    }
+    let owner = publisher.actor.name();
+    match insert(registry, &owner, new).await {
+        // Some of what is in the way may be stale.
+        Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
+            registry.reap_uploads().await?;
+            insert(registry, &owner, new).await
+        }
+        inserted => inserted,
+    }
+}
+
+async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Upload, Error> {
+    let mut tx = registry.write().await?;
+    let complete = is_stored(registry, &mut tx, new).await?;
+    if complete {
+        tx.renew_blob(&new.digest, registry.now()).await?;
+    } else if let Some(row) = begun_before(registry, &mut tx, owner, new).await? {
+        tx.commit().await?;
+        return Ok(Upload::from(&row));
+    } else {
+        check_room(registry, &mut tx, new.length).await?;
+    }
+    let row = UploadRow {
+        id: UploadId(Uuid::new_v4()),
+        digest: new.digest,
+        length: new.length,
+        durable: if complete { new.length } else { 0 },
+        hash_state: state_of(&Sha256::new()),
+        complete,
+        created_at: registry.now(),
+        expires_at: registry.upload_expiry(),
+        multipart: None,
+    };
+    tx.insert_upload(&row, owner).await?;
+    tx.commit().await?;
+    Ok(Upload::from(&row))
+}
+
+/// What the same owner has begun and sent nothing for, with its life begun anew.
+async fn begun_before(
+    registry: &Registry,
+    tx: &mut Writing,
+    owner: &str,
+    UploadNew { length, digest }: UploadNew,
+) -> Result<Option<UploadRow>, Error> {
+    let begun = tx.untouched_uploads(owner, (&digest, length), registry.now());
+    let idle = begun.await?.into_iter();
+    let mut idle = idle.filter(|row| !registry.inner.appends.is_running(row.id));
+    let Some(mut row) = idle.next() else {
+        return Ok(None);
+    };
+    row.expires_at = registry.upload_expiry();
+    tx.advance_upload(0, &row).await?;
+    Ok(Some(row))
+}
+
+/// Whether the image is there already: known, not being deleted, and really in the storage. What
+/// the storage has lost can be uploaded again.
+async fn is_stored(registry: &Registry, tx: &mut Writing, new: UploadNew) -> Result<bool, Error> {
+    let UploadNew { length, digest } = new;
+    let blob = tx.blob(&digest).await?;
+    let Some(blob) = blob.filter(|blob| blob.state == BlobState::Stored) else {
+        return Ok(false);
+    };
+    if blob.size != length {
+        return Err(Error::ImageSizeMismatch {
+            digest,
+            stored: blob.size,
+            given: length,
+        });
+    }
+    Ok(registry.blobs().blob_size(&digest).await? == Some(length))
+}
+
+async fn check_room(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {
+    let limits = registry.options().uploads;
+    let open = tx.upload_totals().await?;
+    if open.count >= limits.max_open {
+        let max = limits.max_open;
+        return Err(Error::TooManyUploads { max });
+    }
+    let free = limits.max_staged_bytes.saturating_sub(open.announced);
+    if length > free {
+        return Err(Error::StagingFull { free, length });
+    }
+    Ok(())
+}
