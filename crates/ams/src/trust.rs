@@ -8,13 +8,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aar_tls::Certificate;
 use aar_types::{Clock, Fingerprint, FingerprintPrefix};
+use ams_api::TooFewDigits;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
 
 use crate::{Error, events::Events, store::Store};
-
-/// How many digits of a fingerprint are a decision to remove the certificate.
-const MEANT: usize = 12;
 
 /// The trust store. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,13 +72,7 @@ impl Trust {
     /// Trusts the certificate whose fingerprint begins with these digits no longer. They have to be
     /// so many that no slip of a finger names a certificate.
     pub async fn remove(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
-        if prefix.as_str().len() < MEANT {
-            let reason = format!(
-                "{prefix} is too short to remove a certificate by: it takes the fingerprint, or at \
-                 least its first {MEANT} digits"
-            );
-            return Err(Error::field("fingerprint", reason));
-        }
+        TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
         let not_found = || Error::CertificateNotFound(prefix.to_string());
         let certificate = self.find(prefix)?.ok_or_else(not_found)?;
         let (trust, gone) = (self.clone(), certificate.fingerprint());

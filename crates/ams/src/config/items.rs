@@ -107,7 +107,7 @@ pub const ITEMS: &[Item] = &[
         names::CORE_PROXY_HTTP,
         Kind::WebUrl,
         "",
-        "the proxy for HTTP",
+        "the proxy for plain HTTP, without effect on the registry: its address is always https",
     ),
     item(
         names::CORE_PROXY_HTTPS,
