@@ -14,8 +14,9 @@
 //! Everything that changes is changed by one transaction, which holds state, revision, change feed
 //! and audit entry, and takes the descriptors in the storage along. A version comes into being in
 //! the order blob, descriptor, row; it goes in the order descriptor, row and, after the grace
-//! period, blob. What is cut short at any step leaves either nothing or something that garbage
-//! collection finds.
+//! period, blob. What is cut short leaves what nobody sees: bytes, which garbage collection frees,
+//! or a descriptor that is ahead of its row. The row counts, and its descriptor is written again;
+//! only a revocation holds from its descriptor on.
 
 mod application;
 mod audit;

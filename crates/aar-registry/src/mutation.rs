@@ -5,6 +5,9 @@
 //! end they are put back, so that database and storage say the same again before anybody else can
 //! write. One that cannot be put back, as on a disk that is full, is put back before the next change.
 //! A change that records nothing has changed nothing, and is rolled back.
+//!
+//! A descriptor that says more than the database is not always written over: `descriptor` tells
+//! which ones are not, and the change fails.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -162,8 +165,10 @@ impl Mutation {
         Ok(())
     }
 
+    /// Notes how to put a descriptor back, unless it has to stay as it is.
     async fn remember(&mut self, key: &Key, after: Option<Bytes>) -> Result<(), Error> {
         let before = self.registry.blobs().get(key).await?;
+        descriptor::check_replacement(key, before.as_deref(), after.as_deref())?;
         let key = key.clone();
         self.undo.push(Undo { key, before, after });
         Ok(())

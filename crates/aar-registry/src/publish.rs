@@ -1,7 +1,8 @@
 //! Committing a version: the moment at which it exists.
 //!
 //! A version is whole or not there: its image must be stored, verified and in its place before.
-//! And it is immutable: once committed, the number means this content until it is deleted.
+//! And it is immutable: once committed, the number means this content until it is deleted. That
+//! holds where only the storage still knows of it, too: its descriptor is not written over.
 
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, ChangeKind, ImageInfo, Version,

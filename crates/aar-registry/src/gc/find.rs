@@ -1,5 +1,7 @@
 //! Finding what can be freed. Nothing here deletes anything.
 
+use std::collections::HashSet;
+
 use aar_types::Digest;
 use futures_util::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -8,6 +10,7 @@ use super::GcItem;
 use crate::{
     Error, Registry,
     blobs::{Area, Key, Leftover},
+    descriptor,
     metadata::Reading,
 };
 
@@ -76,6 +79,35 @@ impl Registry {
             }
         }
         Ok(items)
+    }
+
+    /// Leaves out of a plan the blobs of versions of which only a descriptor is left.
+    pub(super) async fn spare_described(&self, items: &mut Vec<GcItem>) -> Result<(), Error> {
+        if items.iter().all(|item| item.digest().is_none()) {
+            return Ok(());
+        }
+        let described = self.images_of_strays().await?;
+        items.retain(|item| !item.digest().is_some_and(|it| described.contains(it)));
+        Ok(())
+    }
+
+    /// The images of versions that have a descriptor and are not in the database.
+    async fn images_of_strays(&self) -> Result<HashSet<Digest>, Error> {
+        let mut found = self.blobs().list(Area::Applications);
+        let mut images = HashSet::new();
+        while let Some(object) = found.try_next().await? {
+            let Some(Key::Version(version)) = object.key() else {
+                continue;
+            };
+            let known = self.metadata().read().await?.version(&version).await?;
+            if known.is_none()
+                && let Some(content) = self.blobs().get(&Key::Version(version.clone())).await?
+                && let Some(row) = descriptor::version(&version, &content)
+            {
+                images.insert(row.version.image.digest);
+            }
+        }
+        Ok(images)
     }
 
     pub(super) async fn belongs_to_upload(&self, leftover: &Leftover) -> Result<bool, Error> {

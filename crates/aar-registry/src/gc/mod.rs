@@ -5,6 +5,9 @@
 //! somebody needs it by then. A blob is first marked as being deleted, and that is committed, so
 //! that a failure in the middle never leaves a row that promises a file; then the file and the row
 //! go, while nobody else can write. An upload of the same image in between takes the blob back.
+//!
+//! The blob of a version that only a descriptor tells of is kept, whoever left it like that: where
+//! the database was restored from an older copy, a rebuild can still bring the version back.
 
 mod find;
 mod free;
@@ -60,6 +63,16 @@ impl GcItem {
             | Self::OrphanedFile { bytes, .. } => *bytes,
         }
     }
+
+    /// The blob that it is, if it is one.
+    fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::UnreferencedBlob { digest, .. } | Self::OrphanedBlob { digest, .. } => {
+                Some(digest)
+            }
+            Self::StaleUpload { .. } | Self::OrphanedFile { .. } => None,
+        }
+    }
 }
 
 /// What a collection would free. It is only a list: reading it, or making it, deletes nothing.
@@ -106,8 +119,9 @@ impl Operator {
     pub async fn gc_plan(&self) -> Result<GcPlan, Error> {
         let registry = &self.registry;
         let mut items = registry.unreferenced_blobs().await?;
-        items.append(&mut registry.stale_uploads().await?);
         items.append(&mut registry.orphaned_blobs().await?);
+        registry.spare_described(&mut items).await?;
+        items.append(&mut registry.stale_uploads().await?);
         items.append(&mut registry.orphaned_files().await?);
         Ok(GcPlan { items })
     }

@@ -1,4 +1,4 @@
-use aar_types::Fingerprint;
+use aar_types::{Fingerprint, TrustState};
 use sqlx::FromRow;
 
 use super::{
@@ -12,6 +12,13 @@ use crate::{Error, TrustedCertificate};
 pub(crate) struct TrustRow {
     pub(crate) certificate: TrustedCertificate,
     pub(crate) der: Vec<u8>,
+}
+
+impl TrustRow {
+    /// Whether the certificate can never be trusted again.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.certificate.state == TrustState::Revoked
+    }
 }
 
 #[derive(FromRow)]

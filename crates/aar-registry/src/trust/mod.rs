@@ -2,8 +2,10 @@
 //!
 //! The [table](TrustTable) is replaced as a whole when trust changes, before the change is
 //! reported: the next request is already decided by it. A certificate that was revoked stays in
-//! the table for ever and can never be trusted again.
+//! the table for ever and can never be trusted again. The storage knows of it too, and reminds a
+//! database that was restored from an older copy.
 
+mod revocations;
 mod table;
 
 use aar_types::{Fingerprint, FingerprintPrefix, Role, TrustState};
@@ -18,6 +20,7 @@ use crate::{
     mutation::Mutation,
 };
 
+pub(crate) use revocations::take_over;
 pub use table::TrustTable;
 
 /// A certificate that is to be trusted, as its reader understood it.

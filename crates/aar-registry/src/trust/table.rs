@@ -39,6 +39,12 @@ impl TrustTable {
             .is_some_and(|known| known.state == TrustState::Trusted)
     }
 
+    /// Whether a certificate can never be trusted again.
+    pub(crate) fn is_revoked(&self, fingerprint: &Fingerprint) -> bool {
+        self.get(fingerprint)
+            .is_some_and(|known| known.state == TrustState::Revoked)
+    }
+
     /// Every certificate, in no order.
     pub fn certificates(&self) -> impl Iterator<Item = &TrustedCertificate> {
         self.certificates.values()

@@ -74,6 +74,27 @@ on_every_backend! {
         assert!(fixture.verify().await.missing.is_empty());
     }
 
+    async fn an_image_of_which_only_a_descriptor_is_left_is_kept_until_that_goes(mut fixture) {
+        let known = fixture.store(b"known").await;
+        fixture.with_lost_commit(async |operator| {
+            let unknown = image(b"unknown");
+            let new = aar_registry::UploadNew { length: unknown.size, digest: unknown.digest };
+            let upload = operator.create_upload(new).await.unwrap();
+            operator.append(upload.id, 0, body([b"unknown"])).await.unwrap();
+            operator.publish(&name("app"), AMD64, number(0), put(known)).await.unwrap();
+            operator.publish(&name("app"), AMD64, number(1), put(unknown)).await.unwrap();
+        }).await;
+        let unused = fixture.store(b"unused").await;
+        fixture.clock.advance(GRACE * 2);
+        let freed = GcItem::UnreferencedBlob { digest: unused.digest, bytes: 6 };
+        assert_eq!(fixture.collect().await.freed, [freed]);
+        fixture.rebuild().await;
+        assert_eq!(fixture.versions().await, ["app/amd64/0", "app/amd64/1"]);
+        fixture.operator().remove_application(&name("app"), None).await.unwrap();
+        fixture.clock.advance(GRACE);
+        assert_eq!(fixture.collect().await.freed.len(), 2);
+    }
+
     async fn stale_uploads_are_freed_and_others_are_not(fixture) {
         let stale = fixture.begin_upload(b"stale").await;
         fixture.operator().append(stale.id, 0, body([b"sta"])).await.unwrap();

@@ -64,6 +64,26 @@ on_every_backend! {
         assert!(log[0].detail.contains(&other.fingerprint.to_string()), "{}", log[0].detail);
     }
 
+    async fn immutable_another_content_is_refused_where_only_the_storage_knows_the_version(mut fixture) {
+        let [first, other] = [fixture.store(b"first").await, fixture.store(b"other").await];
+        fixture.with_lost_commit(async |operator| {
+            operator.publish(&name("app"), AMD64, number(0), put(first)).await.unwrap();
+        }).await;
+        let publish = async |image| {
+            fixture.operator().publish(&name("app"), AMD64, number(0), put(image)).await
+        };
+        let Error::VersionConflict { stored, given, .. } = refused(publish(other).await) else {
+            panic!("not a conflict");
+        };
+        assert_eq!((stored, given), (first.fingerprint, other.fingerprint));
+        assert_eq!(fixture.versions().await, [""; 0]);
+        assert_eq!(publish(first).await.unwrap(), Published::Created);
+        assert!(fixture.verify().await.is_sound());
+        // Once it is deleted, the number is free.
+        fixture.operator().remove_version(&name("app"), AMD64, number(0)).await.unwrap();
+        assert_eq!(publish(other).await.unwrap(), Published::Created);
+    }
+
     async fn one_number_can_exist_once_per_architecture(fixture) {
         fixture.publish("app", 0, b"image").await;
         let other = fixture.store(b"other").await;

@@ -64,6 +64,70 @@ on_every_backend! {
         assert_eq!(fixture.operator().trust_list(false).await.unwrap(), []);
     }
 
+    async fn revoked_is_for_ever_also_where_an_older_copy_of_the_database_is_restored(mut fixture) {
+        let (known, unknown) = (certificate(0xaa, Role::Client), certificate(0xbb, Role::Client));
+        fixture.operator().trust_add(known.clone()).await.unwrap();
+        let mut revoked = Vec::new();
+        fixture.with_lost_commit(async |operator| {
+            operator.trust_add(unknown.clone()).await.unwrap();
+            operator.trust_add(certificate(0xcc, Role::Client)).await.unwrap();
+            for one in [&known, &unknown] {
+                revoked.push(operator.trust_revoke(&one.fingerprint.into()).await.unwrap());
+            }
+        }).await;
+        let (operator, standing) = (fixture.operator(), |of| fixture.registry.standing(Some(of)));
+        assert_eq!(standing(&known.fingerprint), Ok(Role::Client));
+
+        let restored = operator.restore_revocations().await.unwrap();
+        assert_eq!(restored.len(), 2);
+        for one in [&known, &unknown] {
+            assert_eq!(standing(&one.fingerprint), Err(Refusal::Revoked));
+        }
+        assert_eq!(operator.trust_list(true).await.unwrap(), revoked);
+        assert_eq!(operator.trust_list(false).await.unwrap(), []);
+        assert_eq!(fixture.audit_actions().await[..2], ["trust-revoke", "trust-revoke"]);
+        assert_eq!(operator.restore_revocations().await.unwrap(), []);
+        // It is one the database knows from now on.
+        fixture.restart().await;
+        assert_eq!(fixture.operator().trust_list(true).await.unwrap(), revoked);
+    }
+
+    async fn revoked_is_for_ever_whatever_is_done_with_an_older_copy_of_the_database(mut fixture) {
+        let (known, unknown) = (certificate(0xaa, Role::Client), certificate(0xbb, Role::Client));
+        fixture.operator().trust_add(known.clone()).await.unwrap();
+        fixture.with_lost_commit(async |operator| {
+            operator.trust_add(unknown.clone()).await.unwrap();
+            for one in [&known, &unknown] {
+                operator.trust_revoke(&one.fingerprint.into()).await.unwrap();
+            }
+        }).await;
+        let operator = fixture.operator();
+        let publisher = certificate(0xaa, Role::Publisher);
+        for refusal in [
+            refused(operator.trust_add(publisher).await),
+            refused(operator.trust_add(unknown).await),
+            refused(operator.trust_remove(&prefix("aa")).await),
+        ] {
+            assert!(matches!(refusal, Error::CertificateRevoked { .. }), "{refusal}");
+        }
+        fixture.rebuild().await;
+        assert_eq!(fixture.operator().trust_list(true).await.unwrap().len(), 2);
+    }
+
+    async fn what_is_no_descriptor_of_a_certificate_revokes_nobody(fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        operator.trust_add(new.clone()).await.unwrap();
+        let other = certificate(0xbb, Role::Client);
+        operator.trust_add(other.clone()).await.unwrap();
+        operator.trust_revoke(&prefix("bb")).await.unwrap();
+        let about_another = fixture.text(&format!("trust/{}.json", other.fingerprint));
+        fixture.overwrite(&format!("trust/{}.json", new.fingerprint), about_another.as_bytes());
+        fixture.overwrite(&format!("trust/{}.json", "cc".repeat(32)), b"{");
+        fixture.overwrite("trust/readme.txt", b"");
+        assert_eq!(operator.restore_revocations().await.unwrap(), []);
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+    }
+
     async fn revoked_is_for_ever_in_the_database_as_well(fixture) {
         let operator = fixture.operator();
         operator.trust_add(certificate(0xaa, Role::Client)).await.unwrap();

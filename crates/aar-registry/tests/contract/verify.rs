@@ -119,4 +119,110 @@ on_every_backend! {
         assert_eq!(report.stray, expected);
         assert!(strays.iter().all(|stray| fixture.has(stray)));
     }
+
+    async fn a_revocation_that_only_the_storage_knows_is_taken_over_and_never_written_over(mut fixture) {
+        let (known, unknown) = (certificate(1, Role::Client), certificate(2, Role::Client));
+        fixture.operator().trust_add(known.clone()).await.unwrap();
+        fixture.with_lost_commit(async |operator| {
+            operator.trust_add(unknown.clone()).await.unwrap();
+            for one in [&known, &unknown] {
+                operator.trust_revoke(&one.fingerprint.into()).await.unwrap();
+            }
+        }).await;
+        let [known, unknown] = [known, unknown].map(|it| format!("trust/{}.json", it.fingerprint));
+        let found = verify(&fixture, false, false).await;
+        assert_eq!((&found.undescribed, &found.stray), (&vec![known.clone()], &vec![unknown.clone()]));
+        assert!(!found.is_sound() && found.repaired.is_empty());
+        let repaired = verify(&fixture, false, true).await;
+        assert!(repaired.is_sound(), "{repaired:?}");
+        assert_eq!(repaired.repaired, [known.clone(), unknown.clone()]);
+        assert!([known, unknown].iter().all(|key| fixture.text(key).contains("revoked")));
+        assert_eq!(fixture.operator().trust_list(true).await.unwrap().len(), 2);
+        assert_eq!(fixture.registry.trust().certificates().count(), 2);
+        let after = verify(&fixture, false, false).await;
+        assert!(after.is_sound() && after.stray.is_empty(), "{after:?}");
+    }
+
+    async fn a_certificate_that_never_came_to_be_trusted_is_not_trusted_by_a_rebuild(mut fixture) {
+        let new = certificate(1, Role::Client);
+        fixture.with_lost_commit(async |operator| {
+            operator.trust_add(new.clone()).await.unwrap();
+        }).await;
+        let stray = format!("trust/{}.json", new.fingerprint);
+        assert_eq!(verify(&fixture, false, false).await.stray, [stray.clone()]);
+        assert!(fixture.has(&stray));
+        let repaired = verify(&fixture, false, true).await;
+        assert!(repaired.is_sound() && repaired.repaired == [stray], "{repaired:?}");
+        assert_eq!(fixture.audit_actions().await, ["repair"]);
+        assert_eq!(fixture.rebuild().await.trusted, 0);
+        fixture.operator().trust_add(new).await.unwrap();
+    }
+
+    async fn a_version_that_only_its_descriptor_tells_of_stays_with_what_holds_for_it(mut fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.with_lost_commit(async |operator| {
+            let image = put(image(b"zero"));
+            operator.publish(&name("new"), AMD64, number(0), image).await.unwrap();
+        }).await;
+        fixture.overwrite("applications/none/amd64/application.json",
+            fixture.text("applications/app/amd64/application.json").as_bytes());
+        let repaired = verify(&fixture, false, true).await;
+        assert_eq!(repaired.repaired, ["applications/none/amd64/application.json"]);
+        let mut left = verify(&fixture, false, true).await;
+        assert!(!left.is_sound() && left.repaired.is_empty());
+        left.stray.sort();
+        let kept = ["applications/new/amd64/0.json", "applications/new/amd64/application.json"];
+        assert_eq!(left.stray, kept);
+        fixture.rebuild().await;
+        assert_eq!(fixture.versions().await, ["app/amd64/0", "new/amd64/0"]);
+    }
+
+    async fn immutable_a_descriptor_of_another_content_is_named_and_not_written_over(mut fixture) {
+        let first = fixture.publish("app", 0, b"first").await;
+        let second = fixture.store(b"second").await;
+        fixture.with_lost_commit(async |operator| {
+            operator.remove_version(&name("app"), AMD64, number(0)).await.unwrap();
+            operator.publish(&name("app"), AMD64, number(0), put(second)).await.unwrap();
+        }).await;
+        let file = "applications/app/amd64/0.json";
+        let repaired = verify(&fixture, false, true).await;
+        assert_eq!(repaired.undescribed[0], file);
+        assert!(!repaired.repaired.contains(&file.to_owned()) && !repaired.is_sound());
+        assert!(fixture.text(file).contains(&second.fingerprint.to_string()));
+        let version = fixture.operator().version(&name("app"), AMD64, number(0)).await.unwrap();
+        assert_eq!(version.unwrap().image, first);
+        // Whoever deletes the version has decided.
+        fixture.operator().remove_version(&name("app"), AMD64, number(0)).await.unwrap();
+        assert!(verify(&fixture, false, false).await.is_sound());
+    }
+
+    async fn descriptors_that_are_missing_are_written_again_and_nothing_else_is_touched(mut fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.publish("app", 1, b"one").await;
+        let [kept, gone, never] = [1, 2, 3].map(|first| certificate(first, Role::Client));
+        for one in [&kept, &gone] {
+            fixture.operator().trust_add(one.clone()).await.unwrap();
+        }
+        // Every deletion has taken the descriptor along, and was cut short before the row.
+        fixture.with_lost_commit(async |operator| {
+            operator.remove_application(&name("app"), None).await.unwrap();
+            operator.trust_remove(&gone.fingerprint.into()).await.unwrap();
+            operator.trust_revoke(&kept.fingerprint.into()).await.unwrap();
+            operator.trust_add(never.clone()).await.unwrap();
+        }).await;
+        let operator = fixture.operator();
+        let mut written = operator.mend_descriptors().await.unwrap();
+        written.sort();
+        let expected = [
+            "applications/app/amd64/0.json",
+            "applications/app/amd64/1.json",
+            "applications/app/amd64/application.json",
+            &format!("trust/{}.json", gone.fingerprint),
+        ];
+        assert_eq!(written, expected);
+        assert_eq!(operator.mend_descriptors().await.unwrap(), [""; 0]);
+        let report = fixture.rebuild().await;
+        assert_eq!((report.versions, report.trusted, report.revoked), (2, 2, 1));
+        assert_eq!(report.skipped, [""; 0]);
+    }
 }

@@ -3,12 +3,13 @@ use std::time::Duration;
 use aar_registry::{Error, GcReport, Operator};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::causes::chain;
 
-/// Frees what nobody needs any more, at the start and then again and again: images without a
-/// version, uploads that nobody continues, files that a killed process has left.
+/// Puts right what a killed process may have left, at the start and then again and again. Frees what
+/// nobody needs any more: images without a version, uploads that nobody continues, leftover files.
+/// Writes descriptors that are missing.
 pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -21,6 +22,20 @@ pub(super) async fn run(operator: Operator, period: Duration, stop: Cancellation
                     "nothing could be freed; the next attempt is made later"
                 );
             }
+        }
+        mend(&operator).await;
+    }
+}
+
+async fn mend(operator: &Operator) {
+    match operator.mend_descriptors().await {
+        Ok(written) if written.is_empty() => {}
+        Ok(written) => warn!(?written, "descriptors were missing and are written again"),
+        Err(failure) => {
+            error!(
+                error = chain(&failure),
+                "descriptors could not be looked at; the next attempt is made later"
+            );
         }
     }
 }

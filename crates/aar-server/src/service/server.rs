@@ -43,6 +43,7 @@ impl Server {
         let lock = Lock::acquire(base)?;
         private_dir(&base.join("run"))?;
         let registry = Registry::open(config.registry(clock.clone())).await?;
+        registry.operator(OPERATOR).restore_revocations().await?;
         let address = resolve(&config).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;

@@ -117,6 +117,26 @@ async fn uploads_are_staged_on_the_data_volume_and_abandoned_ones_are_reaped_whi
         .expect("it is still there");
 }
 
+#[tokio::test]
+async fn a_descriptor_that_went_missing_is_written_again_while_the_service_runs() {
+    let server = TestServer::start_with("gc:\n  interval: 1s\n").await;
+    let publisher = server.publisher().await;
+    publisher.publish("app/amd64/versions/0", b"image").await;
+    let descriptor = server.base().join("data/applications/app/amd64/0.json");
+    let content = || fs_err::read(&descriptor).ok();
+    let says = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).unwrap();
+    let before = says(&content().unwrap());
+    fs_err::remove_file(&descriptor).unwrap();
+    let back = async {
+        while content().is_none_or(|content| says(&content) != before) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), back)
+        .await
+        .expect("it is still missing");
+}
+
 /// How many bytes there are below the root of the storage.
 fn stored(server: &TestServer) -> u64 {
     let mut folders = vec![server.base().join("data")];

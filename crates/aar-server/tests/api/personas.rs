@@ -41,7 +41,8 @@ impl TestServer {
         Self::serve(base).await
     }
 
-    async fn serve(base: TempDir) -> Self {
+    /// The registry of a base folder.
+    pub(crate) async fn serve(base: TempDir) -> Self {
         let config = Config::of_base(base.path()).unwrap();
         let server = Server::start(base.path(), config, Clock::system())
             .await

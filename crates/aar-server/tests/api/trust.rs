@@ -89,3 +89,31 @@ async fn a_publisher_that_becomes_a_client_can_no_longer_write() {
     assert_eq!(client.create_upload(b"x").await.code(), "role_insufficient");
     assert_eq!(client.get("/1.0/applications").await.status, 200);
 }
+
+/// Rule 5: revoked is for ever.
+#[tokio::test]
+async fn a_copy_of_the_database_from_before_a_revocation_does_not_let_anybody_in_again() {
+    let server = TestServer::start().await;
+    let identity = server.client().await.identity();
+    let base = server.stop().await;
+    let (database, copy) = (
+        base.path().join("registry.sqlite"),
+        base.path().join("copy.db"),
+    );
+    fs_err::copy(&database, &copy).unwrap();
+    let server = TestServer::serve(base).await;
+    let client = server.caller(Some(identity.clone()));
+    assert_eq!(client.get("/1.0/applications").await.status, 200);
+    server
+        .aar(&["trust", "revoke", "--yes", &client.fingerprint()])
+        .await;
+
+    let base = server.stop().await;
+    fs_err::rename(&copy, &database).unwrap();
+    let server = TestServer::serve(base).await;
+    let client = server.caller(Some(identity));
+    let refused = client.get("/1.0/applications").await;
+    assert_eq!(refused.code(), "certificate_revoked");
+    let log = server.aar(&["audit", "--format", "json"]).await;
+    assert!(log.contains("as its descriptor says"), "{log}");
+}

@@ -7,7 +7,8 @@ use crate::cli::context::Context;
 /// `storage verify [--repair] [--quick] [--format FORMAT]`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
-    /// Write descriptors anew that are missing or differ, and remove images that are corrupt
+    /// Bring database and descriptors to agree where it is clear how, and remove images that are
+    /// corrupt
     #[arg(long)]
     repair: bool,
     /// Compare sizes only, without reading every image
@@ -42,8 +43,16 @@ fn conclude(context: &Context<'_>, report: &VerifyReport, repair: bool) -> Exit 
         return Exit::Done;
     }
     printer.warn("database and storage do not agree");
-    if !report.undescribed.is_empty() && !repair {
-        printer.hint("`aar storage verify --repair` writes missing descriptors");
+    if !(report.undescribed.is_empty() && report.stray.is_empty()) && !repair {
+        printer.hint(
+            "`aar storage verify --repair` writes descriptors anew, takes over revocations, and removes \
+             descriptors that nothing belongs to",
+        );
+    }
+    if !report.stray.is_empty() && repair {
+        printer.hint(
+            "a stray version is there again once it is pushed again; what nobody wants is removed by hand",
+        );
     }
     if report.removed.len() < report.corrupt.len() {
         printer.hint(

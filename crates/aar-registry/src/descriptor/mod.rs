@@ -3,8 +3,10 @@
 //! They are read leniently, as all bodies are: a descriptor that an older program wrote is as good
 //! as a new one.
 
+mod replacement;
+
 use aar_types::{
-    ApplicationMetadata, ApplicationName, Architecture, RegistryId, Revision, Version,
+    ApplicationMetadata, ApplicationName, Architecture, Fingerprint, RegistryId, Revision, Version,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -18,6 +20,8 @@ use crate::{
     blobs::{Blobs, Key},
     metadata::{TrustRow, VariantKey, VariantRow, VersionKey, VersionRow},
 };
+
+pub(crate) use replacement::check_replacement;
 
 /// The format of the storage that this program writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -163,6 +167,20 @@ pub(crate) async fn read<T: DeserializeOwned>(
     };
     let read = serde_json::from_slice(&content);
     read.map(Some).map_err(|source| damaged(key, source))
+}
+
+/// The version that a descriptor tells of; `None` when it cannot be read or is about another one.
+pub(crate) fn version(key: &VersionKey, content: &[u8]) -> Option<VersionRow> {
+    let read: VersionDescriptor = serde_json::from_slice(content).ok()?;
+    let row = VersionRow::from(read);
+    (row.key() == *key).then_some(row)
+}
+
+/// The certificate that a descriptor tells of, likewise.
+pub(crate) fn certificate(fingerprint: &Fingerprint, content: &[u8]) -> Option<TrustRow> {
+    let read: CertificateDescriptor = serde_json::from_slice(content).ok()?;
+    let row = TrustRow::from(read);
+    (row.certificate.fingerprint == *fingerprint).then_some(row)
 }
 
 /// What a descriptor says, whichever program wrote it; `None` when it cannot be read.
