@@ -1,6 +1,7 @@
 //! Removing an application everywhere, and never by accident.
 
 use aar_testkit::{Fleet, Package, SOON, TestRegistry, until};
+use serde_json::json;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -100,6 +101,26 @@ fn a_held_removal_is_forgotten_when_the_listing_recovers() {
     for name in NAMES {
         fleet.client.wait_for(name, 0);
     }
+}
+
+#[test]
+fn what_is_held_stays_held_when_the_client_restarts() {
+    let mut fleet = four();
+    fleet.publisher.set(&[("registry.mode", "manual")]);
+    empty(&fleet);
+    fleet
+        .client
+        .wait_for_status("removal is held", |s| !s["held"].is_null());
+    fleet.client.kill();
+    // Two of four would be no reason to hold anything.
+    for name in ["a", "b"] {
+        fleet.publisher.amc(&["registry", "push", name]).done();
+    }
+    fleet.client.run();
+    let status = fleet.client.wait_for_status("the others are held", |s| {
+        s["held"]["applications"] == json!(["c", "d"])
+    });
+    assert_eq!(fleet.client.names(), NAMES, "{status}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What a round is about, and what it is told while it runs.
 
+use std::collections::BTreeSet;
+
 use aar_types::ApplicationName;
 
-use crate::Direction;
+use crate::{Direction, Held};
 
 /// What a round is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,22 +15,37 @@ pub(crate) struct Assignment {
 }
 
 /// What a running round is told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Nudge {
     /// Counts how often something has changed.
     pub(crate) count: u64,
-    /// Whether somebody has confirmed removals.
-    pub(crate) confirmed: bool,
+    /// What somebody has confirmed: removals as they were held back at that moment.
+    pub(crate) confirmed: Vec<Held>,
     /// Whether nobody asks but the change feed, which says what has changed.
     pub(crate) by_feed_only: bool,
 }
 
 impl Nudge {
     /// Somebody asks.
-    pub(crate) fn by_hand(confirmed: bool) -> Self {
+    pub(crate) fn by_hand(confirmed: Vec<Held>) -> Self {
         Self {
             confirmed,
             ..Self::default()
+        }
+    }
+
+    /// Adds another one.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.count += 1;
+        self.confirmed.extend(more.confirmed);
+        self.by_feed_only &= more.by_feed_only;
+    }
+
+    /// Ends what was confirmed of applications that would lose nothing now: they are gone, or the
+    /// registry shows them again. Should it lose them once more, that is another matter.
+    pub(crate) fn keep_confirmed(&mut self, losing: &BTreeSet<&ApplicationName>) {
+        for held in &mut self.confirmed {
+            held.applications.retain(|name| losing.contains(name));
         }
     }
 }

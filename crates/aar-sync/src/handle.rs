@@ -7,7 +7,7 @@ use aar_types::{ApplicationName, Clock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    AgentStatus, Configuration, Direction, LocalCatalogue, RoundRefused, RoundReport,
+    AgentStatus, Configuration, Direction, Held, LocalCatalogue, RoundRefused, RoundReport,
     assignment::Assignment,
     board::Board,
     message::{Message, Reply},
@@ -51,14 +51,12 @@ pub struct AgentHandle {
 }
 
 impl AgentHandle {
-    /// Runs a round, or joins the one that is running, and tells how it went. Confirmed removals
-    /// are not held back in this round.
-    pub async fn sync_now(&self, confirm_removals: bool) -> Result<RoundReport, RoundRefused> {
-        self.ask(|reply| Message::SyncNow {
-            confirmed: confirm_removals,
-            reply,
-        })
-        .await
+    /// Runs a round, or joins the one that is running, and tells how it went. What somebody has
+    /// confirmed of what is [held](AgentStatus::held) is removed in this round. What would go
+    /// beyond it, or for another reason, is held back again.
+    pub async fn sync_now(&self, confirmed: Option<Held>) -> Result<RoundReport, RoundRefused> {
+        self.ask(|reply| Message::SyncNow { confirmed, reply })
+            .await
     }
 
     /// Pulls one application, in any mode.

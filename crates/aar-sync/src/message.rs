@@ -2,13 +2,13 @@
 
 use tokio::sync::oneshot;
 
-use crate::{Configuration, RoundReport, assignment::Assignment};
+use crate::{Configuration, Held, RoundReport, assignment::Assignment};
 
 /// What the task is told.
 #[derive(Debug)]
 pub(crate) enum Message {
     SyncNow {
-        confirmed: bool,
+        confirmed: Option<Held>,
         reply: Reply,
     },
     Run {

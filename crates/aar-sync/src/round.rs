@@ -43,7 +43,9 @@ enum Wake {
 pub(crate) struct Round<L> {
     site: Arc<Site<L>>,
     assignment: Assignment,
-    nudges: watch::Receiver<Nudge>,
+    /// What it was told. Confirmations in it end here, when they have served their purpose.
+    nudges: watch::Sender<Nudge>,
+    heard: watch::Receiver<Nudge>,
     cancelled: CancellationToken,
     transfers: Transfers,
     plan: Plan,
@@ -57,12 +59,13 @@ impl<L: LocalCatalogue> Round<L> {
     pub(crate) fn new(
         site: Arc<Site<L>>,
         assignment: Assignment,
-        nudges: watch::Receiver<Nudge>,
+        nudges: watch::Sender<Nudge>,
         cancelled: CancellationToken,
     ) -> Self {
         Self {
             site,
             assignment,
+            heard: nudges.subscribe(),
             nudges,
             cancelled,
             transfers: Transfers::default(),
@@ -132,12 +135,12 @@ impl<L: LocalCatalogue> Round<L> {
     }
 
     fn is_nudged(&self) -> bool {
-        self.nudges.has_changed().unwrap_or(false)
+        self.heard.has_changed().unwrap_or(false)
     }
 
     /// What the registry has now. It answers every nudge that came before.
     async fn look(&mut self) -> Result<Seen, Error> {
-        let nudge = *self.nudges.borrow_and_update();
+        let nudge = self.heard.borrow_and_update().clone();
         self.answered = nudge.count;
         let site = Arc::clone(&self.site);
         if self.is_pull() && nudge.by_feed_only {
@@ -173,12 +176,18 @@ impl<L: LocalCatalogue> Round<L> {
     }
 
     async fn make_plan(&mut self, registry: &Listing) -> Result<(), Error> {
+        let confirmed = self.nudges.borrow().confirmed.clone();
         let survey = Survey {
             site: &self.site,
             assignment: &self.assignment,
-            confirmed: self.nudges.borrow().confirmed,
+            confirmed: &confirmed,
         };
         self.plan = survey.plan(registry).await?;
+        self.nudges.send_if_modified(|nudge| {
+            nudge.keep_confirmed(&self.plan.losing());
+            // That is nothing to look up for.
+            false
+        });
         if let (Some(error), Some(only)) = (self.plan.impossible.take(), &self.assignment.only) {
             self.tally.impossible(only, error);
         }
@@ -217,7 +226,7 @@ impl<L: LocalCatalogue> Round<L> {
                     self.end_transfers().await;
                     return Wake::AllEnded;
                 }
-                Ok(()) = self.nudges.changed() => return Wake::Nudged,
+                Ok(()) = self.heard.changed() => return Wake::Nudged,
                 ended = self.transfers.next() => match ended {
                     Some(ended) => self.note(ended),
                     None => return Wake::AllEnded,

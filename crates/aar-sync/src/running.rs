@@ -8,7 +8,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Counts, LocalCatalogue, Outcome, RoundRefused, RoundReport,
+    Counts, Held, LocalCatalogue, Outcome, RoundRefused, RoundReport,
     assignment::{Assignment, Nudge},
     message::Reply,
     round::{Finished, Round},
@@ -30,7 +30,7 @@ pub(crate) struct Running {
 /// A round that waits for its turn.
 pub(crate) struct Queued {
     pub(crate) assignment: Assignment,
-    pub(crate) confirmed: bool,
+    pub(crate) confirmed: Vec<Held>,
     pub(crate) waiting: Vec<Reply>,
 }
 
@@ -43,8 +43,8 @@ impl Running {
     ) -> Self {
         let nudges = watch::Sender::new(nudge);
         let cancelled = CancellationToken::new();
-        let listens = nudges.subscribe();
-        let round = Round::new(site, assignment.clone(), listens, cancelled.clone());
+        let heard = nudges.clone();
+        let round = Round::new(site, assignment.clone(), heard, cancelled.clone());
         let started = clock.now();
         Self {
             assignment,
@@ -59,11 +59,7 @@ impl Running {
 
     /// Lets it look again.
     pub(crate) fn nudge(&self, more: Nudge) {
-        self.nudges.send_modify(|nudge| {
-            nudge.count += 1;
-            nudge.confirmed |= more.confirmed;
-            nudge.by_feed_only &= more.by_feed_only;
-        });
+        self.nudges.send_modify(|nudge| nudge.add(more));
     }
 
     /// Whether it was nudged after its last look. The round itself cannot tell: nudges still come

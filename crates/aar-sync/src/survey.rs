@@ -7,8 +7,13 @@ use aar_types::ApplicationName;
 
 use crate::{
     Conflict, Direction, Held, KnownRegistry, LocalApplication, LocalCatalogue, Mode, Origin,
-    PullPolicy, apply::Step, assignment::Assignment, brake::doubt, error::Error, plan_pull,
-    plan_push, site::Site,
+    PullPolicy,
+    apply::Step,
+    assignment::Assignment,
+    brake::{confirms, doubt},
+    error::Error,
+    plan_pull, plan_push,
+    site::Site,
 };
 
 /// A plan of either direction, cut into phases.
@@ -30,9 +35,19 @@ pub(crate) struct Plan {
 impl Plan {
     /// Whether something would be removed, or would be if it were not held back.
     pub(crate) fn removes(&self) -> bool {
+        self.held.is_some() || self.removals().next().is_some()
+    }
+
+    /// The applications that something is removed of, or would be if it were not held back.
+    pub(crate) fn losing(&self) -> BTreeSet<&ApplicationName> {
+        let held = self.held.iter().flat_map(|held| &held.applications);
+        self.removals().map(Step::application).chain(held).collect()
+    }
+
+    fn removals(&self) -> impl Iterator<Item = &Step> {
         // Without transfers in between, every step comes before them.
-        let mut steps = self.before.iter().chain(&self.after);
-        self.held.is_some() || steps.any(Step::is_removal)
+        let steps = self.before.iter().chain(&self.after);
+        steps.filter(|step| step.is_removal())
     }
 }
 
@@ -40,8 +55,8 @@ impl Plan {
 pub(crate) struct Survey<'a, L> {
     pub(crate) site: &'a Site<L>,
     pub(crate) assignment: &'a Assignment,
-    /// Whether somebody has confirmed removals.
-    pub(crate) confirmed: bool,
+    /// What somebody has confirmed, as it was held back then.
+    pub(crate) confirmed: &'a [Held],
 }
 
 impl<L: LocalCatalogue> Survey<'_, L> {
@@ -137,7 +152,7 @@ impl<L: LocalCatalogue> Survey<'_, L> {
             } else {
                 config.tags.clone()
             },
-            confirm_removals: self.confirmed,
+            confirmed: self.confirmed.to_vec(),
             held_before: held_before.filter(|_| !by_hand),
         }
     }
@@ -157,9 +172,11 @@ impl<L: LocalCatalogue> Survey<'_, L> {
         let whole = self.assignment.only.is_none();
         let before = same.and_then(|same| same.held.as_ref());
         let held = if whole { held } else { before }.cloned();
-        let certain = doubt(known, id, revision).is_none();
+        let doubt = doubt(known, id, revision);
+        let accepted = |doubt| self.confirmed.iter().any(|it| confirms(it, Some(&doubt)));
+        let certain = doubt.is_none_or(accepted);
         let free = whole && local.iter().all(|local| local.origin == Origin::Local);
-        if certain || self.confirmed || free {
+        if certain || free {
             let id = id.clone();
             return Some(KnownRegistry { id, revision, held });
         }

@@ -81,11 +81,13 @@ impl<L: LocalCatalogue> Worker<L> {
     async fn handle(&mut self, message: Message) {
         match message {
             Message::SyncNow { confirmed, reply } => match self.everything() {
-                Ok(assignment) => self.request(assignment, confirmed, reply),
+                Ok(assignment) => {
+                    self.request(assignment, confirmed.into_iter().collect(), reply);
+                }
                 Err(refused) => answer(reply, Err(refused)),
             },
             Message::Run { assignment, reply } => match &self.post {
-                Ok(_) => self.request(assignment, false, reply),
+                Ok(_) => self.request(assignment, Vec::new(), reply),
                 Err(refused) => answer(reply, Err(refused.clone())),
             },
             Message::Configure(configuration) => self.configure(configuration).await,
@@ -172,7 +174,7 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// A round that somebody asked for: joins the one that is about the same.
-    fn request(&mut self, assignment: Assignment, confirmed: bool, reply: Reply) {
+    fn request(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
         match &mut self.running {
             None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
             Some(running) if running.assignment == assignment => {
@@ -183,11 +185,11 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    fn enqueue(&mut self, assignment: Assignment, confirmed: bool, reply: Reply) {
+    fn enqueue(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
         let mut queue = self.queue.iter_mut();
         match queue.find(|queued| queued.assignment == assignment) {
             Some(queued) => {
-                queued.confirmed |= confirmed;
+                queued.confirmed.extend(confirmed);
                 queued.waiting.push(reply);
             }
             None => self.queue.push_back(Queued {
@@ -230,7 +232,7 @@ impl<L: LocalCatalogue> Worker<L> {
 
     /// Who joined a round after its last look has not been served by it.
     fn run_again(&mut self, ended: Running, report: &RoundReport) {
-        let nudge = *ended.nudges.borrow();
+        let nudge = ended.nudges.borrow().clone();
         self.start(ended.assignment, nudge, ended.waiting);
         if let Some(running) = &mut self.running {
             running.earlier = report.counts;

@@ -4,7 +4,7 @@
 pub const APPLICATION_ADDONS: &str = "application.addons";
 /// Whether a new version is published once it is ready.
 pub const APPLICATION_AUTO_PUBLISH: &str = "application.auto_publish";
-/// Whether applications are updated when what they depend on changes.
+/// Whether applications are updated when what they depend on changes; without effect in this AMS.
 pub const APPLICATION_AUTO_UPDATE: &str = "application.auto_update";
 /// The Android ABI of applications that do not name one.
 pub const APPLICATION_DEFAULT_ABI: &str = "application.default_abi";
@@ -24,7 +24,7 @@ pub const CORE_PROXY_HTTPS: &str = "core.proxy_https";
 pub const CORE_PROXY_IGNORE_HOSTS: &str = "core.proxy_ignore_hosts";
 /// The password with which new clients enrol themselves. Only told as set or not set.
 pub const CORE_TRUST_PASSWORD: &str = "core.trust_password";
-/// The load balancer in front of AMS.
+/// The load balancer in front of AMS; without effect in this AMS.
 pub const LOAD_BALANCER_URL: &str = "load_balancer.url";
 /// Tags of the applications to pull, separated by commas; empty for all.
 pub const REGISTRY_FILTER: &str = "registry.filter";

@@ -1,5 +1,5 @@
 use aar_types::{Bootstrap, Hooks, NetworkService, VideoEncoder, Watchdog};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// The request that changes attributes of an application without a new package. What is absent
 /// stays as it is.
@@ -44,7 +44,10 @@ pub struct ApplicationPatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_permissions: Option<Vec<String>>,
     /// How video is encoded. A new version.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "video_encoder"
+    )]
     pub video_encoder: Option<VideoEncoder>,
     /// The version that the manifest names. A new version.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +73,13 @@ impl ApplicationPatch {
             || self.hooks.is_some()
             || self.bootstrap.is_some()
     }
+}
+
+/// Only what a manifest can ask for can be asked for here.
+fn video_encoder<'de, D: Deserializer<'de>>(from: D) -> Result<Option<VideoEncoder>, D::Error> {
+    let name = Option::<String>::deserialize(from)?;
+    let encoder = name.map(|name| name.parse());
+    encoder.transpose().map_err(D::Error::custom)
 }
 
 /// The part of an [`ApplicationPatch`] that changes resources. What is absent stays as it is; a
@@ -116,6 +126,18 @@ mod tests {
         let json = serde_json::to_value(&patch).unwrap();
         let expected = serde_json::json!({"instance-type": "a4.3", "resources": {"vpu-slots": 2}});
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_video_encoder_is_one_that_a_manifest_can_ask_for() {
+        let read = |body| serde_json::from_str::<ApplicationPatch>(body);
+        let software = read(r#"{"video_encoder": "software"}"#).unwrap();
+        assert_eq!(software.video_encoder, Some(VideoEncoder::Software));
+        assert_eq!(
+            read(r#"{"video_encoder": null}"#).unwrap().video_encoder,
+            None
+        );
+        assert!(read(r#"{"video_encoder": "unknown"}"#).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use aar_daemon::{base_dir::private_dir, lock::Lock};
 use aar_tls::{Certificate, Identity};
 use aar_types::Clock;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
@@ -42,7 +42,7 @@ impl Ams {
         let base = Foundation::open(folder, &settings, clock).await?;
         let applications = Applications::open(base.clone()).await?;
         let registry = Registry::start(&base, &applications, &identity);
-        let reaper = tokio::spawn(reap(base.images.clone(), base.clock.clone()));
+        let reaper = tokio::spawn(reap(base.images.clone()));
         Ok(Self(Arc::new(Inner {
             settings,
             base,
@@ -132,13 +132,13 @@ impl Ams {
     }
 }
 
-/// Looks for left-over files from the start on, every now and then.
-async fn reap(images: Images, clock: Clock) {
-    let mut every = tokio::time::interval(REAP_EVERY);
+/// Looks for left-over files every now and then.
+async fn reap(images: Images) {
+    let mut every = tokio::time::interval_at(Instant::now() + REAP_EVERY, REAP_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        if let Err(error) = images.reap(&clock).await {
+        if let Err(error) = images.reap().await {
             tracing::warn!(
                 cause = chain(&error),
                 "left-over files could not be removed"

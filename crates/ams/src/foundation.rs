@@ -36,7 +36,7 @@ impl Foundation {
         let artifacts = settings.artifacts(base);
         let events = Events::new(clock.clone());
         Ok(Self {
-            images: Images::open(artifacts.join("images"), store.clone())?,
+            images: Images::open(artifacts.join("images"), store.clone(), clock.clone())?,
             staging: Staging::open(artifacts.join("staging"))?,
             operations: Operations::new(events.clone(), clock.clone()),
             config: Config::open(store.clone()).await?,

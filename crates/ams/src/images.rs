@@ -33,15 +33,19 @@ const PARTIAL: &str = ".partial";
 pub(crate) struct Images {
     folder: PathBuf,
     store: Store,
+    clock: Clock,
+    since: SystemTime,
     lock: Arc<Mutex<()>>,
 }
 
 impl Images {
-    pub(crate) fn open(folder: PathBuf, store: Store) -> io::Result<Self> {
+    pub(crate) fn open(folder: PathBuf, store: Store, clock: Clock) -> io::Result<Self> {
         private_dir(&folder)?;
         Ok(Self {
             folder,
             store,
+            since: clock.now().into(),
+            clock,
             lock: Arc::default(),
         })
     }
@@ -91,16 +95,19 @@ impl Images {
         if self.store.is_in_use(digest).await? {
             return Ok(());
         }
-        match fs_err::tokio::remove_file(self.path(digest)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        }
+        let file = self.path(digest);
+        let removed = tokio::task::spawn_blocking(move || remove(&file));
+        Ok(removed.await??)
     }
 
     /// Removes what nothing will ever use: images without a row and downloads that nobody goes on
-    /// with, both after a time.
-    pub(crate) async fn reap(&self, clock: &Clock) -> Result<(), Error> {
-        let now = SystemTime::from(clock.now());
+    /// with, both after a time. After the start everything stays for as long: what came before AMS
+    /// was stopped may be what the first round goes on with.
+    pub(crate) async fn reap(&self) -> Result<(), Error> {
+        let now = SystemTime::from(self.clock.now());
+        if now.duration_since(self.since).unwrap_or_default() <= UNUSED_AFTER {
+            return Ok(());
+        }
         let _alone = self.lock().await;
         let in_use = self.store.digests_in_use().await?;
         self.sweep(move |file, modified| {
@@ -129,8 +136,9 @@ impl Images {
         let folder = self.folder.clone();
         let swept = tokio::task::spawn_blocking(move || {
             for shelf in fs_err::read_dir(folder)? {
-                for file in fs_err::read_dir(shelf?.path())? {
-                    sweep_one(&file?, &is_left_over)?;
+                let shelf = shelf?;
+                if is_shelf(&shelf)? {
+                    sweep_shelf(&shelf.path(), &is_left_over)?;
                 }
             }
             Ok::<_, io::Error>(())
@@ -139,9 +147,25 @@ impl Images {
     }
 }
 
+/// Images lie in folders named by the first two digits of their digests. What lies beside those,
+/// such as `lost+found`, is not AMS's, and may not even be readable.
+fn is_shelf(entry: &fs_err::DirEntry) -> io::Result<bool> {
+    let name = entry.file_name();
+    let digits = name.as_encoded_bytes();
+    let named = digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
+    Ok(named && entry.file_type()?.is_dir())
+}
+
+fn sweep_shelf(shelf: &Path, is_left_over: &impl Fn(&Kind, SystemTime) -> bool) -> io::Result<()> {
+    for file in fs_err::read_dir(shelf)? {
+        sweep_one(&file?, is_left_over)?;
+    }
+    Ok(())
+}
+
 fn sweep_one(
     file: &fs_err::DirEntry,
-    is_left_over: impl Fn(&Kind, SystemTime) -> bool,
+    is_left_over: &impl Fn(&Kind, SystemTime) -> bool,
 ) -> io::Result<()> {
     // A download may have taken its final name since the folder was read.
     let Ok(facts) = file.metadata() else {
@@ -150,9 +174,17 @@ fn sweep_one(
     let kind = Kind::of(&file.file_name().to_string_lossy());
     if facts.is_file() && is_left_over(&kind, facts.modified()?) {
         tracing::info!(path = %file.path().display(), "removing what nothing uses");
-        fs_err::remove_file(file.path())?;
+        remove(&file.path())?;
     }
     Ok(())
+}
+
+/// Somebody else may remove the same file at the same time.
+fn remove(file: &Path) -> io::Result<()> {
+    match fs_err::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// What a file is, by its name.
@@ -188,7 +220,48 @@ fn sync_folders(file: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use aar_types::ManualClock;
+    use jiff::{SignedDuration, Timestamp};
+
     use super::*;
+
+    /// A folder of images in which nothing is named by a row.
+    struct Here {
+        images: Images,
+        clock: ManualClock,
+        folder: tempfile::TempDir,
+    }
+
+    impl Here {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let clock = ManualClock::new(Timestamp::from_second(1_000_000_000).unwrap());
+            let store = Store::open(&folder.path().join("ams.db")).await.unwrap();
+            let images = folder.path().join("images");
+            let images = Images::open(images, store, clock.clone().into()).unwrap();
+            Self {
+                images,
+                clock,
+                folder,
+            }
+        }
+
+        /// A file that was written some hours before the start.
+        fn file(&self, name: &str, hours: i64) -> PathBuf {
+            let path = self.folder.path().join("images").join(name);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            let file = fs_err::File::create(&path).unwrap();
+            let age = SignedDuration::from_hours(hours);
+            let written = Clock::from(self.clock.clone()).now() - age;
+            file.into_file().set_modified(written.into()).unwrap();
+            path
+        }
+    }
+
+    fn image(digest: u8) -> String {
+        let digest = Digest::from_bytes([digest; 32]).to_string();
+        format!("{}/{digest}{SUFFIX}", &digest[..2])
+    }
 
     #[test]
     fn files_are_known_by_their_names() {
@@ -202,5 +275,40 @@ mod tests {
         for foreign in ["lost+found", "abc.tar.zst", &format!("{image}.bak")] {
             assert_eq!(Kind::of(foreign), Kind::Foreign);
         }
+    }
+
+    #[tokio::test]
+    async fn an_image_that_no_row_names_is_removed_in_time_and_never_soon_after_the_start() {
+        let here = Here::new().await;
+        let orphan = here.file(&image(7), 48);
+        let partial = here.file(&format!("{}{PARTIAL}", image(8)), 48);
+        let abandoned = here.file(&format!("{}{PARTIAL}", image(9)), 8 * 24);
+        here.clock.advance(SignedDuration::from_hours(1));
+        here.images.reap().await.unwrap();
+        for file in [&orphan, &partial, &abandoned] {
+            assert!(file.exists(), "the first round may go on with it");
+        }
+        let fresh = here.file(&image(10), 0);
+        here.clock.advance(SignedDuration::from_secs(1));
+        here.images.reap().await.unwrap();
+        assert!(!orphan.exists() && !abandoned.exists());
+        assert!(partial.exists(), "a download can go on there");
+        assert!(fresh.exists(), "a round may be about to import it");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_folder_of_images_is_left_alone_and_stops_no_sweep() {
+        let here = Here::new().await;
+        let (beside, within) = (here.file("note.txt", 0), here.file("lost+found/x", 0));
+        let in_the_way = here.file("ab", 0);
+        let partial = here.file(&format!("{}{PARTIAL}", image(7)), 0);
+        here.images.retain_partials(HashSet::new()).await.unwrap();
+        assert!(!partial.exists());
+        assert!([beside, within, in_the_way].iter().all(|file| file.exists()));
+    }
+
+    #[test]
+    fn a_file_that_is_gone_already_is_removed() {
+        remove(Path::new("no/such/file")).unwrap();
     }
 }

@@ -1,7 +1,8 @@
 //! `server/settings.yaml`: what is decided before AMS starts.
 //!
 //! A file as the charm writes it is accepted unchanged; a key that nobody knows is refused with its
-//! file and line. What can change while AMS runs is in [`config`](crate::config) instead.
+//! file and line. Templates write every key, and an empty text for what is not set: optional values
+//! are read so. What can change while AMS runs is in [`config`](crate::config) instead.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +24,7 @@ const PORT: u16 = 8444;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
-    /// Where the API is served.
+    /// Where the API is served. The address of a host name is looked up at the start.
     #[serde(deserialize_with = "read::listen_address")]
     pub listen_address: SocketAddr,
     /// What is logged, and how.
@@ -101,12 +102,16 @@ pub struct PrometheusSettings {
     #[serde(deserialize_with = "read::some_address")]
     pub listen_address: Option<SocketAddr>,
     /// The user who may read them; anybody where none is given.
+    #[serde(deserialize_with = "read::some_text")]
     pub username: Option<String>,
     /// The password of that user.
+    #[serde(deserialize_with = "read::some_text")]
     pub password: Option<String>,
     /// Labels that every measurement carries.
+    #[serde(deserialize_with = "read::labels")]
     pub extra_labels: BTreeMap<String, String>,
     /// The certificate to serve them with; without one they are served in the clear.
+    #[serde(deserialize_with = "read::some_certificate")]
     pub tls: Option<MetricsTls>,
 }
 
@@ -238,10 +243,50 @@ mod tests {
             "store:\n  driver: embedded-etcd\n  data: /var/snap/ams/common/etcd-data\n",
             "store:\n  driver: etcd\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
             "store:\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n  driver: etcd\n",
+            "store:\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
+            "store:\n  driver: sqlite\n  data: {servers: [\"https://10.0.0.1:2379\"]}\n",
         ] {
             let refusal = refusal(text);
             assert!(refusal.contains("driver: sqlite"), "{refusal}");
             assert!(refusal.contains("settings.yaml"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn an_empty_text_stands_for_what_is_not_set() {
+        let settings = read(concat!(
+            "metrics:\n  prometheus:\n    listen-address: ''\n    username: ''\n",
+            "    password: ''\n    tls:\n      cert: ''\n      key: ''\n",
+        ));
+        let prometheus = settings.unwrap().metrics.prometheus;
+        assert!(prometheus == PrometheusSettings::default());
+        let half = refusal("metrics:\n  prometheus:\n    tls: {cert: a.crt, key: ''}\n");
+        for part in ["settings.yaml:3", "metrics.prometheus.tls", "both or neither"] {
+            assert!(half.contains(part), "{half}");
+        }
+    }
+
+    #[test]
+    fn a_label_that_prometheus_or_ams_has_other_uses_for_is_refused_with_its_place() {
+        for bad in ["juju-unit", "0", "''", "__name__", "handler", "le"] {
+            let text = format!(
+                "metrics:\n  prometheus:\n    extra-labels:\n      good: x\n      {bad}: x\n"
+            );
+            let refusal = refusal(&text);
+            let bad = bad.trim_matches('\'');
+            for part in ["settings.yaml:5", "metrics.prometheus.extra-labels", bad] {
+                assert!(refusal.contains(part), "{refusal}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_listened_on_at_its_address() {
+        let listen = |address: &str| read(&format!("listen-address: {address}\n"));
+        let settings = listen("localhost:8444").unwrap();
+        assert_eq!(settings.listen_address.to_string(), "127.0.0.1:8444");
+        for bad in ["no..name:8444", "localhost", "localhost:x", "''"] {
+            assert!(listen(bad).is_err(), "{bad}");
         }
     }
 

@@ -69,15 +69,20 @@ impl Trust {
         tokio::spawn(async move { trust.insert(&certificate).await }).await?
     }
 
-    /// Trusts the certificate whose fingerprint begins with these digits no longer. They have to be
-    /// so many that no slip of a finger names a certificate.
+    /// Trusts the certificate whose fingerprint begins with these digits no longer.
     pub async fn remove(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
-        TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
-        let not_found = || Error::CertificateNotFound(prefix.to_string());
-        let certificate = self.find(prefix)?.ok_or_else(not_found)?;
+        let certificate = self.meant(prefix)?;
         let (trust, gone) = (self.clone(), certificate.fingerprint());
         tokio::spawn(async move { trust.delete(&gone).await }).await??;
         Ok(certificate)
+    }
+
+    /// The certificate that is to be removed. Its digits have to be so many that no slip of a
+    /// finger names one.
+    pub(crate) fn meant(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
+        TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
+        let not_found = || Error::CertificateNotFound(prefix.to_string());
+        self.find(prefix)?.ok_or_else(not_found)
     }
 
     /// Tells of every change after it took effect.

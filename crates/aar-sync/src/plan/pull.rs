@@ -30,8 +30,8 @@ pub struct PullPolicy {
     pub architecture: Architecture,
     /// The tags of which an application has to have one; empty for every application.
     pub tags: Vec<String>,
-    /// Whether somebody has confirmed the removals that would be held back.
-    pub confirm_removals: bool,
+    /// What somebody has confirmed, as it was held back then. Nothing else goes because of it.
+    pub confirmed: Vec<Held>,
     /// What is held back since before. It stays held until it is confirmed or is there again: a
     /// registry that recovers piece by piece must not lose the pieces that come last.
     pub held_before: Option<Held>,

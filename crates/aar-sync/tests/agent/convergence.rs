@@ -78,7 +78,7 @@ fn round(registry: &Registry, shelf: &Shelf, mode: Mode, calls: Option<i64>) -> 
         let catalogue = Arc::new(shelf.clone());
         let agent = Agent::spawn(catalogue, Some(config).into(), Clock::system());
         tokio::select! {
-            report = agent.sync_now(true) => {
+            report = agent.sync_now(None) => {
                 agent.stop().await;
                 Some(report.unwrap().outcome)
             }

@@ -273,7 +273,7 @@ async fn a_round_that_is_ended_goes_on_where_it_stopped() {
     site.registry.publish_content("slow", 0, &[], slow);
     until("it is on its way", || !site.status().transfers.is_empty()).await;
     let waiting = site.agent.clone();
-    let waiting = tokio::spawn(async move { waiting.sync_now(false).await });
+    let waiting = tokio::spawn(async move { waiting.sync_now(None).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let stopped = site.agent.stop();
     within("it stops", Duration::from_secs(2), stopped).await;

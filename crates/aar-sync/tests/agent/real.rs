@@ -82,7 +82,7 @@ async fn what_a_publisher_has_is_usable_on_a_client_within_a_second() {
         there.all().values().all(|app| app.metadata.tags == ["x"])
     })
     .await;
-    let round = client.sync_now(false).await.unwrap();
+    let round = client.sync_now(None).await.unwrap();
     assert_eq!(round.outcome, Outcome::Done, "{round:?}");
     publisher.stop().await;
     client.stop().await;
@@ -97,12 +97,12 @@ async fn transfers_go_on_after_the_registry_was_killed() {
     until("it is on its way", || far(&publisher) > (8 << 20)).await;
     kill_and_run(&mut registry);
     // The upload is retried by itself, or with the next round.
-    while publisher.sync_now(false).await.unwrap().outcome != Outcome::Done {}
+    while publisher.sync_now(None).await.unwrap().outcome != Outcome::Done {}
 
     let client = agent(&registry, &pki, &there, Mode::Pull);
     until("it is on its way", || far(&client) > (8 << 20)).await;
     kill_and_run(&mut registry);
-    while client.sync_now(false).await.unwrap().outcome != Outcome::Done {}
+    while client.sync_now(None).await.unwrap().outcome != Outcome::Done {}
     assert_eq!(there.versions("app"), "0");
     assert_eq!(there.files().len(), 1);
     publisher.stop().await;
@@ -142,7 +142,7 @@ async fn a_client_that_is_no_longer_trusted_says_so_and_keeps_what_it_has() {
             .aar(&["trust", "revoke", "--yes", &fingerprint])
             .done()
     });
-    let round = client.sync_now(false).await.unwrap();
+    let round = client.sync_now(None).await.unwrap();
     assert_eq!(round.outcome, Outcome::Failed);
     let error = round.error.unwrap();
     assert!(error.contains("certificate_revoked"), "{error}");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aar_sync::{ApplicationState, HeldReason, Mode, Outcome};
+use aar_sync::{ApplicationState, ApplicationStatus, HeldReason, Mode, Outcome, RoundReport};
+use tokio::task::JoinHandle;
 
 use crate::support::{Site, content, image, until};
 
@@ -77,7 +78,7 @@ async fn an_emptied_registry_removes_nothing_until_it_is_confirmed() {
                 .iter()
                 .all(|a| a.state == ApplicationState::Held)
         );
-        site.agent.sync_now(true).await.unwrap();
+        site.confirm().await;
     }
     assert!(site.shelf.all().is_empty());
     assert_eq!(site.status().held, None);
@@ -125,7 +126,7 @@ async fn a_replaced_registry_is_followed_once_it_is_confirmed() {
     site.sync_all().await;
     assert_eq!(site.shelf.versions("a"), "0");
 
-    let report = site.agent.sync_now(true).await.unwrap();
+    let report = site.confirm().await;
     assert_eq!(report.held, None);
     assert_eq!(
         (site.shelf.versions("a"), site.shelf.versions("n")),
@@ -237,4 +238,70 @@ async fn a_catalogue_that_went_back_in_time_holds_on_when_it_has_grown_again() {
     let site = site.restart().await;
     assert_eq!(held(&site), ["a", "b"]);
     assert_eq!(site.shelf.all().len(), NAMES.len() + 1);
+}
+
+/// Confirms what is held of a client that still waits for an image, which it has to have before
+/// anything goes.
+async fn confirmed_while_a_round_goes_on(names: &[&str]) -> (Site, JoinHandle<RoundReport>) {
+    let site = lost(names).await;
+    assert_eq!(held(&site), names);
+    hold_up_a_round(&site).await;
+    let (agent, confirmed) = (site.agent.clone(), site.status().held);
+    let asked = tokio::spawn(async move { agent.sync_now(confirmed).await.unwrap() });
+    until("it is confirmed", || site.status().held.is_none()).await;
+    assert_eq!(site.shelf.all().len(), NAMES.len(), "images come first");
+    (site, asked)
+}
+
+#[tokio::test]
+async fn a_confirmation_is_for_what_was_held_and_not_for_the_rest_of_the_round() {
+    let (site, asked) = confirmed_while_a_round_goes_on(&NAMES[..6]).await;
+    remove(&site, &NAMES[6..]);
+    until("the others are held", || held(&site) == NAMES[6..]).await;
+    site.registry.state.stalled.send_replace(None);
+    let report = asked.await.unwrap();
+    assert_eq!(report.held, site.status().held);
+    assert_eq!(here(&site), ["g", "h", "i", "j", "slow"]);
+}
+
+#[tokio::test]
+async fn a_confirmation_is_no_consent_to_another_registry() {
+    let (site, asked) = confirmed_while_a_round_goes_on(&NAMES[..6]).await;
+    site.registry.replace("other");
+    let report = asked.await.unwrap();
+    let reason = report.held.unwrap().reason;
+    assert!(matches!(reason, HeldReason::OtherRegistry { .. }));
+    assert_eq!(here(&site), NAMES);
+    assert_eq!(site.shelf.known().unwrap().id.as_str(), "home");
+}
+
+#[tokio::test]
+async fn a_confirmation_is_over_when_the_registry_shows_the_applications_again() {
+    let (site, asked) = confirmed_while_a_round_goes_on(&NAMES[..6]).await;
+    publish(&site, &NAMES[..6]);
+    until("nothing is to be removed", || {
+        let applications = site.status().applications;
+        let synced = |it: &&ApplicationStatus| it.state == ApplicationState::Synced;
+        applications.iter().filter(synced).count() == NAMES.len()
+    })
+    .await;
+    remove(&site, &NAMES[..6]);
+    until("they are held", || held(&site) == NAMES[..6]).await;
+    site.registry.state.stalled.send_replace(None);
+    assert_eq!(asked.await.unwrap().counts.removed, 0);
+    assert_eq!(site.shelf.all().len(), NAMES.len() + 1);
+}
+
+#[tokio::test]
+async fn a_second_confirmation_takes_nothing_back_from_the_first() {
+    let (site, asked) = confirmed_while_a_round_goes_on(&NAMES[..6]).await;
+    remove(&site, &NAMES[6..]);
+    until("the others are held", || held(&site) == NAMES[6..]).await;
+    let (agent, confirmed) = (site.agent.clone(), site.status().held);
+    let again = tokio::spawn(async move { agent.sync_now(confirmed).await.unwrap() });
+    until("they are confirmed", || site.status().held.is_none()).await;
+    site.registry.state.stalled.send_replace(None);
+    assert_eq!(asked.await.unwrap().held, None);
+    assert_eq!(again.await.unwrap().held, None);
+    assert_eq!(here(&site), ["slow"]);
 }

@@ -20,7 +20,7 @@ async fn requests_join_the_round_that_is_running() {
     let asking: Vec<_> = (0..5)
         .map(|_| {
             let agent = site.agent.clone();
-            tokio::spawn(async move { agent.sync_now(false).await.unwrap() })
+            tokio::spawn(async move { agent.sync_now(None).await.unwrap() })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -74,7 +74,7 @@ async fn manual_mode_does_nothing_by_itself() {
     site.agent.local_changed();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(site.registry.asked(""), 0);
-    assert_eq!(site.agent.sync_now(false).await, Err(RoundRefused::Manual));
+    assert_eq!(site.agent.sync_now(None).await, Err(RoundRefused::Manual));
     let status = site.status();
     assert_eq!((status.mode, status.next_round), (Some(Mode::Manual), None));
 }
@@ -83,14 +83,14 @@ async fn manual_mode_does_nothing_by_itself() {
 async fn without_a_registry_it_says_so() {
     let shelf = Arc::new(Shelf::new());
     let agent = Agent::spawn(shelf, Configuration::Off, Clock::system());
-    assert_eq!(agent.sync_now(false).await, Err(RoundRefused::Off));
+    assert_eq!(agent.sync_now(None).await, Err(RoundRefused::Off));
     let problem = "the certificate is not in the trust store".to_owned();
     agent.reconfigure(Configuration::Unusable(problem.clone()));
     let refused = agent.pull_one("a".parse().unwrap()).await;
     assert_eq!(refused, Err(RoundRefused::Unusable(problem.clone())));
     assert_eq!(agent.status().problem, Some(problem));
     agent.stop().await;
-    assert_eq!(agent.sync_now(false).await, Err(RoundRefused::Stopped));
+    assert_eq!(agent.sync_now(None).await, Err(RoundRefused::Stopped));
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn watchers_see_rounds_begin_and_end() {
     let site = Site::start(Mode::Pull).await;
     let mut watch = site.agent.watch();
     let rounds = site.agent.clone();
-    let round = tokio::spawn(async move { rounds.sync_now(false).await });
+    let round = tokio::spawn(async move { rounds.sync_now(None).await });
     let began = watch.wait_for(|status| status.running);
     within("it begins", Duration::from_secs(5), began)
         .await

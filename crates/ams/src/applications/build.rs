@@ -4,17 +4,19 @@
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
-use aar_types::{ApplicationMetadata, ImageInfo, VersionNumber};
+use aar_types::{ApplicationMetadata, Digest, ImageInfo, VersionNumber};
 
-use super::{Applications, guard::MayEdit, guard::sealed::Permit as _};
-use crate::{Error, error::chain, operations::Context, staging::StagedFile, store::Ready};
+use super::{Applications, guard::MayEdit, guard::sealed::Permit as _, unmade::Unmade};
+use crate::{
+    Error, foundation::Foundation, operations::Context, staging::StagedFile, store::Ready,
+};
 
 /// A version that has its number and no image yet.
 #[derive(Debug)]
 pub(super) struct Begun {
     pub(super) permit: MayEdit,
     pub(super) number: VersionNumber,
-    /// What holds for all versions once this one is ready.
+    /// What the package says of all versions, which holds once this one is ready.
     pub(super) metadata: Option<ApplicationMetadata>,
     /// How many bytes of content there are, for the progress.
     pub(super) content_size: u64,
@@ -67,48 +69,39 @@ impl Applications {
             metadata: begun.metadata.clone(),
             publish: config.auto_publish().then_some(keep),
         };
-        let alone = self.0.base.images.lock().await;
-        self.0
-            .base
-            .images
-            .place(staged.path(), image.digest)
-            .await?;
-        let retired = self
-            .0
-            .base
-            .store
-            .version_ready(&begun.permit, &ready)
-            .await?;
-        drop(alone);
-        let Some(retired) = retired else {
-            self.0.base.images.remove_unused([image.digest]).await;
-            return Err(Error::ApplicationNotFound(begun.permit.id().to_string()));
-        };
-        self.clean_up(begun.permit.id(), retired).await;
-        Ok(())
+        match self.name(begun, staged, &ready).await {
+            Ok(Some(retired)) => {
+                self.clean_up(begun.permit.id(), retired).await;
+                Ok(())
+            }
+            unnamed => {
+                self.0.base.images.remove_unused([image.digest]).await;
+                unnamed?;
+                Err(Error::ApplicationNotFound(begun.permit.id().to_string()))
+            }
+        }
     }
 
+    /// The lock of the images comes before that of the metadata, for which nobody else holds both.
+    async fn name(
+        &self,
+        begun: &Begun,
+        staged: &StagedFile,
+        ready: &Ready,
+    ) -> Result<Option<Vec<Digest>>, Error> {
+        let Foundation { images, store, .. } = &self.0.base;
+        let _alone = images.lock().await;
+        images.place(staged.path(), ready.image.digest).await?;
+        // Somebody may have read the metadata and be about to write it back changed.
+        let _editing = self.0.editing.lock().await;
+        store.version_ready(&begun.permit, ready).await
+    }
+
+    /// Puts down how the making of a version went.
     async fn settle(&self, begun: &Begun, outcome: Result<(), Error>) -> Result<(), Error> {
-        let id = begun.permit.id();
         match &outcome {
-            Ok(()) => self.tell("application-version-ready", id),
-            Err(Error::Cancelled) => {
-                self.0
-                    .base
-                    .store
-                    .version_cancelled(&begun.permit, begun.number)
-                    .await?;
-                self.tell("application-version-cancelled", id);
-            }
-            Err(error) => {
-                let reason = chain(error);
-                self.0
-                    .base
-                    .store
-                    .version_failed(&begun.permit, begun.number, &reason)
-                    .await?;
-                self.tell("application-version-failed", id);
-            }
+            Ok(()) => self.tell("application-version-ready", begun.permit.id()),
+            Err(error) => self.put_down(Unmade::by(begun, error)).await,
         }
         outcome
     }
@@ -130,4 +123,46 @@ async fn write_image(
         aar_package::Error::Cancelled => Error::Cancelled,
         other => other.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_testkit::Package;
+    use aar_types::Clock;
+    use ams_api::{Operation, StatusCode};
+    use tokio::time::Duration;
+
+    use crate::{Ams, Settings, applications::CreateOptions, staging::StagedFile};
+
+    async fn ended(ams: &Ams, begun: &Operation, limit: Duration) -> StatusCode {
+        let operation = ams.operations().wait(begun.id, Some(limit)).await;
+        operation.unwrap().status_code
+    }
+
+    #[tokio::test]
+    async fn a_package_does_not_take_effect_between_the_reading_and_writing_of_an_edit() {
+        let folder = aar_testkit::Folder::new("ams-build");
+        let ams = Ams::open(folder.path(), Settings::default(), Clock::system())
+            .await
+            .unwrap();
+        let upload = |package: Package| -> StagedFile {
+            let staged = ams.staging().new_file().unwrap();
+            package.write_zip(staged.path());
+            staged
+        };
+        let applications = ams.applications();
+        let game = upload(Package::new("game"));
+        let made = applications.create(game, CreateOptions::default());
+        let patience = Duration::from_mins(1);
+        assert_eq!(ended(&ams, &made, patience).await, StatusCode::Success);
+
+        let editing = applications.0.editing.lock().await;
+        let next = upload(Package::new("game").tagged("new"));
+        let begun = applications.update("game", next).await.unwrap();
+        // Long enough for all of it, were there nothing to wait for.
+        let short = Duration::from_secs(2);
+        assert_eq!(ended(&ams, &begun, short).await, StatusCode::Running);
+        drop(editing);
+        assert_eq!(ended(&ams, &begun, patience).await, StatusCode::Success);
+    }
 }

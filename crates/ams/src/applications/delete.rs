@@ -16,13 +16,16 @@ impl Applications {
     }
 
     /// Begins to delete several applications. All of them are looked at first: if one of them
-    /// cannot be deleted, none is. One that fails later ends the operation.
+    /// cannot be deleted, none is. One that fails later ends the operation. Who is named twice, by
+    /// id and name perhaps, is deleted once.
     pub async fn delete_many(&self, ids: &[String], force: bool) -> Result<Operation, Error> {
-        let mut doomed = Vec::with_capacity(ids.len());
+        let mut doomed: Vec<(StoredApplication, MayDelete)> = Vec::with_capacity(ids.len());
         for id in ids {
             let application = self.expect(id).await?;
             let permit = guard::delete(&application, force)?;
-            doomed.push((application, permit));
+            if doomed.iter().all(|(known, _)| known.id != application.id) {
+                doomed.push((application, permit));
+            }
         }
         let mut new = NewOperation::on("Deleting application", "applications", String::new());
         let addresses = doomed

@@ -2,14 +2,18 @@
 
 use ams_api::{Application, ApplicationFilter};
 
-use crate::{Error, config::items::list};
+use crate::{
+    Error,
+    config::items::{self, list},
+};
 
 /// A filter whose values were understood.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     id: Option<String>,
     name: Option<String>,
-    instance_type: Option<String>,
+    /// Any of them; an application has one.
+    instance_types: Vec<String>,
     status: Option<String>,
     boot_package: Option<String>,
     abi: Option<String>,
@@ -23,24 +27,24 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Understands a filter, or names the value that makes no sense.
+    /// Understands a filter, or names the value that makes no sense. A condition without a value is
+    /// none.
     pub(super) fn read(given: &ApplicationFilter) -> Result<Self, Error> {
         let given = given.clone();
+        let text = |value: Option<String>| value.filter(|value| !value.is_empty());
+        let flag = |field, value| flag(field, text(value));
         Ok(Self {
-            id: given.id,
-            name: given.name,
-            instance_type: given.instance_type,
-            status: given.status.map(status).transpose()?,
-            boot_package: given.boot_package,
-            abi: given.abi,
-            parent_image_variant: given.parent_image_variant,
-            immutable: flag("immutable", given.immutable.as_deref())?,
-            inhibit_auto_updates: flag(
-                "inhibit_auto_updates",
-                given.inhibit_auto_updates.as_deref(),
-            )?,
-            published: flag("published", given.published.as_deref())?,
-            vm: flag("vm", given.vm.as_deref())?,
+            immutable: flag("immutable", given.immutable)?,
+            inhibit_auto_updates: flag("inhibit_auto_updates", given.inhibit_auto_updates)?,
+            published: flag("published", given.published)?,
+            vm: flag("vm", given.vm)?,
+            id: text(given.id),
+            name: text(given.name),
+            instance_types: list(&given.instance_type.unwrap_or_default()),
+            status: text(given.status).map(status).transpose()?,
+            boot_package: text(given.boot_package),
+            abi: text(given.abi),
+            parent_image_variant: text(given.parent_image_variant),
             addons: list(&given.addons.unwrap_or_default()),
             tags: list(&given.tags.unwrap_or_default()),
         })
@@ -52,12 +56,13 @@ impl Filter {
             wanted.as_deref().is_none_or(|wanted| wanted == value)
         };
         let is = |wanted: Option<bool>, value| wanted.is_none_or(|wanted| wanted == value);
+        let any = |wanted: &[String], value| wanted.is_empty() || wanted.contains(value);
         let all = |wanted: &[String], values: &[String]| {
             wanted.iter().all(|wanted| values.contains(wanted))
         };
         same(&self.id, &it.id)
             && same(&self.name, &it.name)
-            && same(&self.instance_type, &it.instance_type)
+            && any(&self.instance_types, &it.instance_type)
             && same(&self.status, it.status.as_str())
             && same(&self.boot_package, &it.boot_package)
             && same(&self.abi, &it.abi)
@@ -71,14 +76,10 @@ impl Filter {
     }
 }
 
-fn flag(field: &str, value: Option<&str>) -> Result<Option<bool>, Error> {
-    let read = |value: &str| match value.to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(Error::field(
-            field,
-            format!("{value:?} is neither true nor false"),
-        )),
+fn flag(field: &str, value: Option<String>) -> Result<Option<bool>, Error> {
+    let read = |value: String| {
+        let nonsense = || Error::field(field, format!("{value:?} is neither true nor false"));
+        items::flag(&value).ok_or_else(nonsense)
     };
     value.map(read).transpose()
 }
@@ -127,9 +128,10 @@ mod tests {
             ("id", "btavtegj1qm58qg7ru50", "bta"),
             ("name", "game", "Game"),
             ("instance_type", "a4.3", "a2.3"),
+            ("instance_type", "a2.3,a4.3", "a2.3,a6.3"),
             ("status", "ready", "error"),
             ("boot_package", "com.foo.bar", "com.foo"),
-            ("immutable", "false", "true"),
+            ("immutable", "False", "1"),
             ("inhibit_auto_updates", "false", "true"),
             ("published", "true", "false"),
             ("addons", "gms,ssh", "gms,other"),
@@ -140,6 +142,13 @@ mod tests {
         ] {
             assert!(takes(attribute, fits), "{attribute}={fits}");
             assert!(!takes(attribute, differs), "{attribute}={differs}");
+        }
+    }
+
+    #[test]
+    fn a_condition_without_a_value_is_none() {
+        for attribute in ApplicationFilter::ATTRIBUTES {
+            assert!(takes(attribute, ""), "{attribute}");
         }
     }
 

@@ -15,6 +15,7 @@ mod manifest;
 mod patch;
 mod publish;
 mod read;
+mod unmade;
 mod update;
 mod view;
 
@@ -46,7 +47,8 @@ pub struct Applications(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     base: Foundation,
-    /// Held from reading what holds for all versions of an application to writing it back.
+    /// Held from reading what holds for all versions of an application to writing it back, and
+    /// while a new package takes its place.
     editing: Mutex<()>,
     /// Counts the changes of applications that were made here.
     changed: watch::Sender<u64>,

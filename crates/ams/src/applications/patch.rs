@@ -4,8 +4,8 @@
 //! version, whose image is that of the newest ready one with another manifest. Attributes that are
 //! given as they are already change nothing.
 
-use aar_package::{read_manifest, rewrite_image};
-use aar_types::{ApplicationMetadata, ImageInfo, Resources, VersionManifest};
+use aar_package::rewrite_image;
+use aar_types::{ApplicationMetadata, BrokenRule, ImageInfo, Resources, VersionManifest};
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
 use super::{
@@ -63,7 +63,8 @@ impl Applications {
         let changed = changed_version(&before, patch)?;
         let mut application = before.clone();
         apply_to_application(patch, &mut application.metadata)?;
-        check(&application, changed.as_ref().map(|(version, _)| version))?;
+        let version = changed.as_ref().map(|(version, _)| version);
+        check(&application.metadata, version)?;
         if application.metadata != before.metadata {
             self.0
                 .base
@@ -131,15 +132,19 @@ fn changed_version(
     Ok((changed.manifest != base.manifest).then_some((changed, image)))
 }
 
-/// What could not stand in a manifest is refused in its words.
-fn check(application: &StoredApplication, changed: Option<&StoredVersion>) -> Result<(), Error> {
-    let newest = application.newest_ready().map(|(version, _)| version);
-    let Some(version) = changed.or(newest).or(application.versions.last()) else {
-        return Ok(());
-    };
-    let text = manifest_of(application, version).to_yaml();
-    read_manifest(&text).map_err(aar_package::Error::from)?;
-    Ok(())
+/// What could not stand in a manifest is refused.
+fn check(metadata: &ApplicationMetadata, changed: Option<&StoredVersion>) -> Result<(), Error> {
+    metadata.check().map_err(broken)?;
+    changed.map_or(Ok(()), |version| version.manifest.check().map_err(broken))
+}
+
+/// Requests and answers write the field in two ways.
+fn broken(rule: BrokenRule) -> Error {
+    let reason = format!("{:?} is not {}", rule.found, rule.allowed);
+    match rule.field.as_str() {
+        "instance_type" => Error::field("instance-type", reason),
+        _ => Error::field(rule.field, reason),
+    }
 }
 
 fn apply_to_application(

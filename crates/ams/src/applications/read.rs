@@ -8,7 +8,8 @@ impl Applications {
     pub async fn list(&self, filter: &ApplicationFilter) -> Result<Vec<Application>, Error> {
         let filter = Filter::read(filter)?;
         let stored = self.0.base.store.applications().await?;
-        let shown = stored.iter().map(view::application);
+        let addons = self.0.base.config.current().addons();
+        let shown = stored.iter().map(|it| view::application(it, &addons));
         Ok(shown
             .filter(|application| filter.takes(application))
             .collect())
@@ -22,6 +23,7 @@ impl Applications {
     /// The application with this id or name.
     pub async fn get(&self, id_or_name: &str) -> Result<Option<Application>, Error> {
         let stored = self.0.base.store.application(id_or_name).await?;
-        Ok(stored.as_ref().map(view::application))
+        let addons = self.0.base.config.current().addons();
+        Ok(stored.map(|it| view::application(&it, &addons)))
     }
 }

@@ -1,4 +1,3 @@
-use aar_types::ApplicationMetadata;
 use ams_api::Operation;
 
 use super::{Applications, address, build::Begun, create::OpenPackage, guard, guard::MayEdit};
@@ -38,7 +37,7 @@ impl Applications {
         let _turn = self.turn(context).await?;
         let package = self.open_package(package).await?;
         context.go_on()?;
-        let metadata = metadata_of_update(&application, &package)?;
+        check_name(&application, &package)?;
         let new = NewVersion {
             manifest: &package.manifest.version,
             created_at: self.now(),
@@ -46,7 +45,7 @@ impl Applications {
         let begun = Begun {
             number: self.0.base.store.begin_version(&permit, new).await?,
             permit,
-            metadata: Some(metadata),
+            metadata: Some(package.manifest.application.clone()),
             content_size: package.content.content_size(),
         };
         self.build(context, begun, move |to, progress, stop| {
@@ -56,20 +55,12 @@ impl Applications {
     }
 }
 
-/// What the new package says holds from now on; what no package can say stays.
-fn metadata_of_update(
-    application: &StoredApplication,
-    package: &OpenPackage,
-) -> Result<ApplicationMetadata, Error> {
-    if package.manifest.name != application.name {
-        return Err(Error::OtherApplication {
-            expected: application.name.clone(),
-            found: package.manifest.name.clone(),
-        });
+fn check_name(application: &StoredApplication, package: &OpenPackage) -> Result<(), Error> {
+    if package.manifest.name == application.name {
+        return Ok(());
     }
-    Ok(ApplicationMetadata {
-        vm: application.metadata.vm,
-        inhibit_auto_updates: application.metadata.inhibit_auto_updates,
-        ..package.manifest.application.clone()
+    Err(Error::OtherApplication {
+        expected: application.name.clone(),
+        found: package.manifest.name.clone(),
     })
 }

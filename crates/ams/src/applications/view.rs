@@ -7,11 +7,12 @@ use ams_api::{
 
 use crate::store::{Origin, StoredApplication, StoredVersion, VersionState};
 
-/// An application with its versions.
-pub(super) fn application(stored: &StoredApplication) -> Application {
+/// An application with its versions, which use the addons of every application as well as its own.
+pub(super) fn application(stored: &StoredApplication, of_all: &[String]) -> Application {
     let metadata = stored.metadata.clone();
     let status = application_status(stored);
-    let version = |version| version_of(version, &metadata);
+    let addons = addons(&metadata.addons, of_all);
+    let version = |version| version_of(version, &metadata, &addons);
     Application {
         id: stored.id.to_string(),
         name: stored.name.to_string(),
@@ -36,7 +37,11 @@ pub(super) fn application(stored: &StoredApplication) -> Application {
     }
 }
 
-fn version_of(stored: &StoredVersion, metadata: &ApplicationMetadata) -> ApplicationVersion {
+fn version_of(
+    stored: &StoredVersion,
+    metadata: &ApplicationMetadata,
+    addons: &[ApplicationAddon],
+) -> ApplicationVersion {
     let manifest = stored.manifest.clone();
     let status = status(&stored.state);
     ApplicationVersion {
@@ -50,7 +55,7 @@ fn version_of(stored: &StoredVersion, metadata: &ApplicationMetadata) -> Applica
         created_at: stored.created_at,
         boot_activity: manifest.boot_activity,
         required_permissions: manifest.required_permissions,
-        addons: metadata.addons.iter().map(|name| addon(name)).collect(),
+        addons: addons.to_vec(),
         extra_data: manifest.extra_data,
         error_message: error_message(&stored.state),
         video_encoder: manifest.video_encoder,
@@ -88,11 +93,13 @@ fn error_message(state: &VersionState) -> String {
     }
 }
 
-fn addon(name: &str) -> ApplicationAddon {
-    ApplicationAddon {
-        name: name.to_owned(),
+fn addons(own: &[String], of_all: &[String]) -> Vec<ApplicationAddon> {
+    let more = of_all.iter().filter(|addon| !own.contains(addon));
+    let addon = |name: &String| ApplicationAddon {
+        name: name.clone(),
         version: 0,
-    }
+    };
+    own.iter().chain(more).map(addon).collect()
 }
 
 /// Base images name their variant where it is not the usual one.

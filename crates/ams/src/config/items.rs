@@ -59,7 +59,7 @@ pub const ITEMS: &[Item] = &[
         names::APPLICATION_ADDONS,
         Kind::List,
         "",
-        "addons that every application uses",
+        "addons that every application uses beside its own; they are shown with its versions",
     ),
     item(
         names::APPLICATION_AUTO_PUBLISH,
@@ -71,7 +71,7 @@ pub const ITEMS: &[Item] = &[
         names::APPLICATION_AUTO_UPDATE,
         Kind::Flag,
         "true",
-        "whether applications follow newer images and addons",
+        "kept for clients that set it, without effect: base images and addons are not served here",
     ),
     item(
         names::APPLICATION_DEFAULT_ABI,
@@ -131,7 +131,7 @@ pub const ITEMS: &[Item] = &[
         names::LOAD_BALANCER_URL,
         Kind::WebUrl,
         "",
-        "the load balancer in front of AMS",
+        "kept for clients that set it, without effect: it is for instances, and none are started here",
     ),
     item(
         names::REGISTRY_FILTER,
@@ -274,7 +274,8 @@ impl Kind {
     }
 }
 
-fn flag(value: &str) -> Option<bool> {
+/// A truth value, in the forms that the programs in the field write.
+pub(crate) fn flag(value: &str) -> Option<bool> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),

@@ -36,6 +36,11 @@ impl Configuration {
         self.0.get(name).map_or_else(default, String::as_str)
     }
 
+    /// The addons that every application uses beside its own.
+    pub fn addons(&self) -> Vec<String> {
+        items::list(self.get(names::APPLICATION_ADDONS))
+    }
+
     /// Whether a new version is published once it is ready.
     pub fn auto_publish(&self) -> bool {
         self.get(names::APPLICATION_AUTO_PUBLISH) == "true"

@@ -3,16 +3,21 @@
 //! The content type of a body is not asked for where only JSON makes sense: the programs in the
 //! field send none, or the one that curl makes up.
 
+use std::error::Error as _;
+
 use aar_types::Invalid;
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::request::Parts,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use super::error::ApiError;
+use super::{error::ApiError, json};
 
 const MAX_BODY: usize = 1024 * 1024;
 
@@ -32,8 +37,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
     let body = collect(body).await?;
     let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(json)
-        .map_err(|error| ApiError::BadRequest(format!("the body is not as expected: {error}")))
+    json::read(json).map_err(|misfit| ApiError::BadRequest(misfit.to_string()))
 }
 
 async fn collect(body: Body) -> Result<Bytes, ApiError> {
@@ -74,9 +78,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(ApiError::BadRequest(rejection.body_text())),
+            Err(rejection) => Err(ApiError::BadRequest(misread(&rejection))),
         }
     }
+}
+
+/// What is wrong with which parameter. How it came out means nothing to the caller.
+fn misread(rejection: &QueryRejection) -> String {
+    let cause = rejection.source();
+    cause.map_or_else(|| rejection.body_text(), ToString::to_string)
 }
 
 impl From<Invalid> for ApiError {

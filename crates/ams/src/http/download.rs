@@ -2,6 +2,7 @@
 
 use std::io::SeekFrom;
 
+use aar_daemon::Wanted;
 use aar_types::Digest;
 use axum::{
     body::Body,
@@ -12,10 +13,7 @@ use fs_err::tokio::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use super::{
-    error::ApiError,
-    range::{self, Wanted},
-};
+use super::error::ApiError;
 
 const PIECE: usize = 512 * 1024;
 
@@ -36,8 +34,8 @@ impl Download {
     /// The answer to a request with these headers.
     pub(super) async fn answer(self, request: &HeaderMap) -> Result<Response, ApiError> {
         let size = self.size;
-        match self.wanted(request) {
-            Wanted::Nothing => Err(ApiError::RangeNotSatisfiable { size }),
+        match Wanted::of(request, size, &self.tag()) {
+            Wanted::Outside => Err(ApiError::RangeNotSatisfiable { size }),
             Wanted::Whole => self.part(0, size, StatusCode::OK).await,
             Wanted::Part(range) => {
                 let span = format!("bytes {}-{}/{size}", range.start, range.end - 1);
@@ -49,12 +47,6 @@ impl Download {
                 Ok(response)
             }
         }
-    }
-
-    fn wanted(&self, request: &HeaderMap) -> Wanted {
-        let text = |name| request.get(name).and_then(|value| value.to_str().ok());
-        let same = text(&header::IF_RANGE).is_none_or(|tag| tag.trim() == self.tag());
-        range::read(text(&header::RANGE).filter(|_| same), self.size)
     }
 
     fn tag(&self) -> String {

@@ -1,29 +1,22 @@
 //! What every collection understands: `recursion`, `offset` and `limit`.
 
-use serde::{Deserialize, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use super::{envelope::Page, error::ApiError};
+use crate::config::items::flag;
 
 /// How a collection is to be shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Listing {
     /// Whether the entries are wanted instead of their addresses.
-    #[serde(deserialize_with = "zero_or_one")]
+    #[serde(deserialize_with = "switch")]
     pub(super) recursion: bool,
-    offset: i64,
-    limit: i64,
-}
-
-impl Default for Listing {
-    fn default() -> Self {
-        Self {
-            recursion: false,
-            offset: 0,
-            limit: -1,
-        }
-    }
+    #[serde(deserialize_with = "number")]
+    offset: Option<i64>,
+    #[serde(deserialize_with = "number")]
+    limit: Option<i64>,
 }
 
 impl Listing {
@@ -56,11 +49,11 @@ impl Listing {
     }
 
     fn bounds(self) -> Result<(usize, usize), ApiError> {
-        let offset = usize::try_from(self.offset)
+        let offset = usize::try_from(self.offset.unwrap_or(0))
             .map_err(|_| ApiError::BadRequest("offset must not be negative".to_owned()))?;
         let limit = match self.limit {
-            -1 => usize::MAX,
-            limit => usize::try_from(limit).map_err(|_| {
+            None | Some(-1) => usize::MAX,
+            Some(limit) => usize::try_from(limit).map_err(|_| {
                 ApiError::BadRequest("limit must be -1 (all) or not negative".to_owned())
             })?,
         };
@@ -68,15 +61,19 @@ impl Listing {
     }
 }
 
-/// Reads the switches of the API, which are written as numbers.
-pub(super) fn zero_or_one<'de, D: serde::Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
-    match &*String::deserialize(from)? {
-        "" | "0" => Ok(false),
-        "1" => Ok(true),
-        other => Err(D::Error::custom(format_args!(
-            "{other:?} is neither 0 nor 1"
-        ))),
-    }
+/// Reads a truth value in any of the forms that clients write. An empty one is as good as none.
+pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = (text.is_empty().then_some(false)).or_else(|| flag(&text));
+    read.ok_or_else(|| D::Error::custom(format_args!("{text:?} is neither true nor false")))
+}
+
+/// Reads a whole number. An empty one is as good as none.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = (!text.is_empty()).then(|| text.parse());
+    read.transpose()
+        .map_err(|_| D::Error::custom(format_args!("{text:?} is not a whole number")))
 }
 
 #[cfg(test)]
@@ -111,13 +108,24 @@ mod tests {
     }
 
     #[test]
+    fn switches_and_numbers_are_read_in_every_form_that_clients_write() {
+        for on in ["1", "true", "True"] {
+            assert!(listing(&format!("recursion={on}")).unwrap().recursion, "{on}");
+        }
+        for off in ["recursion=0", "recursion=False", "recursion=&offset=&limit="] {
+            assert_eq!(listing(off).unwrap(), Listing::default(), "{off}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
-        assert!(
-            listing("recursion=2")
-                .unwrap_err()
-                .contains("neither 0 nor 1")
-        );
-        assert!(listing("offset=x").is_err());
+        for (query, told) in [
+            ("recursion=2", "recursion: \"2\" is neither true nor false"),
+            ("offset=x", "offset: \"x\" is not a whole number"),
+        ] {
+            let refusal = listing(query).unwrap_err();
+            assert!(refusal.ends_with(told), "{refusal}");
+        }
         for query in ["offset=-1", "limit=-2"] {
             assert!(listing(query).unwrap().bounds().is_err(), "{query}");
         }

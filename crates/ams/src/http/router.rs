@@ -3,6 +3,7 @@
 use axum::{
     Router,
     extract::{Request, State},
+    http::uri::PathAndQuery,
     middleware::{self, Next},
     response::Response,
     routing::{delete, get, patch, post},
@@ -92,11 +93,27 @@ pub(super) fn router(
     let measure = middleware::from_fn_with_state((metrics.clone(), transport), metrics::observe);
     // Outside of the others, so that they write the bodies of whatever goes wrong further in, and
     // measure all of it.
-    router
+    let router = router
         .layer(middleware::from_fn(unread::settle))
         .layer(middleware::from_fn(error::answer))
         .layer(measure)
-        .with_state(api)
+        .with_state(api);
+    // What is to change the way of a request has to lie before all routes.
+    Router::new()
+        .fallback_service(router)
+        .layer(middleware::map_request(one_slash))
+}
+
+/// Scripts put the address of an operation behind an address of AMS that ends with a slash.
+async fn one_slash(mut request: Request) -> Request {
+    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let path = target.trim_start_matches('/');
+    if target.len() - path.len() > 1
+        && let Ok(uri) = format!("/{path}").parse()
+    {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 type Limit = std::sync::Arc<(Pace, Api)>;

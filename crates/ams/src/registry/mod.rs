@@ -15,7 +15,7 @@ use std::sync::Arc;
 use aar_client::{ListFilter, RegistryClient};
 use aar_sync::{Agent, AgentHandle, Configuration, Mode, RoundRefused, RoundReport};
 use aar_tls::Identity;
-use aar_types::ApplicationName;
+use aar_types::{ApplicationName, Architecture};
 use ams_api::{Operation, RegistryApplication, RegistryStatus};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -130,25 +130,30 @@ impl Registry {
 
     /// Begins to delete, in the registry, the versions of an application that are for the
     /// architecture of this AMS.
-    pub fn delete(&self, name: &ApplicationName) -> Result<Operation, Error> {
+    pub async fn delete(&self, name: &ApplicationName) -> Result<Operation, Error> {
         let (client, name) = (self.client()?, name.clone());
         let architecture = self.0.applications.architecture();
+        let missing = Error::NotInRegistry(name.clone(), architecture);
+        if !is_there(&client, &name, architecture).await? {
+            return Err(missing);
+        }
         let new = operation("Deleting application from the registry", &name);
         Ok(self.0.operations.start(new, async move |_| {
             let removed = client.delete_application(&name, Some(architecture)).await?;
-            let missing = Error::NotInRegistry(name, architecture);
             removed.then_some(()).ok_or(missing)
         }))
     }
 
-    /// Begins a round, or joins the one that is running. Confirmed removals are not held back.
+    /// Begins a round, or joins the one that is running. Where removals are confirmed, those are
+    /// that are held back at this moment.
     pub fn sync_now(&self, confirm_removals: bool) -> Result<Operation, Error> {
         self.client()?;
         let agent = self.0.agent.clone();
+        let confirmed = agent.status().held.filter(|_| confirm_removals);
         let address = "/1.0/registry/status".to_owned();
         let new = NewOperation::on("Synchronising with the registry", "registry", address);
         Ok(self.0.operations.start(new, async move |_| {
-            outcome(agent.sync_now(confirm_removals).await)
+            outcome(agent.sync_now(confirmed).await)
         }))
     }
 
@@ -172,6 +177,16 @@ impl Registry {
         }
         Ok(())
     }
+}
+
+async fn is_there(
+    client: &RegistryClient,
+    name: &ApplicationName,
+    architecture: Architecture,
+) -> Result<bool, Error> {
+    let found = client.application(name).await?;
+    let mut variants = found.iter().flat_map(|it| &it.variants);
+    Ok(variants.any(|variant| variant.architecture == architecture))
 }
 
 fn operation(description: &str, name: &ApplicationName) -> NewOperation {

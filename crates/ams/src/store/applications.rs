@@ -259,6 +259,20 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// What holds for all versions at present.
+pub(super) async fn metadata_of(
+    connection: &mut Writer,
+    permit: &impl Change,
+) -> Result<ApplicationMetadata, Error> {
+    let metadata: Option<Json<ApplicationMetadata>> =
+        sqlx::query_scalar("SELECT metadata FROM applications WHERE id = ?1")
+            .bind(permit.id().as_str())
+            .fetch_optional(connection)
+            .await?;
+    let missing = || Error::ApplicationNotFound(permit.id().to_string());
+    Ok(metadata.ok_or_else(missing)?.0)
+}
+
 pub(super) async fn update_metadata(
     connection: &mut Writer,
     permit: &impl Change,

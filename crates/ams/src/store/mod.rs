@@ -59,6 +59,11 @@ impl Store {
         self.writer.close().await;
     }
 
+    /// Whether nothing can be read or written any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.writer.is_closed()
+    }
+
     async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, Error> {
         Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
     }

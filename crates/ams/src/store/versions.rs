@@ -3,7 +3,7 @@ use sqlx::{FromRow, types::Json};
 
 use super::{
     Store, StoredVersion, VersionState, Writer,
-    applications::{insert, update_metadata},
+    applications::{insert, metadata_of, update_metadata},
     corrupt,
     publish::publish,
 };
@@ -25,7 +25,8 @@ pub(crate) struct NewVersion<'a> {
 pub(crate) struct Ready {
     pub(crate) number: VersionNumber,
     pub(crate) image: ImageInfo,
-    /// What holds for all versions from now on, unless a newer version came first.
+    /// What the package says of all versions. It holds from now on, unless a newer version came
+    /// first.
     pub(crate) metadata: Option<ApplicationMetadata>,
     /// Publish it, and keep at most so many published versions.
     pub(crate) publish: Option<u32>,
@@ -123,7 +124,8 @@ impl Store {
         if let Some(metadata) = &ready.metadata
             && is_newest_ready(&mut tx, permit, ready.number).await?
         {
-            update_metadata(&mut tx, permit, metadata).await?;
+            let current = metadata_of(&mut tx, permit).await?;
+            update_metadata(&mut tx, permit, &completed(metadata, &current)).await?;
         }
         let retired = match ready.publish {
             Some(keep) => publish(&mut tx, permit, ready.number, keep).await?,
@@ -246,6 +248,15 @@ async fn mark_ready(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+/// What no package can say stays as it is now; it may have changed since the package came.
+fn completed(package: &ApplicationMetadata, current: &ApplicationMetadata) -> ApplicationMetadata {
+    ApplicationMetadata {
+        vm: current.vm,
+        inhibit_auto_updates: current.inhibit_auto_updates,
+        ..package.clone()
+    }
 }
 
 async fn is_newest_ready(

@@ -4,7 +4,10 @@ use aar_types::VersionNumber;
 use ams::applications::CreateOptions;
 use ams_api::{ApplicationFilter, ApplicationStatus, VersionStatus::Ready};
 
-use super::support::{Here, versions};
+use super::{
+    crash::database,
+    support::{Here, versions},
+};
 
 #[tokio::test]
 async fn an_uploaded_package_becomes_a_published_application_with_its_image() {
@@ -161,6 +164,41 @@ async fn a_virtual_machine_stays_one_through_updates() {
             .await
             .vm
     );
+}
+
+#[tokio::test]
+async fn what_no_package_can_say_stays_as_it_was_set_while_a_package_was_worked_on() {
+    let here = Here::new().await;
+    here.create(&Package::new("game")).await;
+    // Somebody sets it as soon as the new version has its number.
+    let meanwhile = "CREATE TRIGGER meanwhile AFTER INSERT ON versions BEGIN
+        UPDATE applications
+        SET metadata = json_set(metadata, '$.inhibit_auto_updates', json('true'));
+        END";
+    let mut database = database(&here).await;
+    sqlx::query(meanwhile).execute(&mut database).await.unwrap();
+    let updated = here.update("game", &Package::new("game").tagged("x")).await;
+    assert_eq!(updated.tags, ["x"]);
+    assert!(updated.inhibit_auto_updates);
+}
+
+#[tokio::test]
+async fn addons_of_every_application_are_used_by_its_versions_beside_its_own() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").with("addons: [ssh, gms]"))
+        .await;
+    let config = here.ams.config();
+    config
+        .set("application.addons", "gms, tools")
+        .await
+        .unwrap();
+    let game = here.get("game").await;
+    let used = game.versions[0].addons.iter().map(|it| it.name.as_str());
+    assert_eq!(used.collect::<Vec<_>>(), ["ssh", "gms", "tools"]);
+    assert_eq!(game.addons, ["ssh", "gms"], "what is its own stays so");
+    let all = ApplicationFilter::default();
+    let listed = here.ams.applications().list(&all).await.unwrap();
+    assert_eq!(listed, [game]);
 }
 
 #[tokio::test]

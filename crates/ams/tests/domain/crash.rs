@@ -1,16 +1,20 @@
 use aar_testkit::Package;
 use aar_types::VersionNumber;
 use ams_api::{ApplicationStatus, VersionStatus};
-use jiff::SignedDuration;
 use sqlx::{Connection, SqliteConnection};
 
 use super::support::{Here, versions};
 
-/// Does to the database what a crash would have left undone.
-async fn sql(here: Here, statement: &'static str) -> Here {
+/// A connection to the database past AMS.
+pub(super) async fn database(here: &Here) -> SqliteConnection {
     let path = here.path("server/ams.db");
     let url = format!("sqlite://{}", path.display());
-    let mut database = SqliteConnection::connect(&url).await.unwrap();
+    SqliteConnection::connect(&url).await.unwrap()
+}
+
+/// Does to the database what a crash would have left undone.
+async fn sql(here: Here, statement: &'static str) -> Here {
+    let mut database = database(&here).await;
     sqlx::query(statement).execute(&mut database).await.unwrap();
     database.close().await.unwrap();
     here.again().await
@@ -62,45 +66,51 @@ async fn what_was_on_its_way_when_ams_died_is_removed_at_start() {
 }
 
 #[tokio::test]
-async fn an_image_whose_row_was_never_written_is_removed_in_time_and_not_before() {
+async fn an_image_whose_row_was_never_written_is_there_for_the_next_round_however_old_it_is() {
     let here = Here::new().await;
-    here.create(&Package::new("game")).await;
-    let digest = "ab".repeat(32);
-    let orphan = format!("data/artifacts/images/ab/{digest}.tar.zst");
-    let partial = format!("{orphan}.partial");
+    let orphan = format!("data/artifacts/images/ab/{}.tar.zst", "ab".repeat(32));
     let here = here
         .again_after(|folder| {
-            folder.write(&orphan, "x");
-            folder.write(&partial, "x");
+            let path = folder.write(&orphan, "x");
+            let file = fs_err::File::options().append(true).open(path).unwrap();
+            file.into_file().set_modified(std::time::UNIX_EPOCH).unwrap();
         })
         .await;
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert!(
-        here.path(&orphan).exists(),
-        "a round may be about to import it"
-    );
-    let real = aar_types::Clock::system().now();
-    let behind = real.duration_since("2026-01-01T00:00:00Z".parse().unwrap());
-    here.clock.advance(behind + SignedDuration::from_hours(2));
-    let here = here.again().await;
-    let gone = || !here.path(&orphan).exists();
-    for _ in 0..200 {
-        if gone() {
-            break;
-        }
+    // By then AMS has looked round its folder, should it do so at the start.
+    here.create(&Package::new("game")).await;
+    assert!(here.path(&orphan).exists());
+}
+
+#[tokio::test]
+async fn a_failed_version_says_so_as_soon_as_that_can_be_written() {
+    let here = Here::new().await;
+    here.create(&Package::new("game")).await;
+    let mut database = database(&here).await;
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON versions BEGIN
+        SELECT RAISE(ABORT, 'no room'); END";
+    sqlx::query(full).execute(&mut database).await.unwrap();
+    let staged = here.upload(&Package::new("game").tagged("b"));
+    let begun = here
+        .ams
+        .applications()
+        .update("game", staged)
+        .await
+        .unwrap();
+    let error = here.failed(begun).await;
+    assert!(error.contains("no room"), "{error}");
+    assert_eq!(here.files().len(), 1, "what no row names is not left lying");
+    let version = async || here.get("game").await.versions[1].clone();
+    assert_eq!(version().await.status, VersionStatus::Initializing);
+    sqlx::query("DROP TRIGGER full")
+        .execute(&mut database)
+        .await
+        .unwrap();
+    while version().await.status == VersionStatus::Initializing {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert!(gone());
-    assert!(here.path(&partial).exists(), "a download can go on there");
-    assert!(
-        here.ams
-            .applications()
-            .export("game", VersionNumber(0))
-            .await
-            .unwrap()
-            .path
-            .exists()
-    );
+    let version = version().await;
+    assert_eq!(version.status, VersionStatus::Error);
+    assert_eq!(version.error_message, error);
 }
 
 #[tokio::test]

@@ -71,3 +71,25 @@ async fn of_several_none_is_deleted_if_one_is_not_there() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn who_is_named_twice_is_deleted_once() {
+    let here = Here::new().await;
+    let made = here.create(&Package::new("game")).await;
+    let mut events = here.ams.events().subscribe();
+    let twice = ["game".to_owned(), made.id.clone(), "game".to_owned()];
+    let begun = here.ams.applications().delete_many(&twice, false).await;
+    let ended = here.succeeded(begun.unwrap()).await;
+    let address = format!("/1.0/applications/{}", made.id);
+    assert_eq!(ended.resources["applications"], [address]);
+    let mut told = Vec::new();
+    loop {
+        let event = events.next().await.unwrap();
+        match event.operation() {
+            Some(operation) if operation.status_code.is_final() => break,
+            Some(_) => {}
+            None => told.push(event.metadata["action"].clone()),
+        }
+    }
+    assert_eq!(told, ["application-deleted"]);
+}

@@ -105,3 +105,47 @@ async fn what_no_manifest_could_say_is_refused_and_nothing_changes() {
     }
     assert_eq!(here.get("game").await, before);
 }
+
+#[tokio::test]
+async fn an_application_without_versions_takes_only_what_a_manifest_could_say_too() {
+    let here = Here::new().await;
+    here.create(&Package::new("game")).await;
+    let applications = here.ams.applications();
+    let begun = applications
+        .delete_version("game", VersionNumber(0), false)
+        .await;
+    here.succeeded(begun.unwrap()).await;
+    let change = ApplicationPatch {
+        instance_type: Some("banana".to_owned()),
+        ..ApplicationPatch::default()
+    };
+    let refusal = applications.patch("game", change).await.unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "instance-type: \"banana\" is not one of a2.3, a4.3, a6.3, a8.3, a10.3, g2.3, g4.3, g6.3, \
+         g8.3, g10.3"
+    );
+    assert_eq!(here.get("game").await.instance_type, "a2.3");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field_that_was_sent_and_what_is_allowed() {
+    let here = Here::new().await;
+    here.create(&Package::new("game")).await;
+    let change = ApplicationPatch {
+        resources: Some(ResourcesPatch {
+            memory: Some("1GB".to_owned()),
+            ..ResourcesPatch::default()
+        }),
+        ..ApplicationPatch::default()
+    };
+    let refusal = here.ams.applications().patch("game", change).await;
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("resources.memory: \"1GB\" is not "),
+        "{refusal}"
+    );
+    for alien in ["manifest", "line"] {
+        assert!(!refusal.contains(alien), "{refusal}");
+    }
+}

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use aar_testkit::TestPki;
 use aar_tls::{Identity, Limits, TlsListener};
 use ams_api::Operation;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::Here;
@@ -27,6 +28,13 @@ async fn answering(identity: &Identity, answer: &'static str) -> SocketAddr {
         }
     });
     address
+}
+
+/// An answer with a JSON body.
+fn reply(status: &str, body: &Value) -> &'static str {
+    let body = body.to_string();
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").leak()
 }
 
 async fn set_up(here: &Here, address: SocketAddr, identity: &Identity) {
@@ -77,6 +85,27 @@ async fn a_manual_pull_survives_any_answer_of_the_registry() {
         assert!(here.ams.registry().status().await.is_ok(), "AMS goes on");
     });
     futures_util::future::join_all(pulls).await;
+}
+
+#[tokio::test]
+async fn what_the_registry_does_not_have_cannot_be_deleted_from_it() {
+    let unknown = json!({"type": "error", "error_code": 404, "error": "",
+        "code": "application_not_found"});
+    let version = json!({"number": 0, "published": true, "created_at": "2026-01-01T00:00:00Z",
+        "image": {"fingerprint": "00".repeat(32), "digest": "00".repeat(32), "size": 1}});
+    let elsewhere = json!({"type": "sync", "status": "", "status_code": 200, "metadata":
+        {"name": "game", "variants": [{"architecture": "arm64", "versions": [version]}]}});
+    for answer in [reply("404 Not Found", &unknown), reply("200 OK", &elsewhere)] {
+        let (here, pki) = (Here::new().await, TestPki::new());
+        let identity = pki.publisher.identity();
+        here.ams.trust().add(identity.certificate()).await.unwrap();
+        set_up(&here, answering(identity, answer).await, identity).await;
+        let deleted = here.ams.registry().delete(&"game".parse().unwrap()).await;
+        assert!(
+            matches!(deleted, Err(ams::Error::NotInRegistry(..))),
+            "{deleted:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,9 @@
 use std::{path::PathBuf, time::Duration};
 
 use aar_testkit::{Folder, Package};
-use aar_types::ManualClock;
+use aar_types::{Clock, ManualClock};
 use ams::{Ams, Settings, applications::CreateOptions, staging::StagedFile};
 use ams_api::{Application, Operation, StatusCode, VersionStatus};
-use jiff::Timestamp;
 
 /// An AMS in a folder of its own.
 pub(crate) struct Here {
@@ -16,7 +15,8 @@ pub(crate) struct Here {
 impl Here {
     pub(crate) async fn new() -> Self {
         let folder = Folder::new("ams-domain");
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap());
+        // Certificates of others are made at present.
+        let clock = ManualClock::new(Clock::system().now());
         let ams = open(&folder, &clock).await;
         Self { ams, clock, folder }
     }

@@ -63,10 +63,76 @@ async fn a_package_becomes_an_application_that_is_found_by_id_and_name() {
 #[tokio::test]
 async fn a_virtual_machine_is_asked_for_in_the_query() {
     let ams = Running::start().await;
-    let accepted = upload(Method::POST, "/1.0/applications?vm=true", package(GAME));
-    let accepted = ams.call(&Door::Local, accepted).await;
-    ams.succeed(&accepted).await;
-    assert_eq!(show(&ams, "game").await["vm"], true);
+    for (vm, name) in [("true", "a"), ("True", "b"), ("1", "c"), ("0", "d"), ("", "e")] {
+        let path = format!("/1.0/applications?vm={vm}");
+        let accepted = upload(Method::POST, &path, package(&format!("name: {name}\n")));
+        ams.succeed(&ams.call(&Door::Local, accepted).await).await;
+    }
+    assert_eq!(names(&ams, "vm=True").await, ["a", "b", "c"]);
+    let nonsense = upload(Method::POST, "/1.0/applications?vm=maybe", package(GAME));
+    let refused = ams.call(&Door::Local, nonsense).await;
+    assert_eq!(refused.error(), "vm: \"maybe\" is neither true nor false");
+}
+
+#[tokio::test]
+async fn slots_that_are_not_set_are_told_as_clients_know_them() {
+    let ams = Running::start().await;
+    ams.create("name: game\nresources: {cpus: 2, gpu-slots: 0}\n").await;
+    let expected = json!({"cpus": 2, "gpu-slots": 0, "vpu-slots": -1});
+    assert_eq!(show(&ams, "game").await["resources"], expected);
+    let listed = ams.get("/1.0/applications?recursion=1").await.metadata();
+    assert_eq!(listed[0]["resources"], expected);
+    // Clients send back what they were told.
+    ams.succeed(&patch(&ams, "game", json!({"resources": expected})).await)
+        .await;
+    assert_eq!(show(&ams, "game").await["resources"], expected);
+}
+
+#[tokio::test]
+async fn a_list_is_not_taken_for_an_object_and_does_no_harm() {
+    let ams = Running::start().await;
+    ams.create(GAME).await;
+    for (method, path, body) in [
+        (Method::DELETE, "/1.0/applications", json!([["game"], true])),
+        (Method::DELETE, "/1.0/applications/game", json!([true])),
+        (Method::PATCH, "/1.0/applications/game/0", json!([false])),
+        (
+            Method::PATCH,
+            "/1.0/config",
+            json!(["registry.mode", "manual"]),
+        ),
+        (Method::POST, "/1.0/registry/sync", json!([true])),
+    ] {
+        let refused = ams.json(method, path, body).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(refused.error().contains("not an object"), "{refused:?}");
+    }
+    let game = show(&ams, "game").await;
+    assert_eq!(game["versions"][0]["published"], true);
+    assert_eq!(ams.ams.config().shown()["registry.mode"], "pull");
+}
+
+#[tokio::test]
+async fn who_sends_a_package_without_saying_so_is_told_how() {
+    let ams = Running::start().await;
+    ams.create(GAME).await;
+    let send = async |kind: &str, body: Vec<u8>| {
+        let mut update = request(Method::PATCH, "/1.0/applications/game", Body::from(body));
+        update
+            .headers_mut()
+            .insert("content-type", kind.parse().unwrap());
+        let refused = ams.call(&Door::Local, update).await;
+        assert!(refused.status.is_client_error(), "{refused:?}");
+        refused.error()
+    };
+    let form = "application/x-www-form-urlencoded";
+    let hint = "a package is sent with Content-Type: application/octet-stream";
+    for package in [package(GAME), vec![7; 2_000_000]] {
+        let refusal = send(form, package).await;
+        assert!(refusal.ends_with(hint), "{refusal}");
+    }
+    let refusal = send("application/json", b"{".to_vec()).await;
+    assert!(!refusal.contains(hint), "{refusal}");
 }
 
 #[tokio::test]
@@ -297,6 +363,7 @@ async fn listings_are_filtered_and_come_in_pages() {
         ["a"]
     );
     assert!(names(&ams, "status=error").await.is_empty());
+    assert_eq!(names(&ams, "status=&name=&vm=&tags=only-b").await, ["b"]);
     assert_eq!(names(&ams, "offset=1&limit=1").await, ["b"]);
     let page = ams.get("/1.0/applications?limit=2").await.json();
     assert_eq!(page["total_size"], 3);

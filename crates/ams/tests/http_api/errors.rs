@@ -41,6 +41,15 @@ async fn errors_have_one_form_and_say_what_to_do() {
         &send(Method::PATCH, "/1.0/config", "name=value").await,
     );
     snapshot(
+        "not_an_object",
+        &send(Method::PATCH, "/1.0/config", r#"["registry.mode", "manual"]"#).await,
+    );
+    snapshot(
+        "not_a_text",
+        &send(Method::PATCH, "/1.0/config", r#"{"name": "registry.mode", "value": 1}"#).await,
+    );
+    snapshot("not_a_number", &get("/1.0/applications?limit=many").await);
+    snapshot(
         "not_a_filter_value",
         &get("/1.0/applications?vm=perhaps").await,
     );
@@ -114,4 +123,35 @@ async fn a_few_digits_remove_no_certificate_not_even_ones_own() {
     let enough = &own[..12];
     assert_eq!(delete(&Door::Local, enough).await.status, 202);
     assert_eq!(delete(&door, &own).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_certificate_is_removed_only_in_the_state_that_is_meant() {
+    let ams = Running::start().await;
+    let Door::Remote(Some(identity)) = ams.trusted("tester").await else {
+        panic!("who is trusted has a certificate");
+    };
+    let fingerprint = identity.certificate().fingerprint();
+    let path = format!("/1.0/certificates/{fingerprint}");
+    let tag = ams.get(&path).await.header("etag").to_owned();
+    for (tag, status) in [("\"other\"", 412), (&*tag, 202)] {
+        let mut delete = request(Method::DELETE, &path, Body::empty());
+        delete.headers_mut().insert("if-match", tag.parse().unwrap());
+        let answer = ams.call(&Door::Local, delete).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(ams.ams.trust().contains(&fingerprint), status == 412);
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_an_operation_is_found_behind_two_slashes() {
+    let ams = Running::start().await;
+    let change = json!({"name": "registry.filter", "value": "a"});
+    let changed = ams.json(Method::PATCH, "/1.0/config", change).await;
+    let address = changed.header("location").to_owned();
+    let there = ams.get(&format!("/{address}?x=1")).await;
+    assert_eq!(there.metadata()["description"], "Setting registry.filter");
+    let listed = ams.get("///1.0/applications?limit=0").await;
+    assert_eq!(listed.json()["metadata"], json!([]));
+    assert_eq!(ams.get("/1.0//applications").await.status, 404);
 }

@@ -143,3 +143,24 @@ async fn measurements_are_not_for_everybody() {
         );
     }
 }
+
+#[tokio::test]
+async fn no_extra_label_can_have_the_name_of_one_that_is_there() {
+    let ams = measured().await;
+    ams.get("/1.0").await;
+    let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let sets = samples.filter_map(|line| line.split_once('{')?.1.rsplit_once('}'));
+    let labels = sets.flat_map(|(labels, _)| labels.split("\","));
+    let own: std::collections::BTreeSet<_> = labels
+        .filter_map(|label| Some(label.split_once('=')?.0))
+        .filter(|label| *label != "host")
+        .collect();
+    assert!(own.contains("handler"), "{own:?}");
+    for label in own {
+        let settings = format!("metrics: {{prometheus: {{extra-labels: {{{label}: x}}}}}}\n");
+        let file = ams.path("settings.yaml");
+        fs_err::write(&file, settings).unwrap();
+        assert!(Settings::load(&file).is_err(), "{label}");
+    }
+}

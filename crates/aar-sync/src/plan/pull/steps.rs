@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use aar_types::{ApplicationMetadata, ApplicationName, Variant, Version, VersionNumber};
 
 use super::{PullAction, PullPlan, PullPolicy, compared::Compared};
-use crate::{Conflict, Held, HeldReason, LocalApplication, Origin, brake::too_many};
+use crate::{
+    Conflict, Held, HeldReason, LocalApplication, Origin,
+    brake::{confirms, too_many},
+};
 
 /// The steps of a plan, by when they are taken.
 #[derive(Default)]
@@ -109,24 +112,20 @@ impl Steps {
             .map(|local| &local.name)
             .collect();
         let doubt = doubt.filter(|_| !imported.is_empty());
+        let mut confirmed: Vec<_> = policy.confirmed.iter().collect();
+        confirmed.retain(|held| confirms(held, doubt.as_ref()));
         let other_registry = matches!(doubt, Some(HeldReason::OtherRegistry { .. }));
-        let reason = doubt
-            .or_else(|| too_many(self.applications_removed(), imported.len()))
-            .or_else(|| self.still_held(policy.held_before.as_ref()?));
-        let held = reason
-            .filter(|_| !policy.confirm_removals)
-            .and_then(|reason| {
-                let applications = self.hold_removals();
-                let worth_telling = other_registry || !applications.is_empty();
-                worth_telling.then_some(Held {
-                    reason,
-                    applications,
-                })
-            });
-        if held.is_some() && other_registry {
+        let unknown = other_registry && confirmed.is_empty();
+        let confirmed = self.take_confirmed(&confirmed);
+        let left = imported.len() - applications_removed(&confirmed);
+        let reason = self.reason(doubt, left, policy.held_before.as_ref());
+        let held = reason.map(|reason| self.hold(reason));
+        let held = held.filter(|held| unknown || !held.applications.is_empty());
+        if unknown {
             self.leave_alone(&imported);
         }
-        let steps = [self.first, self.imports, self.after, self.removals];
+        let removals = [confirmed, self.removals].concat();
+        let steps = [self.first, self.imports, self.after, removals];
         PullPlan {
             actions: steps.into_iter().flatten().collect(),
             held,
@@ -134,25 +133,44 @@ impl Steps {
         }
     }
 
-    /// Why the last round held something back, if some of it would be removed now.
+    /// Takes the removals out of the steps that somebody has confirmed.
+    fn take_confirmed(&mut self, confirmed: &[&Held]) -> Vec<PullAction> {
+        let is_confirmed = |step: &mut PullAction| {
+            let mut held = confirmed.iter();
+            held.any(|held| held.applications.contains(step.application()))
+        };
+        self.removals.extract_if(.., is_confirmed).collect()
+    }
+
+    /// Why the removals are to be held back, of so many that are imported.
+    fn reason(
+        &self,
+        doubt: Option<HeldReason>,
+        imported: usize,
+        before: Option<&Held>,
+    ) -> Option<HeldReason> {
+        doubt
+            .or_else(|| too_many(applications_removed(&self.removals), imported))
+            .or_else(|| self.still_held(before?))
+    }
+
+    /// Why something is held back since before, if some of it would be removed now.
     fn still_held(&self, before: &Held) -> Option<HeldReason> {
         let mut removed = self.removals.iter().map(PullAction::application);
         let still = removed.any(|name| before.applications.contains(name));
         still.then(|| before.reason.clone())
     }
 
-    fn applications_removed(&self) -> usize {
-        let whole = |step: &&PullAction| matches!(step, PullAction::RemoveApplication { .. });
-        self.removals.iter().filter(whole).count()
-    }
-
     /// Takes the removals out of the plan and names the applications that lose something by them.
-    fn hold_removals(&mut self) -> Vec<ApplicationName> {
+    fn hold(&mut self, reason: HeldReason) -> Held {
         let held = std::mem::take(&mut self.removals);
-        let mut names: Vec<_> = held.iter().map(|step| step.application().clone()).collect();
-        names.sort();
-        names.dedup();
-        names
+        let mut applications: Vec<_> = held.iter().map(|step| step.application().clone()).collect();
+        applications.sort();
+        applications.dedup();
+        Held {
+            reason,
+            applications,
+        }
     }
 
     /// A registry that is not the one they came from has no say in what is imported already.
@@ -161,4 +179,10 @@ impl Steps {
             steps.retain(|step| !imported.contains(step.application()));
         }
     }
+}
+
+/// How many applications go as a whole.
+fn applications_removed(removals: &[PullAction]) -> usize {
+    let whole = |step: &&PullAction| matches!(step, PullAction::RemoveApplication { .. });
+    removals.iter().filter(whole).count()
 }

@@ -13,7 +13,7 @@ fn policy() -> PullPolicy {
     PullPolicy {
         architecture: Architecture::Amd64,
         tags: Vec::new(),
-        confirm_removals: false,
+        confirmed: Vec::new(),
         held_before: None,
     }
 }
@@ -172,24 +172,85 @@ fn what_is_held_stays_held_until_it_is_there_again() {
     assert_eq!((steps(&recovered).as_str(), recovered.held), ("", None));
 }
 
-#[test]
-fn a_confirmation_lets_go_of_everything_that_is_held() {
-    let policy = PullPolicy {
-        confirm_removals: true,
-        ..policy()
-    };
-    let here = local("i a: 0, i b: 0, i c: 0");
-    for (id, revision) in [("home", 5), ("other", 5), ("home", 1)] {
-        let mut registry = listing("a[t]: 0");
+/// What the registry has: its id, its revision, its applications.
+type Shown = (&'static str, u64, &'static str);
+
+/// The plan after somebody has confirmed what another one holds, both with revision 4 known.
+fn confirmed(held: (Shown, &str), now: (Shown, &str)) -> PullPlan {
+    let plan = |((id, revision, applications), here): (Shown, &str), policy: &PullPolicy| {
+        let mut registry = listing(applications);
         registry.registry_id = id.parse().unwrap();
         registry.revision = aar_types::Revision(revision);
-        let plan = plan_pull(&registry, &here, Some(&known(4)), &policy);
-        assert_eq!(
-            steps(&plan),
-            "update a, remove b, remove c",
-            "{id} {revision}"
-        );
+        plan_pull(&registry, &local(here), Some(&known(4)), policy)
+    };
+    let held = plan(held, &policy()).held;
+    let policy = PullPolicy {
+        confirmed: held.iter().cloned().collect(),
+        held_before: held,
+        ..policy()
+    };
+    plan(now, &policy)
+}
+
+#[test]
+fn a_confirmation_lets_go_of_everything_that_is_held() {
+    let here = "i a: 0, i b: 0, i c: 0, i d: 0";
+    for (id, revision) in [("home", 5), ("other", 5), ("home", 1)] {
+        let looked = ((id, revision, "a[t]: 0"), here);
+        let plan = confirmed(looked, looked);
+        let expected = "update a, remove b, remove c, remove d";
+        assert_eq!(steps(&plan), expected, "{id} {revision}");
+        assert_eq!(plan.held, None, "{id} {revision}");
     }
+}
+
+#[test]
+fn a_confirmation_lets_go_of_nothing_beyond_what_was_held() {
+    let held = (("home", 5, ""), "i a: 0, i b: 0, i c: 0");
+    let six = "i a: 0, i b: 0, i c: 0, i d: 0, i e: 0, i f: 0";
+    let table = [
+        // What is left has a brake of its own: three of three are too many, one of three is not.
+        (
+            ("home", 6, ""),
+            six,
+            "remove a, remove b, remove c, held d e f",
+        ),
+        (
+            ("home", 6, "d: 0, e: 0"),
+            six,
+            "remove a, remove b, remove c, remove f",
+        ),
+        // It was about how many would go, and not about whose word is taken.
+        (("other", 6, ""), held.1, "held a b c"),
+        (("home", 3, ""), held.1, "held a b c"),
+    ];
+    for (registry, here, expected) in table {
+        let plan = confirmed(held, (registry, here));
+        assert_eq!(steps(&plan), expected, "{registry:?}, here {here:?}");
+    }
+}
+
+#[test]
+fn a_confirmation_lets_one_registry_take_the_place_of_another_and_no_third_one() {
+    let held = (("other", 5, "a: 0"), "i a: 0, i b: 0");
+    let more = "i a: 0, i b: 0, i c: 0";
+    let table = [
+        // What it would remove beyond that is in doubt as before.
+        (("other", 6, "a[t]: 0"), more, "update a, remove b, held c"),
+        (("third", 6, "a[t]: 0"), more, "held b c"),
+        (("home", 3, "a[t]: 0"), more, "update a, held b c"),
+    ];
+    for (registry, here, expected) in table {
+        let plan = confirmed(held, (registry, here));
+        assert_eq!(steps(&plan), expected, "{registry:?}, here {here:?}");
+    }
+}
+
+#[test]
+fn an_older_catalogue_that_was_confirmed_may_have_grown_since() {
+    let held = (("home", 2, "a: 0"), "i a: 0, i b: 0");
+    let plan = confirmed(held, (("home", 3, "a: 0, n: 0"), held.1));
+    assert_eq!(steps(&plan), "import n/0, remove b");
 }
 
 #[test]

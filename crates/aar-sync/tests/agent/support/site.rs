@@ -73,7 +73,13 @@ impl Site {
 
     /// Runs a round.
     pub(crate) async fn sync(&self) -> RoundReport {
-        self.agent.sync_now(false).await.unwrap()
+        self.agent.sync_now(None).await.unwrap()
+    }
+
+    /// Runs a round and confirms what is held.
+    pub(crate) async fn confirm(&self) -> RoundReport {
+        let held = self.status().held;
+        self.agent.sync_now(held).await.unwrap()
     }
 
     /// Runs a round that does everything.

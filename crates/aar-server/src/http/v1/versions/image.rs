@@ -1,5 +1,6 @@
 use std::ops::Range;
 
+use aar_daemon::Wanted;
 use aar_registry::{Content, Fetch};
 use aar_types::{ErrorBody, ErrorCode, ImageInfo};
 use axum::{
@@ -11,7 +12,7 @@ use futures_util::TryStreamExt as _;
 use tracing::error;
 
 use crate::http::{
-    conditions::{ETag, Wanted},
+    conditions::ETag,
     errors::{ApiError, Refusals},
     identity::AsClient,
     parameters::VersionPath,
@@ -59,14 +60,14 @@ pub(in crate::http) async fn image(
     }
     if method == Method::HEAD {
         // An address is signed for fetching only; what it would tell is known here.
-        let wanted = Wanted::of(&headers, image.size, &tag);
+        let wanted = Wanted::of(&headers, image.size, tag.as_str());
         return Ok(answer(wanted, &image, &path, None)?.into_response());
     }
     let body = match content {
         Content::Redirect(url) => return Ok(Redirect::temporary(url.as_str()).into_response()),
         here => Some(here),
     };
-    let wanted = Wanted::of(&headers, image.size, &tag);
+    let wanted = Wanted::of(&headers, image.size, tag.as_str());
     Ok(answer(wanted, &image, &path, body)?.into_response())
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     applications::CreateOptions,
-    http::{auth::Trusted, body::Query, envelope, error::ApiError, upload},
+    http::{auth::Trusted, body::Query, envelope, error::ApiError, listing::switch, upload},
 };
 
 /// What the package does not say.
@@ -13,6 +13,7 @@ use crate::{
 #[serde(default)]
 pub(in crate::http) struct Options {
     /// Whether it runs in a virtual machine instead of a container.
+    #[serde(deserialize_with = "switch")]
     vm: bool,
 }
 

@@ -4,13 +4,13 @@
 use ams_api::Application;
 use serde::Deserialize;
 
-use crate::http::listing::zero_or_one;
+use crate::http::listing::switch;
 
 /// Whether they are wanted.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::http) struct Wanted {
-    #[serde(deserialize_with = "zero_or_one")]
+    #[serde(deserialize_with = "switch")]
     entitlements: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use axum::{http::HeaderMap, response::Response};
 
-use super::{entitlements::Wanted, find};
+use super::{entitlements::Wanted, find, shown::Shown};
 use crate::http::{
     auth::Trusted,
     body::{Path, Query},
@@ -20,5 +20,5 @@ pub(in crate::http) async fn get(
     let mut application = find(&caller.ams, &id).await?;
     let tag = ETag::of(&application)?;
     wanted.attach(&mut application);
-    tag.answer(&application, &headers)
+    tag.answer(&Shown(application), &headers)
 }

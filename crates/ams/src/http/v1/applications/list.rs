@@ -1,9 +1,9 @@
 //! `GET /1.0/applications`: the applications that meet all the conditions in the query.
 
-use ams_api::{Application, ApplicationFilter};
+use ams_api::ApplicationFilter;
 use serde_json::Value;
 
-use super::entitlements::Wanted;
+use super::{entitlements::Wanted, shown::Shown};
 use crate::http::{auth::Trusted, body::Query, envelope::Page, error::ApiError, listing::Listing};
 
 /// Lists them.
@@ -17,7 +17,8 @@ pub(in crate::http) async fn list(
     for application in &mut applications {
         wanted.attach(application);
     }
-    listing.page(applications, |application: &Application| {
+    let applications = applications.into_iter().map(Shown).collect();
+    listing.page(applications, |Shown(application)| {
         format!("/1.0/applications/{}", application.id)
     })
 }

@@ -1,6 +1,7 @@
 //! Applications. Wherever an id is asked for, the name does as well.
 
 mod entitlements;
+mod shown;
 
 pub(in crate::http) mod create;
 pub(in crate::http) mod delete;

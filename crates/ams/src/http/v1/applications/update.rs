@@ -23,6 +23,8 @@ use crate::{
     staging::StagedFile,
 };
 
+const PACKAGE: &str = "application/octet-stream";
+
 /// Begins the change.
 pub(in crate::http) async fn update(
     caller: Trusted,
@@ -58,14 +60,28 @@ async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<Change, ApiE
             .await
             .map(Change::Package)
     } else {
-        read_json(body).await.map(Change::Attributes)
+        let patch = read_json(body).await;
+        patch
+            .map(Change::Attributes)
+            .map_err(|refused| hint(refused, headers))
     }
 }
 
+/// Who sends something else than JSON, and does not call it JSON, most likely sends a package.
+fn hint(refused: ApiError, headers: &HeaderMap) -> ApiError {
+    if kind(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+        return refused;
+    }
+    ApiError::BadRequest(format!(
+        "{refused}; a package is sent with Content-Type: {PACKAGE}"
+    ))
+}
+
 fn is_package(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next());
-    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/octet-stream"))
+    kind(headers).is_some_and(|kind| kind.eq_ignore_ascii_case(PACKAGE))
+}
+
+fn kind(headers: &HeaderMap) -> Option<&str> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    kind.split(';').next().map(str::trim)
 }

@@ -2,11 +2,11 @@
 //! are cut. At least the first twelve digits of the fingerprint are needed.
 
 use aar_types::FingerprintPrefix;
-use axum::response::Response;
+use axum::{http::HeaderMap, response::Response};
 
-use super::{KIND, address};
+use super::{KIND, address, show};
 use crate::{
-    http::{auth::Trusted, body::Path, envelope, error::ApiError},
+    http::{auth::Trusted, body::Path, envelope, error::ApiError, etag::ETag},
     operations::NewOperation,
 };
 
@@ -14,9 +14,13 @@ use crate::{
 pub(in crate::http) async fn remove(
     caller: Trusted,
     Path(prefix): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let prefix: FingerprintPrefix = prefix.parse()?;
-    let removed = caller.ams.trust().remove(&prefix).await?;
+    let trust = caller.ams.trust();
+    let meant = trust.meant(&prefix)?;
+    ETag::of(&show(&meant))?.check_if_match(&headers)?;
+    let removed = trust.remove(&prefix).await?;
     let address = address(&removed.fingerprint());
     let new = NewOperation::on("Removing certificate", KIND, address);
     Ok(envelope::accepted(&caller.ams.operations().done(new)))

@@ -74,6 +74,8 @@ impl Selection {
                 }
                 "operation" => wanted.operations = true,
                 "lifecycle" => wanted.lifecycle = true,
+                // Older servers have told of their log; clients go on to ask for it.
+                "logging" => {}
                 other => {
                     let message =
                         format!("{other:?} is not a type of events (all, operation or lifecycle)");
@@ -220,6 +222,8 @@ mod tests {
         assert_eq!(wanted("all"), Some((true, true)));
         assert_eq!(wanted("operation"), Some((true, false)));
         assert_eq!(wanted("lifecycle, operation"), Some((true, true)));
-        assert_eq!(wanted("logging"), None);
+        assert_eq!(wanted("operation,logging"), Some((true, false)));
+        assert_eq!(wanted("logging"), Some((false, false)));
+        assert_eq!(wanted("weather"), None);
     }
 }

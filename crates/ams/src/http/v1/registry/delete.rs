@@ -11,6 +11,6 @@ pub(in crate::http) async fn delete(
     caller: Trusted,
     Path(name): Path<ApplicationName>,
 ) -> Result<Response, ApiError> {
-    let operation = caller.ams.registry().delete(&name)?;
+    let operation = caller.ams.registry().delete(&name).await?;
     Ok(envelope::accepted(&operation))
 }
