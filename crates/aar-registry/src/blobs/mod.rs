@@ -147,11 +147,21 @@ impl Blobs {
         }
     }
 
-    /// Opens a blob for reading. It can be read to its end even when it is deleted meanwhile.
-    pub(crate) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
+    /// Opens a blob for reading. It can be read to its end even when it is deleted meanwhile. One
+    /// of another size is damaged: whoever fetched it would find out after all of it.
+    pub(crate) async fn open_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+    ) -> Result<Option<Content>, Error> {
         match self {
-            Self::Fs(fs) => fs.open_blob(digest).await,
-            Self::S3(bucket) => bucket.open_blob(digest).await,
+            Self::S3(bucket) => bucket.open_blob(digest, size).await,
+            Self::Fs(fs) => match fs.open_blob(digest).await? {
+                Some(Content::File(file)) if file.size() != size => {
+                    Err(Error::ImageDamaged { digest: *digest })
+                }
+                opened => Ok(opened),
+            },
         }
     }
 

@@ -84,9 +84,9 @@ async fn what_is_staged_becomes_a_blob_once_and_asking_again_does_no_harm() {
         }
         let read = blobs.hash_blob(&digest).await.unwrap();
         assert_eq!(read, Some((size, digest)));
-        assert!(blobs.open_blob(&digest).await.unwrap().is_some());
+        assert!(blobs.open_blob(&digest, size).await.unwrap().is_some());
         assert!(blobs.delete(&Key::Blob(digest)).await.unwrap());
-        assert!(blobs.open_blob(&digest).await.unwrap().is_none());
+        assert!(blobs.open_blob(&digest, size).await.unwrap().is_none());
         assert_eq!(blobs.hash_blob(&digest).await.unwrap(), None);
     }
 }

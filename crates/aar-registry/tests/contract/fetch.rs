@@ -48,6 +48,15 @@ on_every_backend! {
         let lost = refused(operator.fetch(&name("app"), AMD64, number(0)).await);
         assert!(matches!(lost, aar_registry::Error::ImageMissing { .. }), "{lost}");
     }
+
+    async fn an_image_that_has_another_size_than_its_version_is_not_handed_out(fixture) {
+        let image = fixture.publish("app", 0, b"image").await;
+        for other in [&b"imag"[..], b"", b"images"] {
+            fixture.overwrite(&blob(&image.digest), other);
+            let damaged = refused(fixture.operator().fetch(&name("app"), AMD64, number(0)).await);
+            assert!(matches!(damaged, aar_registry::Error::ImageDamaged { .. }), "{damaged}");
+        }
+    }
 }
 
 on_folders! {

@@ -238,11 +238,18 @@ impl S3Blobs {
         self.or_nothing(&key, "s3:GetObject", found)
     }
 
-    /// Where whoever wants the blob is sent, or the blob itself.
-    pub(super) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
+    /// Where whoever wants the blob, which has this size, is sent, or the blob itself.
+    pub(super) async fn open_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+    ) -> Result<Option<Content>, Error> {
         let Some(meta) = self.look(digest).await? else {
             return Ok(None);
         };
+        if meta.size != size {
+            return Err(Error::ImageDamaged { digest: *digest });
+        }
         if !self.redirect {
             let image = ImageObject::new(Arc::clone(&self.store), self.place.clone(), meta);
             return Ok(Some(Content::Object(image)));
