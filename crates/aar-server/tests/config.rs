@@ -178,6 +178,8 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
         s3("    url-duration: 169h\n"),
         s3("    url-duration: 500ms\n"),
         s3("    prefix: ../other\n"),
+        s3("    prefix: a//b\n"),
+        s3("    prefix: a+b\n"),
         cloudfront(&format!("base-url: 'a b'\nkeypair-id: k\n{key}")),
         cloudfront(&format!("base-url: http://a.net\nkeypair-id: k\n{key}")),
         cloudfront(&format!("base-url: https://\nkeypair-id: k\n{key}")),

@@ -121,6 +121,15 @@ impl TryFrom<Written> for S3Config {
     }
 }
 
+/// Whether a prefix means the same in a key, in an address and in a listing.
+fn is_plain(prefix: &str) -> bool {
+    let prefix = prefix.trim_matches('/');
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "!_.()-".contains(letter);
+    let named = |segment: &str| !matches!(segment, "" | "." | "..");
+    let segment = |segment: &str| named(segment) && segment.chars().all(plain);
+    prefix.is_empty() || prefix.split('/').all(segment)
+}
+
 impl Written {
     fn check(&self) -> Result<(), &'static str> {
         if self.region.is_empty() {
@@ -129,12 +138,10 @@ impl Written {
             Err("bucket is empty")
         } else if self.bucket.contains('/') {
             Err("bucket is a name without slashes: what follows them belongs into prefix")
-        } else if self
-            .prefix
-            .split('/')
-            .any(|part| matches!(part, "." | ".."))
-        {
-            Err("prefix does not go up or stay where it is: leave . and .. out")
+        } else if !is_plain(&self.prefix) {
+            Err(
+                "prefix is made of segments of ASCII letters, digits and !_.()- with single slashes between them, none of them . or ..",
+            )
         } else if self.url_duration.is_some_and(|life| life.get() > LONGEST) {
             Err("url-duration is at most 168h: S3 takes no longer signature")
         } else if self.redirect == Some(false) && self.cloudfront.is_some() {

@@ -1,15 +1,18 @@
 //! What uploads have left in the bucket: parts that nobody put together, and rests of requests.
 
+use std::{collections::HashSet, fmt};
+
+use aar_types::Digest;
 use futures_util::TryStreamExt;
 use http::Method;
 use jiff::Timestamp;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{S3Blobs, read_object, request::Ask};
 use crate::{
-    BucketProblem, Error,
-    blobs::{Area, Leftover, keys},
+    BucketProblem, Error, UploadId,
+    blobs::{Area, Key, Leftover, keys},
 };
 
 const ACTION: &str = "s3:ListBucketMultipartUploads";
@@ -55,44 +58,88 @@ struct PartSize {
     size: u64,
 }
 
+/// What an upload can have left, and nothing else: others may keep things in the same bucket, so
+/// what it is is read from the place, and a place that is none of these is not touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Left {
+    /// What a request left that was less than a part.
+    Rest(UploadId),
+    /// Parts of a blob that were not put together.
+    Parts { digest: Digest, multipart: String },
+}
+
+impl Left {
+    /// What lies at this place below the root of the storage.
+    fn of(path: &str) -> Option<Self> {
+        let left = match path.split_once(GATHERED) {
+            Some((key, multipart)) => Self::parts(&Path::parse(key).ok()?, multipart)?,
+            None => Self::rest(&Path::parse(path).ok()?)?,
+        };
+        (left.to_string() == path).then_some(left)
+    }
+
+    fn rest(path: &Path) -> Option<Self> {
+        keys::upload_of(path.as_ref()).map(Self::Rest)
+    }
+
+    fn parts(path: &Path, multipart: &str) -> Option<Self> {
+        let Some(Key::Blob(digest)) = Key::of(path) else {
+            return None;
+        };
+        let multipart = multipart.to_owned();
+        Some(Self::Parts { digest, multipart })
+    }
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rest(id) => f.write_str(&keys::staged(*id)),
+            Self::Parts { digest, multipart } => {
+                write!(f, "{}{GATHERED}{multipart}", Key::Blob(*digest))
+            }
+        }
+    }
+}
+
 impl S3Blobs {
     pub(crate) async fn leftovers(&self) -> Result<Vec<Leftover>, Error> {
-        let mut found = self
-            .gathered(&self.full(Area::Blobs.prefix().as_ref()))
-            .await?;
-        let prefix = self.join(&Area::Staging.prefix());
-        let mut rests = self.store.list(Some(&prefix));
+        let mut found = self.gathered(&Area::Blobs.prefix()).await?;
+        let mut rests = self.store.list(Some(&self.key(&Area::Staging.prefix())));
         loop {
             let rest = rests.try_next().await;
             let rest = rest.map_err(|error| self.failed("s3:ListBucket", &error))?;
             let Some(rest) = rest else {
                 return Ok(found);
             };
-            found.push(self.rest_left(rest));
+            found.extend(self.rest_left(rest));
         }
     }
 
     /// The leftover at this place, as it is now.
     pub(crate) async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error> {
-        if let Some((key, _)) = path.split_once(GATHERED) {
-            let found = self.gathered(&self.full(key)).await?;
-            return Ok(found.into_iter().find(|one| one.path == path));
-        }
-        match self.store.head(&self.join(&path.into())).await {
-            Ok(meta) => Ok(Some(self.rest_left(meta))),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed("s3:GetObject", &error)),
+        match Left::of(path) {
+            None => Ok(None),
+            Some(Left::Parts { digest, .. }) => {
+                let found = self.gathered(&Key::Blob(digest).path()).await?;
+                Ok(found.into_iter().find(|one| one.path == path))
+            }
+            Some(Left::Rest(id)) => match self.store.head(&self.rest(id)).await {
+                Ok(meta) => Ok(self.rest_left(meta)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(self.failed("s3:GetObject", &error)),
+            },
         }
     }
 
     /// How many bytes a leftover takes. Those of parts are asked for, page by page.
     pub(crate) async fn leftover_size(&self, leftover: &Leftover) -> Result<u64, Error> {
-        let Some((key, multipart)) = leftover.path.split_once(GATHERED) else {
+        let Some(Left::Parts { digest, multipart }) = Left::of(&leftover.path) else {
             return Ok(leftover.size);
         };
-        let (key, mut marker, mut size) = (self.full(key), 0, 0);
+        let (key, mut marker, mut size) = (self.path(&Key::Blob(digest)), 0, 0);
         loop {
-            let page = match self.parts_page(&key, multipart, marker).await {
+            let page = match self.parts_page(&key, &multipart, marker).await {
                 // It has gone meanwhile.
                 Err(Error::Bucket(BucketProblem::NotFound { .. })) => return Ok(0),
                 page => page?,
@@ -105,11 +152,16 @@ impl S3Blobs {
         }
     }
 
-    async fn parts_page(&self, key: &str, multipart: &str, after: u64) -> Result<PartsPage, Error> {
+    async fn parts_page(
+        &self,
+        key: &Path,
+        multipart: &str,
+        after: u64,
+    ) -> Result<PartsPage, Error> {
         let after = after.to_string();
         let ask = Ask {
             method: Method::GET,
-            key,
+            key: Some(key),
             query: &[("uploadId", multipart), ("part-number-marker", &after)],
             ..Ask::default()
         };
@@ -119,39 +171,45 @@ impl S3Blobs {
 
     /// Deletes a leftover. Tells whether it was there.
     pub(crate) async fn delete_leftover(&self, path: &str) -> Result<bool, Error> {
-        if let Some((key, multipart)) = path.split_once(GATHERED) {
-            return self.abort(&self.full(key), multipart).await;
+        let freed = match Left::of(path) {
+            None => false,
+            Some(Left::Parts { digest, multipart }) => {
+                self.abort_parts(&digest, &multipart).await?
+            }
+            Some(Left::Rest(id)) => match self.store.delete(&self.rest(id)).await {
+                Ok(()) => true,
+                Err(object_store::Error::NotFound { .. }) => false,
+                Err(error) => return Err(self.failed("s3:DeleteObject", &error)),
+            },
+        };
+        if freed {
+            tracing::info!(path, "freed what an upload had left in the bucket");
         }
-        match self.store.delete(&self.join(&path.into())).await {
-            Ok(()) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(self.failed("s3:DeleteObject", &error)),
-        }
+        Ok(freed)
     }
 
-    /// Everything that is being gathered below a prefix of the bucket, page by page. A service
-    /// that does not page right may repeat a page; then what it has shown is all there is.
-    async fn gathered(&self, prefix: &str) -> Result<Vec<Leftover>, Error> {
-        let mut found: Vec<Leftover> = Vec::new();
+    /// Everything that is being gathered for the blobs below a path, page by page. A service that
+    /// does not page right may repeat a page; then what it has shown is all there is.
+    async fn gathered(&self, below: &Path) -> Result<Vec<Leftover>, Error> {
+        let (mut found, mut known) = (Vec::new(), HashSet::new());
         let (mut key, mut upload) = (String::new(), String::new());
         loop {
-            let page = self.page(prefix, &key, &upload).await?;
-            let before = found.len();
+            let page = self.page(&self.key(below), &key, &upload).await?;
+            let before = known.len();
             for one in page.uploads {
-                let left = self.parts_left(&one);
-                if !found.contains(&left) {
-                    found.push(left);
+                if known.insert((one.key.clone(), one.upload_id.clone())) {
+                    found.extend(self.parts_left(&one));
                 }
             }
-            if !page.is_truncated || found.len() == before {
+            if !page.is_truncated || known.len() == before {
                 return Ok(found);
             }
             (key, upload) = (page.next_key_marker, page.next_upload_id_marker);
         }
     }
 
-    async fn page(&self, prefix: &str, key: &str, upload: &str) -> Result<Page, Error> {
-        let mut query = vec![("uploads", ""), ("prefix", prefix)];
+    async fn page(&self, prefix: &Path, key: &str, upload: &str) -> Result<Page, Error> {
+        let mut query = vec![("uploads", ""), ("prefix", prefix.as_ref())];
         if !key.is_empty() {
             query.push(("key-marker", key));
         }
@@ -167,27 +225,27 @@ impl S3Blobs {
         read(&text)
     }
 
-    fn parts_left(&self, one: &Gathered) -> Leftover {
-        let key = self.without_prefix(&one.key);
-        Leftover {
-            path: format!("{key}{GATHERED}{}", one.upload_id),
+    fn parts_left(&self, one: &Gathered) -> Option<Leftover> {
+        let path = self.prefix.below(&Path::parse(&one.key).ok()?)?;
+        Some(Leftover {
+            path: Left::parts(&path, &one.upload_id)?.to_string(),
             upload: None,
             multipart: Some(one.upload_id.clone()),
             size: 0,
             modified: one.initiated,
-        }
+        })
     }
 
-    fn rest_left(&self, meta: object_store::ObjectMeta) -> Leftover {
+    fn rest_left(&self, meta: object_store::ObjectMeta) -> Option<Leftover> {
         let object = read_object(meta);
-        let path = self.without_prefix(object.path.as_ref()).to_owned();
-        Leftover {
-            upload: keys::upload_of(&path),
-            path,
+        let path = self.prefix.below(&object.path)?;
+        Some(Leftover {
+            upload: Some(keys::upload_of(path.as_ref())?),
+            path: path.into(),
             multipart: None,
             size: object.size,
             modified: object.modified,
-        }
+        })
     }
 }
 
@@ -201,6 +259,29 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_an_upload_can_have_left_is_a_leftover() {
+        let id = "00000000-0000-4000-8000-00000000000a";
+        let blob = Key::Blob(Digest::from_bytes([0xab; 32]));
+        for path in [format!("staging/{id}"), format!("{blob}?uploadId=2~x")] {
+            assert_eq!(Left::of(&path).map(|left| left.to_string()), Some(path));
+        }
+        for path in [
+            "staging/report.pdf".to_owned(),
+            format!("staging/deep/{id}"),
+            format!("staging/{}", id.to_uppercase()),
+            format!("staging/{}", id.replace('-', "")),
+            format!("staging/{id}/"),
+            format!("other/{id}"),
+            "blobs-of-others/huge.tar?uploadId=x".to_owned(),
+            "blobs/sha256/huge.tar?uploadId=x".to_owned(),
+            format!("trust/x.json?uploadId={id}"),
+            blob.to_string(),
+        ] {
+            assert_eq!(Left::of(&path), None, "{path}");
+        }
+    }
 
     #[test]
     fn listings_are_understood_with_and_without_uploads() {

@@ -13,6 +13,7 @@ mod leftovers;
 mod life;
 mod multipart;
 pub(crate) mod parts;
+mod prefix;
 mod problem;
 mod request;
 
@@ -36,6 +37,7 @@ pub use problem::BucketProblem;
 
 use self::{
     credentials::Credentials,
+    prefix::Prefix,
     problem::{Place, Refusal},
     request::{Ask, Requests},
 };
@@ -52,8 +54,7 @@ pub(crate) struct S3Blobs {
     credentials: Arc<Credentials>,
     requests: Requests,
     place: Place,
-    /// What stands before every key, without slashes around it.
-    prefix: String,
+    prefix: Prefix,
     redirect: bool,
     encryption: Option<Encryption>,
     url_duration: Option<std::time::Duration>,
@@ -82,7 +83,7 @@ impl S3Blobs {
             credentials: connection.credentials,
             requests,
             place,
-            prefix: options.prefix.trim_matches('/').to_owned(),
+            prefix: Prefix::of(&options.prefix)?,
             redirect: options.redirect,
             encryption: options.encryption.clone(),
             url_duration: options.url_duration,
@@ -101,29 +102,16 @@ impl S3Blobs {
     }
 
     fn path(&self, key: &Key) -> Path {
-        self.join(&key.path())
+        self.key(&key.path())
     }
 
     fn rest(&self, id: UploadId) -> Path {
-        self.join(&Path::from(keys::staged(id)))
-    }
-
-    fn join(&self, path: &Path) -> Path {
-        Path::from(self.full(path.as_ref()))
+        self.key(&Path::from(keys::staged(id)))
     }
 
     /// The key in the bucket.
-    fn full(&self, key: &str) -> String {
-        if self.prefix.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}/{key}", self.prefix)
-        }
-    }
-
-    fn without_prefix<'a>(&self, key: &'a str) -> &'a str {
-        let stripped = key.strip_prefix(self.prefix.as_str());
-        stripped.unwrap_or(key).trim_start_matches('/')
+    fn key(&self, path: &Path) -> Path {
+        self.prefix.key(path)
     }
 
     fn failed(&self, action: &'static str, error: &object_store::Error) -> Error {
@@ -148,7 +136,7 @@ impl S3Blobs {
         headers.push(("if-none-match", "*"));
         let ask = Ask {
             method: Method::PUT,
-            key: path.as_ref(),
+            key: Some(&path),
             headers: &headers,
             body: String::from_utf8_lossy(&content).into_owned(),
             ..Ask::default()
@@ -207,14 +195,14 @@ impl S3Blobs {
 
     pub(super) fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {
         let (place, prefix) = (self.place.clone(), self.prefix.clone());
-        let found = self.store.list(Some(&self.join(&area.prefix())));
+        let found = self.store.list(Some(&self.key(&area.prefix())));
         found
             .map(move |object| {
                 let meta =
                     object.map_err(|error| Error::from(place.problem("s3:ListBucket", &error)))?;
                 let mut object = read_object(meta);
-                if let Some(below) = object.path.as_ref().strip_prefix(&prefix) {
-                    object.path = Path::from(below.trim_start_matches('/'));
+                if let Some(below) = prefix.below(&object.path) {
+                    object.path = below;
                 }
                 Ok(object)
             })

@@ -11,6 +11,7 @@ use http::Method;
 use object_store::{
     Attribute, Attributes, ObjectStoreExt, PutMultipartOptions, PutPayload,
     multipart::{MultipartStore, PartId},
+    path::Path,
 };
 
 use super::{S3Blobs, request::Ask};
@@ -82,14 +83,14 @@ impl S3Blobs {
         multipart: &str,
     ) -> Result<bool, Error> {
         let path = self.path(&Key::Blob(*digest));
-        self.abort(path.as_ref(), multipart).await
+        self.abort(&path, multipart).await
     }
 
     /// Gives up what is gathered under a key of the bucket. Tells whether it was there.
-    pub(super) async fn abort(&self, key: &str, multipart: &str) -> Result<bool, Error> {
+    pub(super) async fn abort(&self, key: &Path, multipart: &str) -> Result<bool, Error> {
         let ask = Ask {
             method: Method::DELETE,
-            key,
+            key: Some(key),
             query: &[("uploadId", multipart)],
             ..Ask::default()
         };

@@ -124,6 +124,14 @@ pub enum BucketProblem {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Keys that begin so would not be the same everywhere.
+    #[error(
+        "storage.s3.prefix is made of segments of ASCII letters, digits and !_.()- with single slashes between them, not: {prefix:?}"
+    )]
+    Prefix {
+        /// What it says.
+        prefix: String,
+    },
 }
 
 impl BucketProblem {

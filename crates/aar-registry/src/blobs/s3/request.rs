@@ -4,8 +4,9 @@ use http::{Method, StatusCode};
 use object_store::{
     aws::AwsAuthorizer,
     client::{HttpClient, HttpRequest, HttpRequestBody},
+    path::Path,
 };
-use url::Url;
+use url::{Url, form_urlencoded::byte_serialize};
 
 use super::{
     credentials::Credentials,
@@ -26,7 +27,7 @@ pub(super) struct Requests {
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
     /// The key, for what is about an object.
-    pub(super) key: &'a str,
+    pub(super) key: Option<&'a Path>,
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) headers: &'a [(&'static str, &'a str)],
     pub(super) body: String,
@@ -76,8 +77,9 @@ impl Requests {
 
     fn request(&self, ask: Ask<'_>) -> Result<HttpRequest, BucketProblem> {
         let mut url = self.url.clone();
-        if !ask.key.is_empty() {
-            url.set_path(&format!("{}/{}", url.path().trim_end_matches('/'), ask.key));
+        if let Some(key) = ask.key {
+            let bucket = url.path().trim_end_matches('/');
+            url.set_path(&format!("{bucket}/{}", encode(key)));
         }
         for (name, value) in ask.query {
             url.query_pairs_mut().append_pair(name, value);
@@ -95,4 +97,12 @@ impl Requests {
             reason: error.to_string(),
         })
     }
+}
+
+/// A key as signatures want it: the services make it again from what they were asked for. No key
+/// has a space or an asterisk, which is where forms differ from signatures.
+fn encode(key: &Path) -> String {
+    let parts = key.as_ref().split('/');
+    let parts = parts.map(|part| byte_serialize(part.as_bytes()).collect::<String>());
+    parts.collect::<Vec<_>>().join("/")
 }
