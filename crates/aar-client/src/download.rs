@@ -218,7 +218,7 @@ impl Download<'_> {
         if let Some(total) = total(&response).filter(|total| *total != self.image.size) {
             return Ok(Progress::OtherSize(total));
         }
-        if !self.continues(&response, offset)? {
+        if !continues(&response, offset)? {
             if offset > 0 {
                 return Ok(Progress::StartOver);
             }
@@ -239,22 +239,6 @@ impl Download<'_> {
             return Err(Error::Interrupted { source: None });
         }
         Ok(Progress::Continued)
-    }
-
-    /// Whether the bytes of an answer begin at the offset.
-    fn continues(&self, response: &Response, offset: u64) -> Result<bool, Error> {
-        match response.status() {
-            StatusCode::OK => Ok(offset == 0),
-            StatusCode::RANGE_NOT_SATISFIABLE => Ok(false),
-            StatusCode::PARTIAL_CONTENT => {
-                let range = content_range(response.headers());
-                let (start, _) = range.ok_or_else(|| {
-                    Error::malformed(REQUEST, "a part of it does not say which part it is")
-                })?;
-                Ok(start == offset)
-            }
-            status => Err(Error::malformed(REQUEST, format!("the status is {status}"))),
-        }
     }
 
     /// The answer that has the content: the registry's own, or that of the storage it points to.
@@ -345,6 +329,22 @@ fn location(response: &Response) -> Result<Url, Error> {
     let text = location.and_then(|value| value.to_str().ok());
     let url = text.and_then(|text| response.url().join(text).ok());
     url.ok_or_else(|| Error::malformed(REQUEST, "a redirect does not say where to"))
+}
+
+/// Whether the bytes of an answer begin at the offset.
+fn continues(response: &Response, offset: u64) -> Result<bool, Error> {
+    match response.status() {
+        StatusCode::OK => Ok(offset == 0),
+        StatusCode::RANGE_NOT_SATISFIABLE => Ok(false),
+        StatusCode::PARTIAL_CONTENT => {
+            let range = content_range(response.headers());
+            let (start, _) = range.ok_or_else(|| {
+                Error::malformed(REQUEST, "a part of it does not say which part it is")
+            })?;
+            Ok(start == offset)
+        }
+        status => Err(Error::malformed(REQUEST, format!("the status is {status}"))),
+    }
 }
 
 /// The size of the whole, as far as an answer says it.

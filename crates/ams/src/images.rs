@@ -135,10 +135,10 @@ impl Images {
     ) -> Result<(), Error> {
         let folder = self.folder.clone();
         let swept = tokio::task::spawn_blocking(move || {
-            for shelf in fs_err::read_dir(folder)? {
-                let shelf = shelf?;
-                if is_shelf(&shelf)? {
-                    sweep_shelf(&shelf.path(), &is_left_over)?;
+            for entry in fs_err::read_dir(folder)? {
+                let entry = entry?;
+                if is_shelf(&entry)? {
+                    sweep_shelf(&entry.path(), &is_left_over)?;
                 }
             }
             Ok::<_, io::Error>(())
@@ -304,7 +304,11 @@ mod tests {
         let partial = here.file(&format!("{}{PARTIAL}", image(7)), 0);
         here.images.retain_partials(HashSet::new()).await.unwrap();
         assert!(!partial.exists());
-        assert!([beside, within, in_the_way].iter().all(|file| file.exists()));
+        assert!(
+            [beside, within, in_the_way]
+                .iter()
+                .all(|file| file.exists())
+        );
     }
 
     #[test]

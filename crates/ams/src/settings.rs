@@ -261,7 +261,11 @@ mod tests {
         let prometheus = settings.unwrap().metrics.prometheus;
         assert!(prometheus == PrometheusSettings::default());
         let half = refusal("metrics:\n  prometheus:\n    tls: {cert: a.crt, key: ''}\n");
-        for part in ["settings.yaml:3", "metrics.prometheus.tls", "both or neither"] {
+        for part in [
+            "settings.yaml:3",
+            "metrics.prometheus.tls",
+            "both or neither",
+        ] {
             assert!(half.contains(part), "{half}");
         }
     }

@@ -149,7 +149,7 @@ on_every_backend! {
             operator.trust_add(new.clone()).await.unwrap();
         }).await;
         let stray = format!("trust/{}.json", new.fingerprint);
-        assert_eq!(verify(&fixture, false, false).await.stray, [stray.clone()]);
+        assert_eq!(verify(&fixture, false, false).await.stray, std::slice::from_ref(&stray));
         assert!(fixture.has(&stray));
         let repaired = verify(&fixture, false, true).await;
         assert!(repaired.is_sound() && repaired.repaired == [stray], "{repaired:?}");

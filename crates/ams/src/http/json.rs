@@ -251,7 +251,10 @@ mod tests {
     fn a_list_is_no_object_at_any_depth() {
         let whole = "the body is not as expected: a list is not an object";
         assert_eq!(refusal::<ApplicationsDelete>(r#"[["game"], true]"#), whole);
-        assert_eq!(refusal::<ConfigPost>(r#"["registry.mode", "manual"]"#), whole);
+        assert_eq!(
+            refusal::<ConfigPost>(r#"["registry.mode", "manual"]"#),
+            whole
+        );
         assert_eq!(refusal::<SyncPost>("[true]"), whole);
         for (json, field) in [
             (r#"{"resources": [4]}"#, "resources"),
@@ -280,7 +283,10 @@ mod tests {
                 r#"{"inhibit_auto_updates": 1}"#,
                 "inhibit_auto_updates: 1 is not true or false",
             ),
-            (r#"{"services": [{"name": "a"}]}"#, "services[0].port: is missing"),
+            (
+                r#"{"services": [{"name": "a"}]}"#,
+                "services[0].port: is missing",
+            ),
             (
                 r#"{"services": [{"name": "a", "port": 70000}]}"#,
                 "services[0].port: 70000 is out of range",

@@ -110,9 +110,16 @@ mod tests {
     #[test]
     fn switches_and_numbers_are_read_in_every_form_that_clients_write() {
         for on in ["1", "true", "True"] {
-            assert!(listing(&format!("recursion={on}")).unwrap().recursion, "{on}");
+            assert!(
+                listing(&format!("recursion={on}")).unwrap().recursion,
+                "{on}"
+            );
         }
-        for off in ["recursion=0", "recursion=False", "recursion=&offset=&limit="] {
+        for off in [
+            "recursion=0",
+            "recursion=False",
+            "recursion=&offset=&limit=",
+        ] {
             assert_eq!(listing(off).unwrap(), Listing::default(), "{off}");
         }
     }

@@ -106,7 +106,10 @@ pub(super) fn router(
 
 /// Scripts put the address of an operation behind an address of AMS that ends with a slash.
 async fn one_slash(mut request: Request) -> Request {
-    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("", PathAndQuery::as_str);
     let path = target.trim_start_matches('/');
     if target.len() - path.len() > 1
         && let Ok(uri) = format!("/{path}").parse()

@@ -152,9 +152,10 @@ impl Registry {
         let confirmed = agent.status().held.filter(|_| confirm_removals);
         let address = "/1.0/registry/status".to_owned();
         let new = NewOperation::on("Synchronising with the registry", "registry", address);
-        Ok(self.0.operations.start(new, async move |_| {
-            outcome(agent.sync_now(confirmed).await)
-        }))
+        Ok(self
+            .0
+            .operations
+            .start(new, async move |_| outcome(agent.sync_now(confirmed).await)))
     }
 
     pub(crate) async fn stop(&self) {

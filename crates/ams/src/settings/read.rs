@@ -86,7 +86,10 @@ pub(super) fn labels<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
     let labels = BTreeMap::<Label, String>::deserialize(deserializer)?;
-    Ok(labels.into_iter().map(|(Label(name), value)| (name, value)).collect())
+    Ok(labels
+        .into_iter()
+        .map(|(Label(name), value)| (name, value))
+        .collect())
 }
 
 /// The name of a label. It is checked where it stands, so that a refusal names that line.
@@ -146,5 +149,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 fn resolve(name: &str, port: u16) -> std::io::Result<SocketAddr> {
     let found: Vec<_> = (name, port).to_socket_addrs()?.collect();
     let first = found.iter().find(|it| it.is_ipv4()).or(found.first());
-    first.copied().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    first
+        .copied()
+        .ok_or_else(|| std::io::ErrorKind::NotFound.into())
 }

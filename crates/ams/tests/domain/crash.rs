@@ -73,7 +73,9 @@ async fn an_image_whose_row_was_never_written_is_there_for_the_next_round_howeve
         .again_after(|folder| {
             let path = folder.write(&orphan, "x");
             let file = fs_err::File::options().append(true).open(path).unwrap();
-            file.into_file().set_modified(std::time::UNIX_EPOCH).unwrap();
+            file.into_file()
+                .set_modified(std::time::UNIX_EPOCH)
+                .unwrap();
         })
         .await;
     // By then AMS has looked round its folder, should it do so at the start.

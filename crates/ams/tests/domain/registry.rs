@@ -95,7 +95,10 @@ async fn what_the_registry_does_not_have_cannot_be_deleted_from_it() {
         "image": {"fingerprint": "00".repeat(32), "digest": "00".repeat(32), "size": 1}});
     let elsewhere = json!({"type": "sync", "status": "", "status_code": 200, "metadata":
         {"name": "game", "variants": [{"architecture": "arm64", "versions": [version]}]}});
-    for answer in [reply("404 Not Found", &unknown), reply("200 OK", &elsewhere)] {
+    for answer in [
+        reply("404 Not Found", &unknown),
+        reply("200 OK", &elsewhere),
+    ] {
         let (here, pki) = (Here::new().await, TestPki::new());
         let identity = pki.publisher.identity();
         here.ams.trust().add(identity.certificate()).await.unwrap();

@@ -63,7 +63,13 @@ async fn a_package_becomes_an_application_that_is_found_by_id_and_name() {
 #[tokio::test]
 async fn a_virtual_machine_is_asked_for_in_the_query() {
     let ams = Running::start().await;
-    for (vm, name) in [("true", "a"), ("True", "b"), ("1", "c"), ("0", "d"), ("", "e")] {
+    for (vm, name) in [
+        ("true", "a"),
+        ("True", "b"),
+        ("1", "c"),
+        ("0", "d"),
+        ("", "e"),
+    ] {
         let path = format!("/1.0/applications?vm={vm}");
         let accepted = upload(Method::POST, &path, package(&format!("name: {name}\n")));
         ams.succeed(&ams.call(&Door::Local, accepted).await).await;
@@ -77,7 +83,8 @@ async fn a_virtual_machine_is_asked_for_in_the_query() {
 #[tokio::test]
 async fn slots_that_are_not_set_are_told_as_clients_know_them() {
     let ams = Running::start().await;
-    ams.create("name: game\nresources: {cpus: 2, gpu-slots: 0}\n").await;
+    ams.create("name: game\nresources: {cpus: 2, gpu-slots: 0}\n")
+        .await;
     let expected = json!({"cpus": 2, "gpu-slots": 0, "vpu-slots": -1});
     assert_eq!(show(&ams, "game").await["resources"], expected);
     let listed = ams.get("/1.0/applications?recursion=1").await.metadata();

@@ -42,11 +42,21 @@ async fn errors_have_one_form_and_say_what_to_do() {
     );
     snapshot(
         "not_an_object",
-        &send(Method::PATCH, "/1.0/config", r#"["registry.mode", "manual"]"#).await,
+        &send(
+            Method::PATCH,
+            "/1.0/config",
+            r#"["registry.mode", "manual"]"#,
+        )
+        .await,
     );
     snapshot(
         "not_a_text",
-        &send(Method::PATCH, "/1.0/config", r#"{"name": "registry.mode", "value": 1}"#).await,
+        &send(
+            Method::PATCH,
+            "/1.0/config",
+            r#"{"name": "registry.mode", "value": 1}"#,
+        )
+        .await,
     );
     snapshot("not_a_number", &get("/1.0/applications?limit=many").await);
     snapshot(
@@ -136,7 +146,9 @@ async fn a_certificate_is_removed_only_in_the_state_that_is_meant() {
     let tag = ams.get(&path).await.header("etag").to_owned();
     for (tag, status) in [("\"other\"", 412), (&*tag, 202)] {
         let mut delete = request(Method::DELETE, &path, Body::empty());
-        delete.headers_mut().insert("if-match", tag.parse().unwrap());
+        delete
+            .headers_mut()
+            .insert("if-match", tag.parse().unwrap());
         let answer = ams.call(&Door::Local, delete).await;
         assert_eq!(answer.status, status, "{answer:?}");
         assert_eq!(ams.ams.trust().contains(&fingerprint), status == 412);

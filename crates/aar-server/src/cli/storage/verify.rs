@@ -43,7 +43,8 @@ fn conclude(context: &Context<'_>, report: &VerifyReport, repair: bool) -> Exit 
         return Exit::Done;
     }
     printer.warn("database and storage do not agree");
-    if !(report.undescribed.is_empty() && report.stray.is_empty()) && !repair {
+    let described = report.undescribed.is_empty() && report.stray.is_empty();
+    if !described && !repair {
         printer.hint(
             "`aar storage verify --repair` writes descriptors anew, takes over revocations, and removes \
              descriptors that nothing belongs to",

@@ -41,20 +41,18 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 impl Source {
     /// The one that is configured, or else the first that the surroundings have.
     pub(in crate::blobs::s3) fn choose(options: &S3Options) -> Result<Self, NoCredential> {
-        match &options.credentials {
-            Some(keys) => Ok(Self::fixed(
+        if let Some(keys) = &options.credentials {
+            return Ok(Self::fixed(
                 &keys.access_key,
                 keys.secret_access_key.expose(),
                 keys.session_token.as_ref().map(Secret::expose),
-            )),
-            None => {
-                // What a service elsewhere calls its region need not be one of AWS.
-                let region = options.endpoint.is_none().then_some(&*options.region);
-                Self::around(region, &|name| {
-                    std::env::var(name).ok().filter(|value| !value.is_empty())
-                })
-            }
+            ));
         }
+        // What a service elsewhere calls its region need not be one of AWS.
+        let region = options.endpoint.is_none().then_some(&*options.region);
+        Self::around(region, &|name| {
+            std::env::var(name).ok().filter(|value| !value.is_empty())
+        })
     }
 
     pub(super) fn around(region: Option<&str>, lookup: Lookup<'_>) -> Result<Self, NoCredential> {
