@@ -182,10 +182,9 @@ impl<'a> Exchange<'a> {
         done
     }
 
-    /// A failure that did nothing did not find that there was nothing to do.
     fn report_counts(&self, counts: RoundCounts, succeeded: bool) {
-        if succeeded || counts != RoundCounts::default() {
-            self.session.printer.note(super::status::counts(counts));
+        if let Some(told) = super::status::counts(counts, succeeded) {
+            self.session.printer.note(told);
         }
     }
 

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use aar_cli::{Age, Bytes, DocumentFormat, Format, Rows};
-use ams_api::{ApplicationSync, RegistryStatus, Round, RoundCounts, Transfer};
+use ams_api::{ApplicationSync, RegistryStatus, Round, RoundCounts, RoundOutcome, Transfer};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -126,11 +126,9 @@ fn last_round(status: &RegistryStatus, now: Timestamp) -> String {
         None => "none yet".to_owned(),
         Some(round) => {
             let ago = Age(seconds(round.finished_at, now));
-            format!(
-                "{} {ago} ago, {}{running}",
-                outcome(round),
-                counts(round.counts)
-            )
+            let done = counts(round.counts, round.outcome == RoundOutcome::Done);
+            let done = done.map(|done| format!(", {done}")).unwrap_or_default();
+            format!("{} {ago} ago{done}{running}", outcome(round))
         }
     }
 }
@@ -144,8 +142,8 @@ fn outcome(round: &Round) -> String {
     }
 }
 
-/// What was done, in words.
-pub(super) fn counts(counts: RoundCounts) -> String {
+/// What was done, in words. A failure that did nothing did not find that there was nothing to do.
+pub(super) fn counts(counts: RoundCounts, succeeded: bool) -> Option<String> {
     let named = [
         (counts.imported, "imported"),
         (counts.pushed, "pushed"),
@@ -158,15 +156,16 @@ pub(super) fn counts(counts: RoundCounts) -> String {
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
     if told.is_empty() {
-        "nothing to do".to_owned()
+        succeeded.then(|| "nothing to do".to_owned())
     } else {
-        told.join(", ")
+        Some(told.join(", "))
     }
 }
 
 fn next_round(status: &RegistryStatus, now: Timestamp) -> String {
     match status.next_round {
         Some(next) => format!("in {}", Age(seconds(now, next))),
+        None if status.running && status.mode != "manual" => "after the one that runs".to_owned(),
         None => "none by itself".to_owned(),
     }
 }
@@ -235,7 +234,7 @@ impl Rows for Moving {
 #[cfg(test)]
 mod tests {
     use aar_cli::Printer;
-    use ams_api::{Conflict, HeldRemovals, RoundOutcome, TransferDirection};
+    use ams_api::{Conflict, HeldRemovals, TransferDirection};
 
     use super::*;
 
@@ -363,6 +362,33 @@ mod tests {
         registry:     none is set up
         last round:   none yet
         next round:   none by itself
+        ");
+    }
+
+    #[test]
+    fn a_round_that_failed_did_not_find_nothing_to_do_and_the_next_comes_after_the_one_that_runs() {
+        let last = |outcome, error: &str| Round {
+            outcome,
+            error: error.to_owned(),
+            counts: RoundCounts::default(),
+            ..busy().last_round.unwrap()
+        };
+        let said = |round| {
+            let shown = printed(RegistryStatus {
+                last_round: Some(round),
+                next_round: None,
+                ..busy()
+            });
+            let rounds = shown.lines().filter(|line| line.contains(" round:"));
+            rounds.collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(said(last(RoundOutcome::Failed, "no connection")), @"
+        last round:   failed (no connection) 42s ago; one is running
+        next round:   after the one that runs
+        ");
+        insta::assert_snapshot!(said(last(RoundOutcome::Done, "")), @"
+        last round:   done 42s ago, nothing to do; one is running
+        next round:   after the one that runs
         ");
     }
 
