@@ -77,8 +77,8 @@ impl Trust {
         Ok(certificate)
     }
 
-    /// The certificate that is to be removed. Its digits have to be so many that no slip of a
-    /// finger names one.
+    /// The certificate that a caller means. Its digits have to be so many that no slip of a finger
+    /// names one.
     pub(crate) fn meant(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
         TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
         let not_found = || Error::CertificateNotFound(prefix.to_string());

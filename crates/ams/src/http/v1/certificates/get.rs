@@ -1,14 +1,11 @@
-//! `GET /1.0/certificates/<fingerprint>`: a trusted certificate. The first digits of the
-//! fingerprint are enough.
+//! `GET /1.0/certificates/<fingerprint>`: a trusted certificate. At least the first twelve
+//! digits of the fingerprint are needed.
 
 use aar_types::FingerprintPrefix;
 use axum::{http::HeaderMap, response::Response};
 
 use super::show;
-use crate::{
-    Error,
-    http::{auth::Trusted, body::Path, error::ApiError, etag::ETag},
-};
+use crate::http::{auth::Trusted, body::Path, error::ApiError, etag::ETag};
 
 /// Shows it.
 pub(in crate::http) async fn get(
@@ -17,8 +14,6 @@ pub(in crate::http) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let prefix: FingerprintPrefix = prefix.parse()?;
-    let found = caller.ams.trust().find(&prefix)?;
-    let certificate = found.ok_or_else(|| Error::CertificateNotFound(prefix.to_string()))?;
-    let certificate = show(&certificate);
+    let certificate = show(&caller.ams.trust().meant(&prefix)?);
     ETag::of(&certificate)?.answer(&certificate, &headers)
 }
