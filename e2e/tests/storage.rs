@@ -1,5 +1,7 @@
 //! What is stored, whether it is all there, and how it comes back.
 
+use std::path::{Path, PathBuf};
+
 use aar_testkit::{Fleet, Package, SOON, TestRegistry, eventually};
 use serde_json::Value;
 
@@ -95,6 +97,41 @@ fn a_lost_database_is_rebuilt_from_storage_alone() {
     fleet.client.amc(&["registry", "pull"]).done();
     assert_eq!(fleet.client.names(), ["one", "two"]);
     create(&fleet, "three", 4);
+}
+
+/// A client must not remove its last good copy because the registry lost its own.
+#[test]
+fn a_rebuild_that_would_lose_a_version_changes_nothing_until_that_is_accepted() {
+    let mut fleet = Fleet::start();
+    create(&fleet, "one", 1);
+    create(&fleet, "two", 2);
+    let blobs = fleet.registry.base().join("data/blobs");
+    fleet.registry.stop();
+    lose_database(&fleet.registry);
+    fs_err::remove_file(first_file(&blobs)).unwrap();
+
+    let refused = fleet.registry.aar(&["storage", "rebuild"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("is not stored"), "{refused:?}");
+    assert!(refused.stderr.contains("--accept-losses"), "{refused:?}");
+    let refused = fleet.registry.aar(&["serve"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(fleet.client.names(), ["one", "two"]);
+
+    let accept = ["storage", "rebuild", "--accept-losses"];
+    fleet.registry.aar(&accept).done();
+    fleet.registry.run();
+    assert_eq!(fleet.registry.applications().len(), 1);
+}
+
+fn first_file(folder: &Path) -> PathBuf {
+    let entry = fs_err::read_dir(folder).unwrap().next().unwrap().unwrap();
+    let path = entry.path();
+    if path.is_dir() {
+        first_file(&path)
+    } else {
+        path
+    }
 }
 
 /// Removes the database with what belongs to it, as a disk that dies would.

@@ -4,9 +4,10 @@ use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-/// The root of the repository.
+/// The root of the repository that cargo runs this for, also where it was built in another copy.
 pub(crate) fn root() -> PathBuf {
-    let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
+    let mut path = manifest.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     path.pop();
     path
 }
@@ -16,6 +17,12 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args(args);
     command
+}
+
+/// Builds the programs, with the features that everything else is built with: nothing is built
+/// twice.
+pub(crate) fn build_programs() -> Result<()> {
+    run(&mut cargo(&["build", "--workspace", "--bins"]))
 }
 
 /// Shows the command, runs it to its end, and fails if it fails.

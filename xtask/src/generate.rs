@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Result, bail};
 
-use crate::command::{self, cargo, output, root, target_dir};
+use crate::command::{self, output, root, target_dir};
 
 /// What to do with what was generated.
 #[derive(clap::Args)]
@@ -24,15 +24,7 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    command::run(&mut cargo(&[
-        "build",
-        "-p",
-        "aar-server",
-        "-p",
-        "ams",
-        "-p",
-        "amc",
-    ]))?;
+    command::build_programs()?;
     let mut stale = Vec::new();
     for (file, program, subcommand) in FILES {
         let program = target_dir().join("debug").join(program);

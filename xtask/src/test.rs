@@ -43,15 +43,7 @@ impl Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     // The end-to-end suites run the built programs, which `cargo test` alone would not refresh.
-    command::run(&mut cargo(&[
-        "build",
-        "-p",
-        "aar-server",
-        "-p",
-        "ams",
-        "-p",
-        "amc",
-    ]))?;
+    command::build_programs()?;
     if args.wants(Part::Rust) {
         let whole: &[&str] = &["--workspace", "--no-fail-fast"];
         let scope = if args.args.is_empty() { whole } else { &[] };

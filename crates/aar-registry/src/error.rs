@@ -228,6 +228,12 @@ pub enum Error {
         /// The storage.
         place: String,
     },
+    /// A rebuild would lose something, and nobody has agreed to that.
+    #[error("nothing was rebuilt: not everything can be brought back from the storage")]
+    RebuildLoses {
+        /// What would be lost, a sentence each.
+        lost: Vec<String>,
+    },
     /// The database does not do as it is told.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
@@ -286,6 +292,23 @@ fn join(candidates: &[Fingerprint]) -> String {
 }
 
 impl Error {
+    /// Whether it is the storage that cannot be used. The database can.
+    pub fn is_of_storage(&self) -> bool {
+        matches!(
+            self,
+            Self::Storage(_)
+                | Self::Bucket(_)
+                | Self::Io(_)
+                | Self::Folder { .. }
+                | Self::StorageFull { .. }
+                | Self::ForeignStorage { .. }
+                | Self::UnmarkedStorage { .. }
+                | Self::StorageIncomplete
+                | Self::StorageMoved
+                | Self::NewerFormat { .. }
+        )
+    }
+
     /// The code under which programs know it.
     pub fn code(&self) -> ErrorCode {
         match self {

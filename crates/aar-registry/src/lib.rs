@@ -65,11 +65,11 @@ pub use list::{ListQuery, Page};
 pub use migrate::MigrationReport;
 pub use options::{DatabaseOptions, Options, StorageOptions, UploadLimits};
 pub use publish::Published;
-pub use rebuild::RebuildReport;
+pub use rebuild::{Losses, RebuildReport};
 pub use s3_options::{CloudFrontOptions, Encryption, S3Credentials, S3Options};
 pub use secret::Secret;
 pub use status::Status;
-pub use trust::{NewTrust, TrustAdded, TrustTable, TrustedCertificate};
+pub use trust::{NewTrust, TrustAdded, TrustRecords, TrustTable, TrustedCertificate, Withdrawal};
 pub use upload::{Upload, UploadId, UploadNew};
 pub use verify::{VerifyOptions, VerifyReport};
 

@@ -4,6 +4,11 @@
 //! revocations. The change feed and the audit log are gone, and so are open uploads. The
 //! revision continues far beyond the highest one that a descriptor tells of, so that no client
 //! sees it go backwards, whatever was deleted last.
+//!
+//! What was committed and cannot be brought back is lost to the clients, too: they remove what the
+//! registry no longer has. So a loss is refused until it is accepted.
+
+use std::fmt;
 
 use aar_types::{ApplicationMetadata, RegistryId, Revision, TrustState};
 use futures_util::TryStreamExt;
@@ -37,14 +42,30 @@ pub struct RebuildReport {
     pub trusted: u64,
     /// How many certificates are revoked.
     pub revoked: u64,
-    /// What could not be brought back, a sentence each.
+    /// What was committed and cannot be brought back, a sentence each.
+    pub lost: Vec<String>,
+    /// What is in the storage and not of the registry, a sentence each.
     pub skipped: Vec<String>,
+}
+
+/// Whether a rebuild goes on without what it cannot bring back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Losses {
+    /// It changes nothing.
+    Refuse,
+    /// It brings back all the rest.
+    Accept,
 }
 
 impl Registry {
     /// Fills an empty database from the storage alone. Refused are a database that is not empty,
-    /// and storage that does not say whose it is. Either all of it is committed or nothing.
-    pub async fn rebuild(options: Options, operator: &str) -> Result<RebuildReport, Error> {
+    /// storage that does not say whose it is, and losses that nobody has accepted. Either all of it
+    /// is committed or nothing.
+    pub async fn rebuild(
+        options: Options,
+        operator: &str,
+        losses: Losses,
+    ) -> Result<RebuildReport, Error> {
         Self::check_rebuild(&options).await?;
         let blobs = Blobs::open(&options.storage).await?;
         let metadata = Metadata::open(&options.database).await?;
@@ -64,10 +85,19 @@ impl Registry {
                 versions: 0,
                 trusted: 0,
                 revoked: 0,
+                lost: Vec::new(),
                 skipped: Vec::new(),
             },
+            made_up: Vec::new(),
         };
         rebuild.run(&mut tx, operator).await?;
+        if losses == Losses::Refuse && !rebuild.report.lost.is_empty() {
+            tx.rollback().await?;
+            metadata.close().await;
+            let lost = rebuild.report.lost;
+            return Err(Error::RebuildLoses { lost });
+        }
+        rebuild.write_made_up().await?;
         let report = rebuild.report;
         tx.commit().await?;
         metadata.close().await;
@@ -104,6 +134,8 @@ struct Rebuild<'a> {
     /// Which of the storages it is.
     storage: String,
     report: RebuildReport,
+    /// What holds for all versions of an application, where that was lost.
+    made_up: Vec<VariantRow>,
 }
 
 impl Rebuild<'_> {
@@ -146,7 +178,7 @@ impl Rebuild<'_> {
                     }
                 }
                 Some(_) => {}
-                None => self.skip(&object.path, "is no descriptor"),
+                None => self.skip(&object.path),
             }
         }
         Ok(())
@@ -172,19 +204,17 @@ impl Rebuild<'_> {
         }
         let image = row.version.image;
         match self.blobs.blob_size(&image.digest).await? {
-            None => {
-                self.skip(
-                    key,
-                    format_args!("names the blob {}, which is not stored", image.digest),
-                );
-                return Ok(());
-            }
-            Some(size) if size != image.size => {
+            Some(size) if size == image.size => {}
+            Some(size) => {
                 let says = format_args!("says {} bytes, its blob has {size}", image.size);
-                self.skip(key, says);
+                self.lose(key, says);
                 return Ok(());
             }
-            Some(_) => {}
+            None => {
+                let says = format_args!("names the blob {}, which is not stored", image.digest);
+                self.lose(key, says);
+                return Ok(());
+            }
         }
         if tx.variant(&row.variant).await?.is_none() {
             self.make_up_variant(tx, &row).await?;
@@ -205,13 +235,21 @@ impl Rebuild<'_> {
         };
         tx.put_variant(&made_up).await?;
         self.report.applications += 1;
-        let key = Key::Variant(row.variant.clone());
-        self.skip(
-            &key,
-            "was not there; the application has its defaults until it is put again",
+        self.lose(
+            &Key::Variant(row.variant.clone()),
+            "is not there; the application has its defaults until it is put again",
         );
-        let content = descriptor::write(&key, &VariantDescriptor::from(made_up))?;
-        self.blobs.put(&key, content).await
+        self.made_up.push(made_up);
+        Ok(())
+    }
+
+    async fn write_made_up(&mut self) -> Result<(), Error> {
+        for row in std::mem::take(&mut self.made_up) {
+            let key = Key::Variant(row.key.clone());
+            let content = descriptor::write(&key, &VariantDescriptor::from(row))?;
+            self.blobs.put(&key, content).await?;
+        }
+        Ok(())
     }
 
     /// An application is its versions: without any it is not there.
@@ -219,7 +257,7 @@ impl Rebuild<'_> {
         for key in tx.variants_without_versions().await? {
             tx.delete_variant(&key).await?;
             self.report.applications -= 1;
-            self.skip(&Key::Variant(key), "has no version left");
+            self.lose(&Key::Variant(key), "has no version left");
         }
         Ok(())
     }
@@ -228,7 +266,7 @@ impl Rebuild<'_> {
         let mut objects = self.blobs.list(Area::Trust);
         while let Some(object) = objects.try_next().await? {
             let Some(key @ Key::Certificate(_)) = object.key() else {
-                self.skip(&object.path, "is no descriptor");
+                self.skip(&object.path);
                 continue;
             };
             let Some(found) = self.read::<CertificateDescriptor>(&key).await? else {
@@ -251,7 +289,7 @@ impl Rebuild<'_> {
     async fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, Error> {
         match descriptor::read(self.blobs, key).await {
             Err(Error::Damaged { source, .. }) => {
-                self.skip(key, format_args!("cannot be read: {source}"));
+                self.lose(key, format_args!("cannot be read: {source}"));
                 Ok(None)
             }
             read => read,
@@ -261,7 +299,7 @@ impl Rebuild<'_> {
     /// Whether a descriptor is about what its name says.
     fn is_in_place(&mut self, place: &Key, about: &Key) -> bool {
         if place != about {
-            self.skip(place, format_args!("belongs to {about}"));
+            self.lose(place, format_args!("belongs to {about}"));
         }
         place == about
     }
@@ -270,7 +308,11 @@ impl Rebuild<'_> {
         self.report.revision = self.report.revision.max(revision);
     }
 
-    fn skip(&mut self, what: &dyn std::fmt::Display, why: impl std::fmt::Display) {
-        self.report.skipped.push(format!("{what} {why}"));
+    fn lose(&mut self, what: &dyn fmt::Display, why: impl fmt::Display) {
+        self.report.lost.push(format!("{what} {why}"));
+    }
+
+    fn skip(&mut self, what: &dyn fmt::Display) {
+        self.report.skipped.push(format!("{what} is no descriptor"));
     }
 }

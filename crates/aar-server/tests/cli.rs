@@ -256,6 +256,38 @@ fn who_is_trusted_before_the_first_start_is_trusted_by_the_registry_that_comes()
 }
 
 #[test]
+fn trust_is_withdrawn_also_while_the_storage_cannot_be_used() {
+    let site = Site::new();
+    let names = ["removed.crt", "revoked.crt"];
+    let [removed, revoked] = names.map(|name| site.certificate(name));
+    for one in [&removed, &revoked] {
+        site.aar(&["trust", "add", one]);
+    }
+    let data = site.path().join("data");
+    fs_err::rename(&data, site.path().join("away")).unwrap();
+    fs_err::write(&data, "in the way").unwrap();
+    assert!(
+        site.aar(&["trust", "list"])
+            .contains(&fingerprint(&removed))
+    );
+    for line in [
+        &["trust", "remove", &fingerprint(&removed)][..],
+        &["trust", "revoke", "-y", &fingerprint(&revoked)],
+    ] {
+        let done = site.aar(line);
+        assert!(done.contains("\nexit 0\n"), "{done}");
+        assert!(done.contains("the storage cannot be used"), "{done}");
+    }
+    // To trust somebody takes the storage.
+    let refused = site.aar(&["trust", "add", &removed]);
+    assert!(refused.contains("\nexit 1\n"), "{refused}");
+    let listed = site.aar(&["trust", "list", "--format", "json"]);
+    assert!(listed.contains("[]"), "{listed}");
+    let listed = site.aar(&["trust", "list", "--revoked"]);
+    assert!(listed.contains(&fingerprint(&revoked)), "{listed}");
+}
+
+#[test]
 fn an_empty_registry_is_shown() {
     let site = Site::new();
     site.create();

@@ -18,7 +18,7 @@ use self::{
     interrupt::Interrupt,
     site::{Ams, Site},
 };
-use crate::command::{self, cargo};
+use crate::command;
 
 /// How to run the demo.
 #[derive(Default, clap::Args)]
@@ -33,15 +33,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    command::run(&mut cargo(&[
-        "build",
-        "-p",
-        "aar-server",
-        "-p",
-        "ams",
-        "-p",
-        "amc",
-    ]))?;
+    command::build_programs()?;
 
     let site = start(&interrupt)?;
     introduce(&site)?;

@@ -86,6 +86,16 @@ impl Reading {
         )?;
         row.map(Raw::read).transpose()
     }
+
+    /// The certificates of which the storage does not know yet what became of them.
+    pub(crate) async fn owed_descriptors(&mut self) -> Result<Vec<Fingerprint>, Error> {
+        let rows: Vec<(String,)> = sql!(all
+            self,
+            "SELECT fingerprint FROM trust_owed ORDER BY fingerprint"
+        )?;
+        let read = |(fingerprint,): (String,)| parsed("trust_owed.fingerprint", &fingerprint);
+        rows.into_iter().map(read).collect()
+    }
 }
 
 impl Writing {
@@ -118,6 +128,29 @@ impl Writing {
         sql!(execute
             self,
             "DELETE FROM trust WHERE fingerprint = $1",
+            fingerprint.to_string()
+        )?;
+        Ok(())
+    }
+
+    /// Notes that the storage does not know yet what became of a certificate.
+    pub(crate) async fn owe_descriptor(&mut self, fingerprint: &Fingerprint) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "INSERT INTO trust_owed (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING",
+            fingerprint.to_string()
+        )?;
+        Ok(())
+    }
+
+    /// Notes that the storage knows it now.
+    pub(crate) async fn descriptor_is_settled(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "DELETE FROM trust_owed WHERE fingerprint = $1",
             fingerprint.to_string()
         )?;
         Ok(())

@@ -5,6 +5,7 @@
 //! the table for ever and can never be trusted again. The storage knows of it too, and reminds a
 //! database that was restored from an older copy.
 
+mod records;
 mod revocations;
 mod table;
 
@@ -20,6 +21,7 @@ use crate::{
     mutation::Mutation,
 };
 
+pub use records::{TrustRecords, Withdrawal};
 pub(crate) use revocations::take_over;
 pub use table::TrustTable;
 
@@ -86,25 +88,8 @@ impl Operator {
 
     /// The trusted certificates, or the revoked ones, oldest first.
     pub async fn trust_list(&self, revoked: bool) -> Result<Vec<TrustedCertificate>, Error> {
-        let wanted = if revoked {
-            TrustState::Revoked
-        } else {
-            TrustState::Trusted
-        };
         let known = certificates(&mut self.registry.metadata().read().await?).await?;
-        Ok(known
-            .into_iter()
-            .filter(|one| one.state == wanted)
-            .collect())
-    }
-
-    /// Finds the one certificate whose fingerprint begins like this, trusted or revoked.
-    pub async fn trust_find(
-        &self,
-        prefix: &FingerprintPrefix,
-    ) -> Result<TrustedCertificate, Error> {
-        let known = certificates(&mut self.registry.metadata().read().await?).await?;
-        the_one(known, prefix)
+        Ok(in_state(known, revoked))
     }
 
     /// Forgets a trusted certificate. It can be added again.
@@ -160,9 +145,7 @@ async fn remove(
 ) -> Result<TrustedCertificate, Error> {
     let known = the_one(certificates(&mut change.tx).await?, &prefix)?;
     let fingerprint = known.fingerprint;
-    if known.state == TrustState::Revoked {
-        return Err(Error::CertificateRevoked { fingerprint });
-    }
+    check_removable(&known)?;
     change.forget(Key::Certificate(fingerprint)).await?;
     change.tx.delete_certificate(&fingerprint).await?;
     change.trust_changed().await?;
@@ -181,14 +164,28 @@ async fn revoke(
     if known.state == TrustState::Revoked {
         return Ok(known);
     }
-    let Some(mut row) = change.tx.certificate(&known.fingerprint).await? else {
+    let Some(row) = change.tx.certificate(&known.fingerprint).await? else {
         return Err(Error::CertificateNotFound { prefix });
     };
-    row.certificate.state = TrustState::Revoked;
-    row.certificate.revoked_at = Some(change.at);
-    let revoked = row.certificate.clone();
+    let row = revoked(row, change.at);
+    let certificate = row.certificate.clone();
     put(change, row, "trust-revoke", format!("was {}", known.role)).await?;
-    Ok(revoked)
+    Ok(certificate)
+}
+
+/// Revoked is for ever: what is revoked is not forgotten.
+fn check_removable(known: &TrustedCertificate) -> Result<(), Error> {
+    let fingerprint = known.fingerprint;
+    match known.state {
+        TrustState::Trusted => Ok(()),
+        TrustState::Revoked => Err(Error::CertificateRevoked { fingerprint }),
+    }
+}
+
+fn revoked(mut row: TrustRow, at: Timestamp) -> TrustRow {
+    row.certificate.state = TrustState::Revoked;
+    row.certificate.revoked_at = Some(at);
+    row
 }
 
 /// Commits what is known of a certificate, to the table and to the storage.
@@ -228,6 +225,11 @@ fn trusted(new: NewTrust, at: Timestamp) -> TrustRow {
 async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error> {
     let rows = tx.certificates().await?;
     Ok(rows.into_iter().map(|row| row.certificate).collect())
+}
+
+fn in_state(known: Vec<TrustedCertificate>, revoked: bool) -> Vec<TrustedCertificate> {
+    let is_wanted = |one: &TrustedCertificate| (one.state == TrustState::Revoked) == revoked;
+    known.into_iter().filter(is_wanted).collect()
 }
 
 /// The one certificate that a prefix means. Several are refused even when only one of them could

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aar_registry::{
-    AuditEntry, AuditQuery, DatabaseOptions, Error, NewTrust, Operator, Options, Registry,
+    AuditEntry, AuditQuery, DatabaseOptions, Error, Losses, NewTrust, Operator, Options, Registry,
     S3Credentials, S3Options, Secret, StorageOptions, Upload, UploadNew, VerifyOptions,
     VerifyReport,
 };
@@ -197,15 +197,28 @@ impl Fixture {
         }
     }
 
-    /// Loses the database and makes a new one from the storage.
+    /// Loses the database and makes a new one from the storage, which has everything.
     pub(crate) async fn rebuild(&mut self) -> aar_registry::RebuildReport {
+        self.try_rebuild(Losses::Refuse).await.unwrap()
+    }
+
+    /// The same, without what was lost. That is refused first, and changes nothing.
+    pub(crate) async fn rebuild_with_losses(&mut self) -> aar_registry::RebuildReport {
+        let refused = self.try_rebuild(Losses::Refuse).await.unwrap_err();
+        let report = self.try_rebuild(Losses::Accept).await.unwrap();
+        let Error::RebuildLoses { lost } = refused else {
+            panic!("{refused}")
+        };
+        assert_eq!(lost, report.lost);
+        report
+    }
+
+    async fn try_rebuild(&mut self, losses: Losses) -> Result<aar_registry::RebuildReport, Error> {
         self.registry.close().await;
         self.lose_database();
-        let report = Registry::rebuild(self.options.clone(), "test")
-            .await
-            .unwrap();
+        let report = Registry::rebuild(self.options.clone(), "test", losses).await?;
         self.registry = self.another().await;
-        report
+        Ok(report)
     }
 
     pub(crate) fn is_in_bucket(&self) -> bool {

@@ -1,4 +1,4 @@
-use aar_registry::{DatabaseOptions, Error, ListQuery, Refusal, Registry};
+use aar_registry::{DatabaseOptions, Error, ListQuery, Losses, Refusal, Registry};
 use aar_types::{Revision, Role};
 
 use crate::backend::{
@@ -28,7 +28,7 @@ on_every_backend! {
 
         let report = fixture.rebuild().await;
         assert_eq!((report.applications, report.versions), (3, 4));
-        assert_eq!(report.skipped, [""; 0]);
+        assert_eq!((&report.lost, &report.skipped), (&vec![], &vec![]));
         assert_eq!((&report.registry_id, fixture.registry.id()), (&id, &id));
         assert_eq!(catalogue(&fixture).await, before);
         assert!(fixture.verify().await.is_sound());
@@ -123,25 +123,25 @@ on_every_backend! {
         assert!(fixture.verify().await.is_sound());
     }
 
-    async fn versions_without_their_blob_are_reported_and_left_out(mut fixture) {
+    async fn versions_without_their_blob_are_left_out_only_where_that_is_accepted(mut fixture) {
         let lost = fixture.publish("app", 0, b"lost").await;
         let short = fixture.publish("app", 1, b"short").await;
         fixture.publish("app", 2, b"good").await;
         fixture.publish("all-lost", 0, b"lost").await;
         fixture.erase(&blob(&lost.digest));
         fixture.overwrite(&blob(&short.digest), b"sho");
-        let report = fixture.rebuild().await;
+        let report = fixture.rebuild_with_losses().await;
         assert_eq!(fixture.versions().await, ["app/amd64/2"]);
-        assert_eq!((report.applications, report.skipped.len()), (1, 4), "{:?}", report.skipped);
+        assert_eq!((report.applications, report.lost.len()), (1, 4), "{:?}", report.lost);
         for sentence in ["is not stored", "says 5 bytes, its blob has 3", "has no version left"] {
-            assert!(report.skipped.iter().any(|one| one.contains(sentence)), "{sentence}");
+            assert!(report.lost.iter().any(|one| one.contains(sentence)), "{sentence}");
         }
         // Uploaded again, they can be committed again.
         fixture.publish("app", 0, b"lost").await;
         assert_eq!(fixture.versions().await.len(), 2);
     }
 
-    async fn descriptors_that_say_nothing_good_are_reported_and_left_out(mut fixture) {
+    async fn descriptors_that_say_nothing_good_are_left_out_only_where_that_is_accepted(mut fixture) {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
         let zero = fixture.text("applications/app/amd64/0.json");
@@ -149,9 +149,18 @@ on_every_backend! {
         fixture.overwrite("applications/app/amd64/9.json", zero.as_bytes());
         fixture.overwrite("applications/app/amd64/notes.txt", b"");
         fixture.erase("applications/app/amd64/application.json");
-        let report = fixture.rebuild().await;
+        let report = fixture.rebuild_with_losses().await;
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
-        assert_eq!(report.skipped.len(), 4, "{:?}", report.skipped);
+        assert_eq!((report.lost.len(), report.skipped.len()), (3, 1), "{report:?}");
+    }
+
+    async fn what_is_not_of_the_registry_is_skipped_and_nothing_is_lost(mut fixture) {
+        fixture.publish("app", 0, b"zero").await;
+        fixture.overwrite("applications/notes.txt", b"");
+        fixture.overwrite("trust/notes.txt", b"");
+        let report = fixture.rebuild().await;
+        assert_eq!(report.skipped.len(), 2, "{report:?}");
+        assert_eq!(fixture.versions().await, ["app/amd64/0"]);
     }
 
     async fn uploads_of_before_are_left_to_garbage_collection(mut fixture) {
@@ -170,7 +179,7 @@ on_every_backend! {
         let path = fixture.database().with_extension("new");
         let mut options = fixture.options.clone();
         options.database = DatabaseOptions::Sqlite { path: path.clone() };
-        let error = refused(Registry::rebuild(options, "test").await);
+        let error = refused(Registry::rebuild(options, "test", Losses::Refuse).await);
         assert!(matches!(error, Error::NothingToRebuild { .. }), "{error}");
         let place = if fixture.is_in_bucket() { "in the bucket " } else { "the folder /" };
         assert!(error.to_string().contains(place), "{error}");
@@ -179,7 +188,7 @@ on_every_backend! {
 
     async fn a_database_that_is_not_empty_is_not_touched(fixture) {
         fixture.publish("app", 0, b"zero").await;
-        let error = refused(Registry::rebuild(fixture.options.clone(), "test").await);
+        let error = refused(Registry::rebuild(fixture.options.clone(), "test", Losses::Refuse).await);
         assert!(matches!(error, Error::DatabaseNotEmpty));
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
     }

@@ -1,4 +1,4 @@
-use aar_registry::{Error, Refusal, TrustAdded};
+use aar_registry::{Error, Refusal, TrustAdded, TrustRecords, Withdrawal};
 use aar_types::{FingerprintPrefix, Role, TrustState};
 use jiff::{SignedDuration, Timestamp};
 
@@ -183,6 +183,47 @@ on_every_backend! {
         // Revoked goes before expired: it is what will not change.
         fixture.operator().trust_revoke(&prefix("aa")).await.unwrap();
         assert_eq!(standing(), Err(Refusal::Revoked));
+    }
+
+    async fn trust_is_withdrawn_without_the_storage_which_learns_of_it_later(mut fixture) {
+        let [removed, revoked] = [0xaa, 0xbb].map(|first| certificate(first, Role::Publisher));
+        let operator = fixture.operator();
+        for one in [&removed, &revoked] {
+            operator.trust_add(one.clone()).await.unwrap();
+        }
+        let records = TrustRecords::open(&fixture.options, "test").await.unwrap();
+        assert_eq!(records.list(false).await.unwrap().len(), 2);
+        assert_eq!(records.find(&prefix("aa")).await.unwrap().fingerprint, removed.fingerprint);
+        records.withdraw(&removed.fingerprint, Withdrawal::Remove).await.unwrap();
+        let entry = records.withdraw(&revoked.fingerprint, Withdrawal::Revoke).await.unwrap();
+        assert_eq!(entry.revoked_at, Some(fixture.now()));
+        assert_eq!(records.list(true).await.unwrap(), [entry]);
+        let again = records.withdraw(&revoked.fingerprint, Withdrawal::Remove).await;
+        assert!(matches!(refused(again), Error::CertificateRevoked { .. }));
+        records.close().await;
+
+        fixture.registry.refresh().await.unwrap();
+        assert_eq!(fixture.registry.standing(Some(&removed.fingerprint)), Err(Refusal::Unknown));
+        assert_eq!(fixture.registry.standing(Some(&revoked.fingerprint)), Err(Refusal::Revoked));
+        assert!(!fixture.verify().await.is_sound());
+        assert_eq!(operator.settle_trust().await.unwrap().len(), 2);
+        assert_eq!(operator.settle_trust().await.unwrap(), []);
+        assert!(fixture.verify().await.is_sound());
+        assert_eq!(fixture.audit_actions().await[..2], ["trust-settle", "trust-settle"]);
+        let report = fixture.rebuild().await;
+        assert_eq!((report.trusted, report.revoked), (0, 1));
+    }
+
+    async fn what_was_trusted_again_meanwhile_stays_so(fixture) {
+        let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
+        operator.trust_add(new.clone()).await.unwrap();
+        let records = TrustRecords::open(&fixture.options, "test").await.unwrap();
+        records.withdraw(&new.fingerprint, Withdrawal::Remove).await.unwrap();
+        records.close().await;
+        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        operator.settle_trust().await.unwrap();
+        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert!(fixture.verify().await.is_sound());
     }
 
     async fn what_another_process_changes_is_taken_over(fixture) {

@@ -223,6 +223,6 @@ on_every_backend! {
         assert_eq!(operator.mend_descriptors().await.unwrap(), [""; 0]);
         let report = fixture.rebuild().await;
         assert_eq!((report.versions, report.trusted, report.revoked), (2, 2, 1));
-        assert_eq!(report.skipped, [""; 0]);
+        assert_eq!(report.lost, [""; 0]);
     }
 }

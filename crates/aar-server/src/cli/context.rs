@@ -4,7 +4,7 @@ use std::{
 };
 
 use aar_cli::{Failure, Printer};
-use aar_registry::{Operator, Registry};
+use aar_registry::{Operator, Registry, TrustRecords};
 use aar_types::Clock;
 
 use crate::{
@@ -48,6 +48,17 @@ impl<'a> Context<'a> {
         let config = self.config()?;
         self.require_registry(&config.database.path)?;
         self.open_with(config).await
+    }
+
+    /// Whom the registry of the base folder trusts, from its database alone: the storage may be
+    /// away.
+    pub(super) async fn trust_records(&self) -> anyhow::Result<TrustRecords> {
+        self.require_access()?;
+        let config = self.config()?;
+        self.require_registry(&config.database.path)?;
+        refuse_strangers(writable(&config.database.path))?;
+        let options = config.registry(self.clock.clone());
+        Ok(TrustRecords::open(&options, &user()).await?)
     }
 
     /// The registry of the base folder, with its images in another place than the configuration

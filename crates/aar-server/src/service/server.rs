@@ -43,7 +43,9 @@ impl Server {
         let lock = Lock::acquire(base)?;
         private_dir(&base.join("run"))?;
         let registry = Registry::open(config.registry(clock.clone())).await?;
-        registry.operator(OPERATOR).restore_revocations().await?;
+        let operator = registry.operator(OPERATOR);
+        operator.restore_revocations().await?;
+        operator.settle_trust().await?;
         let address = resolve(&config).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;

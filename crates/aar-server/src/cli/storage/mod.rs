@@ -16,8 +16,9 @@ pub(super) enum StorageCommand {
     Verify(verify::VerifyArguments),
     /// Fill an empty database from the storage alone
     ///
-    /// The registry must not run. A database that is damaged is moved away first.
-    Rebuild,
+    /// The registry must not run. A database that is damaged is moved away first. Where the storage
+    /// no longer has everything that was committed, nothing is rebuilt unless that is accepted.
+    Rebuild(rebuild::RebuildArguments),
     /// Copy everything to another storage, and use that one from then on
     ///
     /// The registry may run meanwhile. What was cut short is begun again with the same command.
@@ -28,7 +29,7 @@ pub(super) enum StorageCommand {
 pub(super) async fn run(context: &Context<'_>, command: StorageCommand) -> anyhow::Result<Exit> {
     match command {
         StorageCommand::Verify(arguments) => verify::run(context, &arguments).await,
-        StorageCommand::Rebuild => rebuild::run(context).await,
+        StorageCommand::Rebuild(arguments) => rebuild::run(context, &arguments).await,
         StorageCommand::Migrate(arguments) => migrate::run(context, &arguments).await,
     }
 }

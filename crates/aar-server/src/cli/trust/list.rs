@@ -61,9 +61,9 @@ impl Rows for Entry {
 
 /// Prints the certificates, the oldest first.
 pub(super) async fn run(context: &Context<'_>, arguments: &ListArguments) -> anyhow::Result<Exit> {
-    let opened = context.open().await?;
-    let certificates = opened.operator.trust_list(arguments.revoked).await?;
-    opened.close().await;
+    let records = context.trust_records().await?;
+    let certificates = records.list(arguments.revoked).await?;
+    records.close().await;
     let entries: Vec<_> = certificates.into_iter().map(Entry::from).collect();
     context.printer.listing(arguments.format, &entries)?;
     Ok(Exit::Done)

@@ -5,6 +5,7 @@ mod certificate;
 mod list;
 mod remove;
 mod revoke;
+mod withdraw;
 
 use aar_cli::Exit;
 use clap::Subcommand;

@@ -1,7 +1,9 @@
 use aar_cli::Exit;
+use aar_registry::Withdrawal;
 use aar_types::FingerprintPrefix;
 use clap::Args;
 
+use super::withdraw::withdraw;
 use crate::cli::context::Context;
 
 /// `trust remove FINGERPRINT`.
@@ -16,12 +18,11 @@ pub(super) async fn run(
     context: &Context<'_>,
     arguments: &RemoveArguments,
 ) -> anyhow::Result<Exit> {
-    let opened = context.open().await?;
-    let removed = opened.operator.trust_remove(&arguments.fingerprint).await?;
-    opened.close().await;
-    context.announce().await;
+    let records = context.trust_records().await?;
+    let fingerprint = records.find(&arguments.fingerprint).await?.fingerprint;
+    withdraw(context, records, fingerprint, Withdrawal::Remove).await?;
     context
         .printer
-        .note(format_args!("{} is no longer trusted", removed.fingerprint));
+        .note(format_args!("{fingerprint} is no longer trusted"));
     Ok(Exit::Done)
 }

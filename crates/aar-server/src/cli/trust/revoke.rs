@@ -1,7 +1,9 @@
 use aar_cli::Exit;
+use aar_registry::Withdrawal;
 use aar_types::{FingerprintPrefix, TrustState};
 use clap::Args;
 
+use super::withdraw::withdraw;
 use crate::cli::context::Context;
 
 /// `trust revoke FINGERPRINT [-y]`.
@@ -19,11 +21,11 @@ pub(super) async fn run(
     context: &Context<'_>,
     arguments: &RevokeArguments,
 ) -> anyhow::Result<Exit> {
-    let opened = context.open().await?;
-    let known = opened.operator.trust_find(&arguments.fingerprint).await?;
+    let records = context.trust_records().await?;
+    let known = records.find(&arguments.fingerprint).await?;
     let fingerprint = known.fingerprint;
     if known.state == TrustState::Revoked {
-        opened.close().await;
+        records.close().await;
         context
             .printer
             .note(format_args!("{fingerprint} is revoked already"));
@@ -36,9 +38,7 @@ pub(super) async fn run(
     if !context.agreed(&question, arguments.yes)? {
         return Ok(Exit::Failed);
     }
-    opened.operator.trust_revoke(&fingerprint.into()).await?;
-    opened.close().await;
-    context.announce().await;
+    withdraw(context, records, fingerprint, Withdrawal::Revoke).await?;
     context
         .printer
         .note(format_args!("{fingerprint} is revoked"));
