@@ -1,6 +1,6 @@
 //! Power failures in the middle of everything: what was done stays done, and nothing is left over.
 
-use aar_testkit::{Direction, Fleet, Package, Process, SOON, sha256, until};
+use aar_testkit::{Direction, Fleet, Package, Process, SOON, TestAms, sha256, until};
 
 /// More than what may be lost of an upload that was not yet put on record.
 const SIZE: u64 = 96 << 20;
@@ -183,6 +183,35 @@ fn a_command_that_dies_in_the_middle_of_an_upload_leaves_nothing() {
     amc.kill();
     until("what was staged is gone", SOON, || staged() < 1 << 20);
     assert!(fleet.publisher.names().is_empty());
+}
+
+/// Whoever asked for a transfer is not needed for it.
+#[test]
+fn a_command_that_dies_in_the_middle_of_a_push_or_a_pull_does_not_stop_it() {
+    let fleet = Fleet::introduced();
+    create(&fleet, "big");
+    fleet.publisher.set(&[("registry.mode", "manual")]);
+    fleet.client.set(&[("registry.mode", "manual")]);
+
+    fleet.publisher_network.throttle(RATE);
+    let sent = || fleet.publisher_network.bytes(Direction::Up);
+    killed_in_the_middle(&fleet.publisher, &["registry", "push", "big"], sent);
+    fleet.publisher_network.heal();
+    pushed_without_starting_over(&fleet);
+
+    fleet.client_network.throttle(RATE);
+    let fetched = || fleet.client_network.bytes(Direction::Down);
+    killed_in_the_middle(&fleet.client, &["registry", "pull", "big"], fetched);
+    fleet.client_network.heal();
+    pulled_without_starting_over(&fleet);
+}
+
+fn killed_in_the_middle(ams: &TestAms, command: &[&str], moved: impl Fn() -> u64) {
+    let mut run = ams.amc_command();
+    let mut amc = Process::start(run.args(command), &ams.base().join("amc.log"));
+    until("the transfer is in the middle", SOON, || moved() > MIDDLE);
+    amc.insist();
+    amc.kill();
 }
 
 #[test]

@@ -85,7 +85,34 @@ fn releases_of_a_real_apk_travel_one_after_the_other() {
     assert_eq!(shown["config"]["boot-package"], "io.appium.settings");
     let last = fleet.client.version("settings", 3).unwrap();
     assert_eq!(last["manifest-version"], RELEASES[3]);
+    tells_of_each_apk(&fleet);
     unpacked_as_it_was(&fleet, &apks[3]);
+}
+
+/// Every release has a version of its own. The oldest is no longer kept.
+fn tells_of_each_apk(fleet: &Fleet) {
+    let show = ["application", "show", "settings", "--format", "json"];
+    let shown = fleet.client.amc(&show).json();
+    let told = |number: usize| &shown["versions"][number.to_string()]["apk"];
+    let mut codes = Vec::new();
+    for (number, release) in RELEASES.iter().enumerate().skip(1) {
+        let apk = told(number);
+        assert_eq!(apk["package"], "io.appium.settings");
+        assert_eq!(apk["version-name"], *release);
+        let signer = apk["signer"].as_str().unwrap();
+        assert!(
+            signer.len() == 64 && signer.chars().all(|c| c.is_ascii_hexdigit()),
+            "{signer}"
+        );
+        codes.push(
+            apk["version-code"]
+                .as_str()
+                .unwrap()
+                .parse::<u64>()
+                .unwrap(),
+        );
+    }
+    assert!(codes.is_sorted(), "{codes:?}");
 }
 
 /// The export is a plain archive that stock tools read, with the very APK inside.

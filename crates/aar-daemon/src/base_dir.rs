@@ -52,12 +52,15 @@ impl Program {
 /// else the snap's usual place for root and the data folder of the user for others.
 pub fn resolve(program: Program, flag: Option<PathBuf>) -> PathBuf {
     let is_root = rustix::process::geteuid().is_root();
-    let own = etcetera::choose_base_strategy()
-        .ok()
-        .filter(|_| !is_root)
-        .map(|xdg| xdg.data_dir().join(program.name()));
-    let usual = program.packaged().or(own);
+    let usual = program.packaged().or_else(|| own(program, is_root));
     choose(program, flag, |name| std::env::var_os(name), usual)
+}
+
+/// The data folder of the user; root has none.
+fn own(program: Program, is_root: bool) -> Option<PathBuf> {
+    let xdg = etcetera::choose_base_strategy().ok();
+    let xdg = xdg.filter(|_| !is_root);
+    xdg.map(|xdg| xdg.data_dir().join(program.name()))
 }
 
 fn choose(
@@ -167,6 +170,17 @@ mod tests {
             Path::new("/usual")
         );
         assert_eq!(chosen(None, &[], None), Path::new("/var/snap/aar/common"));
+    }
+
+    #[test]
+    fn users_have_a_folder_of_their_own_and_root_has_that_of_the_snap() {
+        for (program, name) in [(Program::Aar, "aar"), (Program::Ams, "ams")] {
+            let own = |is_root| choose(program, None, |_| None, own(program, is_root));
+            assert_eq!(own(true), Path::new(&format!("/var/snap/{name}/common")));
+            let of_user = own(false);
+            assert!(of_user.ends_with(name), "{}", of_user.display());
+            assert!(!of_user.starts_with("/var/snap"), "{}", of_user.display());
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Caller<'a> {
     pub method: &'a str,
     /// The route that the caller asks for, recorded likewise.
     pub route: &'a str,
+    /// The path that the caller asks for: what a refusal is about.
+    pub path: &'a str,
 }
 
 /// Why a caller is turned away.
@@ -140,7 +142,7 @@ impl Registry {
             }),
             Err(refusal) => {
                 let request = format!("{} {}", caller.method, caller.route);
-                self.note_refusal(&actor, &request, "", &refusal);
+                self.note_refusal(&actor, &request, caller.path, &refusal);
                 Err(refusal)
             }
         }

@@ -14,17 +14,20 @@ use std::{
 
 use aar_tls::{HttpOptions, Identity, NewIdentity, ServerTrust, http_client};
 use aar_types::Clock;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 fn base() -> TempDir {
+    furnished("")
+}
+
+/// A base folder with more in its configuration than where to listen.
+fn furnished(more: &str) -> TempDir {
     let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs_err::create_dir(base.path().join("conf")).unwrap();
-    fs_err::write(
-        base.path().join("conf/main.yaml"),
-        "http:\n  addr: 127.0.0.1:0\n",
-    )
-    .unwrap();
+    let config = format!("http:\n  addr: 127.0.0.1:0\n{more}");
+    fs_err::write(base.path().join("conf/main.yaml"), config).unwrap();
     base
 }
 
@@ -95,6 +98,11 @@ impl Service {
         address.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// What was logged so far, where it is logged as JSON.
+    fn lines(&self) -> Vec<serde_json::Value> {
+        parsed(&self.log())
+    }
+
     fn signal(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
@@ -111,6 +119,12 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines of a log. Each is an object.
+fn parsed(log: &str) -> Vec<serde_json::Value> {
+    let line = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    log.lines().map(line).collect()
 }
 
 fn certificate() -> String {
@@ -201,4 +215,64 @@ async fn every_refusal_is_logged_once_with_fingerprint_address_route_and_reason(
     ] {
         assert!(line.contains(told), "no {told} in {line}");
     }
+}
+
+#[tokio::test]
+async fn what_has_failed_is_logged_once_with_who_asked_and_the_answer_names_the_line() {
+    let base = furnished("logger: {format: json}\n");
+    let service = Service::start(base.path());
+    let client = identity();
+    run(
+        base.path(),
+        &["trust", "add", "-p"],
+        &client.certificate().to_pem(),
+    );
+    let options = HttpOptions {
+        identity: Some(client.clone()),
+        ..HttpOptions::new(ServerTrust::Observe(Arc::default()), "aar-tests")
+    };
+    let lines = service.lines();
+    let address = lines.iter().find_map(|line| line["address"].as_str());
+    let address = address.unwrap();
+    let url = format!("https://{address}/1.0/uploads");
+    // Where uploads are kept is a file.
+    let staging = base.path().join("data/staging");
+    fs_err::remove_dir_all(&staging).unwrap();
+    fs_err::write(&staging, "in the way").unwrap();
+    let digest = BASE64_STANDARD.encode("0".repeat(64));
+    let posted = http_client(options)
+        .unwrap()
+        .post(url)
+        .header("Tus-Resumable", "1.0.0")
+        .header("Upload-Length", 5)
+        .header("Upload-Metadata", format!("digest {digest}"))
+        .header("Content-Type", "application/offset+octet-stream")
+        .body("image");
+    let answer = posted.send().await.unwrap();
+    assert_eq!(answer.status(), 500, "{:?}", service.lines());
+    let body = answer.json::<serde_json::Value>().await.unwrap();
+    service.signal();
+    let (_, log) = service.wait();
+    let lines = parsed(&log);
+    let failures: Vec<_> = lines
+        .iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    let [failure] = failures[..] else {
+        panic!("{log}")
+    };
+    assert_eq!(failure["message"], "request failed");
+    assert_eq!(failure["request_id"], body["request_id"], "{body}");
+    let fingerprint = client.certificate().fingerprint().to_string();
+    assert_eq!(failure["fingerprint"], fingerprint.as_str());
+    assert!(
+        failure["address"]
+            .as_str()
+            .unwrap()
+            .starts_with("127.0.0.1:")
+    );
+    assert!(
+        failure["timestamp"].is_string() && failure["error"].is_string(),
+        "{failure}"
+    );
 }

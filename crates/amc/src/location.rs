@@ -61,3 +61,24 @@ fn variable(name: &str) -> Option<PathBuf> {
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn the_socket_is_the_first_that_is_there() {
+        let root = tempfile::tempdir().unwrap();
+        let sockets = || ["snap", "package", "own"].map(|base| socket_in(&root.path().join(base)));
+        assert_eq!(first_there(sockets().into_iter()), None);
+        let mut listening = Vec::new();
+        // From the last on, each is found before the one that was there already.
+        for socket in sockets().into_iter().rev() {
+            fs_err::create_dir_all(socket.parent().unwrap()).unwrap();
+            listening.push(UnixListener::bind(&socket).unwrap());
+            assert_eq!(first_there(sockets().into_iter()), Some(socket));
+        }
+    }
+}

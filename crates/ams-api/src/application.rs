@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use aar_types::{
-    Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEncoder, Watchdog, null_as_empty,
+    ApkFacts, Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEncoder, Watchdog,
+    null_as_empty,
 };
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,9 @@ pub struct ApplicationVersion {
     pub hooks: Hooks,
     /// What is kept of its package.
     pub bootstrap: Bootstrap,
+    /// What its APK says of itself, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub apk: Option<ApkFacts>,
 }
 
 /// An addon with the version that a version of an application uses.

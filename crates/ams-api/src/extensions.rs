@@ -25,5 +25,7 @@ pub const APPLICATION_SERVICES_CONFIGURATION: &str = "application_services_confi
 pub const APPLICATION_MANIFEST_VERSION: &str = "application_manifest_version";
 /// Manifests may choose the video encoder.
 pub const APPLICATION_GPU_ENCODER: &str = "application_gpu_encoder";
+/// Versions tell what their APK says of itself. Not in the vendor's AMS.
+pub const APPLICATION_APK_FACTS: &str = "application_apk_facts";
 /// The state of the registry agent can be read, and a round started. Not in the vendor's AMS.
 pub const REGISTRY_STATUS: &str = "registry_status";

@@ -9,6 +9,7 @@ fn caller(fingerprint: Option<Fingerprint>) -> Caller<'static> {
         address: Some([192, 0, 2, 7].into()),
         method: "PUT",
         route: "/1.0/applications/{name}/{architecture}",
+        path: "/1.0/applications/game/amd64",
     }
 }
 
@@ -80,6 +81,7 @@ on_every_backend! {
                 })
                 .unwrap();
             assert_eq!(entry.action, "PUT /1.0/applications/{name}/{architecture}");
+            assert_eq!(entry.target, "/1.0/applications/game/amd64");
             assert_eq!(entry.address.as_deref(), Some("192.0.2.7"));
             assert_eq!(entry.detail, refusal.to_string());
         }
@@ -89,14 +91,14 @@ on_every_backend! {
         let route = "x".repeat(100_000);
         for n in 0..5000_u32 {
             let address = std::net::Ipv4Addr::from_bits(n);
-            let caller = Caller { address: Some(address.into()), route: &route, ..caller(None) };
+            let caller = Caller { address: Some(address.into()), route: &route, path: &route, ..caller(None) };
             fixture.registry.reader(&caller).unwrap_err();
         }
         fixture.restart().await;
         let query = aar_registry::AuditQuery { limit: 100_000, ..Default::default() };
         let log = fixture.operator().audit(&query).await.unwrap();
         assert!((1..=200).contains(&log.len()), "{} entries", log.len());
-        assert!(log.iter().all(|entry| entry.action.len() <= 200));
+        assert!(log.iter().all(|entry| entry.action.len() <= 200 && entry.target.len() <= 200));
     }
 
     async fn a_mutation_is_recorded_with_certificate_role_and_address(fixture) {

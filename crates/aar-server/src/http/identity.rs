@@ -180,5 +180,6 @@ fn caller(parts: &Parts) -> Caller<'_> {
         address: peer(parts).map(|peer| peer.address.ip().to_canonical()),
         method: parts.method.as_str(),
         route,
+        path: parts.uri.path(),
     }
 }

@@ -73,6 +73,8 @@ impl Seen {
             // It is the same for everybody who writes, and nothing is wrong with the program.
             warn!(
                 request_id = self.request_id,
+                fingerprint = self.fingerprint(),
+                address = self.address(),
                 method = self.method.as_str(),
                 path = self.uri.path(),
                 error = chain,
@@ -81,6 +83,8 @@ impl Seen {
         } else if let Some(chain) = error.chain() {
             error!(
                 request_id = self.request_id,
+                fingerprint = self.fingerprint(),
+                address = self.address(),
                 method = self.method.as_str(),
                 path = self.uri.path(),
                 code = error.code().as_str(),

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use aar_cli::DocumentFormat;
-use aar_types::{Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEncoder, Watchdog};
+use aar_types::{
+    ApkFacts, Bootstrap, ExtraData, Hooks, NetworkService, Resources, VideoEncoder, Watchdog,
+};
 use ams_api::{Application, ApplicationStatus, ApplicationVersion, VersionStatus};
 use clap::Args;
 use serde::Serialize;
@@ -85,6 +87,32 @@ struct ShownVersion {
     hooks: Hooks,
     #[serde(skip_serializing_if = "is_default")]
     bootstrap: Bootstrap,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apk: Option<ShownApk>,
+}
+
+/// What an APK says of itself.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ShownApk {
+    package: String,
+    version_name: String,
+    version_code: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    abis: Vec<String>,
+    signer: String,
+}
+
+impl From<ApkFacts> for ShownApk {
+    fn from(facts: ApkFacts) -> Self {
+        Self {
+            package: facts.package,
+            version_name: facts.version_name,
+            version_code: facts.version_code,
+            abis: facts.abis,
+            signer: facts.signer,
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -138,6 +166,7 @@ impl From<ApplicationVersion> for ShownVersion {
             features: version.features,
             hooks: version.hooks,
             bootstrap: version.bootstrap,
+            apk: version.apk.map(ShownApk::from),
         }
     }
 }

@@ -1,6 +1,6 @@
 use aar_testkit::{Package, TestAms};
 
-use crate::session::Session;
+use crate::{session::Session, terminal};
 
 fn ams() -> TestAms {
     let ams = TestAms::start();
@@ -101,4 +101,23 @@ fn what_is_wrong_with_applications_is_said() {
         .misused("wait tool -c tags=")
         .misused("wait tool -c status=ready -s version=-1")
         .snapshot("applications_refused");
+}
+
+#[test]
+fn how_far_an_upload_is_is_drawn_for_people_only() {
+    let ams = TestAms::start();
+    let package = Package::new("big").noise("level.dat", 4 << 20, 1);
+    package.write_zip(&ams.base().join("big.zip"));
+    let mut create = ams.amc_command();
+    create.args(["application", "create", "big.zip"]);
+    let (code, screen) = terminal::watched(create);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("uploading ["), "{screen:?}");
+    let updated = ams.amc(&["application", "update", "big", "big.zip"]);
+    assert_eq!(
+        (updated.code, updated.stderr.as_str()),
+        (0, ""),
+        "{updated:?}"
+    );
+    assert!(!updated.stdout.contains("MiB"), "{updated:?}");
 }

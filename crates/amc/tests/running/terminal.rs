@@ -1,4 +1,4 @@
-//! A terminal with somebody at it, who answers a question.
+//! A terminal with somebody at it, who watches and answers questions.
 
 use std::{
     fs::File,
@@ -33,6 +33,16 @@ pub(crate) fn answered(command: Command, answer: &str) -> (i32, String) {
     assert!(is_answered, "nothing was asked: {screen}");
     let status = child.wait().unwrap();
     (status.code().unwrap(), screen.replace("\r\n", "\n"))
+}
+
+/// Runs a command at a terminal where nothing is asked. Returns its exit code and everything that
+/// was drawn.
+pub(crate) fn watched(command: Command) -> (i32, String) {
+    let (mut person, terminal) = open();
+    let mut child = start(command, terminal);
+    let screen: Vec<_> = std::iter::from_fn(|| next(&mut person)).collect();
+    let status = child.wait().unwrap();
+    (status.code().unwrap(), String::from_utf8(screen).unwrap())
 }
 
 /// Both ends of a new terminal.

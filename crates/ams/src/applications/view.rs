@@ -64,6 +64,7 @@ fn version_of(
         features: manifest.features,
         hooks: manifest.hooks,
         bootstrap: manifest.bootstrap,
+        apk: manifest.apk,
     }
 }
 

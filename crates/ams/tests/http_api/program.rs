@@ -3,7 +3,11 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::TcpListener,
-    os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixDatagram, UnixListener},
+        process::CommandExt,
+    },
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -28,9 +32,14 @@ impl Drop for Program {
 impl Program {
     /// Starts one, without telling it what to do.
     fn start(base: &Path) -> Self {
+        Self::start_with(base, &[])
+    }
+
+    fn start_with(base: &Path, environment: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ams"))
             .arg("--base-dir")
             .arg(base)
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -131,6 +140,40 @@ fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
     );
     again.signal();
     assert!(again.end().0.success());
+}
+
+#[test]
+fn the_service_manager_is_told_of_readiness_and_of_the_end_and_the_log_is_of_objects() {
+    let base = furnish(
+        tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+        0,
+        "logger: {level: info, format: json}\n",
+    );
+    let socket = base.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let told = || {
+        let mut message = [0; 256];
+        let length = manager.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    let program = Program::start_with(base.path(), &[("NOTIFY_SOCKET", &socket)]);
+    assert!(told().contains("READY=1"));
+    program.signal();
+    assert!(told().contains("STOPPING=1"));
+    let (status, log) = program.end();
+    assert!(status.success(), "{log}");
+    assert!(log.lines().count() > 1, "{log}");
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["level"], "INFO", "{line}");
+        assert!(
+            line["message"].is_string() && line["timestamp"].is_string(),
+            "{line}"
+        );
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use ams_api::{ServiceStatus, extensions};
 use crate::http::{auth::Anyone, envelope::Done};
 
 const EXTENSIONS: &[&str] = &[
+    extensions::APPLICATION_APK_FACTS,
     extensions::APPLICATION_GPU_ENCODER,
     extensions::APPLICATION_IMAGE_EXPORT,
     extensions::APPLICATION_MANIFEST_DOWNLOAD,
