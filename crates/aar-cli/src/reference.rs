@@ -12,6 +12,8 @@ pub fn print_reference(command: &Command, printer: &Printer) -> io::Result<()> {
         .title(title)
         .show_footer(false)
         .show_table_of_contents(true);
-    let reference = help_markdown_command_custom(command, &options);
+    // A flag takes none of the values that it is said to have.
+    let reference = help_markdown_command_custom(command, &options)
+        .replace("\n\n  Possible values: `true`, `false`\n", "\n");
     printer.data(&format!("{}\n", reference.trim_end()))
 }

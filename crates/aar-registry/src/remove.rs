@@ -81,7 +81,10 @@ async fn remove_variant(change: &mut Mutation, key: &VariantKey) -> Result<usize
         forget_version(change, row).await?;
     }
     forget_variant(change, key).await?;
-    let detail = format!("with {} versions", versions.len());
+    let detail = match versions.len() {
+        1 => "with its only version".to_owned(),
+        count => format!("with {count} versions"),
+    };
     change
         .record("remove-application", key.to_string(), detail)
         .await?;

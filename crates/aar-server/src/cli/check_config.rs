@@ -21,7 +21,15 @@ pub(super) fn run(context: &Context<'_>, arguments: &CheckConfigArguments) -> an
             fs_err::File::open(path)?;
             Config::load(path, &context.base)?
         }
-        None => context.config()?,
+        None => {
+            let file = Config::path(&context.base);
+            if !file.try_exists().unwrap_or(true) {
+                let file = file.display();
+                let said = format_args!("there is no {file}: the defaults hold");
+                context.printer.note(said);
+            }
+            context.config()?
+        }
     };
     context.printer.document(DocumentFormat::Yaml, &config)?;
     Ok(Exit::Done)

@@ -80,7 +80,10 @@ fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
     };
     match &arguments.command {
         None | Some(Command::Serve) => serve::run(&base()?),
-        Some(Command::CheckConfig) => check_config::run(&base()?, printer),
+        Some(Command::CheckConfig) => {
+            check_config::require(arguments.base_dir.as_deref())?;
+            check_config::run(&base()?, printer)
+        }
         Some(Command::Completion(shell)) => shell
             .print(Arguments::command(), printer)
             .map_err(|error| Failure::from_error(&error)),
@@ -120,6 +123,25 @@ mod tests {
             let version = format!("ams {}\n", env!("CARGO_PKG_VERSION"));
             assert_eq!((exit, stdout), (Exit::Done, version));
         }
+    }
+
+    #[test]
+    fn a_check_makes_nothing_and_says_where_there_is_nothing_to_check() {
+        let parent = tempfile::tempdir().unwrap();
+        let base = parent.path().join("mistyped");
+        let check = || ams(&["check-config", "--base-dir", base.to_str().unwrap()]);
+        let (exit, _, stderr) = check();
+        assert_eq!(exit, Exit::Failed);
+        let missing = format!("there is no base folder {}", base.display());
+        assert!(stderr.contains(&missing), "{stderr}");
+        assert!(!base.exists());
+        fs_err::create_dir(&base).unwrap();
+        let (exit, _, stderr) = check();
+        assert_eq!(exit, Exit::Done);
+        assert!(
+            stderr.contains("settings.yaml: the defaults hold"),
+            "{stderr}"
+        );
     }
 
     #[test]
