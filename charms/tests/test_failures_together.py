@@ -147,6 +147,23 @@ def test_a_registry_that_is_not_well_blocks_with_what_it_says(machines: Machines
     assert registry.look() == ActiveStatus()
 
 
+def test_trust_ends_with_its_relation_while_the_storage_cannot_be_used(machines: Machines) -> None:
+    registry, publisher, client = machines
+    juju = Juju(registry)
+    number = juju.relate(publisher, "publisher")
+    juju.relate(client, "client")
+    assert len(registry.trusted()) == 2
+    data = registry.base / "data"
+    data.rename(data.with_name("away"))
+    data.write_text("in the way")
+    juju.separate(publisher, number)
+    assert len(registry.trusted()) == 1
+    data.unlink()
+    data.with_name("away").rename(data)
+    assert registry.look() == ActiveStatus()
+    assert len(registry.trusted()) == 1
+
+
 @pytest.mark.parametrize("content", ["", "garbage", "-----BEGIN CERTIFICATE-----\nMII\n"])
 def test_a_certificate_that_is_damaged_blocks_and_is_told_to_nobody(
     content: str, machines: Machines
