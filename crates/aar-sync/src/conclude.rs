@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 
 use crate::{
-    AgentStatus, Failure, RoundReport, assignment::Assignment, board::Board, round::Finished,
+    AgentStatus, Failure, Outcome, RoundReport, assignment::Assignment, board::Board,
+    round::Finished,
 };
 
 /// Puts down how a round went. `skew` is how far the registry's clock is ahead, where that matters.
@@ -45,6 +46,7 @@ fn show(status: &mut AgentStatus, assignment: &Assignment, finished: Finished) {
 
 fn log(report: &RoundReport, before: Option<&RoundReport>) {
     if let Some(error) = &report.error
+        && report.outcome != Outcome::Cancelled
         && before.is_none_or(|before| before.error != report.error)
     {
         tracing::warn!(%error, "a round with the registry failed");

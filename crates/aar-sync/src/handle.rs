@@ -50,6 +50,10 @@ pub struct AgentHandle {
     board: Arc<Board>,
 }
 
+/// Who asks for a round and drops the future does not want it any more. A round of one application
+/// ends when everybody who asked has gone; so does a round of everything, unless it would have run
+/// anyhow: because it is time, or because something changed. What has been transferred by then is
+/// kept, and the next round goes on there.
 impl AgentHandle {
     /// Runs a round, or joins the one that is running, and tells how it went. What somebody has
     /// confirmed of what is [held](AgentStatus::held) is removed in this round. What would go

@@ -71,8 +71,12 @@ impl<L: LocalCatalogue> Post<L> {
 
     /// How long to rest after a round: for the interval, and less after a failure.
     pub(crate) fn rest(&mut self, outcome: Outcome, jitter: &mut Jitter) -> Duration {
-        self.failing = outcome != Outcome::Done;
         let interval = self.site.config.interval;
+        if outcome == Outcome::Cancelled {
+            // Whoever ended it does not want it again in a moment.
+            return jitter.around(interval);
+        }
+        self.failing = outcome != Outcome::Done;
         if self.failing {
             self.backoff.next(jitter).unwrap_or(interval)
         } else {

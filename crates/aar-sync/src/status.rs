@@ -101,7 +101,7 @@ pub struct RoundReport {
     pub finished: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it failed, in a sentence.
+    /// Why it failed or was ended early, in a sentence.
     pub error: Option<String>,
     /// What was done.
     pub counts: Counts,
@@ -123,7 +123,8 @@ pub enum Outcome {
     Incomplete,
     /// Nothing could be done: the registry or the local catalogue did not answer.
     Failed,
-    /// It was ended early, by a change of the configuration or the end of the program.
+    /// It was ended early: by a change of the configuration, by the end of the program, or because
+    /// everybody who had asked for it went away. What had arrived by then is kept.
     Cancelled,
 }
 

@@ -21,6 +21,11 @@ use crate::{
     site::Site,
 };
 
+/// Why a round was ended early.
+const DESERTED: &str = "whoever asked for it has cancelled it";
+const RECONFIGURED: &str = "the configuration of the registry changed";
+const STOPPED: &str = "the agent has stopped";
+
 pub(crate) struct Worker<L> {
     catalogue: Arc<L>,
     board: Arc<Board>,
@@ -62,12 +67,12 @@ impl<L: LocalCatalogue> Worker<L> {
             tokio::select! {
                 message = self.inbox.recv() => match message {
                     Some(Message::Stop(stopped)) => {
-                        self.end_round().await;
+                        self.end_round(STOPPED).await;
                         let _ = stopped.send(());
                         return;
                     }
                     Some(message) => self.handle(message).await,
-                    None => return self.end_round().await,
+                    None => return self.end_round(STOPPED).await,
                 },
                 finished = joined(&mut self.running) => self.finish(finished),
                 Some(news) = self.news.1.recv() => self.hear(news),
@@ -98,7 +103,7 @@ impl<L: LocalCatalogue> Worker<L> {
 
     /// Ends what belongs to the old configuration and begins with the new one.
     async fn configure(&mut self, configuration: Configuration) {
-        self.end_round().await;
+        self.end_round(RECONFIGURED).await;
         self.next = None;
         self.news = mpsc::channel(1);
         let (mode, problem) = match &configuration {
@@ -159,8 +164,11 @@ impl<L: LocalCatalogue> Worker<L> {
         if post.site.config.mode != mode {
             return;
         }
-        match &self.running {
-            Some(running) if running.assignment.only.is_none() => running.nudge(nudge),
+        match &mut self.running {
+            Some(running) if running.is_whole() => {
+                running.by_itself = true;
+                running.nudge(nudge);
+            }
             Some(_) => self.next = Some(Instant::now()),
             None => self.start_automatic(nudge),
         }
@@ -170,6 +178,9 @@ impl<L: LocalCatalogue> Worker<L> {
         self.next = None;
         if let Ok(assignment) = self.everything() {
             self.start(assignment, nudge, Vec::new());
+            if let Some(running) = &mut self.running {
+                running.by_itself = true;
+            }
         }
     }
 
@@ -177,7 +188,7 @@ impl<L: LocalCatalogue> Worker<L> {
     fn request(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
         match &mut self.running {
             None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
-            Some(running) if running.assignment == assignment => {
+            Some(running) if running.serves(&assignment) => {
                 running.waiting.push(reply);
                 running.nudge(Nudge::by_hand(confirmed));
             }
@@ -223,7 +234,16 @@ impl<L: LocalCatalogue> Worker<L> {
         if running.assignment.only.is_none() {
             self.schedule(finished.report.outcome);
         }
+        if finished.report.outcome == Outcome::Cancelled {
+            finished.report.error = Some(DESERTED.to_owned());
+        }
         self.tell(running, finished);
+        self.start_queued();
+    }
+
+    /// Begins the next of the rounds that wait for their turn.
+    fn start_queued(&mut self) {
+        self.queue.retain(Queued::is_wanted);
         if let Some(queued) = self.queue.pop_front() {
             let nudge = Nudge::by_hand(queued.confirmed);
             self.start(queued.assignment, nudge, queued.waiting);
@@ -237,6 +257,7 @@ impl<L: LocalCatalogue> Worker<L> {
         if let Some(running) = &mut self.running {
             running.earlier = report.counts;
             running.started = report.started;
+            running.by_itself = ended.by_itself;
         }
     }
 
@@ -266,10 +287,11 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// Cancels the running round and waits until it has ended; tells everybody who waits.
-    async fn end_round(&mut self) {
+    async fn end_round(&mut self, why: &str) {
         if let Some(running) = &self.running {
             running.cancelled.cancel();
-            let finished = joined(&mut self.running).await;
+            let mut finished = joined(&mut self.running).await;
+            finished.report.error = Some(why.to_owned());
             if let Some(running) = self.running.take() {
                 self.tell(running, finished);
             }

@@ -4,6 +4,7 @@
     reason = "a test ends where something does not work"
 )]
 
+mod cancelling;
 mod convergence;
 mod pull;
 mod push;

@@ -95,11 +95,8 @@ impl Applications {
 
     /// Waits for a turn at working on a package, or for the end of the wish to.
     async fn turn(&self, context: &Context) -> Result<SemaphorePermit<'_>, Error> {
-        tokio::select! {
-            biased;
-            () = context.cancelled() => Err(Error::Cancelled),
-            turn = self.0.turns.acquire() => turn.map_err(|_| Error::Cancelled),
-        }
+        let turn = async { self.0.turns.acquire().await.map_err(|_| Error::Cancelled) };
+        context.unless_cancelled(turn).await
     }
 
     fn now(&self) -> i64 {
