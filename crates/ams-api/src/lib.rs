@@ -19,6 +19,7 @@ mod service;
 pub mod config_items;
 pub mod extensions;
 pub mod headers;
+pub mod refusals;
 
 pub use application::{
     Application, ApplicationAddon, ApplicationDelete, ApplicationStatus, ApplicationVersion,

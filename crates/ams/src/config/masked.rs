@@ -8,13 +8,17 @@ const MASK: &str = "***";
 /// An address with a mask in the place of its password; as it is where there is none.
 pub(super) fn masked(address: &str) -> String {
     let text = masked_text(address);
-    match Url::parse(&text) {
-        // Addresses can be written in ways that their text does not tell.
-        Ok(mut url) if url.password().is_some_and(|shown| shown != MASK) => {
-            let hidden = url.set_password(Some(MASK)).is_ok();
-            hidden.then(|| url.to_string()).unwrap_or_default()
-        }
-        _ => text,
+    let Ok(mut url) = Url::parse(address) else {
+        return text;
+    };
+    if url.password().is_none() || url.set_password(Some(MASK)).is_err() {
+        return text;
+    }
+    // Addresses can be written in ways that their text does not tell.
+    if Url::parse(&text).as_ref() == Ok(&url) {
+        text
+    } else {
+        url.to_string()
     }
 }
 
