@@ -26,6 +26,8 @@ pub(crate) fn conclude(
 fn show(status: &mut AgentStatus, assignment: &Assignment, finished: Finished) {
     let report = &finished.report;
     match (finished.applications, &assignment.only) {
+        // By what was known before, as nothing could be asked.
+        (Some(all), None) if report.outcome == Outcome::Failed => status.applications = all,
         (Some(all), None) => {
             status.held.clone_from(&report.held);
             status.conflicts.clone_from(&report.conflicts);

@@ -90,9 +90,15 @@ impl AgentHandle {
         self.send(Message::Configure(configuration.into()));
     }
 
-    /// Tells that local applications changed: in push mode a round begins at once.
+    /// Tells that local applications changed: in push mode a round begins at once, in the others the
+    /// status tells what is left to do.
     pub fn local_changed(&self) {
         self.send(Message::LocalChanged);
+    }
+
+    /// Tells that an application was deleted in the registry, for the architecture of this place.
+    pub fn deleted_there(&self, name: ApplicationName) {
+        self.send(Message::DeletedThere(name));
     }
 
     /// How the agent is doing at this moment.

@@ -26,6 +26,7 @@ mod handle;
 mod held;
 mod local;
 mod message;
+mod outlook;
 mod plan;
 mod post;
 mod round;

@@ -46,12 +46,12 @@ impl Running {
         let nudges = watch::Sender::new(nudge);
         let cancelled = CancellationToken::new();
         let heard = nudges.clone();
-        let round = Round::new(site, assignment.clone(), heard, cancelled.clone());
         let started = clock.now();
+        let round = Round::new(site, assignment.clone(), heard, cancelled.clone(), clock);
         Self {
             assignment,
             started,
-            task: tokio::spawn(round.run(started, clock)),
+            task: tokio::spawn(round.run(started)),
             nudges,
             cancelled,
             waiting: Vec::new(),

@@ -19,6 +19,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Which way its rounds go; none where there are none.
+    pub(crate) fn direction(self) -> Option<Direction> {
+        match self {
+            Self::Pull => Some(Direction::Pull),
+            Self::Push => Some(Direction::Push),
+            Self::Manual => None,
+        }
+    }
+
     /// The name in configurations and bodies.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,7 +71,7 @@ pub struct AgentStatus {
     pub held: Option<Held>,
     /// What the two sides disagree on; somebody has to decide.
     pub conflicts: Vec<Conflict>,
-    /// The applications that take part, by name.
+    /// The applications that take part, by name, as they stand to the registry as it was last seen.
     pub applications: Vec<ApplicationStatus>,
     /// The images that are on their way.
     pub transfers: Vec<TransferStatus>,
@@ -77,6 +86,8 @@ pub struct SeenRegistry {
     pub id: RegistryId,
     /// The revision of its catalogue.
     pub revision: Revision,
+    /// When that was.
+    pub at: Timestamp,
 }
 
 /// Whether an agent hears of publications at once.

@@ -37,6 +37,8 @@ pub(crate) struct Worker<L> {
     running: Option<Running>,
     queue: VecDeque<Queued>,
     next: Option<Instant>,
+    /// Whether something changed while a round ran, which may not have seen it.
+    unreviewed: bool,
 }
 
 impl<L: LocalCatalogue> Worker<L> {
@@ -58,6 +60,7 @@ impl<L: LocalCatalogue> Worker<L> {
             running: None,
             queue: VecDeque::new(),
             next: None,
+            unreviewed: false,
         }
     }
 
@@ -74,7 +77,12 @@ impl<L: LocalCatalogue> Worker<L> {
                     Some(message) => self.handle(message).await,
                     None => return self.end_round(STOPPED).await,
                 },
-                finished = joined(&mut self.running) => self.finish(finished),
+                finished = joined(&mut self.running) => {
+                    self.finish(finished);
+                    if self.unreviewed {
+                        self.review().await;
+                    }
+                }
                 Some(news) = self.news.1.recv() => self.hear(news),
                 () = due(self.next), if self.running.is_none() => {
                     self.start_automatic(Nudge::default());
@@ -96,7 +104,13 @@ impl<L: LocalCatalogue> Worker<L> {
                 Err(refused) => answer(reply, Err(refused.clone())),
             },
             Message::Configure(configuration) => self.configure(configuration).await,
-            Message::LocalChanged => self.changed_in(Mode::Push, Nudge::default()),
+            Message::LocalChanged => self.changed_here().await,
+            Message::DeletedThere(name) => {
+                if let Ok(post) = &self.post {
+                    post.site.forget(&name);
+                }
+                self.review().await;
+            }
             Message::Stop(stopped) => drop(stopped),
         }
     }
@@ -124,6 +138,7 @@ impl<L: LocalCatalogue> Worker<L> {
         self.board.write(|status| {
             *status = AgentStatus {
                 last_round: status.last_round.take(),
+                totals: status.totals,
                 mode,
                 problem,
                 held,
@@ -155,6 +170,31 @@ impl<L: LocalCatalogue> Worker<L> {
         let nudge = self.post.as_ref().ok().and_then(|post| post.nudge(news));
         if let Some(nudge) = nudge {
             self.changed_in(Mode::Pull, nudge);
+        }
+    }
+
+    /// In push mode a round sees to it; in the others there is nothing to do but to show it.
+    async fn changed_here(&mut self) {
+        let Ok(post) = &self.post else { return };
+        if post.site.config.mode == Mode::Push {
+            self.changed_in(Mode::Push, Nudge::default());
+        } else {
+            self.review().await;
+        }
+    }
+
+    /// Shows what is left to do by what is known here; after the round that runs, if there is one.
+    async fn review(&mut self) {
+        self.unreviewed = self.running.is_some();
+        let Ok(post) = &self.post else { return };
+        if self.unreviewed {
+            return;
+        }
+        let last = self.board.read().last_round;
+        let failures = last.map(|round| round.failures).unwrap_or_default();
+        if let Some(applications) = post.site.outlook(&failures).await {
+            self.board
+                .write(|status| status.applications = applications);
         }
     }
 

@@ -35,6 +35,7 @@ pub use operation::{Operation, OperationClass, StatusCode};
 pub use patch::{ApplicationPatch, ResourcesPatch};
 pub use registry::{
     ApplicationSync, Conflict, HeldRemovals, RegistryApplication, RegistryApplicationVersion,
-    RegistryStatus, Round, RoundCounts, RoundOutcome, SyncPost, Transfer, TransferDirection,
+    RegistryStatus, Round, RoundCounts, RoundFailure, RoundOutcome, SyncPost, Transfer,
+    TransferDirection,
 };
 pub use service::{ServiceStatus, VersionResponse};

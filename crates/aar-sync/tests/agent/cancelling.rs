@@ -96,7 +96,10 @@ async fn a_push_that_is_cancelled_goes_on_where_it_was() {
     let (site, slow) = held_up(Mode::Push).await;
     site.shelf.create("slow", 0, &slow);
     let asked = sync(&site);
-    on_its_way(&site).await;
+    until("the upload has begun", || {
+        site.shelf.has_upload_of(&image(&slow).digest)
+    })
+    .await;
     asked.abort();
     ended(&site, "cancelled").await;
     assert!(site.shelf.has_upload_of(&image(&slow).digest));

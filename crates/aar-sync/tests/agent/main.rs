@@ -11,4 +11,5 @@ mod push;
 mod real;
 mod removal;
 mod schedule;
+mod standing;
 mod support;

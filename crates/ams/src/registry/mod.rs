@@ -133,7 +133,8 @@ impl Registry {
     /// Begins to delete, in the registry, the versions of an application that are for the
     /// architecture of this AMS.
     pub async fn delete(&self, name: &ApplicationName) -> Result<Operation, Error> {
-        let (client, name) = (self.client()?, name.clone());
+        let (client, agent) = (self.client()?, self.0.agent.clone());
+        let name = name.clone();
         let architecture = self.0.applications.architecture();
         let missing = Error::NotInRegistry(name.clone(), architecture);
         if !is_there(&client, &name, architecture).await? {
@@ -143,6 +144,7 @@ impl Registry {
         Ok(self.0.operations.start(new, async move |context| {
             let delete = async {
                 let removed = client.delete_application(&name, Some(architecture)).await?;
+                agent.deleted_there(name);
                 removed.then_some(()).ok_or(missing)
             };
             context.unless_cancelled(delete).await
