@@ -136,7 +136,7 @@ pub enum RoundOutcome {
     Incomplete,
     /// Nothing could be done.
     Failed,
-    /// It was ended early.
+    /// It was ended early; the error says why.
     Cancelled,
     /// Something that a newer server tells.
     #[serde(other)]
