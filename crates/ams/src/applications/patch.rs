@@ -51,7 +51,13 @@ impl Applications {
         let _alone = self.0.editing.lock().await;
         let before = self.expect(id_or_name).await?;
         let permit = guard::edit(&before)?;
-        let changed = changed_version(&before, patch)?;
+        let place = patch.makes_version().then(|| self.0.lines.join(&before.id));
+        let waits = place.as_ref().is_some_and(Place::is_behind_others);
+        let changed = match changed_version(&before, patch) {
+            // What it starts from is being made.
+            Err(Error::NothingToStartFrom(_)) if waits => None,
+            changed => changed?,
+        };
         let mut application = before.clone();
         apply_to_application(patch, &mut application.metadata)?;
         let version = changed.as_ref().map(|(version, _)| version);
@@ -64,26 +70,11 @@ impl Applications {
                 .await?;
             self.tell("application-updated", &application.id);
         }
-        let place = self.place_for(patch, &before, changed.is_some());
         Ok(Edited {
             id: before.id,
-            place,
+            // What is as it should be may be otherwise once those before have made their versions.
+            place: place.filter(|_| waits || changed.is_some()),
         })
-    }
-
-    /// The place in line of a patch that makes a version. What is as it should be may be otherwise
-    /// once those before have made theirs.
-    fn place_for(
-        &self,
-        patch: &ApplicationPatch,
-        application: &StoredApplication,
-        changes: bool,
-    ) -> Option<Place> {
-        if !patch.makes_version() {
-            return None;
-        }
-        let place = self.0.lines.join(&application.id);
-        (changes || place.is_behind_others()).then_some(place)
     }
 
     /// Makes a version of the image of the newest one that is ready by now and a changed manifest.

@@ -131,6 +131,26 @@ async fn a_change_builds_on_the_version_that_is_being_made() {
 }
 
 #[tokio::test]
+async fn a_change_of_an_application_that_is_being_created_waits_for_its_first_version() {
+    let here = Here::new().await;
+    let package = Package::new("game").noise("level", 8_000_000, 4);
+    let begun = here.begin_create(&package);
+    let id = begun.resource_names("applications").next().unwrap();
+    let applications = here.ams.applications();
+    while applications.get(id).await.unwrap().is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let change = ApplicationPatch {
+        manifest_version: Some("2".to_owned()),
+        ..ApplicationPatch::default()
+    };
+    patch(&here, change).await;
+    let versions = here.get("game").await.versions;
+    let made: Vec<_> = versions.iter().map(|it| &*it.manifest_version).collect();
+    assert_eq!(made, ["", "2"]);
+}
+
+#[tokio::test]
 async fn a_change_does_not_wait_for_one_that_was_cancelled() {
     let here = Here::new().await;
     here.create(&Package::new("game").noise("level", 3_000_000, 4))
