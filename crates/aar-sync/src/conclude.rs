@@ -3,7 +3,8 @@
 use jiff::SignedDuration;
 
 use crate::{
-    AgentStatus, Failure, RoundReport, assignment::Assignment, board::Board, round::Finished,
+    AgentStatus, Failure, Outcome, RoundReport, assignment::Assignment, board::Board,
+    round::Finished,
 };
 
 /// Puts down how a round went. `skew` is how far the registry's clock is ahead, where that matters.
@@ -25,6 +26,8 @@ pub(crate) fn conclude(
 fn show(status: &mut AgentStatus, assignment: &Assignment, finished: Finished) {
     let report = &finished.report;
     match (finished.applications, &assignment.only) {
+        // By what was known before, as nothing could be asked.
+        (Some(all), None) if report.outcome == Outcome::Failed => status.applications = all,
         (Some(all), None) => {
             status.held.clone_from(&report.held);
             status.conflicts.clone_from(&report.conflicts);
@@ -45,6 +48,7 @@ fn show(status: &mut AgentStatus, assignment: &Assignment, finished: Finished) {
 
 fn log(report: &RoundReport, before: Option<&RoundReport>) {
     if let Some(error) = &report.error
+        && report.outcome != Outcome::Cancelled
         && before.is_none_or(|before| before.error != report.error)
     {
         tracing::warn!(%error, "a round with the registry failed");

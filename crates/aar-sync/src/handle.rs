@@ -50,6 +50,10 @@ pub struct AgentHandle {
     board: Arc<Board>,
 }
 
+/// Who asks for a round and drops the future does not want it any more. A round of one application
+/// ends when everybody who asked has gone; so does a round of everything, unless it would have run
+/// anyhow: because it is time, or because something changed. What has been transferred by then is
+/// kept, and the next round goes on there.
 impl AgentHandle {
     /// Runs a round, or joins the one that is running, and tells how it went. What somebody has
     /// confirmed of what is [held](AgentStatus::held) is removed in this round. What would go
@@ -86,9 +90,15 @@ impl AgentHandle {
         self.send(Message::Configure(configuration.into()));
     }
 
-    /// Tells that local applications changed: in push mode a round begins at once.
+    /// Tells that local applications changed: in push mode a round begins at once, in the others the
+    /// status tells what is left to do.
     pub fn local_changed(&self) {
         self.send(Message::LocalChanged);
+    }
+
+    /// Tells that an application was deleted in the registry, for the architecture of this place.
+    pub fn deleted_there(&self, name: ApplicationName) {
+        self.send(Message::DeletedThere(name));
     }
 
     /// How the agent is doing at this moment.

@@ -12,7 +12,8 @@
 //!   its successor is on its way and nothing else could be used.
 //! - The failure of one application stops no other. Whatever the registry answers, or if it does
 //!   not, the agent goes on, and [`AgentStatus`] says what is wrong.
-//! - One round runs at a time. A second request joins it; a change makes it look again.
+//! - One round runs at a time. A second request joins it; a change makes it look again. It ends early
+//!   when nobody has a reason for it any more.
 
 mod apply;
 mod assignment;
@@ -26,6 +27,7 @@ mod handle;
 mod held;
 mod local;
 mod message;
+mod outlook;
 mod plan;
 mod post;
 mod round;

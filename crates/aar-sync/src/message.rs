@@ -1,5 +1,6 @@
 //! What the task behind an agent is told, and what it answers.
 
+use aar_types::ApplicationName;
 use tokio::sync::oneshot;
 
 use crate::{Configuration, Held, RoundReport, assignment::Assignment};
@@ -17,6 +18,7 @@ pub(crate) enum Message {
     },
     Configure(Configuration),
     LocalChanged,
+    DeletedThere(ApplicationName),
     Stop(oneshot::Sender<()>),
 }
 

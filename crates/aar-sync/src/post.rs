@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Direction, LocalCatalogue, Mode, Outcome, RoundRefused,
+    LocalCatalogue, Mode, Outcome, RoundRefused,
     assignment::{Assignment, Nudge},
     feed::{self, News},
     site::Site,
@@ -44,13 +44,9 @@ impl<L: LocalCatalogue> Post<L> {
 
     /// What a round of everything is about in the present mode.
     pub(crate) fn everything(&self) -> Result<Assignment, RoundRefused> {
-        let direction = match self.site.config.mode {
-            Mode::Pull => Direction::Pull,
-            Mode::Push => Direction::Push,
-            Mode::Manual => return Err(RoundRefused::Manual),
-        };
+        let direction = self.site.config.mode.direction();
         Ok(Assignment {
-            direction,
+            direction: direction.ok_or(RoundRefused::Manual)?,
             only: None,
         })
     }
@@ -71,8 +67,12 @@ impl<L: LocalCatalogue> Post<L> {
 
     /// How long to rest after a round: for the interval, and less after a failure.
     pub(crate) fn rest(&mut self, outcome: Outcome, jitter: &mut Jitter) -> Duration {
-        self.failing = outcome != Outcome::Done;
         let interval = self.site.config.interval;
+        if outcome == Outcome::Cancelled {
+            // Whoever ended it does not want it again in a moment.
+            return jitter.around(interval);
+        }
+        self.failing = outcome != Outcome::Done;
         if self.failing {
             self.backoff.next(jitter).unwrap_or(interval)
         } else {

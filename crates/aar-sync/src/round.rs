@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ApplicationStatus, Direction, LocalCatalogue, Outcome, PullAction, RoundReport, SeenRegistry,
+    ApplicationStatus, Direction, Failure, LocalCatalogue, Outcome, PullAction, RoundReport,
+    SeenRegistry,
     apply::Step,
     assignment::{Assignment, Nudge},
     error::Error,
@@ -51,6 +52,9 @@ pub(crate) struct Round<L> {
     plan: Plan,
     tally: Tally,
     error: Option<String>,
+    /// Whether there is nothing that could be done about the one application that was asked for.
+    impossible: bool,
+    clock: Clock,
     /// The nudge that the last look answers.
     answered: u64,
 }
@@ -61,6 +65,7 @@ impl<L: LocalCatalogue> Round<L> {
         assignment: Assignment,
         nudges: watch::Sender<Nudge>,
         cancelled: CancellationToken,
+        clock: Clock,
     ) -> Self {
         Self {
             site,
@@ -72,25 +77,26 @@ impl<L: LocalCatalogue> Round<L> {
             plan: Plan::default(),
             tally: Tally::default(),
             error: None,
+            impossible: false,
+            clock,
             answered: 0,
         }
     }
 
-    pub(crate) async fn run(mut self, started: Timestamp, clock: Clock) -> Finished {
+    pub(crate) async fn run(mut self, started: Timestamp) -> Finished {
         let result = self.reconcile().await;
         self.end_transfers().await;
         let outcome = self.outcome(result.is_ok());
         if let Err(error) = result {
             self.error = Some(error.chain());
         }
-        let told = matches!(outcome, Outcome::Done | Outcome::Incomplete);
         let failures = self.tally.failures();
         Finished {
             answered: Some(self.answered),
-            applications: told.then(|| standings(&self.plan, &failures)),
+            applications: self.standings(outcome, &failures).await,
             report: RoundReport {
                 started,
-                finished: clock.now(),
+                finished: self.clock.now(),
                 outcome,
                 error: self.error,
                 counts: self.tally.counts,
@@ -98,6 +104,20 @@ impl<L: LocalCatalogue> Round<L> {
                 held: self.plan.held,
                 conflicts: self.plan.conflicts,
             },
+        }
+    }
+
+    /// Where the applications stand at the end, as far as it is known.
+    async fn standings(
+        &self,
+        outcome: Outcome,
+        failures: &[Failure],
+    ) -> Option<Vec<ApplicationStatus>> {
+        match outcome {
+            _ if self.impossible => None,
+            Outcome::Done | Outcome::Incomplete => Some(standings(&self.plan, failures)),
+            Outcome::Failed if self.assignment.only.is_none() => self.site.outlook(failures).await,
+            Outcome::Failed | Outcome::Cancelled => None,
         }
     }
 
@@ -125,7 +145,8 @@ impl<L: LocalCatalogue> Round<L> {
                 let after = std::mem::take(&mut self.plan.after);
                 self.take_all(after).await;
                 if self.cancelled.is_cancelled() || !self.is_nudged() {
-                    return self.sweep().await;
+                    self.sweep().await;
+                    return Ok(());
                 }
             }
             if let Some(newer) = self.wait().await {
@@ -168,6 +189,7 @@ impl<L: LocalCatalogue> Round<L> {
         let registry = SeenRegistry {
             id: seen.listing.registry_id.clone(),
             revision: seen.listing.revision,
+            at: self.clock.now(),
         };
         self.site
             .board
@@ -188,8 +210,10 @@ impl<L: LocalCatalogue> Round<L> {
             // That is nothing to look up for.
             false
         });
-        if let (Some(error), Some(only)) = (self.plan.impossible.take(), &self.assignment.only) {
-            self.tally.impossible(only, error);
+        if let Some(only) = &self.assignment.only {
+            let impossible = self.plan.impossible.take();
+            self.impossible = impossible.is_some();
+            self.tally.judge(only, impossible);
         }
         if self.assignment.only.is_none() {
             self.site.board.write(|status| {
@@ -274,13 +298,16 @@ impl<L: LocalCatalogue> Round<L> {
     }
 
     /// Partial files of images that nobody wants any more are of no use.
-    async fn sweep(&mut self) -> Result<(), Error> {
+    async fn sweep(&mut self) {
         let whole = self.assignment.only.is_none() && !self.cancelled.is_cancelled();
         if whole && self.is_pull() {
             let wanted = self.tally.missing_images();
-            self.site.catalogue.retain_partial_files(&wanted).await?;
+            let swept = self.site.catalogue.retain_partial_files(&wanted).await;
+            // Everything is in step all the same, and the next round sweeps again.
+            if let Err(error) = swept {
+                tracing::warn!(%error, "files of images that nobody wants could not be removed");
+            }
         }
-        Ok(())
     }
 
     fn is_pull(&self) -> bool {

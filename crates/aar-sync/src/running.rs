@@ -23,6 +23,8 @@ pub(crate) struct Running {
     pub(crate) nudges: watch::Sender<Nudge>,
     pub(crate) cancelled: CancellationToken,
     pub(crate) waiting: Vec<Reply>,
+    /// Whether the agent has a reason of its own for it: then it goes on when nobody waits.
+    pub(crate) by_itself: bool,
     /// What was done before it had to run again.
     pub(crate) earlier: Counts,
 }
@@ -44,17 +46,28 @@ impl Running {
         let nudges = watch::Sender::new(nudge);
         let cancelled = CancellationToken::new();
         let heard = nudges.clone();
-        let round = Round::new(site, assignment.clone(), heard, cancelled.clone());
         let started = clock.now();
+        let round = Round::new(site, assignment.clone(), heard, cancelled.clone(), clock);
         Self {
             assignment,
             started,
-            task: tokio::spawn(round.run(started, clock)),
+            task: tokio::spawn(round.run(started)),
             nudges,
             cancelled,
             waiting: Vec::new(),
+            by_itself: false,
             earlier: Counts::default(),
         }
+    }
+
+    /// Whether it is about everything, and goes on.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.assignment.only.is_none() && !self.cancelled.is_cancelled()
+    }
+
+    /// Whether somebody who asks for this can join it. A round that is told to end takes nobody.
+    pub(crate) fn serves(&self, assignment: &Assignment) -> bool {
+        self.assignment == *assignment && !self.cancelled.is_cancelled()
     }
 
     /// Lets it look again.
@@ -70,12 +83,36 @@ impl Running {
     }
 }
 
-/// Waits for the running round; for ever while there is none.
-pub(crate) async fn joined(running: &mut Option<Running>) -> Finished {
-    match running {
-        Some(running) => outcome(&mut running.task, running.started).await,
-        None => std::future::pending().await,
+impl Queued {
+    /// Whether somebody still waits for it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.waiting.iter().any(|reply| !reply.is_closed())
     }
+}
+
+/// Waits until nobody has a reason for a round any more.
+async fn deserted(by_itself: bool, waiting: &mut [Reply]) {
+    if by_itself {
+        return std::future::pending().await;
+    }
+    for reply in waiting {
+        reply.closed().await;
+    }
+}
+
+/// Waits for the running round; for ever while there is none. One that nobody wants any more is
+/// told to end.
+pub(crate) async fn joined(running: &mut Option<Running>) -> Finished {
+    let Some(running) = running else {
+        return std::future::pending().await;
+    };
+    if !running.task.is_finished() && !running.cancelled.is_cancelled() {
+        tokio::select! {
+            finished = outcome(&mut running.task, running.started) => return finished,
+            () = deserted(running.by_itself, &mut running.waiting) => running.cancelled.cancel(),
+        }
+    }
+    outcome(&mut running.task, running.started).await
 }
 
 /// How a round went; one that panicked has failed, and the agent goes on.
@@ -97,6 +134,6 @@ async fn outcome(task: &mut JoinHandle<Finished>, started: Timestamp) -> Finishe
 }
 
 pub(crate) fn answer(reply: Reply, result: Result<RoundReport, RoundRefused>) {
-    // Whoever asked may have gone; the round has run all the same.
+    // Whoever asked may have gone.
     let _ = reply.send(result);
 }

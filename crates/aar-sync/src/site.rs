@@ -133,7 +133,23 @@ impl<L: LocalCatalogue> Site<L> {
         listing
     }
 
-    fn known(&self) -> Option<Arc<Listing>> {
+    /// Takes out of what the registry had what has just been deleted there for our architecture.
+    pub(crate) fn forget(&self, name: &ApplicationName) {
+        let mut listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = &*listing else { return };
+        let mut newer = Listing::clone(known);
+        // The tag is for a listing; the next complete look asks for one.
+        newer.etag = None;
+        let ours = self.catalogue.architecture();
+        for known in newer.applications.iter_mut().filter(|it| it.name == *name) {
+            known.variants.retain(|it| it.architecture != ours);
+        }
+        newer.applications.retain(|it| !it.variants.is_empty());
+        *listing = Some(Arc::new(newer));
+    }
+
+    /// What the registry had when it was last asked.
+    pub(crate) fn known(&self) -> Option<Arc<Listing>> {
         let listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
         listing.clone()
     }

@@ -19,6 +19,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Which way its rounds go; none where there are none.
+    pub(crate) fn direction(self) -> Option<Direction> {
+        match self {
+            Self::Pull => Some(Direction::Pull),
+            Self::Push => Some(Direction::Push),
+            Self::Manual => None,
+        }
+    }
+
     /// The name in configurations and bodies.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,7 +71,7 @@ pub struct AgentStatus {
     pub held: Option<Held>,
     /// What the two sides disagree on; somebody has to decide.
     pub conflicts: Vec<Conflict>,
-    /// The applications that take part, by name.
+    /// The applications that take part, by name, as they stand to the registry as it was last seen.
     pub applications: Vec<ApplicationStatus>,
     /// The images that are on their way.
     pub transfers: Vec<TransferStatus>,
@@ -77,6 +86,8 @@ pub struct SeenRegistry {
     pub id: RegistryId,
     /// The revision of its catalogue.
     pub revision: Revision,
+    /// When that was.
+    pub at: Timestamp,
 }
 
 /// Whether an agent hears of publications at once.
@@ -101,7 +112,7 @@ pub struct RoundReport {
     pub finished: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it failed, in a sentence.
+    /// Why it failed or was ended early, in a sentence.
     pub error: Option<String>,
     /// What was done.
     pub counts: Counts,
@@ -123,7 +134,8 @@ pub enum Outcome {
     Incomplete,
     /// Nothing could be done: the registry or the local catalogue did not answer.
     Failed,
-    /// It was ended early, by a change of the configuration or the end of the program.
+    /// It was ended early: by a change of the configuration, by the end of the program, or because
+    /// everybody who had asked for it went away. What had arrived by then is kept.
     Cancelled,
 }
 

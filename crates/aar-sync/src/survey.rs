@@ -84,9 +84,34 @@ impl<L: LocalCatalogue> Survey<'_, L> {
     }
 
     async fn plan_of(&self, registry: &Listing, local: &[LocalApplication]) -> Result<Plan, Error> {
-        let (mut plan, origin) = match self.assignment.direction {
-            Direction::Pull => (self.pull(registry, local).await?, Origin::Imported),
-            Direction::Push => (self.push(registry, local), Origin::Local),
+        let plan = match self.assignment.direction {
+            Direction::Pull => self.pull(registry, local).await?,
+            Direction::Push => self.push(registry, local),
+        };
+        Ok(self.with_names(plan, local))
+    }
+
+    /// The same, without remembering anything.
+    pub(crate) async fn outlook(
+        &self,
+        registry: &Listing,
+        local: &[LocalApplication],
+    ) -> Result<Plan, Error> {
+        let plan = match self.assignment.direction {
+            Direction::Pull => {
+                let known = self.site.catalogue.known_registry().await?;
+                self.compare(registry, local, known.as_ref())
+            }
+            Direction::Push => self.push(registry, local),
+        };
+        Ok(self.with_names(plan, local))
+    }
+
+    /// The plan with the applications that take part.
+    fn with_names(&self, mut plan: Plan, local: &[LocalApplication]) -> Plan {
+        let origin = match self.assignment.direction {
+            Direction::Pull => Origin::Imported,
+            Direction::Push => Origin::Local,
         };
         for here in local.iter().filter(|local| local.origin == origin) {
             plan.names.insert(here.name.clone());
@@ -105,27 +130,37 @@ impl<L: LocalCatalogue> Survey<'_, L> {
             .iter()
             .map(|conflict| conflict.application().clone());
         plan.names.extend(disputed);
-        Ok(plan)
+        plan
     }
 
     async fn pull(&self, registry: &Listing, local: &[LocalApplication]) -> Result<Plan, Error> {
         let known = self.site.catalogue.known_registry().await?;
         let known = known.as_ref();
-        let plan = plan_pull(registry, local, known, &self.policy(known));
+        let plan = self.compare(registry, local, known);
         let next = self.known_from_now(registry, local, known, plan.held.as_ref());
         if let Some(next) = next.filter(|next| known != Some(next)) {
             // Before anything of it is imported, and before anything is removed.
             self.site.catalogue.remember_registry(&next).await?;
         }
+        Ok(plan)
+    }
+
+    fn compare(
+        &self,
+        registry: &Listing,
+        local: &[LocalApplication],
+        known: Option<&KnownRegistry>,
+    ) -> Plan {
+        let plan = plan_pull(registry, local, known, &self.policy(known));
         let [before, transfers, after] = plan.phases().map(steps(Step::Pull));
-        Ok(Plan {
+        Plan {
             before,
             transfers,
             after,
             held: plan.held,
             conflicts: plan.conflicts,
             ..Plan::default()
-        })
+        }
     }
 
     fn push(&self, registry: &Listing, local: &[LocalApplication]) -> Plan {

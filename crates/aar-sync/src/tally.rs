@@ -65,10 +65,14 @@ impl Tally {
         *counter += 1;
     }
 
-    /// Notes why nothing can be done about the application that the round is about.
-    pub(crate) fn impossible(&mut self, application: &ApplicationName, error: Error) {
-        let trouble = Trouble { step: None, error };
-        self.troubles.insert((application.clone(), None), trouble);
+    /// Notes why nothing can be done about the application that the round is about, or that
+    /// something can be by now.
+    pub(crate) fn judge(&mut self, application: &ApplicationName, impossible: Option<Error>) {
+        self.troubles.retain(|_, trouble| trouble.step.is_some());
+        if let Some(error) = impossible {
+            let trouble = Trouble { step: None, error };
+            self.troubles.insert((application.clone(), None), trouble);
+        }
     }
 
     /// The transfers that are wanted and have not failed: those are left to the next round. What

@@ -21,6 +21,11 @@ use crate::{
     site::Site,
 };
 
+/// Why a round was ended early.
+const DESERTED: &str = "whoever asked for it has cancelled it";
+const RECONFIGURED: &str = "the configuration of the registry changed";
+const STOPPED: &str = "the agent has stopped";
+
 pub(crate) struct Worker<L> {
     catalogue: Arc<L>,
     board: Arc<Board>,
@@ -32,6 +37,8 @@ pub(crate) struct Worker<L> {
     running: Option<Running>,
     queue: VecDeque<Queued>,
     next: Option<Instant>,
+    /// Whether something changed while a round ran, which may not have seen it.
+    unreviewed: bool,
 }
 
 impl<L: LocalCatalogue> Worker<L> {
@@ -53,6 +60,7 @@ impl<L: LocalCatalogue> Worker<L> {
             running: None,
             queue: VecDeque::new(),
             next: None,
+            unreviewed: false,
         }
     }
 
@@ -62,14 +70,19 @@ impl<L: LocalCatalogue> Worker<L> {
             tokio::select! {
                 message = self.inbox.recv() => match message {
                     Some(Message::Stop(stopped)) => {
-                        self.end_round().await;
+                        self.end_round(STOPPED).await;
                         let _ = stopped.send(());
                         return;
                     }
                     Some(message) => self.handle(message).await,
-                    None => return self.end_round().await,
+                    None => return self.end_round(STOPPED).await,
                 },
-                finished = joined(&mut self.running) => self.finish(finished),
+                finished = joined(&mut self.running) => {
+                    self.finish(finished);
+                    if self.unreviewed {
+                        self.review().await;
+                    }
+                }
                 Some(news) = self.news.1.recv() => self.hear(news),
                 () = due(self.next), if self.running.is_none() => {
                     self.start_automatic(Nudge::default());
@@ -91,14 +104,20 @@ impl<L: LocalCatalogue> Worker<L> {
                 Err(refused) => answer(reply, Err(refused.clone())),
             },
             Message::Configure(configuration) => self.configure(configuration).await,
-            Message::LocalChanged => self.changed_in(Mode::Push, Nudge::default()),
+            Message::LocalChanged => self.changed_here().await,
+            Message::DeletedThere(name) => {
+                if let Ok(post) = &self.post {
+                    post.site.forget(&name);
+                }
+                self.review().await;
+            }
             Message::Stop(stopped) => drop(stopped),
         }
     }
 
     /// Ends what belongs to the old configuration and begins with the new one.
     async fn configure(&mut self, configuration: Configuration) {
-        self.end_round().await;
+        self.end_round(RECONFIGURED).await;
         self.next = None;
         self.news = mpsc::channel(1);
         let (mode, problem) = match &configuration {
@@ -119,6 +138,7 @@ impl<L: LocalCatalogue> Worker<L> {
         self.board.write(|status| {
             *status = AgentStatus {
                 last_round: status.last_round.take(),
+                totals: status.totals,
                 mode,
                 problem,
                 held,
@@ -153,14 +173,42 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
+    /// In push mode a round sees to it; in the others there is nothing to do but to show it.
+    async fn changed_here(&mut self) {
+        let Ok(post) = &self.post else { return };
+        if post.site.config.mode == Mode::Push {
+            self.changed_in(Mode::Push, Nudge::default());
+        } else {
+            self.review().await;
+        }
+    }
+
+    /// Shows what is left to do by what is known here; after the round that runs, if there is one.
+    async fn review(&mut self) {
+        self.unreviewed = self.running.is_some();
+        let Ok(post) = &self.post else { return };
+        if self.unreviewed {
+            return;
+        }
+        let last = self.board.read().last_round;
+        let failures = last.map(|round| round.failures).unwrap_or_default();
+        if let Some(applications) = post.site.outlook(&failures).await {
+            self.board
+                .write(|status| status.applications = applications);
+        }
+    }
+
     /// Something changed that matters in a mode: the running round looks again, or one begins.
     fn changed_in(&mut self, mode: Mode, nudge: Nudge) {
         let Ok(post) = &self.post else { return };
         if post.site.config.mode != mode {
             return;
         }
-        match &self.running {
-            Some(running) if running.assignment.only.is_none() => running.nudge(nudge),
+        match &mut self.running {
+            Some(running) if running.is_whole() => {
+                running.by_itself = true;
+                running.nudge(nudge);
+            }
             Some(_) => self.next = Some(Instant::now()),
             None => self.start_automatic(nudge),
         }
@@ -170,6 +218,9 @@ impl<L: LocalCatalogue> Worker<L> {
         self.next = None;
         if let Ok(assignment) = self.everything() {
             self.start(assignment, nudge, Vec::new());
+            if let Some(running) = &mut self.running {
+                running.by_itself = true;
+            }
         }
     }
 
@@ -177,7 +228,7 @@ impl<L: LocalCatalogue> Worker<L> {
     fn request(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
         match &mut self.running {
             None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
-            Some(running) if running.assignment == assignment => {
+            Some(running) if running.serves(&assignment) => {
                 running.waiting.push(reply);
                 running.nudge(Nudge::by_hand(confirmed));
             }
@@ -223,7 +274,16 @@ impl<L: LocalCatalogue> Worker<L> {
         if running.assignment.only.is_none() {
             self.schedule(finished.report.outcome);
         }
+        if finished.report.outcome == Outcome::Cancelled {
+            finished.report.error = Some(DESERTED.to_owned());
+        }
         self.tell(running, finished);
+        self.start_queued();
+    }
+
+    /// Begins the next of the rounds that wait for their turn.
+    fn start_queued(&mut self) {
+        self.queue.retain(Queued::is_wanted);
         if let Some(queued) = self.queue.pop_front() {
             let nudge = Nudge::by_hand(queued.confirmed);
             self.start(queued.assignment, nudge, queued.waiting);
@@ -237,6 +297,7 @@ impl<L: LocalCatalogue> Worker<L> {
         if let Some(running) = &mut self.running {
             running.earlier = report.counts;
             running.started = report.started;
+            running.by_itself = ended.by_itself;
         }
     }
 
@@ -266,10 +327,11 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// Cancels the running round and waits until it has ended; tells everybody who waits.
-    async fn end_round(&mut self) {
+    async fn end_round(&mut self, why: &str) {
         if let Some(running) = &self.running {
             running.cancelled.cancel();
-            let finished = joined(&mut self.running).await;
+            let mut finished = joined(&mut self.running).await;
+            finished.report.error = Some(why.to_owned());
             if let Some(running) = self.running.take() {
                 self.tell(running, finished);
             }

@@ -32,6 +32,7 @@ mod tests {
     fn a_refusal_brings_the_hint_of_the_client() {
         let refused = ams_api::Error::Refused {
             status: 403,
+            code: None,
             message: "not authorized: unknown certificate".to_owned(),
         };
         let failure = of(&anyhow::Error::new(refused).context("cannot list applications"));

@@ -3,7 +3,7 @@ use std::{io, time::Duration};
 use aar_tls::PinMismatch;
 use aar_types::Digest;
 
-use crate::StatusCode;
+use crate::{StatusCode, refusals};
 
 /// What can go wrong when AMS is talked to.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,8 @@ pub enum Error {
     Refused {
         /// The HTTP status.
         status: u16,
+        /// Which of the [refusals] it is, where AMS says so.
+        code: Option<String>,
         /// What it says.
         message: String,
     },
@@ -104,15 +106,19 @@ impl Error {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether AMS does not let this client in. What it refuses to anybody has the same status; the
-    /// definition of the API tells the two apart by the message only.
+    /// Whether AMS does not let this client in. What it refuses to anybody has the same status. An
+    /// AMS that sends no code is one of the vendor's, which tells the two apart by the message only.
     pub fn is_not_trusted(&self) -> bool {
         match self {
             Self::Refused { status: 401, .. } => true,
             Self::Refused {
                 status: 403,
+                code,
                 message,
-            } => message.to_ascii_lowercase().starts_with("not authorized"),
+            } => match code {
+                Some(code) => code == refusals::NOT_AUTHORIZED,
+                None => message.to_ascii_lowercase().starts_with("not authorized"),
+            },
             _ => false,
         }
     }
@@ -147,5 +153,27 @@ impl Error {
             Self::Damaged { .. } => Some("nothing of it was kept; try again"),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_let_in_is_told_by_the_code_or_else_by_the_message() {
+        let refused = |status, code: Option<&str>, message: &str| Error::Refused {
+            status,
+            code: code.map(str::to_owned),
+            message: message.to_owned(),
+        };
+        let own = Some(refusals::NOT_AUTHORIZED);
+        assert!(refused(401, None, "").is_not_trusted());
+        assert!(refused(403, own, "whatever it says").is_not_trusted());
+        assert!(refused(403, None, "Not authorized").is_not_trusted());
+        let immutable = Some(refusals::IMMUTABLE);
+        assert!(!refused(403, immutable, "not authorized to be changed").is_not_trusted());
+        assert!(!refused(403, None, "it is immutable").is_not_trusted());
+        assert!(!refused(404, own, "").is_not_trusted());
     }
 }

@@ -19,6 +19,7 @@ mod service;
 pub mod config_items;
 pub mod extensions;
 pub mod headers;
+pub mod refusals;
 
 pub use application::{
     Application, ApplicationAddon, ApplicationDelete, ApplicationStatus, ApplicationVersion,
@@ -34,6 +35,7 @@ pub use operation::{Operation, OperationClass, StatusCode};
 pub use patch::{ApplicationPatch, ResourcesPatch};
 pub use registry::{
     ApplicationSync, Conflict, HeldRemovals, RegistryApplication, RegistryApplicationVersion,
-    RegistryStatus, Round, RoundCounts, RoundOutcome, SyncPost, Transfer, TransferDirection,
+    RegistryStatus, Round, RoundCounts, RoundFailure, RoundOutcome, SyncPost, Transfer,
+    TransferDirection,
 };
 pub use service::{ServiceStatus, VersionResponse};

@@ -44,7 +44,7 @@ pub struct RegistryApplicationVersion {
     pub video_encoder: VideoEncoder,
 }
 
-/// The request that runs a round now, or pulls an application.
+/// The request that runs a round now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncPost {
@@ -66,6 +66,8 @@ pub struct RegistryStatus {
     pub registry_id: Option<String>,
     /// The revision of its catalogue that this AMS has seen.
     pub revision: Option<u64>,
+    /// When the registry last answered with its catalogue, since the configuration last changed.
+    pub seen_at: Option<Timestamp>,
     /// Why nothing happens although it should: what is wrong with the configuration. Else empty.
     pub problem: String,
     /// Whether a round runs.
@@ -85,7 +87,8 @@ pub struct RegistryStatus {
     pub held: Option<HeldRemovals>,
     /// What cannot be brought together, and why.
     pub conflicts: Vec<Conflict>,
-    /// Every application that takes part.
+    /// Every application that takes part: what is here now beside the catalogue of the registry as it
+    /// was last seen.
     pub applications: Vec<ApplicationSync>,
     /// Images that are on their way.
     pub transfers: Vec<Transfer>,
@@ -100,12 +103,27 @@ pub struct Round {
     pub finished_at: Timestamp,
     /// How it ended.
     pub outcome: RoundOutcome,
-    /// Why it failed; else empty.
+    /// Why it failed or was cancelled; else empty.
     #[serde(default)]
     pub error: String,
     /// What it did.
     #[serde(default)]
     pub counts: RoundCounts,
+    /// The applications that are not as they should be because of it, and why.
+    #[serde(default, deserialize_with = "null_as_empty")]
+    pub failures: Vec<RoundFailure>,
+}
+
+/// What went wrong with one application in a round.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoundFailure {
+    /// The application.
+    pub application: String,
+    /// The version, where it is about one.
+    pub version: Option<u32>,
+    /// What went wrong.
+    pub error: String,
 }
 
 /// How a round ended.
@@ -118,7 +136,7 @@ pub enum RoundOutcome {
     Incomplete,
     /// Nothing could be done.
     Failed,
-    /// It was ended early.
+    /// It was ended early; the error says why.
     Cancelled,
     /// Something that a newer server tells.
     #[serde(other)]

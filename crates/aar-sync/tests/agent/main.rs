@@ -4,10 +4,12 @@
     reason = "a test ends where something does not work"
 )]
 
+mod cancelling;
 mod convergence;
 mod pull;
 mod push;
 mod real;
 mod removal;
 mod schedule;
+mod standing;
 mod support;

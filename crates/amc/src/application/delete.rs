@@ -169,6 +169,7 @@ mod tests {
         let refused = |message: &str| {
             anyhow::Error::new(ams_api::Error::Refused {
                 status: 403,
+                code: None,
                 message: message.to_owned(),
             })
         };

@@ -5,6 +5,7 @@ mod round;
 mod status;
 mod transfers;
 
+use ams_api::AmsClient;
 use clap::{Args, Subcommand};
 
 use crate::{
@@ -50,5 +51,31 @@ impl Command {
 async fn delete(session: &Session, arguments: &DeleteArgs) -> anyhow::Result<()> {
     let client = session.client()?;
     let ask = client.registry_delete(&arguments.name);
-    operation::complete(&client, Some(arguments.timeout.limit()), ask).await
+    operation::complete(&client, Some(arguments.timeout.limit()), ask).await?;
+    if comes_back(&client, &arguments.name)
+        .await
+        .unwrap_or_default()
+    {
+        session.printer.warn(format_args!(
+            "{} is published here and registry.mode is push: the next round pushes it again",
+            arguments.name
+        ));
+        session.printer.hint(format_args!(
+            "`amc application delete {0}` deletes it here, then `amc registry delete {0}` there",
+            arguments.name
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a publisher still has what it would push.
+async fn comes_back(client: &AmsClient, name: &str) -> Result<bool, ams_api::Error> {
+    if client.registry_status().await?.mode != "push" {
+        return Ok(false);
+    }
+    match client.application(name).await {
+        Ok(here) => Ok(here.name == name && !here.immutable && here.published),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) struct PullArgs {
     /// Name of the application; without one, everything that is due is pulled
     name: Option<String>,
     /// Carry out the removals that are held back, this once
-    #[arg(long)]
+    #[arg(long, conflicts_with = "name")]
     confirm_removals: bool,
     #[command(flatten)]
     limit: LimitArgs,
@@ -44,7 +44,7 @@ pub(crate) async fn push(session: &Session, arguments: &PushArgs) -> anyhow::Res
     let client = session.client()?;
     let exchange = Exchange::new(session, &client, arguments.limit);
     if let Some(name) = &arguments.name {
-        return exchange.run(client.registry_push(name)).await;
+        return exchange.one(client.registry_push(name)).await;
     }
     if exchange.is_manual("push").await? {
         let names = published_names(&client).await?;
@@ -65,14 +65,19 @@ pub(crate) async fn pull(session: &Session, arguments: &PullArgs) -> anyhow::Res
         confirm_removals: arguments.confirm_removals,
     };
     if let Some(name) = &arguments.name {
-        return exchange.run(client.registry_pull(name, body)).await;
+        return exchange.one(client.registry_pull(name)).await;
     }
     if exchange.is_manual("pull").await? {
+        if body.confirm_removals {
+            let reason =
+                "registry.mode is manual: no removals are held back that could be confirmed";
+            return Err(Failure::new(reason).into());
+        }
         let names = offered_names(&client).await?;
         return exchange
             .each("pulled", names, |name| {
                 let client = &client;
-                async move { client.registry_pull(&name, body).await }
+                async move { client.registry_pull(&name).await }
             })
             .await;
     }
@@ -123,6 +128,21 @@ impl<'a> Exchange<'a> {
     ) -> anyhow::Result<()> {
         let work = operation::complete(self.client, self.limit, ask);
         transfers::drawn(&self.session.printer, self.client, work).await
+    }
+
+    /// Asks for one application, and tells what was done.
+    async fn one(
+        &self,
+        ask: impl Future<Output = Result<Option<Operation>, ams_api::Error>>,
+    ) -> anyhow::Result<()> {
+        // That an AMS does not tell what it did is no failure.
+        let before = self.last_round().await.ok().flatten();
+        self.run(ask).await?;
+        let after = self.last_round().await.ok().flatten();
+        if let Some(round) = after.filter(|after| before.as_ref() != Some(after)) {
+            self.report_counts(round.counts, true);
+        }
+        Ok(())
     }
 
     /// A round goes the way that the mode says. In manual mode there are no rounds, and each

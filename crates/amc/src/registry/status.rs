@@ -1,7 +1,9 @@
 use std::fmt::Write;
 
 use aar_cli::{Age, Bytes, DocumentFormat, Format, Rows};
-use ams_api::{ApplicationSync, RegistryStatus, Round, RoundCounts, RoundOutcome, Transfer};
+use ams_api::{
+    ApplicationSync, RegistryStatus, Round, RoundCounts, RoundFailure, RoundOutcome, Transfer,
+};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -63,6 +65,15 @@ fn summary(status: &RegistryStatus, now: Timestamp) -> String {
         lines.add("problem", &status.problem);
     }
     lines.add("last round", &last_round(status, now));
+    for failure in unlisted(status) {
+        let version = failure.version.map(|number| format!(" {number}"));
+        let version = version.unwrap_or_default();
+        let text = format!("{}{version}: {}", failure.application, failure.error);
+        lines.add("failed", &text);
+    }
+    if let Some(since) = states_since(status, now) {
+        lines.add("states", &since);
+    }
     lines.add("next round", &next_round(status, now));
     if !status.change_feed.is_empty() {
         lines.add("change feed", &change_feed(status));
@@ -131,6 +142,30 @@ fn last_round(status: &RegistryStatus, now: Timestamp) -> String {
             format!("{} {ago} ago{done}{running}", outcome(round))
         }
     }
+}
+
+/// What went wrong with applications of which the table does not say so.
+fn unlisted(status: &RegistryStatus) -> impl Iterator<Item = &RoundFailure> {
+    let failures = status.last_round.iter().flat_map(|round| &round.failures);
+    failures.filter(|failure| {
+        let mut listed = status.applications.iter();
+        !listed.any(|it| it.name == failure.application && it.error == failure.error)
+    })
+}
+
+/// While the registry is away, the states are by what it had before.
+fn states_since(status: &RegistryStatus, now: Timestamp) -> Option<String> {
+    let last = status.last_round.as_ref()?;
+    if last.outcome != RoundOutcome::Failed || status.applications.is_empty() {
+        return None;
+    }
+    Some(match status.seen_at {
+        Some(seen) => {
+            let ago = Age(seconds(seen, now));
+            format!("by what the registry had {ago} ago, when it was last seen")
+        }
+        None => "by what is here; the registry was not seen yet".to_owned(),
+    })
 }
 
 fn outcome(round: &Round) -> String {
@@ -248,6 +283,7 @@ mod tests {
             url: "https://192.168.178.45:3000".to_owned(),
             registry_id: Some("cv3a7ofg2e7td2g9smt0".to_owned()),
             revision: Some(42),
+            seen_at: Some(time("2026-03-01T11:59:10Z")),
             running: true,
             change_feed: "listening".to_owned(),
             clock_skew_seconds: Some(-90),
@@ -261,6 +297,18 @@ mod tests {
                     removed: 1,
                     ..RoundCounts::default()
                 },
+                failures: vec![
+                    RoundFailure {
+                        application: "chess".to_owned(),
+                        version: Some(1),
+                        error: "no space left on device".to_owned(),
+                    },
+                    RoundFailure {
+                        application: "nosuch".to_owned(),
+                        version: None,
+                        error: "the registry has no application nosuch for amd64".to_owned(),
+                    },
+                ],
             }),
             next_round: Some(time("2026-03-01T12:58:20Z")),
             held: Some(HeldRemovals {
@@ -308,6 +356,7 @@ mod tests {
         mode:         pull
         registry:     https://192.168.178.45:3000 (cv3a7ofg2e7td2g9smt0, revision 42)
         last round:   incomplete 42s ago, 2 imported, 1 removed; one is running
+        failed:       nosuch: the registry has no application nosuch for amd64
         next round:   in 58m20s
         change feed:  listening
         clock:        the registry's is 1m30s behind
@@ -371,6 +420,7 @@ mod tests {
             outcome,
             error: error.to_owned(),
             counts: RoundCounts::default(),
+            failures: Vec::new(),
             ..busy().last_round.unwrap()
         };
         let said = |round| {
@@ -390,6 +440,28 @@ mod tests {
         last round:   done 42s ago, nothing to do; one is running
         next round:   after the one that runs
         ");
+    }
+
+    #[test]
+    fn while_the_registry_is_away_the_states_are_by_what_it_had() {
+        let states = |seen_at| {
+            let shown = printed(RegistryStatus {
+                seen_at,
+                last_round: Some(Round {
+                    outcome: RoundOutcome::Failed,
+                    ..busy().last_round.unwrap()
+                }),
+                ..busy()
+            });
+            let states = shown.lines().find(|line| line.starts_with("states:"));
+            states.unwrap().to_owned()
+        };
+        let seen = states(Some(time("2026-03-01T11:59:10Z")));
+        let expected = "states:       by what the registry had 50s ago, when it was last seen";
+        assert_eq!(seen, expected);
+        let expected = "states:       by what is here; the registry was not seen yet";
+        assert_eq!(states(None), expected);
+        assert!(!printed(busy()).contains("states:"));
     }
 
     #[test]

@@ -114,3 +114,15 @@ fn deleting_needs_to_know_what() {
     For more information, try '--help'.
     ");
 }
+
+#[test]
+fn removals_are_confirmed_all_together() {
+    let arguments = ["registry", "pull", "game", "--confirm-removals"];
+    insta::assert_snapshot!(usage_error(&arguments), @"
+    error: the argument '[NAME]' cannot be used with '--confirm-removals'
+
+    Usage: amc registry pull <NAME>
+
+    For more information, try '--help'.
+    ");
+}

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use aar_types::{Envelope, ErrorBody};
+use aar_types::Envelope;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Full, Limited, combinators::UnsyncBoxBody};
@@ -29,6 +29,15 @@ pub(super) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
 struct Frame {
     #[serde(rename = "type")]
     kind: aar_types::ResponseKind,
+    #[serde(default)]
+    metadata: Value,
+}
+
+/// The body of a refusal.
+#[derive(Default, serde::Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    error: String,
     #[serde(default)]
     metadata: Value,
 }
@@ -170,18 +179,15 @@ impl AmsClient {
 }
 
 pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {
+    let told: Refusal = serde_json::from_slice(body).unwrap_or_default();
     Error::Refused {
         status: status.as_u16(),
-        message: refusal_message(status, body),
-    }
-}
-
-/// What AMS says in words, or else the status.
-fn refusal_message(status: StatusCode, body: &[u8]) -> String {
-    let told = serde_json::from_slice::<ErrorBody>(body).map(|body| body.error);
-    match told {
-        Ok(message) if !message.is_empty() => message,
-        _ => format!("AMS answers {status}"),
+        code: told.metadata["code"].as_str().map(str::to_owned),
+        // What AMS says in words, or else the status.
+        message: match told.error {
+            message if message.is_empty() => format!("AMS answers {status}"),
+            message => message,
+        },
     }
 }
 
@@ -228,12 +234,20 @@ mod tests {
 
     #[test]
     fn a_refusal_without_words_tells_the_status() {
-        let told = refusal_message(
-            StatusCode::NOT_FOUND,
-            br#"{"type":"error","error_code":404,"error":"no such application"}"#,
-        );
-        assert_eq!(told, "no such application");
-        let bare = refusal_message(StatusCode::BAD_GATEWAY, b"<html>");
+        let told = |status, body: &str| refused(status, body.as_bytes()).to_string();
+        let vendor = r#"{"type":"error","error_code":404,"error":"no such application"}"#;
+        assert_eq!(told(StatusCode::NOT_FOUND, vendor), "no such application");
+        let bare = told(StatusCode::BAD_GATEWAY, "<html>");
         assert_eq!(bare, "AMS answers 502 Bad Gateway");
+    }
+
+    #[test]
+    fn a_refusal_has_the_code_that_ams_sends() {
+        let body = br#"{"error": "no", "metadata": {"code": "immutable"}}"#;
+        let refused = refused(StatusCode::FORBIDDEN, body);
+        let Error::Refused { code, .. } = &refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(code.as_deref(), Some("immutable"));
     }
 }

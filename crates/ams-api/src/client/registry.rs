@@ -29,13 +29,9 @@ impl AmsClient {
     }
 
     /// Pulls an application from the registry.
-    pub async fn registry_pull(
-        &self,
-        id: &str,
-        body: SyncPost,
-    ) -> Result<Option<Operation>, Error> {
+    pub async fn registry_pull(&self, id: &str) -> Result<Option<Operation>, Error> {
         let path = format!("{APPLICATIONS}/{}/pull", segment(id));
-        self.change(Method::POST, &path, &body).await
+        self.change(Method::POST, &path, &json!({})).await
     }
 
     /// Deletes an application from the registry.

@@ -24,10 +24,12 @@ impl Applications {
         let id = ApplicationId::new();
         let applications = self.clone();
         let new = NewOperation::on("Creating application", "applications", address(&id));
+        let place = self.0.lines.join(&id);
         self.0
             .base
             .operations
             .start(new.cancellable(), async move |context| {
+                let _turn = context.unless_cancelled(place.turn()).await?;
                 applications
                     .create_from(&context, id, package, options)
                     .await

@@ -11,6 +11,7 @@ mod export;
 mod filter;
 pub(crate) mod guard;
 mod id;
+mod line;
 mod manifest;
 mod patch;
 mod publish;
@@ -50,6 +51,8 @@ struct Inner {
     /// Held from reading what holds for all versions of an application to writing it back, and
     /// while a new package takes its place.
     editing: Mutex<()>,
+    /// Who makes a version of an application, and who comes after.
+    lines: line::Lines,
     /// Counts the changes of applications that were made here.
     changed: watch::Sender<u64>,
     /// Turns at reading packages and making images, each of which uses every core.
@@ -66,6 +69,7 @@ impl Applications {
         Ok(Self(Arc::new(Inner {
             base,
             editing: Mutex::new(()),
+            lines: line::Lines::default(),
             changed: watch::Sender::new(0),
             turns: Semaphore::new(TURNS),
         })))
@@ -95,11 +99,8 @@ impl Applications {
 
     /// Waits for a turn at working on a package, or for the end of the wish to.
     async fn turn(&self, context: &Context) -> Result<SemaphorePermit<'_>, Error> {
-        tokio::select! {
-            biased;
-            () = context.cancelled() => Err(Error::Cancelled),
-            turn = self.0.turns.acquire() => turn.map_err(|_| Error::Cancelled),
-        }
+        let turn = async { self.0.turns.acquire().await.map_err(|_| Error::Cancelled) };
+        context.unless_cancelled(turn).await
     }
 
     fn now(&self) -> i64 {

@@ -1,18 +1,15 @@
 //! Changing attributes of an application without a new package.
 //!
 //! What belongs to the application is changed in place. What belongs to a version makes a new
-//! version, whose image is that of the newest ready one with another manifest. Attributes that are
-//! given as they are already change nothing.
+//! version, whose image is that of the newest ready one with another manifest; where one is being
+//! made, it is waited for. Attributes that are given as they are already change nothing.
 
 use aar_package::rewrite_image;
 use aar_types::{ApplicationMetadata, BrokenRule, ImageInfo, Resources, VersionManifest};
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
 use super::{
-    Applications, address,
-    build::Begun,
-    guard::{self, MayEdit},
-    manifest::manifest_of,
+    ApplicationId, Applications, address, build::Begun, guard, line::Place, manifest::manifest_of,
 };
 use crate::{
     Error,
@@ -36,21 +33,15 @@ impl Applications {
         id: &str,
         patch: &ApplicationPatch,
     ) -> Result<Operation, Error> {
-        let Edited {
-            application,
-            permit,
-            changed,
-        } = self.edit(id, patch).await?;
-        let address = address(&application.id);
-        let new = NewOperation::on("Updating application", "applications", address);
-        let Some((version, image)) = changed else {
+        let Edited { id, place } = self.edit(id, patch).await?;
+        let new = NewOperation::on("Updating application", "applications", address(&id));
+        let Some(place) = place else {
             return Ok(self.0.base.operations.done(new));
         };
-        let applications = self.clone();
-        let work = async move |context| {
-            applications
-                .rebuild(&context, &application, permit, &version, image)
-                .await
+        let (applications, patch) = (self.clone(), patch.clone());
+        let work = async move |context: Context| {
+            let _turn = context.unless_cancelled(place.turn()).await?;
+            applications.rebuild(&context, &id, &patch).await
         };
         Ok(self.0.base.operations.start(new.cancellable(), work))
     }
@@ -60,7 +51,13 @@ impl Applications {
         let _alone = self.0.editing.lock().await;
         let before = self.expect(id_or_name).await?;
         let permit = guard::edit(&before)?;
-        let changed = changed_version(&before, patch)?;
+        let place = patch.makes_version().then(|| self.0.lines.join(&before.id));
+        let waits = place.as_ref().is_some_and(Place::is_behind_others);
+        let changed = match changed_version(&before, patch) {
+            // What it starts from is being made.
+            Err(Error::NothingToStartFrom(_)) if waits => None,
+            changed => changed?,
+        };
         let mut application = before.clone();
         apply_to_application(patch, &mut application.metadata)?;
         let version = changed.as_ref().map(|(version, _)| version);
@@ -74,22 +71,26 @@ impl Applications {
             self.tell("application-updated", &application.id);
         }
         Ok(Edited {
-            application,
-            permit,
-            changed,
+            id: before.id,
+            // What is as it should be may be otherwise once those before have made their versions.
+            place: place.filter(|_| waits || changed.is_some()),
         })
     }
 
-    /// Makes a version of the image of another one and a changed manifest.
+    /// Makes a version of the image of the newest one that is ready by now and a changed manifest.
     async fn rebuild(
         &self,
         context: &Context,
-        application: &StoredApplication,
-        permit: MayEdit,
-        changed: &StoredVersion,
-        image: ImageInfo,
+        id: &ApplicationId,
+        patch: &ApplicationPatch,
     ) -> Result<(), Error> {
         let _turn = self.turn(context).await?;
+        let application = self.expect(id.as_str()).await?;
+        let permit = guard::edit(&application)?;
+        let Some((changed, image)) = changed_version(&application, patch)? else {
+            return Ok(());
+        };
+        check(&application.metadata, Some(&changed))?;
         let new = NewVersion {
             manifest: &changed.manifest,
             created_at: self.now(),
@@ -100,7 +101,7 @@ impl Applications {
             metadata: None,
             content_size: image.size,
         };
-        let manifest = manifest_of(application, changed);
+        let manifest = manifest_of(&application, &changed);
         let from = self.0.base.images.path(&image.digest);
         self.build(context, begun, move |to, progress, stop| {
             rewrite_image(&from, &manifest, to, progress, stop)
@@ -111,9 +112,9 @@ impl Applications {
 
 /// What an edit has come to.
 struct Edited {
-    application: StoredApplication,
-    permit: MayEdit,
-    changed: Option<(StoredVersion, ImageInfo)>,
+    id: ApplicationId,
+    /// Where a version is to be made.
+    place: Option<Place>,
 }
 
 /// The newest ready version as the patch wants it, with the image it has now; `None` where the

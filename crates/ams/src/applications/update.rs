@@ -13,6 +13,7 @@ impl Applications {
     pub async fn update(&self, id_or_name: &str, package: StagedFile) -> Result<Operation, Error> {
         let application = self.expect(id_or_name).await?;
         let permit = guard::edit(&application)?;
+        let place = self.0.lines.join(&application.id);
         let applications = self.clone();
         let address = address(&application.id);
         let new = NewOperation::on("Updating application", "applications", address);
@@ -21,6 +22,7 @@ impl Applications {
             .base
             .operations
             .start(new.cancellable(), async move |context| {
+                let _turn = context.unless_cancelled(place.turn()).await?;
                 applications
                     .update_from(&context, application, permit, package)
                     .await

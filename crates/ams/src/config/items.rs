@@ -7,6 +7,7 @@ use ams_api::config_items as names;
 use serde_json::Value;
 use url::Url;
 
+use super::masked::{is_masked, masked};
 use crate::Error;
 
 /// A configuration item.
@@ -207,9 +208,19 @@ impl Item {
         let accepted = self.kind.accept(trimmed);
         accepted.map(Some).ok_or_else(|| Error::InvalidConfigValue {
             item: self.name,
-            value: value.to_owned(),
+            value: masked(value),
             allowed: self.kind.allowed(),
         })
+    }
+
+    /// Whether a value has a mask where the password of an address would be.
+    pub(super) fn hides_password(&self, value: &str) -> bool {
+        self.kind == Kind::WebUrl && is_masked(value.trim())
+    }
+
+    pub(super) fn refuse_mask(&self) -> Error {
+        let reason = "*** stands for a password that is not shown: give the password itself";
+        Error::field(self.name, reason)
     }
 
     fn reference_row(&self) -> String {
@@ -231,6 +242,7 @@ impl Item {
             Kind::Count => value.parse::<u32>().map_or(Value::Null, Value::from),
             Kind::Secret if value.is_empty() => Value::from(""),
             Kind::Secret => Value::from("set"),
+            Kind::WebUrl => Value::from(masked(value)),
             _ => Value::from(value),
         }
     }
@@ -248,7 +260,7 @@ impl Kind {
             Self::Abi => "arm64-v8a, armeabi-v7a, x86 or x86_64",
             Self::Fingerprint => "the fingerprint of a certificate: 64 hexadecimal digits",
             Self::RegistryUrl => "an https address such as https://192.168.178.45:3000",
-            Self::WebUrl => "an http or https address",
+            Self::WebUrl => "an http or https address; a password in it is shown as ***",
             Self::Secret => "any text",
             Self::ReadOnly => "nothing",
             Self::Nothing => {

@@ -4,6 +4,7 @@
 //! snapshots of them ([`Configuration`]), and tells whoever watches of every change at once.
 
 pub mod items;
+mod masked;
 mod password;
 mod values;
 
@@ -66,9 +67,14 @@ impl Config {
         items::ITEMS.iter().map(shown).collect()
     }
 
-    /// Sets an item; an empty value gives it its default again.
+    /// Sets an item; an empty value gives it its default again. An address that is given as it is
+    /// shown, with a mask in the place of its password, is left as it is.
     pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let item = items::find(name)?;
+        if item.hides_password(value) {
+            let unchanged = item.show(self.current().get(item.name)) == value.trim();
+            return unchanged.then_some(()).ok_or_else(|| item.refuse_mask());
+        }
         let value = item.accept(value)?;
         let stored = match value {
             Some(password) if item.name == CORE_TRUST_PASSWORD => {

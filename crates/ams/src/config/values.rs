@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use aar_sync::Mode;
 use aar_tls::ProxySettings;
@@ -9,11 +9,11 @@ use url::Url;
 use super::items;
 
 /// The values of all items at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Configuration(BTreeMap<&'static str, String>);
 
 /// What the registry agent is told by the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RegistryTarget {
     /// Where the registry is.
     pub url: Option<Url>,
@@ -27,6 +27,23 @@ pub struct RegistryTarget {
     pub filter: Vec<String>,
     /// Through which proxy the registry is reached.
     pub proxy: ProxySettings,
+}
+
+/// Only the names: among the values are secrets.
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Without the proxies, which may have passwords.
+impl fmt::Debug for RegistryTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryTarget")
+            .field("url", &self.url.as_ref().map(Url::as_str))
+            .field("mode", &self.mode)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Configuration {
@@ -103,5 +120,24 @@ impl Configuration {
             Some(value) => self.put(name, value.to_owned()),
             None => drop(self.0.remove(name)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_a_configuration_has_no_secrets() {
+        let mut configuration = Configuration::default();
+        let proxy = "http://user:secret@proxy:3128";
+        configuration.put(names::CORE_PROXY_HTTPS, proxy.to_owned());
+        let target = configuration.registry();
+        assert_eq!(
+            target.proxy.https.as_ref().unwrap().password(),
+            Some("secret")
+        );
+        let printed = format!("{configuration:?} {target:?}");
+        assert!(!printed.contains("secret"), "{printed}");
     }
 }

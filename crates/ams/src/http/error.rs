@@ -6,6 +6,7 @@
 
 use std::{error, io, sync::Arc};
 
+use ams_api::refusals;
 use axum::{
     Json,
     extract::Request,
@@ -91,6 +92,17 @@ impl ApiError {
             Self::Refused(_) => StatusCode::FORBIDDEN,
             Self::Domain(error) => status_of(error),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What tells refusals of the same status apart.
+    fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(_) | Self::Domain(Error::WrongTrustPassword) => {
+                Some(refusals::NOT_AUTHORIZED)
+            }
+            Self::Domain(Error::Immutable(_) | Error::MadeHere(_)) => Some(refusals::IMMUTABLE),
+            _ => None,
         }
     }
 
@@ -197,7 +209,10 @@ fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
             tracing::warn!(error = causes, "a request was refused for want of space");
             (NO_SPACE, json!({"request_id": id}))
         }
-        _ => (&*causes, json!({})),
+        _ => match error.code() {
+            Some(code) => (&*causes, json!({"code": code})),
+            None => (&*causes, json!({})),
+        },
     };
     let body = Json(Frame::failed(status, message, metadata)).into_response();
     let (mut head, _) = response.into_parts();
@@ -235,6 +250,17 @@ mod tests {
             (&body["error_code"], &body["metadata"]),
             (&json!(404), &json!({}))
         );
+    }
+
+    #[tokio::test]
+    async fn refusals_of_the_same_status_are_told_apart_by_their_code() {
+        let game = || Error::Immutable("game".parse().unwrap()).into();
+        let (head, body) = body_of(game).await;
+        assert_eq!(head.status(), StatusCode::FORBIDDEN);
+        assert_eq!(body["metadata"]["code"], refusals::IMMUTABLE);
+        let (head, body) = body_of(|| Refusal::User(7).into()).await;
+        assert_eq!(head.status(), StatusCode::FORBIDDEN);
+        assert_eq!(body["metadata"]["code"], refusals::NOT_AUTHORIZED);
     }
 
     #[tokio::test]

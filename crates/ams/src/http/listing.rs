@@ -27,8 +27,7 @@ impl Listing {
         address: impl Fn(&T) -> String,
     ) -> Result<Page<Value>, ApiError> {
         let total = entries.len() as u64;
-        let (offset, limit) = self.bounds()?;
-        let part = entries.into_iter().skip(offset).take(limit);
+        let part = self.part(entries)?;
         let show = |entry: T| {
             if self.recursion {
                 serde_json::to_value(entry).map_err(ApiError::internal)
@@ -36,8 +35,14 @@ impl Listing {
                 Ok(Value::String(address(&entry)))
             }
         };
-        let entries = part.map(show).collect::<Result<_, _>>()?;
+        let entries = part.into_iter().map(show).collect::<Result<_, _>>()?;
         Ok(Page { entries, total })
+    }
+
+    /// The wanted part of a collection.
+    pub(super) fn part<T>(self, entries: Vec<T>) -> Result<Vec<T>, ApiError> {
+        let (offset, limit) = self.bounds()?;
+        Ok(entries.into_iter().skip(offset).take(limit).collect())
     }
 
     /// The same part, always as entries.

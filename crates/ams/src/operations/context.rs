@@ -60,6 +60,18 @@ impl Context {
         self.cancel.token.cancelled().await;
     }
 
+    /// Does work that can be dropped at any moment, until it is done or the operation is to stop.
+    pub async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            () = self.cancelled() => Err(Error::Cancelled),
+            done = work => done,
+        }
+    }
+
     /// Fails when the operation is to stop.
     pub fn go_on(&self) -> Result<(), Error> {
         if self.cancel.token.is_cancelled() {

@@ -109,7 +109,8 @@ impl Registry {
         let (agent, name) = (self.0.agent.clone(), application.name);
         Ok(self.0.operations.start(new, async move |context| {
             let round = agent.push_one(name.clone());
-            outcome(follow::with_progress(&agent, &context, &name, round).await)
+            let round = follow::with_progress(&agent, &context, &name, round);
+            context.unless_cancelled(outcome(round)).await
         }))
     }
 
@@ -124,23 +125,29 @@ impl Registry {
         let new = operation("Pulling application", &name);
         Ok(self.0.operations.start(new, async move |context| {
             let round = agent.pull_one(name.clone());
-            outcome(follow::with_progress(&agent, &context, &name, round).await)
+            let round = follow::with_progress(&agent, &context, &name, round);
+            context.unless_cancelled(outcome(round)).await
         }))
     }
 
     /// Begins to delete, in the registry, the versions of an application that are for the
     /// architecture of this AMS.
     pub async fn delete(&self, name: &ApplicationName) -> Result<Operation, Error> {
-        let (client, name) = (self.client()?, name.clone());
+        let (client, agent) = (self.client()?, self.0.agent.clone());
+        let name = name.clone();
         let architecture = self.0.applications.architecture();
         let missing = Error::NotInRegistry(name.clone(), architecture);
         if !is_there(&client, &name, architecture).await? {
             return Err(missing);
         }
         let new = operation("Deleting application from the registry", &name);
-        Ok(self.0.operations.start(new, async move |_| {
-            let removed = client.delete_application(&name, Some(architecture)).await?;
-            removed.then_some(()).ok_or(missing)
+        Ok(self.0.operations.start(new, async move |context| {
+            let delete = async {
+                let removed = client.delete_application(&name, Some(architecture)).await?;
+                agent.deleted_there(name);
+                removed.then_some(()).ok_or(missing)
+            };
+            context.unless_cancelled(delete).await
         }))
     }
 
@@ -155,7 +162,10 @@ impl Registry {
         Ok(self
             .0
             .operations
-            .start(new, async move |_| outcome(agent.sync_now(confirmed).await)))
+            .start(new.cancellable(), async move |context| {
+                let round = outcome(agent.sync_now(confirmed));
+                context.unless_cancelled(round).await
+            }))
     }
 
     pub(crate) async fn stop(&self) {
@@ -192,7 +202,7 @@ async fn is_there(
 
 fn operation(description: &str, name: &ApplicationName) -> NewOperation {
     let address = format!("/1.0/registry/applications/{name}");
-    NewOperation::on(description, "applications", address)
+    NewOperation::on(description, "applications", address).cancellable()
 }
 
 fn not_configured(refused: &RoundRefused) -> Error {
@@ -200,8 +210,10 @@ fn not_configured(refused: &RoundRefused) -> Error {
 }
 
 /// A round that was asked for by hand failed unless everything is as it should be.
-fn outcome(round: Result<RoundReport, RoundRefused>) -> Result<(), Error> {
-    let report = round.map_err(|refused| match refused {
+async fn outcome(
+    round: impl Future<Output = Result<RoundReport, RoundRefused>>,
+) -> Result<(), Error> {
+    let report = round.await.map_err(|refused| match refused {
         RoundRefused::Manual => Error::WrongMode(refused.to_string()),
         other => not_configured(&other),
     })?;

@@ -1,13 +1,13 @@
 //! The registry and its agent as the API shows them.
 
 use aar_sync::{
-    AgentStatus, ApplicationState, Counts, Direction, FeedState, Held, KnownRegistry, Mode,
-    Outcome, RoundReport, TransferStatus,
+    AgentStatus, ApplicationState, Counts, Direction, Failure, FeedState, Held, KnownRegistry,
+    Mode, Outcome, RoundReport, TransferStatus,
 };
 use aar_types::{Application, Architecture, Variant};
 use ams_api::{
     ApplicationSync, Conflict, HeldRemovals, RegistryApplication, RegistryApplicationVersion,
-    RegistryStatus, Round, RoundCounts, RoundOutcome, Transfer, TransferDirection,
+    RegistryStatus, Round, RoundCounts, RoundFailure, RoundOutcome, Transfer, TransferDirection,
 };
 
 use crate::config::RegistryTarget;
@@ -52,6 +52,7 @@ pub(super) fn status(
     architecture: Architecture,
     followed: Option<KnownRegistry>,
 ) -> RegistryStatus {
+    let seen_at = agent.registry.as_ref().map(|seen| seen.at);
     let seen = agent.registry.map(|seen| (seen.id, seen.revision));
     let followed = followed.filter(|_| target.mode == Mode::Pull);
     let followed = followed.map(|followed| (followed.id, followed.revision));
@@ -67,6 +68,7 @@ pub(super) fn status(
         problem: agent.problem.unwrap_or_default(),
         registry_id: registry_id.map(|id| id.to_string()),
         revision: revision.map(|revision| revision.0),
+        seen_at,
         running: agent.running,
         last_round: agent.last_round.map(round),
         next_round: agent.next_round,
@@ -92,6 +94,15 @@ fn round(report: RoundReport) -> Round {
         },
         error: report.error.unwrap_or_default(),
         counts: counts(report.counts),
+        failures: report.failures.iter().map(failure).collect(),
+    }
+}
+
+fn failure(failure: &Failure) -> RoundFailure {
+    RoundFailure {
+        application: failure.application.to_string(),
+        version: failure.version.map(|version| version.0),
+        error: failure.error.clone(),
     }
 }
 
@@ -168,7 +179,8 @@ fn transfer(status: &TransferStatus) -> Transfer {
 /// What keeps a round from being a success, in a sentence.
 pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
     if report.outcome == Outcome::Cancelled {
-        return Some("the round was ended early by a change of the configuration".to_owned());
+        let why = report.error.as_deref().unwrap_or("AMS is stopping");
+        return Some(format!("the round was ended early: {why}"));
     }
     let failures = report.failures.iter().map(|failure| match failure.version {
         Some(version) => format!("{} {version}: {}", failure.application, failure.error),
@@ -183,7 +195,7 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use aar_sync::{Failure, SeenRegistry};
+    use aar_sync::SeenRegistry;
     use aar_types::{
         ApplicationMetadata, Digest, Fingerprint, ImageInfo, Revision, Version, VersionManifest,
         VersionNumber,
@@ -235,6 +247,7 @@ mod tests {
             let registry = seen.map(|revision| SeenRegistry {
                 id: "seen".parse().unwrap(),
                 revision: Revision(revision),
+                at: Timestamp::UNIX_EPOCH,
             });
             let agent = AgentStatus {
                 registry,

@@ -72,3 +72,26 @@ async fn the_address_that_is_listened_on_is_shown_and_cannot_be_set() {
         .unwrap_err();
     assert!(refusal.to_string().contains("read only"));
 }
+
+#[tokio::test]
+async fn the_password_of_a_proxy_is_used_and_not_shown_and_survives_its_mask() {
+    let here = Here::new().await;
+    let config = here.ams.config();
+    let item = "core.proxy_https";
+    config
+        .set(item, "http://user:secret@proxy:3128")
+        .await
+        .unwrap();
+    let shown = config.shown()[item].clone();
+    assert_eq!(shown, "http://user:***@proxy:3128");
+    config.set(item, shown.as_str().unwrap()).await.unwrap();
+    let proxy = config.current().registry().proxy.https.unwrap();
+    assert_eq!(proxy.password(), Some("secret"));
+    let refusal = config.set(item, "http://user:***@other:3128").await;
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(refusal.contains("give the password itself"), "{refusal}");
+    assert_eq!(config.shown()[item], shown);
+    let refusal = config.set(item, "ftp://user:secret@proxy").await;
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(!refusal.contains("secret"), "{refusal}");
+}

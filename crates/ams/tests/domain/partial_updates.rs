@@ -74,6 +74,103 @@ async fn what_belongs_to_a_version_makes_a_new_one_with_the_same_content() {
 }
 
 #[tokio::test]
+async fn a_change_builds_on_the_version_that_is_being_made() {
+    let here = Here::new().await;
+    let kept = "application.max_published_versions";
+    here.ams.config().set(kept, "10").await.unwrap();
+    here.create(&Package::new("game").noise("level", 3_000_000, 4))
+        .await;
+    let features = |word: &str| ApplicationPatch {
+        features: Some(vec![word.to_owned()]),
+        ..ApplicationPatch::default()
+    };
+    let encoder = ApplicationPatch {
+        video_encoder: Some(VideoEncoder::Software),
+        ..ApplicationPatch::default()
+    };
+    let applications = here.ams.applications();
+    let package = Package::new("game")
+        .noise("level", 3_000_000, 5)
+        .with("boot-activity: com.game.Main");
+    let mut begun = vec![
+        applications.patch("game", features("a")).await.unwrap(),
+        applications.patch("game", encoder.clone()).await.unwrap(),
+    ];
+    let update = applications.update("game", here.upload(&package)).await;
+    begun.push(update.unwrap());
+    for patch in [features("b"), encoder, features("b")] {
+        begun.push(applications.patch("game", patch).await.unwrap());
+    }
+    for operation in begun {
+        here.succeeded(operation).await;
+    }
+    let made = here.get("game").await.versions;
+    let summary: Vec<_> = made
+        .iter()
+        .map(|version| {
+            let software = version.video_encoder == VideoEncoder::Software;
+            (
+                version.features.concat(),
+                software,
+                !version.boot_activity.is_empty(),
+            )
+        })
+        .collect();
+    let made_of = |features: &str, software, updated| (features.to_owned(), software, updated);
+    // Two patches, each on what was before; a package with what it says; again two on that. The
+    // last patch finds everything as it wants it.
+    let expected = [
+        made_of("", false, false),
+        made_of("a", false, false),
+        made_of("a", true, false),
+        made_of("", false, true),
+        made_of("b", false, true),
+        made_of("b", true, true),
+    ];
+    assert_eq!(summary, expected);
+}
+
+#[tokio::test]
+async fn a_change_of_an_application_that_is_being_created_waits_for_its_first_version() {
+    let here = Here::new().await;
+    let package = Package::new("game").noise("level", 8_000_000, 4);
+    let begun = here.begin_create(&package);
+    let id = begun.resource_names("applications").next().unwrap();
+    let applications = here.ams.applications();
+    while applications.get(id).await.unwrap().is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let change = ApplicationPatch {
+        manifest_version: Some("2".to_owned()),
+        ..ApplicationPatch::default()
+    };
+    patch(&here, change).await;
+    let versions = here.get("game").await.versions;
+    let made: Vec<_> = versions.iter().map(|it| &*it.manifest_version).collect();
+    assert_eq!(made, ["", "2"]);
+}
+
+#[tokio::test]
+async fn a_change_does_not_wait_for_one_that_was_cancelled() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").noise("level", 3_000_000, 4))
+        .await;
+    let applications = here.ams.applications();
+    let patch = |word: &str| ApplicationPatch {
+        manifest_version: Some(word.to_owned()),
+        ..ApplicationPatch::default()
+    };
+    let cancelled = applications.patch("game", patch("1")).await.unwrap();
+    let waiting = applications.patch("game", patch("2")).await.unwrap();
+    here.ams.operations().cancel(waiting.id).unwrap();
+    here.ams.operations().cancel(cancelled.id).unwrap();
+    let last = applications.patch("game", patch("3")).await.unwrap();
+    here.succeeded(last).await;
+    let newest = here.get("game").await.versions.pop().unwrap();
+    assert_eq!(newest.manifest_version, "3");
+}
+
+#[tokio::test]
 async fn what_is_as_it_should_be_already_makes_no_version() {
     let here = Here::new().await;
     here.create(&Package::new("game").with("version: \"1\""))

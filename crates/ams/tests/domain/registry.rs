@@ -2,9 +2,9 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use aar_testkit::TestPki;
+use aar_testkit::{Package, TestPki};
 use aar_tls::{Identity, Limits, TlsListener};
-use ams_api::Operation;
+use ams_api::{Operation, RoundOutcome, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -85,6 +85,54 @@ async fn a_manual_pull_survives_any_answer_of_the_registry() {
         assert!(here.ams.registry().status().await.is_ok(), "AMS goes on");
     });
     futures_util::future::join_all(pulls).await;
+}
+
+/// A server that takes requests and never answers.
+async fn silent(identity: &Identity) -> SocketAddr {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let mut listener = TlsListener::bind(any, identity, Limits::default())
+        .await
+        .unwrap();
+    let address = listener.local_addr();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            open.push(listener.accept().await);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_registry_that_does_not_answer_can_be_cancelled() {
+    let (here, pki) = (Here::new().await, TestPki::new());
+    let identity = pki.publisher.identity();
+    here.ams.trust().add(identity.certificate()).await.unwrap();
+    set_up(&here, silent(identity).await, identity).await;
+    here.create(&Package::new("game")).await;
+    let registry = here.ams.registry();
+    let begun = [
+        pull(&here).unwrap(),
+        registry.push("game").await.unwrap(),
+        pull(&here).unwrap(),
+    ];
+    for operation in begun {
+        assert!(operation.may_cancel);
+        here.ams.operations().cancel(operation.id).unwrap();
+        let ended = here.ended(operation).await;
+        assert_eq!(ended.status_code, StatusCode::Cancelled, "{}", ended.err);
+    }
+    for _ in 0..500 {
+        let status = registry.status().await.unwrap();
+        let round = status.last_round.filter(|_| !status.running);
+        if let Some(round) = round {
+            assert_eq!(round.outcome, RoundOutcome::Cancelled);
+            assert!(round.error.contains("cancelled"), "{}", round.error);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the round goes on for nobody");
 }
 
 #[tokio::test]

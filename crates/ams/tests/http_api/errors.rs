@@ -174,3 +174,13 @@ async fn the_address_of_an_operation_is_found_behind_two_slashes() {
     assert_eq!(listed.json()["metadata"], json!([]));
     assert_eq!(ams.get("/1.0//applications").await.status, 404);
 }
+
+#[tokio::test]
+async fn removals_are_not_confirmed_for_one_application() {
+    let ams = Running::start().await;
+    let path = "/1.0/registry/applications/game/pull";
+    let answer = ams.json(Method::POST, path, json!({"confirm_removals": true}));
+    let answer = answer.await;
+    assert_eq!(answer.status, http::StatusCode::BAD_REQUEST);
+    assert!(answer.error().contains("/1.0/registry/sync"), "{answer:?}");
+}

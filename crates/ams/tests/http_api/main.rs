@@ -4,6 +4,7 @@
 
 mod access;
 mod applications;
+mod cancelling;
 mod conformance;
 mod enrolment;
 mod errors;

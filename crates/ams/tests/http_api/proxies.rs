@@ -38,8 +38,15 @@ impl Proxy {
         Self { url, asked }
     }
 
+    /// The first lines of what it was asked.
     fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        let heads = self.asked.lock().unwrap();
+        let lines = heads.iter().filter_map(|head| head.lines().next());
+        lines.map(str::to_owned).collect()
+    }
+
+    fn heads(&self) -> String {
+        self.asked.lock().unwrap().concat()
     }
 }
 
@@ -49,8 +56,7 @@ async fn tunnel(mut near: TcpStream, to: SocketAddr, asked: Asked) -> io::Result
         head.push(near.read_u8().await?);
     }
     let head = String::from_utf8_lossy(&head);
-    let line = head.lines().next().unwrap_or_default();
-    asked.lock().unwrap().push(line.to_owned());
+    asked.lock().unwrap().push(head.into_owned());
     near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     let mut far = TcpStream::connect(to).await?;
     copy_bidirectional(&mut near, &mut far).await?;
@@ -99,4 +105,26 @@ async fn the_proxy_for_plain_http_has_nothing_to_do_with_the_registry() {
     set(&ams, "core.proxy_http", &proxy.url).await;
     assert!(reaches_registry(&ams).await);
     assert_eq!(proxy.asked(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_of_a_proxy_is_sent_to_it_and_told_nowhere() {
+    let (_registry, proxy, ams) = site(|_| "https://registry.invalid:3000".to_owned()).await;
+    let with_password = proxy.url.replace("http://", "http://user:hush@");
+    set(&ams, "core.proxy_https", &with_password).await;
+    assert!(reaches_registry(&ams).await);
+    let sent = proxy.heads();
+    // user:hush
+    assert!(sent.contains("Basic dXNlcjpodXNo"), "{sent}");
+    let nobody = "http://user:hush@127.0.0.1:1";
+    set(&ams, "core.proxy_https", nobody).await;
+    let failed = ams.get("/1.0/registry/applications").await;
+    assert_ne!(failed.status, StatusCode::OK);
+    let mut told = format!("{failed:?}");
+    for path in ["/1.0", "/1.0/config", "/1.0/registry/status"] {
+        let answer = ams.get(path).await;
+        told.push_str(&String::from_utf8_lossy(&answer.body));
+    }
+    assert!(!told.contains("hush"), "{told}");
+    assert!(told.contains("http://user:***@127.0.0.1:1"), "{told}");
 }

@@ -235,6 +235,13 @@ async fn operations_are_listed_by_their_status() {
     assert_eq!(listed["running"][0]["id"], operation.id.to_string());
     let address = format!("/1.0/operations/{}", operation.id);
     assert_eq!(sdk.get("/1.0/operations").await, json!([address]));
+    let page = sdk.get("/1.0/operations?recursion=1&offset=1").await;
+    assert_eq!(page, json!({}));
+    for bad in ["offset=-1", "limit=-2", "limit=many"] {
+        let path = format!("/1.0/operations?recursion=1&{bad}");
+        let refused = sdk.call(request(Method::GET, &path, Body::empty())).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
 
     let cancel = request(Method::DELETE, &address, Body::empty());
     assert_eq!(sdk.call(cancel).await.json()["type"], "sync");

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -30,6 +30,7 @@ struct Inner {
     /// How many of the next imports find the disk full.
     full: AtomicUsize,
     swept: Notify,
+    sweeps: AtomicBool,
 }
 
 #[derive(Default)]
@@ -48,6 +49,7 @@ impl Shelf {
             killed: Notify::new(),
             full: AtomicUsize::new(0),
             swept: Notify::new(),
+            sweeps: AtomicBool::new(true),
         }))
     }
 
@@ -130,6 +132,11 @@ impl Shelf {
     /// The next time that a round cleans up, which is the last thing it does.
     pub(crate) fn swept(&self) -> impl Future<Output = ()> + '_ {
         self.0.swept.notified()
+    }
+
+    /// Nothing can be swept from now on.
+    pub(crate) fn break_sweeping(&self) {
+        self.0.sweeps.store(false, Ordering::SeqCst);
     }
 
     pub(crate) fn fill_up(&self, imports: usize) {
@@ -245,6 +252,9 @@ impl LocalCatalogue for Shelf {
     }
 
     async fn retain_partial_files(&self, wanted: &[ImageInfo]) -> Result<(), LocalError> {
+        if !self.0.sweeps.load(Ordering::SeqCst) {
+            return Err(LocalError::failed("no permission"));
+        }
         let wanted: Vec<_> = wanted
             .iter()
             .map(|image| format!("{}.partial", image.digest))

@@ -196,6 +196,7 @@ mod tests {
                 imported: 4,
                 ..RoundCounts::default()
             },
+            failures: Vec::new(),
         };
         let held = HeldRemovals {
             applications: vec!["a".to_owned(), "b".to_owned()],

@@ -31,7 +31,8 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, ApiError> {
     let operations = caller.ams.operations().list();
     if listing.recursion && is_go_sdk(&headers) {
-        return Ok(Done(by_status(operations)).into_response());
+        let part = listing.part(operations)?;
+        return Ok(Done(by_status(part)).into_response());
     }
     let page: Page<Value> = listing.page(operations, |it| Operation::url(it.id))?;
     Ok(page.into_response())

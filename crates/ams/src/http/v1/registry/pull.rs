@@ -1,15 +1,27 @@
 //! `POST /1.0/registry/applications/<id>/pull`: imports one application from the registry.
 
 use aar_types::ApplicationName;
+use ams_api::SyncPost;
 use axum::response::Response;
 
-use crate::http::{auth::Trusted, body::Path, envelope, error::ApiError};
+use crate::http::{
+    auth::Trusted,
+    body::{JsonBody, Path},
+    envelope,
+    error::ApiError,
+};
 
-/// Begins it.
+/// Begins it. Removals are held back, and confirmed, all together.
 pub(in crate::http) async fn pull(
     caller: Trusted,
     Path(name): Path<ApplicationName>,
+    JsonBody(SyncPost { confirm_removals }): JsonBody<SyncPost>,
 ) -> Result<Response, ApiError> {
+    if confirm_removals {
+        let message = "confirm_removals is for everything that is held back: POST \
+                       /1.0/registry/sync";
+        return Err(ApiError::BadRequest(message.to_owned()));
+    }
     let operation = caller.ams.registry().pull(&name)?;
     Ok(envelope::accepted(&operation))
 }

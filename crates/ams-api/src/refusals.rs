@@ -1,0 +1,7 @@
+//! What refusals are told apart by, in `metadata.code` of their body. Only this AMS sends them: the
+//! published definition has nothing but the status and the message.
+
+/// Who asks is not let in.
+pub const NOT_AUTHORIZED: &str = "not_authorized";
+/// What it is about came from the registry, and is not changed here.
+pub const IMMUTABLE: &str = "immutable";

@@ -1,0 +1,69 @@
+//! Passwords in addresses, which nobody gets to see.
+
+use url::Url;
+
+/// What stands for a password.
+const MASK: &str = "***";
+
+/// An address with a mask in the place of its password; as it is where there is none.
+pub(super) fn masked(address: &str) -> String {
+    let text = masked_text(address);
+    let Ok(mut url) = Url::parse(address) else {
+        return text;
+    };
+    if url.password().is_none() || url.set_password(Some(MASK)).is_err() {
+        return text;
+    }
+    // Addresses can be written in ways that their text does not tell.
+    if Url::parse(&text).as_ref() == Ok(&url) {
+        text
+    } else {
+        url.to_string()
+    }
+}
+
+/// Whether an address has the mask where its password would be.
+pub(super) fn is_masked(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| url.password() == Some(MASK))
+}
+
+fn masked_text(address: &str) -> String {
+    let begin = address.find("://").map_or(0, |scheme| scheme + 3);
+    let (scheme, rest) = address.split_at(begin);
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let password = authority.rsplit_once('@').and_then(|(user, host)| {
+        let (user, _) = user.split_once(':').filter(|(_, word)| !word.is_empty())?;
+        Some(format!("{scheme}{user}:{MASK}@{host}{path}"))
+    });
+    password.unwrap_or_else(|| address.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown_however_it_is_written() {
+        for (address, shown) in [
+            ("http://proxy:3128", "http://proxy:3128"),
+            ("http://user@proxy:3128", "http://user@proxy:3128"),
+            ("http://user:@proxy", "http://user:@proxy"),
+            (
+                "http://user:secret@proxy:3128",
+                "http://user:***@proxy:3128",
+            ),
+            ("http://user:secret@proxy/", "http://user:***@proxy/"),
+            ("http://:secret@proxy", "http://:***@proxy"),
+            ("http://user:se@cr:et@proxy", "http://user:***@proxy"),
+            ("http:user:secret@proxy", "http://user:***@proxy/"),
+            ("http:/user:secret@proxy", "http://user:***@proxy/"),
+            ("http:\\\\user:secret@proxy", "http://user:***@proxy/"),
+            ("user:secret@proxy", "user:***@proxy"),
+        ] {
+            assert_eq!(masked(address), shown, "{address}");
+        }
+        assert!(is_masked("http://user:***@proxy"));
+        assert!(!is_masked("http://user:secret@proxy"));
+    }
+}
