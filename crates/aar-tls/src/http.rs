@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use aar_types::Clock;
 use reqwest::{Client, NoProxy, Proxy, redirect::Policy};
@@ -45,7 +45,7 @@ impl HttpOptions {
 }
 
 /// Through which proxy a client connects.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
     /// The proxy for plain HTTP.
     pub http: Option<Url>,
@@ -53,6 +53,26 @@ pub struct ProxySettings {
     pub https: Option<Url>,
     /// Hosts, domains and networks that are reached directly, separated by commas.
     pub ignore_hosts: String,
+}
+
+/// Passwords are not shown.
+impl fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxySettings")
+            .field("http", &self.http.as_ref().map(without_password))
+            .field("https", &self.https.as_ref().map(without_password))
+            .field("ignore_hosts", &self.ignore_hosts)
+            .finish()
+    }
+}
+
+fn without_password(url: &Url) -> String {
+    let mut shown = url.clone();
+    if shown.password().is_some() {
+        // An address that has a password can have another.
+        let _hidden = shown.set_password(Some("***"));
+    }
+    shown.into()
 }
 
 /// An HTTP/1.1 client. It follows no redirects: the caller decides who sees the credentials.
@@ -88,5 +108,21 @@ impl ProxySettings {
         let https = self.https.clone().map(Proxy::https).transpose()?;
         let both = http.into_iter().chain(https);
         Ok(both.map(|proxy| proxy.no_proxy(direct.clone())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_proxy_is_not_shown() {
+        let proxy = ProxySettings {
+            https: Some("http://me:hush@proxy:3128".parse().unwrap()),
+            ..ProxySettings::default()
+        };
+        let shown = format!("{proxy:?}");
+        assert!(shown.contains("http://me:***@proxy:3128"), "{shown}");
+        assert!(!shown.contains("hush"), "{shown}");
     }
 }
