@@ -1,11 +1,11 @@
 //! The look at the bucket before the registry starts.
 //!
-//! It asks for what listing needs, which tells apart everything that is commonly wrong, and asks
-//! once: whoever starts the registry is waiting for the sentence.
+//! It asks for what listing needs, which tells apart everything that is commonly wrong, and goes on
+//! for some seconds only: whoever starts the registry is waiting for the sentence.
 
 use http::Method;
 
-use super::{S3Blobs, problem::BucketProblem, request::Ask};
+use super::{S3Blobs, problem::BucketProblem, request::Ask, retry::Patience};
 
 impl S3Blobs {
     pub(super) async fn check(&self) -> Result<(), BucketProblem> {
@@ -19,6 +19,7 @@ impl S3Blobs {
             let ask = Ask {
                 method: Method::GET,
                 query: &query,
+                patience: Patience::Short,
                 ..Ask::default()
             };
             self.requests.send(&self.credentials, action, ask).await?;

@@ -5,23 +5,22 @@ mod endpoint;
 use std::{sync::Arc, time::Duration};
 
 use object_store::{
-    BackoffConfig, ClientOptions, RetryConfig,
+    ClientOptions,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     client::{HttpClient, HttpConnector, ReqwestConnector},
 };
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     credentials::{Credentials, Source},
+    limit::{Limited, Ready},
     problem::{BucketProblem, Place},
+    retry,
 };
 use crate::{Encryption, S3Options};
 
 const ENCRYPTION: &str = "aws_server_side_encryption";
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take from the first byte of its request on: enough for the largest part
-/// over a slow line, and for the assembly of the largest object.
-const ANSWER: Duration = Duration::from_mins(3);
 /// Sources of credentials are near, or not there.
 const NEAR: Duration = Duration::from_secs(5);
 
@@ -46,13 +45,8 @@ pub(super) fn connect(options: &S3Options) -> Result<Connection, BucketProblem> 
     let near = limits().with_timeout(NEAR).with_allow_http(true);
     let near = ReqwestConnector::default().connect(&near).map_err(other)?;
     let credentials = Arc::new(Credentials::new(source, near));
-    let limits = limits()
-        .with_timeout_disabled()
-        .with_read_timeout(ANSWER)
-        .with_allow_http(address.bucket.scheme() == "http");
-    let client = ReqwestConnector::default()
-        .connect(&limits)
-        .map_err(other)?;
+    let limits = limits().with_allow_http(address.bucket.scheme() == "http");
+    let client = Limited::connect(&limits).map_err(other)?;
     let store = encrypted(AmazonS3Builder::new(), options.encryption.as_ref())
         .with_region(&options.region)
         .with_bucket_name(&options.bucket)
@@ -60,7 +54,8 @@ pub(super) fn connect(options: &S3Options) -> Result<Connection, BucketProblem> 
         .with_virtual_hosted_style_request(true)
         .with_credentials(Arc::clone(&credentials) as _)
         .with_client_options(limits)
-        .with_retry(retries())
+        .with_http_connector(Ready(client.clone()))
+        .with_retry(retry::of_store())
         .with_disable_bulk_delete(true)
         .build()
         .map_err(other)?;
@@ -80,20 +75,6 @@ fn limits() -> ClientOptions {
             "aar/",
             env!("CARGO_PKG_VERSION")
         )))
-}
-
-/// Throttling, time-outs and resets pass. The time is bounded so that the signature of the first
-/// attempt is still good for the last.
-fn retries() -> RetryConfig {
-    RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(10),
-            base: 2.0,
-        },
-        max_retries: 8,
-        retry_timeout: Duration::from_mins(2),
-    }
 }
 
 fn encrypted(builder: AmazonS3Builder, encryption: Option<&Encryption>) -> AmazonS3Builder {
@@ -143,6 +124,7 @@ struct Address {
 
 impl Address {
     fn of(options: &S3Options) -> Result<Self, BucketProblem> {
+        check_region(&options.region)?;
         let service = match &options.endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => of_aws(&options.region),
@@ -153,6 +135,8 @@ impl Address {
         if options.force_path_style || options.bucket.contains('.') {
             let path = bucket.path().trim_end_matches('/');
             bucket.set_path(&format!("{path}/{}", options.bucket));
+        } else if let Some(Host::Ipv4(_) | Host::Ipv6(_)) = bucket.host() {
+            return Err(BucketProblem::PathStyle { endpoint: service });
         } else {
             let host = bucket.host_str().unwrap_or_default();
             let host = format!("{}.{host}", options.bucket);
@@ -161,6 +145,16 @@ impl Address {
         }
         Ok(Self { service, bucket })
     }
+}
+
+/// The region is a part of addresses and signatures.
+fn check_region(region: &str) -> Result<(), BucketProblem> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if !region.is_empty() && region.chars().all(plain) {
+        return Ok(());
+    }
+    let region = region.to_owned();
+    Err(BucketProblem::Region { region })
 }
 
 fn of_aws(region: &str) -> String {
@@ -218,5 +212,20 @@ mod tests {
             };
             assert!(connect(&options).is_err(), "{endpoint}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_an_address_names_the_key_that_is_wrong() {
+        let told = |options: &S3Options| Address::of(options).err().unwrap().to_string();
+        for endpoint in ["http://127.0.0.1:9000", "https://[::1]:9000"] {
+            let options = S3Options {
+                endpoint: Some(endpoint.to_owned()),
+                ..S3Options::new("r", "b")
+            };
+            let told = told(&options);
+            assert!(told.contains("storage.s3.force-path-style"), "{told}");
+        }
+        let told = told(&S3Options::new("eu west", "b"));
+        assert!(told.contains("storage.s3.region"), "{told}");
     }
 }

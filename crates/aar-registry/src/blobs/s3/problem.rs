@@ -105,6 +105,14 @@ pub enum BucketProblem {
         /// What was asked for.
         action: &'static str,
     },
+    /// The parts that were gathered have been put together or given up.
+    #[error("the bucket {bucket} does not gather the parts any more that {action} is about")]
+    NoParts {
+        /// The bucket.
+        bucket: String,
+        /// What was asked for.
+        action: &'static str,
+    },
     /// Something else.
     #[error("the bucket {bucket} fails at {action}: {reason}")]
     Other {
@@ -123,6 +131,20 @@ pub enum BucketProblem {
     Endpoint {
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// An address of numbers has no room for the name of the bucket.
+    #[error(
+        "the bucket cannot be named in the host of {endpoint}, which is an IP address: set storage.s3.force-path-style: true"
+    )]
+    PathStyle {
+        /// What it says.
+        endpoint: String,
+    },
+    /// There can be no such region.
+    #[error("storage.s3.region is not the name of a region: {region:?}")]
+    Region {
+        /// What it says.
+        region: String,
     },
     /// Keys that begin so would not be the same everywhere.
     #[error(
@@ -179,6 +201,7 @@ impl Place {
                 BucketProblem::SessionOver { endpoint }
             }
             "RequestTimeTooSkewed" => BucketProblem::ClockSkew { endpoint },
+            "NoSuchUpload" => BucketProblem::NoParts { bucket, action },
             "NoSuchBucket" => BucketProblem::NoSuchBucket { bucket, endpoint },
             "PermanentRedirect"
             | "TemporaryRedirect"

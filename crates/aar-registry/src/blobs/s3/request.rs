@@ -1,5 +1,6 @@
 //! Requests that `object_store` has no function for, signed by its own signer.
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use object_store::{
     aws::AwsAuthorizer,
@@ -11,9 +12,34 @@ use url::{Url, form_urlencoded::byte_serialize};
 use super::{
     credentials::Credentials,
     problem::{BucketProblem, Place, Refusal},
+    retry::{Patience, Pauses},
 };
 
-/// Sends requests to one bucket. Nothing is sent twice.
+/// What is read of an answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    region: Option<String>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// What it says when it is a refusal.
+    pub(super) fn refusal(self) -> Refusal {
+        Refusal::read(self.status, self.region, &self.body)
+    }
+
+    /// Whether a service that answers so may answer otherwise later.
+    pub(super) fn passes(&self) -> bool {
+        let asked_to_wait = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+        let status = self.status;
+        let unable = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+        unable || asked_to_wait.contains(&status)
+    }
+}
+
+/// Sends requests to one bucket. What passes is waited for: everything that is asked can be asked
+/// again.
 #[derive(Debug)]
 pub(super) struct Requests {
     client: HttpClient,
@@ -30,7 +56,8 @@ pub(super) struct Ask<'a> {
     pub(super) key: Option<&'a Path>,
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) headers: &'a [(&'static str, &'a str)],
-    pub(super) body: String,
+    pub(super) body: Bytes,
+    pub(super) patience: Patience,
 }
 
 impl Requests {
@@ -45,20 +72,37 @@ impl Requests {
         action: &'static str,
         ask: Ask<'_>,
     ) -> Result<String, BucketProblem> {
-        let (status, region, body) = self.ask(credentials, ask).await?;
-        if status.is_success() {
-            return Ok(body);
+        let answer = self.ask(credentials, ask).await?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
         }
-        let refusal = Refusal::read(status, region, &body);
-        Err(self.place.refused(action, refusal))
+        Err(self.place.refused(action, answer.refusal()))
     }
 
-    /// Asks, and gives status, region and body of the answer.
+    /// Asks until there is an answer that would not be another one later, and gives it.
     pub(super) async fn ask(
         &self,
         credentials: &Credentials,
         ask: Ask<'_>,
-    ) -> Result<(StatusCode, Option<String>, String), BucketProblem> {
+    ) -> Result<Answer, BucketProblem> {
+        let mut pauses = Pauses::new(ask.patience);
+        loop {
+            let answer = self.ask_once(credentials, &ask).await;
+            let passes = match &answer {
+                Ok(answer) => answer.passes(),
+                Err(problem) => problem.passes(),
+            };
+            if !passes || !pauses.wait().await {
+                return answer;
+            }
+        }
+    }
+
+    pub(super) async fn ask_once(
+        &self,
+        credentials: &Credentials,
+        ask: &Ask<'_>,
+    ) -> Result<Answer, BucketProblem> {
         let lease = credentials.lease().await;
         let lease = lease.map_err(|reason| self.place.no_credentials(&reason))?;
         let mut request = self.request(ask)?;
@@ -72,10 +116,15 @@ impl Requests {
         let status = answer.status();
         let body = answer.into_body().bytes().await;
         let body = body.map_err(|error| self.place.unreachable(&error))?;
-        Ok((status, region, String::from_utf8_lossy(&body).into_owned()))
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok(Answer {
+            status,
+            region,
+            body,
+        })
     }
 
-    fn request(&self, ask: Ask<'_>) -> Result<HttpRequest, BucketProblem> {
+    fn request(&self, ask: &Ask<'_>) -> Result<HttpRequest, BucketProblem> {
         let mut url = self.url.clone();
         if let Some(key) = ask.key {
             let bucket = url.path().trim_end_matches('/');
@@ -85,12 +134,12 @@ impl Requests {
             url.query_pairs_mut().append_pair(name, value);
         }
         let mut request = http::Request::builder()
-            .method(ask.method)
+            .method(ask.method.clone())
             .uri(url.as_str());
         for (name, value) in ask.headers {
             request = request.header(*name, *value);
         }
-        let body = HttpRequestBody::from(ask.body);
+        let body = HttpRequestBody::from(ask.body.clone());
         request.body(body).map_err(|error| BucketProblem::Other {
             bucket: self.place.bucket.clone(),
             action: "a request",
