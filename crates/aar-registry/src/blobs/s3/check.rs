@@ -22,7 +22,11 @@ impl S3Blobs {
                 patience: Patience::Short,
                 ..Ask::default()
             };
-            self.requests.send(&self.credentials, action, ask).await?;
+            let answer = self.requests.send(&self.credentials, action, ask).await?;
+            if let (Some(cloudfront), Some(date)) = (&self.cloudfront, answer.date) {
+                let behind = date.duration_since(self.clock.now());
+                cloudfront.check_clock(behind, &self.place.endpoint)?;
+            }
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use url::{Host, Url};
 use super::{
     credentials::{Credentials, Source},
     limit::{Limited, Ready},
+    origin::KeyOrigin,
     problem::{BucketProblem, Place},
     retry,
 };
@@ -34,14 +35,16 @@ pub(super) struct Connection {
 }
 
 pub(super) fn connect(options: &S3Options) -> Result<Connection, BucketProblem> {
-    let address = Address::of(options)?;
+    let address = Address::of(options).map_err(|reason| BucketProblem::Endpoint { reason })?;
+    let source = Source::choose(options)
+        .map_err(|reason| BucketProblem::no_credentials(&options.bucket, &reason))?;
     let place = Place {
         bucket: options.bucket.clone(),
         region: options.region.clone(),
         endpoint: address.service.clone(),
+        keys: KeyOrigin::from(&source),
     };
     let other = |error: object_store::Error| place.problem("the configuration", &error);
-    let source = Source::choose(options).map_err(|reason| place.no_credentials(&reason))?;
     let near = limits().with_timeout(NEAR).with_allow_http(true);
     let near = ReqwestConnector::default().connect(&near).map_err(other)?;
     let credentials = Arc::new(Credentials::new(source, near));
@@ -109,10 +112,9 @@ pub(super) fn encryption_headers(encryption: Option<&Encryption>) -> Vec<(&'stat
 }
 
 impl S3Options {
-    /// What is wrong with the address of the service, where something is.
-    pub fn check_endpoint(&self) -> Result<(), &'static str> {
-        let endpoint = self.endpoint.as_deref();
-        endpoint.map_or(Ok(()), |text| endpoint::parse(text).map(drop))
+    /// What is wrong with what the address of the bucket is made of, where something is.
+    pub fn check_address(&self) -> Result<(), &'static str> {
+        Address::of(self).map(drop)
     }
 }
 
@@ -123,38 +125,34 @@ struct Address {
 }
 
 impl Address {
-    fn of(options: &S3Options) -> Result<Self, BucketProblem> {
+    fn of(options: &S3Options) -> Result<Self, &'static str> {
         check_region(&options.region)?;
         let service = match &options.endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => of_aws(&options.region),
         };
-        let problem = |reason| BucketProblem::Endpoint { reason };
-        let mut bucket = endpoint::parse(&service).map_err(problem)?;
+        let mut bucket = endpoint::parse(&service)?;
         // A name with dots does not fit the certificate of AWS when it is a part of the host.
         if options.force_path_style || options.bucket.contains('.') {
             let path = bucket.path().trim_end_matches('/');
             bucket.set_path(&format!("{path}/{}", options.bucket));
         } else if let Some(Host::Ipv4(_) | Host::Ipv6(_)) = bucket.host() {
-            return Err(BucketProblem::PathStyle { endpoint: service });
+            return Err(endpoint::NUMBERS);
         } else {
             let host = bucket.host_str().unwrap_or_default();
             let host = format!("{}.{host}", options.bucket);
             let set = bucket.set_host(Some(&host));
-            set.map_err(|_| problem(endpoint::ADDRESS))?;
+            set.map_err(|_| endpoint::ADDRESS)?;
         }
         Ok(Self { service, bucket })
     }
 }
 
 /// The region is a part of addresses and signatures.
-fn check_region(region: &str) -> Result<(), BucketProblem> {
+fn check_region(region: &str) -> Result<(), &'static str> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if !region.is_empty() && region.chars().all(plain) {
-        return Ok(());
-    }
-    let region = region.to_owned();
-    Err(BucketProblem::Region { region })
+    let named = !region.is_empty() && region.chars().all(plain);
+    named.then_some(()).ok_or(endpoint::REGION)
 }
 
 fn of_aws(region: &str) -> String {
@@ -216,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_address_names_the_key_that_is_wrong() {
-        let told = |options: &S3Options| Address::of(options).err().unwrap().to_string();
+        let told = |options: &S3Options| connect(options).err().unwrap().to_string();
         for endpoint in ["http://127.0.0.1:9000", "https://[::1]:9000"] {
             let options = S3Options {
                 endpoint: Some(endpoint.to_owned()),

@@ -141,7 +141,7 @@ impl S3Blobs {
         loop {
             let page = match self.parts_page(&key, &multipart, marker).await {
                 // It has gone meanwhile.
-                Err(Error::Bucket(BucketProblem::NoParts { .. })) => return Ok(0),
+                Err(Error::Bucket(problem)) if problem.is_no_upload() => return Ok(0),
                 page => page?,
             };
             size += page.parts.iter().map(|part| part.size).sum::<u64>();
@@ -168,7 +168,7 @@ impl S3Blobs {
         };
         match self.requests.send(&self.credentials, PARTS, ask).await {
             Ok(_) => Ok(true),
-            Err(BucketProblem::NoParts { .. }) => Ok(false),
+            Err(problem) if problem.is_no_upload() => Ok(false),
             Err(problem) => Err(problem),
         }
     }
@@ -186,8 +186,8 @@ impl S3Blobs {
             query: &[("uploadId", multipart), ("part-number-marker", &after)],
             ..Ask::default()
         };
-        let text = self.requests.send(&self.credentials, PARTS, ask).await?;
-        read(&text)
+        let answer = self.requests.send(&self.credentials, PARTS, ask).await?;
+        read(&answer.body)
     }
 
     /// Deletes a leftover. Tells whether it was there.
@@ -238,8 +238,8 @@ impl S3Blobs {
             query: &query,
             ..Ask::default()
         };
-        let text = self.requests.send(&self.credentials, ACTION, ask).await?;
-        read(&text)
+        let answer = self.requests.send(&self.credentials, ACTION, ask).await?;
+        read(&answer.body)
     }
 
     fn parts_left(&self, one: &Gathered) -> Option<Leftover> {

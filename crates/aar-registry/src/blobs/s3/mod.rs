@@ -14,6 +14,7 @@ mod leftovers;
 mod life;
 mod limit;
 mod multipart;
+mod origin;
 pub(crate) mod parts;
 mod prefix;
 mod problem;
@@ -36,6 +37,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use cloudfront::CloudFront;
 pub use cloudfront::CloudFrontProblem;
 pub use image::ImageObject;
+pub use origin::KeyOrigin;
 pub use problem::BucketProblem;
 
 use self::{

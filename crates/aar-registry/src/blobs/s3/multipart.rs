@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use super::{S3Blobs, request::Ask};
-use crate::{BucketProblem, Error, UploadId, blobs::Key, metadata::UploadRow};
+use crate::{Error, UploadId, blobs::Key, metadata::UploadRow};
 
 const CONTENT_TYPE: &str = "application/zstd";
 
@@ -70,7 +70,7 @@ impl S3Blobs {
         let action = "s3:AbortMultipartUpload";
         match self.requests.send(&self.credentials, action, ask).await {
             Ok(_) => Ok(true),
-            Err(BucketProblem::NoParts { .. }) => Ok(false),
+            Err(problem) if problem.is_no_upload() => Ok(false),
             Err(problem) => Err(problem.into()),
         }
     }

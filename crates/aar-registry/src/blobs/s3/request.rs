@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use jiff::{Timestamp, fmt::rfc2822};
 use object_store::{
     aws::AwsAuthorizer,
     client::{HttpClient, HttpRequest, HttpRequestBody},
@@ -20,6 +21,8 @@ use super::{
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     region: Option<String>,
+    /// What the clock of the service says.
+    pub(super) date: Option<Timestamp>,
     pub(super) body: String,
 }
 
@@ -65,16 +68,16 @@ impl Requests {
         Self { client, url, place }
     }
 
-    /// Asks, and gives the body of the answer. `action` is the right that is needed for it.
+    /// Asks, and gives the answer unless it is a refusal. `action` is the right that is needed for it.
     pub(super) async fn send(
         &self,
         credentials: &Credentials,
         action: &'static str,
         ask: Ask<'_>,
-    ) -> Result<String, BucketProblem> {
+    ) -> Result<Answer, BucketProblem> {
         let answer = self.ask(credentials, ask).await?;
         if answer.status.is_success() {
-            return Ok(answer.body);
+            return Ok(answer);
         }
         Err(self.place.refused(action, answer.refusal()))
     }
@@ -111,8 +114,10 @@ impl Requests {
             .map_err(|error| self.place.problem("signing", &error))?;
         let answer = self.client.execute(request).await;
         let answer = answer.map_err(|error| self.place.unreachable(&error))?;
-        let region = answer.headers().get("x-amz-bucket-region");
-        let region = region.and_then(|region| region.to_str().ok().map(str::to_owned));
+        let header = |name| answer.headers().get(name)?.to_str().ok();
+        let region = header("x-amz-bucket-region").map(str::to_owned);
+        let date = header("date").and_then(|date| rfc2822::parse(date).ok());
+        let date = date.map(|date| date.timestamp());
         let status = answer.status();
         let body = answer.into_body().bytes().await;
         let body = body.map_err(|error| self.place.unreachable(&error))?;
@@ -120,6 +125,7 @@ impl Requests {
         Ok(Answer {
             status,
             region,
+            date,
             body,
         })
     }
@@ -154,4 +160,73 @@ fn encode(key: &Path) -> String {
     let parts = key.as_ref().split('/');
     let parts = parts.map(|part| byte_serialize(part.as_bytes()).collect::<String>());
     parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use object_store::client::{HttpError, HttpResponse, HttpService};
+
+    use super::*;
+    use crate::{
+        S3Credentials, S3Options, Secret,
+        blobs::s3::{credentials::Source, origin::KeyOrigin},
+    };
+
+    /// A service that says that the bucket is elsewhere, to whoever shows a session token.
+    #[derive(Debug)]
+    struct Elsewhere;
+
+    #[async_trait]
+    impl HttpService for Elsewhere {
+        async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            assert_eq!(request.headers()["x-amz-security-token"], "token");
+            let signed = request.headers()["authorization"].to_str().unwrap();
+            assert!(signed.contains("x-amz-security-token"), "{signed}");
+            let answer = http::Response::builder()
+                .status(StatusCode::MOVED_PERMANENTLY)
+                .header("x-amz-bucket-region", "us-east-2")
+                .header("date", "Thu, 01 Jan 2026 00:00:07 GMT");
+            Ok(answer.body(Vec::new().into()).unwrap())
+        }
+    }
+
+    fn requests() -> (Requests, Credentials) {
+        let client = HttpClient::new(Elsewhere);
+        let mut options = S3Options::new("eu-west-3", "aar0");
+        options.credentials = Some(S3Credentials {
+            access_key: "ASIA1".to_owned(),
+            secret_access_key: Secret::new("hush"),
+            session_token: Some(Secret::new("token")),
+        });
+        let source = Source::choose(&options).unwrap();
+        let place = Place {
+            bucket: options.bucket,
+            region: options.region,
+            endpoint: "https://s3".to_owned(),
+            keys: KeyOrigin::Configuration,
+        };
+        let url = "https://aar0.s3/".parse().unwrap();
+        let requests = Requests::new(client.clone(), url, place);
+        (requests, Credentials::new(source, client))
+    }
+
+    #[tokio::test]
+    async fn where_the_bucket_is_is_told_as_the_head_of_an_answer_says_it() {
+        let (requests, credentials) = requests();
+        let refused = requests.send(&credentials, "s3:ListBucket", Ask::default());
+        let refused = refused.await.unwrap_err().to_string();
+        assert!(
+            refused.contains("is in us-east-2, not in eu-west-3: correct storage.s3.region"),
+            "{refused}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_clock_of_the_service_says_is_read() {
+        let (requests, credentials) = requests();
+        let answer = requests.ask(&credentials, Ask::default()).await.unwrap();
+        let date = answer.date.unwrap().to_string();
+        assert_eq!(date, "2026-01-01T00:00:07Z");
+    }
 }
