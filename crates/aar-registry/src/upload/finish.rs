@@ -68,9 +68,10 @@ async fn assemble(registry: &Registry, row: &UploadRow) -> Result<Assembly, Erro
         return Ok(Assembly::NotNeeded);
     };
     let put = bucket.complete_parts(&row.digest, row.length, multipart, &tags);
-    Ok(match put.await? {
-        true => Assembly::Done,
-        false => Assembly::Lost,
+    Ok(if put.await? {
+        Assembly::Done
+    } else {
+        Assembly::Lost
     })
 }
 

@@ -193,9 +193,9 @@ on_folders! {
         fixture.clock.advance(GRACE);
         assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
         // Nor is anything else freed by a plan that names it.
-        let named = names.into_iter().chain(["../outside"]);
+        let planned = names.into_iter().chain(["../outside"]);
         fs::write(fixture.object("../outside"), b"theirs").unwrap();
-        let items = named.map(|path| GcItem::OrphanedFile { path: path.to_owned(), bytes: 6 });
+        let items = planned.map(|path| GcItem::OrphanedFile { path: path.to_owned(), bytes: 6 });
         let plan = GcPlan { items: items.collect() };
         assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().freed, []);
         assert!(names.iter().all(|name| fixture.object(name).exists()));

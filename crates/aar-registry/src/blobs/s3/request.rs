@@ -91,11 +91,11 @@ impl Requests {
         let mut pauses = Pauses::new(ask.patience);
         loop {
             let answer = self.ask_once(credentials, &ask).await;
-            let passes = match &answer {
+            let again = match &answer {
                 Ok(answer) => answer.passes(),
                 Err(problem) => problem.passes(),
             };
-            if !passes || !pauses.wait().await {
+            if !again || !pauses.wait().await {
                 return answer;
             }
         }
