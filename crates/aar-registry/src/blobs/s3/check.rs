@@ -1,7 +1,8 @@
 //! The look at the bucket before the registry starts.
 //!
 //! It asks for what listing needs, which tells apart everything that is commonly wrong, and goes on
-//! for some seconds only: whoever starts the registry is waiting for the sentence.
+//! for some seconds only: whoever starts the registry is waiting for the sentence. What the answer
+//! says of the time is looked at where addresses are signed for somebody who does not say it.
 
 use http::Method;
 
@@ -9,6 +10,7 @@ use super::{S3Blobs, problem::BucketProblem, request::Ask, retry::Patience};
 
 impl S3Blobs {
     pub(super) async fn check(&self) -> Result<(), BucketProblem> {
+        let mut date = None;
         for (action, query) in [
             ("s3:ListBucket", [("list-type", "2"), ("max-keys", "1")]),
             (
@@ -23,10 +25,11 @@ impl S3Blobs {
                 ..Ask::default()
             };
             let answer = self.requests.send(&self.credentials, action, ask).await?;
-            if let (Some(cloudfront), Some(date)) = (&self.cloudfront, answer.date) {
-                let behind = date.duration_since(self.clock.now());
-                cloudfront.check_clock(behind, &self.place.endpoint)?;
-            }
+            date = answer.date;
+        }
+        if let (Some(cloudfront), Some(date)) = (&self.cloudfront, date) {
+            let behind = date.duration_since(self.clock.now());
+            cloudfront.check_clock(behind, &self.place.endpoint)?;
         }
         Ok(())
     }
