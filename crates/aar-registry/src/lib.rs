@@ -57,7 +57,7 @@ use tokio::sync::{Mutex, watch};
 
 pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub use authorise::{Caller, Operator, Publisher, Reader, Refusal};
-pub use blobs::{BucketProblem, CloudFrontProblem, Content, ImageFile, ImageObject};
+pub use blobs::{BucketProblem, CloudFrontProblem, Content, ImageFile, ImageObject, KeyOrigin};
 pub use error::Error;
 pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};

@@ -34,6 +34,9 @@ pub struct Status {
     pub revoked: u64,
 }
 
+/// Whoever asks for the health wants to know it now.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 impl Registry {
     /// Whether database and storage can be used. It never fails: what fails is in the answer, and
     /// in the log with its cause.
@@ -42,10 +45,12 @@ impl Registry {
         if let Err(error) = self.check_database().await {
             problems.push(problem("the database cannot be used", &error));
         }
-        match storage_owner(&self.blobs()).await {
-            Ok(Some(mark)) if mark.id == *self.id() && mark.storage == self.storage_name() => {}
-            Ok(_) => problems.push("the storage is not the one of this registry".to_owned()),
-            Err(error) => problems.push(problem("the storage cannot be used", &error)),
+        let blobs = self.blobs();
+        match tokio::time::timeout(PATIENCE, storage_owner(&blobs)).await {
+            Ok(Ok(Some(mark))) if mark.id == *self.id() && mark.storage == self.storage_name() => {}
+            Ok(Ok(_)) => problems.push("the storage is not the one of this registry".to_owned()),
+            Ok(Err(error)) => problems.push(problem("the storage cannot be used", &error)),
+            Err(_) => problems.push("the storage does not answer in time".to_owned()),
         }
         match self.blobs().free_bytes().await {
             Ok(Some(0)) => problems.push("the storage is full".to_owned()),

@@ -172,6 +172,8 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
         s3("    endpoint: minio:9000\n"),
         s3("    endpoint: https://me:hush@host\n"),
         s3("    endpoint: https://host/#there\n"),
+        s3("    endpoint: http://10.0.0.7:7480\n"),
+        "storage:\n  s3:\n    region: eu west\n    bucket: b\n".to_owned(),
         s3("    session-token: alone\n"),
         s3("    kms-key-id: alone\n"),
         s3("    server-side-encryption: rot13\n"),
@@ -182,6 +184,9 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
         s3("    prefix: a+b\n"),
         cloudfront(&format!("base-url: 'a b'\nkeypair-id: k\n{key}")),
         cloudfront(&format!("base-url: http://a.net\nkeypair-id: k\n{key}")),
+        cloudfront(&format!(
+            "base-url: https://me:hush@a.net\nkeypair-id: k\n{key}"
+        )),
         cloudfront(&format!("base-url: https://\nkeypair-id: k\n{key}")),
         cloudfront("base-url: a.net\nkeypair-id: k\nprivate-key: k\n"),
         cloudfront(

@@ -23,7 +23,7 @@ use object_store::path::Path;
 
 pub use content::{Content, ImageFile};
 pub(crate) use keys::{Area, Key};
-pub use s3::{BucketProblem, CloudFrontProblem, ImageObject};
+pub use s3::{BucketProblem, CloudFrontProblem, ImageObject, KeyOrigin};
 pub(crate) use s3::{CloudFront, S3Blobs, parts};
 pub(crate) use staging::Staged;
 

@@ -14,6 +14,7 @@ use aar_types::Digest;
 use bytes::Bytes;
 use fs_err::{File, OpenOptions, os::unix::fs::OpenOptionsExt};
 use jiff::Timestamp;
+use object_store::path::Path as ObjectPath;
 
 use super::{
     Area, Key, Leftover,
@@ -134,9 +135,8 @@ impl FsBlobs {
         blocking(move || {
             let mut found = Vec::new();
             let folder = |area: Area| root.join(area.name());
-            collect(&root, &folder(Area::Staging), &|_| true, &mut found)?;
-            for area in [Area::Applications, Area::Trust] {
-                collect(&root, &folder(area), &is_cut_short, &mut found)?;
+            for area in [Area::Staging, Area::Applications, Area::Trust] {
+                collect(&root, &folder(area), &mut found)?;
             }
             Ok(found)
         })
@@ -144,6 +144,9 @@ impl FsBlobs {
     }
 
     pub(super) async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error> {
+        if !is_left(path) {
+            return Ok(None);
+        }
         let (root, path) = (self.root.clone(), self.root.join(path));
         blocking(move || {
             let meta = there(fs_err::symlink_metadata(&path))?;
@@ -153,6 +156,9 @@ impl FsBlobs {
     }
 
     pub(super) async fn delete_leftover(&self, leftover: &str) -> Result<bool, Error> {
+        if !is_left(leftover) {
+            return Ok(false);
+        }
         let path = self.root.join(leftover);
         blocking(move || Ok(remove_sized(&path)?.is_some())).await
     }
@@ -170,18 +176,23 @@ fn remove_sized(path: &Path) -> io::Result<Option<u64>> {
     Ok(there(fs_err::remove_file(path))?.map(|()| found.len()))
 }
 
-/// `object_store` writes `name#1` beside `name` before it renames it; listings do not show these.
-fn is_cut_short(name: &str) -> bool {
-    let suffix = name.rsplit_once('#').map(|(_, suffix)| suffix);
-    suffix.is_some_and(|suffix| suffix.parse::<u32>().is_ok())
+/// Whether a name below the root is one that the registry gives to what may be left. Others may
+/// keep files there, too.
+fn is_left(name: &str) -> bool {
+    keys::upload_of(name).is_some() || is_cut_short(name)
 }
 
-fn collect(
-    root: &Path,
-    folder: &Path,
-    wanted: &dyn Fn(&str) -> bool,
-    found: &mut Vec<Leftover>,
-) -> io::Result<()> {
+/// `object_store` writes `name#1` beside `name` before it renames it; listings do not show these.
+fn is_cut_short(name: &str) -> bool {
+    let Some((key, suffix)) = name.rsplit_once('#') else {
+        return false;
+    };
+    let counted = suffix.parse::<u32>().is_ok_and(|n| n.to_string() == suffix);
+    let key = ObjectPath::parse(key).ok().and_then(|key| Key::of(&key));
+    counted && key.is_some_and(|key| !matches!(key, Key::Registry | Key::Blob(_)))
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<Leftover>) -> io::Result<()> {
     let Some(entries) = there(fs_err::read_dir(folder))? else {
         return Ok(());
     };
@@ -193,9 +204,10 @@ fn collect(
             continue;
         };
         if meta.is_dir() {
-            collect(root, &path, wanted, found)?;
-        } else if wanted(&entry.file_name().to_string_lossy()) {
-            found.push(leftover(root, &path, &meta));
+            collect(root, &path, found)?;
+        } else {
+            let left = leftover(root, &path, &meta);
+            found.extend(is_left(&left.path).then_some(left));
         }
     }
     Ok(())
@@ -213,5 +225,40 @@ fn leftover(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Leftover {
         modified: modified
             .and_then(|time| Timestamp::try_from(time).ok())
             .unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_the_registry_gives_are_leftovers() {
+        let id = "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10";
+        let trust = format!("trust/{}.json", "ab".repeat(32));
+        for name in [
+            format!("staging/{id}"),
+            "applications/app/amd64/1.json#1".to_owned(),
+            "applications/app/amd64/application.json#12".to_owned(),
+            format!("{trust}#1"),
+        ] {
+            assert!(is_left(&name), "{name}");
+        }
+        for name in [
+            "staging/report.pdf".to_owned(),
+            format!("staging/deep/{id}"),
+            format!("staging/../staging/{id}"),
+            format!("staging/{id}#1"),
+            "applications/app/amd64/1.json".to_owned(),
+            "applications/app/amd64/1.json#01".to_owned(),
+            "applications/app/amd64/1.json#".to_owned(),
+            "applications/../etc/amd64/1.json#1".to_owned(),
+            "applications/notes#1".to_owned(),
+            format!("../{trust}#1"),
+            trust,
+            format!("/staging/{id}"),
+        ] {
+            assert!(!is_left(&name), "{name}");
+        }
     }
 }

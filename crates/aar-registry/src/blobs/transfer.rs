@@ -103,7 +103,7 @@ async fn write_parts(
     // A part that arrives after the others were given up would stay.
     sending.on_the_way.shutdown().await;
     let outcome = match sent {
-        Ok(tags) => bucket.complete_parts(digest, size, &multipart, tags).await,
+        Ok(tags) => bucket.complete_parts(digest, size, &multipart, &tags).await,
         Err(error) => Err(error),
     };
     match outcome {

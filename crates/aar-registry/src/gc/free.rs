@@ -15,11 +15,13 @@ const GONE: Verdict = Verdict::Spared("it has gone already");
 const NEEDED: Verdict = Verdict::Spared("it is needed again");
 
 impl Registry {
-    /// Frees the uploads whose time is over.
+    /// Frees the uploads whose time is over. One that cannot be freed does not keep the others.
     pub(crate) async fn reap_uploads(&self) -> Result<(), Error> {
         for item in self.stale_uploads().await? {
-            if let GcItem::StaleUpload { id, .. } = item {
-                self.free_upload(id).await?;
+            if let GcItem::StaleUpload { id, .. } = item
+                && let Err(error) = self.free_upload(id).await
+            {
+                tracing::warn!(%error, %id, "an upload that is over cannot be freed");
             }
         }
         Ok(())
@@ -104,9 +106,8 @@ impl Registry {
         if row.expires_at > self.now() {
             return Ok(NEEDED);
         }
-        tx.delete_upload(id).await?;
-        tx.commit().await?;
-        self.blobs().discard_staged(&row).await?;
+        tx.rollback().await?;
+        self.forget_upload(&row).await?;
         Ok(Verdict::Freed)
     }
 

@@ -48,7 +48,7 @@ pub(super) async fn append(
     };
     let (row, pause) = match taken {
         // Its parts were given up behind the back of the registry.
-        Err(Error::Bucket(BucketProblem::NotFound { .. })) => return lost(registry, id).await,
+        Err(Error::Bucket(BucketProblem::NoParts { .. })) => return lost(registry, id).await,
         taken => taken?,
     };
     if row.durable == row.length {

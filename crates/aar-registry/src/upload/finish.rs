@@ -25,33 +25,54 @@ pub(super) async fn finish(
             &expected.to_string(),
             &mismatch,
         );
-        registry.drop_upload(id).await?;
+        if let Err(error) = registry.drop_upload(id).await {
+            tracing::warn!(%error, %id, "what is left of an upload stays for the collection");
+        }
         return Err(mismatch);
     }
-    let assembled = assemble(registry, &row).await?;
+    let assembly = assemble(registry, &row).await?;
+    let (lost, brought) = (assembly == Assembly::Lost, row.clone());
     let stored = registry
-        .mutate(&publisher.actor, |change| Box::pin(store(change, row)))
+        .mutate(&publisher.actor, move |change| {
+            Box::pin(store(change, row, lost))
+        })
         .await?;
-    tidy(registry, stored.as_ref(), assembled).await;
+    if stored.is_some() || lost {
+        tidy(registry, &brought, assembly).await;
+    }
     match stored {
         Some(row) => Ok(Upload::from(&row)),
         None => Err(Error::UploadNotFound { id }),
     }
 }
 
+/// What has come of putting parts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Assembly {
+    /// It was done.
+    Done,
+    /// There are no parts, or the blob is there already.
+    NotNeeded,
+    /// The parts have gone. Whatever lies in the place of the blob was not made of them.
+    Lost,
+}
+
 /// Puts the parts together, where there are parts. It can take minutes, so it comes before the
-/// transaction. Tells whether that was done; it need not be when the blob is there already.
-async fn assemble(registry: &Registry, row: &UploadRow) -> Result<bool, Error> {
+/// transaction.
+async fn assemble(registry: &Registry, row: &UploadRow) -> Result<Assembly, Error> {
     let blobs = registry.blobs();
     let (Gathering::InParts(bucket), Some(multipart)) = (blobs.gathering(), &row.multipart) else {
-        return Ok(false);
+        return Ok(Assembly::NotNeeded);
     };
     let Some(tags) = claim(registry, row).await? else {
-        return Ok(false);
+        return Ok(Assembly::NotNeeded);
     };
-    bucket
-        .complete_parts(&row.digest, row.length, multipart, tags)
-        .await
+    let put = bucket.complete_parts(&row.digest, row.length, multipart, &tags);
+    Ok(if put.await? {
+        Assembly::Done
+    } else {
+        Assembly::Lost
+    })
 }
 
 /// Sees to it that no collection deletes what is about to be put in place: one that has marked the
@@ -77,15 +98,14 @@ async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String
 
 /// Deletes what the bucket still has of the upload. Garbage collection finds what cannot be
 /// deleted now.
-async fn tidy(registry: &Registry, stored: Option<&UploadRow>, assembled: bool) {
+async fn tidy(registry: &Registry, row: &UploadRow, assembly: Assembly) {
     let blobs = registry.blobs();
-    let (Gathering::InParts(bucket), Some(row)) = (blobs.gathering(), stored) else {
+    let Gathering::InParts(bucket) = blobs.gathering() else {
         return;
     };
-    let tidied = if assembled {
-        bucket.delete_rest(row.id).await
-    } else {
-        bucket.discard(row).await
+    let tidied = match assembly {
+        Assembly::Done => bucket.delete_rest(row.id).await,
+        Assembly::NotNeeded | Assembly::Lost => bucket.discard(row).await,
     };
     if let Err(error) = tidied {
         tracing::warn!(%error, id = %row.id, "what is left of an upload stays for the collection");
@@ -95,7 +115,11 @@ async fn tidy(registry: &Registry, stored: Option<&UploadRow>, assembled: bool) 
 /// Renames the staged file and takes the blob up. Garbage collection deletes files only while it
 /// holds the write transaction, so neither can get between the other's steps; a blob that it had
 /// begun to delete is simply stored again.
-async fn store(change: &mut Mutation, mut row: UploadRow) -> Result<Option<UploadRow>, Error> {
+async fn store(
+    change: &mut Mutation,
+    mut row: UploadRow,
+    lost: bool,
+) -> Result<Option<UploadRow>, Error> {
     match change.tx.upload(row.id).await? {
         // Another process has done it.
         Some(done) if done.complete => return Ok(Some(done)),
@@ -104,7 +128,7 @@ async fn store(change: &mut Mutation, mut row: UploadRow) -> Result<Option<Uploa
     }
     let (id, digest, size) = (row.id, row.digest, row.length);
     let registry = change.registry.clone();
-    if !registry.blobs().keep_staged(id, &digest, size).await? {
+    if lost || !registry.blobs().keep_staged(id, &digest, size).await? {
         change.tx.delete_upload(id).await?;
         let detail = "what was staged of its upload has gone".to_owned();
         change

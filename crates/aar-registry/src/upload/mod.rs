@@ -157,16 +157,27 @@ impl Registry {
         Ok(row.filter(|row| row.expires_at > self.now()))
     }
 
-    /// Forgets an upload and what is staged of it.
+    /// Gives up an upload: it ends now, and then what is staged of it goes. Tells whether it was
+    /// there.
     async fn drop_upload(&self, id: UploadId) -> Result<bool, Error> {
         let mut tx = self.write().await?;
-        let Some(row) = tx.upload(id).await? else {
+        let Some(mut row) = tx.upload(id).await? else {
             return Ok(false);
         };
-        tx.delete_upload(id).await?;
+        row.expires_at = self.now();
+        tx.advance_upload(row.durable, &row).await?;
         tx.commit().await?;
-        self.blobs().discard_staged(&row).await?;
+        self.forget_upload(&row).await?;
         Ok(true)
+    }
+
+    /// Deletes what is staged of an upload that has ended, and then its row: as long as something
+    /// may be staged, the garbage collection has to find it.
+    pub(crate) async fn forget_upload(&self, row: &UploadRow) -> Result<(), Error> {
+        self.blobs().discard_staged(row).await?;
+        let mut tx = self.write().await?;
+        tx.delete_upload(row.id).await?;
+        tx.commit().await
     }
 
     /// When an upload that is touched now is given up.

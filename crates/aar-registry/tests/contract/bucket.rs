@@ -5,7 +5,7 @@ use std::time::Duration;
 use aar_registry::{
     BucketProblem, Content, Error, GcItem, Options, Registry, S3Options, StorageOptions,
 };
-use aar_testkit::{Answer, Http, S3Server};
+use aar_testkit::{Answer, Fault, Http, S3Network, S3Server, Seen};
 
 use crate::backend::{
     AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
@@ -174,6 +174,128 @@ on_buckets! {
         assert!(done.complete);
     }
 
+    async fn what_others_keep_in_the_bucket_is_left_alone(fixture) {
+        let bucket = fixture.bucket();
+        let id = "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10";
+        for key in ["report.pdf".to_owned(), "deep/er/x.bin".to_owned(), format!("deep/{id}")] {
+            fixture.overwrite(&format!("staging/{key}"), b"somebody else's");
+        }
+        for key in ["blobs-of-others/huge.tar", "blobs/sha256/huge.tar", "blobs/x"] {
+            bucket.begin_upload(&format!("a/prefix/{key}"));
+        }
+        bucket.begin_upload(&format!("a/prefix-of-others/{}", blob(&image(b"one").digest)));
+        fixture.overwrite(&format!("staging/{id}"), b"left by an upload");
+        let freed = fixture.collect().await.freed;
+        let path = format!("staging/{id}");
+        assert_eq!(freed, [GcItem::OrphanedFile { path, bytes: 17 }]);
+        assert_eq!((bucket.uploads().len(), bucket.objects().len()), (4, 4));
+        // Nor is anything else freed by a plan that names it.
+        let path = "staging/report.pdf".to_owned();
+        let plan = aar_registry::GcPlan { items: vec![GcItem::OrphanedFile { path, bytes: 15 }] };
+        assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().freed, []);
+        assert!(fixture.has("staging/report.pdf"));
+    }
+
+    async fn throttling_that_goes_on_for_long_is_waited_for(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        network.next(Seen::is_registry, [Fault::SlowDown; 10]);
+        let new = aar_registry::UploadNew { length: 5, digest: image(b"image").digest };
+        let operator = registry.operator("test");
+        let upload = operator.create_upload(new).await.unwrap();
+        assert!(operator.append(upload.id, 0, body([b"image"])).await.unwrap().complete);
+        assert_eq!(network.left(), 0);
+    }
+
+    async fn any_request_may_be_throttled(fixture) {
+        each_request_meets(&fixture, Fault::SlowDown).await;
+    }
+
+    async fn any_request_may_fail_on_its_way(fixture) {
+        each_request_meets(&fixture, Fault::Reset).await;
+    }
+
+    async fn the_answer_to_any_request_may_be_lost(fixture) {
+        each_request_meets(&fixture, Fault::LoseAnswer).await;
+    }
+
+    async fn a_bucket_that_says_nothing_is_not_waited_for_where_the_health_is_asked_for(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        network.each(Seen::is_registry, Fault::Wait(Duration::from_mins(5)));
+        let health = tokio::time::timeout(Duration::from_secs(30), registry.health()).await.unwrap();
+        assert_eq!(health.problems, ["the storage does not answer in time"]);
+        network.heal();
+        assert!(registry.health().await.healthy);
+    }
+
+    async fn the_session_of_a_key_is_shown_with_every_request(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| {
+            s3.endpoint = Some(network.url());
+            let keys = s3.credentials.as_mut().unwrap();
+            keys.session_token = Some(aar_registry::Secret::new("a-token"));
+        });
+        everything_there_is(&fixture, &registry.await.unwrap(), 0, 1).await;
+        let seen = network.seen();
+        let token = |seen: &Seen| seen.headers.get("x-amz-security-token").cloned();
+        assert!(seen.iter().all(|seen| token(seen).as_deref() == Some("a-token")), "{seen:?}");
+    }
+
+    async fn parts_that_were_given_up_are_not_made_up_for_by_what_lies_in_the_place_of_the_blob(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        let operator = registry.operator("test");
+        let image = image(b"image");
+        let new = aar_registry::UploadNew { length: 5, digest: image.digest };
+        let upload = operator.create_upload(new).await.unwrap();
+        network.each(is_complete, Fault::Status(403));
+        refused(operator.append(upload.id, 0, body([b"image"])).await);
+        network.heal();
+        fixture.overwrite(&blob(&image.digest), b"enemy");
+        fixture.bucket().abort_upload(&fixture.bucket().uploads()[0]);
+        let soon = Duration::from_secs(30);
+        let lost = tokio::time::timeout(soon, operator.upload(upload.id)).await.unwrap();
+        assert!(matches!(refused(lost), Error::UploadNotFound { .. }));
+        assert!(operator.upload(upload.id).await.unwrap().is_none());
+    }
+
+    async fn a_wrong_digest_is_told_also_when_the_parts_cannot_be_given_up(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        network.each(|seen| seen.method == "DELETE", Fault::Status(403));
+        let new = aar_registry::UploadNew { length: 5, digest: image(b"other").digest };
+        let operator = registry.operator("test");
+        let upload = operator.create_upload(new).await.unwrap();
+        let refusal = refused(operator.append(upload.id, 0, body([b"image"])).await);
+        assert!(matches!(refusal, Error::DigestMismatch { .. }), "{refusal}");
+        assert!(operator.upload(upload.id).await.unwrap().is_none());
+        network.heal();
+        let plan = operator.gc_plan().await.unwrap();
+        assert_eq!(plan.items, [GcItem::StaleUpload { id: upload.id, bytes: 5 }]);
+        fixture.collect().await;
+        assert_eq!(fixture.staged(), 0);
+    }
+
+    async fn an_object_in_the_place_of_a_blob_is_not_taken_for_its_parts(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        let operator = registry.operator("test");
+        let image = image(b"image");
+        let new = aar_registry::UploadNew { length: 5, digest: image.digest };
+        let upload = operator.create_upload(new).await.unwrap();
+        fixture.overwrite(&blob(&image.digest), b"enemy");
+        network.each(is_complete, Fault::Status(403));
+        let denied = refused(operator.append(upload.id, 0, body([b"image"])).await);
+        assert!(matches!(denied, Error::Bucket(BucketProblem::AccessDenied { .. })), "{denied}");
+        network.heal();
+        // One that was done, and whose answer was lost, is found to be done.
+        network.next(is_complete, [Fault::CutDown(0)]);
+        assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
+        assert_eq!(network.left(), 0);
+        assert_eq!(fixture.content(&blob(&image.digest)).unwrap(), b"image");
+    }
+
     async fn parts_of_no_upload_are_told_with_what_they_take(fixture) {
         let bucket = fixture.bucket();
         bucket.begin_upload(&format!("a/prefix/{}", blob(&image(b"one").digest)));
@@ -291,6 +413,80 @@ on_buckets! {
     }
 }
 
+/// One request of each kind, one kind after the other, meets this fault.
+async fn each_request_meets(fixture: &Fixture, fault: Fault) {
+    let network = S3Network::start(fixture.bucket().server().address());
+    for (n, (kind, which)) in KINDS.into_iter().enumerate() {
+        network.next(which, [fault]);
+        let registry = open_with(fixture, |s3| s3.endpoint = Some(network.url())).await;
+        // Nobody knows the name of what was begun without an answer. It is found by its age.
+        let nameless = usize::from(kind == "create" && fault == Fault::LoseAnswer);
+        everything_there_is(fixture, &registry.unwrap(), n, 1 + nameless).await;
+        assert_eq!((network.left(), fixture.staged()), (0, 0), "{kind}");
+    }
+}
+
+type Kind = fn(&Seen) -> bool;
+
+/// Every kind of request that the registry sends to a bucket.
+const KINDS: [(&str, Kind); 11] = [
+    ("create", |seen| {
+        seen.method == "POST" && seen.query.starts_with("uploads")
+    }),
+    ("part", Seen::is_part),
+    ("complete", is_complete),
+    ("abort", |seen| {
+        seen.method == "DELETE" && seen.query.starts_with("uploadId=")
+    }),
+    ("listing of uploads", |seen| {
+        seen.method == "GET" && seen.query.starts_with("uploads=")
+    }),
+    ("listing of parts", |seen| {
+        seen.method == "GET" && seen.query.starts_with("uploadId=")
+    }),
+    ("listing", |seen| {
+        seen.method == "GET" && seen.query.contains("list-type")
+    }),
+    ("head", |seen| seen.method == "HEAD"),
+    ("get", |seen| seen.method == "GET" && seen.query.is_empty()),
+    ("put", |seen| seen.method == "PUT" && seen.query.is_empty()),
+    ("delete", |seen| {
+        seen.method == "DELETE" && seen.query.is_empty()
+    }),
+];
+
+fn is_complete(seen: &Seen) -> bool {
+    seen.method == "POST" && seen.query.starts_with("uploadId=")
+}
+
+/// Asks the bucket for everything that the registry ever asks for. There are so many uploads that
+/// nobody knows.
+async fn everything_there_is(fixture: &Fixture, registry: &Registry, n: usize, orphans: usize) {
+    let operator = registry.operator("test");
+    let content = noise(PART + 5_000 + n);
+    let new = |content: &[u8]| aar_registry::UploadNew {
+        length: content.len() as u64,
+        digest: image(content).digest,
+    };
+    let upload = operator.create_upload(new(&content)).await.unwrap();
+    let (first, second) = content.split_at(PART + 100);
+    operator.append(upload.id, 0, body([first])).await.unwrap();
+    let done = operator.append(upload.id, first.len() as u64, body([second]));
+    assert!(done.await.unwrap().complete);
+    let given_up = operator.create_upload(new(b"other")).await.unwrap();
+    operator
+        .append(given_up.id, 0, body([b"oth"]))
+        .await
+        .unwrap();
+    assert!(operator.terminate(given_up.id).await.unwrap());
+    let orphan = blob(&image(b"orphan").digest);
+    fixture.bucket().begin_upload(&format!("a/prefix/{orphan}"));
+    let plan = operator.gc_plan().await.unwrap();
+    assert_eq!(operator.gc_apply(plan).await.unwrap().freed.len(), orphans);
+    assert!(fixture.content(&blob(&upload.digest)).unwrap() == content);
+    assert!(fixture.verify().await.is_sound());
+}
+
 /// Fetches an address with nothing to show.
 async fn get(url: &str, headers: &'static [(&str, &str)]) -> Answer {
     let url = url.to_owned();
@@ -308,6 +504,7 @@ async fn another_implementation_of_s3_takes_the_same_uploads() {
         return;
     };
     let fixture = Fixture::start_in(server.new_bucket()).await;
+    each_request_meets(&fixture, Fault::LoseAnswer).await;
     let content = noise(2 * PART + 1);
     let upload = fixture.begin_upload(&content).await;
     let operator = fixture.operator();

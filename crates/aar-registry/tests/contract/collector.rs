@@ -3,7 +3,7 @@ use std::{
     time::SystemTime,
 };
 
-use aar_registry::{GcItem, Registry};
+use aar_registry::{GcItem, GcPlan, Registry};
 use jiff::SignedDuration;
 use proptest::{
     prelude::*,
@@ -179,6 +179,27 @@ on_folders! {
         assert_eq!((report.freed.len(), report.bytes()), (3, 18));
         assert!(files.iter().all(|file| !file.exists()));
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+    }
+
+    async fn files_that_others_keep_beside_the_images_are_left_alone(fixture) {
+        fixture.publish("app", 0, b"image").await;
+        let names = ["staging/report.pdf", "staging/deep/x.bin", "applications/notes#1", "trust/a#1"];
+        for name in names {
+            let file = fixture.object(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, b"theirs").unwrap();
+            File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        }
+        fixture.clock.advance(GRACE);
+        assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
+        // Nor is anything else freed by a plan that names it.
+        let planned = names.into_iter().chain(["../outside"]);
+        fs::write(fixture.object("../outside"), b"theirs").unwrap();
+        let items = planned.map(|path| GcItem::OrphanedFile { path: path.to_owned(), bytes: 6 });
+        let plan = GcPlan { items: items.collect() };
+        assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().freed, []);
+        assert!(names.iter().all(|name| fixture.object(name).exists()));
+        assert!(fixture.object("../outside").exists());
     }
 }
 

@@ -116,7 +116,7 @@ impl TryFrom<Written> for S3Config {
             url_duration: written.url_duration,
             cloudfront: written.cloudfront,
         };
-        config.registry().check_endpoint()?;
+        config.registry().check_address()?;
         Ok(config)
     }
 }

@@ -25,6 +25,10 @@ pub enum Fault {
     SlowDown,
     /// It is not passed on and answered with this status.
     Status(u16),
+    /// It is not passed on and the connection ends.
+    Reset,
+    /// It is passed on, and the connection ends in place of the answer.
+    LoseAnswer,
     /// It waits so long before it is passed on.
     Wait(Duration),
     /// So many bytes of each body pass in a second.

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http_body_util::BodyExt;
 use hyper::{Request, Response, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -93,9 +94,18 @@ pub(super) async fn pass(to: SocketAddr, request: Request<Incoming>, fault: Faul
     match fault {
         Fault::SlowDown => return say(503, SLOW_DOWN),
         Fault::Status(status) => return say(status, Bytes::new()),
+        Fault::Reset => return Err(Failure::other("the connection ends")),
         _ => {}
     }
     let response = send(to, request.map(|body| fault.up(body))).await?;
+    if fault == Fault::LoseAnswer {
+        response
+            .into_body()
+            .collect()
+            .await
+            .map_err(Failure::other)?;
+        return Err(Failure::other("the answer is lost"));
+    }
     let (mut head, body) = response.into_parts();
     if let Fault::Truncate(by) = fault {
         let length = head.headers.get(CONTENT_LENGTH);
@@ -161,6 +171,8 @@ mod tests {
         assert_eq!(get(Fault::None), whole);
         assert_eq!(get(Fault::SlowDown).unwrap().0, 503);
         assert_eq!(get(Fault::Status(403)), Some((403, Vec::new())));
+        assert_eq!(get(Fault::Reset), None);
+        assert_eq!(get(Fault::LoseAnswer), None);
         assert_eq!(get(Fault::Wait(Duration::from_millis(50))), whole);
         assert_eq!(get(Fault::CutDown(100_000)), None);
         let short = get(Fault::Truncate(1000)).unwrap().1;

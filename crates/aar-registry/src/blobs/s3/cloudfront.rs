@@ -14,18 +14,24 @@ use rsa::{Pkcs1v15Sign, RsaPrivateKey, rand_core::OsRng};
 use sha1::{Digest as _, Sha1};
 use url::Url;
 
-use super::life;
+use super::{BucketProblem, life};
 use crate::{CloudFrontOptions, Error};
+
+/// What clocks may differ without a word.
+const CLOCKS_AGREE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is wrong with what the configuration says of CloudFront.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudFrontProblem {
     /// The address is none.
-    #[error("base-url is not the address of a distribution: {url:?}")]
-    Address {
-        /// What it says.
-        url: String,
-    },
+    // What it says is not repeated: it may have a password in it.
+    #[error(
+        "base-url is not the address of a distribution: write its name, or https:// and its name"
+    )]
+    Address,
+    /// The address has somebody's name or password in it.
+    #[error("base-url has a user or a password in it: nothing but the address goes there")]
+    Password,
     /// The address is not encrypted.
     #[error(
         "base-url begins with http://: signed addresses are only as secret \
@@ -96,6 +102,35 @@ impl CloudFront {
         self.sign(path, end.as_second())
     }
 
+    /// Compares the clock with that of a service. Where it is behind addresses live shorter, where
+    /// it is ahead longer than they should. The other end of an address is beyond correction, so a
+    /// registry that could only give out addresses which have ended does not start.
+    pub(super) fn check_clock(
+        &self,
+        behind: SignedDuration,
+        endpoint: &str,
+    ) -> Result<(), BucketProblem> {
+        let seconds = behind.as_secs();
+        let late = Duration::try_from(behind).unwrap_or_default();
+        if let Some(life) = self.duration
+            && late >= life
+        {
+            return Err(BucketProblem::ClockBehind {
+                endpoint: endpoint.to_owned(),
+                behind: late.as_secs(),
+                life: life.as_secs(),
+            });
+        }
+        if behind.abs() > CLOCKS_AGREE {
+            tracing::warn!(
+                endpoint,
+                behind_seconds = seconds,
+                "the clock of this machine differs, so addresses of CloudFront live shorter or longer than they should"
+            );
+        }
+        Ok(())
+    }
+
     fn sign(&self, path: &str, end: i64) -> Result<Url, Error> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
@@ -130,26 +165,27 @@ fn encode(signature: &[u8]) -> String {
 }
 
 fn base(text: &str) -> Result<Url, CloudFrontProblem> {
-    let problem = || CloudFrontProblem::Address {
-        url: text.to_owned(),
-    };
+    let problem = CloudFrontProblem::Address;
     let text = text.trim();
     let url = match text.split_once("://") {
         // Half an address is completed by the parser.
-        Some((_, rest)) if rest.starts_with('/') => return Err(problem()),
-        None if text.contains(":/") => return Err(problem()),
+        Some((_, rest)) if rest.starts_with('/') => return Err(problem),
+        None if text.contains(":/") => return Err(problem),
         Some(_) => Url::parse(text),
         None => Url::parse(&format!("https://{text}")),
     };
-    let url = url.map_err(|_| problem())?;
+    let url = url.map_err(|_| CloudFrontProblem::Address)?;
     if url.scheme() == "http" {
         return Err(CloudFrontProblem::NotEncrypted);
     }
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if url.scheme() == "https" && url.has_host() && plain && url.password().is_none() {
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(CloudFrontProblem::Password);
+    }
+    let plain = url.query().is_none() && url.fragment().is_none();
+    if url.scheme() == "https" && url.has_host() && plain {
         Ok(url)
     } else {
-        Err(problem())
+        Err(problem)
     }
 }
 
@@ -237,7 +273,12 @@ mod tests {
             "https:d.net",
         ] {
             let url = refused(&options(none, KEYS[0]));
-            assert!(matches!(url, CloudFrontProblem::Address { .. }), "{none}");
+            assert_eq!(url, CloudFrontProblem::Address, "{none}");
+        }
+        for named in ["https://me:hush@d.net", "me:hush@d.net", "https://me@d.net"] {
+            let url = refused(&options(named, KEYS[0]));
+            assert_eq!(url, CloudFrontProblem::Password, "{named}");
+            assert!(!format!("{url} {url:?}").contains("hush"));
         }
         let id = with(|options| options.keypair_id = " ".to_owned());
         assert_eq!(id, CloudFrontProblem::NoKeyPairId);
@@ -246,6 +287,29 @@ mod tests {
         let key = with(|options| options.private_key = Secret::new("-----BEGIN NOTHING-----"));
         assert_eq!(key, CloudFrontProblem::PrivateKey);
         assert!(!key.to_string().contains("NOTHING"));
+    }
+
+    #[test]
+    fn a_clock_by_which_every_address_has_ended_already_is_refused() {
+        let check = |duration: Option<u64>, behind: i64| {
+            let mut options = options("d.cloudfront.net", KEYS[0]);
+            options.duration = duration.map(Duration::from_secs);
+            let cloudfront = CloudFront::new(&options).unwrap();
+            cloudfront.check_clock(SignedDuration::from_secs(behind), "https://s3")
+        };
+        for (duration, behind) in [
+            (Some(60), 0),
+            (Some(60), 59),
+            (Some(60), -600),
+            (Some(600), 599),
+            (None, 600),
+        ] {
+            assert_eq!(check(duration, behind), Ok(()), "{duration:?} {behind}");
+        }
+        let refused = check(Some(60), 75).unwrap_err().to_string();
+        for told in ["75 s behind", "https://s3", "live 60 s", "set the clock"] {
+            assert!(refused.contains(told), "{refused}");
+        }
     }
 
     #[test]

@@ -5,23 +5,23 @@ mod endpoint;
 use std::{sync::Arc, time::Duration};
 
 use object_store::{
-    BackoffConfig, ClientOptions, RetryConfig,
+    ClientOptions,
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     client::{HttpClient, HttpConnector, ReqwestConnector},
 };
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     credentials::{Credentials, Source},
+    limit::{Limited, Ready},
+    origin::KeyOrigin,
     problem::{BucketProblem, Place},
+    retry,
 };
 use crate::{Encryption, S3Options};
 
 const ENCRYPTION: &str = "aws_server_side_encryption";
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take from the first byte of its request on: enough for the largest part
-/// over a slow line, and for the assembly of the largest object.
-const ANSWER: Duration = Duration::from_mins(3);
 /// Sources of credentials are near, or not there.
 const NEAR: Duration = Duration::from_secs(5);
 
@@ -35,24 +35,21 @@ pub(super) struct Connection {
 }
 
 pub(super) fn connect(options: &S3Options) -> Result<Connection, BucketProblem> {
-    let address = Address::of(options)?;
+    let address = Address::of(options).map_err(|reason| BucketProblem::Endpoint { reason })?;
+    let source = Source::choose(options)
+        .map_err(|reason| BucketProblem::no_credentials(&options.bucket, &reason))?;
     let place = Place {
         bucket: options.bucket.clone(),
         region: options.region.clone(),
         endpoint: address.service.clone(),
+        keys: KeyOrigin::from(&source),
     };
     let other = |error: object_store::Error| place.problem("the configuration", &error);
-    let source = Source::choose(options).map_err(|reason| place.no_credentials(&reason))?;
     let near = limits().with_timeout(NEAR).with_allow_http(true);
     let near = ReqwestConnector::default().connect(&near).map_err(other)?;
     let credentials = Arc::new(Credentials::new(source, near));
-    let limits = limits()
-        .with_timeout_disabled()
-        .with_read_timeout(ANSWER)
-        .with_allow_http(address.bucket.scheme() == "http");
-    let client = ReqwestConnector::default()
-        .connect(&limits)
-        .map_err(other)?;
+    let limits = limits().with_allow_http(address.bucket.scheme() == "http");
+    let client = Limited::connect(&limits).map_err(other)?;
     let store = encrypted(AmazonS3Builder::new(), options.encryption.as_ref())
         .with_region(&options.region)
         .with_bucket_name(&options.bucket)
@@ -60,7 +57,8 @@ pub(super) fn connect(options: &S3Options) -> Result<Connection, BucketProblem> 
         .with_virtual_hosted_style_request(true)
         .with_credentials(Arc::clone(&credentials) as _)
         .with_client_options(limits)
-        .with_retry(retries())
+        .with_http_connector(Ready(client.clone()))
+        .with_retry(retry::of_store())
         .with_disable_bulk_delete(true)
         .build()
         .map_err(other)?;
@@ -80,20 +78,6 @@ fn limits() -> ClientOptions {
             "aar/",
             env!("CARGO_PKG_VERSION")
         )))
-}
-
-/// Throttling, time-outs and resets pass. The time is bounded so that the signature of the first
-/// attempt is still good for the last.
-fn retries() -> RetryConfig {
-    RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(10),
-            base: 2.0,
-        },
-        max_retries: 8,
-        retry_timeout: Duration::from_mins(2),
-    }
 }
 
 fn encrypted(builder: AmazonS3Builder, encryption: Option<&Encryption>) -> AmazonS3Builder {
@@ -128,10 +112,9 @@ pub(super) fn encryption_headers(encryption: Option<&Encryption>) -> Vec<(&'stat
 }
 
 impl S3Options {
-    /// What is wrong with the address of the service, where something is.
-    pub fn check_endpoint(&self) -> Result<(), &'static str> {
-        let endpoint = self.endpoint.as_deref();
-        endpoint.map_or(Ok(()), |text| endpoint::parse(text).map(drop))
+    /// What is wrong with what the address of the bucket is made of, where something is.
+    pub fn check_address(&self) -> Result<(), &'static str> {
+        Address::of(self).map(drop)
     }
 }
 
@@ -142,25 +125,34 @@ struct Address {
 }
 
 impl Address {
-    fn of(options: &S3Options) -> Result<Self, BucketProblem> {
+    fn of(options: &S3Options) -> Result<Self, &'static str> {
+        check_region(&options.region)?;
         let service = match &options.endpoint {
             Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
             None => of_aws(&options.region),
         };
-        let problem = |reason| BucketProblem::Endpoint { reason };
-        let mut bucket = endpoint::parse(&service).map_err(problem)?;
+        let mut bucket = endpoint::parse(&service)?;
         // A name with dots does not fit the certificate of AWS when it is a part of the host.
         if options.force_path_style || options.bucket.contains('.') {
             let path = bucket.path().trim_end_matches('/');
             bucket.set_path(&format!("{path}/{}", options.bucket));
+        } else if let Some(Host::Ipv4(_) | Host::Ipv6(_)) = bucket.host() {
+            return Err(endpoint::NUMBERS);
         } else {
             let host = bucket.host_str().unwrap_or_default();
             let host = format!("{}.{host}", options.bucket);
             let set = bucket.set_host(Some(&host));
-            set.map_err(|_| problem(endpoint::ADDRESS))?;
+            set.map_err(|_| endpoint::ADDRESS)?;
         }
         Ok(Self { service, bucket })
     }
+}
+
+/// The region is a part of addresses and signatures.
+fn check_region(region: &str) -> Result<(), &'static str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let named = !region.is_empty() && region.chars().all(plain);
+    named.then_some(()).ok_or(endpoint::REGION)
 }
 
 fn of_aws(region: &str) -> String {
@@ -218,5 +210,20 @@ mod tests {
             };
             assert!(connect(&options).is_err(), "{endpoint}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_an_address_names_the_key_that_is_wrong() {
+        let told = |options: &S3Options| connect(options).err().unwrap().to_string();
+        for endpoint in ["http://127.0.0.1:9000", "https://[::1]:9000"] {
+            let options = S3Options {
+                endpoint: Some(endpoint.to_owned()),
+                ..S3Options::new("r", "b")
+            };
+            let told = told(&options);
+            assert!(told.contains("storage.s3.force-path-style"), "{told}");
+        }
+        let told = told(&S3Options::new("eu west", "b"));
+        assert!(told.contains("storage.s3.region"), "{told}");
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{S3Blobs, read_object, request::Ask};
+use super::{S3Blobs, read_object, request::Ask, retry::Patience};
 use crate::{
     BucketProblem, Error, UploadId,
     blobs::{Area, Key, Leftover, keys},
@@ -141,7 +141,7 @@ impl S3Blobs {
         loop {
             let page = match self.parts_page(&key, &multipart, marker).await {
                 // It has gone meanwhile.
-                Err(Error::Bucket(BucketProblem::NotFound { .. })) => return Ok(0),
+                Err(Error::Bucket(problem)) if problem.is_no_upload() => return Ok(0),
                 page => page?,
             };
             size += page.parts.iter().map(|part| part.size).sum::<u64>();
@@ -149,6 +149,27 @@ impl S3Blobs {
                 return Ok(size);
             }
             marker = page.next_part_number_marker;
+        }
+    }
+
+    /// Whether the bucket still gathers parts under this name.
+    pub(super) async fn is_gathered(
+        &self,
+        key: &Path,
+        multipart: &str,
+        patience: Patience,
+    ) -> Result<bool, BucketProblem> {
+        let ask = Ask {
+            method: Method::GET,
+            key: Some(key),
+            query: &[("uploadId", multipart), ("max-parts", "1")],
+            patience,
+            ..Ask::default()
+        };
+        match self.requests.send(&self.credentials, PARTS, ask).await {
+            Ok(_) => Ok(true),
+            Err(problem) if problem.is_no_upload() => Ok(false),
+            Err(problem) => Err(problem),
         }
     }
 
@@ -165,8 +186,8 @@ impl S3Blobs {
             query: &[("uploadId", multipart), ("part-number-marker", &after)],
             ..Ask::default()
         };
-        let text = self.requests.send(&self.credentials, PARTS, ask).await?;
-        read(&text)
+        let answer = self.requests.send(&self.credentials, PARTS, ask).await?;
+        read(&answer.body)
     }
 
     /// Deletes a leftover. Tells whether it was there.
@@ -176,11 +197,7 @@ impl S3Blobs {
             Some(Left::Parts { digest, multipart }) => {
                 self.abort_parts(&digest, &multipart).await?
             }
-            Some(Left::Rest(id)) => match self.store.delete(&self.rest(id)).await {
-                Ok(()) => true,
-                Err(object_store::Error::NotFound { .. }) => false,
-                Err(error) => return Err(self.failed("s3:DeleteObject", &error)),
-            },
+            Some(Left::Rest(id)) => self.delete_rest(id).await.map(|()| true)?,
         };
         if freed {
             tracing::info!(path, "freed what an upload had left in the bucket");
@@ -221,8 +238,8 @@ impl S3Blobs {
             query: &query,
             ..Ask::default()
         };
-        let text = self.requests.send(&self.credentials, ACTION, ask).await?;
-        read(&text)
+        let answer = self.requests.send(&self.credentials, ACTION, ask).await?;
+        read(&answer.body)
     }
 
     fn parts_left(&self, one: &Gathered) -> Option<Leftover> {

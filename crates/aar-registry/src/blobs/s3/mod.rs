@@ -6,16 +6,20 @@
 
 mod check;
 mod cloudfront;
+mod complete;
 mod connect;
 mod credentials;
 mod image;
 mod leftovers;
 mod life;
+mod limit;
 mod multipart;
+mod origin;
 pub(crate) mod parts;
 mod prefix;
 mod problem;
 mod request;
+mod retry;
 
 use std::sync::Arc;
 
@@ -33,12 +37,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use cloudfront::CloudFront;
 pub use cloudfront::CloudFrontProblem;
 pub use image::ImageObject;
+pub use origin::KeyOrigin;
 pub use problem::BucketProblem;
 
 use self::{
     credentials::Credentials,
     prefix::Prefix,
-    problem::{Place, Refusal},
+    problem::Place,
     request::{Ask, Requests},
 };
 use super::{Area, Content, Key, Object, keys};
@@ -138,19 +143,20 @@ impl S3Blobs {
             method: Method::PUT,
             key: Some(&path),
             headers: &headers,
-            body: String::from_utf8_lossy(&content).into_owned(),
+            body: content.clone(),
             ..Ask::default()
         };
-        let (status, region, body) = self.requests.ask(&self.credentials, ask).await?;
-        match status {
+        let answer = self.requests.ask(&self.credentials, ask).await?;
+        match answer.status {
             status if status.is_success() => {}
-            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => return Ok(false),
+            // It may be there by an attempt whose answer was lost.
+            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => {}
             StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
                 self.put(key, content.clone()).await?;
             }
-            status => {
-                let refusal = Refusal::read(status, region, &body);
-                return Err(self.place.refused("s3:PutObject", refusal).into());
+            _ => {
+                let problem = self.place.refused("s3:PutObject", answer.refusal());
+                return Err(problem.into());
             }
         }
         Ok(self.get(key).await? == Some(content))
@@ -188,9 +194,23 @@ impl S3Blobs {
     pub(super) async fn delete(&self, key: &Key) -> Result<bool, Error> {
         let path = self.path(key);
         let found = self.or_nothing(key, "s3:GetObject", self.store.head(&path).await)?;
-        let deleted = self.store.delete(&path).await;
-        self.or_nothing(key, "s3:DeleteObject", deleted)?;
+        self.delete_object(&path).await?;
         Ok(found.is_some())
+    }
+
+    /// Deletes what lies there, if anything does. It can be asked for as often as needed.
+    async fn delete_object(&self, path: &Path) -> Result<(), Error> {
+        let ask = Ask {
+            method: Method::DELETE,
+            key: Some(path),
+            ..Ask::default()
+        };
+        let action = "s3:DeleteObject";
+        let deleted = self.requests.send(&self.credentials, action, ask).await;
+        match deleted {
+            Ok(_) | Err(BucketProblem::NotFound { .. }) => Ok(()),
+            Err(problem) => Err(problem.into()),
+        }
     }
 
     pub(super) fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {

@@ -10,8 +10,7 @@ use bytes::Bytes;
 use http::Method;
 use object_store::{
     Attribute, Attributes, ObjectStoreExt, PutMultipartOptions, PutPayload,
-    multipart::{MultipartStore, PartId},
-    path::Path,
+    multipart::MultipartStore, path::Path,
 };
 
 use super::{S3Blobs, request::Ask};
@@ -50,32 +49,6 @@ impl S3Blobs {
             .map_err(|error| self.failed("s3:PutObject", &error))
     }
 
-    /// Puts the parts together, or finds that this has been done. Tells whether the blob is there.
-    pub(crate) async fn complete_parts(
-        &self,
-        digest: &Digest,
-        size: u64,
-        multipart: &str,
-        parts: Vec<String>,
-    ) -> Result<bool, Error> {
-        let path = self.path(&Key::Blob(*digest));
-        let parts = parts.into_iter().map(|content_id| PartId { content_id });
-        let id = multipart.to_owned();
-        let done = self
-            .store
-            .complete_multipart(&path, &id, parts.collect())
-            .await;
-        match done {
-            Ok(_) => Ok(true),
-            // An attempt whose answer was lost, or an earlier run, has done it.
-            Err(error) => match self.blob_size(digest).await {
-                Ok(Some(found)) if found == size => Ok(true),
-                _ if is_gone(&error) => Ok(false),
-                _ => Err(self.failed("s3:PutObject", &error)),
-            },
-        }
-    }
-
     /// Gives up the parts that were gathered.
     pub(crate) async fn abort_parts(
         &self,
@@ -95,14 +68,10 @@ impl S3Blobs {
             ..Ask::default()
         };
         let action = "s3:AbortMultipartUpload";
-        let (status, region, body) = self.requests.ask(&self.credentials, ask).await?;
-        match status {
-            status if status.is_success() => Ok(true),
-            http::StatusCode::NOT_FOUND => Ok(false),
-            status => {
-                let refusal = super::problem::Refusal::read(status, region, &body);
-                Err(self.place.refused(action, refusal).into())
-            }
+        match self.requests.send(&self.credentials, action, ask).await {
+            Ok(_) => Ok(true),
+            Err(problem) if problem.is_no_upload() => Ok(false),
+            Err(problem) => Err(problem.into()),
         }
     }
 
@@ -141,15 +110,6 @@ impl S3Blobs {
 
     /// Deletes what was kept of an upload beside its parts.
     pub(crate) async fn delete_rest(&self, id: UploadId) -> Result<(), Error> {
-        match self.store.delete(&self.rest(id)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.failed("s3:DeleteObject", &error)),
-        }
+        self.delete_object(&self.rest(id)).await
     }
-}
-
-/// Whether nothing is gathered under that name any more.
-fn is_gone(error: &object_store::Error) -> bool {
-    let text = error.to_string();
-    super::problem::element(&text, "Code").as_deref() == Some("NoSuchUpload")
 }

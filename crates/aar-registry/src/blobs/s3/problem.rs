@@ -8,18 +8,20 @@ use std::error::Error as StdError;
 use http::StatusCode;
 use object_store::client::{HttpError, HttpErrorKind};
 
-use super::credentials::NoCredential;
+use super::{credentials::NoCredential, origin::KeyOrigin};
 
 /// Why a bucket cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketProblem {
     /// A right is missing.
     #[error(
-        "the bucket {bucket} denies {action}: allow it to the key in use, in the bucket's policy"
+        "the bucket {bucket} denies {action}: allow it to the key in use, which is that {keys}, in the bucket's policy"
     )]
     AccessDenied {
         /// The bucket.
         bucket: String,
+        /// To whom.
+        keys: KeyOrigin,
         /// What was asked for, as policies call it.
         action: &'static str,
     },
@@ -42,26 +44,34 @@ pub enum BucketProblem {
         place: String,
     },
     /// Nobody knows the key.
-    #[error("{endpoint} does not know the access key: correct storage.s3.access-key")]
+    #[error("{endpoint} does not know the access key {keys}: {}", keys.when_unknown())]
     UnknownKey {
         /// Who does not know it.
         endpoint: String,
+        /// Which it is.
+        keys: KeyOrigin,
     },
     /// The key does not belong to its id.
     #[error(
-        "{endpoint} finds the signature wrong: correct storage.s3.secret-access-key, it does not belong to the access key"
+        "{endpoint} finds the signature wrong, so the secret does not belong to the access key {keys}: {}",
+        keys.when_wrong()
     )]
     WrongSecret {
         /// Who says so.
         endpoint: String,
+        /// Which it is.
+        keys: KeyOrigin,
     },
     /// The session of the key is over.
     #[error(
-        "{endpoint} finds the session of the key over or not valid: renew storage.s3.session-token, or leave the keys out and give the machine a role"
+        "{endpoint} finds the session of the key {keys} over or not valid: {}",
+        keys.when_over()
     )]
     SessionOver {
         /// Who says so.
         endpoint: String,
+        /// Which it is.
+        keys: KeyOrigin,
     },
     /// The clocks differ.
     #[error(
@@ -70,6 +80,18 @@ pub enum BucketProblem {
     ClockSkew {
         /// The other clock.
         endpoint: String,
+    },
+    /// Addresses for the CDN would have ended before anybody gets them.
+    #[error(
+        "the clock of this machine is {behind} s behind that of {endpoint}, and addresses of CloudFront live {life} s: all of them would have ended already; set the clock"
+    )]
+    ClockBehind {
+        /// The other clock.
+        endpoint: String,
+        /// The difference in seconds.
+        behind: u64,
+        /// What `duration` says, in seconds.
+        life: u64,
     },
     /// Nobody is there.
     #[error(
@@ -105,6 +127,14 @@ pub enum BucketProblem {
         /// What was asked for.
         action: &'static str,
     },
+    /// The parts that were gathered have been put together or given up.
+    #[error("the bucket {bucket} does not gather the parts any more that {action} is about")]
+    NoParts {
+        /// The bucket.
+        bucket: String,
+        /// What was asked for.
+        action: &'static str,
+    },
     /// Something else.
     #[error("the bucket {bucket} fails at {action}: {reason}")]
     Other {
@@ -118,7 +148,7 @@ pub enum BucketProblem {
     /// The CDN is not configured as it has to be.
     #[error(transparent)]
     CloudFront(#[from] super::CloudFrontProblem),
-    /// The address is none.
+    /// What addresses are made of makes none.
     #[error("storage.s3.{reason}")]
     Endpoint {
         /// What is wrong with it.
@@ -139,6 +169,19 @@ impl BucketProblem {
     pub(crate) fn passes(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::SlowDown { .. })
     }
+
+    /// Whether there is no upload under the name that was asked for. Ceph says of its parts what it
+    /// says of objects.
+    pub(super) fn is_no_upload(&self) -> bool {
+        matches!(self, Self::NoParts { .. } | Self::NotFound { .. })
+    }
+
+    pub(super) fn no_credentials(bucket: &str, reason: &NoCredential) -> Self {
+        Self::NoCredentials {
+            bucket: bucket.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
 }
 
 /// Which bucket, and where: what every sentence needs.
@@ -147,6 +190,7 @@ pub(super) struct Place {
     pub(super) bucket: String,
     pub(super) region: String,
     pub(super) endpoint: String,
+    pub(super) keys: KeyOrigin,
 }
 
 /// What is kept of an answer.
@@ -171,14 +215,15 @@ impl Refusal {
 impl Place {
     /// What an answer means.
     pub(super) fn refused(&self, action: &'static str, refusal: Refusal) -> BucketProblem {
-        let (bucket, endpoint) = (self.bucket.clone(), self.endpoint.clone());
+        let (bucket, endpoint, keys) = (self.bucket.clone(), self.endpoint.clone(), self.keys);
         match refusal.code.as_str() {
-            "InvalidAccessKeyId" => BucketProblem::UnknownKey { endpoint },
-            "SignatureDoesNotMatch" => BucketProblem::WrongSecret { endpoint },
+            "InvalidAccessKeyId" => BucketProblem::UnknownKey { endpoint, keys },
+            "SignatureDoesNotMatch" => BucketProblem::WrongSecret { endpoint, keys },
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
-                BucketProblem::SessionOver { endpoint }
+                BucketProblem::SessionOver { endpoint, keys }
             }
             "RequestTimeTooSkewed" => BucketProblem::ClockSkew { endpoint },
+            "NoSuchUpload" => BucketProblem::NoParts { bucket, action },
             "NoSuchBucket" => BucketProblem::NoSuchBucket { bucket, endpoint },
             "PermanentRedirect"
             | "TemporaryRedirect"
@@ -187,7 +232,11 @@ impl Place {
             "SlowDown" | "RequestLimitExceeded" | "Throttling" => {
                 BucketProblem::SlowDown { endpoint }
             }
-            "AccessDenied" | "AllAccessDisabled" => BucketProblem::AccessDenied { bucket, action },
+            "AccessDenied" | "AllAccessDisabled" => BucketProblem::AccessDenied {
+                bucket,
+                keys,
+                action,
+            },
             code => self.by_status(action, refusal.status, code, refusal.region),
         }
     }
@@ -201,9 +250,11 @@ impl Place {
     ) -> BucketProblem {
         let (bucket, endpoint) = (self.bucket.clone(), self.endpoint.clone());
         match status {
-            Some(StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED) => {
-                BucketProblem::AccessDenied { bucket, action }
-            }
+            Some(StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED) => BucketProblem::AccessDenied {
+                bucket,
+                keys: self.keys,
+                action,
+            },
             Some(StatusCode::NOT_FOUND) => BucketProblem::NotFound { bucket, action },
             Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
                 BucketProblem::SlowDown { endpoint }
@@ -238,10 +289,7 @@ impl Place {
     }
 
     pub(super) fn no_credentials(&self, reason: &NoCredential) -> BucketProblem {
-        BucketProblem::NoCredentials {
-            bucket: self.bucket.clone(),
-            reason: reason.to_string(),
-        }
+        BucketProblem::no_credentials(&self.bucket, reason)
     }
 
     /// What an error of `object_store` means. Its own text is left behind.
@@ -326,6 +374,7 @@ mod tests {
             bucket: "aar0".to_owned(),
             region: "eu-west-3".to_owned(),
             endpoint: "https://s3.eu-west-3.amazonaws.com".to_owned(),
+            keys: KeyOrigin::Configuration,
         }
     }
 
@@ -357,6 +406,37 @@ mod tests {
         }
         assert!(sentence(403, "").contains("denies s3:ListBucket"));
         assert!(sentence(500, "").contains("500"));
+    }
+
+    #[test]
+    fn a_refusal_of_keys_says_where_they_come_from() {
+        for (keys, from, what) in [
+            (
+                KeyOrigin::Configuration,
+                "from the configuration",
+                "storage.s3",
+            ),
+            (KeyOrigin::Environment, "from the environment", "AWS_"),
+            (KeyOrigin::WebIdentity, "of the web identity", ""),
+            (KeyOrigin::Container, "of the container's role", ""),
+            (KeyOrigin::Instance, "of the instance's role", ""),
+        ] {
+            let place = Place { keys, ..place() };
+            for code in [
+                "InvalidAccessKeyId",
+                "SignatureDoesNotMatch",
+                "ExpiredToken",
+                "AccessDenied",
+            ] {
+                let refusal = Refusal::read(StatusCode::FORBIDDEN, None, &error(code));
+                let sentence = place.refused("s3:ListBucket", refusal).to_string();
+                assert!(sentence.contains(from), "{code}: {sentence}");
+                assert!(
+                    code == "AccessDenied" || sentence.contains(what),
+                    "{code}: {sentence}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Requests that `object_store` has no function for, signed by its own signer.
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
+use jiff::{Timestamp, fmt::rfc2822};
 use object_store::{
     aws::AwsAuthorizer,
     client::{HttpClient, HttpRequest, HttpRequestBody},
@@ -11,9 +13,36 @@ use url::{Url, form_urlencoded::byte_serialize};
 use super::{
     credentials::Credentials,
     problem::{BucketProblem, Place, Refusal},
+    retry::{Patience, Pauses},
 };
 
-/// Sends requests to one bucket. Nothing is sent twice.
+/// What is read of an answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    region: Option<String>,
+    /// What the clock of the service says.
+    pub(super) date: Option<Timestamp>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// What it says when it is a refusal.
+    pub(super) fn refusal(self) -> Refusal {
+        Refusal::read(self.status, self.region, &self.body)
+    }
+
+    /// Whether a service that answers so may answer otherwise later.
+    pub(super) fn passes(&self) -> bool {
+        let asked_to_wait = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
+        let status = self.status;
+        let unable = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+        unable || asked_to_wait.contains(&status)
+    }
+}
+
+/// Sends requests to one bucket. What passes is waited for: everything that is asked can be asked
+/// again.
 #[derive(Debug)]
 pub(super) struct Requests {
     client: HttpClient,
@@ -30,7 +59,8 @@ pub(super) struct Ask<'a> {
     pub(super) key: Option<&'a Path>,
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) headers: &'a [(&'static str, &'a str)],
-    pub(super) body: String,
+    pub(super) body: Bytes,
+    pub(super) patience: Patience,
 }
 
 impl Requests {
@@ -38,27 +68,44 @@ impl Requests {
         Self { client, url, place }
     }
 
-    /// Asks, and gives the body of the answer. `action` is the right that is needed for it.
+    /// Asks, and gives the answer unless it is a refusal. `action` is the right that is needed for it.
     pub(super) async fn send(
         &self,
         credentials: &Credentials,
         action: &'static str,
         ask: Ask<'_>,
-    ) -> Result<String, BucketProblem> {
-        let (status, region, body) = self.ask(credentials, ask).await?;
-        if status.is_success() {
-            return Ok(body);
+    ) -> Result<Answer, BucketProblem> {
+        let answer = self.ask(credentials, ask).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
         }
-        let refusal = Refusal::read(status, region, &body);
-        Err(self.place.refused(action, refusal))
+        Err(self.place.refused(action, answer.refusal()))
     }
 
-    /// Asks, and gives status, region and body of the answer.
+    /// Asks until there is an answer that would not be another one later, and gives it.
     pub(super) async fn ask(
         &self,
         credentials: &Credentials,
         ask: Ask<'_>,
-    ) -> Result<(StatusCode, Option<String>, String), BucketProblem> {
+    ) -> Result<Answer, BucketProblem> {
+        let mut pauses = Pauses::new(ask.patience);
+        loop {
+            let answer = self.ask_once(credentials, &ask).await;
+            let again = match &answer {
+                Ok(answer) => answer.passes(),
+                Err(problem) => problem.passes(),
+            };
+            if !again || !pauses.wait().await {
+                return answer;
+            }
+        }
+    }
+
+    pub(super) async fn ask_once(
+        &self,
+        credentials: &Credentials,
+        ask: &Ask<'_>,
+    ) -> Result<Answer, BucketProblem> {
         let lease = credentials.lease().await;
         let lease = lease.map_err(|reason| self.place.no_credentials(&reason))?;
         let mut request = self.request(ask)?;
@@ -67,15 +114,23 @@ impl Requests {
             .map_err(|error| self.place.problem("signing", &error))?;
         let answer = self.client.execute(request).await;
         let answer = answer.map_err(|error| self.place.unreachable(&error))?;
-        let region = answer.headers().get("x-amz-bucket-region");
-        let region = region.and_then(|region| region.to_str().ok().map(str::to_owned));
+        let header = |name| answer.headers().get(name)?.to_str().ok();
+        let region = header("x-amz-bucket-region").map(str::to_owned);
+        let date = header("date").and_then(|date| rfc2822::parse(date).ok());
+        let date = date.map(|date| date.timestamp());
         let status = answer.status();
         let body = answer.into_body().bytes().await;
         let body = body.map_err(|error| self.place.unreachable(&error))?;
-        Ok((status, region, String::from_utf8_lossy(&body).into_owned()))
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Ok(Answer {
+            status,
+            region,
+            date,
+            body,
+        })
     }
 
-    fn request(&self, ask: Ask<'_>) -> Result<HttpRequest, BucketProblem> {
+    fn request(&self, ask: &Ask<'_>) -> Result<HttpRequest, BucketProblem> {
         let mut url = self.url.clone();
         if let Some(key) = ask.key {
             let bucket = url.path().trim_end_matches('/');
@@ -85,12 +140,12 @@ impl Requests {
             url.query_pairs_mut().append_pair(name, value);
         }
         let mut request = http::Request::builder()
-            .method(ask.method)
+            .method(ask.method.clone())
             .uri(url.as_str());
         for (name, value) in ask.headers {
             request = request.header(*name, *value);
         }
-        let body = HttpRequestBody::from(ask.body);
+        let body = HttpRequestBody::from(ask.body.clone());
         request.body(body).map_err(|error| BucketProblem::Other {
             bucket: self.place.bucket.clone(),
             action: "a request",
@@ -105,4 +160,73 @@ fn encode(key: &Path) -> String {
     let parts = key.as_ref().split('/');
     let parts = parts.map(|part| byte_serialize(part.as_bytes()).collect::<String>());
     parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use object_store::client::{HttpError, HttpResponse, HttpService};
+
+    use super::*;
+    use crate::{
+        S3Credentials, S3Options, Secret,
+        blobs::s3::{credentials::Source, origin::KeyOrigin},
+    };
+
+    /// A service that says that the bucket is elsewhere, to whoever shows a session token.
+    #[derive(Debug)]
+    struct Elsewhere;
+
+    #[async_trait]
+    impl HttpService for Elsewhere {
+        async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+            assert_eq!(request.headers()["x-amz-security-token"], "token");
+            let signed = request.headers()["authorization"].to_str().unwrap();
+            assert!(signed.contains("x-amz-security-token"), "{signed}");
+            let answer = http::Response::builder()
+                .status(StatusCode::MOVED_PERMANENTLY)
+                .header("x-amz-bucket-region", "us-east-2")
+                .header("date", "Thu, 01 Jan 2026 00:00:07 GMT");
+            Ok(answer.body(Vec::new().into()).unwrap())
+        }
+    }
+
+    fn requests() -> (Requests, Credentials) {
+        let client = HttpClient::new(Elsewhere);
+        let mut options = S3Options::new("eu-west-3", "aar0");
+        options.credentials = Some(S3Credentials {
+            access_key: "ASIA1".to_owned(),
+            secret_access_key: Secret::new("hush"),
+            session_token: Some(Secret::new("token")),
+        });
+        let source = Source::choose(&options).unwrap();
+        let place = Place {
+            bucket: options.bucket,
+            region: options.region,
+            endpoint: "https://s3".to_owned(),
+            keys: KeyOrigin::Configuration,
+        };
+        let url = "https://aar0.s3/".parse().unwrap();
+        let requests = Requests::new(client.clone(), url, place);
+        (requests, Credentials::new(source, client))
+    }
+
+    #[tokio::test]
+    async fn where_the_bucket_is_is_told_as_the_head_of_an_answer_says_it() {
+        let (requests, credentials) = requests();
+        let refused = requests.send(&credentials, "s3:ListBucket", Ask::default());
+        let refused = refused.await.unwrap_err().to_string();
+        assert!(
+            refused.contains("is in us-east-2, not in eu-west-3: correct storage.s3.region"),
+            "{refused}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_clock_of_the_service_says_is_read() {
+        let (requests, credentials) = requests();
+        let answer = requests.ask(&credentials, Ask::default()).await.unwrap();
+        let date = answer.date.unwrap().to_string();
+        assert_eq!(date, "2026-01-01T00:00:07Z");
+    }
 }

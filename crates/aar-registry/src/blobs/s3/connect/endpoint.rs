@@ -6,6 +6,10 @@ use url::Url;
 pub(super) const ADDRESS: &str = "endpoint is an address that begins with https:// or http://";
 const KEYS: &str = "endpoint has a user or a password in it: \
                     write them as access-key and secret-access-key";
+/// Its host has no room for the name of the bucket.
+pub(super) const NUMBERS: &str = "force-path-style has to be true: endpoint is an IP address, which \
+                                  the name of the bucket cannot be a part of";
+pub(super) const REGION: &str = "region is a name of letters, digits and -, such as eu-west-3";
 const REST: &str = "endpoint ends with its path: leave out what begins with ? or #";
 
 pub(super) fn parse(text: &str) -> Result<Url, &'static str> {

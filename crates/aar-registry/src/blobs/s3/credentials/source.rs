@@ -12,13 +12,17 @@ use super::{
 };
 use crate::{
     S3Options, Secret,
-    blobs::s3::problem::{element, reason_of},
+    blobs::s3::{
+        origin::KeyOrigin,
+        problem::{element, reason_of},
+    },
 };
 
 /// Where credentials come from.
 pub(in crate::blobs::s3) enum Source {
-    /// They are known.
-    Fixed(Arc<AwsCredential>),
+    /// They are written in the configuration.
+    Written(Arc<AwsCredential>),
+    Environment(Arc<AwsCredential>),
     WebIdentity(WebIdentity),
     Container(Container),
     Instance(Instance),
@@ -27,11 +31,24 @@ pub(in crate::blobs::s3) enum Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Fixed(_) => "fixed keys",
+            Self::Written(_) => "configuration",
+            Self::Environment(_) => "environment",
             Self::WebIdentity(_) => "web identity",
             Self::Container(_) => "container",
             Self::Instance(_) => "instance",
         })
+    }
+}
+
+impl From<&Source> for KeyOrigin {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::Written(_) => Self::Configuration,
+            Source::Environment(_) => Self::Environment,
+            Source::WebIdentity(_) => Self::WebIdentity,
+            Source::Container(_) => Self::Container,
+            Source::Instance(_) => Self::Instance,
+        }
     }
 }
 
@@ -42,11 +59,11 @@ impl Source {
     /// The one that is configured, or else the first that the surroundings have.
     pub(in crate::blobs::s3) fn choose(options: &S3Options) -> Result<Self, NoCredential> {
         if let Some(keys) = &options.credentials {
-            return Ok(Self::fixed(
+            return Ok(Self::Written(known(
                 &keys.access_key,
                 keys.secret_access_key.expose(),
                 keys.session_token.as_ref().map(Secret::expose),
-            ));
+            )));
         }
         // What a service elsewhere calls its region need not be one of AWS.
         let region = options.endpoint.is_none().then_some(&*options.region);
@@ -71,7 +88,10 @@ impl Source {
     fn environment(lookup: Lookup<'_>) -> Result<Option<Self>, NoCredential> {
         let token = lookup("AWS_SESSION_TOKEN");
         match (lookup("AWS_ACCESS_KEY_ID"), lookup("AWS_SECRET_ACCESS_KEY")) {
-            (Some(id), Some(secret)) => Ok(Some(Self::fixed(&id, &secret, token.as_deref()))),
+            (Some(id), Some(secret)) => {
+                let credential = known(&id, &secret, token.as_deref());
+                Ok(Some(Self::Environment(credential)))
+            }
             (None, None) => Ok(None),
             _ => Err(NoCredential {
                 place: "the environment".to_owned(),
@@ -82,26 +102,28 @@ impl Source {
         }
     }
 
-    fn fixed(id: &str, secret: &str, token: Option<&str>) -> Self {
-        Self::Fixed(Arc::new(AwsCredential {
-            key_id: id.to_owned(),
-            secret_key: secret.to_owned(),
-            token: token.map(str::to_owned),
-        }))
-    }
-
     pub(super) async fn fetch(
         &self,
         client: &HttpClient,
         now: Timestamp,
     ) -> Result<Lease, NoCredential> {
         match self {
-            Self::Fixed(credential) => Ok(Lease::without_end(Arc::clone(credential))),
+            Self::Written(credential) | Self::Environment(credential) => {
+                Ok(Lease::without_end(Arc::clone(credential)))
+            }
             Self::WebIdentity(identity) => identity.fetch(client, now).await,
             Self::Container(container) => container.fetch(client, now).await,
             Self::Instance(instance) => instance.fetch(client, now).await,
         }
     }
+}
+
+fn known(id: &str, secret: &str, token: Option<&str>) -> Arc<AwsCredential> {
+    Arc::new(AwsCredential {
+        key_id: id.to_owned(),
+        secret_key: secret.to_owned(),
+        token: token.map(str::to_owned),
+    })
 }
 
 /// Asks an endpoint for something, and gives what it answers.
@@ -177,7 +199,7 @@ mod tests {
     #[test]
     fn the_surroundings_are_searched_in_the_order_of_the_tools_of_aws() {
         let all = [&KEYS[..], &IDENTITY, &CONTAINER];
-        let order = ["fixed keys", "web identity", "container", "instance"];
+        let order = ["environment", "web identity", "container", "instance"];
         for (skipped, expected) in order.into_iter().enumerate() {
             let variables = all[skipped..].concat();
             assert_eq!(chosen(&variables), Ok(expected.to_owned()));
