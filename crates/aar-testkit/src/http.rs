@@ -50,7 +50,7 @@ impl Http {
         let pin = Certificate::from_pem(&pem).unwrap().fingerprint();
         let mut options = HttpOptions::new(ServerTrust::Pinned(vec![pin]), "aar-testkit");
         options.identity = who.map(|persona| persona.identity().clone());
-        options.read_timeout = Some(Duration::from_secs(90));
+        options.read_timeout = Some(Duration::from_mins(5));
         Self {
             client: aar_tls::http_client(options).unwrap(),
             base: base.trim_end_matches('/').to_owned(),
