@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use object_store::client::HttpClient;
 use url::Url;
 
-use super::{Document, Lease, NoCredential, source::ask};
+use super::{Document, Lease, NoCredential, ask::ask};
 
 const ENDPOINT: &str = "http://169.254.170.2";
 /// Who may be asked without encryption, beside this machine itself.

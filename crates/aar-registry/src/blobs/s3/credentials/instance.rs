@@ -4,7 +4,7 @@ use object_store::client::HttpClient;
 
 use super::{
     Document, Lease, NoCredential,
-    source::{ask, send},
+    ask::{ask, send},
 };
 
 const ENDPOINT: &str = "http://169.254.169.254";

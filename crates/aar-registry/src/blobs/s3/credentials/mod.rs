@@ -7,6 +7,7 @@
 //!
 //! Time is the system's here: it is what signatures are made with, and what the other side checks.
 
+mod ask;
 mod container;
 mod instance;
 mod lease;

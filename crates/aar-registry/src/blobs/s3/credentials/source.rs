@@ -1,22 +1,12 @@
 use std::{fmt, sync::Arc};
 
-use http::StatusCode;
 use jiff::Timestamp;
-use object_store::{
-    aws::AwsCredential,
-    client::{HttpClient, HttpRequest, HttpRequestBody},
-};
+use object_store::{aws::AwsCredential, client::HttpClient};
 
 use super::{
     Lease, NoCredential, container::Container, instance::Instance, web_identity::WebIdentity,
 };
-use crate::{
-    S3Options, Secret,
-    blobs::s3::{
-        origin::KeyOrigin,
-        problem::{element, reason_of},
-    },
-};
+use crate::{S3Options, Secret, blobs::s3::origin::KeyOrigin};
 
 /// Where credentials come from.
 pub(in crate::blobs::s3) enum Source {
@@ -124,52 +114,6 @@ fn known(id: &str, secret: &str, token: Option<&str>) -> Arc<AwsCredential> {
         secret_key: secret.to_owned(),
         token: token.map(str::to_owned),
     })
-}
-
-/// Asks an endpoint for something, and gives what it answers.
-pub(super) async fn ask(
-    client: &HttpClient,
-    request: http::request::Builder,
-    body: String,
-    place: &str,
-) -> Result<String, NoCredential> {
-    let (status, text) = send(client, request, body, place).await?;
-    if status.is_success() {
-        return Ok(text);
-    }
-    // Of what it says no more is kept than its name for it.
-    let code = element(&text, "Code").unwrap_or_default();
-    Err(NoCredential {
-        place: place.to_owned(),
-        reason: format!("it answers {status} {code}").trim_end().to_owned(),
-    })
-}
-
-/// The same, whether or not it is refused.
-pub(super) async fn send(
-    client: &HttpClient,
-    request: http::request::Builder,
-    body: String,
-    place: &str,
-) -> Result<(StatusCode, String), NoCredential> {
-    let failed = |reason: String| NoCredential {
-        place: place.to_owned(),
-        reason,
-    };
-    let body = HttpRequestBody::from(body);
-    let request: HttpRequest = request
-        .body(body)
-        .map_err(|error| failed(error.to_string()))?;
-    let answer = client.execute(request).await;
-    let answer = answer.map_err(|error| failed(reason_of(&error)))?;
-    let status = answer.status();
-    let bytes = answer.into_body().bytes().await;
-    let bytes = bytes.map_err(|error| failed(reason_of(&error)))?;
-    let text = String::from_utf8(bytes.into());
-    Ok((
-        status,
-        text.map_err(|_| failed("it answers no text".to_owned()))?,
-    ))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use object_store::{aws::AwsCredential, client::HttpClient};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{Lease, NoCredential, source::ask};
+use super::{Lease, NoCredential, ask::ask};
 
 const PLACE: &str = "the web identity";
 
