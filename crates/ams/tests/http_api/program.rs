@@ -152,7 +152,7 @@ fn the_service_manager_is_told_of_readiness_and_of_the_end_and_the_log_is_of_obj
     let socket = base.path().join("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
     manager
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     let told = || {
         let mut message = [0; 256];

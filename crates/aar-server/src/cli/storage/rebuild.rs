@@ -24,9 +24,10 @@ pub(super) async fn run(
     Registry::check_rebuild(&options).await?;
     aar_daemon::base_dir::private_dir(&context.base)?;
     let _alone = Lock::acquire(&context.base).map_err(refuse)?;
-    let losses = match arguments.accept_losses {
-        true => Losses::Accept,
-        false => Losses::Refuse,
+    let losses = if arguments.accept_losses {
+        Losses::Accept
+    } else {
+        Losses::Refuse
     };
     let rebuilt = Registry::rebuild(options, &user(), losses).await;
     let report = rebuilt.map_err(|error| explain(context, error))?;
