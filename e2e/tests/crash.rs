@@ -188,7 +188,7 @@ fn a_command_that_dies_in_the_middle_of_an_upload_leaves_nothing() {
 /// Whoever asked for a transfer is not needed for it.
 #[test]
 fn a_command_that_dies_in_the_middle_of_a_push_or_a_pull_does_not_stop_it() {
-    let fleet = Fleet::introduced();
+    let fleet = Fleet::served();
     create(&fleet, "big");
     fleet.publisher.set(&[("registry.mode", "manual")]);
     fleet.client.set(&[("registry.mode", "manual")]);
