@@ -14,7 +14,7 @@ impl Registry {
     /// Opens the registry and creates what is missing.
     ///
     /// Refused are storage that belongs to another registry, storage that does not say whose it
-    /// is, unless it is empty and the registry unused, and an empty database beside storage that is not empty: see [`Registry::rebuild`].
+    /// is, and an empty database beside storage that is not empty: see [`Registry::rebuild`].
     pub async fn open(options: Options) -> Result<Self, Error> {
         let metadata = Metadata::open(&options.database).await?;
         let blobs = Blobs::open(&options.storage).await?;
@@ -37,7 +37,6 @@ async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Err
             storage: storage.id,
             database: row.id,
         }),
-        (Some(row), None) if is_unused(&row) && blobs.is_empty().await? => take(row, blobs).await,
         (Some(row), None) => Err(unmarked(row.id)),
         (None, _) => {
             let mut tx = metadata.write().await?;
@@ -45,31 +44,6 @@ async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Err
             tx.commit().await?;
             Ok(row)
         }
-    }
-}
-
-/// Whether the registry has never had anything, and never moved: it was started, as a service is
-/// when its package is installed, before anybody configured its storage.
-fn is_unused(row: &RegistryRow) -> bool {
-    let never_moved = row.storage.is_empty();
-    never_moved && row.revision == Revision(0) && row.trust_revision == 0
-}
-
-/// Takes an empty storage into use.
-async fn take(row: RegistryRow, blobs: &Blobs) -> Result<RegistryRow, Error> {
-    let mark = RegistryDescriptor::first(row.id.clone());
-    let content = descriptor::write(&Key::Registry, &mark)?;
-    if blobs.put_new(&Key::Registry, content).await? {
-        return Ok(row);
-    }
-    // Somebody else was first.
-    match storage_owner(blobs).await? {
-        Some(mark) if mark.id == row.id => Ok(row),
-        Some(mark) => Err(Error::ForeignStorage {
-            storage: mark.id,
-            database: row.id,
-        }),
-        None => Err(unmarked(row.id)),
     }
 }
 

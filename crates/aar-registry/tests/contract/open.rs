@@ -1,9 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 
-use aar_registry::{DatabaseOptions, Error, Registry, StorageOptions};
-use aar_types::Role;
+use aar_registry::{DatabaseOptions, Error, Registry};
 
-use crate::backend::{Backend, Fixture, certificate, on_every_backend, on_folders, refused};
+use crate::backend::{Backend, Fixture, on_every_backend, on_folders, refused};
 
 on_every_backend! {
     async fn the_identity_is_made_once_and_kept(mut fixture) {
@@ -31,23 +30,6 @@ on_every_backend! {
         let error = refused(Registry::open(options).await);
         assert!(matches!(error, Error::EmptyDatabase));
         assert!(error.to_string().contains("aar storage rebuild"), "{error}");
-    }
-
-    async fn an_unused_registry_takes_another_empty_storage_into_use_and_no_other_does(fixture) {
-        let other = Fixture::start(Backend::SqliteFolder).await.unwrap();
-        let folder = other.root().join("new");
-        let mut options = fixture.options.clone();
-        options.storage = StorageOptions::Fs { root_directory: folder.clone() };
-        let id = fixture.registry.id().clone();
-        let moved = Registry::open(options.clone()).await.unwrap();
-        assert_eq!(*moved.id(), id);
-        moved.operator("test").trust_add(certificate(1, Role::Client)).await.unwrap();
-        moved.close().await;
-        Registry::open(options.clone()).await.unwrap().close().await;
-        // From now on the storage counts.
-        std::fs::remove_dir_all(&folder).unwrap();
-        let error = refused(Registry::open(options).await);
-        assert!(matches!(error, Error::UnmarkedStorage { .. }), "{error}");
     }
 
     async fn storage_that_lost_its_mark_is_refused_and_says_what_belongs_there(fixture) {

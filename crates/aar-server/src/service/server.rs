@@ -45,7 +45,6 @@ impl Server {
         let registry = Registry::open(config.registry(clock.clone())).await?;
         let operator = registry.operator(OPERATOR);
         operator.restore_revocations().await?;
-        operator.settle_trust().await?;
         let address = resolve(&config).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;
