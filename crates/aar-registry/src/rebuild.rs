@@ -44,7 +44,7 @@ pub struct RebuildReport {
     pub revoked: u64,
     /// What was committed and cannot be brought back, a sentence each.
     pub lost: Vec<String>,
-    /// What is in the storage and not of the registry, a sentence each.
+    /// What is in the storage and belongs to nothing, a sentence each.
     pub skipped: Vec<String>,
 }
 
@@ -178,7 +178,7 @@ impl Rebuild<'_> {
                     }
                 }
                 Some(_) => {}
-                None => self.skip(&object.path),
+                None => self.skip(&object.path, "is no descriptor"),
             }
         }
         Ok(())
@@ -252,12 +252,13 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// An application is its versions: without any it is not there.
+    /// An application is its versions: without any it is not there. Each version that is lost is
+    /// told by itself; where none was, the application never came to be.
     async fn drop_empty_variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
         for key in tx.variants_without_versions().await? {
             tx.delete_variant(&key).await?;
             self.report.applications -= 1;
-            self.lose(&Key::Variant(key), "has no version left");
+            self.skip(&Key::Variant(key), "has no version");
         }
         Ok(())
     }
@@ -266,7 +267,7 @@ impl Rebuild<'_> {
         let mut objects = self.blobs.list(Area::Trust);
         while let Some(object) = objects.try_next().await? {
             let Some(key @ Key::Certificate(_)) = object.key() else {
-                self.skip(&object.path);
+                self.skip(&object.path, "is no descriptor");
                 continue;
             };
             let Some(found) = self.read::<CertificateDescriptor>(&key).await? else {
@@ -312,7 +313,7 @@ impl Rebuild<'_> {
         self.report.lost.push(format!("{what} {why}"));
     }
 
-    fn skip(&mut self, what: &dyn fmt::Display) {
-        self.report.skipped.push(format!("{what} is no descriptor"));
+    fn skip(&mut self, what: &dyn fmt::Display, why: impl fmt::Display) {
+        self.report.skipped.push(format!("{what} {why}"));
     }
 }

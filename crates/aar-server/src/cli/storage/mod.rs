@@ -16,8 +16,9 @@ pub(super) enum StorageCommand {
     Verify(verify::VerifyArguments),
     /// Fill an empty database from the storage alone
     ///
-    /// The registry must not run. A database that is damaged is moved away first. Where the storage
-    /// no longer has everything that was committed, nothing is rebuilt unless that is accepted.
+    /// The registry must not run. A database that is damaged is moved away first. Where a
+    /// descriptor cannot be read, or names an image that is not stored, nothing is rebuilt unless
+    /// that loss is accepted.
     Rebuild(rebuild::RebuildArguments),
     /// Copy everything to another storage, and use that one from then on
     ///

@@ -43,7 +43,8 @@ fn explain(context: &Context<'_>, error: Error) -> anyhow::Error {
     };
     tell(context, lost, "cannot be brought back");
     let hint = "bring the objects back from a copy of the storage, or go on without them with \
-        --accept-losses; every AMS that pulls then removes those versions";
+        --accept-losses: every AMS that pulls then removes those versions, and a certificate that \
+        was revoked and cannot be read has to be revoked again";
     Failure::from_error(&error).with_hint(hint).into()
 }
 

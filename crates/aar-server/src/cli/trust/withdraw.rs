@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::cli::context::Context;
 
-/// How long the storage may take to be opened. Nobody keeps access for as long as it is away.
+/// How long the storage may take to be opened. What is then asked of it has its own limits.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Withdraws the trust in a certificate, from now on, and tells a registry that runs. Where the
@@ -25,7 +25,7 @@ pub(super) async fn withdraw(
              {why}"
         ));
         context.printer.hint(
-            "the registry tells it as soon as both run; until then do not rebuild the database",
+            "the registry tells it at its next start or collection; do not rebuild the database before",
         );
     }
     records.close().await;
