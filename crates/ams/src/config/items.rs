@@ -321,14 +321,16 @@ fn one_of(value: &str, allowed: &[&str]) -> Option<String> {
     allowed.contains(&value).then(|| value.to_owned())
 }
 
-/// An address of a server and nothing else: secrets and queries have no place in it.
+/// An address of a server and nothing else: queries have no place in it, and secrets only where it
+/// is a proxy's. An `@` further on is of a password that ends the address too early.
 fn url(value: &str, schemes: &[&str]) -> Option<String> {
     let url: Url = value.parse().ok()?;
     let good = schemes.contains(&url.scheme())
         && url.host().is_some()
         && url.query().is_none()
         && url.fragment().is_none()
-        && (url.scheme() == "http" || schemes.len() > 1 || url.username().is_empty());
+        && !url.path().contains('@')
+        && (schemes.len() > 1 || (url.username().is_empty() && url.password().is_none()));
     good.then(|| value.to_owned())
 }
 

@@ -30,11 +30,10 @@ pub(super) fn is_masked(address: &str) -> bool {
 fn masked_text(address: &str) -> String {
     let begin = address.find("://").map_or(0, |scheme| scheme + 3);
     let (scheme, rest) = address.split_at(begin);
-    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let password = authority.rsplit_once('@').and_then(|(user, host)| {
+    // A password may have in it what ends an address elsewhere.
+    let password = rest.rsplit_once('@').and_then(|(user, host)| {
         let (user, _) = user.split_once(':').filter(|(_, word)| !word.is_empty())?;
-        Some(format!("{scheme}{user}:{MASK}@{host}{path}"))
+        Some(format!("{scheme}{user}:{MASK}@{host}"))
     });
     password.unwrap_or_else(|| address.to_owned())
 }
@@ -60,6 +59,10 @@ mod tests {
             ("http:/user:secret@proxy", "http://user:***@proxy/"),
             ("http:\\\\user:secret@proxy", "http://user:***@proxy/"),
             ("user:secret@proxy", "user:***@proxy"),
+            ("http://user:p#ss@proxy:3128", "http://user:***@proxy:3128"),
+            ("http://user:p?ss@proxy", "http://user:***@proxy"),
+            ("http://user:12/34@proxy", "http://user:***@proxy"),
+            ("http://proxy:3128/a", "http://proxy:3128/a"),
         ] {
             assert_eq!(masked(address), shown, "{address}");
         }
