@@ -3,13 +3,20 @@
 //! What belongs to the application is changed in place. What belongs to a version makes a new
 //! version, whose image is that of the newest ready one with another manifest; where one is being
 //! made, it is waited for. Attributes that are given as they are already change nothing.
+//!
+//! A package brings attributes of the application, too, once its version is ready. Whoever changes
+//! them behind it changes them at once, and again after it.
 
 use aar_package::rewrite_image;
 use aar_types::{ApplicationMetadata, BrokenRule, ImageInfo, Resources, VersionManifest};
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
 use super::{
-    ApplicationId, Applications, address, build::Begun, guard, line::Place, manifest::manifest_of,
+    ApplicationId, Applications, address,
+    build::Begun,
+    guard::{self, MayEdit},
+    line::Place,
+    manifest::manifest_of,
 };
 use crate::{
     Error,
@@ -51,30 +58,54 @@ impl Applications {
         let _alone = self.0.editing.lock().await;
         let before = self.expect(id_or_name).await?;
         let permit = guard::edit(&before)?;
-        let place = patch.makes_version().then(|| self.0.lines.join(&before.id));
-        let waits = place.as_ref().is_some_and(Place::is_behind_others);
+        let place = self.0.lines.join(&before.id);
+        let waits = place.is_behind_others();
         let changed = match changed_version(&before, patch) {
             // What it starts from is being made.
             Err(Error::NothingToStartFrom(_)) if waits => None,
             changed => changed?,
         };
-        let mut application = before.clone();
-        apply_to_application(patch, &mut application.metadata)?;
+        let mut metadata = before.metadata.clone();
+        apply_to_application(patch, &mut metadata)?;
         let version = changed.as_ref().map(|(version, _)| version);
-        check(&application.metadata, version)?;
-        if application.metadata != before.metadata {
-            self.0
-                .base
-                .store
-                .set_metadata(&permit, &application.metadata)
-                .await?;
-            self.tell("application-updated", &application.id);
-        }
+        check(&metadata, version)?;
+        self.keep_attributes(&permit, &before, &metadata).await?;
         Ok(Edited {
             id: before.id,
             // What is as it should be may be otherwise once those before have made their versions.
-            place: place.filter(|_| waits || changed.is_some()),
+            place: (waits || changed.is_some()).then_some(place),
         })
+    }
+
+    async fn keep_attributes(
+        &self,
+        permit: &MayEdit,
+        before: &StoredApplication,
+        metadata: &ApplicationMetadata,
+    ) -> Result<(), Error> {
+        if *metadata != before.metadata {
+            self.0.base.store.set_metadata(permit, metadata).await?;
+            self.tell("application-updated", &before.id);
+        }
+        Ok(())
+    }
+
+    /// The application as it is once those before have come to an end, with the attributes that
+    /// their packages have changed back.
+    async fn amended(
+        &self,
+        id: &ApplicationId,
+        patch: &ApplicationPatch,
+    ) -> Result<StoredApplication, Error> {
+        let _alone = self.0.editing.lock().await;
+        let mut application = self.expect(id.as_str()).await?;
+        let permit = guard::edit(&application)?;
+        let mut metadata = application.metadata.clone();
+        apply_to_application(patch, &mut metadata)?;
+        self.keep_attributes(&permit, &application, &metadata)
+            .await?;
+        application.metadata = metadata;
+        Ok(application)
     }
 
     /// Makes a version of the image of the newest one that is ready by now and a changed manifest.
@@ -85,7 +116,7 @@ impl Applications {
         patch: &ApplicationPatch,
     ) -> Result<(), Error> {
         let _turn = self.turn(context).await?;
-        let application = self.expect(id.as_str()).await?;
+        let application = self.amended(id, patch).await?;
         let permit = guard::edit(&application)?;
         let Some((changed, image)) = changed_version(&application, patch)? else {
             return Ok(());

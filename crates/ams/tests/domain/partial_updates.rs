@@ -171,6 +171,34 @@ async fn a_change_does_not_wait_for_one_that_was_cancelled() {
 }
 
 #[tokio::test]
+async fn attributes_that_are_changed_behind_a_package_are_not_undone_by_it() {
+    let here = Here::new().await;
+    here.create(&Package::new("game").tagged("old")).await;
+    let applications = here.ams.applications();
+    let tags = |word: &str| ApplicationPatch {
+        tags: Some(vec![word.to_owned()]),
+        ..ApplicationPatch::default()
+    };
+    let both = ApplicationPatch {
+        manifest_version: Some("2".to_owned()),
+        ..tags("both")
+    };
+    for (change, tag) in [(tags("alone"), "alone"), (both, "both")] {
+        let package = Package::new("game")
+            .tagged("package")
+            .noise("level.dat", 4 << 20, 1);
+        let update = applications.update("game", here.upload(&package));
+        let update = update.await.unwrap();
+        let change = applications.patch("game", change).await.unwrap();
+        here.succeeded(update).await;
+        here.succeeded(change).await;
+        assert_eq!(here.get("game").await.tags, [tag]);
+    }
+    let newest = here.get("game").await.versions.pop().unwrap();
+    assert_eq!(newest.manifest_version, "2");
+}
+
+#[tokio::test]
 async fn what_is_as_it_should_be_already_makes_no_version() {
     let here = Here::new().await;
     here.create(&Package::new("game").with("version: \"1\""))
