@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use aar_registry::{
-    BucketProblem, Content, Error, GcItem, Options, Registry, S3Options, StorageOptions,
+    BucketProblem, Content, Error, GcItem, Operator, Options, Registry, S3Options, StorageOptions,
+    Upload,
 };
 use aar_testkit::{Answer, Fault, Http, S3Network, S3Server, Seen};
+use aar_types::Digest;
 
 use crate::backend::{
     AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
@@ -14,6 +16,15 @@ use crate::backend::{
 use crate::upload::by_hand;
 
 const PART: usize = 8 << 20;
+
+/// Begins an upload of five bytes through a network.
+async fn upload_over(network: &S3Network, fixture: &Fixture, digest: Digest) -> (Operator, Upload) {
+    let registry = open_with(fixture, |s3| s3.endpoint = Some(network.url())).await;
+    let operator = registry.unwrap().operator("test");
+    let new = aar_registry::UploadNew { length: 5, digest };
+    let upload = operator.create_upload(new).await.unwrap();
+    (operator, upload)
+}
 
 /// Opens the same registry with another way to its bucket.
 async fn open_with(
@@ -244,11 +255,8 @@ on_buckets! {
 
     async fn parts_that_were_given_up_are_not_made_up_for_by_what_lies_in_the_place_of_the_blob(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
-        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
-        let operator = registry.operator("test");
         let image = image(b"image");
-        let new = aar_registry::UploadNew { length: 5, digest: image.digest };
-        let upload = operator.create_upload(new).await.unwrap();
+        let (operator, upload) = upload_over(&network, &fixture, image.digest).await;
         network.each(is_complete, Fault::Status(403));
         refused(operator.append(upload.id, 0, body([b"image"])).await);
         network.heal();
@@ -262,11 +270,9 @@ on_buckets! {
 
     async fn a_wrong_digest_is_told_also_when_the_parts_cannot_be_given_up(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
-        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
         network.each(|seen| seen.method == "DELETE", Fault::Status(403));
-        let new = aar_registry::UploadNew { length: 5, digest: image(b"other").digest };
-        let operator = registry.operator("test");
-        let upload = operator.create_upload(new).await.unwrap();
+        let other = image(b"other").digest;
+        let (operator, upload) = upload_over(&network, &fixture, other).await;
         let refusal = refused(operator.append(upload.id, 0, body([b"image"])).await);
         assert!(matches!(refusal, Error::DigestMismatch { .. }), "{refusal}");
         assert!(operator.upload(upload.id).await.unwrap().is_none());
@@ -279,11 +285,8 @@ on_buckets! {
 
     async fn an_object_in_the_place_of_a_blob_is_not_taken_for_its_parts(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
-        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
-        let operator = registry.operator("test");
         let image = image(b"image");
-        let new = aar_registry::UploadNew { length: 5, digest: image.digest };
-        let upload = operator.create_upload(new).await.unwrap();
+        let (operator, upload) = upload_over(&network, &fixture, image.digest).await;
         fixture.overwrite(&blob(&image.digest), b"enemy");
         network.each(is_complete, Fault::Status(403));
         let denied = refused(operator.append(upload.id, 0, body([b"image"])).await);

@@ -10,12 +10,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::support::Here;
 
+async fn listening(identity: &Identity) -> TlsListener {
+    let any = "127.0.0.1:0".parse().unwrap();
+    TlsListener::bind(any, identity, Limits::default())
+        .await
+        .unwrap()
+}
+
 /// A server that answers every request with the same bytes and hangs up.
 async fn answering(identity: &Identity, answer: &'static str) -> SocketAddr {
-    let any = "127.0.0.1:0".parse().unwrap();
-    let mut listener = TlsListener::bind(any, identity, Limits::default())
-        .await
-        .unwrap();
+    let mut listener = listening(identity).await;
     let address = listener.local_addr();
     tokio::spawn(async move {
         loop {
@@ -89,10 +93,7 @@ async fn a_manual_pull_survives_any_answer_of_the_registry() {
 
 /// A server that takes requests and never answers.
 async fn silent(identity: &Identity) -> SocketAddr {
-    let any = "127.0.0.1:0".parse().unwrap();
-    let mut listener = TlsListener::bind(any, identity, Limits::default())
-        .await
-        .unwrap();
+    let mut listener = listening(identity).await;
     let address = listener.local_addr();
     tokio::spawn(async move {
         let mut open = Vec::new();
