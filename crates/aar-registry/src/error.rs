@@ -292,21 +292,9 @@ fn join(candidates: &[Fingerprint]) -> String {
 }
 
 impl Error {
-    /// Whether it is the storage that cannot be used. The database can.
-    pub fn is_of_storage(&self) -> bool {
-        matches!(
-            self,
-            Self::Storage(_)
-                | Self::Bucket(_)
-                | Self::Io(_)
-                | Self::Folder { .. }
-                | Self::StorageFull { .. }
-                | Self::ForeignStorage { .. }
-                | Self::UnmarkedStorage { .. }
-                | Self::StorageIncomplete
-                | Self::StorageMoved
-                | Self::NewerFormat { .. }
-        )
+    /// Whether it may be otherwise in a while, without anybody's doing.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Bucket(problem) if problem.passes())
     }
 
     /// The code under which programs know it.
@@ -334,7 +322,7 @@ impl Error {
                 ErrorCode::Unavailable
             }
             Self::StorageMoved => ErrorCode::Unavailable,
-            Self::Bucket(problem) if problem.passes() => ErrorCode::Unavailable,
+            error if error.passes() => ErrorCode::Unavailable,
             _ => ErrorCode::Internal,
         }
     }

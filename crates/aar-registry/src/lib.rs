@@ -73,7 +73,7 @@ pub use trust::{NewTrust, TrustAdded, TrustRecords, TrustTable, TrustedCertifica
 pub use upload::{Upload, UploadId, UploadNew};
 pub use verify::{VerifyOptions, VerifyReport};
 
-use blobs::Blobs;
+use blobs::{Blobs, Brief};
 use metadata::{Metadata, RegistryRow};
 
 /// A registry: catalogue, images, trust. Cheap to clone; all clones are the same registry.
@@ -184,6 +184,11 @@ impl Registry {
 
     fn blobs(&self) -> Arc<Blobs> {
         Arc::clone(&self.inner.storage.load().blobs)
+    }
+
+    /// The storage for whoever keeps others from changing anything meanwhile.
+    fn brief_blobs(&self) -> Brief {
+        Brief::new(self.blobs())
     }
 
     fn options(&self) -> &Options {

@@ -53,11 +53,11 @@ struct Undo {
 pub(crate) struct Owed(Mutex<Vec<Undo>>);
 
 impl Owed {
-    fn add(&self, undo: Undo) {
+    fn add(&self, undo: impl IntoIterator<Item = Undo>) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(undo);
+            .extend(undo);
     }
 
     fn take(&self) -> Vec<Undo> {
@@ -154,20 +154,20 @@ impl Mutation {
     ) -> Result<(), Error> {
         let content = descriptor::write(&key, descriptor)?;
         self.remember(&key, Some(content.clone())).await?;
-        self.registry.blobs().put(&key, content).await
+        self.registry.brief_blobs().put(&key, content).await
     }
 
     /// Deletes a descriptor. It must not be there any more when its row goes, or a rebuild could
     /// bring back what was deleted.
     pub(crate) async fn forget(&mut self, key: Key) -> Result<(), Error> {
         self.remember(&key, None).await?;
-        self.registry.blobs().delete(&key).await?;
+        self.registry.brief_blobs().delete(&key).await?;
         Ok(())
     }
 
     /// Notes how to put a descriptor back, unless it has to stay as it is.
     async fn remember(&mut self, key: &Key, after: Option<Bytes>) -> Result<(), Error> {
-        let before = self.registry.blobs().get(key).await?;
+        let before = self.registry.brief_blobs().get(key).await?;
         descriptor::check_replacement(key, before.as_deref(), after.as_deref())?;
         let key = key.clone();
         self.undo.push(Undo { key, before, after });
@@ -233,24 +233,28 @@ async fn put_back_alone(registry: &Registry, undo: Vec<Undo>) {
     put_back(registry, undo).await;
 }
 
-/// The last first. What fails is owed: the next change, which alone can write, tries it again.
-async fn put_back(registry: &Registry, undo: Vec<Undo>) {
-    for step in undo.into_iter().rev() {
-        if let Err(error) = put_back_one(registry, &step).await {
-            let error: &dyn std::error::Error = &error;
-            let key = step.key.to_string();
-            tracing::error!(
-                error,
-                key,
-                "a descriptor could not be put back; it is tried again with the next change"
-            );
-            registry.inner.owed.add(step);
+/// The last first. What fails is owed: the next change, which alone can write, tries it again. So is
+/// the rest where the storage is away.
+async fn put_back(registry: &Registry, mut undo: Vec<Undo>) {
+    while let Some(step) = undo.pop() {
+        let Err(failure) = put_back_one(registry, &step).await else {
+            continue;
+        };
+        let (error, key): (&dyn std::error::Error, _) = (&failure, step.key.to_string());
+        tracing::error!(
+            error,
+            key,
+            "a descriptor could not be put back; it is tried again with the next change"
+        );
+        if failure.passes() {
+            registry.inner.owed.add(undo.drain(..));
         }
+        registry.inner.owed.add([step]);
     }
 }
 
 async fn put_back_one(registry: &Registry, undo: &Undo) -> Result<(), Error> {
-    let blobs = registry.blobs();
+    let blobs = registry.brief_blobs();
     let present = blobs.get(&undo.key).await?;
     if present == undo.before || present != undo.after {
         return Ok(());

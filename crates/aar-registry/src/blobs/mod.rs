@@ -3,6 +3,7 @@
 //! Descriptors are small JSON objects. They make it possible to find the metadata again from the
 //! storage alone, and are written and deleted by the transactions that change what they describe.
 
+mod brief;
 mod content;
 mod fs;
 mod keys;
@@ -21,6 +22,7 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::path::Path;
 
+pub(crate) use brief::Brief;
 pub use content::{Content, ImageFile};
 pub(crate) use keys::{Area, Key};
 pub use s3::{BucketProblem, CloudFrontProblem, ImageObject, KeyOrigin};

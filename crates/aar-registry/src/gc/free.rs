@@ -56,7 +56,11 @@ impl Registry {
                     Some(BlobState::Stored) => return Ok(NEEDED),
                     Some(BlobState::Deleting) => {}
                 }
-                change.registry.blobs().delete(&Key::Blob(digest)).await?;
+                change
+                    .registry
+                    .brief_blobs()
+                    .delete(&Key::Blob(digest))
+                    .await?;
                 change.tx.delete_blob(&digest).await?;
                 change
                     .record("free-blob", digest.to_string(), String::new())
@@ -93,7 +97,7 @@ impl Registry {
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
-        let freed = self.blobs().delete(&Key::Blob(digest)).await?;
+        let freed = self.brief_blobs().delete(&Key::Blob(digest)).await?;
         tx.rollback().await?;
         Ok(if freed { Verdict::Freed } else { GONE })
     }

@@ -21,8 +21,8 @@ use crate::{Error, folder};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/metadata/migrations/sqlite");
 
-/// How long a writer waits for the writer of another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a writer waits for the writer of another process, which may wait for a bucket.
+const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long to wait where SQLite itself does not.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// For how long the failure of a migration may be that of two at once.

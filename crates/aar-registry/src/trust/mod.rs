@@ -4,20 +4,21 @@
 //! reported: the next request is already decided by it. A certificate that was revoked stays in
 //! the table for ever and can never be trusted again. The storage knows of it too, and reminds a
 //! database that was restored from an older copy.
+//!
+//! Trust is given in database and storage at once. It is [withdrawn](TrustRecords) in the database
+//! first, and the storage [learns of it](Operator::settle_trust) as soon as it can.
 
 mod records;
 mod revocations;
+mod settle;
 mod table;
 
-use aar_types::{Fingerprint, FingerprintPrefix, Role, TrustState};
+use aar_types::{Fingerprint, Role, TrustState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Operator,
-    blobs::Key,
-    descriptor::CertificateDescriptor,
-    metadata::{Reading, TrustRow},
+    Error, Operator, blobs::Key, descriptor::CertificateDescriptor, metadata::TrustRow,
     mutation::Mutation,
 };
 
@@ -85,34 +86,6 @@ impl Operator {
             .mutate(&self.actor, |change| Box::pin(add(change, new)))
             .await
     }
-
-    /// The trusted certificates, or the revoked ones, oldest first.
-    pub async fn trust_list(&self, revoked: bool) -> Result<Vec<TrustedCertificate>, Error> {
-        let known = certificates(&mut self.registry.metadata().read().await?).await?;
-        Ok(in_state(known, revoked))
-    }
-
-    /// Forgets a trusted certificate. It can be added again.
-    pub async fn trust_remove(
-        &self,
-        prefix: &FingerprintPrefix,
-    ) -> Result<TrustedCertificate, Error> {
-        let prefix = prefix.clone();
-        self.registry
-            .mutate(&self.actor, |change| Box::pin(remove(change, prefix)))
-            .await
-    }
-
-    /// Revokes a certificate for ever. Revoking it again changes nothing.
-    pub async fn trust_revoke(
-        &self,
-        prefix: &FingerprintPrefix,
-    ) -> Result<TrustedCertificate, Error> {
-        let prefix = prefix.clone();
-        self.registry
-            .mutate(&self.actor, |change| Box::pin(revoke(change, prefix)))
-            .await
-    }
 }
 
 async fn add(change: &mut Mutation, new: NewTrust) -> Result<TrustAdded, Error> {
@@ -137,55 +110,6 @@ async fn add(change: &mut Mutation, new: NewTrust) -> Result<TrustAdded, Error> 
     };
     put(change, row, "trust-add", format!("as {role}")).await?;
     Ok(added)
-}
-
-async fn remove(
-    change: &mut Mutation,
-    prefix: FingerprintPrefix,
-) -> Result<TrustedCertificate, Error> {
-    let known = the_one(certificates(&mut change.tx).await?, &prefix)?;
-    let fingerprint = known.fingerprint;
-    check_removable(&known)?;
-    change.forget(Key::Certificate(fingerprint)).await?;
-    change.tx.delete_certificate(&fingerprint).await?;
-    change.trust_changed().await?;
-    let detail = format!("was {}", known.role);
-    change
-        .record("trust-remove", fingerprint.to_string(), detail)
-        .await?;
-    Ok(known)
-}
-
-async fn revoke(
-    change: &mut Mutation,
-    prefix: FingerprintPrefix,
-) -> Result<TrustedCertificate, Error> {
-    let known = the_one(certificates(&mut change.tx).await?, &prefix)?;
-    if known.state == TrustState::Revoked {
-        return Ok(known);
-    }
-    let Some(row) = change.tx.certificate(&known.fingerprint).await? else {
-        return Err(Error::CertificateNotFound { prefix });
-    };
-    let row = revoked(row, change.at);
-    let certificate = row.certificate.clone();
-    put(change, row, "trust-revoke", format!("was {}", known.role)).await?;
-    Ok(certificate)
-}
-
-/// Revoked is for ever: what is revoked is not forgotten.
-fn check_removable(known: &TrustedCertificate) -> Result<(), Error> {
-    let fingerprint = known.fingerprint;
-    match known.state {
-        TrustState::Trusted => Ok(()),
-        TrustState::Revoked => Err(Error::CertificateRevoked { fingerprint }),
-    }
-}
-
-fn revoked(mut row: TrustRow, at: Timestamp) -> TrustRow {
-    row.certificate.state = TrustState::Revoked;
-    row.certificate.revoked_at = Some(at);
-    row
 }
 
 /// Commits what is known of a certificate, to the table and to the storage.
@@ -219,41 +143,5 @@ fn trusted(new: NewTrust, at: Timestamp) -> TrustRow {
     TrustRow {
         certificate,
         der: new.der,
-    }
-}
-
-async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error> {
-    let rows = tx.certificates().await?;
-    Ok(rows.into_iter().map(|row| row.certificate).collect())
-}
-
-fn in_state(known: Vec<TrustedCertificate>, revoked: bool) -> Vec<TrustedCertificate> {
-    let is_wanted = |one: &TrustedCertificate| (one.state == TrustState::Revoked) == revoked;
-    known.into_iter().filter(is_wanted).collect()
-}
-
-/// The one certificate that a prefix means. Several are refused even when only one of them could
-/// be meant: a certificate is too much to guess at.
-fn the_one(
-    known: Vec<TrustedCertificate>,
-    prefix: &FingerprintPrefix,
-) -> Result<TrustedCertificate, Error> {
-    let mut found: Vec<_> = known
-        .into_iter()
-        .filter(|one| prefix.matches(&one.fingerprint))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Error::CertificateNotFound {
-            prefix: prefix.clone(),
-        }),
-        (Some(last), false) => Err(Error::CertificateAmbiguous {
-            prefix: prefix.clone(),
-            candidates: found
-                .iter()
-                .chain([&last])
-                .map(|one| one.fingerprint)
-                .collect(),
-        }),
     }
 }

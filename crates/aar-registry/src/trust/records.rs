@@ -1,19 +1,15 @@
-//! Trust as the database has it, where the storage cannot be reached.
+//! Trust as the database has it, where it is looked at and withdrawn.
 //!
-//! Nobody keeps access because a bucket is away: trust is withdrawn in the database, where requests
-//! are decided, and the storage [learns of it](Operator::settle_trust) as soon as it is back. Trust
-//! is given with the storage only.
+//! Nobody keeps access because a bucket is away or a folder hangs: the database is where requests are
+//! decided, and the storage [learns of it](crate::Operator::settle_trust) after that.
 
-use aar_types::{Clock, Fingerprint, FingerprintPrefix};
+use aar_types::{Clock, Fingerprint, FingerprintPrefix, TrustState};
 
-use super::{TrustedCertificate, certificates, check_removable, in_state, revoked, the_one};
+use super::TrustedCertificate;
 use crate::{
-    Error, Operator, Options, Outcome,
+    Error, Options, Outcome,
     audit::Actor,
-    blobs::Key,
-    descriptor::CertificateDescriptor,
-    metadata::{Metadata, Writing},
-    mutation::Mutation,
+    metadata::{Metadata, Reading, Writing},
 };
 
 /// The trust of a registry, without its storage.
@@ -62,7 +58,8 @@ impl TrustRecords {
         )
     }
 
-    /// Withdraws the trust in a certificate. The storage is owed the news.
+    /// Withdraws the trust in a certificate, or revokes what was revoked already, which changes
+    /// nothing. The storage is owed the news.
     pub async fn withdraw(
         &self,
         fingerprint: &Fingerprint,
@@ -70,9 +67,14 @@ impl TrustRecords {
     ) -> Result<TrustedCertificate, Error> {
         let mut tx = self.metadata.write().await?;
         let known = the_one(certificates(&mut tx).await?, &(*fingerprint).into())?;
-        let withdrawn = match how {
-            Withdrawal::Remove => self.remove(&mut tx, known).await?,
-            Withdrawal::Revoke => self.revoke(&mut tx, known).await?,
+        let withdrawn = match (how, known.state) {
+            (Withdrawal::Revoke, TrustState::Revoked) => return Ok(known),
+            (Withdrawal::Remove, TrustState::Revoked) => {
+                let fingerprint = known.fingerprint;
+                return Err(Error::CertificateRevoked { fingerprint });
+            }
+            (Withdrawal::Remove, TrustState::Trusted) => self.remove(&mut tx, known).await?,
+            (Withdrawal::Revoke, TrustState::Trusted) => self.revoke(&mut tx, known).await?,
         };
         tx.owe_descriptor(fingerprint).await?;
         tx.next_trust_revision().await?;
@@ -85,7 +87,6 @@ impl TrustRecords {
         tx: &mut Writing,
         known: TrustedCertificate,
     ) -> Result<TrustedCertificate, Error> {
-        check_removable(&known)?;
         tx.delete_certificate(&known.fingerprint).await?;
         self.record(tx, "trust-remove", &known).await?;
         Ok(known)
@@ -96,13 +97,11 @@ impl TrustRecords {
         tx: &mut Writing,
         known: TrustedCertificate,
     ) -> Result<TrustedCertificate, Error> {
-        let Some(row) = tx.certificate(&known.fingerprint).await? else {
+        let Some(mut row) = tx.certificate(&known.fingerprint).await? else {
             return Ok(known);
         };
-        if row.is_revoked() {
-            return Ok(known);
-        }
-        let row = revoked(row, self.clock.now());
+        row.certificate.state = TrustState::Revoked;
+        row.certificate.revoked_at = Some(self.clock.now());
         tx.put_certificate(&row).await?;
         self.record(tx, "trust-revoke", &known).await?;
         Ok(row.certificate)
@@ -115,7 +114,7 @@ impl TrustRecords {
         was: &TrustedCertificate,
     ) -> Result<(), Error> {
         let (at, target) = (self.clock.now(), was.fingerprint.to_string());
-        let detail = format!("was {}; the storage learns of it later", was.role);
+        let detail = format!("was {}", was.role);
         let entry = self.actor.entry(at, action, target, Outcome::Done, detail);
         tx.insert_audit(&entry).await
     }
@@ -126,40 +125,38 @@ impl TrustRecords {
     }
 }
 
-impl Operator {
-    /// Tells the storage what became of certificates while it could not be reached, and which they
-    /// were.
-    pub async fn settle_trust(&self) -> Result<Vec<Fingerprint>, Error> {
-        let owed = self
-            .registry
-            .metadata()
-            .read()
-            .await?
-            .owed_descriptors()
-            .await?;
-        for fingerprint in &owed {
-            let fingerprint = *fingerprint;
-            let settle = self.registry.mutate(&self.actor, move |change| {
-                Box::pin(settle(change, fingerprint))
-            });
-            settle.await?;
-        }
-        Ok(owed)
-    }
+async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error> {
+    let rows = tx.certificates().await?;
+    Ok(rows.into_iter().map(|row| row.certificate).collect())
 }
 
-async fn settle(change: &mut Mutation, fingerprint: Fingerprint) -> Result<(), Error> {
-    let known_to_be_revoked = super::take_over(change, fingerprint).await?;
-    let key = Key::Certificate(fingerprint);
-    match change.tx.certificate(&fingerprint).await? {
-        _ if known_to_be_revoked => {}
-        Some(row) => {
-            let descriptor = CertificateDescriptor::from(row);
-            change.describe(key, &descriptor).await?;
-        }
-        None => change.forget(key).await?,
+fn in_state(known: Vec<TrustedCertificate>, revoked: bool) -> Vec<TrustedCertificate> {
+    let is_wanted = |one: &TrustedCertificate| (one.state == TrustState::Revoked) == revoked;
+    known.into_iter().filter(is_wanted).collect()
+}
+
+/// The one certificate that a prefix means. Several are refused even when only one of them could
+/// be meant: a certificate is too much to guess at.
+fn the_one(
+    known: Vec<TrustedCertificate>,
+    prefix: &FingerprintPrefix,
+) -> Result<TrustedCertificate, Error> {
+    let mut found: Vec<_> = known
+        .into_iter()
+        .filter(|one| prefix.matches(&one.fingerprint))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (None, _) => Err(Error::CertificateNotFound {
+            prefix: prefix.clone(),
+        }),
+        (Some(last), false) => Err(Error::CertificateAmbiguous {
+            prefix: prefix.clone(),
+            candidates: found
+                .iter()
+                .chain([&last])
+                .map(|one| one.fingerprint)
+                .collect(),
+        }),
     }
-    change.tx.descriptor_is_settled(&fingerprint).await?;
-    let (target, detail) = (fingerprint.to_string(), "in the storage".to_owned());
-    change.record("trust-settle", target, detail).await
 }

@@ -59,14 +59,16 @@ impl Registry {
 
 /// What the storage says of a certificate, if it says that it is revoked.
 async fn revocation(blobs: &Blobs, fingerprint: Fingerprint) -> Result<Option<TrustRow>, Error> {
-    let Some(content) = blobs.get(&Key::Certificate(fingerprint)).await? else {
-        return Ok(None);
-    };
-    let row = descriptor::certificate(&fingerprint, &content);
+    let content = blobs.get(&Key::Certificate(fingerprint)).await?;
+    Ok(content.and_then(|content| read(fingerprint, &content)))
+}
+
+fn read(fingerprint: Fingerprint, content: &[u8]) -> Option<TrustRow> {
+    let row = descriptor::certificate(&fingerprint, content);
     if row.is_none() {
         tracing::warn!(%fingerprint, "the descriptor of a certificate cannot be read");
     }
-    Ok(row.filter(TrustRow::is_revoked))
+    row.filter(TrustRow::is_revoked)
 }
 
 /// Revokes a certificate if its descriptor says so and the database does not. What else is known of
@@ -75,7 +77,9 @@ pub(crate) async fn take_over(
     change: &mut Mutation,
     fingerprint: Fingerprint,
 ) -> Result<bool, Error> {
-    let Some(found) = revocation(&change.registry.blobs(), fingerprint).await? else {
+    let key = Key::Certificate(fingerprint);
+    let content = change.registry.brief_blobs().get(&key).await?;
+    let Some(found) = content.and_then(|content| read(fingerprint, &content)) else {
         return Ok(false);
     };
     let row = match change.tx.certificate(&fingerprint).await? {

@@ -59,7 +59,7 @@ impl Verification<'_> {
         let operator = self.operator;
         let remove = operator.registry.mutate(&operator.actor, move |change| {
             Box::pin(async move {
-                let (blobs, key) = (change.registry.blobs(), Key::Blob(digest));
+                let (blobs, key) = (change.registry.brief_blobs(), Key::Blob(digest));
                 if blobs.blob_object(&digest).await? != Some(corrupt) {
                     return Ok(false);
                 }
@@ -89,7 +89,13 @@ impl Verification<'_> {
         let mut tx = self.registry.write().await?;
         let blob = tx.blob(digest).await?;
         let expected = blob.is_some_and(|blob| blob.state == BlobState::Stored);
-        Ok(expected && self.registry.blobs().blob_size(digest).await?.is_none())
+        Ok(expected
+            && self
+                .registry
+                .brief_blobs()
+                .blob_size(digest)
+                .await?
+                .is_none())
     }
 
     /// Every version, whether its bytes are there.

@@ -74,7 +74,7 @@ async fn settle(change: &mut Mutation, key: Key, repair: bool) -> Result<Verdict
     let Some(expected) = expected(&mut change.tx, &key).await? else {
         return Ok(Verdict::Sound);
     };
-    let found = change.registry.blobs().get(&key).await.ok().flatten();
+    let found = change.registry.brief_blobs().get(&key).await.ok().flatten();
     if says(&key, found.as_ref()).as_ref() == Some(&expected) {
         Ok(Verdict::Sound)
     } else if repair {

@@ -47,8 +47,13 @@ impl Verification<'_> {
             return Ok(true);
         }
         let still_there = match key {
-            Key::Blob(digest) => self.registry.blobs().blob_size(digest).await?.is_some(),
-            key => self.registry.blobs().get(key).await?.is_some(),
+            Key::Blob(digest) => self
+                .registry
+                .brief_blobs()
+                .blob_size(digest)
+                .await?
+                .is_some(),
+            key => self.registry.brief_blobs().get(key).await?.is_some(),
         };
         Ok(!still_there)
     }
@@ -86,7 +91,7 @@ impl Operator {
 /// Takes over a revocation. Removes the descriptor of a certificate that nobody trusts, or of an
 /// application without versions. Tells whether anything was done.
 async fn settle_stray(change: &mut Mutation, key: Key) -> Result<bool, Error> {
-    let found = change.registry.blobs().get(&key).await?;
+    let found = change.registry.brief_blobs().get(&key).await?;
     let to_settle = found.is_some_and(|found| can_be_settled(&key, &found));
     if !to_settle || is_in_database(&mut change.tx, &key).await? {
         return Ok(false);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aar_registry::{
-    AuditEntry, AuditQuery, DatabaseOptions, Error, Losses, NewTrust, Operator, Options, Registry,
+    AuditEntry, AuditQuery, DatabaseOptions, Error, Losses, NewTrust, Options, Registry,
     S3Credentials, S3Options, Secret, StorageOptions, Upload, UploadNew, VerifyOptions,
     VerifyReport,
 };
@@ -21,6 +21,8 @@ use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
+
+use crate::operator::Hand;
 
 /// Makes a test of each function, for each backend. A new backend is a new line here.
 macro_rules! on_every_backend {
@@ -142,8 +144,8 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn operator(&self) -> Operator {
-        self.registry.operator("test")
+    pub(crate) fn operator(&self) -> Hand {
+        Hand::new(&self.registry, &self.options)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -177,7 +179,7 @@ impl Fixture {
 
     /// Takes the database back to where `work` began, as if nothing of it had been committed,
     /// while the storage keeps what has been done to it.
-    pub(crate) async fn with_lost_commit<F: AsyncFnOnce(Operator)>(&mut self, work: F) {
+    pub(crate) async fn with_lost_commit<F: AsyncFnOnce(Hand)>(&mut self, work: F) {
         self.registry.close().await;
         let kept = self.folder.path().join("kept.db");
         std::fs::copy(self.database(), &kept).unwrap();

@@ -19,6 +19,7 @@ mod collector;
 mod fetch;
 mod migrate;
 mod open;
+mod operator;
 mod publish;
 mod rebuild;
 mod remove;

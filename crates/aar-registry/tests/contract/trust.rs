@@ -1,4 +1,4 @@
-use aar_registry::{Error, Refusal, TrustAdded, TrustRecords, Withdrawal};
+use aar_registry::{Error, Refusal, TrustAdded, Withdrawal};
 use aar_types::{FingerprintPrefix, Role, TrustState};
 use jiff::{SignedDuration, Timestamp};
 
@@ -106,10 +106,12 @@ on_every_backend! {
         for refusal in [
             refused(operator.trust_add(publisher).await),
             refused(operator.trust_add(unknown).await),
-            refused(operator.trust_remove(&prefix("aa")).await),
         ] {
             assert!(matches!(refusal, Error::CertificateRevoked { .. }), "{refusal}");
         }
+        // The database believes it until the storage is asked.
+        operator.trust_remove(&prefix("aa")).await.unwrap();
+        assert_eq!(operator.trust_list(true).await.unwrap().len(), 1);
         fixture.rebuild().await;
         assert_eq!(fixture.operator().trust_list(true).await.unwrap().len(), 2);
     }
@@ -191,7 +193,7 @@ on_every_backend! {
         for one in [&removed, &revoked] {
             operator.trust_add(one.clone()).await.unwrap();
         }
-        let records = TrustRecords::open(&fixture.options, "test").await.unwrap();
+        let records = fixture.operator().records().await;
         assert_eq!(records.list(false).await.unwrap().len(), 2);
         assert_eq!(records.find(&prefix("aa")).await.unwrap().fingerprint, removed.fingerprint);
         records.withdraw(&removed.fingerprint, Withdrawal::Remove).await.unwrap();
@@ -217,7 +219,7 @@ on_every_backend! {
     async fn what_was_trusted_again_meanwhile_stays_so(fixture) {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
-        let records = TrustRecords::open(&fixture.options, "test").await.unwrap();
+        let records = fixture.operator().records().await;
         records.withdraw(&new.fingerprint, Withdrawal::Remove).await.unwrap();
         records.close().await;
         assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
@@ -249,11 +251,29 @@ on_folders! {
         assert_eq!(operator.trust_list(false).await.unwrap(), []);
         drop(obstruction);
         operator.trust_add(new.clone()).await.unwrap();
-        let obstruction = fixture.obstruct(&key);
-        refused(operator.trust_remove(&prefix("aa")).await);
-        refused(operator.trust_revoke(&prefix("aa")).await);
-        drop(obstruction);
         assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert!(fixture.verify().await.is_sound());
+    }
+
+    async fn a_descriptor_that_is_in_the_way_does_not_keep_the_others_from_being_settled(fixture) {
+        let (operator, keys) = (fixture.operator(), [0xaa, 0xbb, 0xcc]);
+        let records = operator.records().await;
+        let mut revoked = Vec::new();
+        for first in keys {
+            let new = certificate(first, Role::Client);
+            operator.trust_add(new.clone()).await.unwrap();
+            records.withdraw(&new.fingerprint, Withdrawal::Revoke).await.unwrap();
+            revoked.push(new.fingerprint);
+        }
+        records.close().await;
+        let key = |of| format!("trust/{}.json", revoked[of]);
+        let obstruction = fixture.obstruct(&key(0));
+        refused(operator.settle_trust().await);
+        for others in [1, 2] {
+            assert!(fixture.text(&key(others)).contains("revoked"));
+        }
+        drop(obstruction);
+        assert_eq!(operator.settle_trust().await.unwrap(), [revoked[0]]);
         assert!(fixture.verify().await.is_sound());
     }
 }

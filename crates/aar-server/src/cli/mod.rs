@@ -15,7 +15,7 @@ mod status;
 mod storage;
 mod trust;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use aar_cli::{Exit, Failure, Printer};
 use aar_daemon::{
@@ -28,6 +28,9 @@ use self::{
     arguments::{Arguments, Command},
     context::Context,
 };
+
+/// How long a folder that hangs can keep a program that has come to its end.
+const LAST_WORK: Duration = Duration::from_secs(2);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -60,7 +63,9 @@ fn execute(printer: &Printer, arguments: Arguments) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(dispatch(&context, arguments.command))
+    let outcome = runtime.block_on(dispatch(&context, arguments.command));
+    runtime.shutdown_timeout(LAST_WORK);
+    outcome
 }
 
 async fn dispatch(context: &Context<'_>, command: Command) -> anyhow::Result<Exit> {

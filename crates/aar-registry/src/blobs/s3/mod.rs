@@ -21,7 +21,7 @@ mod problem;
 mod request;
 mod retry;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aar_types::{Clock, Digest};
 use bytes::Bytes;
@@ -62,7 +62,7 @@ pub(crate) struct S3Blobs {
     prefix: Prefix,
     redirect: bool,
     encryption: Option<Encryption>,
-    url_duration: Option<std::time::Duration>,
+    url_duration: Option<Duration>,
     cloudfront: Option<CloudFront>,
     /// In MiB: how much all uploads together may have on its way.
     room: Arc<Semaphore>,
@@ -121,6 +121,12 @@ impl S3Blobs {
 
     fn failed(&self, action: &'static str, error: &object_store::Error) -> Error {
         self.place.problem(action, error).into()
+    }
+
+    /// It has not answered for so long.
+    pub(super) fn is_silent(&self, time: Duration) -> Error {
+        let reason = format!("it does not answer within {} seconds", time.as_secs());
+        self.place.silent(reason).into()
     }
 
     pub(super) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {

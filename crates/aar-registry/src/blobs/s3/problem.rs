@@ -282,9 +282,13 @@ impl Place {
     }
 
     pub(super) fn unreachable(&self, error: &HttpError) -> BucketProblem {
+        self.silent(reason_of(error))
+    }
+
+    pub(super) fn silent(&self, reason: String) -> BucketProblem {
         BucketProblem::Unreachable {
             endpoint: self.endpoint.clone(),
-            reason: reason_of(error),
+            reason,
         }
     }
 

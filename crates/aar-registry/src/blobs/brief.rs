@@ -1,0 +1,58 @@
+//! The storage as a change asks it, while everybody else who wants to change something waits.
+
+use std::{sync::Arc, time::Duration};
+
+use aar_types::Digest;
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::{Blobs, Key, Object};
+use crate::Error;
+
+/// How long a bucket may take for a small request, repetitions included.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The storage, which has to answer soon where it is a bucket. A folder is waited for: what was
+/// begun there cannot be given up.
+pub(crate) struct Brief(Arc<Blobs>);
+
+impl Brief {
+    pub(crate) fn new(blobs: Arc<Blobs>) -> Self {
+        Self(blobs)
+    }
+
+    /// Writes an object and makes it last.
+    pub(crate) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
+        self.soon(self.0.put(key, content)).await
+    }
+
+    /// Reads a small object.
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+        self.soon(self.0.get(key)).await
+    }
+
+    /// Deletes an object for good. Tells whether it was there.
+    pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
+        self.soon(self.0.delete(key)).await
+    }
+
+    /// The size of a blob.
+    pub(crate) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
+        self.soon(self.0.blob_size(digest)).await
+    }
+
+    /// A blob as a listing would show it.
+    pub(crate) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
+        self.soon(self.0.blob_object(digest)).await
+    }
+
+    async fn soon<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match &*self.0 {
+            Blobs::Fs(_) => answer.await,
+            Blobs::S3(bucket) => {
+                let in_time = timeout(LIMIT, answer).await;
+                in_time.unwrap_or_else(|_| Err(bucket.is_silent(LIMIT)))
+            }
+        }
+    }
+}
