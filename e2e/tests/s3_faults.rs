@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Fault, Fleet, Package, S3Network, S3Server, SOON, Seen, TestRegistry, sha256, until,
+    Fault, Fleet, Package, S3Network, S3Server, SOON, Seen, TestPki, TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 40 << 20;
@@ -223,4 +223,46 @@ fn a_bucket_that_is_gone_is_an_error_and_leaves_the_registry_running() {
     scene.push();
     scene.pull();
     scene.whole();
+}
+
+#[test]
+fn trust_is_withdrawn_while_a_change_waits_for_a_bucket_that_has_fallen_silent() {
+    let more = "gc:\n  interval: 1s\n";
+    let Some(scene) = scene("a bucket that falls silent", more) else {
+        return;
+    };
+    scene.push();
+    let (registry, pki) = (&scene.fleet.registry, TestPki::new());
+    registry.trust(pki.publisher.certificate(), "publisher");
+    registry.trust(pki.client.certificate(), "client");
+    let revoked = pki.client.fingerprint();
+    let http = |who| registry.http(Some(who));
+    let asked = scene.network.seen().len();
+    scene.network.each(|_| true, Fault::Wait(PATIENCE * 5));
+    std::thread::scope(|threads| {
+        let path = "/1.0/applications/game/amd64/versions/0";
+        let change = threads.spawn(|| http(&pki.publisher).send("DELETE", path, &[], Vec::new()));
+        until("the change waits for the bucket", SOON, || {
+            let since = &scene.network.seen()[asked..];
+            since.iter().any(|one| one.path.contains("/applications/"))
+        });
+        let revoke = registry.aar(&["trust", "revoke", "-y", &revoked]);
+        let told = format!("{revoke:?}");
+        revoke.done();
+        assert!(told.contains("the storage cannot be used"), "{told}");
+        let refused = http(&pki.client).get("/1.0/applications");
+        assert_eq!(refused.code(), "certificate_revoked");
+        assert_eq!(change.join().unwrap().status, 503);
+    });
+    scene.network.heal();
+    let bucket = registry.bucket().unwrap();
+    let key = format!("trust/{revoked}.json");
+    until("the storage learns of it", PATIENCE, || {
+        let descriptor = bucket.get(&key).unwrap();
+        String::from_utf8(descriptor)
+            .unwrap()
+            .contains("revoked_at")
+    });
+    registry.aar(&["storage", "verify"]).done();
+    scene.pull();
 }

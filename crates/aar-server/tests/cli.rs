@@ -288,6 +288,23 @@ fn trust_is_withdrawn_also_while_the_storage_cannot_be_used() {
 }
 
 #[test]
+fn trust_is_withdrawn_also_while_the_folder_of_the_images_hangs() {
+    let site = Site::new();
+    let client = site.certificate("client.crt");
+    site.aar(&["trust", "add", &client]);
+    let mark = site.path().join("data/registry.json");
+    fs_err::rename(&mark, site.path().join("away.json")).unwrap();
+    // Whoever opens it waits for somebody who writes.
+    let made = std::process::Command::new("mkfifo").arg(&mark).status();
+    assert!(made.unwrap().success());
+    let done = site.aar(&["trust", "revoke", "-y", &fingerprint(&client)]);
+    assert!(done.contains("\nexit 0\n"), "{done}");
+    assert!(done.contains("does not answer within 15 seconds"), "{done}");
+    let listed = site.aar(&["trust", "list", "--revoked"]);
+    assert!(listed.contains(&fingerprint(&client)), "{listed}");
+}
+
+#[test]
 fn an_empty_registry_is_shown() {
     let site = Site::new();
     site.create();
