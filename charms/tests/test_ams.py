@@ -427,13 +427,14 @@ def test_a_registry_that_was_set_by_hand_is_left_alone(
     assert program.config["registry.url"] == "https://elsewhere:3000"
 
 
-def test_it_waits_for_what_is_not_there_yet(
+def test_a_lost_certificate_blocks_and_a_registry_without_one_is_waited_for(
     context: testing.Context, program: Model, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client")
     state = testing.State(relations=[relation])
     state = context.run(context.on.relation_joined(relation), state)
-    assert state.unit_status == WaitingStatus("waiting for the certificate of AMS")
+    assert isinstance(state.unit_status, BlockedStatus)
+    assert "lost registry/client.crt" in state.unit_status.message
     (program.base / "registry").mkdir()
     (program.base / "registry/client.crt").write_text(new_certificate())
     state = context.run(context.on.update_status(), state)

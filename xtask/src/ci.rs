@@ -36,10 +36,7 @@ pub(crate) fn all() -> Result<()> {
     run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     generate::run(&generate::Args { check: true })?;
     test::run(&test::Args::default())?;
-    demo::run(&demo::Args {
-        once: true,
-        ..demo::Args::default()
-    })?;
+    demo::check()?;
     // That it works; how fast it is, a shared machine cannot tell.
     bench::run(&bench::Args {
         args: vec!["--quick".to_owned()],

@@ -119,7 +119,8 @@ class AmsCharm(ProgramCharm):
     def _introduce(self, relation: ops.Relation) -> None:
         certificate = self.ams.registry_certificate()
         if certificate is None:
-            raise Waiting("waiting for the certificate of AMS")
+            # AMS makes it when it starts, and is looked at before.
+            raise Blocked("AMS has lost registry/client.crt: restart its snap, which makes one")
         AmsData(certificate, ENDPOINTS[relation.name]).write(relation.data[self.unit])
 
     def _use_registry(self, relation: ops.Relation, registry: RegistryData) -> None:

@@ -1,23 +1,38 @@
 use std::net::IpAddr;
 
 /// What this host can be reached under, for the certificate of a server on it: its name,
-/// `localhost`, the loopback addresses, and the address that is listened on.
+/// `localhost`, the loopback addresses, and the address that is listened on. Where that is any, it
+/// is each of them.
 pub fn host_names(listen: Option<IpAddr>) -> Vec<String> {
     let uname = rustix::system::uname();
     let own = uname.nodename().to_string_lossy().into_owned();
-    let listen = listen.filter(|address| !address.is_unspecified());
+    let listen = listen.map(reachable).unwrap_or_default();
     let mut names = Vec::new();
     let fixed = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     for name in [own]
         .into_iter()
         .chain(fixed)
-        .chain(listen.map(|a| a.to_string()))
+        .chain(listen.iter().map(IpAddr::to_string))
     {
         if is_name(&name) && !names.contains(&name) {
             names.push(name);
         }
     }
     names
+}
+
+/// The addresses at which somebody who listens there is found by others. Those that only mean
+/// something on one link are not among them.
+fn reachable(listen: IpAddr) -> Vec<IpAddr> {
+    if !listen.is_unspecified() {
+        return vec![listen];
+    }
+    let found = if_addrs::get_if_addrs().unwrap_or_default();
+    let wide = found.iter().filter(|one| !one.is_link_local());
+    let addresses = wide.map(if_addrs::Interface::ip);
+    addresses
+        .filter(|address| listen.is_ipv6() || address.is_ipv4())
+        .collect()
 }
 
 /// A host may be called anything; a certificate takes ASCII without blanks.
@@ -38,8 +53,12 @@ mod tests {
                 "{name} is not in {names:?}"
             );
         }
-        let any = host_names(Some("0.0.0.0".parse().unwrap()));
-        assert!(!any.iter().any(|n| n == "0.0.0.0"), "{any:?}");
+        let any = host_names(Some("::".parse().unwrap()));
+        assert!(!any.iter().any(|n| n == "::"), "{any:?}");
+        for interface in if_addrs::get_if_addrs().unwrap() {
+            let there = any.contains(&interface.ip().to_string());
+            assert_eq!(there, !interface.is_link_local(), "{any:?}");
+        }
         let loopback = host_names(Some("127.0.0.1".parse().unwrap()));
         assert_eq!(loopback.iter().filter(|n| *n == "127.0.0.1").count(), 1);
     }

@@ -21,7 +21,7 @@ use self::{
 use crate::command;
 
 /// How to run the demo.
-#[derive(Default, clap::Args)]
+#[derive(clap::Args)]
 pub(crate) struct Args {
     /// End when the client has the new version, instead of staying up
     #[arg(long)]
@@ -32,12 +32,28 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let interrupt = Interrupt::listen()?;
-    command::build_programs()?;
+    show(args, &Interrupt::listen()?)
+}
 
-    let site = start(&interrupt)?;
+/// Shows it with its own package and with one of a user, and ends.
+pub(crate) fn check() -> Result<()> {
+    let (interrupt, folder) = (Interrupt::listen()?, tempfile::tempdir()?);
+    let users = package::write(folder.path(), 1)?;
+    for package in [None, Some(users)] {
+        let args = Args {
+            once: true,
+            package,
+        };
+        show(&args, &interrupt)?;
+    }
+    Ok(())
+}
+
+fn show(args: &Args, interrupt: &Interrupt) -> Result<()> {
+    command::build_programs()?;
+    let site = start(interrupt)?;
     introduce(&site)?;
-    let name = travel(&site, args.package.as_deref(), &interrupt)?;
+    let name = travel(&site, args.package.as_deref(), interrupt)?;
     if !args.once {
         println!(
             "\n{}\nCtrl-C ends it all and removes the folder.",
