@@ -7,7 +7,7 @@ use aar_registry::{
     Upload,
 };
 use aar_testkit::{Answer, Fault, Http, S3Network, S3Server, Seen};
-use aar_types::Digest;
+use aar_types::ImageInfo;
 
 use crate::backend::{
     AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
@@ -17,11 +17,18 @@ use crate::upload::by_hand;
 
 const PART: usize = 8 << 20;
 
-/// Begins an upload of five bytes through a network.
-async fn upload_over(network: &S3Network, fixture: &Fixture, digest: Digest) -> (Operator, Upload) {
+/// Begins an upload through a network.
+async fn upload_over(
+    network: &S3Network,
+    fixture: &Fixture,
+    image: &ImageInfo,
+) -> (Operator, Upload) {
     let registry = open_with(fixture, |s3| s3.endpoint = Some(network.url())).await;
     let operator = registry.unwrap().operator("test");
-    let new = aar_registry::UploadNew { length: 5, digest };
+    let new = aar_registry::UploadNew {
+        length: image.size,
+        digest: image.digest,
+    };
     let upload = operator.create_upload(new).await.unwrap();
     (operator, upload)
 }
@@ -256,7 +263,7 @@ on_buckets! {
     async fn parts_that_were_given_up_are_not_made_up_for_by_what_lies_in_the_place_of_the_blob(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let image = image(b"image");
-        let (operator, upload) = upload_over(&network, &fixture, image.digest).await;
+        let (operator, upload) = upload_over(&network, &fixture, &image).await;
         network.each(is_complete, Fault::Status(403));
         refused(operator.append(upload.id, 0, body([b"image"])).await);
         network.heal();
@@ -271,8 +278,8 @@ on_buckets! {
     async fn a_wrong_digest_is_told_also_when_the_parts_cannot_be_given_up(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         network.each(|seen| seen.method == "DELETE", Fault::Status(403));
-        let other = image(b"other").digest;
-        let (operator, upload) = upload_over(&network, &fixture, other).await;
+        let other = image(b"other");
+        let (operator, upload) = upload_over(&network, &fixture, &other).await;
         let refusal = refused(operator.append(upload.id, 0, body([b"image"])).await);
         assert!(matches!(refusal, Error::DigestMismatch { .. }), "{refusal}");
         assert!(operator.upload(upload.id).await.unwrap().is_none());
@@ -286,7 +293,7 @@ on_buckets! {
     async fn an_object_in_the_place_of_a_blob_is_not_taken_for_its_parts(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let image = image(b"image");
-        let (operator, upload) = upload_over(&network, &fixture, image.digest).await;
+        let (operator, upload) = upload_over(&network, &fixture, &image).await;
         fixture.overwrite(&blob(&image.digest), b"enemy");
         network.each(is_complete, Fault::Status(403));
         let denied = refused(operator.append(upload.id, 0, body([b"image"])).await);
@@ -297,6 +304,66 @@ on_buckets! {
         assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
         assert_eq!(network.left(), 0);
         assert_eq!(fixture.content(&blob(&image.digest)).unwrap(), b"image");
+    }
+
+    async fn an_image_that_was_put_together_is_found_whatever_is_said_of_its_parts(fixture) {
+        for code in ["InvalidPart", "InvalidPartOrder", "EntityTooSmall"] {
+            let network = S3Network::start(fixture.bucket().server().address());
+            let image = image(code.as_bytes());
+            let (operator, upload) = upload_over(&network, &fixture, &image).await;
+            network.each(is_listing_of_parts, Fault::Status(501));
+            network.next(is_complete, [Fault::LoseAnswer, Fault::Refuse(code)]);
+            let done = operator.append(upload.id, 0, body([code.as_bytes()])).await.unwrap();
+            assert!(done.complete, "{code}");
+            assert_eq!(network.left(), 0);
+            assert_eq!(fixture.content(&blob(&image.digest)).unwrap(), code.as_bytes());
+        }
+    }
+
+    async fn parts_that_cannot_be_put_together_are_given_up(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let image = image(b"image");
+        let (operator, upload) = upload_over(&network, &fixture, &image).await;
+        network.next(is_complete, [Fault::Refuse("InvalidPart")]);
+        let lost = operator.append(upload.id, 0, body([b"image"])).await;
+        assert!(matches!(refused(lost), Error::UploadNotFound { .. }));
+        assert_eq!(fixture.staged(), 0);
+    }
+
+    async fn an_upload_has_not_gone_because_somebody_answers_404(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let image = image(b"image");
+        let (operator, upload) = upload_over(&network, &fixture, &image).await;
+        for kind in [Seen::is_part, is_complete] {
+            network.next(kind, [Fault::Status(404)]);
+            let from = operator.upload(upload.id).await;
+            let problem = match from {
+                Ok(at) => {
+                    let Upload { offset, .. } = at.unwrap();
+                    let rest = body([&b"image"[usize::try_from(offset).unwrap()..]]);
+                    refused(operator.append(upload.id, offset, rest).await)
+                }
+                Err(problem) => problem,
+            };
+            let not_the_bucket = Error::Bucket(BucketProblem::NotTheBucket {
+                endpoint: network.url(),
+                bucket: fixture.bucket().name().to_owned(),
+                action: "s3:PutObject",
+            });
+            assert_eq!(problem.to_string(), not_the_bucket.to_string());
+            assert_eq!(network.left(), 0);
+        }
+        assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
+    }
+
+    async fn parts_have_not_gone_because_somebody_answers_404(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let image = image(b"image");
+        let (operator, upload) = upload_over(&network, &fixture, &image).await;
+        network.next(is_complete, [Fault::Reset]);
+        network.next(is_listing_of_parts, [Fault::Status(404)]);
+        assert!(operator.append(upload.id, 0, body([b"image"])).await.unwrap().complete);
+        assert_eq!(network.left(), 0);
     }
 
     async fn parts_of_no_upload_are_told_with_what_they_take(fixture) {
@@ -444,9 +511,7 @@ const KINDS: [(&str, Kind); 11] = [
     ("listing of uploads", |seen| {
         seen.method == "GET" && seen.query.starts_with("uploads=")
     }),
-    ("listing of parts", |seen| {
-        seen.method == "GET" && seen.query.starts_with("uploadId=")
-    }),
+    ("listing of parts", is_listing_of_parts),
     ("listing", |seen| {
         seen.method == "GET" && seen.query.contains("list-type")
     }),
@@ -457,6 +522,10 @@ const KINDS: [(&str, Kind); 11] = [
         seen.method == "DELETE" && seen.query.is_empty()
     }),
 ];
+
+fn is_listing_of_parts(seen: &Seen) -> bool {
+    seen.method == "GET" && seen.query.starts_with("uploadId=")
+}
 
 fn is_complete(seen: &Seen) -> bool {
     seen.method == "POST" && seen.query.starts_with("uploadId=")

@@ -27,9 +27,9 @@ const ACTION: &str = "s3:PutObject";
 #[derive(Debug, PartialEq, Eq)]
 enum Attempt {
     Done,
-    /// The parts cannot be put together, now or later.
-    Unusable,
-    /// There are no parts under this name: they were put together before, or given up.
+    /// There are no parts under this name, or not these: they were put together before, were given
+    /// up, or never will be an object. There are services that forget an upload bit by bit, and so
+    /// do not know its parts before they do not know its name.
     Gone,
     /// It may be done or not.
     Unclear(BucketProblem),
@@ -51,7 +51,6 @@ impl S3Blobs {
         loop {
             let problem = match self.try_to_complete(&key, multipart, list.clone()).await? {
                 Attempt::Done => return Ok(true),
-                Attempt::Unusable => return Ok(false),
                 Attempt::Gone => return self.was_made_of(digest, size, parts.len()).await,
                 Attempt::Unclear(problem) => problem,
             };
@@ -92,14 +91,14 @@ impl S3Blobs {
             return Ok(Attempt::Done);
         }
         match element(&answer.body, "Code").as_deref() {
-            Some("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall") => {
-                return Ok(Attempt::Unusable);
+            Some("NoSuchUpload" | "InvalidPart" | "InvalidPartOrder" | "EntityTooSmall") => {
+                return Ok(Attempt::Gone);
             }
-            Some("NoSuchUpload") => return Ok(Attempt::Gone),
             _ => {}
         }
         let passes = success || answer.passes();
         let problem = self.place.refused(ACTION, answer.refusal());
+        let problem = self.place.of_upload(problem);
         if passes {
             Ok(Attempt::Unclear(problem))
         } else {

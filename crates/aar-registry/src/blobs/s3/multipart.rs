@@ -29,7 +29,12 @@ impl S3Blobs {
         };
         let path = self.path(&Key::Blob(*digest));
         let begun = self.store.create_multipart_opts(&path, options).await;
-        begun.map_err(|error| self.failed("s3:PutObject", &error))
+        begun.map_err(|error| self.upload_failed(&error))
+    }
+
+    fn upload_failed(&self, error: &object_store::Error) -> Error {
+        let problem = self.place.problem("s3:PutObject", error);
+        self.place.of_upload(problem).into()
     }
 
     /// Stores a part, the first being 0. Gives what the bucket calls it.
@@ -46,7 +51,7 @@ impl S3Blobs {
         let payload = PutPayload::from_iter(content);
         let put = self.store.put_part(&path, &id, number, payload).await;
         put.map(|part| part.content_id)
-            .map_err(|error| self.failed("s3:PutObject", &error))
+            .map_err(|error| self.upload_failed(&error))
     }
 
     /// Gives up the parts that were gathered.

@@ -12,7 +12,7 @@ use url::{Url, form_urlencoded::byte_serialize};
 
 use super::{
     credentials::Credentials,
-    problem::{BucketProblem, Place, Refusal},
+    problem::{BucketProblem, Place, Refusal, is_failure},
     retry::{Patience, Pauses},
 };
 
@@ -36,8 +36,7 @@ impl Answer {
     pub(super) fn passes(&self) -> bool {
         let asked_to_wait = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
         let status = self.status;
-        let unable = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-        unable || asked_to_wait.contains(&status)
+        is_failure(status) || asked_to_wait.contains(&status)
     }
 }
 
