@@ -115,6 +115,23 @@ impl Blobs {
         }
     }
 
+    /// Reads what says whose storage it is. Whoever asks for that is waiting for the answer.
+    pub(crate) async fn mark(&self) -> Result<Option<Bytes>, Error> {
+        match self {
+            Self::Fs(fs) => fs.get(&Key::Registry).await,
+            Self::S3(bucket) => bucket.get_soon(&Key::Registry).await,
+        }
+    }
+
+    /// Deletes a blob for good. Nobody else can write meanwhile, so a bucket that does not answer
+    /// is not waited for. Tells whether the blob was there.
+    pub(crate) async fn delete_blob(&self, digest: &Digest) -> Result<bool, Error> {
+        match self {
+            Self::Fs(fs) => fs.delete(&Key::Blob(*digest)).await,
+            Self::S3(bucket) => bucket.delete_soon(digest).await,
+        }
+    }
+
     /// Deletes an object for good. Tells whether it was there.
     pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
         match self {
@@ -191,8 +208,8 @@ impl Blobs {
     ) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.keep_staged(id, digest, size).await,
-            // It was put together before: that takes too long for a transaction.
-            Self::S3(bucket) => Ok(bucket.blob_size(digest).await? == Some(size)),
+            // It was put together before: that takes too long for a transaction, as waiting does.
+            Self::S3(bucket) => Ok(bucket.size_soon(digest).await? == Some(size)),
         }
     }
 

@@ -3,7 +3,7 @@
 use aar_types::Digest;
 
 use super::{GcItem, find::is_orphaned};
-use crate::{Error, Registry, UploadId, audit::Actor, blobs::Key, metadata::BlobState};
+use crate::{Error, Registry, UploadId, audit::Actor, blobs::Gathering, metadata::BlobState};
 
 /// What became of an item.
 pub(super) enum Verdict {
@@ -56,7 +56,7 @@ impl Registry {
                     Some(BlobState::Stored) => return Ok(NEEDED),
                     Some(BlobState::Deleting) => {}
                 }
-                change.registry.blobs().delete(&Key::Blob(digest)).await?;
+                change.registry.blobs().delete_blob(&digest).await?;
                 change.tx.delete_blob(&digest).await?;
                 change
                     .record("free-blob", digest.to_string(), String::new())
@@ -93,7 +93,7 @@ impl Registry {
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
-        let freed = self.blobs().delete(&Key::Blob(digest)).await?;
+        let freed = self.blobs().delete_blob(&digest).await?;
         tx.rollback().await?;
         Ok(if freed { Verdict::Freed } else { GONE })
     }
@@ -111,16 +111,25 @@ impl Registry {
         Ok(Verdict::Freed)
     }
 
+    /// In a folder a write that is under way looks like one that was cut short, so nobody may be
+    /// writing. In a bucket there is none, and what no upload has when the grace period is over
+    /// none will have; so nobody has to wait for the bucket.
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
-        let tx = self.write().await?;
-        let Some(leftover) = self.blobs().leftover(path).await? else {
+        let blobs = self.blobs();
+        let alone = match blobs.gathering() {
+            Gathering::InFile(_) => Some(self.write().await?),
+            Gathering::InParts(_) => None,
+        };
+        let Some(leftover) = blobs.leftover(path).await? else {
             return Ok(GONE);
         };
         if self.belongs_to_upload(&leftover).await? || leftover.modified > self.grace_began() {
             return Ok(NEEDED);
         }
-        let freed = self.blobs().delete_leftover(path).await?;
-        tx.rollback().await?;
+        let freed = blobs.delete_leftover(path).await?;
+        if let Some(tx) = alone {
+            tx.rollback().await?;
+        }
         Ok(if freed { Verdict::Freed } else { GONE })
     }
 }

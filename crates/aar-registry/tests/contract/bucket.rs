@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aar_registry::{
     BucketProblem, Content, Error, GcItem, Operator, Options, Registry, S3Options, StorageOptions,
-    Upload,
+    Upload, UploadNew,
 };
 use aar_testkit::{Answer, Fault, Http, S3Network, S3Server, Seen};
 use aar_types::ImageInfo;
@@ -25,7 +25,7 @@ async fn upload_over(
 ) -> (Operator, Upload) {
     let registry = open_with(fixture, |s3| s3.endpoint = Some(network.url())).await;
     let operator = registry.unwrap().operator("test");
-    let new = aar_registry::UploadNew {
+    let new = UploadNew {
         length: image.size,
         digest: image.digest,
     };
@@ -218,7 +218,7 @@ on_buckets! {
         let network = S3Network::start(fixture.bucket().server().address());
         let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
         network.next(Seen::is_registry, [Fault::SlowDown; 10]);
-        let new = aar_registry::UploadNew { length: 5, digest: image(b"image").digest };
+        let new = UploadNew { length: 5, digest: image(b"image").digest };
         let operator = registry.operator("test");
         let upload = operator.create_upload(new).await.unwrap();
         assert!(operator.append(upload.id, 0, body([b"image"])).await.unwrap().complete);
@@ -245,6 +245,69 @@ on_buckets! {
         assert_eq!(health.problems, ["the storage does not answer in time"]);
         network.heal();
         assert!(registry.health().await.healthy);
+    }
+
+    async fn a_bucket_that_says_nothing_holds_up_nobody_who_changes_something_else(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        let known = fixture.store(b"known").await;
+        fixture.bucket().begin_upload(&format!("a/prefix/{}", blob(&image(b"orphan").digest)));
+        let operator = || registry.operator("test");
+        let plan = operator().gc_plan().await.unwrap();
+        assert_eq!(plan.items.len(), 1);
+        network.each(Seen::is_registry, Fault::Wait(Duration::from_mins(5)));
+        let asked = network.seen().len();
+        let new = UploadNew { length: known.size, digest: known.digest };
+        let tasks = [
+            tokio::spawn({
+                let operator = operator();
+                async move { drop(operator.create_upload(new).await) }
+            }),
+            tokio::spawn({
+                let operator = operator();
+                async move { drop(operator.gc_apply(plan).await) }
+            }),
+        ];
+        while network.seen().len() < asked + tasks.len() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let another = fixture.begin_upload(b"another");
+        tokio::time::timeout(Duration::from_secs(5), another).await.unwrap();
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    async fn a_bucket_that_says_nothing_holds_up_others_for_seconds_where_they_have_to_wait(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        let operator = registry.operator("test");
+        fixture.store(b"unused").await;
+        fixture.clock.advance(GRACE);
+        let new = UploadNew { length: 5, digest: image(b"image").digest };
+        let upload = operator.create_upload(new).await.unwrap();
+        let plan = operator.gc_plan().await.unwrap();
+        assert_eq!(plan.items.len(), 1);
+        network.each(is_head, Fault::Wait(Duration::from_mins(5)));
+        let soon = Duration::from_secs(25);
+        let report = tokio::time::timeout(soon, operator.gc_apply(plan)).await.unwrap().unwrap();
+        assert!(report.spared[0].reason.contains("in time"), "{report:?}");
+        let end = tokio::time::timeout(soon, operator.append(upload.id, 0, body([b"image"]))).await;
+        let silent = refused(end.unwrap());
+        assert!(matches!(silent, Error::Bucket(BucketProblem::Unreachable { .. })), "{silent}");
+        network.heal();
+        assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
+        let plan = operator.gc_plan().await.unwrap();
+        assert_eq!(operator.gc_apply(plan).await.unwrap().freed.len(), 1);
+    }
+
+    async fn a_bucket_that_says_nothing_is_told_of_within_seconds_of_the_start(fixture) {
+        for which in [Seen::is_registry, is_get] {
+            let network = S3Network::start(fixture.bucket().server().address());
+            network.each(which, Fault::Wait(Duration::from_mins(5)));
+            let start = open_with(&fixture, |s3| s3.endpoint = Some(network.url()));
+            let silent = tokio::time::timeout(Duration::from_secs(20), start).await;
+            let silent = refused(silent.expect("it waits for the bucket"));
+            assert!(matches!(silent, Error::Bucket(BucketProblem::Unreachable { .. })), "{silent}");
+        }
     }
 
     async fn the_session_of_a_key_is_shown_with_every_request(fixture) {
@@ -456,7 +519,7 @@ on_buckets! {
         });
         let operator = limited.await.unwrap().operator("test");
         let content = noise(PART + 5_000);
-        let new = aar_registry::UploadNew {
+        let new = UploadNew {
             length: content.len() as u64,
             digest: image(&content).digest,
         };
@@ -467,7 +530,7 @@ on_buckets! {
         let put = crate::backend::put(image(&content));
         operator.publish(&name("app"), AMD64, number(0), put).await.unwrap();
         operator.remove_application(&name("app"), None).await.unwrap();
-        let given_up = aar_registry::UploadNew { digest: image(b"other").digest, ..new };
+        let given_up = UploadNew { digest: image(b"other").digest, ..new };
         let given_up = operator.create_upload(given_up).await.unwrap();
         operator.append(given_up.id, 0, body([&content[..100]])).await.unwrap();
         assert!(operator.terminate(given_up.id).await.unwrap());
@@ -515,13 +578,21 @@ const KINDS: [(&str, Kind); 11] = [
     ("listing", |seen| {
         seen.method == "GET" && seen.query.contains("list-type")
     }),
-    ("head", |seen| seen.method == "HEAD"),
-    ("get", |seen| seen.method == "GET" && seen.query.is_empty()),
+    ("head", is_head),
+    ("get", is_get),
     ("put", |seen| seen.method == "PUT" && seen.query.is_empty()),
     ("delete", |seen| {
         seen.method == "DELETE" && seen.query.is_empty()
     }),
 ];
+
+fn is_head(seen: &Seen) -> bool {
+    seen.method == "HEAD"
+}
+
+fn is_get(seen: &Seen) -> bool {
+    seen.method == "GET" && seen.query.is_empty()
+}
 
 fn is_listing_of_parts(seen: &Seen) -> bool {
     seen.method == "GET" && seen.query.starts_with("uploadId=")
@@ -536,7 +607,7 @@ fn is_complete(seen: &Seen) -> bool {
 async fn everything_there_is(fixture: &Fixture, registry: &Registry, n: usize, orphans: usize) {
     let operator = registry.operator("test");
     let content = noise(PART + 5_000 + n);
-    let new = |content: &[u8]| aar_registry::UploadNew {
+    let new = |content: &[u8]| UploadNew {
         length: content.len() as u64,
         digest: image(content).digest,
     };

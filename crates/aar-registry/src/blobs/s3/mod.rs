@@ -20,6 +20,7 @@ mod prefix;
 mod problem;
 mod request;
 mod retry;
+mod soon;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use jiff::{Timestamp, fmt::rfc2822};
 use object_store::{
     aws::AwsAuthorizer,
-    client::{HttpClient, HttpRequest, HttpRequestBody},
+    client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody},
     path::Path,
 };
 use url::{Url, form_urlencoded::byte_serialize};
@@ -23,6 +23,8 @@ pub(super) struct Answer {
     region: Option<String>,
     /// What the clock of the service says.
     pub(super) date: Option<Timestamp>,
+    /// How long the object is that was asked about.
+    pub(super) length: Option<u64>,
     pub(super) body: String,
 }
 
@@ -89,7 +91,7 @@ impl Requests {
     ) -> Result<Answer, BucketProblem> {
         let mut pauses = Pauses::new(ask.patience);
         loop {
-            let answer = self.ask_once(credentials, &ask).await;
+            let answer = self.ask_in_time(credentials, &ask).await;
             let again = match &answer {
                 Ok(answer) => answer.passes(),
                 Err(problem) => problem.passes(),
@@ -98,6 +100,19 @@ impl Requests {
                 return answer;
             }
         }
+    }
+
+    async fn ask_in_time(
+        &self,
+        credentials: &Credentials,
+        ask: &Ask<'_>,
+    ) -> Result<Answer, BucketProblem> {
+        let answer = self.ask_once(credentials, ask);
+        let answer = tokio::time::timeout(ask.patience.answer(), answer).await;
+        answer.unwrap_or_else(|elapsed| {
+            let silent = HttpError::new(HttpErrorKind::Timeout, elapsed);
+            Err(self.place.unreachable(&silent))
+        })
     }
 
     pub(super) async fn ask_once(
@@ -117,6 +132,7 @@ impl Requests {
         let region = header("x-amz-bucket-region").map(str::to_owned);
         let date = header("date").and_then(|date| rfc2822::parse(date).ok());
         let date = date.map(|date| date.timestamp());
+        let length = header("content-length").and_then(|length| length.parse().ok());
         let status = answer.status();
         let body = answer.into_body().bytes().await;
         let body = body.map_err(|error| self.place.unreachable(&error))?;
@@ -125,6 +141,7 @@ impl Requests {
             status,
             region,
             date,
+            length,
             body,
         })
     }
@@ -164,7 +181,7 @@ fn encode(key: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use object_store::client::{HttpError, HttpResponse, HttpService};
+    use object_store::client::{HttpResponse, HttpService};
 
     use super::*;
     use crate::{
