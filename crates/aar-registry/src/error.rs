@@ -309,6 +309,11 @@ impl Error {
         )
     }
 
+    /// Whether it is the storage that is away, and may be back later.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Bucket(problem) if problem.passes())
+    }
+
     /// The code under which programs know it.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -334,7 +339,7 @@ impl Error {
                 ErrorCode::Unavailable
             }
             Self::StorageMoved => ErrorCode::Unavailable,
-            Self::Bucket(problem) if problem.passes() => ErrorCode::Unavailable,
+            error if error.passes() => ErrorCode::Unavailable,
             _ => ErrorCode::Internal,
         }
     }

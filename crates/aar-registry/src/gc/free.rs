@@ -15,16 +15,33 @@ const GONE: Verdict = Verdict::Spared("it has gone already");
 const NEEDED: Verdict = Verdict::Spared("it is needed again");
 
 impl Registry {
-    /// Frees the uploads whose time is over. One that cannot be freed does not keep the others.
+    /// Frees the uploads whose time is over, and gives the first error. One that cannot be freed does
+    /// not keep the others, unless it is that the bucket is away: each would wait for it.
     pub(crate) async fn reap_uploads(&self) -> Result<(), Error> {
-        for item in self.stale_uploads().await? {
-            if let GcItem::StaleUpload { id, .. } = item
-                && let Err(error) = self.free_upload(id).await
-            {
-                tracing::warn!(%error, %id, "an upload that is over cannot be freed");
+        let stale = self
+            .metadata()
+            .read()
+            .await?
+            .expired_uploads(self.now())
+            .await?;
+        let (mut left, mut reaped) = (stale.len(), Ok(()));
+        for row in stale {
+            let Err(error) = self.free_upload(row.id).await else {
+                left -= 1;
+                continue;
+            };
+            tracing::warn!(%error, id = %row.id, "an upload that is over cannot be freed");
+            let away = error.passes();
+            reaped = reaped.and(Err(error));
+            if away {
+                tracing::warn!(
+                    left,
+                    "the storage is away; uploads that are over stay for now"
+                );
+                break;
             }
         }
-        Ok(())
+        reaped
     }
 
     /// Rows of uploads that are complete serve those who ask after them, and only for a while. They

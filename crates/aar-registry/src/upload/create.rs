@@ -27,7 +27,9 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
     match insert(registry, &owner, new).await {
         // Some of what is in the way may be stale.
         Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
-            registry.reap_uploads().await?;
+            if let Err(error) = registry.reap_uploads().await {
+                tracing::warn!(%error, "uploads that are over still take space");
+            }
             insert(registry, &owner, new).await
         }
         inserted => inserted,

@@ -310,6 +310,37 @@ on_buckets! {
         }
     }
 
+    async fn what_is_over_does_not_wait_for_a_bucket_that_is_away_one_after_the_other(mut fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        fixture.options.uploads.max_open = 3;
+        let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
+        let operator = registry.operator("test");
+        let begin = async |content: &[u8]| {
+            let image = image(content);
+            let new = UploadNew { length: image.size, digest: image.digest };
+            operator.create_upload(new).await
+        };
+        for content in [b"one", b"two", b"six"] {
+            let upload = begin(content).await.unwrap();
+            operator.append(upload.id, 0, body([&content[..1]])).await.unwrap();
+        }
+        fixture.clock.advance(EXPIRY);
+        let aborts = || network.seen().into_iter().filter(is_abort).count();
+        network.each(is_abort, Fault::Refuse("SlowDown"));
+        let plan = operator.gc_plan().await.unwrap();
+        let spared = operator.gc_apply(plan).await.unwrap().spared;
+        assert_eq!((spared.len(), aborts()), (3, 1), "{spared:?}");
+        assert!(spared[2].reason.contains("away"), "{spared:?}");
+        let full = refused(begin(b"more").await);
+        assert!(matches!(full, Error::TooManyUploads { max: 3 }), "{full}");
+        assert_eq!(aborts(), 2);
+        network.heal();
+        // One that is refused does not keep the others.
+        network.next(is_abort, [Fault::Status(403)]);
+        begin(b"more").await.unwrap();
+        assert_eq!((aborts(), network.left()), (5, 0));
+    }
+
     async fn the_session_of_a_key_is_shown_with_every_request(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let registry = open_with(&fixture, |s3| {
@@ -568,9 +599,7 @@ const KINDS: [(&str, Kind); 11] = [
     }),
     ("part", Seen::is_part),
     ("complete", is_complete),
-    ("abort", |seen| {
-        seen.method == "DELETE" && seen.query.starts_with("uploadId=")
-    }),
+    ("abort", is_abort),
     ("listing of uploads", |seen| {
         seen.method == "GET" && seen.query.starts_with("uploads=")
     }),
@@ -585,6 +614,10 @@ const KINDS: [(&str, Kind); 11] = [
         seen.method == "DELETE" && seen.query.is_empty()
     }),
 ];
+
+fn is_abort(seen: &Seen) -> bool {
+    seen.method == "DELETE" && seen.query.starts_with("uploadId=")
+}
 
 fn is_head(seen: &Seen) -> bool {
     seen.method == "HEAD"
