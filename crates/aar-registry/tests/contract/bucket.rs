@@ -341,6 +341,15 @@ on_buckets! {
         assert_eq!((aborts(), network.left()), (5, 0));
     }
 
+    async fn a_part_may_take_as_long_as_all_that_may_be_on_its_way(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let content = noise(PART);
+        let (operator, upload) = upload_over(&network, &fixture, &image(&content)).await;
+        network.next(Seen::is_part, [Fault::Slow(120 << 10)]);
+        assert!(operator.append(upload.id, 0, body([&content])).await.unwrap().complete);
+        assert_eq!(network.seen().into_iter().filter(Seen::is_part).count(), 1);
+    }
+
     async fn the_session_of_a_key_is_shown_with_every_request(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let registry = open_with(&fixture, |s3| {

@@ -393,6 +393,18 @@ fn status_of(error: &object_store::Error, text: &str) -> Option<StatusCode> {
     })
 }
 
+/// Whether an error is that no answer came in time.
+pub(super) fn is_timeout(error: &object_store::Error) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<HttpError>() {
+            return error.kind() == HttpErrorKind::Timeout;
+        }
+        next = cause.source();
+    }
+    false
+}
+
 /// Whether it is the service that cannot, for now.
 pub(super) fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
