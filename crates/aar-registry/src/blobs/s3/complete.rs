@@ -22,6 +22,13 @@ use super::{
 use crate::{BucketProblem, Error, blobs::Key};
 
 const ACTION: &str = "s3:PutObject";
+/// What is said of an upload that will not become an object any more.
+const GONE: [&str; 4] = [
+    "NoSuchUpload",
+    "InvalidPart",
+    "InvalidPartOrder",
+    "EntityTooSmall",
+];
 
 /// What came of asking once.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,11 +97,9 @@ impl S3Blobs {
         if success && answer.body.contains("</CompleteMultipartUploadResult>") {
             return Ok(Attempt::Done);
         }
-        match element(&answer.body, "Code").as_deref() {
-            Some("NoSuchUpload" | "InvalidPart" | "InvalidPartOrder" | "EntityTooSmall") => {
-                return Ok(Attempt::Gone);
-            }
-            _ => {}
+        let code = element(&answer.body, "Code").unwrap_or_default();
+        if GONE.contains(&code.as_str()) {
+            return Ok(Attempt::Gone);
         }
         let passes = success || answer.passes();
         let problem = self.place.refused(ACTION, answer.refusal());

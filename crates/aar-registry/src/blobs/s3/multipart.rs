@@ -131,7 +131,7 @@ where
             tracing::info!("what is sent to the bucket takes too long, and is sent once more");
             send().await
         }
-        sent => sent,
+        outcome => outcome,
     }
 }
 

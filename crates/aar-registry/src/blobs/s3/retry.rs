@@ -16,7 +16,6 @@ const GROWTH: u32 = 4;
 /// The signature of the first attempt has to be good for the last.
 const TIME: Duration = Duration::from_mins(2);
 /// More than fit into the time, however short the pauses are: it is the time that ends it.
-#[expect(clippy::cast_possible_truncation, reason = "1200")]
 const TIMES: usize = (TIME.as_millis() / FIRST.as_millis()) as usize;
 /// Whoever starts the registry is waiting for the sentence.
 const TIME_AT_START: Duration = Duration::from_secs(4);
