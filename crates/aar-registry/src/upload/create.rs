@@ -6,7 +6,7 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Upload, UploadId, UploadNew, intake::state_of};
+use super::{Upload, UploadId, UploadNew, intake::state_of, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
     metadata::{BlobState, Reading, UploadRow, Writing},
@@ -64,7 +64,7 @@ async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Uplo
     Ok(Upload::from(&row))
 }
 
-/// What the same owner has begun and sent nothing for, with its life begun anew.
+/// What the same owner has begun and sent nothing for. It lives on.
 async fn begun_before(
     registry: &Registry,
     tx: &mut Writing,
@@ -77,8 +77,7 @@ async fn begun_before(
     let Some(mut row) = idle.next() else {
         return Ok(None);
     };
-    row.expires_at = registry.upload_expiry();
-    tx.advance_upload(0, &row).await?;
+    renew_in(registry, tx, &mut row).await?;
     Ok(Some(row))
 }
 

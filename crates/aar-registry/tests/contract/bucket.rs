@@ -459,6 +459,24 @@ on_buckets! {
         assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
     }
 
+    async fn an_upload_that_the_bucket_never_finishes_comes_to_an_end(fixture) {
+        let network = S3Network::start(fixture.bucket().server().address());
+        let image = image(b"image");
+        let (operator, upload) = upload_over(&network, &fixture, &image).await;
+        network.each(is_complete, Fault::Status(404));
+        refused(operator.append(upload.id, 0, body([b"image"])).await);
+        let mut tried = 0;
+        while let Err(problem) = operator.upload(upload.id).await {
+            assert!(matches!(problem, Error::Bucket(BucketProblem::NotTheBucket { .. })), "{problem}");
+            fixture.clock.advance(EXPIRY / 4 * 3);
+            tried += 1;
+            assert!(tried < 100);
+        }
+        assert!(tried >= 5, "{tried}");
+        let gone = operator.append(upload.id, 5, body([b""])).await;
+        assert!(matches!(refused(gone), Error::UploadNotFound { .. }));
+    }
+
     async fn parts_have_not_gone_because_somebody_answers_404(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let image = image(b"image");
