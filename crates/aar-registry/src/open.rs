@@ -59,14 +59,17 @@ pub(crate) async fn check_in_use(row: &RegistryRow, blobs: &Blobs) -> Result<(),
 
 /// Whose storage it is; `None` where it does not say.
 pub(crate) async fn storage_owner(blobs: &Blobs) -> Result<Option<RegistryDescriptor>, Error> {
-    let marked: Option<RegistryDescriptor> = descriptor::read(blobs, &Key::Registry).await?;
-    match marked {
-        Some(RegistryDescriptor { format, .. }) if format > FORMAT => Err(Error::NewerFormat {
-            found: format,
+    let Some(content) = blobs.soon(blobs.get(&Key::Registry)).await? else {
+        return Ok(None);
+    };
+    let mark: RegistryDescriptor = descriptor::parse(&Key::Registry, &content)?;
+    if mark.format > FORMAT {
+        return Err(Error::NewerFormat {
+            found: mark.format,
             known: FORMAT,
-        }),
-        marked => Ok(marked),
+        });
     }
+    Ok(Some(mark))
 }
 
 /// Makes the first entries of a new registry. Another process may have just done so.

@@ -1,4 +1,5 @@
-//! The storage as a change asks it, while everybody else who wants to change something waits.
+//! The storage as it is asked while somebody waits: everybody else who wants to change something, or
+//! whoever starts the registry.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,33 +24,39 @@ impl Brief {
 
     /// Writes an object and makes it last.
     pub(crate) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
-        self.soon(self.0.put(key, content)).await
+        self.0.soon(self.0.put(key, content)).await
     }
 
     /// Reads a small object.
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
-        self.soon(self.0.get(key)).await
+        self.0.soon(self.0.get(key)).await
     }
 
     /// Deletes an object for good. Tells whether it was there.
     pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
-        self.soon(self.0.delete(key)).await
+        self.0.soon(self.0.delete(key)).await
     }
 
     /// The size of a blob.
     pub(crate) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
-        self.soon(self.0.blob_size(digest)).await
+        self.0.soon(self.0.blob_size(digest)).await
     }
 
     /// A blob as a listing would show it.
     pub(crate) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
-        self.soon(self.0.blob_object(digest)).await
+        self.0.soon(self.0.blob_object(digest)).await
     }
+}
 
-    async fn soon<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match &*self.0 {
-            Blobs::Fs(_) => answer.await,
-            Blobs::S3(bucket) => {
+impl Blobs {
+    /// What is asked of it, which has to come soon where it is a bucket.
+    pub(crate) async fn soon<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Fs(_) => answer.await,
+            Self::S3(bucket) => {
                 let in_time = timeout(LIMIT, answer).await;
                 in_time.unwrap_or_else(|_| Err(bucket.is_silent(LIMIT)))
             }

@@ -162,11 +162,13 @@ pub(crate) async fn read<T: DeserializeOwned>(
     blobs: &Blobs,
     key: &Key,
 ) -> Result<Option<T>, Error> {
-    let Some(content) = blobs.get(key).await? else {
-        return Ok(None);
-    };
-    let read = serde_json::from_slice(&content);
-    read.map(Some).map_err(|source| damaged(key, source))
+    let content = blobs.get(key).await?;
+    content.map(|content| parse(key, &content)).transpose()
+}
+
+/// What a descriptor says.
+pub(crate) fn parse<T: DeserializeOwned>(key: &Key, content: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(content).map_err(|source| damaged(key, source))
 }
 
 /// The version that a descriptor tells of; `None` when it cannot be read or is about another one.

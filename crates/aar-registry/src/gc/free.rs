@@ -3,7 +3,12 @@
 use aar_types::Digest;
 
 use super::{GcItem, find::is_orphaned};
-use crate::{Error, Registry, UploadId, audit::Actor, blobs::Key, metadata::BlobState};
+use crate::{
+    Error, Registry, UploadId,
+    audit::Actor,
+    blobs::{Gathering, Key},
+    metadata::BlobState,
+};
 
 /// What became of an item.
 pub(super) enum Verdict {
@@ -15,16 +20,33 @@ const GONE: Verdict = Verdict::Spared("it has gone already");
 const NEEDED: Verdict = Verdict::Spared("it is needed again");
 
 impl Registry {
-    /// Frees the uploads whose time is over. One that cannot be freed does not keep the others.
+    /// Frees the uploads whose time is over, and gives the first error. One that cannot be freed does
+    /// not keep the others, unless it is that the bucket is away: each would wait for it.
     pub(crate) async fn reap_uploads(&self) -> Result<(), Error> {
-        for item in self.stale_uploads().await? {
-            if let GcItem::StaleUpload { id, .. } = item
-                && let Err(error) = self.free_upload(id).await
-            {
-                tracing::warn!(%error, %id, "an upload that is over cannot be freed");
+        let stale = self
+            .metadata()
+            .read()
+            .await?
+            .expired_uploads(self.now())
+            .await?;
+        let (mut left, mut reaped) = (stale.len(), Ok(()));
+        for row in stale {
+            let Err(error) = self.free_upload(row.id).await else {
+                left -= 1;
+                continue;
+            };
+            tracing::warn!(%error, id = %row.id, "an upload that is over cannot be freed");
+            let away = error.passes();
+            reaped = reaped.and(Err(error));
+            if away {
+                tracing::warn!(
+                    left,
+                    "the storage is away; uploads that are over stay for now"
+                );
+                break;
             }
         }
-        Ok(())
+        reaped
     }
 
     /// Rows of uploads that are complete serve those who ask after them, and only for a while. They
@@ -115,16 +137,25 @@ impl Registry {
         Ok(Verdict::Freed)
     }
 
+    /// In a folder a write that is under way looks like one that was cut short, so nobody may be
+    /// writing. In a bucket there is none, and what no upload has when the grace period is over
+    /// none will have; so nobody has to wait for the bucket.
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
-        let tx = self.write().await?;
-        let Some(leftover) = self.blobs().leftover(path).await? else {
+        let blobs = self.blobs();
+        let alone = match blobs.gathering() {
+            Gathering::InFile(_) => Some(self.write().await?),
+            Gathering::InParts(_) => None,
+        };
+        let Some(leftover) = blobs.leftover(path).await? else {
             return Ok(GONE);
         };
         if self.belongs_to_upload(&leftover).await? || leftover.modified > self.grace_began() {
             return Ok(NEEDED);
         }
-        let freed = self.blobs().delete_leftover(path).await?;
-        tx.rollback().await?;
+        let freed = blobs.delete_leftover(path).await?;
+        if let Some(tx) = alone {
+            tx.rollback().await?;
+        }
         Ok(if freed { Verdict::Freed } else { GONE })
     }
 }

@@ -19,6 +19,8 @@ use free::Verdict;
 
 use crate::{Error, Operator, UploadId, tasks::run_to_completion};
 
+const AWAY: &str = "the storage is away; it is left for the next collection";
+
 /// Something that nobody needs any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -127,23 +129,32 @@ impl Operator {
     }
 
     /// Frees what is in the plan and still is not needed. What cannot be freed does not keep the
-    /// rest from it: it is reported as spared.
+    /// rest from it: it is reported as spared. Where the storage is away the rest is spared, too:
+    /// each item would wait for it.
     pub async fn gc_apply(&self, plan: GcPlan) -> Result<GcReport, Error> {
         let (registry, actor) = (self.registry.clone(), self.actor.clone());
         run_to_completion(async move {
             registry.forget_complete_uploads().await?;
             let mut report = GcReport::default();
-            for item in plan.items {
-                let reason = match registry.free(&actor, &item).await {
+            let mut items = plan.items.into_iter();
+            for item in items.by_ref() {
+                let (reason, away) = match registry.free(&actor, &item).await {
                     Ok(Verdict::Freed) => {
                         report.freed.push(item);
                         continue;
                     }
-                    Ok(Verdict::Spared(reason)) => reason.to_owned(),
-                    Err(error) => failure(&item, &error),
+                    Ok(Verdict::Spared(reason)) => (reason.to_owned(), false),
+                    Err(error) => (failure(&item, &error), error.passes()),
                 };
                 report.spared.push(GcSpared { item, reason });
+                if away {
+                    break;
+                }
             }
+            report.spared.extend(items.map(|item| GcSpared {
+                item,
+                reason: AWAY.to_owned(),
+            }));
             Ok(report)
         })
         .await

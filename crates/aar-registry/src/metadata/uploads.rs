@@ -187,7 +187,8 @@ impl Writing {
     ) -> Result<bool, Error> {
         let touched = sql!(execute
             self,
-            "UPDATE uploads SET durable = $2, hash_state = $3, complete = $4, expires_at = $5 \
+            "UPDATE uploads SET durable = $2, hash_state = $3, complete = $4, expires_at = $5, \
+             renewals = CASE WHEN durable < $2 THEN 0 ELSE renewals END \
              WHERE id = $1 AND durable = $6 AND complete = FALSE",
             row.id.to_string(),
             number(row.durable),
@@ -195,6 +196,26 @@ impl Writing {
             row.complete,
             micros(row.expires_at),
             number(known)
+        )?;
+        Ok(touched == 1)
+    }
+
+    /// Lets an upload live on that has not come further, at most so often in a row. Tells whether
+    /// it does.
+    pub(crate) async fn renew_upload(
+        &mut self,
+        row: &UploadRow,
+        expires_at: Timestamp,
+        most: u32,
+    ) -> Result<bool, Error> {
+        let touched = sql!(execute
+            self,
+            "UPDATE uploads SET expires_at = $2, renewals = renewals + 1 \
+             WHERE id = $1 AND durable = $3 AND complete = FALSE AND renewals < $4",
+            row.id.to_string(),
+            micros(expires_at),
+            number(row.durable),
+            i64::from(most)
         )?;
         Ok(touched == 1)
     }

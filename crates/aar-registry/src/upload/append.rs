@@ -1,6 +1,6 @@
 //! Continuing an upload.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     Upload, UploadId,
@@ -8,7 +8,7 @@ use super::{
     in_file::InFile,
     in_parts::InParts,
     intake::Taken,
-    progress::advance,
+    progress::{is_due, renew},
     running::Turn,
     source::{Pause, Source},
 };
@@ -80,11 +80,8 @@ async fn begin(registry: &Registry, id: UploadId, offset: u64) -> Result<UploadR
             given: offset,
         });
     }
-    let left = row.expires_at.duration_since(registry.now());
-    let life = registry.options().uploads.expire_after;
-    if !row.complete && Duration::try_from(left).unwrap_or_default() < life / 2 {
-        row.expires_at = registry.upload_expiry();
-        advance(registry, row.durable, &row).await?;
+    if !row.complete && is_due(registry, &row) {
+        renew(registry, &mut row).await?;
     }
     Ok(row)
 }

@@ -6,10 +6,10 @@
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Upload, UploadId, UploadNew, intake::state_of};
+use super::{Upload, UploadId, UploadNew, intake::state_of, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
-    metadata::{BlobState, UploadRow, Writing},
+    metadata::{BlobState, Reading, UploadRow, Writing},
 };
 
 pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Upload, Error> {
@@ -27,7 +27,9 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
     match insert(registry, &owner, new).await {
         // Some of what is in the way may be stale.
         Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
-            registry.reap_uploads().await?;
+            if let Err(error) = registry.reap_uploads().await {
+                tracing::warn!(%error, "uploads that are over still take space");
+            }
             insert(registry, &owner, new).await
         }
         inserted => inserted,
@@ -35,8 +37,9 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
 }
 
 async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Upload, Error> {
+    let there = is_there(registry, new).await?;
     let mut tx = registry.write().await?;
-    let complete = is_stored(registry, &mut tx, new).await?;
+    let complete = is_known(&mut tx, new).await? && there;
     if complete {
         tx.renew_blob(&new.digest, registry.now()).await?;
     } else if let Some(row) = begun_before(registry, &mut tx, owner, new).await? {
@@ -61,7 +64,7 @@ async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Uplo
     Ok(Upload::from(&row))
 }
 
-/// What the same owner has begun and sent nothing for, with its life begun anew.
+/// What the same owner has begun and sent nothing for. It lives on.
 async fn begun_before(
     registry: &Registry,
     tx: &mut Writing,
@@ -74,14 +77,21 @@ async fn begun_before(
     let Some(mut row) = idle.next() else {
         return Ok(None);
     };
-    row.expires_at = registry.upload_expiry();
-    tx.advance_upload(0, &row).await?;
+    renew_in(registry, tx, &mut row).await?;
     Ok(Some(row))
 }
 
-/// Whether the image is there already: known, not being deleted, and really in the storage. What
-/// the storage has lost can be uploaded again.
-async fn is_stored(registry: &Registry, tx: &mut Writing, new: UploadNew) -> Result<bool, Error> {
+/// Whether the image is there already: known, and really in the storage. What the storage has lost
+/// can be uploaded again. A bucket may be silent for long, so it is asked before the transaction. A
+/// blob that was there and is known after that is there: who deletes one takes it off the known ones
+/// first.
+async fn is_there(registry: &Registry, new: UploadNew) -> Result<bool, Error> {
+    let known = is_known(&mut registry.metadata().read().await?, new).await?;
+    Ok(known && registry.blobs().blob_size(&new.digest).await? == Some(new.length))
+}
+
+/// Whether the image is known, and not being deleted.
+async fn is_known(tx: &mut Reading, new: UploadNew) -> Result<bool, Error> {
     let UploadNew { length, digest } = new;
     let blob = tx.blob(&digest).await?;
     let Some(blob) = blob.filter(|blob| blob.state == BlobState::Stored) else {
@@ -94,7 +104,7 @@ async fn is_stored(registry: &Registry, tx: &mut Writing, new: UploadNew) -> Res
             given: length,
         });
     }
-    Ok(registry.blobs().blob_size(&digest).await? == Some(length))
+    Ok(true)
 }
 
 async fn check_room(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The end of an upload: from a staged file to a blob.
 
-use super::{Upload, intake::Taken};
+use super::{Upload, intake::Taken, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
     blobs::Gathering,
@@ -86,11 +86,7 @@ async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String
     }
     let known = tx.blob(&row.digest).await?.is_some();
     let tags = tx.part_tags(row.id).await?;
-    let row = UploadRow {
-        expires_at: registry.upload_expiry(),
-        ..row.clone()
-    };
-    tx.advance_upload(row.durable, &row).await?;
+    renew_in(registry, &mut tx, &mut row.clone()).await?;
     tx.commit().await?;
     let there = known && registry.blobs().blob_size(&row.digest).await? == Some(row.length);
     Ok((!there).then_some(tags))

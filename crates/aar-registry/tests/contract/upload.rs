@@ -359,6 +359,35 @@ on_every_backend! {
         assert!(matches!(refused(late), Error::UploadNotFound { .. }));
     }
 
+    async fn an_upload_that_never_comes_further_expires_though_it_is_continued(fixture) {
+        let content = noise(1000);
+        let upload = fixture.begin_upload(&content).await;
+        let operator = fixture.operator();
+        let idle = async |offset: u64, times: usize| {
+            for n in 0..times {
+                fixture.clock.advance(EXPIRY / 4 * 3);
+                if operator.append(upload.id, offset, body([b""])).await.is_err() {
+                    return n;
+                }
+            }
+            times
+        };
+        assert_eq!(idle(0, 5).await, 5);
+        // Coming further begins its life anew.
+        operator.append(upload.id, 0, body([&content[..500]])).await.unwrap();
+        let lived = idle(500, 100).await;
+        assert!((5..10).contains(&lived), "{lived}");
+        assert_eq!(operator.upload(upload.id).await.unwrap(), None);
+        // Who begins it again and again without sending anything does not keep it, either.
+        let first = fixture.begin_upload(&content).await.id;
+        let mut begun = 0;
+        while fixture.begin_upload(&content).await.id == first {
+            fixture.clock.advance(EXPIRY / 4 * 3);
+            begun += 1;
+            assert!(begun < 100);
+        }
+    }
+
     async fn an_upload_that_is_given_up_leaves_nothing(fixture) {
         let upload = fixture.begin_upload(b"content").await;
         fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();

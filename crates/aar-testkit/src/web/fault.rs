@@ -25,6 +25,8 @@ pub enum Fault {
     SlowDown,
     /// It is not passed on and answered with this status.
     Status(u16),
+    /// It is not passed on and answered with 400 and this code.
+    Refuse(&'static str),
     /// It is not passed on and the connection ends.
     Reset,
     /// It is passed on, and the connection ends in place of the answer.

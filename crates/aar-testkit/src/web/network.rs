@@ -94,6 +94,9 @@ pub(super) async fn pass(to: SocketAddr, request: Request<Incoming>, fault: Faul
     match fault {
         Fault::SlowDown => return say(503, SLOW_DOWN),
         Fault::Status(status) => return say(status, Bytes::new()),
+        Fault::Refuse(code) => {
+            return say(400, format!("<Error><Code>{code}</Code></Error>"));
+        }
         Fault::Reset => return Err(Failure::other("the connection ends")),
         _ => {}
     }

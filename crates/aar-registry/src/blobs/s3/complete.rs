@@ -22,14 +22,21 @@ use super::{
 use crate::{BucketProblem, Error, blobs::Key};
 
 const ACTION: &str = "s3:PutObject";
+/// What is said of an upload that will not become an object any more.
+const GONE: [&str; 4] = [
+    "NoSuchUpload",
+    "InvalidPart",
+    "InvalidPartOrder",
+    "EntityTooSmall",
+];
 
 /// What came of asking once.
 #[derive(Debug, PartialEq, Eq)]
 enum Attempt {
     Done,
-    /// The parts cannot be put together, now or later.
-    Unusable,
-    /// There are no parts under this name: they were put together before, or given up.
+    /// There are no parts under this name, or not these: they were put together before, were given
+    /// up, or never will be an object. There are services that forget an upload bit by bit, and so
+    /// do not know its parts before they do not know its name.
     Gone,
     /// It may be done or not.
     Unclear(BucketProblem),
@@ -51,7 +58,6 @@ impl S3Blobs {
         loop {
             let problem = match self.try_to_complete(&key, multipart, list.clone()).await? {
                 Attempt::Done => return Ok(true),
-                Attempt::Unusable => return Ok(false),
                 Attempt::Gone => return self.was_made_of(digest, size, parts.len()).await,
                 Attempt::Unclear(problem) => problem,
             };
@@ -91,15 +97,13 @@ impl S3Blobs {
         if success && answer.body.contains("</CompleteMultipartUploadResult>") {
             return Ok(Attempt::Done);
         }
-        match element(&answer.body, "Code").as_deref() {
-            Some("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall") => {
-                return Ok(Attempt::Unusable);
-            }
-            Some("NoSuchUpload") => return Ok(Attempt::Gone),
-            _ => {}
+        let code = element(&answer.body, "Code").unwrap_or_default();
+        if GONE.contains(&code.as_str()) {
+            return Ok(Attempt::Gone);
         }
         let passes = success || answer.passes();
         let problem = self.place.refused(ACTION, answer.refusal());
+        let problem = self.place.of_upload(problem);
         if passes {
             Ok(Attempt::Unclear(problem))
         } else {

@@ -1,5 +1,6 @@
 //! How long an answer may take. What takes longer is given up and tried again, so the limit has to
-//! be well below the time for which a request is [tried](super::retry).
+//! be well below the time for which a request is [tried](super::retry). What is large may take
+//! longer than that, and is [sent once more](super::multipart) in any case.
 
 use std::time::Duration;
 
@@ -17,10 +18,12 @@ use object_store::{
 const ANSWER: Duration = Duration::from_secs(30);
 /// The assembly of a large object takes its time.
 const ASSEMBLY: Duration = Duration::from_secs(90);
-/// What a line is assumed to carry in a second at least, for each part.
+/// What a line is assumed to carry in a second at least, of all that is on its way together.
 const PACE: u64 = 256 << 10;
-/// Requests that are larger wait for what is sent as well.
+/// Requests that are larger wait for what is sent as well, theirs and that of others.
 const SMALL: u64 = 1 << 20;
+/// What may be on its way at the same time.
+const TOGETHER: u64 = (super::ROOM as u64) << 20;
 
 /// A client that gives up in time.
 #[derive(Debug)]
@@ -78,7 +81,7 @@ fn limit(request: &HttpRequest) -> Duration {
     if request.method() == Method::POST && query.starts_with("uploadId=") {
         ASSEMBLY
     } else if length > SMALL {
-        ANSWER + Duration::from_secs(length / PACE)
+        ANSWER + Duration::from_secs(length.max(TOGETHER) / PACE)
     } else {
         ANSWER
     }
@@ -99,6 +102,7 @@ mod tests {
     use object_store::client::HttpRequestBody;
 
     use super::*;
+    use crate::blobs::parts;
 
     /// A service that never answers.
     #[derive(Debug)]
@@ -138,15 +142,57 @@ mod tests {
                     "http://s3/b/k?partNumber=1&uploadId=u",
                     8 << 20,
                 ),
-                ANSWER + Duration::from_secs(32),
+                ANSWER + Duration::from_secs(256),
+            ),
+            (
+                request(
+                    Method::PUT,
+                    "http://s3/b/k?partNumber=1&uploadId=u",
+                    96 << 20,
+                ),
+                ANSWER + Duration::from_secs(384),
             ),
         ] {
+            let large = request.body().content_length() as u64 > SMALL;
             let begun = tokio::time::Instant::now();
             let error = limited.execute(request).await.unwrap_err();
             assert_eq!(error.kind(), HttpErrorKind::Timeout);
             let waited = begun.elapsed();
             assert!(waited >= expected && waited < expected + Duration::from_secs(1));
-            assert!(expected < super::super::retry::of_store().retry_timeout);
+            let tried = super::super::retry::of_store().retry_timeout;
+            assert!(large || expected < tried);
         }
+    }
+
+    /// A line that shares what it carries fairly among all requests.
+    #[derive(Debug)]
+    struct Line {
+        together: u64,
+    }
+
+    #[async_trait]
+    impl HttpService for Line {
+        async fn call(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
+            tokio::time::sleep(Duration::from_secs(self.together / PACE)).await;
+            Ok(HttpResponse::new(Vec::new().into()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_carries_all_that_may_be_on_its_way_together() {
+        let part = parts::size_of(1);
+        let service = HttpClient::new(Line { together: TOGETHER });
+        let limited = HttpClient::new(Limited {
+            reading: service.clone(),
+            asking: service,
+        });
+        let sent = (0..TOGETHER / part).map(|number| {
+            let uri = format!("http://s3/b/k?partNumber={number}&uploadId=u");
+            let length = usize::try_from(part).unwrap();
+            limited.execute(request(Method::PUT, &uri, length))
+        });
+        let sent = futures_util::future::join_all(sent).await;
+        assert_eq!(sent.len(), 8);
+        assert!(sent.iter().all(Result::is_ok), "{sent:?}");
     }
 }

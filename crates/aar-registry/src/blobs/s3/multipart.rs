@@ -13,7 +13,7 @@ use object_store::{
     multipart::MultipartStore, path::Path,
 };
 
-use super::{S3Blobs, request::Ask};
+use super::{S3Blobs, problem::is_timeout, request::Ask};
 use crate::{Error, UploadId, blobs::Key, metadata::UploadRow};
 
 const CONTENT_TYPE: &str = "application/zstd";
@@ -29,7 +29,12 @@ impl S3Blobs {
         };
         let path = self.path(&Key::Blob(*digest));
         let begun = self.store.create_multipart_opts(&path, options).await;
-        begun.map_err(|error| self.failed("s3:PutObject", &error))
+        begun.map_err(|error| self.upload_failed(&error))
+    }
+
+    fn upload_failed(&self, error: &object_store::Error) -> Error {
+        let problem = self.place.problem("s3:PutObject", error);
+        self.place.of_upload(problem).into()
     }
 
     /// Stores a part, the first being 0. Gives what the bucket calls it.
@@ -44,9 +49,10 @@ impl S3Blobs {
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let id = multipart.to_owned();
         let payload = PutPayload::from_iter(content);
-        let put = self.store.put_part(&path, &id, number, payload).await;
+        let send = || self.store.put_part(&path, &id, number, payload.clone());
+        let put = once_more(send).await;
         put.map(|part| part.content_id)
-            .map_err(|error| self.failed("s3:PutObject", &error))
+            .map_err(|error| self.upload_failed(&error))
     }
 
     /// Gives up the parts that were gathered.
@@ -87,7 +93,7 @@ impl S3Blobs {
     pub(crate) async fn put_rest(&self, id: UploadId, content: Vec<Bytes>) -> Result<(), Error> {
         let path = self.rest(id);
         let payload = PutPayload::from_iter(content);
-        let put = self.store.put(&path, payload).await;
+        let put = once_more(|| self.store.put(&path, payload.clone())).await;
         put.map(drop)
             .map_err(|error| self.failed("s3:PutObject", &error))
     }
@@ -111,5 +117,57 @@ impl S3Blobs {
     /// Deletes what was kept of an upload beside its parts.
     pub(crate) async fn delete_rest(&self, id: UploadId) -> Result<(), Error> {
         self.delete_object(&self.rest(id)).await
+    }
+}
+
+/// Sends what is large, and once more when no answer came in time: that alone can take longer than
+/// requests are tried.
+async fn once_more<T, F>(send: impl Fn() -> F) -> object_store::Result<T>
+where
+    F: Future<Output = object_store::Result<T>>,
+{
+    match send().await {
+        Err(error) if is_timeout(&error) => {
+            tracing::info!("what is sent to the bucket takes too long, and is sent once more");
+            send().await
+        }
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use object_store::client::{HttpError, HttpErrorKind};
+
+    use super::*;
+
+    fn failed(kind: HttpErrorKind) -> object_store::Error {
+        object_store::Error::Generic {
+            store: "S3",
+            source: HttpError::new(kind, std::fmt::Error).into(),
+        }
+    }
+
+    async fn sent(kinds: &[HttpErrorKind]) -> (usize, bool) {
+        let sent = Cell::new(0);
+        let outcome = once_more(async || {
+            let failure = kinds.get(sent.get());
+            sent.set(sent.get() + 1);
+            failure.map_or(Ok(()), |kind| Err(failed(*kind)))
+        });
+        let done = outcome.await.is_ok();
+        (sent.get(), done)
+    }
+
+    #[tokio::test]
+    async fn what_was_not_sent_in_time_is_sent_once_more_and_not_again() {
+        use HttpErrorKind::{Connect, Timeout};
+
+        assert_eq!(sent(&[]).await, (1, true));
+        assert_eq!(sent(&[Timeout]).await, (2, true));
+        assert_eq!(sent(&[Timeout, Timeout]).await, (2, false));
+        assert_eq!(sent(&[Connect]).await, (1, false));
     }
 }

@@ -126,6 +126,33 @@ pub enum BucketProblem {
         bucket: String,
         /// What was asked for.
         action: &'static str,
+        /// Whether the answer says what is not there. Nothing but its number may be that of
+        /// somebody in between.
+        named: bool,
+    },
+    /// Something answers that does not know the bucket.
+    #[error(
+        "{endpoint} answers 404 to {action} and says nothing of the upload: look whether the bucket {bucket} is there, and who answers in its place"
+    )]
+    NotTheBucket {
+        /// Who should be there.
+        endpoint: String,
+        /// The bucket.
+        bucket: String,
+        /// What was asked for.
+        action: &'static str,
+    },
+    /// The service fails.
+    #[error("the bucket {bucket} fails at {action}: it answers {status} {code}")]
+    Failing {
+        /// The bucket.
+        bucket: String,
+        /// What was asked for.
+        action: &'static str,
+        /// The number of the answer.
+        status: u16,
+        /// What the answer calls it.
+        code: String,
     },
     /// The parts that were gathered have been put together or given up.
     #[error("the bucket {bucket} does not gather the parts any more that {action} is about")]
@@ -167,13 +194,19 @@ pub enum BucketProblem {
 impl BucketProblem {
     /// Whether trying again later can help without anybody changing anything.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::SlowDown { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::SlowDown { .. } | Self::Failing { .. }
+        )
     }
 
     /// Whether there is no upload under the name that was asked for. Ceph says of its parts what it
     /// says of objects.
     pub(super) fn is_no_upload(&self) -> bool {
-        matches!(self, Self::NoParts { .. } | Self::NotFound { .. })
+        matches!(
+            self,
+            Self::NoParts { .. } | Self::NotFound { named: true, .. }
+        )
     }
 
     pub(super) fn no_credentials(bucket: &str, reason: &NoCredential) -> Self {
@@ -255,11 +288,21 @@ impl Place {
                 keys: self.keys,
                 action,
             },
-            Some(StatusCode::NOT_FOUND) => BucketProblem::NotFound { bucket, action },
+            Some(StatusCode::NOT_FOUND) => BucketProblem::NotFound {
+                bucket,
+                action,
+                named: code == "NoSuchKey",
+            },
             Some(StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
                 BucketProblem::SlowDown { endpoint }
             }
             Some(status) if status.is_redirection() => self.elsewhere(region),
+            Some(status) if is_failure(status) => BucketProblem::Failing {
+                bucket,
+                action,
+                status: status.as_u16(),
+                code: code.to_owned(),
+            },
             Some(status) => BucketProblem::Other {
                 bucket,
                 action,
@@ -268,8 +311,20 @@ impl Place {
             None => BucketProblem::Other {
                 bucket,
                 action,
-                reason: code.to_owned(),
+                reason: format!("its answer is not understood {code}"),
             },
+        }
+    }
+
+    /// The same where it is an upload that is continued. It has gone only where the answer says so.
+    pub(super) fn of_upload(&self, problem: BucketProblem) -> BucketProblem {
+        match problem {
+            BucketProblem::NotFound { bucket, action, .. } => BucketProblem::NotTheBucket {
+                endpoint: self.endpoint.clone(),
+                bucket,
+                action,
+            },
+            problem => problem,
         }
     }
 
@@ -313,7 +368,11 @@ impl Place {
             next = cause.source();
         }
         let text = error.to_string();
-        let mut refusal = Refusal::read(status_of(error, &text), None, &text);
+        let mut refusal = Refusal {
+            status: status_of(error, &text),
+            code: element(&text, "Code").unwrap_or_default(),
+            region: element(&text, "Region"),
+        };
         if text.contains("redirect without LOCATION") {
             refusal.status = Some(StatusCode::MOVED_PERMANENTLY);
         }
@@ -323,21 +382,36 @@ impl Place {
 
 /// The status of the answer behind an error. `object_store` keeps it for itself, apart from its
 /// text and from the kinds it makes of it.
-fn status_of(error: &object_store::Error, text: &str) -> StatusCode {
+fn status_of(error: &object_store::Error, text: &str) -> Option<StatusCode> {
     use object_store::Error;
 
-    match error {
+    Some(match error {
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::PermissionDenied { .. } => StatusCode::FORBIDDEN,
         Error::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
         Error::Precondition { .. } => StatusCode::PRECONDITION_FAILED,
         _ => {
-            let after = text.split_once("status code: ").map(|(_, rest)| rest);
-            after
-                .and_then(|rest| rest.get(..3)?.parse().ok())
-                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            let (_, after) = text.split_once("status code: ")?;
+            return after.get(..3)?.parse().ok();
         }
+    })
+}
+
+/// Whether an error is that no answer came in time.
+pub(super) fn is_timeout(error: &object_store::Error) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<HttpError>() {
+            return error.kind() == HttpErrorKind::Timeout;
+        }
+        next = cause.source();
     }
+    false
+}
+
+/// Whether it is the service that cannot, for now.
+pub(super) fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
 /// The text in the first element of a name.

@@ -5,14 +5,14 @@ use http::{Method, StatusCode};
 use jiff::{Timestamp, fmt::rfc2822};
 use object_store::{
     aws::AwsAuthorizer,
-    client::{HttpClient, HttpRequest, HttpRequestBody},
+    client::{HttpClient, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody},
     path::Path,
 };
 use url::{Url, form_urlencoded::byte_serialize};
 
 use super::{
     credentials::Credentials,
-    problem::{BucketProblem, Place, Refusal},
+    problem::{BucketProblem, Place, Refusal, is_failure},
     retry::{Patience, Pauses},
 };
 
@@ -36,8 +36,7 @@ impl Answer {
     pub(super) fn passes(&self) -> bool {
         let asked_to_wait = [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
         let status = self.status;
-        let unable = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
-        unable || asked_to_wait.contains(&status)
+        is_failure(status) || asked_to_wait.contains(&status)
     }
 }
 
@@ -90,7 +89,7 @@ impl Requests {
     ) -> Result<Answer, BucketProblem> {
         let mut pauses = Pauses::new(ask.patience);
         loop {
-            let answer = self.ask_once(credentials, &ask).await;
+            let answer = self.ask_in_time(credentials, &ask).await;
             let again = match &answer {
                 Ok(answer) => answer.passes(),
                 Err(problem) => problem.passes(),
@@ -99,6 +98,19 @@ impl Requests {
                 return answer;
             }
         }
+    }
+
+    async fn ask_in_time(
+        &self,
+        credentials: &Credentials,
+        ask: &Ask<'_>,
+    ) -> Result<Answer, BucketProblem> {
+        let answer = self.ask_once(credentials, ask);
+        let answer = tokio::time::timeout(ask.patience.answer(), answer).await;
+        answer.unwrap_or_else(|elapsed| {
+            let silent = HttpError::new(HttpErrorKind::Timeout, elapsed);
+            Err(self.place.unreachable(&silent))
+        })
     }
 
     pub(super) async fn ask_once(
@@ -165,7 +177,7 @@ fn encode(key: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use object_store::client::{HttpError, HttpResponse, HttpService};
+    use object_store::client::{HttpResponse, HttpService};
 
     use super::*;
     use crate::{

@@ -19,6 +19,8 @@ const TIME: Duration = Duration::from_mins(2);
 const TIMES: usize = (TIME.as_millis() / FIRST.as_millis()) as usize;
 /// Whoever starts the registry is waiting for the sentence.
 const TIME_AT_START: Duration = Duration::from_secs(4);
+/// For one answer, where somebody waits.
+const SHORT_ANSWER: Duration = Duration::from_secs(10);
 
 /// Throttling, time-outs and resets pass.
 pub(super) fn of_store() -> RetryConfig {
@@ -41,6 +43,17 @@ pub(super) enum Patience {
     /// While there is work that would be lost.
     #[default]
     Long,
+}
+
+impl Patience {
+    /// How long one answer is waited for, where that is less than what its kind [may
+    /// take](super::limit).
+    pub(super) fn answer(self) -> Duration {
+        match self {
+            Self::Short => SHORT_ANSWER,
+            Self::Long => Duration::MAX,
+        }
+    }
 }
 
 /// The pauses between the attempts of one request.
