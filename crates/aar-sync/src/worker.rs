@@ -13,6 +13,7 @@ use crate::{
     assignment::{Assignment, Nudge},
     board::Board,
     conclude::conclude,
+    confirmation::Confirmation,
     feed::News,
     message::{Message, Reply},
     post::Post,
@@ -225,7 +226,7 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// A round that somebody asked for: joins the one that is about the same.
-    fn request(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
+    fn request(&mut self, assignment: Assignment, confirmed: Vec<Confirmation>, reply: Reply) {
         match &mut self.running {
             None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
             Some(running) if running.serves(&assignment) => {
@@ -236,7 +237,7 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    fn enqueue(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
+    fn enqueue(&mut self, assignment: Assignment, confirmed: Vec<Confirmation>, reply: Reply) {
         let mut queue = self.queue.iter_mut();
         match queue.find(|queued| queued.assignment == assignment) {
             Some(queued) => {
@@ -312,15 +313,21 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    /// Sets the time of the next round: after the interval, sooner after a failure.
+    /// Sets the time of the next round: after the interval, sooner after a failure. One that was
+    /// cancelled leaves it as it was: nothing has been tried that was due.
     fn schedule(&mut self, outcome: Outcome) {
         let Ok(post) = &mut self.post else { return };
-        let wait = post.rest(outcome, &mut self.jitter);
-        // A change that came meanwhile does not wait.
-        let changed = self.next.is_some_and(|next| next <= Instant::now());
-        if !changed {
-            self.next = Some(Instant::now() + wait);
-        }
+        let now = Instant::now();
+        let next = match self.next {
+            Some(next) if outcome == Outcome::Cancelled => next,
+            next => {
+                let rested = now + post.rest(outcome, &mut self.jitter);
+                // A change that came meanwhile does not wait.
+                next.filter(|next| *next <= now).unwrap_or(rested)
+            }
+        };
+        self.next = Some(next);
+        let wait = next.saturating_duration_since(now);
         let at = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let at = self.clock.now().saturating_add(at).ok();
         self.board.write(|status| status.next_round = at);
