@@ -120,7 +120,10 @@ impl<L: LocalCatalogue> Round<L> {
         match outcome {
             _ if self.impossible => None,
             Outcome::Done | Outcome::Incomplete => Some(standings(&self.plan, failures)),
-            Outcome::Failed if self.assignment.only.is_none() => self.site.outlook(failures).await,
+            Outcome::Failed if self.assignment.only.is_none() => {
+                let outlook = self.site.outlook(failures).await;
+                outlook.map(|outlook| outlook.applications)
+            }
             Outcome::Failed | Outcome::Cancelled => None,
         }
     }

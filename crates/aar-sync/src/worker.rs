@@ -16,6 +16,7 @@ use crate::{
     confirmation::Confirmation,
     feed::News,
     message::{Message, Reply},
+    outlook,
     post::Post,
     round::Finished,
     running::{Queued, Running, answer, joined},
@@ -38,7 +39,8 @@ pub(crate) struct Worker<L> {
     running: Option<Running>,
     queue: VecDeque<Queued>,
     next: Option<Instant>,
-    /// Whether something changed while a round ran, which may not have seen it.
+    /// Whether something changed that the status does not show yet. However much it was, it is
+    /// looked at once, when nothing else is to be done.
     unreviewed: bool,
 }
 
@@ -80,14 +82,14 @@ impl<L: LocalCatalogue> Worker<L> {
                 },
                 finished = joined(&mut self.running) => {
                     self.finish(finished);
-                    if self.unreviewed {
-                        self.review().await;
-                    }
                 }
                 Some(news) = self.news.1.recv() => self.hear(news),
                 () = due(self.next), if self.running.is_none() => {
                     self.start_automatic(Nudge::default());
                 }
+            }
+            if self.unreviewed && self.running.is_none() && self.inbox.is_empty() {
+                self.review().await;
             }
         }
     }
@@ -105,12 +107,12 @@ impl<L: LocalCatalogue> Worker<L> {
                 Err(refused) => answer(reply, Err(refused.clone())),
             },
             Message::Configure(configuration) => self.configure(configuration).await,
-            Message::LocalChanged => self.changed_here().await,
+            Message::LocalChanged => self.changed_here(),
             Message::DeletedThere(name) => {
                 if let Ok(post) = &self.post {
                     post.site.forget(&name);
                 }
-                self.review().await;
+                self.unreviewed = true;
             }
             Message::Stop(stopped) => drop(stopped),
         }
@@ -175,27 +177,22 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// In push mode a round sees to it; in the others there is nothing to do but to show it.
-    async fn changed_here(&mut self) {
+    fn changed_here(&mut self) {
         let Ok(post) = &self.post else { return };
         if post.site.config.mode == Mode::Push {
             self.changed_in(Mode::Push, Nudge::default());
         } else {
-            self.review().await;
+            self.unreviewed = true;
         }
     }
 
-    /// Shows what is left to do by what is known here; after the round that runs, if there is one.
+    /// Shows what is left to do by what is known here.
     async fn review(&mut self) {
-        self.unreviewed = self.running.is_some();
+        self.unreviewed = false;
         let Ok(post) = &self.post else { return };
-        if self.unreviewed {
-            return;
-        }
-        let last = self.board.read().last_round;
-        let failures = last.map(|round| round.failures).unwrap_or_default();
-        if let Some(applications) = post.site.outlook(&failures).await {
-            self.board
-                .write(|status| status.applications = applications);
+        let failures = outlook::failures(&self.board.read());
+        if let Some(outlook) = post.site.outlook(&failures).await {
+            self.board.write(|status| outlook.show(status));
         }
     }
 
@@ -277,6 +274,7 @@ impl<L: LocalCatalogue> Worker<L> {
         }
         if finished.report.outcome == Outcome::Cancelled {
             finished.report.error = Some(DESERTED.to_owned());
+            self.unreviewed = true;
         }
         self.tell(running, finished);
         self.start_queued();
