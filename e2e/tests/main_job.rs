@@ -1,7 +1,5 @@
 //! A package becomes an application on a publisher and arrives on a client as it is.
 
-use std::time::{Duration, Instant};
-
 use aar_testkit::{Fleet, Package, SOON, sha256, until};
 use serde_json::{Value, json};
 
@@ -172,16 +170,14 @@ fn only_what_is_published_travels() {
     fleet.client.wait_for("draft", 0);
 }
 
-/// Other tests keep the machine busy, so the best of a few counts; what would be wrong, waiting for
-/// the interval of an hour, would show in each.
+/// The interval is an hour, and nobody waits so long here.
 #[test]
-fn a_publication_can_be_used_elsewhere_within_a_second() {
+fn a_publication_does_not_wait_for_the_next_round() {
     let fleet = Fleet::start();
     fleet
         .publisher
         .set(&[("application.auto_publish", "false")]);
-    let mut best = Duration::MAX;
-    for n in 0..6 {
+    for n in 0..2 {
         let name = format!("quick{n}");
         let folder = Package::new(&name).noise("level.dat", 1 << 20, n);
         let folder = folder.write_folder(&fleet.publisher.base().join(&name));
@@ -193,13 +189,10 @@ fn a_publication_can_be_used_elsewhere_within_a_second() {
             .publisher
             .amc(&["wait", &name, "-c", "status=ready"])
             .done();
-        let begun = Instant::now();
         fleet
             .publisher
             .amc(&["application", "publish", &name, "0"])
             .done();
         fleet.client.wait_for(&name, 0);
-        best = best.min(begun.elapsed());
     }
-    assert!(best < Duration::from_secs(1), "{best:?}");
 }

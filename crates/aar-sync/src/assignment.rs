@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aar_types::ApplicationName;
 
-use crate::{Direction, Held};
+use crate::{Direction, confirmation::Confirmation};
 
 /// What a round is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,19 +15,19 @@ pub(crate) struct Assignment {
 }
 
 /// What a running round is told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Nudge {
     /// Counts how often something has changed.
     pub(crate) count: u64,
     /// What somebody has confirmed: removals as they were held back at that moment.
-    pub(crate) confirmed: Vec<Held>,
+    pub(crate) confirmed: Vec<Confirmation>,
     /// Whether nobody asks but the change feed, which says what has changed.
     pub(crate) by_feed_only: bool,
 }
 
 impl Nudge {
     /// Somebody asks.
-    pub(crate) fn by_hand(confirmed: Vec<Held>) -> Self {
+    pub(crate) fn by_hand(confirmed: Vec<Confirmation>) -> Self {
         Self {
             confirmed,
             ..Self::default()
@@ -44,8 +44,9 @@ impl Nudge {
     /// Ends what was confirmed of applications that would lose nothing now: they are gone, or the
     /// registry shows them again. Should it lose them once more, that is another matter.
     pub(crate) fn keep_confirmed(&mut self, losing: &BTreeSet<&ApplicationName>) {
-        for held in &mut self.confirmed {
-            held.applications.retain(|name| losing.contains(name));
+        for confirmed in &mut self.confirmed {
+            let applications = &mut confirmed.held.applications;
+            applications.retain(|name| losing.contains(name));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     AgentStatus, Configuration, Direction, Held, LocalCatalogue, RoundRefused, RoundReport,
     assignment::Assignment,
     board::Board,
+    confirmation::Confirmation,
     message::{Message, Reply},
     worker::Worker,
 };
@@ -57,8 +58,10 @@ pub struct AgentHandle {
 impl AgentHandle {
     /// Runs a round, or joins the one that is running, and tells how it went. What somebody has
     /// confirmed of what is [held](AgentStatus::held) is removed in this round. What would go
-    /// beyond it, or for another reason, is held back again.
+    /// beyond it, or for another reason, is held back again; and so is what has not gone yet when
+    /// whoever confirmed it drops the future.
     pub async fn sync_now(&self, confirmed: Option<Held>) -> Result<RoundReport, RoundRefused> {
+        let (confirmed, _guard) = confirmed.map(Confirmation::new).unzip();
         self.ask(|reply| Message::SyncNow { confirmed, reply })
             .await
     }

@@ -21,6 +21,7 @@ mod board;
 mod brake;
 mod conclude;
 mod config;
+mod confirmation;
 mod error;
 mod feed;
 mod handle;

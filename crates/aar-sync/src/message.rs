@@ -3,13 +3,13 @@
 use aar_types::ApplicationName;
 use tokio::sync::oneshot;
 
-use crate::{Configuration, Held, RoundReport, assignment::Assignment};
+use crate::{Configuration, RoundReport, assignment::Assignment, confirmation::Confirmation};
 
 /// What the task is told.
 #[derive(Debug)]
 pub(crate) enum Message {
     SyncNow {
-        confirmed: Option<Held>,
+        confirmed: Option<Confirmation>,
         reply: Reply,
     },
     Run {

@@ -6,17 +6,46 @@ use aar_client::Listing;
 use aar_types::Revision;
 
 use crate::{
-    ApplicationState, ApplicationStatus, Failure, LocalApplication, LocalCatalogue, Mode,
-    assignment::Assignment, site::Site, standing::standings, survey::Survey,
+    AgentStatus, ApplicationState, ApplicationStatus, Conflict, Failure, Held, LocalApplication,
+    LocalCatalogue, Mode, assignment::Assignment, site::Site, standing::standings, survey::Survey,
 };
 
+/// How things stand.
+pub(crate) struct Outlook {
+    pub(crate) applications: Vec<ApplicationStatus>,
+    pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) held: Option<Held>,
+}
+
+impl Outlook {
+    /// Shows it in place of what was known before.
+    pub(crate) fn show(self, status: &mut AgentStatus) {
+        status.applications = self.applications;
+        status.conflicts = self.conflicts;
+        status.held = self.held;
+    }
+}
+
+/// What went wrong with applications and was not tried again since, whatever the rounds after that
+/// were about.
+pub(crate) fn failures(status: &AgentStatus) -> Vec<Failure> {
+    let applications = status.applications.iter();
+    let failed = applications.filter(|it| it.state == ApplicationState::Failed);
+    let failure = |it: &ApplicationStatus| Failure {
+        application: it.name.clone(),
+        version: None,
+        error: it.error.clone().unwrap_or_default(),
+    };
+    failed.map(failure).collect()
+}
+
 impl<L: LocalCatalogue> Site<L> {
-    /// Where they stand; `None` where too little is known to tell.
-    pub(crate) async fn outlook(&self, failures: &[Failure]) -> Option<Vec<ApplicationStatus>> {
+    /// How things stand; `None` where too little is known to tell.
+    pub(crate) async fn outlook(&self, failures: &[Failure]) -> Option<Outlook> {
         let local = self.catalogue.applications().await.ok()?;
         let known = self.known();
         let Some(direction) = self.config.mode.direction() else {
-            return Some(self.still_taking_part(&local, known.as_deref()));
+            return Some(self.by_hand(&local, known.as_deref()));
         };
         let registry = match (&known, self.config.mode) {
             (Some(known), _) => Listing::clone(known),
@@ -34,7 +63,25 @@ impl<L: LocalCatalogue> Site<L> {
             confirmed: &[],
         };
         let plan = survey.outlook(&registry, &local).await.ok()?;
-        Some(standings(&plan, failures))
+        Some(Outlook {
+            applications: standings(&plan, failures),
+            conflicts: plan.conflicts,
+            held: plan.held,
+        })
+    }
+
+    fn by_hand(&self, local: &[LocalApplication], known: Option<&Listing>) -> Outlook {
+        let applications = self.still_taking_part(local, known);
+        let mut conflicts = self.board.read().conflicts;
+        conflicts.retain(|it| {
+            let mut names = applications.iter().map(|known| &known.name);
+            names.any(|name| name == it.application())
+        });
+        Outlook {
+            applications,
+            conflicts,
+            held: None,
+        }
     }
 
     /// In manual mode those take part that somebody has pushed or pulled, as long as both sides

@@ -69,7 +69,6 @@ impl<L: LocalCatalogue> Post<L> {
     pub(crate) fn rest(&mut self, outcome: Outcome, jitter: &mut Jitter) -> Duration {
         let interval = self.site.config.interval;
         if outcome == Outcome::Cancelled {
-            // Whoever ended it does not want it again in a moment.
             return jitter.around(interval);
         }
         self.failing = outcome != Outcome::Done;

@@ -17,6 +17,7 @@ use crate::{
     SeenRegistry,
     apply::Step,
     assignment::{Assignment, Nudge},
+    confirmation::{Confirmation, withdrawn},
     error::Error,
     site::{Seen, Site},
     standing::standings,
@@ -50,6 +51,8 @@ pub(crate) struct Round<L> {
     cancelled: CancellationToken,
     transfers: Transfers,
     plan: Plan,
+    /// What the plan counts on.
+    confirmed: Vec<Confirmation>,
     tally: Tally,
     error: Option<String>,
     /// Whether there is nothing that could be done about the one application that was asked for.
@@ -75,6 +78,7 @@ impl<L: LocalCatalogue> Round<L> {
             cancelled,
             transfers: Transfers::default(),
             plan: Plan::default(),
+            confirmed: Vec::new(),
             tally: Tally::default(),
             error: None,
             impossible: false,
@@ -116,7 +120,10 @@ impl<L: LocalCatalogue> Round<L> {
         match outcome {
             _ if self.impossible => None,
             Outcome::Done | Outcome::Incomplete => Some(standings(&self.plan, failures)),
-            Outcome::Failed if self.assignment.only.is_none() => self.site.outlook(failures).await,
+            Outcome::Failed if self.assignment.only.is_none() => {
+                let outlook = self.site.outlook(failures).await;
+                outlook.map(|outlook| outlook.applications)
+            }
             Outcome::Failed | Outcome::Cancelled => None,
         }
     }
@@ -144,15 +151,34 @@ impl<L: LocalCatalogue> Round<L> {
             if self.transfers.is_empty() {
                 let after = std::mem::take(&mut self.plan.after);
                 self.take_all(after).await;
-                if self.cancelled.is_cancelled() || !self.is_nudged() {
-                    self.sweep().await;
+                if self.cancelled.is_cancelled() {
                     return Ok(());
+                }
+                if !self.is_still_confirmed() {
+                    continue;
+                }
+                if !self.is_nudged() {
+                    return self.end(&registry.listing).await;
                 }
             }
             if let Some(newer) = self.wait().await {
                 registry = newer;
             }
         }
+    }
+
+    /// What was confirmed has been carried out, and that is remembered with one more plan.
+    async fn end(&mut self, registry: &Listing) -> Result<(), Error> {
+        if !self.confirmed.is_empty() {
+            self.make_plan(registry).await?;
+        }
+        self.sweep().await;
+        Ok(())
+    }
+
+    /// Whether everybody stands by what the plan counts on.
+    fn is_still_confirmed(&self) -> bool {
+        self.confirmed.iter().all(Confirmation::stands)
     }
 
     fn is_nudged(&self) -> bool {
@@ -198,7 +224,10 @@ impl<L: LocalCatalogue> Round<L> {
     }
 
     async fn make_plan(&mut self, registry: &Listing) -> Result<(), Error> {
-        let confirmed = self.nudges.borrow().confirmed.clone();
+        let mut confirmed = self.nudges.borrow().confirmed.clone();
+        confirmed.retain(Confirmation::stands);
+        self.confirmed = confirmed;
+        let confirmed: Vec<_> = self.confirmed.iter().map(|it| it.held.clone()).collect();
         let survey = Survey {
             site: &self.site,
             assignment: &self.assignment,
@@ -251,6 +280,7 @@ impl<L: LocalCatalogue> Round<L> {
                     return Wake::AllEnded;
                 }
                 Ok(()) = self.heard.changed() => return Wake::Nudged,
+                () = withdrawn(&self.confirmed) => return Wake::Nudged,
                 ended = self.transfers.next() => match ended {
                     Some(ended) => self.note(ended),
                     None => return Wake::AllEnded,
@@ -278,7 +308,8 @@ impl<L: LocalCatalogue> Round<L> {
 
     async fn take_all(&mut self, steps: Vec<Step>) {
         for step in steps {
-            if self.cancelled.is_cancelled() {
+            let withdrawn = step.is_removal() && !self.is_still_confirmed();
+            if self.cancelled.is_cancelled() || withdrawn {
                 return;
             }
             if !self.tally.must_stay(&step) {

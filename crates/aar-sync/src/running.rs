@@ -8,8 +8,9 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Counts, Held, LocalCatalogue, Outcome, RoundRefused, RoundReport,
+    Counts, LocalCatalogue, Outcome, RoundRefused, RoundReport,
     assignment::{Assignment, Nudge},
+    confirmation::Confirmation,
     message::Reply,
     round::{Finished, Round},
     site::Site,
@@ -32,7 +33,7 @@ pub(crate) struct Running {
 /// A round that waits for its turn.
 pub(crate) struct Queued {
     pub(crate) assignment: Assignment,
-    pub(crate) confirmed: Vec<Held>,
+    pub(crate) confirmed: Vec<Confirmation>,
     pub(crate) waiting: Vec<Reply>,
 }
 

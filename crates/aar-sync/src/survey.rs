@@ -137,7 +137,7 @@ impl<L: LocalCatalogue> Survey<'_, L> {
         let known = self.site.catalogue.known_registry().await?;
         let known = known.as_ref();
         let plan = self.compare(registry, local, known);
-        let next = self.known_from_now(registry, local, known, plan.held.as_ref());
+        let next = self.known_from_now(registry, local, known, &plan);
         if let Some(next) = next.filter(|next| known != Some(next)) {
             // Before anything of it is imported, and before anything is removed.
             self.site.catalogue.remember_registry(&next).await?;
@@ -193,22 +193,30 @@ impl<L: LocalCatalogue> Survey<'_, L> {
     }
 
     /// The registry that is followed, with what is held back of it. One that casts doubt is not
-    /// followed until somebody confirms it or nothing here depends on the other.
+    /// followed until somebody confirms it or nothing here depends on the other. What is confirmed
+    /// counts when it has been carried out: until then it may be withdrawn.
     fn known_from_now(
         &self,
         registry: &Listing,
         local: &[LocalApplication],
         known: Option<&KnownRegistry>,
-        held: Option<&Held>,
+        plan: &Plan,
     ) -> Option<KnownRegistry> {
         let (id, revision) = (&registry.registry_id, registry.revision);
         let same = known.filter(|known| known.id == *id);
         // A single application says nothing of whether others depend on it, or are held.
         let whole = self.assignment.only.is_none();
         let before = same.and_then(|same| same.held.as_ref());
-        let held = if whole { held } else { before }.cloned();
+        let under_way = !self.confirmed.is_empty() && plan.removals().next().is_some();
+        let held = match &plan.held {
+            Some(held) if whole => Some(held),
+            None if whole && !under_way => None,
+            _ => before,
+        }
+        .cloned();
         let doubt = doubt(known, id, revision);
-        let accepted = |doubt| self.confirmed.iter().any(|it| confirms(it, Some(&doubt)));
+        let confirms = |doubt| self.confirmed.iter().any(|it| confirms(it, Some(&doubt)));
+        let accepted = |doubt| !under_way && confirms(doubt);
         let certain = doubt.is_none_or(accepted);
         let free = whole && local.iter().all(|local| local.origin == Origin::Local);
         if certain || free {

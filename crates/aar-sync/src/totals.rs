@@ -12,6 +12,9 @@ pub struct Totals {
     pub counts: Counts,
     /// When a round last did everything that could be done.
     pub last_done: Option<Timestamp>,
+    /// Whether the last round that came to its end did so. One that was cancelled tells nothing.
+    #[serde(default)]
+    pub in_step: bool,
 }
 
 /// Rounds, by how they ended.
@@ -40,6 +43,9 @@ impl Totals {
         self.counts += report.counts;
         if report.outcome == Outcome::Done {
             self.last_done = Some(report.finished);
+        }
+        if report.outcome != Outcome::Cancelled {
+            self.in_step = report.outcome == Outcome::Done;
         }
     }
 }
@@ -73,5 +79,30 @@ mod tests {
             (4, 200)
         );
         assert_eq!(totals.last_done, Timestamp::from_second(5).ok());
+    }
+
+    #[test]
+    fn a_round_that_was_cancelled_tells_nothing_of_being_in_step() {
+        let report = |outcome| RoundReport {
+            started: Timestamp::UNIX_EPOCH,
+            finished: Timestamp::UNIX_EPOCH,
+            outcome,
+            error: None,
+            counts: Counts::default(),
+            failures: Vec::new(),
+            held: None,
+            conflicts: Vec::new(),
+        };
+        let mut totals = Totals::default();
+        for (outcome, in_step) in [
+            (Outcome::Cancelled, false),
+            (Outcome::Done, true),
+            (Outcome::Cancelled, true),
+            (Outcome::Failed, false),
+            (Outcome::Cancelled, false),
+        ] {
+            totals.add(&report(outcome));
+            assert_eq!(totals.in_step, in_step, "{outcome:?}");
+        }
     }
 }

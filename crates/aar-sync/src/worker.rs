@@ -13,8 +13,10 @@ use crate::{
     assignment::{Assignment, Nudge},
     board::Board,
     conclude::conclude,
+    confirmation::Confirmation,
     feed::News,
     message::{Message, Reply},
+    outlook,
     post::Post,
     round::Finished,
     running::{Queued, Running, answer, joined},
@@ -37,7 +39,8 @@ pub(crate) struct Worker<L> {
     running: Option<Running>,
     queue: VecDeque<Queued>,
     next: Option<Instant>,
-    /// Whether something changed while a round ran, which may not have seen it.
+    /// Whether something changed that the status does not show yet. However much it was, it is
+    /// looked at once, when nothing else is to be done.
     unreviewed: bool,
 }
 
@@ -79,14 +82,14 @@ impl<L: LocalCatalogue> Worker<L> {
                 },
                 finished = joined(&mut self.running) => {
                     self.finish(finished);
-                    if self.unreviewed {
-                        self.review().await;
-                    }
                 }
                 Some(news) = self.news.1.recv() => self.hear(news),
                 () = due(self.next), if self.running.is_none() => {
                     self.start_automatic(Nudge::default());
                 }
+            }
+            if self.unreviewed && self.running.is_none() && self.inbox.is_empty() {
+                self.review().await;
             }
         }
     }
@@ -104,12 +107,12 @@ impl<L: LocalCatalogue> Worker<L> {
                 Err(refused) => answer(reply, Err(refused.clone())),
             },
             Message::Configure(configuration) => self.configure(configuration).await,
-            Message::LocalChanged => self.changed_here().await,
+            Message::LocalChanged => self.changed_here(),
             Message::DeletedThere(name) => {
                 if let Ok(post) = &self.post {
                     post.site.forget(&name);
                 }
-                self.review().await;
+                self.unreviewed = true;
             }
             Message::Stop(stopped) => drop(stopped),
         }
@@ -174,27 +177,22 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// In push mode a round sees to it; in the others there is nothing to do but to show it.
-    async fn changed_here(&mut self) {
+    fn changed_here(&mut self) {
         let Ok(post) = &self.post else { return };
         if post.site.config.mode == Mode::Push {
             self.changed_in(Mode::Push, Nudge::default());
         } else {
-            self.review().await;
+            self.unreviewed = true;
         }
     }
 
-    /// Shows what is left to do by what is known here; after the round that runs, if there is one.
+    /// Shows what is left to do by what is known here.
     async fn review(&mut self) {
-        self.unreviewed = self.running.is_some();
+        self.unreviewed = false;
         let Ok(post) = &self.post else { return };
-        if self.unreviewed {
-            return;
-        }
-        let last = self.board.read().last_round;
-        let failures = last.map(|round| round.failures).unwrap_or_default();
-        if let Some(applications) = post.site.outlook(&failures).await {
-            self.board
-                .write(|status| status.applications = applications);
+        let failures = outlook::failures(&self.board.read());
+        if let Some(outlook) = post.site.outlook(&failures).await {
+            self.board.write(|status| outlook.show(status));
         }
     }
 
@@ -225,7 +223,7 @@ impl<L: LocalCatalogue> Worker<L> {
     }
 
     /// A round that somebody asked for: joins the one that is about the same.
-    fn request(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
+    fn request(&mut self, assignment: Assignment, confirmed: Vec<Confirmation>, reply: Reply) {
         match &mut self.running {
             None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
             Some(running) if running.serves(&assignment) => {
@@ -236,7 +234,7 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    fn enqueue(&mut self, assignment: Assignment, confirmed: Vec<Held>, reply: Reply) {
+    fn enqueue(&mut self, assignment: Assignment, confirmed: Vec<Confirmation>, reply: Reply) {
         let mut queue = self.queue.iter_mut();
         match queue.find(|queued| queued.assignment == assignment) {
             Some(queued) => {
@@ -276,6 +274,7 @@ impl<L: LocalCatalogue> Worker<L> {
         }
         if finished.report.outcome == Outcome::Cancelled {
             finished.report.error = Some(DESERTED.to_owned());
+            self.unreviewed = true;
         }
         self.tell(running, finished);
         self.start_queued();
@@ -312,15 +311,21 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    /// Sets the time of the next round: after the interval, sooner after a failure.
+    /// Sets the time of the next round: after the interval, sooner after a failure. One that was
+    /// cancelled leaves it as it was: nothing has been tried that was due.
     fn schedule(&mut self, outcome: Outcome) {
         let Ok(post) = &mut self.post else { return };
-        let wait = post.rest(outcome, &mut self.jitter);
-        // A change that came meanwhile does not wait.
-        let changed = self.next.is_some_and(|next| next <= Instant::now());
-        if !changed {
-            self.next = Some(Instant::now() + wait);
-        }
+        let now = Instant::now();
+        let next = match self.next {
+            Some(next) if outcome == Outcome::Cancelled => next,
+            next => {
+                let rested = now + post.rest(outcome, &mut self.jitter);
+                // A change that came meanwhile does not wait.
+                next.filter(|next| *next <= now).unwrap_or(rested)
+            }
+        };
+        self.next = Some(next);
+        let wait = next.saturating_duration_since(now);
         let at = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         let at = self.clock.now().saturating_add(at).ok();
         self.board.write(|status| status.next_round = at);

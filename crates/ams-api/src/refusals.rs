@@ -5,3 +5,5 @@
 pub const NOT_AUTHORIZED: &str = "not_authorized";
 /// What it is about came from the registry, and is not changed here.
 pub const IMMUTABLE: &str = "immutable";
+/// What it is about was made here, and the registry has no say in it.
+pub const MADE_HERE: &str = "made_here";

@@ -9,6 +9,9 @@ pub enum Error {
     /// No application has this id or name.
     #[error("there is no application {0:?}")]
     ApplicationNotFound(String),
+    /// The application was there when the request came, and is not any more.
+    #[error("application {0} is gone: it was not created after all, or has been deleted meanwhile")]
+    ApplicationGone(ApplicationName),
     /// The application has no such version.
     #[error("application {application} has no version {number}")]
     VersionNotFound {

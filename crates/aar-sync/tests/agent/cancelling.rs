@@ -3,7 +3,7 @@
 use aar_sync::{Mode, Outcome, RoundReport};
 use tokio::task::JoinHandle;
 
-use crate::support::{Site, content, image, name, until};
+use crate::support::{Site, asked, content, image, name, until};
 
 type Asked = JoinHandle<RoundReport>;
 
@@ -78,17 +78,45 @@ async fn a_round_that_waits_for_its_turn_does_not_run_for_nobody() {
     let (site, slow) = held_up(Mode::Manual).await;
     site.registry.publish_content("slow", 0, &[], slow);
     site.registry.publish("other", 0, &[]);
+    site.registry.publish("last", 0, &[]);
     let running = pull_slow(&site);
     on_its_way(&site).await;
-    let agent = site.agent.clone();
-    let waiting = tokio::spawn(async move { agent.pull_one(name("other")).await });
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    waiting.abort();
-    assert!(waiting.await.unwrap_err().is_cancelled());
+    let cancelled = asked(site.agent.pull_one(name("other")));
+    // Whoever is served after it shows that its turn has come.
+    let last = asked(site.agent.pull_one(name("last")));
+    drop(cancelled);
+    let before = site.status().totals.rounds.cancelled;
     site.registry.state.stalled.send_replace(None);
     running.await.unwrap();
-    site.agent.pull_one(name("slow")).await.unwrap();
+    assert_eq!(last.await.unwrap().outcome, Outcome::Done);
+    assert_eq!(site.shelf.versions("last"), "0");
     assert_eq!(site.shelf.versions("other"), "-");
+    assert_eq!(site.status().totals.rounds.cancelled, before);
+    let image = "GET /1.0/applications/other/amd64/versions/0/image";
+    assert_eq!(site.registry.asked(image), 0);
+}
+
+/// What is due after a failure has not been tried by a round that was cancelled.
+#[tokio::test]
+async fn a_cancelled_round_leaves_the_next_attempt_where_it_was() {
+    let (site, slow) = held_up(Mode::Push).await;
+    site.registry.answer(Some((503, "")));
+    assert_eq!(site.sync().await.outcome, Outcome::Failed);
+    site.registry.answer(None);
+    site.shelf.create("slow", 0, &slow);
+    let request = asked(site.agent.sync_now(None));
+    until("it has begun", || site.status().running).await;
+    drop(request);
+    until("it is cancelled", || {
+        site.status().last_round.unwrap().outcome == Outcome::Cancelled
+    })
+    .await;
+    site.registry.state.stalled.send_replace(None);
+    // The interval is an hour.
+    until("it is tried again", || {
+        site.registry.has(&image(&slow).digest)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -116,9 +144,7 @@ async fn a_round_that_runs_anyhow_goes_on_without_those_who_joined_it() {
     site.shelf.create("slow", 0, &slow);
     site.agent.local_changed();
     on_its_way(&site).await;
-    let joined = sync(&site);
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    joined.abort();
+    drop(asked(site.agent.sync_now(None)));
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert!(site.status().running);
     site.registry.state.stalled.send_replace(None);

@@ -1,28 +1,26 @@
 //! What a client does with what its registry has.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aar_sync::{ApplicationState, Direction, Mode, Outcome};
 
 use crate::support::{Registry, Shelf, Site, content, image, until, within};
 
 #[tokio::test]
-async fn a_publication_is_usable_far_within_a_second() {
+async fn a_publication_does_not_wait_for_the_next_round() {
     let site = Site::start(Mode::Pull).await;
     until("the feed listens", || {
         site.registry.asked("GET /1.0/changes") > 0
     })
     .await;
+    // The next one by the interval is an hour away.
     for number in 0..5 {
-        let published = Instant::now();
         site.registry.publish("a", number, &[]);
         let wanted = (0..=number)
             .map(|n| n.to_string())
             .collect::<Vec<_>>()
             .join(" ");
         until("it is usable", || site.shelf.versions("a") == wanted).await;
-        let took = published.elapsed();
-        assert!(took < Duration::from_millis(500), "it took {took:?}");
     }
     site.registry.set_published("a", 4, false);
     until("it is withdrawn", || {
@@ -276,7 +274,7 @@ async fn a_round_that_is_ended_goes_on_where_it_stopped() {
     let waiting = tokio::spawn(async move { waiting.sync_now(None).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
     let stopped = site.agent.stop();
-    within("it stops", Duration::from_secs(2), stopped).await;
+    within("it stops", Duration::from_secs(4), stopped).await;
     let report = waiting.await.unwrap().unwrap();
     assert_eq!(report.outcome, Outcome::Cancelled);
     site.registry.state.stalled.send_replace(None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aar_sync::{ApplicationState, ApplicationStatus, HeldReason, Mode, Outcome, RoundReport};
 use tokio::task::JoinHandle;
 
-use crate::support::{Site, content, image, until};
+use crate::support::{Site, asked, content, image, name, until};
 
 const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
@@ -304,4 +304,65 @@ async fn a_second_confirmation_takes_nothing_back_from_the_first() {
     assert_eq!(asked.await.unwrap().held, None);
     assert_eq!(again.await.unwrap().held, None);
     assert_eq!(here(&site), ["slow"]);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_is_cancelled_does_not_count_in_a_round_that_goes_on() {
+    let (site, asked) = confirmed_while_a_round_goes_on(&NAMES[..6]).await;
+    asked.abort();
+    until("they are held", || held(&site) == NAMES[..6]).await;
+    assert!(site.status().running);
+    site.registry.state.stalled.send_replace(None);
+    assert_eq!(site.sync_all().await.counts.removed, 0);
+    assert_eq!(site.shelf.all().len(), NAMES.len() + 1);
+    assert_eq!(held(&site), NAMES[..6]);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_is_cancelled_does_not_count_for_those_who_wait_for_the_same_round() {
+    let site = lost(&NAMES[..6]).await;
+    let slow = content("slow", 1000);
+    let stalled = Some(image(&slow).digest);
+    site.registry.state.stalled.send_replace(stalled);
+    site.registry.publish_content("slow", 0, &[], slow);
+    let running = asked(site.agent.pull_one(name("slow")));
+    let confirmed = asked(site.agent.sync_now(site.status().held));
+    let waiting = asked(site.agent.sync_now(None));
+    drop(confirmed);
+    site.registry.state.stalled.send_replace(None);
+    running.await.unwrap();
+    let report = waiting.await.unwrap();
+    assert_eq!(report.held.unwrap().applications.len(), 6);
+    assert_eq!(report.counts.removed, 0);
+    assert_eq!(site.shelf.all().len(), NAMES.len() + 1);
+}
+
+#[tokio::test]
+async fn a_registry_whose_confirmation_is_cancelled_is_not_followed_by_the_next_round() {
+    let site = Site::start(Mode::Pull).await;
+    site.registry.publish("a", 0, &[]);
+    until("it is here", || site.shelf.versions("a") == "0").await;
+    site.agent.stop().await;
+    site.registry.replace("other");
+    let site = site.restart().await;
+    assert_eq!(held(&site), ["a"]);
+    let slow = content("slow", 1000);
+    let stalled = Some(image(&slow).digest);
+    site.registry.state.stalled.send_replace(stalled);
+    site.registry.publish_content("slow", 0, &[], slow);
+    let confirmed = asked(site.agent.sync_now(site.status().held));
+    until("it is on its way", || {
+        !site.status().transfers.is_empty() && site.status().held.is_none()
+    })
+    .await;
+    drop(confirmed);
+    until("it is held", || {
+        held(&site) == ["a"] || !site.status().running
+    })
+    .await;
+    site.registry.state.stalled.send_replace(None);
+    site.sync_all().await;
+    assert_eq!(here(&site), ["a", "slow"]);
+    assert_eq!(held(&site), ["a"]);
+    assert_eq!(site.shelf.known().unwrap().id.as_str(), "home");
 }

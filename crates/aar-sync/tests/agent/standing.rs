@@ -115,3 +115,33 @@ async fn files_that_cannot_be_swept_do_not_fail_a_round() {
     until("it is here", || site.shelf.versions("a") == "0").await;
     site.sync_all().await;
 }
+
+#[tokio::test]
+async fn a_conflict_that_was_resolved_here_is_not_shown_any_longer() {
+    let site = Site::start(Mode::Pull).await;
+    site.shelf.create("a", 0, b"own");
+    site.registry.publish("a", 0, &[]);
+    until("it is a conflict", || !site.status().conflicts.is_empty()).await;
+    site.sync_all().await;
+    site.registry.answer(Some((503, "")));
+    site.shelf.delete("a");
+    site.agent.local_changed();
+    until("it is resolved", || site.status().conflicts.is_empty()).await;
+    assert_eq!(state(&site, "a"), PENDING);
+}
+
+#[tokio::test]
+async fn what_has_failed_is_failed_whatever_the_rounds_after_it_were_about() {
+    let site = Site::start(Mode::Pull).await;
+    site.registry.publish("a", 0, &[]);
+    site.registry.publish_bad("b", 0);
+    becomes(&site, "a", SYNCED).await;
+    assert_eq!(site.sync().await.outcome, Outcome::Incomplete);
+    let failed = Some(ApplicationState::Failed);
+    assert_eq!(state(&site, "b"), failed);
+    site.agent.pull_one(name("a")).await.unwrap();
+    site.shelf.delete("a");
+    site.agent.local_changed();
+    becomes(&site, "a", PENDING).await;
+    assert_eq!(state(&site, "b"), failed);
+}

@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tokio::sync::{Mutex as Line, OwnedMutexGuard};
+use tokio::{
+    sync::{Mutex as Line, OwnedMutexGuard},
+    task::unconstrained,
+};
 
 use super::ApplicationId;
 use crate::Error;
@@ -28,8 +31,9 @@ pub(super) enum Place {
 impl Lines {
     /// Takes the last place in the line of an application.
     pub(super) fn join(&self, id: &ApplicationId) -> Place {
-        let mut turn = Box::pin(self.of(id).lock_owned());
-        // From the first look on it has its place.
+        // From the first look on it has its place, also where the task has used up its share of
+        // time: a look would be put off then.
+        let mut turn = Box::pin(unconstrained(self.of(id).lock_owned()));
         let looked = turn.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         match looked {
             Poll::Ready(turn) => Place::First(turn),
@@ -63,7 +67,21 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use tokio::{sync::mpsc, task::coop::has_budget_remaining};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_has_used_up_its_share_of_time_has_its_place_all_the_same() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        (0..1000).for_each(|number| sender.send(number).unwrap());
+        let lines = Lines::default();
+        let id = ApplicationId::new();
+        while receiver.recv().now_or_never().is_some() {}
+        assert!(!has_budget_remaining());
+        assert!(!lines.join(&id).is_behind_others());
+    }
 
     #[tokio::test]
     async fn a_line_is_as_long_as_its_requests_and_those_who_leave_let_nobody_past() {

@@ -22,7 +22,7 @@ mod view;
 
 use std::sync::Arc;
 
-use aar_types::Architecture;
+use aar_types::{ApplicationName, Architecture};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 
 use crate::{Error, foundation::Foundation, operations::Context, store::StoredApplication};
@@ -89,6 +89,16 @@ impl Applications {
     pub(crate) async fn expect(&self, id_or_name: &str) -> Result<StoredApplication, Error> {
         let found = self.0.base.store.application(id_or_name).await?;
         found.ok_or_else(|| Error::ApplicationNotFound(id_or_name.to_owned()))
+    }
+
+    /// The application as it is by the time that somebody's turn has come.
+    async fn expect_still(
+        &self,
+        id: &ApplicationId,
+        name: &ApplicationName,
+    ) -> Result<StoredApplication, Error> {
+        let found = self.0.base.store.application(id.as_str()).await?;
+        found.ok_or_else(|| Error::ApplicationGone(name.clone()))
     }
 
     /// Tells listeners and the registry agent of a change.

@@ -8,7 +8,9 @@
 //! them behind it changes them at once, and again after it.
 
 use aar_package::rewrite_image;
-use aar_types::{ApplicationMetadata, BrokenRule, ImageInfo, Resources, VersionManifest};
+use aar_types::{
+    ApplicationMetadata, ApplicationName, BrokenRule, ImageInfo, Resources, VersionManifest,
+};
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
 use super::{
@@ -40,7 +42,7 @@ impl Applications {
         id: &str,
         patch: &ApplicationPatch,
     ) -> Result<Operation, Error> {
-        let Edited { id, place } = self.edit(id, patch).await?;
+        let Edited { id, name, place } = self.edit(id, patch).await?;
         let new = NewOperation::on("Updating application", "applications", address(&id));
         let Some(place) = place else {
             return Ok(self.0.base.operations.done(new));
@@ -48,7 +50,7 @@ impl Applications {
         let (applications, patch) = (self.clone(), patch.clone());
         let work = async move |context: Context| {
             let _turn = context.unless_cancelled(place.turn()).await?;
-            applications.rebuild(&context, &id, &patch).await
+            applications.rebuild(&context, &id, &name, &patch).await
         };
         Ok(self.0.base.operations.start(new.cancellable(), work))
     }
@@ -61,8 +63,11 @@ impl Applications {
         let place = self.0.lines.join(&before.id);
         let waits = place.is_behind_others();
         let changed = match changed_version(&before, patch) {
-            // What it starts from is being made.
-            Err(Error::NothingToStartFrom(_)) if waits => None,
+            // What it starts from is being made; what is asked for can be judged by itself.
+            Err(Error::NothingToStartFrom(_)) if waits => {
+                check_alone(patch)?;
+                None
+            }
             changed => changed?,
         };
         let mut metadata = before.metadata.clone();
@@ -72,6 +77,7 @@ impl Applications {
         self.keep_attributes(&permit, &before, &metadata).await?;
         Ok(Edited {
             id: before.id,
+            name: before.name,
             // What is as it should be may be otherwise once those before have made their versions.
             place: (waits || changed.is_some()).then_some(place),
         })
@@ -95,10 +101,11 @@ impl Applications {
     async fn amended(
         &self,
         id: &ApplicationId,
+        name: &ApplicationName,
         patch: &ApplicationPatch,
     ) -> Result<StoredApplication, Error> {
         let _alone = self.0.editing.lock().await;
-        let mut application = self.expect(id.as_str()).await?;
+        let mut application = self.expect_still(id, name).await?;
         let permit = guard::edit(&application)?;
         let mut metadata = application.metadata.clone();
         apply_to_application(patch, &mut metadata)?;
@@ -113,10 +120,11 @@ impl Applications {
         &self,
         context: &Context,
         id: &ApplicationId,
+        name: &ApplicationName,
         patch: &ApplicationPatch,
     ) -> Result<(), Error> {
         let _turn = self.turn(context).await?;
-        let application = self.amended(id, patch).await?;
+        let application = self.amended(id, name, patch).await?;
         let permit = guard::edit(&application)?;
         let Some((changed, image)) = changed_version(&application, patch)? else {
             return Ok(());
@@ -144,6 +152,7 @@ impl Applications {
 /// What an edit has come to.
 struct Edited {
     id: ApplicationId,
+    name: ApplicationName,
     /// Where a version is to be made.
     place: Option<Place>,
 }
@@ -168,6 +177,14 @@ fn changed_version(
 fn check(metadata: &ApplicationMetadata, changed: Option<&StoredVersion>) -> Result<(), Error> {
     metadata.check().map_err(broken)?;
     changed.map_or(Ok(()), |version| version.manifest.check().map_err(broken))
+}
+
+/// What is asked of a version is refused where no version could be so. Every rule is about one
+/// field, so what the others say does not matter.
+fn check_alone(patch: &ApplicationPatch) -> Result<(), Error> {
+    let mut manifest = VersionManifest::default();
+    apply_to_version(patch, &mut manifest);
+    manifest.check().map_err(broken)
 }
 
 /// Requests and answers write the field in two ways.

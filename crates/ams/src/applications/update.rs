@@ -39,6 +39,8 @@ impl Applications {
         let _turn = self.turn(context).await?;
         let package = self.open_package(package).await?;
         context.go_on()?;
+        self.expect_still(&application.id, &application.name)
+            .await?;
         check_name(&application, &package)?;
         let new = NewVersion {
             manifest: &package.manifest.version,

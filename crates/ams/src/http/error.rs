@@ -101,7 +101,8 @@ impl ApiError {
             Self::Refused(_) | Self::Domain(Error::WrongTrustPassword) => {
                 Some(refusals::NOT_AUTHORIZED)
             }
-            Self::Domain(Error::Immutable(_) | Error::MadeHere(_)) => Some(refusals::IMMUTABLE),
+            Self::Domain(Error::Immutable(_)) => Some(refusals::IMMUTABLE),
+            Self::Domain(Error::MadeHere(_)) => Some(refusals::MADE_HERE),
             _ => None,
         }
     }
@@ -125,6 +126,7 @@ fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::ApplicationNotFound(_)
         | Error::VersionNotFound { .. }
+        | Error::ApplicationGone(_)
         | Error::CertificateNotFound(_)
         | Error::UnknownConfigItem(_)
         | Error::NotInRegistry(..) => StatusCode::NOT_FOUND,
@@ -258,6 +260,9 @@ mod tests {
         let (head, body) = body_of(game).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
         assert_eq!(body["metadata"]["code"], refusals::IMMUTABLE);
+        let (head, body) = body_of(|| Error::MadeHere("game".parse().unwrap()).into()).await;
+        assert_eq!(head.status(), StatusCode::FORBIDDEN);
+        assert_eq!(body["metadata"]["code"], refusals::MADE_HERE);
         let (head, body) = body_of(|| Refusal::User(7).into()).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
         assert_eq!(body["metadata"]["code"], refusals::NOT_AUTHORIZED);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aar_sync::{AgentStatus, ApplicationState, Outcome, Totals};
+use aar_sync::{AgentStatus, ApplicationState, Totals};
 use aar_types::{Clock, Version};
 use jiff::{SignedDuration, Timestamp};
 
@@ -87,10 +87,10 @@ impl Measured {
     }
 }
 
-/// Behind is who failed to do everything, or still waits for images.
+/// Behind is who failed to do everything, or still waits for images. That somebody has cancelled a
+/// round puts nobody behind.
 fn lag(agent: &AgentStatus, arrivals: &Arrivals) -> SignedDuration {
-    let last = agent.last_round.as_ref().map(|round| round.outcome);
-    let is_behind = last != Some(Outcome::Done) || !agent.transfers.is_empty();
+    let is_behind = !agent.totals.in_step || !agent.transfers.is_empty();
     if agent.mode.is_none() || !is_behind {
         return SignedDuration::ZERO;
     }
@@ -100,7 +100,7 @@ fn lag(agent: &AgentStatus, arrivals: &Arrivals) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
-    use aar_sync::{Counts, Mode, RoundReport};
+    use aar_sync::Mode;
     use aar_types::{Digest, Fingerprint, ImageInfo, ManualClock, VersionManifest, VersionNumber};
 
     use super::*;
@@ -136,23 +136,13 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_second(1000).unwrap());
         let arrivals = Arrivals::new(clock.clone().into());
         clock.advance(SignedDuration::from_secs(60));
-        let round = |outcome| RoundReport {
-            started: Timestamp::UNIX_EPOCH,
-            finished: Timestamp::UNIX_EPOCH,
-            outcome,
-            error: None,
-            counts: Counts::default(),
-            failures: Vec::new(),
-            held: None,
-            conflicts: Vec::new(),
-        };
         let mut agent = AgentStatus::default();
         assert_eq!(lag(&agent, &arrivals), SignedDuration::ZERO);
         agent.mode = Some(Mode::Pull);
         assert_eq!(lag(&agent, &arrivals).as_secs(), 60);
-        agent.last_round = Some(round(Outcome::Done));
+        agent.totals.in_step = true;
         assert_eq!(lag(&agent, &arrivals), SignedDuration::ZERO);
-        agent.last_round = Some(round(Outcome::Failed));
+        agent.totals.in_step = false;
         agent.totals.last_done = Timestamp::from_second(1050).ok();
         assert_eq!(lag(&agent, &arrivals).as_secs(), 10);
     }

@@ -142,12 +142,14 @@ impl Registry {
         }
         let new = operation("Deleting application from the registry", &name);
         Ok(self.0.operations.start(new, async move |context| {
-            let delete = async {
+            let delete = async move {
                 let removed = client.delete_application(&name, Some(architecture)).await?;
                 agent.deleted_there(name);
                 removed.then_some(()).ok_or(missing)
             };
-            context.unless_cancelled(delete).await
+            // Once begun it goes on without whoever asked: what is done there is noted here.
+            let begun = async { tokio::spawn(delete).await? };
+            context.unless_cancelled(begun).await
         }))
     }
 

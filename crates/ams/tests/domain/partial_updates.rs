@@ -1,7 +1,7 @@
 use aar_package::read_image_manifest;
 use aar_testkit::Package;
 use aar_types::{VersionNumber, VideoEncoder};
-use ams_api::{ApplicationPatch, ResourcesPatch};
+use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
 use super::support::Here;
 
@@ -273,4 +273,50 @@ async fn a_refusal_names_the_field_that_was_sent_and_what_is_allowed() {
     for alien in ["manifest", "line"] {
         assert!(!refusal.contains(alien), "{refusal}");
     }
+}
+
+/// An application whose first version is being made.
+async fn being_created(here: &Here) -> (Operation, String) {
+    let begun = here.begin_create(&Package::new("game").noise("level", 64 << 20, 4));
+    let id = begun.resource_names("applications").next().unwrap();
+    let id = id.to_owned();
+    while here.ams.applications().get(&id).await.unwrap().is_none() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    (begun, id)
+}
+
+#[tokio::test]
+async fn what_waits_for_a_creation_that_is_cancelled_says_that_there_is_no_application() {
+    let here = Here::new().await;
+    let (begun, id) = being_created(&here).await;
+    let applications = here.ams.applications();
+    let package = here.upload(&Package::new("game"));
+    let update = applications.update(&id, package).await.unwrap();
+    let change = ApplicationPatch {
+        manifest_version: Some("2".to_owned()),
+        ..ApplicationPatch::default()
+    };
+    let change = applications.patch(&id, change).await.unwrap();
+    here.ams.operations().cancel(begun.id).unwrap();
+    for operation in [update, change] {
+        assert_eq!(
+            here.failed(operation).await,
+            "application game is gone: it was not created after all, or has been deleted meanwhile"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_no_version_could_say_is_refused_before_there_is_one() {
+    let here = Here::new().await;
+    let (begun, id) = being_created(&here).await;
+    let change = ApplicationPatch {
+        manifest_version: Some("9".repeat(51)),
+        ..ApplicationPatch::default()
+    };
+    let refusal = here.ams.applications().patch(&id, change).await;
+    let refusal = refusal.unwrap_err().to_string();
+    assert!(refusal.starts_with("manifest_version: "), "{refusal}");
+    here.ams.operations().cancel(begun.id).unwrap();
 }

@@ -107,3 +107,42 @@ async fn a_cancelled_push_or_pull_loses_nothing_and_goes_on_where_it_was() {
     assert_eq!(here["versions"][0]["published"], true, "{here}");
     assert_eq!(partial(&client.path("")), 0);
 }
+
+/// Whether the registry has the application, and whether the agent says that both sides have it.
+async fn seen(ams: &Running) -> (bool, bool) {
+    let there = ams.get("/1.0/registry/applications").await.metadata();
+    let status = ams.get("/1.0/registry/status").await.metadata();
+    let listed = status["applications"].as_array();
+    (
+        there != json!([]),
+        listed.is_some_and(|all| !all.is_empty()),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_deletion_in_the_registry_is_noted_here_or_did_not_happen() {
+    let registry = block_in_place(TestRegistry::start);
+    let network = FaultProxy::start(registry.address());
+    let ams = Running::at_present().await;
+    introduce(&ams, &registry, &network.url()).await;
+    ams.create("name: game\ninstance-type: a2.3\n").await;
+    ams.succeed(&ask(&ams, "push").await).await;
+    assert_eq!(seen(&ams).await, (true, true));
+
+    network.throttle(4 << 10);
+    let path = "/1.0/registry/applications/game";
+    let accepted = ams.json(Method::DELETE, path, json!({})).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let location = accepted.header("location");
+    ams.json(Method::DELETE, location, json!({})).await;
+    ams.finish(&accepted).await;
+    network.heal();
+    // Where the registry has not done it by the end of this, it does not do it at all.
+    for _ in 0..500 {
+        if seen(&ams).await == (false, false) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(seen(&ams).await, (true, true));
+}

@@ -9,7 +9,12 @@ pub(crate) use catalogue::Shelf;
 pub(crate) use registry::Registry;
 pub(crate) use site::{Site, config};
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use aar_tls::{Identity, NewIdentity};
 use aar_types::{ApplicationName, Digest, Fingerprint, ImageInfo};
@@ -50,6 +55,14 @@ pub(crate) fn image(content: &[u8]) -> ImageInfo {
 pub(crate) fn fingerprint(content: &[u8]) -> Fingerprint {
     let inside = Sha256::new_with_prefix("inside").chain_update(content);
     Fingerprint::from_bytes(inside.finalize().into())
+}
+
+/// Asks for something: when this returns, the request has been made.
+pub(crate) fn asked<F: Future>(request: F) -> Pin<Box<F>> {
+    let mut request = Box::pin(request);
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(request.as_mut().poll(&mut context).is_pending());
+    request
 }
 
 /// Waits until something holds, which should not take long.
