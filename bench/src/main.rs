@@ -24,6 +24,7 @@ mod peers;
 mod report;
 mod rounds;
 mod row;
+mod sample;
 mod site;
 mod usage;
 

@@ -2,7 +2,7 @@
 
 use crate::{
     row::{Row, Side},
-    usage::Usage,
+    sample::Sample,
 };
 
 /// How thoroughly to measure.
@@ -44,15 +44,6 @@ impl Plan {
             waiting: 100,
         }
     }
-}
-
-/// What one round of one side gives.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sample {
-    /// The figure, in the unit of the row.
-    pub(crate) value: f64,
-    /// What its processes used for it.
-    pub(crate) usage: Vec<Usage>,
 }
 
 /// Somebody who takes part: a name, and what is done in each round.

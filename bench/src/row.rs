@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{rounds::Sample, usage::Usage};
+use crate::{sample::Sample, usage::Usage};
 
 /// What a figure is, and which is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,8 +12,9 @@ use tokio::runtime::Runtime;
 
 use super::{Case, megabytes};
 use crate::{
-    rounds::{Plan, Sample, Turn, in_turn},
+    rounds::{Plan, Turn, in_turn},
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::api,
     usage::{Meter, Usage, run},
 };

@@ -7,8 +7,9 @@ use aar_testkit::Generated;
 use super::{Case, megabytes};
 use crate::{
     peers::Nginx,
-    rounds::{Plan, Sample, Turn, in_turn},
+    rounds::{Plan, Turn, in_turn},
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::Site,
     usage::{Meter, run},
 };

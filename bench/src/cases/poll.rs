@@ -7,8 +7,9 @@ use crate::{
     catalogue,
     load::{Ab, Load},
     peers::{Distribution, MANIFEST, Nginx},
-    rounds::{Plan, Sample, Turn, in_turn},
+    rounds::{Plan, Turn, in_turn},
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::Site,
     usage::Meter,
 };

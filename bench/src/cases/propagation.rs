@@ -9,8 +9,9 @@ use tokio::runtime::Runtime;
 
 use super::Case;
 use crate::{
-    rounds::{Plan, Sample},
+    rounds::Plan,
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::api,
     usage::Meter,
 };

@@ -5,8 +5,9 @@ use aar_testkit::{Folder, Generated};
 use super::{Case, megabytes};
 use crate::{
     peers::Distribution,
-    rounds::{Plan, Sample, Turn, in_turn},
+    rounds::{Plan, Turn, in_turn},
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::Site,
     usage::run,
 };

@@ -4,8 +4,9 @@ use super::Case;
 use crate::{
     catalogue,
     load::{Ab, Load},
-    rounds::{Plan, Sample, Turn, in_turn},
+    rounds::{Plan, Turn, in_turn},
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::Site,
 };
 

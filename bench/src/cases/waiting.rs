@@ -15,8 +15,9 @@ use tokio::{runtime::Runtime, sync::Semaphore, task::JoinHandle};
 
 use super::Case;
 use crate::{
-    rounds::{Plan, Sample},
+    rounds::Plan,
     row::{Goal, Row, Unit},
+    sample::Sample,
     site::{Site, commit},
     usage::{Usage, resident},
 };

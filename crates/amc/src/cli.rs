@@ -1,11 +1,11 @@
-use std::path::PathBuf;
-
 use aar_cli::CompletionArgs;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
-use crate::{application, config, info, monitor, registry, remote, session::Session, wait};
-
-const GLOBAL: &str = "Global options";
+use crate::{
+    application, config, info, monitor, registry, remote,
+    session::{GlobalArgs, Session},
+    wait,
+};
 
 /// Work with an Anbox Management Service (AMS)
 #[derive(Debug, Parser)]
@@ -23,17 +23,6 @@ pub(crate) struct Cli {
     version: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-#[derive(Debug, Default, Args)]
-pub(crate) struct GlobalArgs {
-    /// Talk to the AMS behind this unix socket
-    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
-    pub(crate) socket: Option<PathBuf>,
-    /// Talk to this remote instead of the default one
-    #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
-    #[arg(conflicts_with = "socket")]
-    pub(crate) remote: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

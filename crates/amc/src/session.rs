@@ -3,15 +3,29 @@ use std::path::{Path, PathBuf};
 use aar_cli::{Failure, Printer};
 use aar_types::Clock;
 use ams_api::{AmsClient, Endpoint};
+use clap::Args;
 use url::Url;
 
 use crate::{
-    cli::GlobalArgs,
     identity, location,
     remotes::{Remote, Remotes},
 };
 
 const USER_AGENT: &str = concat!("amc/", env!("CARGO_PKG_VERSION"));
+
+const GLOBAL: &str = "Global options";
+
+/// Which AMS is meant.
+#[derive(Debug, Default, Args)]
+pub(crate) struct GlobalArgs {
+    /// Talk to the AMS behind this unix socket
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Talk to this remote instead of the default one
+    #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
+    #[arg(conflicts_with = "socket")]
+    pub(crate) remote: Option<String>,
+}
 
 /// One run: where it prints, and which AMS is meant.
 pub(crate) struct Session {

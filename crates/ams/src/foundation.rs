@@ -5,8 +5,8 @@ use aar_types::{Architecture, Clock};
 use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
 
 use crate::{
-    Error, Settings, config::Config, events::Events, images::Images, operations::Operations,
-    registry::Arrivals, staging::Staging, store::Store, trust::Trust,
+    Error, Settings, arrivals::Arrivals, config::Config, events::Events, images::Images,
+    operations::Operations, staging::Staging, store::Store, trust::Trust,
 };
 
 /// What applications and the registry side stand on. Cheap to clone.

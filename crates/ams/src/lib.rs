@@ -14,6 +14,7 @@
 //! - [`http`]: how all that is served.
 
 mod ams;
+mod arrivals;
 mod error;
 mod foundation;
 mod histogram;

@@ -16,7 +16,7 @@ use utoipa::{
     openapi::{self, Content, Ref, RefOr, ResponseBuilder},
 };
 
-use super::{parameters::VersionPath, tus};
+use super::tus::headers::OFFSET;
 use crate::causes::chain;
 
 /// The answer to a request that was refused or failed.
@@ -48,17 +48,6 @@ impl ApiError {
     pub(crate) fn no_application(name: &ApplicationName) -> Self {
         let message = format!("there is no application {name}");
         Self::new(ErrorCode::ApplicationNotFound, message)
-    }
-
-    /// There is no such version.
-    pub(crate) fn no_version(path: &VersionPath) -> Self {
-        let VersionPath {
-            name,
-            architecture,
-            number,
-        } = path;
-        let message = format!("there is no version {number} of {name} for {architecture}");
-        Self::new(ErrorCode::VersionNotFound, message)
     }
 
     /// There is no such upload.
@@ -116,7 +105,7 @@ impl From<aar_registry::Error> for ApiError {
         let code = error.code();
         if let aar_registry::Error::UploadOffset { expected, .. } = error {
             let refusal = Self::new(code, error.to_string());
-            return refusal.with_header(tus::OFFSET, expected);
+            return refusal.with_header(OFFSET, expected);
         }
         // What other uploads take up is no failure, and the caller may know.
         let busy = matches!(error, aar_registry::Error::StagingFull { .. });

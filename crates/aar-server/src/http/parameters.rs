@@ -46,6 +46,19 @@ pub(crate) struct VersionPath {
     pub(crate) number: VersionNumber,
 }
 
+impl VersionPath {
+    /// There is no such version.
+    pub(crate) fn missing(&self) -> ApiError {
+        let Self {
+            name,
+            architecture,
+            number,
+        } = self;
+        let message = format!("there is no version {number} of {name} for {architecture}");
+        ApiError::new(ErrorCode::VersionNotFound, message)
+    }
+}
+
 /// The path of an upload.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -4,6 +4,8 @@
 //! its length and the SHA-256 of its bytes when it is created; the latter as the metadata entry
 //! `digest`.
 
+pub(crate) mod headers;
+
 use aar_types::{Digest, ErrorCode};
 use axum::{
     extract::{FromRequestParts, Request},
@@ -16,14 +18,9 @@ use jiff::{Timestamp, fmt::rfc2822};
 
 use super::errors::ApiError;
 
-pub(crate) const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
-pub(crate) const VERSION: HeaderName = HeaderName::from_static("tus-version");
-pub(crate) const EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
-pub(crate) const MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
-pub(crate) const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-pub(crate) const LENGTH: HeaderName = HeaderName::from_static("upload-length");
-pub(crate) const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
-pub(crate) const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+pub(crate) use headers::{
+    EXPIRES, EXTENSION, LENGTH, MAX_SIZE, METADATA, OFFSET, RESUMABLE, VERSION,
+};
 
 /// The one version that is spoken.
 pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("1.0.0");

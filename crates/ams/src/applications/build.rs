@@ -101,7 +101,10 @@ impl Applications {
     async fn settle(&self, begun: &Begun, outcome: Result<(), Error>) -> Result<(), Error> {
         match &outcome {
             Ok(()) => self.tell("application-version-ready", begun.permit.id()),
-            Err(error) => self.put_down(Unmade::by(begun, error)).await,
+            Err(error) => {
+                let unmade = Unmade::by(error, begun.permit.clone(), begun.number);
+                self.put_down(unmade).await;
+            }
         }
         outcome
     }

@@ -10,7 +10,6 @@ use aar_types::VersionNumber;
 
 use super::{
     Applications,
-    build::Begun,
     guard::{MayEdit, sealed::Permit as _},
 };
 use crate::{Error, error::chain};
@@ -30,10 +29,10 @@ pub(super) struct Unmade {
 
 impl Unmade {
     /// The version whose making came to this end.
-    pub(super) fn by(begun: &Begun, error: &Error) -> Self {
+    pub(super) fn by(error: &Error, permit: MayEdit, number: VersionNumber) -> Self {
         Self {
-            permit: begun.permit.clone(),
-            number: begun.number,
+            permit,
+            number,
             reason: match error {
                 Error::Cancelled => None,
                 error => Some(chain(error)),

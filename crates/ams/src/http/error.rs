@@ -18,7 +18,7 @@ use serde_json::json;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{auth::Refusal, envelope::Frame};
+use super::{auth::refusal::Refusal, envelope::Frame};
 use crate::{Error, chain};
 
 /// What callers are told where the disk is full.

@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
-use super::auth::Identity;
+use super::auth::identity::Identity;
 
 const LIFE: SignedDuration = SignedDuration::from_mins(1);
 const AUDIENCE: &str = "events";

@@ -22,13 +22,14 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     Error,
     applications::{Applications, guard},
+    arrivals::Arrivals,
     foundation::Foundation,
     operations::{NewOperation, Operations},
     store::Store,
 };
 
 pub(crate) use catalogue::Catalogue;
-pub(crate) use measure::{Arrivals, Measured};
+pub(crate) use measure::Measured;
 
 /// The registry, as this AMS sees it. Cheap to clone.
 #[derive(Debug, Clone)]

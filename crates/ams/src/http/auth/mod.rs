@@ -11,9 +11,9 @@
 
 mod anyone;
 mod caller;
-mod identity;
+pub(super) mod identity;
 mod listener;
-mod refusal;
+pub(super) mod refusal;
 mod trusted;
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use caller::Caller;
 pub(super) use anyone::Anyone;
 pub(super) use identity::Identity;
 pub(super) use listener::Listener;
-pub(super) use refusal::Refusal;
+use refusal::Refusal;
 pub(super) use trusted::Trusted;
 
 /// What the handlers share.

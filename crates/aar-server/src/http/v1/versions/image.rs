@@ -52,7 +52,7 @@ pub(in crate::http) async fn image(
     let found = reader
         .fetch(&path.name, path.architecture, path.number)
         .await?;
-    let Fetch { image, content } = found.ok_or_else(|| ApiError::no_version(&path))?;
+    let Fetch { image, content } = found.ok_or_else(|| path.missing())?;
     let tag = ETag::new(image.digest);
     if tag.is_known(&headers) {
         let tag = [(header::ETAG, tag.as_str())];

@@ -36,7 +36,7 @@ pub(in crate::http) async fn patch(
     path: VersionPath,
     Sent(VersionPatch { published }): Sent<VersionPatch>,
 ) -> Result<Json<Envelope<Patched>>, ApiError> {
-    let missing = ApiError::no_version(&path);
+    let missing = path.missing();
     let VersionPath {
         name,
         architecture,

@@ -26,7 +26,7 @@ pub(in crate::http) async fn remove(
     State(app): State<App>,
     path: VersionPath,
 ) -> Result<Json<Envelope<Removed>>, ApiError> {
-    let missing = ApiError::no_version(&path);
+    let missing = path.missing();
     let VersionPath {
         name,
         architecture,

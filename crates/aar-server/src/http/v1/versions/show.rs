@@ -36,7 +36,7 @@ pub(in crate::http) async fn show(
         let found = reader
             .version(&path.name, path.architecture, path.number)
             .await?;
-        let version = found.ok_or_else(|| ApiError::no_version(&path))?;
+        let version = found.ok_or_else(|| path.missing())?;
         Ok((Envelope::sync(version), revision))
     };
     app.answer(&uri, &headers, make).await
