@@ -163,14 +163,17 @@ impl Error {
             | Self::ContentUnreachable { .. }
             | Self::ContentRefused { .. } => true,
             Self::Refused { status, code, .. } => {
-                // Another request holds the upload, or puts it together: a refusal of HEAD says so by
-                // its status alone.
-                let locked = *status == 423;
                 let moved = *code == Some(ErrorCode::UploadOffsetConflict);
-                locked || moved || matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+                self.is_locked() || moved || matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
             }
             _ => false,
         }
+    }
+
+    /// Whether another request holds the upload, or puts it together: a refusal of HEAD says so by
+    /// its status alone.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self, Self::Refused { status: 423, .. })
     }
 
     /// How long the registry asks to wait before the next attempt.

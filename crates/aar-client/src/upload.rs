@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aar_types::{Digest, ErrorCode, ImageInfo};
@@ -92,6 +92,27 @@ struct Place {
     offset: u64,
 }
 
+/// An upload that is held by a request which has ended here: the registry still puts away what came
+/// with it, over a line that may be slow. That is no failure, for some time.
+#[derive(Default)]
+struct Lock {
+    met: Option<Instant>,
+}
+
+impl Lock {
+    const TIME: Duration = Duration::from_mins(10);
+    /// The registry takes its time before it says that an upload is locked.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    async fn is_waited_for(&mut self, error: &Error) -> bool {
+        if !error.is_locked() || self.met.get_or_insert_with(Instant::now).elapsed() > Self::TIME {
+            return false;
+        }
+        tokio::time::sleep(error.retry_after().unwrap_or(Self::PAUSE)).await;
+        true
+    }
+}
+
 struct Upload<'a, M> {
     client: &'a RegistryClient,
     path: &'a Path,
@@ -104,11 +125,13 @@ struct Upload<'a, M> {
 impl<M: UploadMemory> Upload<'_, M> {
     async fn run(mut self) -> Result<(), Error> {
         let mut backoff = self.client.backoff();
+        let mut lock = Lock::default();
         let mut furthest = 0;
         let mut place = None;
         loop {
             match self.step(place.take()).await {
                 Ok(next) => {
+                    lock = Lock::default();
                     self.progress.at(next.offset);
                     if next.offset >= self.image.size {
                         self.memory.remember(None).await;
@@ -122,7 +145,9 @@ impl<M: UploadMemory> Upload<'_, M> {
                 }
                 Err(error) => {
                     let error = self.explain(error).await;
-                    self.client.pause(&mut backoff, error).await?;
+                    if !lock.is_waited_for(&error).await {
+                        self.client.pause(&mut backoff, error).await?;
+                    }
                 }
             }
         }

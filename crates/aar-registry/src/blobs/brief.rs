@@ -12,6 +12,8 @@ use crate::Error;
 
 /// How long a bucket may take for a small request, repetitions included.
 const LIMIT: Duration = Duration::from_secs(10);
+/// For a deletion. One that was given up and is carried out later takes what has come since.
+const DELETION: Duration = Duration::from_secs(40);
 
 /// The storage, which has to answer soon where it is a bucket. A folder is waited for: what was
 /// begun there cannot be given up.
@@ -34,7 +36,12 @@ impl Brief {
 
     /// Deletes an object for good. Tells whether it was there.
     pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
-        self.0.soon(self.0.delete(key)).await
+        let Blobs::S3(bucket) = &*self.0 else {
+            return self.0.delete(key).await;
+        };
+        let found = self.0.soon(bucket.has(key)).await?;
+        self.0.within(DELETION, bucket.remove(key)).await?;
+        Ok(found)
     }
 
     /// The size of a blob.
@@ -54,11 +61,19 @@ impl Blobs {
         &self,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        self.within(LIMIT, answer).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         match self {
             Self::Fs(_) => answer.await,
             Self::S3(bucket) => {
-                let in_time = timeout(LIMIT, answer).await;
-                in_time.unwrap_or_else(|_| Err(bucket.is_silent(LIMIT)))
+                let in_time = timeout(limit, answer).await;
+                in_time.unwrap_or_else(|_| Err(bucket.is_silent(limit)))
             }
         }
     }

@@ -343,11 +343,11 @@ on_buckets! {
 
     async fn a_part_may_take_as_long_as_all_that_may_be_on_its_way(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
-        let content = noise(PART);
+        let content = noise(2 * PART);
         let (operator, upload) = upload_over(&network, &fixture, &image(&content)).await;
-        network.next(Seen::is_part, [Fault::Slow(120 << 10)]);
+        network.next(Seen::is_part, [Fault::Slow(120 << 10), Fault::Slow(120 << 10)]);
         assert!(operator.append(upload.id, 0, body([&content])).await.unwrap().complete);
-        assert_eq!(network.seen().into_iter().filter(Seen::is_part).count(), 1);
+        assert_eq!(network.seen().into_iter().filter(Seen::is_part).count(), 2);
     }
 
     async fn the_session_of_a_key_is_shown_with_every_request(fixture) {

@@ -20,6 +20,7 @@ mod prefix;
 mod problem;
 mod request;
 mod retry;
+mod under_way;
 
 use std::{sync::Arc, time::Duration};
 
@@ -198,10 +199,18 @@ impl S3Blobs {
 
     /// Deletes an object. S3 answers alike whether it was there or not, so it is looked at before.
     pub(super) async fn delete(&self, key: &Key) -> Result<bool, Error> {
-        let path = self.path(key);
-        let found = self.or_nothing(key, "s3:GetObject", self.store.head(&path).await)?;
-        self.delete_object(&path).await?;
-        Ok(found.is_some())
+        let found = self.has(key).await?;
+        self.remove(key).await?;
+        Ok(found)
+    }
+
+    pub(super) async fn remove(&self, key: &Key) -> Result<(), Error> {
+        self.delete_object(&self.path(key)).await
+    }
+
+    pub(super) async fn has(&self, key: &Key) -> Result<bool, Error> {
+        let found = self.store.head(&self.path(key)).await;
+        Ok(self.or_nothing(key, "s3:GetObject", found)?.is_some())
     }
 
     /// Deletes what lies there, if anything does. It can be asked for as often as needed.
