@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Fault, Fleet, Package, S3Network, S3Server, SOON, Seen, TestPki, TestRegistry, sha256, until,
+    Direction, Fault, FaultProxy, Fleet, Package, S3Network, S3Server, SOON, Seen, TestPki,
+    TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 40 << 20;
@@ -205,6 +206,41 @@ fn an_image_that_stays_damaged_is_reported_and_never_imported() {
     scene.nothing_left();
     scene.network.heal();
     scene.pull();
+    scene.whole();
+}
+
+#[test]
+fn images_arrive_whole_wherever_connections_to_the_registry_are_cut() {
+    let Some(scene) = scene(
+        "connections to the registry that are cut",
+        "    redirect: false\n",
+    ) else {
+        return;
+    };
+    let seed = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    println!("cut by the seed {seed}");
+    let cuts = |network: &FaultProxy, direction, salt: u64| {
+        let mut state = u64::from(seed) ^ salt;
+        for _ in 0..4 {
+            // Each is ended within the next tenth of the image, wherever it is by then.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(salt);
+            let distance = (state >> 33) % (SIZE / 10);
+            network.cut_after(direction, distance);
+            until("the connection is cut", PATIENCE, || network.is_down());
+            network.heal();
+        }
+    };
+    let fleet = &scene.fleet;
+    std::thread::scope(|threads| {
+        threads.spawn(|| cuts(&fleet.publisher_network, Direction::Up, 1));
+        scene.push();
+    });
+    std::thread::scope(|threads| {
+        threads.spawn(|| cuts(&fleet.client_network, Direction::Down, 2));
+        scene.pull();
+    });
     scene.whole();
 }
 

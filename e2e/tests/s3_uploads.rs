@@ -257,8 +257,28 @@ fn objects_are_encrypted_as_the_configuration_says() {
     let Some(server) = S3Server::seaweed("encrypted objects") else {
         return;
     };
+    let wanted = [("x-amz-server-side-encryption", "AES256")];
+    are_encrypted(server, "    server-side-encryption: AES256\n", &wanted);
+}
+
+#[test]
+fn objects_are_encrypted_with_the_key_that_the_configuration_names() {
+    let Some(server) = S3Server::ceph("objects encrypted with a key") else {
+        return;
+    };
+    let key = S3Server::ENCRYPTION_KEY;
+    let more = format!("    server-side-encryption: aws:kms\n    kms-key-id: {key}\n");
+    let wanted = [
+        ("x-amz-server-side-encryption", "aws:kms"),
+        ("x-amz-server-side-encryption-aws-kms-key-id", key),
+    ];
+    are_encrypted(server, &more, &wanted);
+}
+
+/// Sends an image through a bucket, and sees how everything in it is encrypted.
+fn are_encrypted(server: &'static S3Server, more: &str, wanted: &[(&str, &str)]) {
     let bucket = server.new_bucket();
-    let section = bucket.section() + "    server-side-encryption: AES256\n";
+    let section = bucket.section() + more;
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
     let fleet = Fleet::start_on(registry, &[]);
@@ -276,7 +296,9 @@ fn objects_are_encrypted_as_the_configuration_says() {
         let url = bucket.presigned(&key, SOON).to_string();
         let first = [("range", "bytes=0-0")];
         let answer = Http::plain("").send("GET", &url, &first, Vec::new());
-        let encrypted = answer.headers.get("x-amz-server-side-encryption");
-        assert_eq!(encrypted.map(String::as_str), Some("AES256"), "{key}");
+        for (header, value) in wanted {
+            let found = answer.headers.get(*header).map(String::as_str);
+            assert_eq!(found, Some(*value), "{key}");
+        }
     }
 }

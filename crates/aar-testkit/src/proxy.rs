@@ -104,6 +104,11 @@ impl FaultProxy {
         }
     }
 
+    /// Whether it turns new connections away, as it does from a cut on.
+    pub fn is_down(&self) -> bool {
+        self.state.faults().refuse
+    }
+
     /// Turns a bit of the next bytes that come down.
     pub fn flip(&self) {
         self.state.faults().flip = true;

@@ -554,6 +554,11 @@ on_buckets! {
             s3.endpoint = Some("http://127.0.0.1:1".to_owned());
         }).await;
         assert!(matches!(nobody, BucketProblem::Unreachable { .. }), "{nobody}");
+        // No server here minds the region that a signature names.
+        let network = S3Network::start(fixture.bucket().server().address());
+        network.each(|_| true, Fault::Refuse("AuthorizationHeaderMalformed"));
+        let elsewhere = problem(&fixture, |s3| s3.endpoint = Some(network.url())).await;
+        assert!(matches!(elsewhere, BucketProblem::WrongRegion { .. }), "{elsewhere}");
         let stranger = fixture.bucket().server().new_user().1;
         let denied = problem(&fixture, |s3| {
             let keys = s3.credentials.as_mut().unwrap();

@@ -155,6 +155,16 @@ fn conf(folder: &Folder, fsid: &str, addresses: &str, gateway: &Port) -> String 
         // What was deleted is freed within seconds, or large tests would fill the store.
         ("rgw gc obj min wait", "1".to_owned()),
         ("rgw gc processor period", "5".to_owned()),
+        // A store of keys that is made for tests, with one of 32 bytes.
+        ("rgw crypt require ssl", "false".to_owned()),
+        ("rgw crypt s3 kms backend", "testing".to_owned()),
+        (
+            "rgw crypt s3 kms encryption keys",
+            format!(
+                "{}=YWFyIGFhciBhYXIgYWFyIGFhciBhYXIgYWFyIGFhciE=",
+                S3Server::ENCRYPTION_KEY
+            ),
+        ),
     ];
     let mut text = String::from("[global]\n");
     lines(&mut text, &global);

@@ -53,6 +53,9 @@ impl Credentials {
 }
 
 impl S3Server {
+    /// The name of a key with which Ceph's gateway encrypts what is to be encrypted with it.
+    pub const ENCRYPTION_KEY: &str = "aar-tests";
+
     /// Ceph's gateway. `None`, and a skip, where it is not installed.
     pub fn ceph(what: &str) -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
