@@ -95,6 +95,32 @@ fn a_lost_database_is_rebuilt_from_the_bucket_alone() {
     theirs_is_untouched(&fleet);
 }
 
+/// A client must not remove its last good copy because the registry lost its own.
+#[test]
+fn a_rebuild_that_would_lose_a_version_changes_nothing_until_that_is_accepted() {
+    let Some(mut fleet) = fleet("rebuilding from a bucket that lacks something") else {
+        return;
+    };
+    for (seed, name) in (1..).zip(["one", "two"]) {
+        create(&fleet, name, seed);
+    }
+    let lost = blob(&digest(&fleet, "two"));
+    fleet.registry.stop();
+    lose_database(&fleet.registry);
+    fleet.registry.bucket().unwrap().delete(&lost);
+    let refused = fleet.registry.aar(&["storage", "rebuild"]).refused();
+    assert!(refused.contains("--accept-losses"), "{refused}");
+    fleet.registry.aar(&["serve"]).refused();
+    assert_eq!(fleet.client.names(), ["one", "two"]);
+
+    let accept = ["storage", "rebuild", "--accept-losses"];
+    fleet.registry.aar(&accept).done();
+    fleet.registry.run();
+    assert!(fleet.registry.application("two").is_none());
+    assert!(fleet.registry.application("one").is_some());
+    theirs_is_untouched(&fleet);
+}
+
 /// Removes the database with what belongs to it, as a disk that dies would.
 fn lose_database(registry: &TestRegistry) {
     let entries = fs_err::read_dir(registry.base()).unwrap();
