@@ -93,19 +93,23 @@ struct Place {
 }
 
 /// An upload that is held by a request which has ended here: the registry still puts away what came
-/// with it, over a line that may be slow. That is no failure, for some time.
-#[derive(Default)]
+/// with it, over a line that may be slow. That is no failure, for some time after the last progress.
 struct Lock {
-    met: Option<Instant>,
+    until: Instant,
 }
 
 impl Lock {
-    const TIME: Duration = Duration::from_mins(10);
+    const TIME: Duration = Duration::from_mins(5);
     /// The registry takes its time before it says that an upload is locked.
     const PAUSE: Duration = Duration::from_secs(1);
 
-    async fn is_waited_for(&mut self, error: &Error) -> bool {
-        if !error.is_locked() || self.met.get_or_insert_with(Instant::now).elapsed() > Self::TIME {
+    fn new() -> Self {
+        let until = Instant::now() + Self::TIME;
+        Self { until }
+    }
+
+    async fn is_waited_for(&self, error: &Error) -> bool {
+        if !error.is_locked() || Instant::now() > self.until {
             return false;
         }
         tokio::time::sleep(error.retry_after().unwrap_or(Self::PAUSE)).await;
@@ -125,13 +129,12 @@ struct Upload<'a, M> {
 impl<M: UploadMemory> Upload<'_, M> {
     async fn run(mut self) -> Result<(), Error> {
         let mut backoff = self.client.backoff();
-        let mut lock = Lock::default();
+        let mut lock = Lock::new();
         let mut furthest = 0;
         let mut place = None;
         loop {
             match self.step(place.take()).await {
                 Ok(next) => {
-                    lock = Lock::default();
                     self.progress.at(next.offset);
                     if next.offset >= self.image.size {
                         self.memory.remember(None).await;
@@ -140,6 +143,7 @@ impl<M: UploadMemory> Upload<'_, M> {
                     if next.offset > furthest {
                         furthest = next.offset;
                         backoff.reset();
+                        lock = Lock::new();
                     }
                     place = Some(next);
                 }
