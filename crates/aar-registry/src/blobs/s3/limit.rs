@@ -55,10 +55,12 @@ impl HttpService for Limited {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let begun = Instant::now();
         let length = request.body().content_length() as u64;
-        let large = (length > SMALL).then(|| self.under_way.begin(length));
+        let large = length > SMALL && !is_assembly(&request);
+        let large = large.then(|| self.under_way.begin(length));
         let mut limit = match &large {
             Some(sending) => for_all_of(sending),
-            None => of_small(&request),
+            None if is_assembly(&request) => ASSEMBLY,
+            None => ANSWER,
         };
         let answer = async {
             if is_for_object(&request) {
@@ -99,13 +101,10 @@ fn for_all_of(sending: &Sending) -> Duration {
     ANSWER + Duration::from_secs(sending.together() / PACE)
 }
 
-fn of_small(request: &HttpRequest) -> Duration {
+/// Whether an object is to be put together. The list of its parts can be large itself.
+fn is_assembly(request: &HttpRequest) -> bool {
     let query = request.uri().query().unwrap_or_default();
-    if request.method() == Method::POST && query.starts_with("uploadId=") {
-        ASSEMBLY
-    } else {
-        ANSWER
-    }
+    request.method() == Method::POST && query.starts_with("uploadId=")
 }
 
 /// Makes clients of this kind for the requests of `object_store`.
@@ -156,6 +155,10 @@ mod tests {
             (request(Method::POST, "http://s3/b/k?uploads", 0), ANSWER),
             (
                 request(Method::POST, "http://s3/b/k?uploadId=u", 9),
+                ASSEMBLY,
+            ),
+            (
+                request(Method::POST, "http://s3/b/k?uploadId=u", 2 << 20),
                 ASSEMBLY,
             ),
             (
