@@ -54,9 +54,8 @@ impl Totals {
 mod tests {
     use super::*;
 
-    #[test]
-    fn rounds_add_up_and_the_last_good_one_is_remembered() {
-        let report = |outcome, second| RoundReport {
+    fn report(outcome: Outcome, second: i64) -> RoundReport {
+        RoundReport {
             started: Timestamp::UNIX_EPOCH,
             finished: Timestamp::from_second(second).unwrap(),
             outcome,
@@ -69,7 +68,11 @@ mod tests {
             failures: Vec::new(),
             held: None,
             conflicts: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn rounds_add_up_and_the_last_good_one_is_remembered() {
         let mut totals = Totals::default();
         totals.add(&report(Outcome::Done, 5));
         totals.add(&report(Outcome::Incomplete, 9));
@@ -83,16 +86,6 @@ mod tests {
 
     #[test]
     fn a_round_that_was_cancelled_tells_nothing_of_being_in_step() {
-        let report = |outcome| RoundReport {
-            started: Timestamp::UNIX_EPOCH,
-            finished: Timestamp::UNIX_EPOCH,
-            outcome,
-            error: None,
-            counts: Counts::default(),
-            failures: Vec::new(),
-            held: None,
-            conflicts: Vec::new(),
-        };
         let mut totals = Totals::default();
         for (outcome, in_step) in [
             (Outcome::Cancelled, false),
@@ -101,7 +94,7 @@ mod tests {
             (Outcome::Failed, false),
             (Outcome::Cancelled, false),
         ] {
-            totals.add(&report(outcome));
+            totals.add(&report(outcome, 5));
             assert_eq!(totals.in_step, in_step, "{outcome:?}");
         }
     }
