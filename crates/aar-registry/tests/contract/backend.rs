@@ -87,6 +87,44 @@ macro_rules! on_these {
 }
 pub(crate) use on_these;
 
+/// Runs a test on every back end, one after the other. A new back end is a new entry here.
+pub(crate) async fn on_every_backend(test: impl AsyncFn(Fixture)) {
+    on_backends(&[Backend::SqliteFolder, Backend::SqliteBucket], test).await;
+}
+
+/// Runs a test of what only a folder has: files, their modes, and obstructed paths.
+pub(crate) async fn on_folders(test: impl AsyncFn(Fixture)) {
+    on_backends(&[Backend::SqliteFolder], test).await;
+}
+
+/// Runs a test of what only a bucket has: parts and signed addresses.
+#[allow(dead_code, reason = "the suites of buckets are converted next")]
+pub(crate) async fn on_buckets(test: impl AsyncFn(Fixture)) {
+    on_backends(&[Backend::SqliteBucket], test).await;
+}
+
+/// A back end whose server is not installed is skipped, which is said on stderr and fails in CI.
+async fn on_backends(backends: &[Backend], test: impl AsyncFn(Fixture)) {
+    for &backend in backends {
+        let _note = FailureNote(backend);
+        if let Some(fixture) = Fixture::start(backend).await {
+            test(fixture).await;
+        }
+    }
+}
+
+/// Names the back end on which a test panics.
+struct FailureNote(Backend);
+
+impl Drop for FailureNote {
+    #[expect(clippy::print_stderr, reason = "the harness shows it with the failure")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the test failed on the back end {:?}", self.0);
+        }
+    }
+}
+
 pub(crate) const AMD64: Architecture = Architecture::Amd64;
 /// What stands before every key in a bucket.
 const PREFIX: &str = "a/prefix";
