@@ -7,7 +7,7 @@ use crate::{
     Error, Registry, UploadId,
     audit::Actor,
     metadata::BlobState,
-    storage::{Gathering, Key},
+    storage::{Gathering, ObjectKey},
 };
 
 /// What became of an item.
@@ -81,7 +81,7 @@ impl Registry {
                 change
                     .registry
                     .brief_storage()
-                    .delete(&Key::Blob(digest))
+                    .delete(&ObjectKey::Blob(digest))
                     .await?;
                 change.tx.delete_blob(&digest).await?;
                 change
@@ -119,7 +119,10 @@ impl Registry {
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
-        let freed = self.brief_storage().delete(&Key::Blob(digest)).await?;
+        let freed = self
+            .brief_storage()
+            .delete(&ObjectKey::Blob(digest))
+            .await?;
         tx.rollback().await?;
         Ok(if freed { Verdict::Freed } else { GONE })
     }

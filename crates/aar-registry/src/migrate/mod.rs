@@ -24,7 +24,7 @@ use crate::{
     metadata::UploadRow,
     mutation::Mutation,
     open::storage_owner,
-    storage::{Key, Storage},
+    storage::{ObjectKey, Storage},
 };
 
 /// After so many passes the last one copies what is left.
@@ -165,8 +165,8 @@ async fn mark_as(
         incomplete,
         ..RegistryDescriptor::first(registry.id().clone())
     };
-    let content = descriptor::write(&Key::Registry, &mark)?;
-    target.put(&Key::Registry, content).await
+    let content = descriptor::write(&ObjectKey::Registry, &mark)?;
+    target.put(&ObjectKey::Registry, content).await
 }
 
 impl Registry {

@@ -20,7 +20,7 @@ use object_store::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{Area, Content, ImageFile, Key, Object, content::Streams, keys};
+use super::{Area, Content, ImageFile, Object, ObjectKey, content::Streams, object_key};
 use crate::{Error, folder, tasks::blocking};
 
 /// Pieces in which blobs are read for hashing.
@@ -37,7 +37,7 @@ impl FsStorage {
     pub(super) async fn open(root: &Path) -> Result<Self, Error> {
         let root = root.to_owned();
         blocking(move || {
-            for folder in keys::FOLDERS {
+            for folder in object_key::FOLDERS {
                 folder::create_private(&root.join(folder))?;
             }
             let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
@@ -53,16 +53,16 @@ impl FsStorage {
     }
 
     /// Where the file of a key is.
-    pub(super) fn file_of(&self, key: &Key) -> PathBuf {
+    pub(super) fn file_of(&self, key: &ObjectKey) -> PathBuf {
         self.root.join(key.to_string())
     }
 
-    pub(super) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
+    pub(super) async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), Error> {
         self.store.put(&key.path(), content.into()).await?;
         Ok(())
     }
 
-    pub(super) async fn put_new(&self, key: &Key, content: Bytes) -> Result<bool, Error> {
+    pub(super) async fn put_new(&self, key: &ObjectKey, content: Bytes) -> Result<bool, Error> {
         let options = PutOptions::from(PutMode::Create);
         let path = key.path();
         match self.store.put_opts(&path, content.into(), options).await {
@@ -72,7 +72,7 @@ impl FsStorage {
         }
     }
 
-    pub(super) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+    pub(super) async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
         match self.store.get(&key.path()).await {
             Ok(found) => Ok(Some(found.bytes().await?)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -80,7 +80,7 @@ impl FsStorage {
         }
     }
 
-    pub(super) async fn delete(&self, key: &Key) -> Result<bool, Error> {
+    pub(super) async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         match self.store.delete(&key.path()).await {
             Ok(()) => {}
             Err(object_store::Error::NotFound { .. }) => return Ok(false),
@@ -88,7 +88,7 @@ impl FsStorage {
         }
         let file = self.file_of(key);
         let root = self.root.clone();
-        let tidy = !matches!(key, Key::Blob(_));
+        let tidy = !matches!(key, ObjectKey::Blob(_));
         blocking(move || Ok(settle_deletion(&root, &file, tidy)?)).await?;
         Ok(true)
     }
@@ -103,7 +103,7 @@ impl FsStorage {
     }
 
     pub(super) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
-        match self.store.head(&Key::Blob(*digest).path()).await {
+        match self.store.head(&ObjectKey::Blob(*digest).path()).await {
             Ok(found) => Ok(Some(read_object(found))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
@@ -111,7 +111,7 @@ impl FsStorage {
     }
 
     pub(super) async fn open_blob(&self, digest: &Digest) -> Result<Option<Content>, Error> {
-        let file = self.file_of(&Key::Blob(*digest));
+        let file = self.file_of(&ObjectKey::Blob(*digest));
         let streams = self.streams.clone();
         blocking(move || match there(File::open(file))? {
             Some(file) => Ok(Some(Content::File(ImageFile::new(file.into(), streams)?))),
@@ -121,7 +121,7 @@ impl FsStorage {
     }
 
     pub(super) async fn hash_blob(&self, digest: &Digest) -> Result<Option<(u64, Digest)>, Error> {
-        let file = self.file_of(&Key::Blob(*digest));
+        let file = self.file_of(&ObjectKey::Blob(*digest));
         blocking(move || match there(File::open(file))? {
             Some(file) => Ok(Some(hash(file)?)),
             None => Ok(None),

@@ -6,7 +6,7 @@
 mod brief;
 mod content;
 mod fs;
-mod keys;
+mod object_key;
 pub(crate) mod s3;
 mod staging;
 mod transfer;
@@ -24,7 +24,7 @@ use object_store::path::Path;
 
 pub(crate) use brief::Brief;
 pub use content::{Content, ImageFile};
-pub(crate) use keys::{Area, Key};
+pub(crate) use object_key::{Area, ObjectKey};
 pub use s3::{BucketProblem, CloudFrontProblem, ImageObject, KeyOrigin};
 pub(crate) use s3::{CloudFront, S3Storage, parts};
 pub(crate) use staging::Staged;
@@ -52,8 +52,8 @@ pub(crate) struct Object {
 
 impl Object {
     /// The key it has, if it is anything the registry puts there.
-    pub(crate) fn key(&self) -> Option<Key> {
-        Key::of(&self.path)
+    pub(crate) fn key(&self) -> Option<ObjectKey> {
+        ObjectKey::of(&self.path)
     }
 }
 
@@ -94,7 +94,7 @@ impl Storage {
     }
 
     /// Writes an object and makes it last.
-    pub(crate) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
+    pub(crate) async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), Error> {
         match self {
             Self::Fs(fs) => fs.put(key, content).await,
             Self::S3(bucket) => bucket.put(key, content).await,
@@ -102,7 +102,7 @@ impl Storage {
     }
 
     /// Writes an object unless it is there. Tells whether it was written.
-    pub(crate) async fn put_new(&self, key: &Key, content: Bytes) -> Result<bool, Error> {
+    pub(crate) async fn put_new(&self, key: &ObjectKey, content: Bytes) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.put_new(key, content).await,
             Self::S3(bucket) => bucket.put_new(key, content).await,
@@ -110,7 +110,7 @@ impl Storage {
     }
 
     /// Reads a small object.
-    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
         match self {
             Self::Fs(fs) => fs.get(key).await,
             Self::S3(bucket) => bucket.get(key).await,
@@ -118,7 +118,7 @@ impl Storage {
     }
 
     /// Deletes an object for good. Tells whether it was there.
-    pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
+    pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         match self {
             Self::Fs(fs) => fs.delete(key).await,
             Self::S3(bucket) => bucket.delete(key).await,

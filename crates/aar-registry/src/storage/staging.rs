@@ -17,9 +17,9 @@ use jiff::Timestamp;
 use object_store::path::Path as ObjectPath;
 
 use super::{
-    Area, Key, Leftover,
+    Area, Leftover, ObjectKey,
     fs::{FsStorage, sync_folder, there},
-    keys,
+    object_key,
 };
 use crate::{Error, UploadId, folder, tasks::blocking};
 
@@ -64,7 +64,7 @@ impl Staged {
 
 impl FsStorage {
     fn staging_file(&self, id: UploadId) -> PathBuf {
-        self.root.join(keys::staged(id))
+        self.root.join(object_key::staged(id))
     }
 
     /// Opens what is staged of an upload and cuts off what lies beyond the offset. `None` when
@@ -95,7 +95,7 @@ impl FsStorage {
         size: u64,
     ) -> Result<bool, Error> {
         let staged = self.staging_file(id);
-        let blob = self.file_of(&Key::Blob(*digest));
+        let blob = self.file_of(&ObjectKey::Blob(*digest));
         let store = self.root.clone();
         blocking(move || {
             let Some(file) = there(File::open(&staged))? else {
@@ -179,7 +179,7 @@ fn remove_sized(path: &Path) -> io::Result<Option<u64>> {
 /// Whether a name below the root is one that the registry gives to what may be left. Others may
 /// keep files there, too.
 fn is_left(name: &str) -> bool {
-    keys::upload_of(name).is_some() || is_cut_short(name)
+    object_key::upload_of(name).is_some() || is_cut_short(name)
 }
 
 /// `object_store` writes `name#1` beside `name` before it renames it; listings do not show these.
@@ -188,8 +188,10 @@ fn is_cut_short(name: &str) -> bool {
         return false;
     };
     let counted = suffix.parse::<u32>().is_ok_and(|n| n.to_string() == suffix);
-    let key = ObjectPath::parse(key).ok().and_then(|key| Key::of(&key));
-    counted && key.is_some_and(|key| !matches!(key, Key::Registry | Key::Blob(_)))
+    let key = ObjectPath::parse(key)
+        .ok()
+        .and_then(|key| ObjectKey::of(&key));
+    counted && key.is_some_and(|key| !matches!(key, ObjectKey::Registry | ObjectKey::Blob(_)))
 }
 
 fn collect(root: &Path, folder: &Path, found: &mut Vec<Leftover>) -> io::Result<()> {
@@ -218,7 +220,7 @@ fn leftover(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Leftover {
     let below = below.to_string_lossy().into_owned();
     let modified = meta.modified().ok();
     Leftover {
-        upload: keys::upload_of(&below),
+        upload: object_key::upload_of(&below),
         multipart: None,
         path: below,
         size: meta.len(),

@@ -51,7 +51,7 @@ async fn stage_all(storage: &Storage) {
 #[tokio::test]
 async fn an_object_is_what_was_written_last_until_it_is_deleted() {
     for Fixture { storage, .. } in &storages().await {
-        let key = Key::Certificate(aar_types::Fingerprint::from_bytes([1; 32]));
+        let key = ObjectKey::Certificate(aar_types::Fingerprint::from_bytes([1; 32]));
         assert_eq!(storage.get(&key).await.unwrap(), None);
         assert!(!storage.delete(&key).await.unwrap());
         for text in ["first", "second"] {
@@ -85,7 +85,7 @@ async fn what_is_staged_becomes_a_blob_once_and_asking_again_does_no_harm() {
         let read = storage.hash_blob(&digest).await.unwrap();
         assert_eq!(read, Some((size, digest)));
         assert!(storage.open_blob(&digest, size).await.unwrap().is_some());
-        assert!(storage.delete(&Key::Blob(digest)).await.unwrap());
+        assert!(storage.delete(&ObjectKey::Blob(digest)).await.unwrap());
         assert!(storage.open_blob(&digest, size).await.unwrap().is_none());
         assert_eq!(storage.hash_blob(&digest).await.unwrap(), None);
     }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinError, JoinSet};
-use uuid::Uuid;
 
 use super::{Content, S3Storage, Storage, fs::FsStorage, parts};
 use crate::{
@@ -53,7 +52,7 @@ async fn write_file(
     size: u64,
     content: Bytestream,
 ) -> Result<(), Error> {
-    let id = UploadId::from(Uuid::new_v4());
+    let id = UploadId::random();
     match stage(fs, id, digest, size, content).await {
         Ok(true) => Ok(()),
         outcome => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Upload, UploadId,
+    Upload,
     finish::finish,
     in_file::InFile,
     in_parts::InParts,
@@ -13,7 +13,7 @@ use super::{
     source::{Pause, Source},
 };
 use crate::{
-    BucketProblem, Error, Publisher, Registry,
+    BucketProblem, Error, Publisher, Registry, UploadId,
     metadata::UploadRow,
     storage::{Gathering, S3Storage, Staged},
 };

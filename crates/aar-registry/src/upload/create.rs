@@ -4,11 +4,10 @@
 //! have been lost, and its space must not be taken a second time.
 
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
-use super::{Upload, UploadId, UploadNew, intake::state_of, progress::renew_in};
+use super::{Upload, UploadNew, intake::state_of, progress::renew_in};
 use crate::{
-    Error, Publisher, Registry,
+    Error, Publisher, Registry, UploadId,
     metadata::{BlobState, Reading, UploadRow, Writing},
 };
 
@@ -49,7 +48,7 @@ async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Uplo
         check_room(registry, &mut tx, new.length).await?;
     }
     let row = UploadRow {
-        id: UploadId(Uuid::new_v4()),
+        id: UploadId::random(),
         digest: new.digest,
         length: new.length,
         durable: if complete { new.length } else { 0 },

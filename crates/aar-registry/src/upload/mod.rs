@@ -21,43 +21,15 @@ mod progress;
 mod running;
 mod source;
 
-use std::{fmt, str::FromStr};
-
 use aar_types::Digest;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use uuid::Uuid;
 
 pub(crate) use running::Appends;
 
-use crate::{Error, Publisher, Registry, metadata::UploadRow, tasks::run_to_completion};
-
-/// The name of an upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
-pub struct UploadId(Uuid);
-
-impl fmt::Display for UploadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl From<Uuid> for UploadId {
-    fn from(id: Uuid) -> Self {
-        Self(id)
-    }
-}
-
-impl FromStr for UploadId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        text.parse().map(Self)
-    }
-}
+use crate::{Error, Publisher, Registry, UploadId, metadata::UploadRow, tasks::run_to_completion};
 
 /// What an upload announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,8 +9,7 @@ use std::{
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
-use super::UploadId;
-use crate::Error;
+use crate::{Error, UploadId};
 
 /// How long the one before has for writing down how far it came.
 const HANDOVER: Duration = Duration::from_secs(10);

@@ -19,7 +19,7 @@ use super::{
     request::{Answer, Ask},
     retry::{Patience, Pauses},
 };
-use crate::{BucketProblem, Error, storage::Key};
+use crate::{BucketProblem, Error, storage::ObjectKey};
 
 const ACTION: &str = "s3:PutObject";
 /// What is said of an upload that will not become an object any more.
@@ -52,7 +52,7 @@ impl S3Storage {
         multipart: &str,
         parts: &[String],
     ) -> Result<bool, Error> {
-        let key = self.path(&Key::Blob(*digest));
+        let key = self.path(&ObjectKey::Blob(*digest));
         let list = Bytes::from(list_of(parts));
         let mut pauses = Pauses::new(Patience::Long);
         loop {

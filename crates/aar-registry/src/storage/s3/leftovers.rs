@@ -12,7 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::{S3Storage, read_object, request::Ask, retry::Patience};
 use crate::{
     BucketProblem, Error, UploadId,
-    storage::{Area, Key, Leftover, keys},
+    storage::{Area, Leftover, ObjectKey, object_key},
 };
 
 const ACTION: &str = "s3:ListBucketMultipartUploads";
@@ -79,11 +79,11 @@ impl Left {
     }
 
     fn rest(path: &Path) -> Option<Self> {
-        keys::upload_of(path.as_ref()).map(Self::Rest)
+        object_key::upload_of(path.as_ref()).map(Self::Rest)
     }
 
     fn parts(path: &Path, multipart: &str) -> Option<Self> {
-        let Some(Key::Blob(digest)) = Key::of(path) else {
+        let Some(ObjectKey::Blob(digest)) = ObjectKey::of(path) else {
             return None;
         };
         let multipart = multipart.to_owned();
@@ -94,9 +94,9 @@ impl Left {
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rest(id) => f.write_str(&keys::staged(*id)),
+            Self::Rest(id) => f.write_str(&object_key::staged(*id)),
             Self::Parts { digest, multipart } => {
-                write!(f, "{}{GATHERED}{multipart}", Key::Blob(*digest))
+                write!(f, "{}{GATHERED}{multipart}", ObjectKey::Blob(*digest))
             }
         }
     }
@@ -121,7 +121,7 @@ impl S3Storage {
         match Left::of(path) {
             None => Ok(None),
             Some(Left::Parts { digest, .. }) => {
-                let found = self.gathered(&Key::Blob(digest).path()).await?;
+                let found = self.gathered(&ObjectKey::Blob(digest).path()).await?;
                 Ok(found.into_iter().find(|one| one.path == path))
             }
             Some(Left::Rest(id)) => match self.store.head(&self.rest(id)).await {
@@ -137,7 +137,7 @@ impl S3Storage {
         let Some(Left::Parts { digest, multipart }) = Left::of(&leftover.path) else {
             return Ok(leftover.size);
         };
-        let (key, mut marker, mut size) = (self.path(&Key::Blob(digest)), 0, 0);
+        let (key, mut marker, mut size) = (self.path(&ObjectKey::Blob(digest)), 0, 0);
         loop {
             let page = match self.parts_page(&key, &multipart, marker).await {
                 // It has gone meanwhile.
@@ -257,7 +257,7 @@ impl S3Storage {
         let object = read_object(meta);
         let path = self.prefix.below(&object.path)?;
         Some(Leftover {
-            upload: Some(keys::upload_of(path.as_ref())?),
+            upload: Some(object_key::upload_of(path.as_ref())?),
             path: path.into(),
             multipart: None,
             size: object.size,
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn only_what_an_upload_can_have_left_is_a_leftover() {
         let id = "00000000-0000-4000-8000-00000000000a";
-        let blob = Key::Blob(Digest::from_bytes([0xab; 32]));
+        let blob = ObjectKey::Blob(Digest::from_bytes([0xab; 32]));
         for path in [format!("staging/{id}"), format!("{blob}?uploadId=2~x")] {
             assert_eq!(Left::of(&path).map(|left| left.to_string()), Some(path));
         }

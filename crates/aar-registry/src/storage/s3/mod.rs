@@ -47,7 +47,7 @@ use self::{
     problem::Place,
     request::{Ask, Requests},
 };
-use super::{Area, Content, Key, Object, keys};
+use super::{Area, Content, Object, ObjectKey, object_key};
 use crate::{Encryption, Error, S3Options, UploadId};
 
 /// How many MiB may be on their way at a time, over all uploads.
@@ -107,12 +107,12 @@ impl S3Storage {
         room.await.ok()
     }
 
-    fn path(&self, key: &Key) -> Path {
+    fn path(&self, key: &ObjectKey) -> Path {
         self.key(&key.path())
     }
 
     fn rest(&self, id: UploadId) -> Path {
-        self.key(&Path::from(keys::staged(id)))
+        self.key(&Path::from(object_key::staged(id)))
     }
 
     /// The key in the bucket.
@@ -130,7 +130,7 @@ impl S3Storage {
         self.place.silent(reason).into()
     }
 
-    pub(super) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
+    pub(super) async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), Error> {
         let path = self.path(key);
         let put = self.store.put(&path, PutPayload::from(content)).await;
         put.map(drop)
@@ -139,7 +139,7 @@ impl S3Storage {
 
     /// Writes a text unless something is there. Some services take the condition and ignore it,
     /// some refuse it, so the object is looked at before and after.
-    pub(super) async fn put_new(&self, key: &Key, content: Bytes) -> Result<bool, Error> {
+    pub(super) async fn put_new(&self, key: &ObjectKey, content: Bytes) -> Result<bool, Error> {
         if self.get(key).await?.is_some() {
             return Ok(false);
         }
@@ -169,7 +169,7 @@ impl S3Storage {
         Ok(self.get(key).await? == Some(content))
     }
 
-    pub(super) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+    pub(super) async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
         let found = match self.store.get(&self.path(key)).await {
             Ok(found) => found.bytes().await,
             Err(error) => Err(error),
@@ -180,7 +180,7 @@ impl S3Storage {
     /// "Not there" as a value, unless it is the bucket that is not there.
     fn or_nothing<T>(
         &self,
-        key: &Key,
+        key: &ObjectKey,
         action: &'static str,
         result: object_store::Result<T>,
     ) -> Result<Option<T>, Error> {
@@ -198,17 +198,17 @@ impl S3Storage {
     }
 
     /// Deletes an object. S3 answers alike whether it was there or not, so it is looked at before.
-    pub(super) async fn delete(&self, key: &Key) -> Result<bool, Error> {
+    pub(super) async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         let found = self.has(key).await?;
         self.remove(key).await?;
         Ok(found)
     }
 
-    pub(super) async fn remove(&self, key: &Key) -> Result<(), Error> {
+    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<(), Error> {
         self.delete_object(&self.path(key)).await
     }
 
-    pub(super) async fn has(&self, key: &Key) -> Result<bool, Error> {
+    pub(super) async fn has(&self, key: &ObjectKey) -> Result<bool, Error> {
         let found = self.store.head(&self.path(key)).await;
         Ok(self.or_nothing(key, "s3:GetObject", found)?.is_some())
     }
@@ -250,13 +250,13 @@ impl S3Storage {
 
     pub(super) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
         Ok(self.look(digest).await?.map(|meta| Object {
-            path: Key::Blob(*digest).path(),
+            path: ObjectKey::Blob(*digest).path(),
             ..read_object(meta)
         }))
     }
 
     async fn look(&self, digest: &Digest) -> Result<Option<ObjectMeta>, Error> {
-        let key = Key::Blob(*digest);
+        let key = ObjectKey::Blob(*digest);
         let found = self.store.head(&self.path(&key)).await;
         self.or_nothing(&key, "s3:GetObject", found)
     }
@@ -301,7 +301,7 @@ impl S3Storage {
         &self,
         digest: &Digest,
     ) -> Result<Option<BoxStream<'static, Result<Bytes, Error>>>, Error> {
-        let key = Key::Blob(*digest);
+        let key = ObjectKey::Blob(*digest);
         let found = self.store.get(&self.path(&key)).await;
         let found = self.or_nothing(&key, "s3:GetObject", found)?;
         let place = self.place.clone();

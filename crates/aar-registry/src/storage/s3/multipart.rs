@@ -14,7 +14,7 @@ use object_store::{
 };
 
 use super::{S3Storage, problem::is_timeout, request::Ask};
-use crate::{Error, UploadId, metadata::UploadRow, storage::Key};
+use crate::{Error, UploadId, metadata::UploadRow, storage::ObjectKey};
 
 const CONTENT_TYPE: &str = "application/zstd";
 
@@ -27,7 +27,7 @@ impl S3Storage {
             attributes,
             ..PutMultipartOptions::default()
         };
-        let path = self.path(&Key::Blob(*digest));
+        let path = self.path(&ObjectKey::Blob(*digest));
         let begun = self.store.create_multipart_opts(&path, options).await;
         begun.map_err(|error| self.upload_failed(&error))
     }
@@ -45,7 +45,7 @@ impl S3Storage {
         number: u64,
         content: Vec<Bytes>,
     ) -> Result<String, Error> {
-        let path = self.path(&Key::Blob(*digest));
+        let path = self.path(&ObjectKey::Blob(*digest));
         let number = usize::try_from(number).unwrap_or(usize::MAX);
         let id = multipart.to_owned();
         let payload = PutPayload::from_iter(content);
@@ -61,7 +61,7 @@ impl S3Storage {
         digest: &Digest,
         multipart: &str,
     ) -> Result<bool, Error> {
-        let path = self.path(&Key::Blob(*digest));
+        let path = self.path(&ObjectKey::Blob(*digest));
         self.abort(&path, multipart).await
     }
 

@@ -3,17 +3,14 @@
 use aar_types::{ApplicationName, Architecture, Digest, Fingerprint, VersionNumber};
 use object_store::path::Path;
 
-use crate::{
-    UploadId,
-    metadata::{VariantKey, VersionKey},
-};
+use crate::keys::{UploadId, VariantKey, VersionKey};
 
 /// The folders that a storage has from its beginning.
 pub(super) const FOLDERS: [&str; 2] = ["blobs/sha256", "staging"];
 
 /// The name of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Key {
+pub(crate) enum ObjectKey {
     /// `registry.json`: whose storage it is.
     Registry,
     /// `blobs/sha256/<2>/<digest>`: the bytes of an image.
@@ -66,7 +63,7 @@ pub(super) fn upload_of(name: &str) -> Option<UploadId> {
     (staged(upload) == name).then_some(upload)
 }
 
-impl Key {
+impl ObjectKey {
     pub(crate) fn path(&self) -> Path {
         Path::from(self.to_string())
     }
@@ -86,20 +83,20 @@ impl Key {
     }
 }
 
-fn described(name: &str, architecture: &str, file: &str) -> Option<Key> {
+fn described(name: &str, architecture: &str, file: &str) -> Option<ObjectKey> {
     let name: ApplicationName = name.parse().ok()?;
     let architecture: Architecture = architecture.parse().ok()?;
     let variant = VariantKey { name, architecture };
     match file.strip_suffix(".json")? {
-        "application" => Some(Key::Variant(variant)),
+        "application" => Some(ObjectKey::Variant(variant)),
         number => {
             let number: VersionNumber = number.parse().ok()?;
-            Some(Key::Version(VersionKey { variant, number }))
+            Some(ObjectKey::Version(VersionKey { variant, number }))
         }
     }
 }
 
-impl std::fmt::Display for Key {
+impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Registry => f.write_str("registry.json"),
@@ -139,14 +136,14 @@ mod tests {
             number,
         };
         let keys = [
-            Key::Registry,
-            Key::Blob(Digest::from_bytes([0xab; 32])),
-            Key::Version(version),
-            Key::Variant(variant),
-            Key::Certificate(Fingerprint::from_bytes([1; 32])),
+            ObjectKey::Registry,
+            ObjectKey::Blob(Digest::from_bytes([0xab; 32])),
+            ObjectKey::Version(version),
+            ObjectKey::Variant(variant),
+            ObjectKey::Certificate(Fingerprint::from_bytes([1; 32])),
         ];
         for key in keys {
-            assert_eq!(Key::of(&key.path()), Some(key.clone()), "{key}");
+            assert_eq!(ObjectKey::of(&key.path()), Some(key.clone()), "{key}");
             assert_eq!(key.path().as_ref(), key.to_string());
         }
     }
@@ -177,7 +174,7 @@ mod tests {
             "trust/x.json".into(),
             "notes.txt".into(),
         ] {
-            assert_eq!(Key::of(&Path::from(path.as_str())), None, "{path}");
+            assert_eq!(ObjectKey::of(&Path::from(path.as_str())), None, "{path}");
         }
     }
 }
