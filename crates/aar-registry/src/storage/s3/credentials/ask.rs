@@ -4,7 +4,7 @@ use http::StatusCode;
 use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
 
 use super::NoCredential;
-use crate::blobs::s3::problem::{element, reason_of};
+use crate::storage::s3::problem::{element, reason_of};
 
 /// Asks an endpoint for something, and gives what it answers.
 pub(super) async fn ask(

@@ -6,10 +6,10 @@ use object_store::{aws::AwsCredential, client::HttpClient};
 use super::{
     Lease, NoCredential, container::Container, instance::Instance, web_identity::WebIdentity,
 };
-use crate::{S3Options, Secret, blobs::s3::origin::KeyOrigin};
+use crate::{S3Options, Secret, storage::s3::origin::KeyOrigin};
 
 /// Where credentials come from.
-pub(in crate::blobs::s3) enum Source {
+pub(in crate::storage::s3) enum Source {
     /// They are written in the configuration.
     Written(Arc<AwsCredential>),
     Environment(Arc<AwsCredential>),
@@ -47,7 +47,7 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Source {
     /// The one that is configured, or else the first that the surroundings have.
-    pub(in crate::blobs::s3) fn choose(options: &S3Options) -> Result<Self, NoCredential> {
+    pub(in crate::storage::s3) fn choose(options: &S3Options) -> Result<Self, NoCredential> {
         if let Some(keys) = &options.credentials {
             return Ok(Self::Written(known(
                 &keys.access_key,

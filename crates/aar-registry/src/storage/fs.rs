@@ -27,13 +27,13 @@ use crate::{Error, folder, tasks::blocking};
 const READ: usize = 1 << 20;
 
 #[derive(Debug)]
-pub(crate) struct FsBlobs {
+pub(crate) struct FsStorage {
     pub(super) root: PathBuf,
     store: Arc<LocalFileSystem>,
     streams: Streams,
 }
 
-impl FsBlobs {
+impl FsStorage {
     pub(super) async fn open(root: &Path) -> Result<Self, Error> {
         let root = root.to_owned();
         blocking(move || {

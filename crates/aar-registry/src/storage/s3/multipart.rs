@@ -13,12 +13,12 @@ use object_store::{
     multipart::MultipartStore, path::Path,
 };
 
-use super::{S3Blobs, problem::is_timeout, request::Ask};
-use crate::{Error, UploadId, blobs::Key, metadata::UploadRow};
+use super::{S3Storage, problem::is_timeout, request::Ask};
+use crate::{Error, UploadId, metadata::UploadRow, storage::Key};
 
 const CONTENT_TYPE: &str = "application/zstd";
 
-impl S3Blobs {
+impl S3Storage {
     /// Begins to gather parts for a blob. Gives the name under which the bucket gathers them.
     pub(crate) async fn begin_parts(&self, digest: &Digest) -> Result<String, Error> {
         let mut attributes = Attributes::new();

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::{
         S3Credentials, S3Options, Secret,
-        blobs::s3::{credentials::Source, origin::KeyOrigin},
+        storage::s3::{credentials::Source, origin::KeyOrigin},
     };
 
     /// A service that says that the bucket is elsewhere, to whoever shows a session token.

@@ -26,18 +26,18 @@ pub(crate) use brief::Brief;
 pub use content::{Content, ImageFile};
 pub(crate) use keys::{Area, Key};
 pub use s3::{BucketProblem, CloudFrontProblem, ImageObject, KeyOrigin};
-pub(crate) use s3::{CloudFront, S3Blobs, parts};
+pub(crate) use s3::{CloudFront, S3Storage, parts};
 pub(crate) use staging::Staged;
 
 use crate::{Error, StorageOptions, UploadId, metadata::UploadRow};
 
 /// The storage, whichever it is.
 #[derive(Debug)]
-pub(crate) enum Blobs {
+pub(crate) enum Storage {
     /// A folder on this machine.
-    Fs(fs::FsBlobs),
+    Fs(fs::FsStorage),
     /// A bucket.
-    S3(Arc<S3Blobs>),
+    S3(Arc<S3Storage>),
 }
 
 /// An object as a listing shows it.
@@ -66,7 +66,7 @@ pub(crate) struct Leftover {
     pub(crate) upload: Option<UploadId>,
     /// What gathers it, where it is parts in a bucket.
     pub(crate) multipart: Option<String>,
-    /// Its size. What parts add up to is only known to who [asks](Blobs::leftover_size).
+    /// Its size. What parts add up to is only known to who [asks](Storage::leftover_size).
     pub(crate) size: u64,
     pub(crate) modified: Timestamp,
 }
@@ -75,19 +75,19 @@ pub(crate) struct Leftover {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Gathering<'a> {
     /// In a file beside the blobs.
-    InFile(&'a fs::FsBlobs),
+    InFile(&'a fs::FsStorage),
     /// In parts of the blob.
-    InParts(&'a Arc<S3Blobs>),
+    InParts(&'a Arc<S3Storage>),
 }
 
-impl Blobs {
+impl Storage {
     pub(crate) async fn open(options: &StorageOptions) -> Result<Self, Error> {
         match options {
             StorageOptions::Fs { root_directory } => {
-                fs::FsBlobs::open(root_directory).await.map(Self::Fs)
+                fs::FsStorage::open(root_directory).await.map(Self::Fs)
             }
             StorageOptions::S3(options) => {
-                let bucket = S3Blobs::open(options).await?;
+                let bucket = S3Storage::open(options).await?;
                 Ok(Self::S3(Arc::new(bucket)))
             }
         }

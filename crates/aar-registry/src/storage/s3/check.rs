@@ -6,9 +6,9 @@
 
 use http::Method;
 
-use super::{S3Blobs, problem::BucketProblem, request::Ask, retry::Patience};
+use super::{S3Storage, problem::BucketProblem, request::Ask, retry::Patience};
 
-impl S3Blobs {
+impl S3Storage {
     pub(super) async fn check(&self) -> Result<(), BucketProblem> {
         let mut date = None;
         for (action, query) in [

@@ -18,7 +18,7 @@ use object_store::path::Path as ObjectPath;
 
 use super::{
     Area, Key, Leftover,
-    fs::{FsBlobs, sync_folder, there},
+    fs::{FsStorage, sync_folder, there},
     keys,
 };
 use crate::{Error, UploadId, folder, tasks::blocking};
@@ -62,7 +62,7 @@ impl Staged {
     }
 }
 
-impl FsBlobs {
+impl FsStorage {
     fn staging_file(&self, id: UploadId) -> PathBuf {
         self.root.join(keys::staged(id))
     }

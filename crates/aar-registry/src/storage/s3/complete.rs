@@ -14,12 +14,12 @@ use object_store::{ObjectMeta, path::Path};
 use quick_xml::escape::escape;
 
 use super::{
-    S3Blobs,
+    S3Storage,
     problem::element,
     request::{Answer, Ask},
     retry::{Patience, Pauses},
 };
-use crate::{BucketProblem, Error, blobs::Key};
+use crate::{BucketProblem, Error, storage::Key};
 
 const ACTION: &str = "s3:PutObject";
 /// What is said of an upload that will not become an object any more.
@@ -42,7 +42,7 @@ enum Attempt {
     Unclear(BucketProblem),
 }
 
-impl S3Blobs {
+impl S3Storage {
     /// Puts the parts together, or finds that this has been done. Tells whether it is; it never
     /// will be when the bucket does not have the parts.
     pub(crate) async fn complete_parts(

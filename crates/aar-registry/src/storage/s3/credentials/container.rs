@@ -10,7 +10,7 @@ const ENDPOINT: &str = "http://169.254.170.2";
 const UNENCRYPTED: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 
 /// The endpoint that a container finds in its environment, of ECS or of EKS.
-pub(in crate::blobs::s3) struct Container {
+pub(in crate::storage::s3) struct Container {
     url: Url,
     token: Option<Token>,
 }

@@ -7,7 +7,7 @@ use aar_types::Digest;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::{Blobs, Key, Object};
+use super::{Key, Object, Storage};
 use crate::Error;
 
 /// How long a bucket may take for a small request, repetitions included.
@@ -17,11 +17,11 @@ const DELETION: Duration = Duration::from_secs(40);
 
 /// The storage, which has to answer soon where it is a bucket. A folder is waited for: what was
 /// begun there cannot be given up.
-pub(crate) struct Brief(Arc<Blobs>);
+pub(crate) struct Brief(Arc<Storage>);
 
 impl Brief {
-    pub(crate) fn new(blobs: Arc<Blobs>) -> Self {
-        Self(blobs)
+    pub(crate) fn new(storage: Arc<Storage>) -> Self {
+        Self(storage)
     }
 
     /// Writes an object and makes it last.
@@ -36,7 +36,7 @@ impl Brief {
 
     /// Deletes an object for good. Tells whether it was there.
     pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
-        let Blobs::S3(bucket) = &*self.0 else {
+        let Storage::S3(bucket) = &*self.0 else {
             return self.0.delete(key).await;
         };
         let found = self.0.soon(bucket.has(key)).await?;
@@ -55,7 +55,7 @@ impl Brief {
     }
 }
 
-impl Blobs {
+impl Storage {
     /// What is asked of it, which has to come soon where it is a bucket.
     pub(crate) async fn soon<T>(
         &self,

@@ -15,7 +15,7 @@ const TOKEN_LIFE: (&str, &str) = ("x-aws-ec2-metadata-token-ttl-seconds", "300")
 /// The profile of the instance, by the second version of its metadata service. The first version
 /// needs no token, so whatever can make the machine fetch an address could read keys by it: it is
 /// not used.
-pub(in crate::blobs::s3) struct Instance {
+pub(in crate::storage::s3) struct Instance {
     endpoint: String,
 }
 

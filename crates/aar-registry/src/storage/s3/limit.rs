@@ -122,7 +122,7 @@ mod tests {
     use object_store::client::HttpRequestBody;
 
     use super::*;
-    use crate::blobs::{parts, s3::ROOM};
+    use crate::storage::{parts, s3::ROOM};
 
     /// A service that never answers.
     #[derive(Debug)]

@@ -55,7 +55,7 @@ const ROOM: u32 = 64;
 
 /// A bucket.
 #[derive(Debug)]
-pub(crate) struct S3Blobs {
+pub(crate) struct S3Storage {
     store: Arc<AmazonS3>,
     credentials: Arc<Credentials>,
     requests: Requests,
@@ -71,7 +71,7 @@ pub(crate) struct S3Blobs {
     clock: Clock,
 }
 
-impl S3Blobs {
+impl S3Storage {
     /// Speaks to the bucket, or tells what to change so that it can.
     pub(super) async fn open(options: &S3Options) -> Result<Self, Error> {
         let bucket = Self::new(options)?;

@@ -8,8 +8,8 @@ const EARLY: SignedDuration = SignedDuration::from_mins(10);
 
 /// A credential and its end.
 #[derive(Debug, Clone)]
-pub(in crate::blobs::s3) struct Lease {
-    pub(in crate::blobs::s3) credential: Arc<AwsCredential>,
+pub(in crate::storage::s3) struct Lease {
+    pub(in crate::storage::s3) credential: Arc<AwsCredential>,
     pub(super) expires: Option<Timestamp>,
     /// From when on another is fetched.
     pub(super) renew: Option<Timestamp>,
@@ -58,7 +58,7 @@ impl Lease {
     }
 
     /// How long it is good for.
-    pub(in crate::blobs::s3) fn left(&self, now: Timestamp) -> Option<Duration> {
+    pub(in crate::storage::s3) fn left(&self, now: Timestamp) -> Option<Duration> {
         let left = self.expires?.duration_since(now);
         Some(left.try_into().unwrap_or_default())
     }

@@ -9,7 +9,7 @@ use super::{Lease, NoCredential, ask::ask};
 const PLACE: &str = "the web identity";
 
 /// A token in a file, as Kubernetes provides it, for which the token service gives credentials.
-pub(in crate::blobs::s3) struct WebIdentity {
+pub(in crate::storage::s3) struct WebIdentity {
     token_file: String,
     role: String,
     session: String,

@@ -31,7 +31,7 @@ type Fetch = Shared<BoxFuture<'static, Answer>>;
 
 /// Keeps a credential, and replaces it in time.
 #[derive(Debug)]
-pub(in crate::blobs::s3) struct Credentials(Arc<Keeper>);
+pub(in crate::storage::s3) struct Credentials(Arc<Keeper>);
 
 struct Keeper {
     source: Source,
@@ -55,7 +55,7 @@ impl fmt::Debug for Keeper {
 }
 
 impl Credentials {
-    pub(in crate::blobs::s3) fn new(source: Source, client: HttpClient) -> Self {
+    pub(in crate::storage::s3) fn new(source: Source, client: HttpClient) -> Self {
         Self::timed(source, client, Clock::system())
     }
 
@@ -69,7 +69,7 @@ impl Credentials {
     }
 
     /// The credential of the moment.
-    pub(in crate::blobs::s3) async fn lease(&self) -> Answer {
+    pub(in crate::storage::s3) async fn lease(&self) -> Answer {
         self.0.look().await
     }
 }

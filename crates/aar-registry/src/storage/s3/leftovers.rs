@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{S3Blobs, read_object, request::Ask, retry::Patience};
+use super::{S3Storage, read_object, request::Ask, retry::Patience};
 use crate::{
     BucketProblem, Error, UploadId,
-    blobs::{Area, Key, Leftover, keys},
+    storage::{Area, Key, Leftover, keys},
 };
 
 const ACTION: &str = "s3:ListBucketMultipartUploads";
@@ -102,7 +102,7 @@ impl fmt::Display for Left {
     }
 }
 
-impl S3Blobs {
+impl S3Storage {
     pub(crate) async fn leftovers(&self) -> Result<Vec<Leftover>, Error> {
         let mut found = self.gathered(&Area::Blobs.prefix()).await?;
         let mut rests = self.store.list(Some(&self.key(&Area::Staging.prefix())));

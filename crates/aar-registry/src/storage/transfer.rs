@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
-use super::{Blobs, Content, S3Blobs, fs::FsBlobs, parts};
+use super::{Content, S3Storage, Storage, fs::FsStorage, parts};
 use crate::{
     Error, UploadId,
     tasks::{blocking, stopped},
@@ -18,7 +18,7 @@ use crate::{
 /// The bytes of a blob.
 pub(crate) type Bytestream = BoxStream<'static, Result<Bytes, Error>>;
 
-impl Blobs {
+impl Storage {
     /// The bytes of a blob, in pieces.
     pub(crate) async fn read_blob(&self, digest: &Digest) -> Result<Option<Bytestream>, Error> {
         match self {
@@ -48,7 +48,7 @@ impl Blobs {
 }
 
 async fn write_file(
-    fs: &FsBlobs,
+    fs: &FsStorage,
     digest: &Digest,
     size: u64,
     content: Bytestream,
@@ -66,7 +66,7 @@ async fn write_file(
 
 /// Stages everything and puts it in the place of the blob, if it is what its digest says.
 async fn stage(
-    fs: &FsBlobs,
+    fs: &FsStorage,
     id: UploadId,
     digest: &Digest,
     size: u64,
@@ -92,7 +92,7 @@ async fn stage(
 }
 
 async fn write_parts(
-    bucket: &Arc<S3Blobs>,
+    bucket: &Arc<S3Storage>,
     digest: &Digest,
     size: u64,
     content: Bytestream,
@@ -127,7 +127,7 @@ fn noted<T>(what: &str, discarded: Result<T, Error>) {
 
 /// A blob on its way into a bucket, several parts at a time.
 struct Sending<'a> {
-    bucket: &'a Arc<S3Blobs>,
+    bucket: &'a Arc<S3Storage>,
     digest: Digest,
     multipart: &'a str,
     part_size: u64,
@@ -141,7 +141,7 @@ struct Sending<'a> {
 }
 
 impl<'a> Sending<'a> {
-    fn new(bucket: &'a Arc<S3Blobs>, digest: &Digest, size: u64, multipart: &'a str) -> Self {
+    fn new(bucket: &'a Arc<S3Storage>, digest: &Digest, size: u64, multipart: &'a str) -> Self {
         Self {
             bucket,
             digest: *digest,
