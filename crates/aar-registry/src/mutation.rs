@@ -283,7 +283,7 @@ mod tests {
         let options = Options::new(DatabaseOptions::Sqlite { path }, storage);
         let registry = Registry::open(options).await.unwrap();
         let key = ObjectKey::Certificate(Fingerprint::from_bytes([7; 32]));
-        let file = root_directory.join(key.path().to_string());
+        let file = root_directory.join(key.to_string());
         std::fs::create_dir_all(file.join("in the way")).unwrap();
         let before = Some(Bytes::from_static(b"as it was"));
         let undo = Undo {

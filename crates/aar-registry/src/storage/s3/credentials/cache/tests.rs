@@ -3,12 +3,9 @@ use std::future::IntoFuture;
 use aar_testkit::{CONTAINER_TOKEN, KeyServer, SOON, WEB_TOKEN};
 use aar_types::ManualClock;
 use futures_util::future::join_all;
-use object_store::{
-    ClientOptions,
-    client::{HttpConnector, ReqwestConnector},
-};
 
 use super::*;
+use crate::storage::s3::client::http_client;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -19,31 +16,30 @@ fn key(id: &str) -> aar_testkit::Credentials {
     }
 }
 
-/// Credentials by these variables, and the clock that they go by.
-fn credentials(variables: &[(&str, &str)]) -> (Credentials, ManualClock) {
-    let source = Source::around(None, &|name| {
+/// The cache for these variables, and its clock.
+fn credentials(variables: &[(&str, &str)]) -> (CredentialCache, ManualClock) {
+    let source = CredentialSource::find(None, &|name| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     });
-    let options = ClientOptions::new()
-        .with_allow_http(true)
-        .with_timeout_disabled();
-    let client = ReqwestConnector::default().connect(&options).unwrap();
     let clock = ManualClock::new(Clock::system().now());
-    let credentials = Credentials::timed(source.unwrap(), client, clock.clone().into());
+    let credentials = CredentialCache::with_clock(
+        source.unwrap(),
+        http_client().unwrap(),
+        clock.clone().into(),
+    );
     (credentials, clock)
 }
 
-fn of_instance(server: &KeyServer) -> (Credentials, ManualClock) {
+fn instance_credentials(server: &KeyServer) -> (CredentialCache, ManualClock) {
     credentials(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &server.url())])
 }
 
-/// Which key is used. It is waited for, but not for ever.
-async fn used(credentials: &Credentials) -> Result<String, String> {
-    let lease = tokio::time::timeout(SOON, credentials.lease()).await;
-    let lease = lease.expect("the credentials do not come");
-    lease
-        .map(|lease| lease.credential.key_id.clone())
+/// The access key in use.
+async fn used(credentials: &CredentialCache) -> Result<String, String> {
+    let keys = tokio::time::timeout(SOON, credentials.keys()).await;
+    let keys = keys.expect("the credentials do not come");
+    keys.map(|keys| keys.credentials.access_key_id().to_owned())
         .map_err(|error| error.to_string())
 }
 
@@ -54,13 +50,13 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         }
     };
     let ended = tokio::time::timeout(SOON, polling).await;
-    ended.unwrap_or_else(|_| panic!("{what}: it does not come to that"));
+    ended.unwrap_or_else(|_| panic!("timed out: {what}"));
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_renewal_while_the_present_credential_is_good() {
+async fn renewal_does_not_delay_requests_while_the_keys_are_valid() {
     let server = KeyServer::instance(&key("FIRST"), HOUR);
-    let (credentials, clock) = of_instance(&server);
+    let (credentials, clock) = instance_credentials(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     server.hold();
     server.hand_out(&key("SECOND"), 3 * HOUR);
@@ -79,10 +75,10 @@ async fn nobody_waits_for_a_renewal_while_the_present_credential_is_good() {
 }
 
 #[tokio::test]
-async fn all_that_wait_share_one_fetch() {
+async fn concurrent_requests_share_one_fetch() {
     let server = KeyServer::instance(&key("FIRST"), HOUR);
     server.hold();
-    let (credentials, _) = of_instance(&server);
+    let (credentials, _) = instance_credentials(&server);
     let mut all = join_all((0..6).map(|_| used(&credentials))).into_future();
     assert!(futures_util::poll!(&mut all).is_pending());
     server.release();
@@ -93,11 +89,11 @@ async fn all_that_wait_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn whoever_gives_up_waiting_does_not_stop_the_fetch() {
+async fn fetch_goes_on_when_the_caller_stops_waiting() {
     let server = KeyServer::instance(&key("FIRST"), HOUR);
     server.hold();
-    let (credentials, _) = of_instance(&server);
-    let mut waiting = Box::pin(credentials.lease());
+    let (credentials, _) = instance_credentials(&server);
+    let mut waiting = Box::pin(credentials.keys());
     assert!(futures_util::poll!(&mut waiting).is_pending());
     drop(waiting);
     server.release();
@@ -107,10 +103,10 @@ async fn whoever_gives_up_waiting_does_not_stop_the_fetch() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_for_a_while_and_not_repeated_for_each_that_asks() {
+async fn failure_is_returned_for_a_while_without_another_fetch() {
     let server = KeyServer::instance(&key("FIRST"), HOUR);
     server.take_away();
-    let (credentials, clock) = of_instance(&server);
+    let (credentials, clock) = instance_credentials(&server);
     let refused = used(&credentials).await.unwrap_err();
     assert!(refused.contains("has no role"), "{refused}");
     let asked = server.asked();
@@ -119,24 +115,24 @@ async fn a_failure_is_told_for_a_while_and_not_repeated_for_each_that_asks() {
     }
     assert_eq!(server.asked(), asked);
     server.hand_out(&key("FIRST"), HOUR);
-    clock.advance(LEAVE_ALONE);
+    clock.advance(PAUSE_AFTER_FAILURE);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
 }
 
 #[tokio::test]
-async fn what_has_ended_is_not_handed_out() {
+async fn expired_keys_are_not_used() {
     let server = KeyServer::instance(&key("FIRST"), HOUR);
-    let (credentials, clock) = of_instance(&server);
+    let (credentials, clock) = instance_credentials(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     clock.advance(SignedDuration::from_hours(2));
     let refused = used(&credentials).await.unwrap_err();
-    assert!(refused.contains("ended at"), "{refused}");
+    assert!(refused.contains("expired at"), "{refused}");
 }
 
 #[tokio::test]
-async fn a_credential_is_replaced_in_time_also_when_nobody_asks() {
+async fn keys_are_renewed_in_time_without_any_request() {
     let server = KeyServer::instance(&key("FIRST"), Duration::from_secs(3));
-    let (credentials, clock) = of_instance(&server);
+    let (credentials, clock) = instance_credentials(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     server.hand_out(&key("SECOND"), HOUR);
     clock.advance(SignedDuration::from_secs(3));
@@ -144,7 +140,7 @@ async fn a_credential_is_replaced_in_time_also_when_nobody_asks() {
 }
 
 #[tokio::test]
-async fn every_source_gives_a_credential_and_replaces_it_before_its_end() {
+async fn keys_of_every_source_are_renewed_before_they_expire() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs_err::write(&token, format!("{WEB_TOKEN}\n")).unwrap();
@@ -187,7 +183,7 @@ async fn every_source_gives_a_credential_and_replaces_it_before_its_end() {
 }
 
 #[tokio::test]
-async fn a_source_that_does_not_give_one_says_why() {
+async fn failing_source_says_why() {
     let tokens = KeyServer::tokens(&key("FIRST"), HOUR);
     tokens.take_away();
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +196,8 @@ async fn a_source_that_does_not_give_one_says_why() {
     ]);
     let refused = used(&denied).await.unwrap_err();
     assert!(refused.contains("403 Forbidden AccessDenied"), "{refused}");
-    let (nobody, _) = credentials(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")]);
-    let refused = used(&nobody).await.unwrap_err();
+    let (unreachable, _) =
+        credentials(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")]);
+    let refused = used(&unreachable).await.unwrap_err();
     assert!(refused.contains("Connection refused"), "{refused}");
 }

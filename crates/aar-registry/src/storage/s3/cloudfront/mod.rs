@@ -1,8 +1,7 @@
-//! Addresses signed for CloudFront, by a canned policy: one resource, one end.
+//! URLs signed for CloudFront with a canned policy: one resource and an expiry time.
 //!
-//! The policy is text that CloudFront makes again from the address, so every byte of it counts. It
-//! is signed with RSA and SHA-1, because that is what CloudFront checks. The end is absolute, so a
-//! clock that is slow shortens the life of an address, and nothing has to be dated back.
+//! CloudFront derives the text of the policy from the URL, so every byte counts. It checks RSA signatures
+//! with SHA-1. The expiry time is absolute: a slow clock shortens the life of a URL.
 
 mod key;
 
@@ -14,61 +13,24 @@ use rsa::{Pkcs1v15Sign, RsaPrivateKey, rand_core::OsRng};
 use sha1::{Digest as _, Sha1};
 use url::Url;
 
-use super::{BucketProblem, life};
-use crate::{CloudFrontOptions, Error};
+use super::ttl;
+use crate::{BucketProblem, CloudFrontOptions, CloudFrontProblem, Error};
 
-/// What clocks may differ without a word.
-const CLOCKS_AGREE: SignedDuration = SignedDuration::from_mins(1);
+/// A larger difference of the clocks is logged.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is wrong with what the configuration says of CloudFront.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CloudFrontProblem {
-    /// The address is none.
-    // What it says is not repeated: it may have a password in it.
-    #[error(
-        "base-url is not the address of a distribution: write its name, or https:// and its name"
-    )]
-    Address,
-    /// The address has somebody's name or password in it.
-    #[error("base-url has a user or a password in it: nothing but the address goes there")]
-    Password,
-    /// The address is not encrypted.
-    #[error(
-        "base-url begins with http://: signed addresses are only as secret \
-         as the way they take, write https:// or leave the scheme out"
-    )]
-    NotEncrypted,
-    /// There is no key pair id.
-    #[error("keypair-id is empty: write the id that CloudFront shows")]
-    NoKeyPairId,
-    /// The key pair id is none.
-    #[error(
-        "keypair-id has other characters than letters and digits: write the id that CloudFront shows"
-    )]
-    KeyPairId,
-    /// The key is encrypted.
-    #[error(
-        "private-key is encrypted: write it without its password, as \
-         `openssl pkey -in key.pem` shows it"
-    )]
-    EncryptedKey,
-    /// The key is shorter than CloudFront takes.
-    #[error("private-key has {bits} bits: CloudFront takes 2048 or more")]
-    ShortKey {
-        /// How many it has.
-        bits: usize,
-    },
-    /// The key cannot be read.
-    #[error("private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)")]
-    PrivateKey,
-}
-
-/// Signs addresses.
-pub(crate) struct CloudFront {
+pub(super) struct CloudFront {
     base: Url,
     key: RsaPrivateKey,
     keypair_id: String,
     duration: Option<Duration>,
+}
+
+impl CloudFrontOptions {
+    /// Whether URLs can be signed with these options.
+    pub fn check(&self) -> Result<(), CloudFrontProblem> {
+        CloudFront::new(self).map(drop)
+    }
 }
 
 impl std::fmt::Debug for CloudFront {
@@ -78,7 +40,7 @@ impl std::fmt::Debug for CloudFront {
 }
 
 impl CloudFront {
-    pub(crate) fn new(options: &CloudFrontOptions) -> Result<Self, CloudFrontProblem> {
+    pub(super) fn new(options: &CloudFrontOptions) -> Result<Self, CloudFrontProblem> {
         let keypair_id = options.keypair_id.trim();
         if keypair_id.is_empty() {
             return Err(CloudFrontProblem::NoKeyPairId);
@@ -87,55 +49,53 @@ impl CloudFront {
             return Err(CloudFrontProblem::KeyPairId);
         }
         Ok(Self {
-            base: base(&options.base_url)?,
+            base: base_url(&options.base_url)?,
             key: key::private_key(options.private_key.expose())?,
             keypair_id: keypair_id.to_owned(),
             duration: options.duration,
         })
     }
 
-    /// The address under which an object of this size can be fetched from now on.
-    pub(super) fn address(&self, path: &str, size: u64, now: Timestamp) -> Result<Url, Error> {
-        let life = life::of_address(size, self.duration);
-        let life = SignedDuration::try_from(life).unwrap_or(SignedDuration::MAX);
-        let end = now.saturating_add(life).unwrap_or(Timestamp::MAX);
-        self.sign(path, end.as_second())
+    /// A URL under which an object of this size can be fetched from now on.
+    pub(super) fn url(&self, key: &str, size: u64, now: Timestamp) -> Result<Url, Error> {
+        let ttl = ttl::of_url(size, self.duration);
+        let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
+        let expires = now.saturating_add(ttl).unwrap_or(Timestamp::MAX);
+        self.sign(key, expires.as_second())
     }
 
-    /// Compares the clock with that of a service. Where it is behind addresses live shorter, where
-    /// it is ahead longer than they should. The other end of an address is beyond correction, so a
-    /// registry that could only give out addresses which have ended does not start.
+    /// Refuses a clock with which every URL would expire before use. URLs live shorter if the clock is
+    /// behind that of the service, and longer if it is ahead.
     pub(super) fn check_clock(
         &self,
         behind: SignedDuration,
         endpoint: &str,
     ) -> Result<(), BucketProblem> {
-        let seconds = behind.as_secs();
         let late = Duration::try_from(behind).unwrap_or_default();
-        if let Some(life) = self.duration
-            && late >= life
+        if let Some(ttl) = self.duration
+            && late >= ttl
         {
             return Err(BucketProblem::ClockBehind {
                 endpoint: endpoint.to_owned(),
                 behind: late.as_secs(),
-                life: life.as_secs(),
+                ttl: ttl.as_secs(),
             });
         }
-        if behind.abs() > CLOCKS_AGREE {
+        if behind.abs() > CLOCK_TOLERANCE {
             tracing::warn!(
                 endpoint,
-                behind_seconds = seconds,
-                "the clock of this machine differs, so addresses of CloudFront live shorter or longer than they should"
+                behind_seconds = behind.as_secs(),
+                "the clocks differ, so CloudFront URLs live shorter or longer than configured"
             );
         }
         Ok(())
     }
 
-    fn sign(&self, path: &str, end: i64) -> Result<Url, Error> {
+    fn sign(&self, key: &str, expires: i64) -> Result<Url, Error> {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
-        let policy = policy(url.as_str(), end);
-        // Blinding keeps the time that signing takes from telling anything of the key.
+        url.set_path(&format!("{}/{key}", url.path().trim_end_matches('/')));
+        let policy = policy(url.as_str(), expires);
+        // Blinding hides the key from measurements of the time that signing takes.
         let digest = Sha1::digest(policy.as_bytes());
         let padding = Pkcs1v15Sign::new::<Sha1>();
         let signed = self.key.sign_with_rng(&mut OsRng, padding, &digest);
@@ -143,19 +103,19 @@ impl CloudFront {
             source: source.into(),
         })?;
         let (signature, id) = (encode(&signature), &self.keypair_id);
-        let query = format!("Expires={end}&Signature={signature}&Key-Pair-Id={id}");
+        let query = format!("Expires={expires}&Signature={signature}&Key-Pair-Id={id}");
         url.set_query(Some(&query));
         Ok(url)
     }
 }
 
-fn policy(resource: &str, end: i64) -> String {
+fn policy(resource: &str, expires: i64) -> String {
     format!(
-        r#"{{"Statement":[{{"Resource":"{resource}","Condition":{{"DateLessThan":{{"AWS:EpochTime":{end}}}}}}}]}}"#
+        r#"{{"Statement":[{{"Resource":"{resource}","Condition":{{"DateLessThan":{{"AWS:EpochTime":{expires}}}}}}}]}}"#
     )
 }
 
-/// Base64 in the letters that CloudFront wants in an address.
+/// Base64 in the alphabet of CloudFront.
 fn encode(signature: &[u8]) -> String {
     BASE64_STANDARD
         .encode(signature)
@@ -164,11 +124,11 @@ fn encode(signature: &[u8]) -> String {
         .replace('/', "~")
 }
 
-fn base(text: &str) -> Result<Url, CloudFrontProblem> {
+fn base_url(text: &str) -> Result<Url, CloudFrontProblem> {
     let problem = CloudFrontProblem::Address;
     let text = text.trim();
     let url = match text.split_once("://") {
-        // Half an address is completed by the parser.
+        // The parser completes URLs with too few or too many slashes.
         Some((_, rest)) if rest.starts_with('/') => return Err(problem),
         None if text.contains(":/") => return Err(problem),
         Some(_) => Url::parse(text),
@@ -181,8 +141,8 @@ fn base(text: &str) -> Result<Url, CloudFrontProblem> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(CloudFrontProblem::Password);
     }
-    let plain = url.query().is_none() && url.fragment().is_none();
-    if url.scheme() == "https" && url.has_host() && plain {
+    let is_plain = url.query().is_none() && url.fragment().is_none();
+    if url.scheme() == "https" && url.has_host() && is_plain {
         Ok(url)
     } else {
         Err(problem)
@@ -195,8 +155,8 @@ mod tests {
     use crate::Secret;
 
     const KEYS: [&str; 2] = [
-        include_str!("testdata/pkcs1.pem"),
-        include_str!("testdata/pkcs8.pem"),
+        include_str!("../testdata/pkcs1.pem"),
+        include_str!("../testdata/pkcs8.pem"),
     ];
 
     fn options(base_url: &str, private_key: &str) -> CloudFrontOptions {
@@ -208,31 +168,31 @@ mod tests {
         }
     }
 
-    /// Each line is what another implementation made of the same key: resource, end, address.
+    /// Each line is what botocore made with the same key: resource, expiry time, URL.
     #[test]
-    fn addresses_are_those_that_botocore_makes() {
-        for line in include_str!("testdata/urls.txt").lines() {
-            let [resource, end, expected] = line.split(' ').collect::<Vec<_>>()[..] else {
+    fn urls_are_those_of_botocore() {
+        for line in include_str!("../testdata/urls.txt").lines() {
+            let [resource, expires, expected] = line.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("{line}");
             };
             let (base, path) = resource.split_once("/blobs/").unwrap();
             for key in KEYS {
                 let signer = CloudFront::new(&options(base, key)).unwrap();
-                let url = signer.sign(&format!("blobs/{path}"), end.parse().unwrap());
+                let url = signer.sign(&format!("blobs/{path}"), expires.parse().unwrap());
                 assert_eq!(url.unwrap().as_str(), expected);
             }
         }
     }
 
     #[test]
-    fn the_policy_is_the_canned_one() {
+    fn policy_is_the_canned_one() {
         let expected = r#"{"Statement":[{"Resource":"https://d.cloudfront.net/a","Condition":{"DateLessThan":{"AWS:EpochTime":1700000000}}}]}"#;
         let made = policy("https://d.cloudfront.net/a", 1_700_000_000);
         assert_eq!(made, expected);
     }
 
     #[test]
-    fn the_address_of_a_distribution_has_many_forms() {
+    fn distribution_is_named_in_many_forms() {
         for (text, expected) in [
             ("d1dfs.cloudfront.net", "https://d1dfs.cloudfront.net/k"),
             (
@@ -255,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_stops_the_start_with_a_sentence() {
+    fn unusable_options_are_refused_by_name() {
         let refused = |options: &CloudFrontOptions| CloudFront::new(options).unwrap_err();
         let good = options("d.cloudfront.net", KEYS[0]);
         let with = |change: fn(&mut CloudFrontOptions)| {
@@ -290,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_by_which_every_address_has_ended_already_is_refused() {
+    fn clock_with_which_every_url_would_expire_before_use_is_refused() {
         let check = |duration: Option<u64>, behind: i64| {
             let mut options = options("d.cloudfront.net", KEYS[0]);
             options.duration = duration.map(Duration::from_secs);
@@ -307,13 +267,13 @@ mod tests {
             assert_eq!(check(duration, behind), Ok(()), "{duration:?} {behind}");
         }
         let refused = check(Some(60), 75).unwrap_err().to_string();
-        for told in ["75 s behind", "https://s3", "live 60 s", "set the clock"] {
-            assert!(refused.contains(told), "{refused}");
+        for named in ["75 s behind", "https://s3", "live 60 s", "set the clock"] {
+            assert!(refused.contains(named), "{refused}");
         }
     }
 
     #[test]
-    fn the_key_is_never_shown() {
+    fn private_key_is_not_shown() {
         let options = options("d.cloudfront.net", KEYS[1]);
         let shown = format!("{options:?} {:?}", CloudFront::new(&options).unwrap());
         assert!(
