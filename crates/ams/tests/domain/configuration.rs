@@ -14,24 +14,24 @@ async fn values_survive_a_restart_and_an_empty_one_is_the_default() {
         .await
         .unwrap();
     let here = here.again().await;
-    let shown = here.ams.config().shown();
+    let shown = here.ams.config().display_values();
     assert_eq!(shown["registry.mode"], "push");
     assert_eq!(shown["application.max_published_versions"], 7);
     assert_eq!(shown["application.auto_publish"], true);
     here.ams.config().set("registry.mode", "").await.unwrap();
-    assert_eq!(here.ams.config().shown()["registry.mode"], "pull");
+    assert_eq!(here.ams.config().display_values()["registry.mode"], "pull");
 }
 
 #[tokio::test]
 async fn the_trust_password_is_told_as_set_and_kept_as_a_hash() {
     let here = Here::new().await;
-    assert_eq!(here.ams.config().shown()["core.trust_password"], "");
+    assert_eq!(here.ams.config().display_values()["core.trust_password"], "");
     here.ams
         .config()
         .set("core.trust_password", "sUp3rs3cr3t")
         .await
         .unwrap();
-    assert_eq!(here.ams.config().shown()["core.trust_password"], "set");
+    assert_eq!(here.ams.config().display_values()["core.trust_password"], "set");
     let here = here.again().await;
     for file in ["server/ams.db", "server/ams.db-wal"] {
         let bytes = fs_err::read(here.path(file)).unwrap_or_default();
@@ -61,7 +61,7 @@ async fn the_address_that_is_listened_on_is_shown_and_cannot_be_set() {
         .config()
         .listening_on("127.0.0.1:8444".parse().unwrap());
     assert_eq!(
-        here.ams.config().shown()["core.https_address"],
+        here.ams.config().display_values()["core.https_address"],
         "127.0.0.1:8444"
     );
     let refusal = here
@@ -70,7 +70,7 @@ async fn the_address_that_is_listened_on_is_shown_and_cannot_be_set() {
         .set("core.https_address", ":1")
         .await
         .unwrap_err();
-    assert!(refusal.to_string().contains("read only"));
+    assert!(refusal.to_string().contains("read-only"));
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn the_password_of_a_proxy_is_used_and_not_shown_and_survives_its_mask() {
         .set(item, "http://user:secret@proxy:3128")
         .await
         .unwrap();
-    let shown = config.shown()[item].clone();
+    let shown = config.display_values()[item].clone();
     assert_eq!(shown, "http://user:***@proxy:3128");
     config.set(item, shown.as_str().unwrap()).await.unwrap();
     let proxy = config.current().registry().proxy.https.unwrap();
@@ -90,7 +90,7 @@ async fn the_password_of_a_proxy_is_used_and_not_shown_and_survives_its_mask() {
     let refusal = config.set(item, "http://user:***@other:3128").await;
     let refusal = refusal.unwrap_err().to_string();
     assert!(refusal.contains("give the password itself"), "{refusal}");
-    assert_eq!(config.shown()[item], shown);
+    assert_eq!(config.display_values()[item], shown);
     let refusal = config.set(item, "ftp://user:secret@proxy").await;
     let refusal = refusal.unwrap_err().to_string();
     assert!(!refusal.contains("secret"), "{refusal}");

@@ -302,7 +302,7 @@ async fn what_waits_for_a_creation_that_is_cancelled_says_that_there_is_no_appli
     for operation in [update, change] {
         assert_eq!(
             here.failed(operation).await,
-            "application game is gone: it was not created after all, or has been deleted meanwhile"
+            "application game is gone: its creation failed, or it was deleted meanwhile"
         );
     }
 }
