@@ -95,11 +95,6 @@ impl Ams {
         &self.0.identity
     }
 
-    /// Users that may use the local socket, in addition to root and the user of AMS.
-    pub fn allowed_uids(&self) -> &[u32] {
-        &self.0.settings.allowed_uids
-    }
-
     /// Adds the certificate of a client that knows the trust password to the trust store.
     pub async fn enrol(&self, certificate: &Certificate, password: &str) -> Result<(), Error> {
         if !self.config().is_trust_password(password).await? {

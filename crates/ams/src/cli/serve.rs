@@ -45,7 +45,7 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
     let https = TlsListener::bind(address, &identity, Limits::default()).await?;
-    let unix = bind_local_socket(base.path(), &folder, ams.allowed_uids())?;
+    let unix = bind_local_socket(base.path(), &folder, &ams.settings().allowed_uids)?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
     let server = Server {

@@ -1,4 +1,4 @@
-//! Lists the directory of a zip file. Content is read later, in place.
+//! Listing the directory of a zip file. The content is read later, in place.
 
 use std::{
     collections::HashSet,
@@ -9,23 +9,22 @@ use std::{
 use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
 
 use crate::{
-    Error, Limits, Problem,
-    metered::open_zip,
+    EntryError, Error, Limits,
     path::EntryPath,
-    tree::{Content, FileNode, Intake, Node, Tree, check_top},
+    tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder, check_top},
+    zip_directory::open_zip,
 };
 
-/// The fixed part of a header in front of content, and in the directory.
+/// The size of the fixed part of a header: before the content, and in the directory.
 const LOCAL_HEADER: u64 = 30;
 const DIRECTORY_HEADER: usize = 46;
 
-/// The bits of a Unix mode that say what an entry is.
-const KIND: u32 = 0o170_000;
+/// The file type bits of a Unix mode.
+const FILE_TYPE: u32 = 0o170_000;
 const FOLDER: u32 = 0o040_000;
 const FILE: u32 = 0o100_000;
 const SYMLINK: u32 = 0o120_000;
 
-/// Opens a zip file whose directory is within the limits.
 pub(super) fn open(file: File, limits: &Limits) -> Result<ZipArchive<File>, Error> {
     let archive = open_zip(file, limits.entries).map_err(damaged)?;
     archive.ok_or_else(|| Error::Limit {
@@ -34,35 +33,34 @@ pub(super) fn open(file: File, limits: &Limits) -> Result<ZipArchive<File>, Erro
     })
 }
 
-/// Checks all entries of the directory.
 pub(super) fn list(
     archive: &mut ZipArchive<File>,
     file: &File,
     limits: &Limits,
-) -> Result<Tree, Error> {
-    let mut intake = Intake::new(limits, Some(file.metadata()?.len()));
+) -> Result<PackageTree, Error> {
+    let mut builder = TreeBuilder::new(limits, Some(file.metadata()?.len()));
     let mut extents = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(damaged)?;
-        let Some(path) = intake.path(entry.name_raw())? else {
+        let Some(path) = builder.parse_path(entry.name_raw())? else {
             check_top(entry.is_dir())?;
             continue;
         };
         extents.push(extent(&entry, &path));
-        let node = match node(&path, &entry, index)? {
-            Some(node) => node,
-            None => Node::Symlink(read_target(&intake, archive, &path, index)?),
+        let entry = match package_entry(&path, &entry, index)? {
+            Some(entry) => entry,
+            None => PackageEntry::Symlink(read_target(&builder, archive, &path, index)?),
         };
-        intake.add(path, node)?;
+        builder.add(path, entry)?;
     }
     check_overlaps(extents)?;
     if archive.has_duplicate_names() {
         return Err(duplicate(file, archive.central_directory_start())?);
     }
-    intake.finish()
+    builder.finish()
 }
 
-/// Where an entry begins and, at the least, ends.
+/// The position of an entry in the file: its start and its lowest possible end.
 fn extent(entry: &ZipFileEntry<'_>, path: &EntryPath) -> (u64, u64, EntryPath) {
     let start = entry.header_start();
     let header = LOCAL_HEADER + entry.name_raw().len() as u64;
@@ -72,29 +70,33 @@ fn extent(entry: &ZipFileEntry<'_>, path: &EntryPath) -> (u64, u64, EntryPath) {
     (start, end, path.clone())
 }
 
-/// What an entry is; a link is told by what it holds, so that is for the caller to read.
-fn node(path: &EntryPath, entry: &ZipFileEntry<'_>, index: usize) -> Result<Option<Node>, Error> {
-    let refused = |problem| Err(Error::entry(path, problem));
+/// The entry of the package; none for a link, whose target is its content.
+fn package_entry(
+    path: &EntryPath,
+    entry: &ZipFileEntry<'_>,
+    index: usize,
+) -> Result<Option<PackageEntry>, Error> {
+    let refused = |reason| Err(Error::entry(path, reason));
     let mode = entry.unix_mode().unwrap_or_default();
-    match mode & KIND {
-        _ if entry.encrypted() => refused(Problem::Encrypted),
-        _ if !SUPPORTED_COMPRESSION_METHODS.contains(&entry.compression()) => {
-            refused(Problem::Compression(format!("{:?}", entry.compression())))
-        }
-        FOLDER => Ok(Some(Node::Folder)),
-        0 | FILE if entry.is_dir() => Ok(Some(Node::Folder)),
-        0 | FILE => Ok(Some(Node::File(FileNode {
+    match mode & FILE_TYPE {
+        _ if entry.encrypted() => refused(EntryError::Encrypted),
+        _ if !SUPPORTED_COMPRESSION_METHODS.contains(&entry.compression()) => refused(
+            EntryError::Compression(format!("{:?}", entry.compression())),
+        ),
+        FOLDER => Ok(Some(PackageEntry::Folder)),
+        0 | FILE if entry.is_dir() => Ok(Some(PackageEntry::Folder)),
+        0 | FILE => Ok(Some(PackageEntry::File(FileEntry {
             size: entry.size(),
             executable: mode & 0o100 != 0,
-            content: Content::Zipped(index),
+            content: ContentLocation::ZipIndex(index),
         }))),
         SYMLINK => Ok(None),
-        _ => refused(Problem::Kind("device, pipe or socket")),
+        _ => refused(EntryError::Type("device, pipe or socket")),
     }
 }
 
 fn read_target(
-    intake: &Intake<'_>,
+    builder: &TreeBuilder<'_>,
     archive: &mut ZipArchive<File>,
     path: &EntryPath,
     index: usize,
@@ -105,25 +107,28 @@ fn read_target(
         .by_index(index)
         .map_err(io::Error::from)
         .map_err(damaged)?;
-    let most = intake.limits().path_length as u64 + 1;
-    entry.take(most).read_to_end(&mut target).map_err(damaged)?;
-    intake.target(path, &target)
+    let limit = builder.limits().path_length as u64 + 1;
+    entry
+        .take(limit)
+        .read_to_end(&mut target)
+        .map_err(damaged)?;
+    builder.parse_target(path, &target)
 }
 
-/// Entries that share their compressed bytes are how a small file becomes a very large one.
+/// Refuses entries that share compressed bytes: they let a small file expand without limit.
 fn check_overlaps(mut extents: Vec<(u64, u64, EntryPath)>) -> Result<(), Error> {
     extents.sort_unstable_by_key(|(start, ..)| *start);
     let overlap = extents.windows(2).find(|pair| pair[0].1 > pair[1].0);
     match overlap {
         Some(pair) => Err(Error::entry(
             &pair[1].2,
-            Problem::Overlap(pair[0].2.to_string()),
+            EntryError::Overlap(pair[0].2.to_string()),
         )),
         None => Ok(()),
     }
 }
 
-/// The library keeps the last of several entries with one name. The directory tells which.
+/// Finds the duplicate entry. The library keeps only the last of several entries with one name.
 fn duplicate(mut file: &File, directory_start: u64) -> Result<Error, Error> {
     file.seek(SeekFrom::Start(directory_start))?;
     let mut directory = io::BufReader::new(file);
@@ -138,7 +143,7 @@ fn duplicate(mut file: &File, directory_start: u64) -> Result<Error, Error> {
         if !seen.insert(name.clone()) {
             return Ok(Error::Entry {
                 entry: String::from_utf8_lossy(&name).into_owned(),
-                problem: Problem::Duplicate,
+                reason: EntryError::Duplicate,
             });
         }
     }

@@ -1,19 +1,18 @@
 use std::io::Write as _;
 
-/// A tar file made block by block, without anybody's idea of what is allowed.
-pub(crate) struct RawTar {
+/// Builds tar files block by block, without checks.
+pub(crate) struct TarBuilder {
     bytes: Vec<u8>,
-    spice: u8,
+    variant: u8,
 }
 
-impl RawTar {
-    /// `spice` varies owners and times.
-    pub(crate) fn new(spice: u8) -> Self {
+impl TarBuilder {
+    /// `variant` varies owners and times.
+    pub(crate) fn new(variant: u8) -> Self {
         let bytes = Vec::new();
-        Self { bytes, spice }
+        Self { bytes, variant }
     }
 
-    /// With a manifest in it already.
     pub(crate) fn with_manifest() -> Self {
         Self::new(0).file(b"manifest.yaml", 0o644, super::MANIFEST.as_bytes())
     }
@@ -30,7 +29,7 @@ impl RawTar {
         self.raw(path, kind, 0o777, 0, target, b"")
     }
 
-    /// An entry that says of itself what the caller wants.
+    /// An entry with any header, also one that does not match the content.
     pub(crate) fn raw(
         mut self,
         path: &[u8],
@@ -51,11 +50,11 @@ impl RawTar {
         header.set_entry_type(tar::EntryType::new(kind));
         header.set_mode(mode);
         header.set_size(size);
-        header.set_uid(u64::from(self.spice) * 1000);
-        header.set_gid(u64::from(self.spice) * 100);
-        header.set_mtime(u64::from(self.spice) * 1_000_000);
+        header.set_uid(u64::from(self.variant) * 1000);
+        header.set_gid(u64::from(self.variant) * 100);
+        header.set_mtime(u64::from(self.variant) * 1_000_000);
         header
-            .set_username(["", "somebody"][usize::from(self.spice % 2)])
+            .set_username(["", "user"][usize::from(self.variant % 2)])
             .unwrap();
         header.set_cksum();
         self.bytes.extend_from_slice(header.as_bytes());
@@ -64,7 +63,7 @@ impl RawTar {
         self
     }
 
-    /// The bytes without an end mark.
+    /// The bytes without the end marker.
     pub(crate) fn unfinished(self) -> Vec<u8> {
         self.bytes
     }

@@ -1,35 +1,30 @@
-//! Whether what a body declares could stand in a manifest.
-//!
-//! A publisher holds its manifests to [`rules`]. Whoever takes such declarations from others holds
-//! them to the same. Empty values are left out: they stand for the default.
-
 use std::collections::HashSet;
 
 use crate::{
     ApplicationMetadata, ExtraData, NetworkService, Resources, VersionManifest,
-    rules::{self, Allowed},
+    rules::{self, AllowedForm},
 };
 
-/// How much of a value is repeated to whoever sent it.
-const SHOWN: usize = 100;
+/// How many characters of an invalid value a message repeats.
+const MAX_SHOWN: usize = 100;
 
-/// A value that breaks a rule.
+/// A value of a request body that no manifest could have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {found:?} is not {allowed}")]
-pub struct BrokenRule {
-    /// The field, such as `resources.memory` or `tags[1]`.
+pub struct RuleViolation {
+    /// The path of the field, such as `resources.memory` or `tags[1]`.
     pub field: String,
-    /// The value, or the beginning of a long one.
+    /// The value, or the start of a long one.
     pub found: String,
-    /// What would have been accepted.
+    /// The allowed form, worded to follow "is not".
     pub allowed: String,
 }
 
-impl BrokenRule {
+impl RuleViolation {
     fn new(field: impl Into<String>, found: &str, allowed: impl Into<String>) -> Self {
         Self {
             field: field.into(),
-            found: found.chars().take(SHOWN).collect(),
+            found: found.chars().take(MAX_SHOWN).collect(),
             allowed: allowed.into(),
         }
     }
@@ -41,118 +36,120 @@ impl BrokenRule {
 }
 
 impl ApplicationMetadata {
-    /// Whether a manifest could say so. Tells the first value that breaks a rule.
-    pub fn check(&self) -> Result<(), BrokenRule> {
-        one("instance_type", &self.instance_type, rules::instance_type)?;
-        one("boot_package", &self.boot_package, rules::package)?;
-        one("abi", &self.abi, rules::abi)?;
-        one("image", &self.image, rules::line)?;
+    /// Checks each value by the rules for manifests and returns the first violation. An empty value
+    /// stands for the default and is always valid.
+    pub fn check(&self) -> Result<(), RuleViolation> {
+        optional("instance_type", &self.instance_type, rules::instance_type)?;
+        optional("boot_package", &self.boot_package, rules::package)?;
+        optional("abi", &self.abi, rules::abi)?;
+        optional("image", &self.image, rules::line)?;
         each("tags", &self.tags, rules::tag)?;
         each("addons", &self.addons, rules::line)?;
         each("node_selector", &self.node_selector, rules::line)?;
-        resources(&self.resources).map_err(|broken| broken.below("resources"))
+        resources(&self.resources).map_err(|violation| violation.below("resources"))
     }
 }
 
-fn resources(resources: &Resources) -> Result<(), BrokenRule> {
+fn resources(resources: &Resources) -> Result<(), RuleViolation> {
     let cpus = resources.cpus.map(|cpus| cpus.to_string());
-    one("cpus", &cpus.unwrap_or_default(), rules::cpus)?;
-    one("memory", &resources.memory, rules::size)?;
-    one("disk-size", &resources.disk_size, rules::size)?;
-    one("gpu-type", &resources.gpu_type, rules::gpu_type)
+    optional("cpus", &cpus.unwrap_or_default(), rules::cpus)?;
+    optional("memory", &resources.memory, rules::size)?;
+    optional("disk-size", &resources.disk_size, rules::size)?;
+    optional("gpu-type", &resources.gpu_type, rules::gpu_type)
 }
 
 impl VersionManifest {
-    /// Whether a manifest could say so. Tells the first value that breaks a rule.
+    /// Checks each value by the rules for manifests and returns the first violation. An empty value
+    /// stands for the default and is always valid.
     ///
-    /// Extra data may belong to any package: what is started is the application's to say, and may
-    /// have changed since.
-    pub fn check(&self) -> Result<(), BrokenRule> {
-        one("manifest_version", &self.manifest_version, rules::version)?;
-        one("boot_activity", &self.boot_activity, rules::activity)?;
+    /// Extra data may belong to any package here: the boot package is part of the application and
+    /// may have changed since.
+    pub fn check(&self) -> Result<(), RuleViolation> {
+        optional("manifest_version", &self.manifest_version, rules::version)?;
+        optional("boot_activity", &self.boot_activity, rules::activity)?;
         let permissions = &self.required_permissions;
         each_or_all("required_permissions", permissions, rules::permission)?;
         let packages = &self.watchdog.allowed_packages;
         each_or_all("watchdog.allowed-packages", packages, rules::package)?;
         services(&self.services)?;
         for (name, data) in &self.extra_data {
-            extra_data(data).map_err(|broken| broken.below(&format!("extra_data.{name}")))?;
+            extra_data(data).map_err(|violation| violation.below(&format!("extra_data.{name}")))?;
         }
-        one("hooks.timeout", &self.hooks.timeout, rules::hook_timeout)?;
+        optional("hooks.timeout", &self.hooks.timeout, rules::hook_timeout)?;
         each("bootstrap.keep", &self.bootstrap.keep, rules::keep_pattern)?;
         each("features", &self.features, rules::line)
     }
 }
 
-fn services(services: &[NetworkService]) -> Result<(), BrokenRule> {
+fn services(services: &[NetworkService]) -> Result<(), RuleViolation> {
     let mut names = HashSet::new();
-    for (index, one) in services.iter().enumerate() {
-        service(one).map_err(|broken| broken.below(&format!("services[{index}]")))?;
-        if !names.insert(&one.name) {
-            let field = format!("services[{index}].name");
+    for (index, declared) in services.iter().enumerate() {
+        let section = format!("services[{index}]");
+        service(declared).map_err(|violation| violation.below(&section))?;
+        if !names.insert(&declared.name) {
+            let field = format!("{section}.name");
             let allowed = "a name that no other service has";
-            return Err(BrokenRule::new(field, &one.name, allowed));
+            return Err(RuleViolation::new(field, &declared.name, allowed));
         }
     }
     Ok(())
 }
 
-fn service(service: &NetworkService) -> Result<(), BrokenRule> {
-    must("name", &service.name, rules::service_name)?;
-    must("port", &service.port.to_string(), rules::port)?;
+fn service(service: &NetworkService) -> Result<(), RuleViolation> {
+    required("name", &service.name, rules::service_name)?;
+    required("port", &service.port.to_string(), rules::port)?;
     match service.port_end {
         Some(end) if end < service.port => {
             let allowed = format!("a port ({} to 65535)", service.port);
-            Err(BrokenRule::new("port_end", &end.to_string(), allowed))
+            Err(RuleViolation::new("port_end", &end.to_string(), allowed))
         }
         _ => Ok(()),
     }
 }
 
-fn extra_data(data: &ExtraData) -> Result<(), BrokenRule> {
+fn extra_data(data: &ExtraData) -> Result<(), RuleViolation> {
     rules::target(&data.target, "")
-        .map_err(|allowed| BrokenRule::new("target", &data.target, allowed))?;
-    one("owner", &data.owner, rules::owner)?;
-    one("permissions", &data.permissions, rules::permissions)
+        .map_err(|allowed| RuleViolation::new("target", &data.target, allowed))?;
+    optional("owner", &data.owner, rules::owner)?;
+    optional("permissions", &data.permissions, rules::permissions)
 }
 
-/// A value that may be left out.
-fn one<T>(
+fn optional<T>(
     field: &str,
     value: &str,
-    rule: impl Fn(&str) -> Result<T, Allowed>,
-) -> Result<(), BrokenRule> {
+    rule: impl Fn(&str) -> Result<T, AllowedForm>,
+) -> Result<(), RuleViolation> {
     match value {
         "" => Ok(()),
-        value => must(field, value, rule),
+        value => required(field, value, rule),
     }
 }
 
-fn must<T>(
+fn required<T>(
     field: &str,
     value: &str,
-    rule: impl Fn(&str) -> Result<T, Allowed>,
-) -> Result<(), BrokenRule> {
+    rule: impl Fn(&str) -> Result<T, AllowedForm>,
+) -> Result<(), RuleViolation> {
     rule(value)
         .map(drop)
-        .map_err(|allowed| BrokenRule::new(field, value, allowed))
+        .map_err(|allowed| RuleViolation::new(field, value, allowed))
 }
 
 fn each<T>(
     field: &str,
     values: &[String],
-    rule: impl Fn(&str) -> Result<T, Allowed>,
-) -> Result<(), BrokenRule> {
+    rule: impl Fn(&str) -> Result<T, AllowedForm>,
+) -> Result<(), RuleViolation> {
     let mut values = values.iter().enumerate();
-    values.try_for_each(|(index, value)| must(&format!("{field}[{index}]"), value, &rule))
+    values.try_for_each(|(index, value)| required(&format!("{field}[{index}]"), value, &rule))
 }
 
-/// Values among which `*` stands for all, and then stands alone.
+/// Checks a list in which a single `*` stands for all values.
 fn each_or_all<T>(
     field: &str,
     values: &[String],
-    rule: impl Fn(&str) -> Result<T, Allowed>,
-) -> Result<(), BrokenRule> {
+    rule: impl Fn(&str) -> Result<T, AllowedForm>,
+) -> Result<(), RuleViolation> {
     match values {
         [all] if all == "*" => Ok(()),
         _ => each(field, values, rule),
@@ -165,24 +162,30 @@ mod tests {
 
     use super::*;
 
-    fn of_application(body: Value) -> Option<String> {
+    fn application_violation(body: Value) -> Option<String> {
         let metadata: ApplicationMetadata = serde_json::from_value(body).unwrap();
-        metadata.check().err().map(|broken| broken.to_string())
+        metadata
+            .check()
+            .err()
+            .map(|violation| violation.to_string())
     }
 
-    fn of_version(body: Value) -> Option<String> {
+    fn version_violation(body: Value) -> Option<String> {
         let manifest: VersionManifest = serde_json::from_value(body).unwrap();
-        manifest.check().err().map(|broken| broken.to_string())
+        manifest
+            .check()
+            .err()
+            .map(|violation| violation.to_string())
     }
 
     #[test]
-    fn what_says_nothing_breaks_no_rule() {
-        assert_eq!(of_application(json!({})), None);
-        assert_eq!(of_version(json!({})), None);
+    fn empty_body_is_valid() {
+        assert_eq!(application_violation(json!({})), None);
+        assert_eq!(version_violation(json!({})), None);
     }
 
     #[test]
-    fn what_a_manifest_may_say_of_an_application_is_accepted() {
+    fn complete_application_body_is_valid() {
         let body = json!({
             "instance_type": "a4.3", "boot_package": "com.example.app", "abi": "arm64-v8a",
             "image": "jammy:android13:arm64", "tags": ["created_by=anbox"], "addons": ["ssh"],
@@ -190,11 +193,11 @@ mod tests {
                 "cpus": 2, "memory": "4GB", "disk-size": "8GB", "gpu-slots": 0, "gpu-type": "amd",
             },
         });
-        assert_eq!(of_application(body), None);
+        assert_eq!(application_violation(body), None);
     }
 
     #[test]
-    fn a_field_of_an_application_that_no_manifest_could_have_is_named_with_what_is_allowed() {
+    fn invalid_application_field_is_reported_with_its_allowed_form() {
         for (body, field, allowed) in [
             (json!({ "instance_type": "huge" }), "instance_type", "g10.3"),
             (
@@ -236,14 +239,18 @@ mod tests {
                 "nvidia",
             ),
         ] {
-            let broken = of_application(body.clone()).unwrap_or_else(|| panic!("{body} passed"));
-            assert!(broken.starts_with(&format!("{field}: ")), "{broken}");
-            assert!(broken.contains(allowed) && broken.len() < 300, "{broken}");
+            let violation =
+                application_violation(body.clone()).unwrap_or_else(|| panic!("{body} is valid"));
+            assert!(violation.starts_with(&format!("{field}: ")), "{violation}");
+            assert!(
+                violation.contains(allowed) && violation.len() < 300,
+                "{violation}"
+            );
         }
     }
 
     #[test]
-    fn a_field_of_a_version_that_no_manifest_could_have_is_named_with_what_is_allowed() {
+    fn invalid_version_field_is_reported_with_its_allowed_form() {
         let service = |port: u16, end: u16| json!({ "name": "a", "port": port, "port_end": end });
         for (body, field, allowed) in [
             (
@@ -298,9 +305,10 @@ mod tests {
             ),
             (json!({ "features": [" "] }), "features[0]", "1 to 250"),
         ] {
-            let broken = of_version(body.clone()).unwrap_or_else(|| panic!("{body} passed"));
-            assert!(broken.starts_with(&format!("{field}: ")), "{broken}");
-            assert!(broken.contains(allowed), "{broken}");
+            let violation =
+                version_violation(body.clone()).unwrap_or_else(|| panic!("{body} is valid"));
+            assert!(violation.starts_with(&format!("{field}: ")), "{violation}");
+            assert!(violation.contains(allowed), "{violation}");
         }
     }
 }

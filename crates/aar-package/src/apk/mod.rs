@@ -1,7 +1,8 @@
-//! What an APK says of itself. Only the parts that say it are read, each within a limit: an APK of
-//! a GiB costs no more than a small one.
+//! Reading the metadata of an APK. Only the entries that contain it are read, each within a limit, so
+//! an APK of 1 GiB takes no more memory than a small one.
 
 mod resources;
+mod signer;
 
 use std::{
     collections::BTreeSet,
@@ -9,69 +10,59 @@ use std::{
 };
 
 use aar_types::{ApkFacts, Architecture, rules};
-use apk_info::{AXML, CertificateInfo, Signature, ZipEntry};
+use apk_info::AXML;
 use zip::ZipArchive;
 
-use crate::{
-    Error,
-    manifest::is_package_name,
-    metered::{Metered, directory_budget, open_zip},
-    source::ReadSeek,
-};
+use crate::{Error, source::ReadSeek, zip_directory::open_zip};
 
 const MANIFEST: &str = "AndroidManifest.xml";
 const RESOURCES: &str = "resources.arsc";
 
-/// The manifests of the largest applications have a MiB or two.
+/// The manifests of the largest applications have 1 or 2 MiB.
 const MAX_MANIFEST: u64 = 4 << 20;
 
-/// The element at the root has about ten attributes of twenty bytes.
-const MAX_ROOT: usize = 1 << 10;
+/// The root element has about ten attributes of twenty bytes.
+const MAX_ROOT_ELEMENT: usize = 1 << 10;
 
-/// Resources are looked at only for a version name that is kept there.
+/// Resources are read only where the version name refers to them.
 const MAX_RESOURCES: u64 = 32 << 20;
 
-/// More entries than the largest applications have.
+/// The largest applications have fewer entries.
 const MAX_ENTRIES: usize = 100_000;
 
-/// What signatures take, with room for the padding around them.
-const MAX_SIGNATURES: u64 = 16 << 20;
-
-/// A file of the old signature scheme holds little more than a certificate.
-const MAX_SIGNATURE: u64 = 64 << 10;
-
-/// Reads the facts. The two readers are of the same APK: one reads entries within limits, the
-/// other knows the signatures, which are not entries.
+/// Reads the metadata of an APK, opened twice: once for its entries, and once for the signing block,
+/// which is no entry and is read by another library.
 pub(crate) fn read_facts(
     entries: Box<dyn ReadSeek>,
     signatures: Box<dyn ReadSeek>,
 ) -> Result<ApkFacts, Error> {
-    let zip = open_zip(entries, MAX_ENTRIES).map_err(|error| refused(error.to_string()))?;
-    let mut zip = zip.ok_or_else(|| refused("it has too many entries"))?;
+    let zip = open_zip(entries, MAX_ENTRIES).map_err(|error| invalid(error.to_string()))?;
+    let mut zip = zip.ok_or_else(|| invalid("it has too many entries"))?;
     let manifest = read_entry(&mut zip, MANIFEST, MAX_MANIFEST)?;
-    let mut manifest = manifest.ok_or_else(|| refused("it has no AndroidManifest.xml"))?;
-    cut_to_root(&mut manifest).ok_or_else(|| refused("its AndroidManifest.xml is damaged"))?;
+    let mut manifest = manifest.ok_or_else(|| invalid("it has no AndroidManifest.xml"))?;
+    truncate_after_root(&mut manifest)
+        .ok_or_else(|| invalid("its AndroidManifest.xml is damaged"))?;
     let document = AXML::new(&mut &*manifest, None)
-        .map_err(|error| refused(format!("its AndroidManifest.xml is damaged: {error}")))?;
+        .map_err(|error| invalid(format!("its AndroidManifest.xml is damaged: {error}")))?;
     let package = attribute(&document, "package");
-    if !is_package_name(&package) {
-        let reason = format!("its AndroidManifest.xml names the package {package:?}");
-        return Err(refused(reason));
+    if rules::package(&package).is_err() {
+        let reason = format!("its AndroidManifest.xml has the package name {package:?}");
+        return Err(invalid(reason));
     }
     Ok(ApkFacts {
         package,
         version_name: version_name(&document, &mut zip)?,
         version_code: attribute(&document, "versionCode"),
         abis: abis(&zip),
-        signer: signer(signatures, &zip),
+        signer: signer::signer(signatures, &zip),
     })
 }
 
-/// Cuts a binary XML document off after its first element, which has all that is asked for.
+/// Truncates a binary XML document after the root element, which has all attributes that are read.
 ///
-/// The library builds the whole tree, with a copy of each text at each place where it is used. A
-/// small document made for it could take all memory, or nest so deep that the stack overflows.
-fn cut_to_root(document: &mut Vec<u8>) -> Option<()> {
+/// The library builds the tree of the whole document with a copy of each text for each use. A small
+/// malicious document would take all memory, or overflow the stack by deep nesting.
+fn truncate_after_root(document: &mut Vec<u8>) -> Option<()> {
     const START_ELEMENT: u16 = 0x0102;
     let half = |at: usize| Some(u16::from_le_bytes(*document.get(at..)?.first_chunk()?));
     let word = |at: usize| Some(u32::from_le_bytes(*document.get(at..)?.first_chunk()?));
@@ -84,7 +75,7 @@ fn cut_to_root(document: &mut Vec<u8>) -> Option<()> {
             .checked_add(size)
             .filter(|end| *end <= document.len())?;
         match half(chunk)? {
-            START_ELEMENT if size > MAX_ROOT => return None,
+            START_ELEMENT if size > MAX_ROOT_ELEMENT => return None,
             START_ELEMENT => break end,
             _ => chunk = end,
         }
@@ -100,7 +91,7 @@ fn attribute(document: &AXML, name: &str) -> String {
     value.unwrap_or_default()
 }
 
-/// The version name may be a reference into the resources: `@` and an id in hexadecimal.
+/// The version name. It may be a reference to a resource: `@` and an id in hexadecimal.
 fn version_name<R: Read + Seek>(document: &AXML, zip: &mut ZipArchive<R>) -> Result<String, Error> {
     let name = attribute(document, "versionName");
     let Some(id) = name.strip_prefix('@') else {
@@ -108,9 +99,8 @@ fn version_name<R: Read + Seek>(document: &AXML, zip: &mut ZipArchive<R>) -> Res
     };
     let resources = read_entry(zip, RESOURCES, MAX_RESOURCES)?.unwrap_or_default();
     let id = u32::from_str_radix(id, 16).ok();
-    Ok(id
-        .and_then(|id| resources::text(&resources, id))
-        .unwrap_or_default())
+    let name = id.and_then(|id| resources::text(&resources, id));
+    Ok(name.unwrap_or_default())
 }
 
 fn read_entry<R: Read + Seek>(
@@ -123,13 +113,13 @@ fn read_entry<R: Read + Seek>(
     };
     let entry = zip
         .by_index(index)
-        .map_err(|error| refused(error.to_string()))?;
+        .map_err(|error| invalid(error.to_string()))?;
     let mut content = Vec::new();
     let read = entry.take(limit + 1).read_to_end(&mut content);
     match read {
-        Ok(count) if count as u64 > limit => Err(refused(format!("its {name} is too large"))),
+        Ok(count) if count as u64 > limit => Err(invalid(format!("its {name} is too large"))),
         Ok(_) => Ok(Some(content)),
-        Err(error) => Err(refused(format!("its {name} is damaged: {error}"))),
+        Err(error) => Err(invalid(format!("its {name} is damaged: {error}"))),
     }
 }
 
@@ -146,76 +136,27 @@ fn abis<R: Read + Seek>(zip: &ZipArchive<R>) -> Vec<String> {
     abis.into_iter().collect()
 }
 
-/// The certificate of the newest signature scheme; empty where the APK is not signed.
-fn signer<R: Read + Seek>(apk: Box<dyn ReadSeek>, zip: &ZipArchive<R>) -> String {
-    let budget = directory_budget(MAX_ENTRIES) + MAX_SIGNATURES;
-    let Ok(apk) = ZipEntry::from_reader(Metered::new(apk, budget)) else {
-        return String::new();
-    };
-    let mut signatures = apk.get_signatures_other().unwrap_or_default();
-    if signatures
-        .iter()
-        .all(|signature| scheme(signature).is_none())
-        && is_small(zip)
-    {
-        signatures.extend(apk.get_signature_v1().ok().flatten());
-    }
-    let newest = signatures
-        .iter()
-        .filter_map(scheme)
-        .max_by_key(|(age, _)| *age);
-    let certificate = newest.and_then(|(_, certificates)| certificates.first());
-    certificate
-        .map(|certificate| certificate.sha256_fingerprint.to_lowercase())
-        .unwrap_or_default()
-}
-
-fn scheme(signature: &Signature) -> Option<(u8, &[CertificateInfo])> {
-    match signature {
-        Signature::V1(certificates) => Some((1, certificates)),
-        Signature::V2(certificates) => Some((2, certificates)),
-        Signature::V3(certificates) => Some((3, certificates)),
-        Signature::V31(certificates) => Some((4, certificates)),
-        Signature::V32(certificates) => Some((5, certificates)),
-        _ => None,
-    }
-}
-
-/// Whether the files of the old signature scheme may be read as a whole.
-fn is_small<R: Read + Seek>(zip: &ZipArchive<R>) -> bool {
-    (0..zip.len())
-        .filter_map(|index| zip.by_index_data(index).ok())
-        .all(|entry| {
-            !entry.name_raw().starts_with(b"META-INF/")
-                || (entry.size() <= MAX_SIGNATURE && entry.compressed_size() <= MAX_SIGNATURE)
-                || !matches!(
-                    entry.name_raw().rsplit(|b| *b == b'.').next(),
-                    Some(b"RSA" | b"DSA" | b"EC")
-                )
-        })
-}
-
-fn refused(reason: impl Into<String>) -> Error {
+fn invalid(reason: impl Into<String>) -> Error {
     let reason = reason.into();
     Error::Apk { reason }
 }
 
 /// Refuses an APK whose native code does not run on the architecture. An APK without native code
-/// runs on all.
+/// runs on every architecture.
 pub fn check_architecture(facts: &ApkFacts, architecture: Architecture) -> Result<(), Error> {
-    let runs = abis_of(architecture);
-    if facts.abis.is_empty() || facts.abis.iter().any(|abi| runs.contains(&abi.as_str())) {
+    let supported = supported_abis(architecture);
+    let runs = |abi: &String| supported.contains(&abi.as_str());
+    if facts.abis.is_empty() || facts.abis.iter().any(runs) {
         return Ok(());
     }
     Err(Error::Architecture {
         abis: facts.abis.clone(),
         architecture,
-        runs: runs.to_vec(),
+        supported: supported.to_vec(),
     })
 }
 
-/// The ABIs that an architecture runs.
-fn abis_of(architecture: Architecture) -> &'static [&'static str] {
+fn supported_abis(architecture: Architecture) -> &'static [&'static str] {
     match architecture {
         Architecture::Amd64 => &["x86_64", "x86"],
         Architecture::Arm64 => &["arm64-v8a", "armeabi-v7a", "armeabi"],
@@ -231,8 +172,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn native_code_must_have_a_part_that_runs_on_the_architecture() {
-        for (abis, architecture, fits) in [
+    fn native_code_for_another_architecture_is_invalid() {
+        for (abis, architecture, accepted) in [
             (&[][..], Architecture::S390x, true),
             (&["x86", "arm64-v8a"], Architecture::Amd64, true),
             (&["armeabi-v7a"], Architecture::Arm64, true),
@@ -247,14 +188,14 @@ mod tests {
             let checked = check_architecture(&facts, architecture);
             assert_eq!(
                 checked.is_ok(),
-                fits,
+                accepted,
                 "{abis:?} on {architecture}: {checked:?}"
             );
         }
     }
 
     #[test]
-    fn the_refusal_says_what_there_is_and_what_would_run() {
+    fn refusal_names_the_found_and_the_supported_abis() {
         let facts = ApkFacts {
             abis: vec!["x86".to_owned(), "x86_64".to_owned()],
             ..ApkFacts::default()

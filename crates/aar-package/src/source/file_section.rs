@@ -4,16 +4,16 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-/// A part of a file, read by position: several windows on one file do not disturb each other.
+/// A section of a file, read by position: several sections of one file have no common offset.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct FileSection {
     file: File,
     start: u64,
     size: u64,
     position: u64,
 }
 
-impl Window {
+impl FileSection {
     pub(super) fn new(file: File, start: u64, size: u64) -> Self {
         Self {
             file,
@@ -24,21 +24,21 @@ impl Window {
     }
 }
 
-impl Read for Window {
+impl Read for FileSection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.size.saturating_sub(self.position);
-        if left == 0 {
+        let remaining = self.size.saturating_sub(self.position);
+        if remaining == 0 {
             return Ok(0);
         }
-        let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let length = usize::try_from(remaining).map_or(buffer.len(), |r| r.min(buffer.len()));
         let at = self.start + self.position;
-        let count = self.file.read_at(&mut buffer[..most], at)?;
+        let count = self.file.read_at(&mut buffer[..length], at)?;
         self.position += count as u64;
         Ok(count)
     }
 }
 
-impl Seek for Window {
+impl Seek for FileSection {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
@@ -57,19 +57,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_around_the_window_is_read() {
+    fn bytes_outside_the_section_are_not_read() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"before inside after").unwrap();
-        let mut window = Window::new(file, 7, 6);
+        let mut section = FileSection::new(file, 7, 6);
         let mut text = String::new();
-        window.read_to_string(&mut text).unwrap();
+        section.read_to_string(&mut text).unwrap();
         assert_eq!(text, "inside");
-        assert_eq!(window.seek(SeekFrom::End(-4)).unwrap(), 2);
+        assert_eq!(section.seek(SeekFrom::End(-4)).unwrap(), 2);
         text.clear();
-        window.read_to_string(&mut text).unwrap();
+        section.read_to_string(&mut text).unwrap();
         assert_eq!(text, "side");
-        assert!(window.seek(SeekFrom::Start(u64::MAX)).is_ok());
-        assert_eq!(window.read(&mut [0; 4]).unwrap(), 0);
-        assert!(window.seek(SeekFrom::Current(1)).is_err());
+        assert!(section.seek(SeekFrom::Start(u64::MAX)).is_ok());
+        assert_eq!(section.read(&mut [0; 4]).unwrap(), 0);
+        assert!(section.seek(SeekFrom::Current(1)).is_err());
     }
 }

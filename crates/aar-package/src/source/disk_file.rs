@@ -1,4 +1,4 @@
-//! Files of a folder that is packed, guarded against changes between two looks at them.
+//! Files of a package folder, guarded against changes between listing and reading.
 
 use std::{
     fs::Metadata,
@@ -11,19 +11,19 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct DiskFile {
     path: PathBuf,
-    seen: Identity,
+    listed: FileIdentity,
 }
 
-/// Which file it is, and what would change if its content did.
+/// Attributes that identify a file and change with its content.
 #[derive(Debug, PartialEq, Eq)]
-struct Identity {
+struct FileIdentity {
     device: u64,
     inode: u64,
     size: u64,
     modified: (i64, i64),
 }
 
-impl Identity {
+impl FileIdentity {
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -35,23 +35,22 @@ impl Identity {
 }
 
 impl DiskFile {
-    pub(crate) fn new(path: &Path, metadata: &Metadata) -> Self {
+    pub(super) fn new(path: &Path, metadata: &Metadata) -> Self {
         Self {
             path: path.to_owned(),
-            seen: Identity::of(metadata),
+            listed: FileIdentity::of(metadata),
         }
     }
 
-    /// Opens the file. It must still be the one that was listed: a link or another file put in
-    /// its place, or in the place of a folder above it, is `None`.
-    pub(crate) fn open(&self) -> io::Result<Option<std::fs::File>> {
+    /// Opens the file, or returns none if another file or a link has replaced it or a folder above
+    /// it since it was listed.
+    pub(super) fn open(&self) -> io::Result<Option<std::fs::File>> {
         let file = fs_err::File::open(&self.path)?;
         let unchanged = self.is_unchanged(file.file())?;
         Ok(unchanged.then(|| file.into_parts().0))
     }
 
-    /// Whether the content that was read from the file is the content that was listed.
-    pub(crate) fn is_unchanged(&self, file: &std::fs::File) -> io::Result<bool> {
-        Ok(Identity::of(&file.metadata()?) == self.seen)
+    pub(super) fn is_unchanged(&self, file: &std::fs::File) -> io::Result<bool> {
+        Ok(FileIdentity::of(&file.metadata()?) == self.listed)
     }
 }

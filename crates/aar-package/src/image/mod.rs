@@ -1,4 +1,4 @@
-//! Stored images: checked, looked into, and written anew with another manifest.
+//! Verifying stored images, reading their manifest, and rewriting it.
 
 mod manifest;
 mod rewrite;

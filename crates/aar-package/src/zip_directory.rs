@@ -1,61 +1,59 @@
-//! Zip directories within a budget.
+//! Opening zip files within a read budget.
 //!
-//! Libraries read the whole directory of a zip file into memory before they say how many entries
-//! it has. A file that is all directory would cost many times its size.
+//! The library reads the whole directory of a zip file into memory before it returns the number of
+//! entries. Without a budget, a file that is all directory takes many times its size in memory.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use zip::{ZipArchive, result::ZipError};
 
-/// What an entry may take in the directory, on average.
+/// The average size of an entry in the directory, in bytes.
 const DIRECTORY_ENTRY: u64 = 256;
 
-/// What is read to find the directory.
+/// How many bytes are read to find the directory.
 const SEARCH: u64 = 1 << 20;
 
-/// How much may be read to open a zip file with this many entries.
+/// How many bytes may be read to open a zip file with this number of entries.
 pub(crate) fn directory_budget(entries: usize) -> u64 {
     DIRECTORY_ENTRY * entries as u64 + SEARCH
 }
 
-/// Opens a zip file, unless it has more entries.
+/// Opens a zip file, or returns none if it has more entries.
 pub(crate) fn open_zip<R: Read + Seek>(
     mut file: R,
-    entries: usize,
+    max_entries: usize,
 ) -> Result<Option<ZipArchive<R>>, ZipError> {
-    let metered = Metered::new(&mut file, directory_budget(entries));
-    let count = ZipArchive::new(metered)?.len();
-    if count > entries {
+    let directory = BudgetedReader::new(&mut file, directory_budget(max_entries));
+    if ZipArchive::new(directory)?.len() > max_entries {
         return Ok(None);
     }
     ZipArchive::new(file).map(Some)
 }
 
-/// A file of which only so much may be read.
-pub(crate) struct Metered<R> {
+/// A file from which only `budget` bytes can be read, wherever they are.
+pub(crate) struct BudgetedReader<R> {
     file: R,
-    left: u64,
+    budget: u64,
 }
 
-impl<R> Metered<R> {
+impl<R> BudgetedReader<R> {
     pub(crate) fn new(file: R, budget: u64) -> Self {
-        let left = budget;
-        Self { file, left }
+        Self { file, budget }
     }
 }
 
-impl<R: Read> Read for Metered<R> {
+impl<R: Read> Read for BudgetedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 && !buffer.is_empty() {
+        if self.budget == 0 && !buffer.is_empty() {
             return Err(io::Error::other("the directory is too large"));
         }
-        let count = self.file.by_ref().take(self.left).read(buffer)?;
-        self.left -= count as u64;
+        let count = self.file.by_ref().take(self.budget).read(buffer)?;
+        self.budget -= count as u64;
         Ok(count)
     }
 }
 
-impl<R: Seek> Seek for Metered<R> {
+impl<R: Seek> Seek for BudgetedReader<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
@@ -66,16 +64,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_ends_with_the_budget_and_not_with_the_file() {
-        let mut metered = Metered::new(&b"0123456789"[..], 4);
+    fn reading_beyond_the_budget_fails() {
+        let mut reader = BudgetedReader::new(&b"0123456789"[..], 4);
         let mut buffer = Vec::new();
-        let error = metered.read_to_end(&mut buffer).unwrap_err();
+        let error = reader.read_to_end(&mut buffer).unwrap_err();
         assert_eq!(buffer, b"0123");
         assert_eq!(error.to_string(), "the directory is too large");
     }
 
     #[test]
-    fn a_directory_that_is_too_large_is_not_read() {
+    fn directory_that_exceeds_the_budget_is_not_read() {
         let entry = [b"PK\x01\x02".as_slice(), &[0; 42]].concat();
         let count = 60_000_u16;
         let mut zip = entry.repeat(count.into());
