@@ -1,8 +1,7 @@
-//! The certificate by which the registry knows this AMS.
+//! The client certificate that AMS shows to the registry.
 
 use std::path::Path;
 
-use aar_daemon::base_dir::private_dir;
 use aar_tls::{Identity, NewIdentity, host_names};
 use aar_types::Clock;
 use jiff::SignedDuration;
@@ -10,12 +9,12 @@ use jiff::SignedDuration;
 use crate::Error;
 
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 365 * 10);
-/// Clocks of other machines may be a little behind.
+/// The clock of the registry may be behind.
 const LEEWAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Loads the certificate and its key from the folder, or makes them on first start.
+/// Loads the certificate and its key, or creates them at the first start.
 pub(crate) fn open(folder: &Path, clock: &Clock) -> Result<Identity, Error> {
-    private_dir(folder)?;
+    aar_fs::create_private_folder(folder)?;
     let now = clock.now();
     let hosts = host_names(None);
     let new = NewIdentity {
@@ -28,7 +27,7 @@ pub(crate) fn open(folder: &Path, clock: &Clock) -> Result<Identity, Error> {
     let (identity, created) = Identity::load_or_create(&cert, &key, &new)?;
     if created {
         let fingerprint = identity.certificate().fingerprint();
-        tracing::info!(%fingerprint, path = %cert.display(), "made the certificate for the registry");
+        tracing::info!(%fingerprint, path = %cert.display(), "created the client certificate for the registry");
     }
     Ok(identity)
 }

@@ -1,18 +1,18 @@
-//! Which applications a listing shows.
+//! The filter of a listing.
 
 use ams_api::{Application, ApplicationFilter};
 
 use crate::{
     Error,
-    config::items::{self, list},
+    config::{parse_flag, parse_list},
 };
 
-/// A filter whose values were understood.
+/// A filter with parsed values.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(super) struct ListingFilter {
     id: Option<String>,
     name: Option<String>,
-    /// Any of them; an application has one.
+    /// Matches an application that has any of them.
     instance_types: Vec<String>,
     status: Option<String>,
     boot_package: Option<String>,
@@ -26,39 +26,38 @@ pub(super) struct Filter {
     tags: Vec<String>,
 }
 
-impl Filter {
-    /// Understands a filter, or names the value that makes no sense. A condition without a value is
-    /// none.
-    pub(super) fn read(given: &ApplicationFilter) -> Result<Self, Error> {
-        let given = given.clone();
+impl ListingFilter {
+    /// Ignores conditions without a value.
+    pub(super) fn parse(filter: &ApplicationFilter) -> Result<Self, Error> {
+        let filter = filter.clone();
         let text = |value: Option<String>| value.filter(|value| !value.is_empty());
         let flag = |field, value| flag(field, text(value));
         Ok(Self {
-            immutable: flag("immutable", given.immutable)?,
-            inhibit_auto_updates: flag("inhibit_auto_updates", given.inhibit_auto_updates)?,
-            published: flag("published", given.published)?,
-            vm: flag("vm", given.vm)?,
-            id: text(given.id),
-            name: text(given.name),
-            instance_types: list(&given.instance_type.unwrap_or_default()),
-            status: text(given.status).map(status).transpose()?,
-            boot_package: text(given.boot_package),
-            abi: text(given.abi),
-            parent_image_variant: text(given.parent_image_variant),
-            addons: list(&given.addons.unwrap_or_default()),
-            tags: list(&given.tags.unwrap_or_default()),
+            immutable: flag("immutable", filter.immutable)?,
+            inhibit_auto_updates: flag("inhibit_auto_updates", filter.inhibit_auto_updates)?,
+            published: flag("published", filter.published)?,
+            vm: flag("vm", filter.vm)?,
+            id: text(filter.id),
+            name: text(filter.name),
+            instance_types: parse_list(&filter.instance_type.unwrap_or_default()),
+            status: text(filter.status).map(status).transpose()?,
+            boot_package: text(filter.boot_package),
+            abi: text(filter.abi),
+            parent_image_variant: text(filter.parent_image_variant),
+            addons: parse_list(&filter.addons.unwrap_or_default()),
+            tags: parse_list(&filter.tags.unwrap_or_default()),
         })
     }
 
-    /// Whether every condition holds.
-    pub(super) fn takes(&self, it: &Application) -> bool {
-        let same = |wanted: &Option<String>, value: &str| {
-            wanted.as_deref().is_none_or(|wanted| wanted == value)
+    /// Whether the application meets every condition.
+    pub(super) fn matches(&self, it: &Application) -> bool {
+        let same = |expected: &Option<String>, value: &str| {
+            expected.as_deref().is_none_or(|expected| expected == value)
         };
-        let is = |wanted: Option<bool>, value| wanted.is_none_or(|wanted| wanted == value);
-        let any = |wanted: &[String], value| wanted.is_empty() || wanted.contains(value);
-        let all = |wanted: &[String], values: &[String]| {
-            wanted.iter().all(|wanted| values.contains(wanted))
+        let is = |expected: Option<bool>, value| expected.is_none_or(|expected| expected == value);
+        let any = |expected: &[String], value| expected.is_empty() || expected.contains(value);
+        let all = |expected: &[String], values: &[String]| {
+            expected.iter().all(|expected| values.contains(expected))
         };
         same(&self.id, &it.id)
             && same(&self.name, &it.name)
@@ -78,8 +77,8 @@ impl Filter {
 
 fn flag(field: &str, value: Option<String>) -> Result<Option<bool>, Error> {
     let read = |value: String| {
-        let nonsense = || Error::field(field, format!("{value:?} is neither true nor false"));
-        items::flag(&value).ok_or_else(nonsense)
+        let invalid = || Error::field(field, format!("{value:?} is neither true nor false"));
+        parse_flag(&value).ok_or_else(invalid)
     };
     value.map(read).transpose()
 }
@@ -116,15 +115,17 @@ mod tests {
         }
     }
 
-    fn takes(attribute: &str, value: &str) -> bool {
-        let mut given = ApplicationFilter::default();
-        given.set(attribute, value).unwrap();
-        Filter::read(&given).unwrap().takes(&application())
+    fn matches(attribute: &str, value: &str) -> bool {
+        let mut filter = ApplicationFilter::default();
+        filter.set(attribute, value).unwrap();
+        ListingFilter::parse(&filter)
+            .unwrap()
+            .matches(&application())
     }
 
     #[test]
-    fn every_attribute_takes_what_fits_and_leaves_what_does_not() {
-        for (attribute, fits, differs) in [
+    fn every_attribute_matches_equal_values_only() {
+        for (attribute, equal, different) in [
             ("id", "btavtegj1qm58qg7ru50", "bta"),
             ("name", "game", "Game"),
             ("instance_type", "a4.3", "a2.3"),
@@ -140,24 +141,24 @@ mod tests {
             ("parent_image_variant", "android", "aaos"),
             ("vm", "false", "true"),
         ] {
-            assert!(takes(attribute, fits), "{attribute}={fits}");
-            assert!(!takes(attribute, differs), "{attribute}={differs}");
+            assert!(matches(attribute, equal), "{attribute}={equal}");
+            assert!(!matches(attribute, different), "{attribute}={different}");
         }
     }
 
     #[test]
-    fn a_condition_without_a_value_is_none() {
+    fn condition_without_a_value_is_ignored() {
         for attribute in ApplicationFilter::ATTRIBUTES {
-            assert!(takes(attribute, ""), "{attribute}");
+            assert!(matches(attribute, ""), "{attribute}");
         }
     }
 
     #[test]
-    fn a_value_that_makes_no_sense_is_named() {
+    fn refusal_names_attribute_and_value() {
         for (attribute, value) in [("vm", "perhaps"), ("status", "asleep")] {
-            let mut given = ApplicationFilter::default();
-            given.set(attribute, value).unwrap();
-            let message = Filter::read(&given).unwrap_err().to_string();
+            let mut filter = ApplicationFilter::default();
+            filter.set(attribute, value).unwrap();
+            let message = ListingFilter::parse(&filter).unwrap_err().to_string();
             assert!(
                 message.contains(attribute) && message.contains(value),
                 "{message}"
