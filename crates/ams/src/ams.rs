@@ -1,7 +1,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use aar_daemon::lock::Lock;
-use aar_tls::{Certificate, Identity};
+use aar_tls::{Certificate, Identity, host_names};
 use aar_types::Clock;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
@@ -38,7 +38,7 @@ impl Ams {
     pub async fn open(folder: &Path, settings: Settings, clock: Clock) -> Result<Self, Error> {
         aar_fs::create_private_folder(folder)?;
         let lock = Lock::acquire(folder)?;
-        let identity = identity::open(&folder.join("registry"), &clock)?;
+        let identity = registry_identity(&folder.join("registry"), &clock)?;
         let services = Services::open(folder, &settings, clock).await?;
         let applications = Applications::open(services.clone()).await?;
         let registry = Registry::start(&services, &applications, &identity);
@@ -95,11 +95,6 @@ impl Ams {
         &self.0.identity
     }
 
-    /// Users that may use the local socket, in addition to root and the user of AMS.
-    pub fn allowed_uids(&self) -> &[u32] {
-        &self.0.settings.allowed_uids
-    }
-
     /// Adds the certificate of a client that knows the trust password to the trust store.
     pub async fn enrol(&self, certificate: &Certificate, password: &str) -> Result<(), Error> {
         if !self.config().is_trust_password(password).await? {
@@ -121,6 +116,12 @@ impl Ams {
     pub(crate) fn catalogue(&self) -> crate::registry::Catalogue {
         crate::registry::Catalogue::new(self.0.services.clone())
     }
+}
+
+fn registry_identity(folder: &Path, clock: &Clock) -> Result<Identity, Error> {
+    let hosts = host_names(None);
+    let common_name = hosts.first().map_or("ams", String::as_str).to_owned();
+    identity::load_or_create(folder, "client", common_name, hosts, clock)
 }
 
 async fn reap(images: Images) {

@@ -27,7 +27,7 @@ pub enum Error {
     WrongTrustPassword,
     #[error("an application with the name {0} already exists")]
     ApplicationExists(ApplicationName),
-    #[error("application {0} is immutable: it was pulled from the registry and changes only there")]
+    #[error("application {0} is immutable: it came from the registry and changes only there")]
     Immutable(ApplicationName),
     #[error("application {0} was created here: the registry does not change it")]
     MadeHere(ApplicationName),

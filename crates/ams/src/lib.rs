@@ -2,7 +2,7 @@
 //! configuration, operations and events, their HTTP API, and the agent that synchronises them with
 //! a registry.
 //!
-//! [`Ams`] combines the modules. A module uses only modules in the rows below its own:
+//! [`Ams`] combines the modules. A module uses only modules in the rows below its row:
 //!
 //! | modules | contain |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `ams` | [`Ams`]: opens and closes everything |
 //! | [`registry`] | the registry agent, and how it changes applications |
 //! | [`applications`] | how users change applications |
-//! | `services` | what applications and the agent share |
+//! | `services` | the parts that applications and the agent share |
 //! | `images`, [`config`], [`trust`], [`operations`], `arrivals` | image files, configuration items, trusted certificates, work in the background, how fast versions arrive |
 //! | `store`, [`events`], [`staging`], [`settings`], `identity`, `histogram` | the database with the permits to change applications, events, uploads, the settings file, the client certificate |
 //! | `error` | [`Error`] |
@@ -19,7 +19,6 @@ mod ams;
 mod arrivals;
 mod error;
 mod histogram;
-mod identity;
 mod images;
 mod services;
 mod store;
@@ -28,6 +27,7 @@ pub mod applications;
 pub mod config;
 pub mod events;
 pub mod http;
+pub mod identity;
 pub mod operations;
 pub mod registry;
 pub mod settings;

@@ -7,7 +7,7 @@ use crate::{
     operations::Operations, settings::Settings, staging::Staging, store::Store, trust::Trust,
 };
 
-/// What applications and the registry agent share. Cheap to clone.
+/// The parts of AMS that applications and the registry agent share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Services {
     pub(crate) store: Store,

@@ -94,7 +94,6 @@ impl Applications {
     }
 }
 
-/// A valid package.
 #[derive(Debug)]
 pub(super) struct OpenPackage {
     pub(super) manifest: Manifest,

@@ -9,7 +9,6 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub struct ExportFile {
     pub path: PathBuf,
-    /// The SHA-256 of its bytes.
     pub digest: Digest,
     /// In bytes.
     pub size: u64,

@@ -7,85 +7,76 @@ use crate::{
     config::{parse_flag, parse_list},
 };
 
-/// A filter with parsed values.
-#[derive(Debug, Default)]
-pub(super) struct ListingFilter {
-    id: Option<String>,
-    name: Option<String>,
-    /// Matches an application that has any of them.
-    instance_types: Vec<String>,
-    status: Option<String>,
-    boot_package: Option<String>,
-    abi: Option<String>,
-    parent_image_variant: Option<String>,
-    immutable: Option<bool>,
-    inhibit_auto_updates: Option<bool>,
-    published: Option<bool>,
-    vm: Option<bool>,
-    addons: Vec<String>,
-    tags: Vec<String>,
-}
+/// Whether an application has the requested value of one attribute.
+type HasValue = fn(&Application, &str) -> bool;
+
+#[derive(Debug)]
+pub(super) struct ListingFilter(Vec<(String, HasValue)>);
 
 impl ListingFilter {
     /// Ignores conditions without a value.
     pub(super) fn parse(filter: &ApplicationFilter) -> Result<Self, Error> {
-        let filter = filter.clone();
-        let text = |value: Option<String>| value.filter(|value| !value.is_empty());
-        let flag = |field, value| flag(field, text(value));
-        Ok(Self {
-            immutable: flag("immutable", filter.immutable)?,
-            inhibit_auto_updates: flag("inhibit_auto_updates", filter.inhibit_auto_updates)?,
-            published: flag("published", filter.published)?,
-            vm: flag("vm", filter.vm)?,
-            id: text(filter.id),
-            name: text(filter.name),
-            instance_types: parse_list(&filter.instance_type.unwrap_or_default()),
-            status: text(filter.status).map(status).transpose()?,
-            boot_package: text(filter.boot_package),
-            abi: text(filter.abi),
-            parent_image_variant: text(filter.parent_image_variant),
-            addons: parse_list(&filter.addons.unwrap_or_default()),
-            tags: parse_list(&filter.tags.unwrap_or_default()),
-        })
+        let status = filter.status.as_deref().map(parse_status).transpose()?;
+        check_flag("immutable", filter.immutable.as_ref())?;
+        check_flag("inhibit_auto_updates", filter.inhibit_auto_updates.as_ref())?;
+        check_flag("published", filter.published.as_ref())?;
+        check_flag("vm", filter.vm.as_ref())?;
+        let conditions: [(_, HasValue); 13] = [
+            (&filter.id, |it, id| it.id == id),
+            (&filter.name, |it, name| it.name == name),
+            (&filter.instance_type, |it, any| {
+                let any = parse_list(any);
+                any.is_empty() || any.contains(&it.instance_type)
+            }),
+            (&status, |it, status| it.status.as_str() == status),
+            (&filter.boot_package, |it, name| it.boot_package == name),
+            (&filter.abi, |it, abi| it.abi == abi),
+            (&filter.parent_image_variant, |it, variant| {
+                it.parent_image_variant == variant
+            }),
+            (&filter.immutable, |it, flag| is(it.immutable, flag)),
+            (&filter.inhibit_auto_updates, |it, flag| {
+                is(it.inhibit_auto_updates, flag)
+            }),
+            (&filter.published, |it, flag| is(it.published, flag)),
+            (&filter.vm, |it, flag| is(it.vm, flag)),
+            (&filter.addons, |it, all| has_all(&it.addons, all)),
+            (&filter.tags, |it, all| has_all(&it.tags, all)),
+        ];
+        let set = conditions.into_iter().filter_map(|(value, has_value)| {
+            let value = value.clone().filter(|value| !value.is_empty())?;
+            Some((value, has_value))
+        });
+        Ok(Self(set.collect()))
     }
 
     /// Whether the application meets every condition.
     pub(super) fn matches(&self, it: &Application) -> bool {
-        let same = |expected: &Option<String>, value: &str| {
-            expected.as_deref().is_none_or(|expected| expected == value)
-        };
-        let is = |expected: Option<bool>, value| expected.is_none_or(|expected| expected == value);
-        let any = |expected: &[String], value| expected.is_empty() || expected.contains(value);
-        let all = |expected: &[String], values: &[String]| {
-            expected.iter().all(|expected| values.contains(expected))
-        };
-        same(&self.id, &it.id)
-            && same(&self.name, &it.name)
-            && any(&self.instance_types, &it.instance_type)
-            && same(&self.status, it.status.as_str())
-            && same(&self.boot_package, &it.boot_package)
-            && same(&self.abi, &it.abi)
-            && same(&self.parent_image_variant, &it.parent_image_variant)
-            && is(self.immutable, it.immutable)
-            && is(self.inhibit_auto_updates, it.inhibit_auto_updates)
-            && is(self.published, it.published)
-            && is(self.vm, it.vm)
-            && all(&self.addons, &it.addons)
-            && all(&self.tags, &it.tags)
+        self.0.iter().all(|(value, has_value)| has_value(it, value))
     }
 }
 
-fn flag(field: &str, value: Option<String>) -> Result<Option<bool>, Error> {
-    let read = |value: String| {
-        let invalid = || Error::field(field, format!("{value:?} is neither true nor false"));
-        parse_flag(&value).ok_or_else(invalid)
-    };
-    value.map(read).transpose()
+fn is(value: bool, flag: &str) -> bool {
+    parse_flag(flag) == Some(value)
 }
 
-fn status(value: String) -> Result<String, Error> {
-    match value.as_str() {
-        "initializing" | "ready" | "error" | "deleted" | "unknown" => Ok(value),
+fn has_all(values: &[String], list: &str) -> bool {
+    parse_list(list).iter().all(|value| values.contains(value))
+}
+
+fn check_flag(field: &str, value: Option<&String>) -> Result<(), Error> {
+    match value {
+        Some(value) if !value.is_empty() && parse_flag(value).is_none() => {
+            let reason = format!("{value:?} is neither true nor false");
+            Err(Error::field(field, reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse_status(value: &str) -> Result<String, Error> {
+    match value {
+        "" | "initializing" | "ready" | "error" | "deleted" | "unknown" => Ok(value.to_owned()),
         "active" => Ok("ready".to_owned()),
         _ => Err(Error::field(
             "status",

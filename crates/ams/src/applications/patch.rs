@@ -172,9 +172,9 @@ fn changed_version(
 
 /// Refuses attributes that no manifest may contain.
 fn validate(metadata: &ApplicationMetadata, version: Option<&StoredVersion>) -> Result<(), Error> {
-    metadata.check().map_err(broken_rule)?;
+    metadata.check().map_err(field_error)?;
     version.map_or(Ok(()), |version| {
-        version.manifest.check().map_err(broken_rule)
+        version.manifest.check().map_err(field_error)
     })
 }
 
@@ -183,11 +183,11 @@ fn validate(metadata: &ApplicationMetadata, version: Option<&StoredVersion>) -> 
 fn validate_version_attributes(patch: &ApplicationPatch) -> Result<(), Error> {
     let mut manifest = VersionManifest::default();
     apply_to_version(patch, &mut manifest);
-    manifest.check().map_err(broken_rule)
+    manifest.check().map_err(field_error)
 }
 
 /// The API spells one field differently in requests and responses.
-fn broken_rule(rule: RuleViolation) -> Error {
+fn field_error(rule: RuleViolation) -> Error {
     let reason = format!("{:?} is not {}", rule.found, rule.allowed);
     match rule.field.as_str() {
         "instance_type" => Error::field("instance-type", reason),

@@ -19,7 +19,6 @@ impl Applications {
         self.0.services.store.count_applications().await
     }
 
-    /// The application with this id or name.
     pub async fn get(&self, id_or_name: &str) -> Result<Option<Application>, Error> {
         let stored = self.0.services.store.application(id_or_name).await?;
         let addons = self.0.services.config.current().addons();

@@ -76,7 +76,6 @@ pub(super) fn status(state: &VersionState) -> VersionStatus {
     }
 }
 
-/// The status of the newest version.
 fn application_status(stored: &StoredApplication) -> ApplicationStatus {
     match stored.versions.last().map(|newest| &newest.state) {
         Some(VersionState::Initializing) => ApplicationStatus::Initializing,

@@ -3,29 +3,24 @@
 //! Settings, the lock of the base folder, keys, database and addresses are checked before the
 //! service manager is notified that AMS is ready.
 
-use std::{
-    fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration,
-};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use aar_cli::Failure;
 use aar_daemon::{
     BaseDir, Shutdown, allow_open_files, logging, notify_ready, notify_stopping, serve::bind_unix,
 };
-use aar_tls::{Identity, Limits, NewIdentity, TlsListener, host_names};
+use aar_tls::{Limits, TlsListener, host_names};
 use aar_types::Clock;
 use ams::{
     Ams, Settings,
     http::{MetricsListener, Server},
+    identity::load_or_create,
 };
 use anyhow::Context;
-use jiff::SignedDuration;
 use tokio::net::UnixListener;
 
 /// How long requests in flight may take when the service stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-/// Of the certificate that is created at the first start.
-const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-
 const SERVER: &str = "server";
 
 pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
@@ -43,13 +38,14 @@ fn serve(base: &BaseDir) -> anyhow::Result<()> {
 async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()> {
     let shutdown = Shutdown::install()?;
     let clock = Clock::system();
-    let folder = base.private_dir(SERVER)?;
+    let folder = base.join(SERVER);
     let address = settings.listen_address;
-    let identity = identity(&folder, address, &clock)?;
+    let hosts = host_names(Some(address.ip()));
+    let identity = load_or_create(&folder, SERVER, "ams".to_owned(), hosts, &clock)?;
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
     let https = TlsListener::bind(address, &identity, Limits::default()).await?;
-    let unix = bind_local_socket(base.path(), &folder, ams.allowed_uids())?;
+    let unix = bind_local_socket(base.path(), &folder, &ams.settings().allowed_uids)?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
     let server = Server {
@@ -63,22 +59,6 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     ams.close().await;
     tracing::info!("stopped");
     Ok(end?)
-}
-
-/// The server certificate, created at the first start.
-fn identity(folder: &Path, address: SocketAddr, clock: &Clock) -> anyhow::Result<Identity> {
-    let now = clock.now();
-    let new = NewIdentity {
-        common_name: "ams".to_owned(),
-        hosts: host_names(Some(address.ip())),
-        not_before: now.saturating_sub(SignedDuration::from_hours(24))?,
-        not_after: now.saturating_add(CERTIFICATE_LIFETIME)?,
-    };
-    let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
-    let (identity, created) = Identity::load_or_create(&certificate, &key, &new)?;
-    let fingerprint = identity.certificate().fingerprint();
-    tracing::info!(%fingerprint, created, "server certificate");
-    Ok(identity)
 }
 
 /// Users in the group of the service may connect; the server then checks their user id. With

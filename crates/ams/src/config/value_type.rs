@@ -5,22 +5,14 @@ use std::time::Duration;
 use aar_types::{Fingerprint, parse_duration};
 use url::Url;
 
-/// The type of the values of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueType {
-    /// `true` or `false`.
     Flag,
-    /// A whole number from 1 to 1000000.
     Count,
-    /// Words, separated by commas.
     List,
-    /// A duration in the syntax of Go.
     Duration,
-    /// `pull`, `push` or `manual`.
     Mode,
-    /// An Android ABI.
     Abi,
-    /// The fingerprint of a certificate.
     Fingerprint,
     RegistryUrl,
     /// Of a proxy or load balancer.

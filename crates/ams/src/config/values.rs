@@ -15,7 +15,6 @@ use super::{
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ConfigValues(BTreeMap<&'static str, String>);
 
-/// The configuration of the registry agent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RegistryTarget {
     pub url: Option<Url>,

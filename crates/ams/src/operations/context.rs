@@ -50,7 +50,6 @@ impl OperationContext {
         }
     }
 
-    /// The id of the operation.
     pub fn id(&self) -> Uuid {
         self.id
     }

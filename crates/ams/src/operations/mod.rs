@@ -59,7 +59,6 @@ pub struct NewOperation {
 }
 
 impl NewOperation {
-    /// An operation on one resource.
     pub fn on(description: impl Into<String>, kind: &str, address: String) -> Self {
         Self {
             description: description.into(),

@@ -2,8 +2,7 @@
 //!
 //! A file that the charm writes is accepted as it is. An unknown key is refused with its file and
 //! line. Templates write every key, with an empty string for unset ones, so an empty string means
-//! that an optional value is absent. Items that change while AMS runs are in
-//! [`config`](crate::config).
+//! that an optional value is absent. Items that change while AMS runs are configuration items.
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +17,8 @@ use serde::Deserialize;
 
 mod read;
 
-/// The default port of the API.
-const PORT: u16 = 8444;
+const DEFAULT_PORT: u16 = 8444;
 
-/// The settings of AMS.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
@@ -142,7 +139,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT),
+            listen_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
             logger: LoggerConfig::default(),
             store: StoreSettings::default(),
             artifacts: ArtifactSettings::default(),

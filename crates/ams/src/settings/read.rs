@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{MetricsTls, PORT, StoreDriver};
+use super::{DEFAULT_PORT, MetricsTls, StoreDriver};
 
 /// The labels of the metrics of AMS. Prometheus refuses a sample that has a label twice.
 const RESERVED_LABELS: &[&str] = &[
@@ -131,9 +131,10 @@ pub(super) fn optional_address<'de, D: Deserializer<'de>>(
     address.transpose().map_err(de::Error::custom)
 }
 
-/// Parses `ADDRESS:PORT`, or `:PORT` as Go does. A host name is resolved once.
+/// Parses `ADDRESS:DEFAULT_PORT`, or `:DEFAULT_PORT` as Go does. A host name is resolved once.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let refusal = || format!("{text:?} is not an address such as 10.0.0.5:{PORT} or :{PORT}");
+    let refusal =
+        || format!("{text:?} is not an address such as 10.0.0.5:{DEFAULT_PORT} or :{DEFAULT_PORT}");
     if let Ok(address) = text.parse() {
         return Ok(address);
     }

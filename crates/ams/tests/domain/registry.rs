@@ -165,9 +165,8 @@ async fn error_names_the_address_of_an_unreachable_registry() {
     let (ams, pki) = (TestAms::new().await, TestPki::new());
     let identity = pki.publisher.identity();
     ams.trust().add(identity.certificate()).await.unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let port = aar_testkit::Port::take();
+    let address = port.address();
     configure(&ams, address, identity).await;
     let error = ams.expect_failure(pull(&ams).unwrap()).await;
     assert!(error.contains(&address.to_string()), "{error}");
