@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use aar_sync::Mode;
+use aar_sync::SyncMode;
 use aar_tls::ProxySettings;
 use aar_types::Fingerprint;
 use ams_api::config_items as names;
@@ -20,7 +20,7 @@ pub struct RegistryTarget {
     /// The certificate it is to show.
     pub fingerprint: Option<Fingerprint>,
     /// What the agent does by itself.
-    pub mode: Mode,
+    pub mode: SyncMode,
     /// How long it rests between two rounds.
     pub interval: Duration,
     /// The tags to pull; empty for everything.
@@ -91,11 +91,11 @@ impl Configuration {
         }
     }
 
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> SyncMode {
         match self.get(names::REGISTRY_MODE) {
-            "push" => Mode::Push,
-            "manual" => Mode::Manual,
-            _ => Mode::Pull,
+            "push" => SyncMode::Push,
+            "manual" => SyncMode::Manual,
+            _ => SyncMode::Pull,
         }
     }
 
