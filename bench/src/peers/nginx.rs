@@ -69,14 +69,6 @@ impl Nginx {
     }
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // Killed, it would leave its workers behind, and they the port taken.
-        self.process.terminate();
-        self.process.ended();
-    }
-}
-
 fn config(root: &Path, port: &Port, with: &Certificates, folder: &Folder) -> String {
     let folder = folder.path().display();
     format!(

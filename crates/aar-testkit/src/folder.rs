@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use crate::programs;
+use crate::{programs, watchdog};
 
 /// A folder below the target folder, removed when dropped.
 #[derive(Debug)]
@@ -20,6 +20,9 @@ impl Folder {
             .disable_cleanup(keep)
             .tempdir_in(parent);
         let made = made.unwrap();
+        if !keep {
+            watchdog::remove_at_exit(made.path());
+        }
         Self {
             path: made.path().to_owned(),
             _temporary: Some(made),

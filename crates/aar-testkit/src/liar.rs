@@ -9,7 +9,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{TestRegistry, http::RUNTIME, port::ANY_PORT};
+use crate::{TestRegistry, http::RUNTIME, ports::ANY_PORT};
 
 /// A server that shows the certificate of a registry and answers whatever it is told to.
 #[derive(Debug)]

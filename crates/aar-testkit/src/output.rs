@@ -7,7 +7,7 @@ use std::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::process::peak_memory_of;
+use crate::{process::peak_memory_of, watchdog::WatchedChild};
 
 /// What a command has said and how it ended.
 #[derive(Debug, Clone)]
@@ -32,7 +32,8 @@ impl Output {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{shown}: {e}"));
+        let spawned = WatchedChild::spawn(command);
+        let mut child = spawned.unwrap_or_else(|e| panic!("{shown}: {e}"));
         let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         // A command that does not read its input closes it early; that is no fault.
         let _unread = child.stdin.take().unwrap().write_all(input);

@@ -1,23 +1,21 @@
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{SOON, eventually};
+use crate::{SOON, eventually, watchdog::WatchedChild};
 
-/// A program that runs until it is told to stop, or until it is dropped.
-///
-/// It belongs to the process group of the test, so that Ctrl-C on a terminal ends it too.
+/// A program that runs until it is stopped, or dropped, or until the test process ends.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    child: WatchedChild,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts it; what it says is added to the log.
+    /// Starts a program; its output is appended to the log.
     pub fn start(command: &mut Command, log: &Path) -> Self {
         let to = fs_err::OpenOptions::new()
             .create(true)
@@ -25,52 +23,51 @@ impl Process {
             .open(log)
             .unwrap()
             .into_file();
-        let child = command
+        command
             .stdin(Stdio::null())
             .stdout(to.try_clone().unwrap())
-            .stderr(to)
-            .spawn();
+            .stderr(to);
+        let child = WatchedChild::spawn(command);
         Self {
             child: child.unwrap_or_else(|e| panic!("{command:?}: {e}")),
             log: log.to_owned(),
         }
     }
 
-    /// Its process id.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything that it has said, and its predecessors with the same log.
+    /// The output of this process and of earlier ones with the same log.
     pub fn log(&self) -> String {
         let bytes = fs_err::read(&self.log).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Panics if it has ended.
+    /// Panics if the process has ended.
     pub fn insist(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("it ended with {status}; its log:\n{}", self.log());
+            panic!("the process ended with {status}; its log:\n{}", self.log());
         }
     }
 
-    /// Ends it at once, as a power failure would.
+    /// Sends SIGKILL, as sudden as a power failure.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.child.kill_group();
     }
 
-    /// Asks it to stop (SIGTERM).
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
-    /// Lets it stand still (SIGSTOP).
+    /// Sends SIGSTOP.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Sends SIGCONT.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -80,26 +77,18 @@ impl Process {
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the process ends.
     pub fn ended(&mut self) -> ExitStatus {
         eventually("the process ends", SOON, || self.child.try_wait().unwrap())
     }
 
-    /// The most memory it has held at any time, in bytes.
+    /// The largest resident set so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         peak_memory_of(self.child.id()).unwrap()
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
-}
-
-/// `VmHWM` of a process that still runs.
+/// `VmHWM` of a running process, in bytes.
 pub(crate) fn peak_memory_of(pid: u32) -> Option<u64> {
     let status = fs_err::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status

@@ -11,7 +11,7 @@ use std::{
 
 use socket2::SockRef;
 
-use crate::port::ANY_PORT;
+use crate::ports::ANY_PORT;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use rustls::{
     ClientConfig,
     client::{Resumption, danger::ServerCertVerifier},
     sign::SingleCertAndKey,
-    version::TLS13,
+    version::{TLS12, TLS13},
 };
 
 use crate::{Certificate, Error, Identity, observe::Observer, pin::Pinned, provider};
@@ -21,15 +21,20 @@ pub enum ServerTrust {
     Observe(Arc<Mutex<Option<Certificate>>>),
 }
 
-/// The TLS settings of a client that speaks HTTP/1.1.
+/// The TLS settings of a client that speaks HTTP/1.1. A pinned server speaks TLS 1.3. A server known by its
+/// issuer belongs to a third party, such as a bucket, and may speak TLS 1.2.
 pub fn client_config(
     trust: ServerTrust,
     identity: Option<&Identity>,
     clock: Clock,
 ) -> Result<ClientConfig, Error> {
     let time = Arc::new(provider::Time(clock));
+    let versions: &[_] = match trust {
+        ServerTrust::Pinned(_) | ServerTrust::Observe(_) => &[&TLS13],
+        ServerTrust::WebPki => &[&TLS13, &TLS12],
+    };
     let builder = ClientConfig::builder_with_details(provider::provider(), time)
-        .with_protocol_versions(&[&TLS13])?
+        .with_protocol_versions(versions)?
         .dangerous()
         .with_custom_certificate_verifier(verifier(trust)?);
     let mut config = match identity {

@@ -16,7 +16,7 @@ use tokio::{
 use super::Seen;
 use crate::{
     http::{RUNTIME, run},
-    port::ANY_PORT,
+    ports::ANY_PORT,
 };
 
 /// Why a connection ends without an answer, or in the middle of one.

@@ -9,7 +9,7 @@
 
 use aar_package::rewrite_image;
 use aar_types::{
-    ApplicationMetadata, ApplicationName, BrokenRule, ImageInfo, Resources, VersionManifest,
+    ApplicationMetadata, ApplicationName, ImageInfo, Resources, RuleViolation, VersionManifest,
 };
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
@@ -188,7 +188,7 @@ fn check_alone(patch: &ApplicationPatch) -> Result<(), Error> {
 }
 
 /// Requests and answers write the field in two ways.
-fn broken(rule: BrokenRule) -> Error {
+fn broken(rule: RuleViolation) -> Error {
     let reason = format!("{:?} is not {}", rule.found, rule.allowed);
     match rule.field.as_str() {
         "instance_type" => Error::field("instance-type", reason),

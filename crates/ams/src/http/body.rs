@@ -5,7 +5,7 @@
 
 use std::error::Error as _;
 
-use aar_types::Invalid;
+use aar_types::InvalidValue;
 use axum::{
     body::{Body, Bytes},
     extract::{
@@ -89,8 +89,8 @@ fn misread(rejection: &QueryRejection) -> String {
     cause.map_or_else(|| rejection.body_text(), ToString::to_string)
 }
 
-impl From<Invalid> for ApiError {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidValue> for ApiError {
+    fn from(invalid: InvalidValue) -> Self {
         Self::BadRequest(invalid.to_string())
     }
 }
