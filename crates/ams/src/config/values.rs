@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use aar_sync::Mode;
+use aar_sync::SyncMode;
 use aar_tls::ProxySettings;
 use aar_types::Fingerprint;
 use ams_api::config_items as names;
@@ -20,7 +20,7 @@ pub struct RegistryTarget {
     pub url: Option<Url>,
     /// Of the certificate of the registry.
     pub fingerprint: Option<Fingerprint>,
-    pub mode: Mode,
+    pub mode: SyncMode,
     /// Between two scheduled rounds.
     pub interval: Duration,
     /// The tags to pull; empty for all applications.
@@ -88,11 +88,11 @@ impl ConfigValues {
         }
     }
 
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> SyncMode {
         match self.get(names::REGISTRY_MODE) {
-            "push" => Mode::Push,
-            "manual" => Mode::Manual,
-            _ => Mode::Pull,
+            "push" => SyncMode::Push,
+            "manual" => SyncMode::Manual,
+            _ => SyncMode::Pull,
         }
     }
 

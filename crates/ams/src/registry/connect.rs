@@ -1,5 +1,5 @@
 use aar_client::{ClientOptions, RegistryClient};
-use aar_sync::{AgentConfig, Configuration};
+use aar_sync::{AgentConfig, RegistryConfig};
 use aar_tls::Identity;
 use aar_types::{Clock, Fingerprint};
 use url::Url;
@@ -36,18 +36,18 @@ impl Connector {
 
     /// The configuration of the agent, or what is wrong with it. The registry is accepted only if
     /// its certificate is named in the configuration and is in the trust store as well.
-    pub(super) fn configuration(&self) -> Configuration {
+    pub(super) fn configuration(&self) -> RegistryConfig {
         let (target, trusted) = self.basis();
         let Some(url) = target.url.clone() else {
-            return Configuration::Off;
+            return RegistryConfig::NotConfigured;
         };
         match target.fingerprint {
-            None => Configuration::Unusable(
+            None => RegistryConfig::Invalid(
                 "registry.url is set, but registry.fingerprint is not: set it to the fingerprint \
                  of the registry's certificate"
                     .to_owned(),
             ),
-            Some(pin) if !trusted => Configuration::Unusable(format!(
+            Some(pin) if !trusted => RegistryConfig::Invalid(format!(
                 "the certificate {pin} of the registry is not in the trust store: add it with \
                  `amc config trust add`"
             )),
@@ -55,20 +55,20 @@ impl Connector {
         }
     }
 
-    fn connect(&self, url: Url, pin: Fingerprint, target: RegistryTarget) -> Configuration {
+    fn connect(&self, url: Url, pin: Fingerprint, target: RegistryTarget) -> RegistryConfig {
         let options = ClientOptions {
             proxy: target.proxy,
             clock: self.clock.clone(),
             ..ClientOptions::new(url, pin, self.identity.clone())
         };
         match RegistryClient::new(options) {
-            Ok(client) => Configuration::On(AgentConfig {
+            Ok(client) => RegistryConfig::Configured(AgentConfig {
                 client,
                 mode: target.mode,
                 interval: target.interval,
                 tags: target.filter,
             }),
-            Err(error) => Configuration::Unusable(chain(&error)),
+            Err(error) => RegistryConfig::Invalid(chain(&error)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::pin, time::Duration};
 
-use aar_sync::{AgentHandle, Configuration};
+use aar_sync::{Agent, RegistryConfig};
 use aar_types::ApplicationName;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -17,8 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub(super) fn start(
     connector: &Connector,
     applications: &Applications,
-    spawn: impl FnOnce(Configuration) -> AgentHandle,
-) -> (AbortOnDropHandle<()>, AgentHandle) {
+    spawn: impl FnOnce(RegistryConfig) -> Agent,
+) -> (AbortOnDropHandle<()>, Agent) {
     let mut config = connector.config.changes();
     let mut trust = connector.trust.changes();
     let mut local = applications.changes();
@@ -50,7 +50,7 @@ pub(super) fn start(
 
 /// Waits for a round and meanwhile shows the transfer of an application as progress.
 pub(super) async fn with_progress<T>(
-    agent: &AgentHandle,
+    agent: &Agent,
     context: &OperationContext,
     name: &ApplicationName,
     round: impl Future<Output = T>,

@@ -1,6 +1,6 @@
 //! What is measured of the registry side, for monitoring.
 
-use aar_sync::{AgentStatus, ApplicationState, Totals};
+use aar_sync::{AgentStatus, SyncState, Totals};
 use jiff::SignedDuration;
 
 use crate::{arrivals::Arrivals, histogram::Histogram};
@@ -21,12 +21,12 @@ pub(crate) struct Measured {
 impl Measured {
     pub(super) fn of(agent: &AgentStatus, arrivals: &Arrivals) -> Self {
         let states = [
-            ApplicationState::Synced,
-            ApplicationState::Pending,
-            ApplicationState::Building,
-            ApplicationState::Failed,
-            ApplicationState::Conflict,
-            ApplicationState::Held,
+            SyncState::Synced,
+            SyncState::Pending,
+            SyncState::Building,
+            SyncState::Failed,
+            SyncState::Conflict,
+            SyncState::Held,
         ];
         let count = |state| {
             agent
@@ -57,7 +57,7 @@ fn lag(agent: &AgentStatus, arrivals: &Arrivals) -> SignedDuration {
 
 #[cfg(test)]
 mod tests {
-    use aar_sync::Mode;
+    use aar_sync::SyncMode;
     use aar_types::ManualClock;
     use jiff::Timestamp;
 
@@ -70,7 +70,7 @@ mod tests {
         clock.advance(SignedDuration::from_secs(60));
         let mut agent = AgentStatus::default();
         assert_eq!(lag(&agent, &arrivals), SignedDuration::ZERO);
-        agent.mode = Some(Mode::Pull);
+        agent.mode = Some(SyncMode::Pull);
         assert_eq!(lag(&agent, &arrivals).as_secs(), 60);
         agent.totals.in_step = true;
         assert_eq!(lag(&agent, &arrivals), SignedDuration::ZERO);

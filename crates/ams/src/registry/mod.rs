@@ -13,7 +13,7 @@ mod show;
 use std::sync::Arc;
 
 use aar_client::{ListFilter, RegistryClient};
-use aar_sync::{Agent, AgentHandle, Configuration, Mode, RoundRefused, RoundReport};
+use aar_sync::{Agent, RegistryConfig, RoundRefused, RoundReport, SyncMode};
 use aar_tls::Identity;
 use aar_types::{ApplicationName, Architecture};
 use ams_api::{Operation, RegistryApplication, RegistryStatus};
@@ -37,7 +37,7 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    agent: AgentHandle,
+    agent: Agent,
     connector: connect::Connector,
     applications: Applications,
     store: Store,
@@ -96,7 +96,7 @@ impl Registry {
     /// Begins to push an application that was made here.
     pub async fn push(&self, id_or_name: &str) -> Result<Operation, Error> {
         self.refuse_in(
-            Mode::Pull,
+            SyncMode::Pull,
             "this AMS follows the registry and does not push to it",
         )?;
         self.client()?;
@@ -114,7 +114,7 @@ impl Registry {
     /// Begins to pull an application.
     pub fn pull(&self, name: &ApplicationName) -> Result<Operation, Error> {
         self.refuse_in(
-            Mode::Push,
+            SyncMode::Push,
             "this AMS publishes to the registry and does not pull from it",
         )?;
         self.client()?;
@@ -141,7 +141,7 @@ impl Registry {
         Ok(self.0.operations.start(new, async move |context| {
             let delete = async move {
                 let removed = client.delete_application(&name, Some(architecture)).await?;
-                agent.deleted_there(name);
+                agent.deleted_in_registry(name);
                 removed.then_some(()).ok_or(missing)
             };
             // Once begun it goes on without whoever asked: what is done there is noted here.
@@ -174,13 +174,13 @@ impl Registry {
 
     fn client(&self) -> Result<RegistryClient, Error> {
         match self.0.connector.configuration() {
-            Configuration::On(agent) => Ok(agent.client),
-            Configuration::Off => Err(not_configured(&RoundRefused::Off)),
-            Configuration::Unusable(why) => Err(Error::RegistryNotConfigured(why)),
+            RegistryConfig::Configured(agent) => Ok(agent.client),
+            RegistryConfig::NotConfigured => Err(not_configured(&RoundRefused::NotConfigured)),
+            RegistryConfig::Invalid(why) => Err(Error::RegistryNotConfigured(why)),
         }
     }
 
-    fn refuse_in(&self, mode: Mode, why: &str) -> Result<(), Error> {
+    fn refuse_in(&self, mode: SyncMode, why: &str) -> Result<(), Error> {
         let configured = self.0.connector.target().mode;
         if configured == mode {
             return Err(Error::WrongMode(format!("registry.mode is {mode}: {why}")));
@@ -213,7 +213,7 @@ async fn outcome(
     round: impl Future<Output = Result<RoundReport, RoundRefused>>,
 ) -> Result<(), Error> {
     let report = round.await.map_err(|refused| match refused {
-        RoundRefused::Manual => Error::WrongMode(refused.to_string()),
+        RoundRefused::ManualMode => Error::WrongMode(refused.to_string()),
         other => not_configured(&other),
     })?;
     match show::shortcomings(&report) {

@@ -1,8 +1,8 @@
 //! The registry and its agent as the API shows them.
 
 use aar_sync::{
-    AgentStatus, ApplicationState, Counts, Direction, Failure, FeedState, Held, KnownRegistry,
-    Mode, Outcome, RoundReport, TransferStatus,
+    AgentStatus, Counts, FeedState, KnownRegistry, RoundReport, StepFailure, SyncDirection,
+    SyncMode, SyncState, TransferStatus,
 };
 use aar_types::{Application, Architecture, Variant};
 use ams_api::{
@@ -54,7 +54,7 @@ pub(super) fn status(
 ) -> RegistryStatus {
     let seen_at = agent.registry.as_ref().map(|seen| seen.at);
     let seen = agent.registry.map(|seen| (seen.id, seen.revision));
-    let followed = followed.filter(|_| target.mode == Mode::Pull);
+    let followed = followed.filter(|_| target.mode == SyncMode::Pull);
     let followed = followed.map(|followed| (followed.id, followed.revision));
     let (registry_id, revision) = seen.or(followed).unzip();
     RegistryStatus {
@@ -87,10 +87,10 @@ fn round(report: RoundReport) -> Round {
         started_at: report.started,
         finished_at: report.finished,
         outcome: match report.outcome {
-            Outcome::Done => RoundOutcome::Done,
-            Outcome::Incomplete => RoundOutcome::Incomplete,
-            Outcome::Failed => RoundOutcome::Failed,
-            Outcome::Cancelled => RoundOutcome::Cancelled,
+            aar_sync::RoundOutcome::Done => RoundOutcome::Done,
+            aar_sync::RoundOutcome::Incomplete => RoundOutcome::Incomplete,
+            aar_sync::RoundOutcome::Failed => RoundOutcome::Failed,
+            aar_sync::RoundOutcome::Cancelled => RoundOutcome::Cancelled,
         },
         error: report.error.unwrap_or_default(),
         counts: counts(report.counts),
@@ -98,7 +98,7 @@ fn round(report: RoundReport) -> Round {
     }
 }
 
-fn failure(failure: &Failure) -> RoundFailure {
+fn failure(failure: &StepFailure) -> RoundFailure {
     RoundFailure {
         application: failure.application.to_string(),
         version: failure.version.map(|version| version.0),
@@ -124,7 +124,7 @@ fn feed(state: FeedState) -> String {
     word.to_owned()
 }
 
-fn held(held: &Held) -> HeldRemovals {
+fn held(held: &aar_sync::HeldRemovals) -> HeldRemovals {
     HeldRemovals {
         reason: held.reason.to_string(),
         applications: held.applications.iter().map(ToString::to_string).collect(),
@@ -142,7 +142,7 @@ fn conflict(conflict: &aar_sync::Conflict) -> Conflict {
     }
 }
 
-fn application_sync(status: &aar_sync::ApplicationStatus) -> ApplicationSync {
+fn application_sync(status: &aar_sync::ApplicationState) -> ApplicationSync {
     ApplicationSync {
         name: status.name.to_string(),
         state: state(status.state).to_owned(),
@@ -151,14 +151,14 @@ fn application_sync(status: &aar_sync::ApplicationStatus) -> ApplicationSync {
 }
 
 /// The state of an application in a word.
-pub(super) fn state(state: ApplicationState) -> &'static str {
+pub(super) fn state(state: SyncState) -> &'static str {
     match state {
-        ApplicationState::Synced => "synced",
-        ApplicationState::Pending => "pending",
-        ApplicationState::Building => "building",
-        ApplicationState::Failed => "failed",
-        ApplicationState::Conflict => "conflict",
-        ApplicationState::Held => "held",
+        SyncState::Synced => "synced",
+        SyncState::Pending => "pending",
+        SyncState::Building => "building",
+        SyncState::Failed => "failed",
+        SyncState::Conflict => "conflict",
+        SyncState::Held => "held",
     }
 }
 
@@ -167,8 +167,8 @@ fn transfer(status: &TransferStatus) -> Transfer {
         application: status.name.to_string(),
         version: status.version.0,
         direction: match status.direction {
-            Direction::Pull => TransferDirection::Pull,
-            Direction::Push => TransferDirection::Push,
+            SyncDirection::Pull => TransferDirection::Pull,
+            SyncDirection::Push => TransferDirection::Push,
         },
         bytes: status.bytes,
         total: status.total,
@@ -178,7 +178,7 @@ fn transfer(status: &TransferStatus) -> Transfer {
 
 /// What keeps a round from being a success, in a sentence.
 pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
-    if report.outcome == Outcome::Cancelled {
+    if report.outcome == aar_sync::RoundOutcome::Cancelled {
         let why = report.error.as_deref().unwrap_or("AMS is stopping");
         return Some(format!("the round was ended early: {why}"));
     }
@@ -195,7 +195,7 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use aar_sync::SeenRegistry;
+    use aar_sync::ObservedRegistry;
     use aar_types::{
         ApplicationMetadata, Digest, Fingerprint, ImageInfo, Revision, Version, VersionManifest,
         VersionNumber,
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn the_revision_is_the_one_last_seen_and_a_publisher_follows_none() {
         let shown = |mode, seen: Option<u64>| {
-            let registry = seen.map(|revision| SeenRegistry {
+            let registry = seen.map(|revision| ObservedRegistry {
                 id: "seen".parse().unwrap(),
                 revision: Revision(revision),
                 at: Timestamp::UNIX_EPOCH,
@@ -264,13 +264,13 @@ mod tests {
             };
             status(agent, &target, Architecture::Amd64, Some(followed)).revision
         };
-        assert_eq!(shown(Mode::Push, Some(7)), Some(7));
-        assert_eq!(shown(Mode::Push, None), None);
-        assert_eq!(shown(Mode::Pull, Some(7)), Some(7));
-        assert_eq!(shown(Mode::Pull, None), Some(0));
+        assert_eq!(shown(SyncMode::Push, Some(7)), Some(7));
+        assert_eq!(shown(SyncMode::Push, None), None);
+        assert_eq!(shown(SyncMode::Pull, Some(7)), Some(7));
+        assert_eq!(shown(SyncMode::Pull, None), Some(0));
     }
 
-    fn report(outcome: Outcome) -> RoundReport {
+    fn report(outcome: aar_sync::RoundOutcome) -> RoundReport {
         RoundReport {
             started: Timestamp::UNIX_EPOCH,
             finished: Timestamp::UNIX_EPOCH,
@@ -285,10 +285,10 @@ mod tests {
 
     #[test]
     fn a_round_falls_short_where_anything_is_not_as_it_should_be() {
-        assert_eq!(shortcomings(&report(Outcome::Done)), None);
-        assert!(shortcomings(&report(Outcome::Cancelled)).is_some());
-        let mut incomplete = report(Outcome::Incomplete);
-        incomplete.failures.push(Failure {
+        assert_eq!(shortcomings(&report(aar_sync::RoundOutcome::Done)), None);
+        assert!(shortcomings(&report(aar_sync::RoundOutcome::Cancelled)).is_some());
+        let mut incomplete = report(aar_sync::RoundOutcome::Incomplete);
+        incomplete.failures.push(StepFailure {
             application: "game".parse().unwrap(),
             version: Some(VersionNumber(3)),
             error: "broken".to_owned(),

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use aar_package::{Limits, Package};
-use aar_sync::{Held, HeldReason};
+use aar_sync::{HeldRemovals, HoldReason};
 use aar_testkit::Folder;
 use aar_types::{ManualClock, VersionManifest};
 use ams_api::{Application, ApplicationFilter, ApplicationPatch, ApplicationStatus};
@@ -346,8 +346,8 @@ async fn what_the_agent_has_to_remember_survives_a_restart() {
     let known = KnownRegistry {
         id: "some-registry".parse().unwrap(),
         revision: aar_types::Revision(12),
-        held: Some(Held {
-            reason: HeldReason::TooMany {
+        held: Some(HeldRemovals {
+            reason: HoldReason::TooMany {
                 removals: 3,
                 imported: 4,
             },

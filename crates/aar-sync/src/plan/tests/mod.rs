@@ -1,4 +1,10 @@
-//! The short notation in which the tables of the plans are written.
+//! Tables of plans: what the registry has, what the local catalogue has, and the steps that follow.
+//!
+//! Versions are written as `1` (published), `1w` (withdrawn), with `x` for other content, `!` for a
+//! local version that is not usable, and `r` for a retired one.
+
+mod pull;
+mod push;
 
 use aar_client::Listing;
 use aar_types::{
@@ -6,11 +12,10 @@ use aar_types::{
     ImageInfo, Revision, Variant, Version, VersionManifest, VersionNumber,
 };
 
-use crate::{
-    Conflict, LocalApplication, LocalVersion, Origin, PullAction, PullPlan, PushAction, PushPlan,
-};
+use super::{Action, Conflict, Plan, Step};
+use crate::local_catalogue::{LocalApplication, LocalVersion, Origin};
 
-struct Entry<'a> {
+struct ApplicationNotation<'a> {
     name: &'a str,
     architecture: Architecture,
     metadata: ApplicationMetadata,
@@ -18,12 +23,12 @@ struct Entry<'a> {
 }
 
 /// `name@architecture[tags]: versions`.
-fn entry(text: &str) -> Entry<'_> {
+fn parse(text: &str) -> ApplicationNotation<'_> {
     let (head, versions) = text.split_once(':').unwrap();
     let (head, tags) = head.split_once('[').unwrap_or((head, "]"));
     let (name, architecture) = head.split_once('@').unwrap_or((head, "amd64"));
     let tags = tags.trim_end_matches(']').split_whitespace();
-    Entry {
+    ApplicationNotation {
         name: name.trim(),
         architecture: architecture.parse().unwrap(),
         metadata: ApplicationMetadata {
@@ -35,9 +40,7 @@ fn entry(text: &str) -> Entry<'_> {
 }
 
 fn entries(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
+    text.split(',').map(str::trim).filter(|it| !it.is_empty())
 }
 
 fn number(text: &str) -> VersionNumber {
@@ -53,10 +56,10 @@ fn image(text: &str) -> ImageInfo {
     }
 }
 
-/// What the registry `home` has at revision 5.
-pub(crate) fn listing(text: &str) -> Listing {
+/// The catalogue of the registry `home` at revision 5.
+fn listing(text: &str) -> Listing {
     let application = |text| {
-        let entry = entry(text);
+        let parsed = parse(text);
         let version = |text: &str| Version {
             number: number(text),
             published: !text.contains('w'),
@@ -65,11 +68,11 @@ pub(crate) fn listing(text: &str) -> Listing {
             image: image(text),
         };
         Application {
-            name: entry.name.parse().unwrap(),
+            name: parsed.name.parse().unwrap(),
             variants: vec![Variant {
-                architecture: entry.architecture,
-                metadata: entry.metadata,
-                versions: entry.versions.into_iter().map(version).collect(),
+                architecture: parsed.architecture,
+                metadata: parsed.metadata,
+                versions: parsed.versions.into_iter().map(version).collect(),
             }],
         }
     };
@@ -81,11 +84,11 @@ pub(crate) fn listing(text: &str) -> Listing {
     }
 }
 
-/// What is here; each entry begins with `i` (imported) or `l` (local).
-pub(crate) fn local(text: &str) -> Vec<LocalApplication> {
+/// The local catalogue; each entry begins with `i` (imported) or `l` (local).
+fn local(text: &str) -> Vec<LocalApplication> {
     let application = |text: &str| {
         let (origin, text) = text.split_once(' ').unwrap();
-        let entry = entry(text);
+        let parsed = parse(text);
         let version = |text: &str| LocalVersion {
             number: number(text),
             published: !text.contains(['w', 'r']),
@@ -95,76 +98,48 @@ pub(crate) fn local(text: &str) -> Vec<LocalApplication> {
             retired: text.contains('r'),
         };
         LocalApplication {
-            name: entry.name.parse().unwrap(),
+            name: parsed.name.parse().unwrap(),
             origin: match origin {
                 "i" => Origin::Imported,
                 "l" => Origin::Local,
                 other => panic!("{other}"),
             },
-            metadata: entry.metadata,
-            versions: entry.versions.into_iter().map(version).collect(),
+            metadata: parsed.metadata,
+            versions: parsed.versions.into_iter().map(version).collect(),
             building: false,
         }
     };
     entries(text).map(application).collect()
 }
 
-/// A plan in words.
-pub(crate) fn steps(plan: &PullPlan) -> String {
-    let step = |action: &PullAction| match action {
-        PullAction::UpdateMetadata { application, .. } => format!("update {application}"),
-        PullAction::SetPublished {
-            application,
-            version,
-            published,
-        } => set_published(*published, application.as_str(), *version),
-        PullAction::Import {
-            application,
-            version,
-            ..
-        } => format!("import {application}/{}", version.number),
-        PullAction::RemoveVersion {
-            application,
-            version,
-        } => format!("remove {application}/{version}"),
-        PullAction::RemoveApplication { application } => format!("remove {application}"),
-    };
-    let mut words: Vec<_> = plan.actions.iter().map(step).collect();
+/// A plan in words, in the order of its phases.
+fn words(plan: &Plan) -> String {
+    let mut words: Vec<_> = plan.steps().map(step).collect();
     words.extend(plan.conflicts.iter().map(conflict));
     words.extend(plan.held.iter().map(|held| {
-        let names: Vec<_> = held
-            .applications
-            .iter()
-            .map(ApplicationName::as_str)
-            .collect();
+        let names = held.applications.iter().map(ApplicationName::as_str);
+        let names: Vec<_> = names.collect();
         format!("held {}", names.join(" "))
     }));
     words.join(", ")
 }
 
-/// A plan in words.
-pub(crate) fn push_steps(plan: &PushPlan) -> String {
-    let step = |action: &PushAction| match action {
-        PushAction::PutApplication { application, .. } => format!("put {application}"),
-        PushAction::SetPublished {
-            application,
-            version,
-            published,
-        } => set_published(*published, application.as_str(), *version),
-        PushAction::Push {
-            application,
-            version,
-            ..
-        } => format!("push {application}/{version}"),
-    };
-    let mut words: Vec<_> = plan.actions.iter().map(step).collect();
-    words.extend(plan.conflicts.iter().map(conflict));
-    words.join(", ")
-}
-
-fn set_published(published: bool, name: &str, version: VersionNumber) -> String {
-    let verb = if published { "offer" } else { "withdraw" };
-    format!("{verb} {name}/{version}")
+fn step(step: &Step) -> String {
+    let name = &step.application;
+    match &step.action {
+        Action::UpdateMetadata(_) => format!("update {name}"),
+        Action::SetPublished(version, true) | Action::PushPublished(version, true) => {
+            format!("publish {name}/{version}")
+        }
+        Action::SetPublished(version, false) | Action::PushPublished(version, false) => {
+            format!("withdraw {name}/{version}")
+        }
+        Action::Import { version, .. } => format!("import {name}/{}", version.number),
+        Action::RemoveVersion(version) => format!("remove {name}/{version}"),
+        Action::RemoveApplication => format!("remove {name}"),
+        Action::PushMetadata(_) => format!("put {name}"),
+        Action::PushVersion(version, _) => format!("push {name}/{version}"),
+    }
 }
 
 fn conflict(conflict: &Conflict) -> String {

@@ -1,15 +1,15 @@
-//! A registry, a shelf, and the agent between them.
+//! A registry, a catalogue, and the agent between them.
 
 use std::{sync::Arc, time::Duration};
 
 use aar_client::{ClientOptions, RegistryClient, RetryPolicy, Timeouts};
-use aar_sync::{Agent, AgentConfig, AgentHandle, AgentStatus, Mode, Outcome, RoundReport};
+use aar_sync::{Agent, AgentConfig, AgentStatus, RoundOutcome, RoundReport, SyncMode};
 use aar_types::Clock;
 
-use super::{Registry, Shelf, identity, until};
+use super::{FakeRegistry, TestCatalogue, identity, until};
 
-/// A configuration that rests for an hour between rounds and gives up quickly.
-pub(crate) fn config(registry: &Registry, mode: Mode) -> AgentConfig {
+/// A configuration with an interval of an hour, and few and short retries.
+pub(crate) fn config(registry: &FakeRegistry, mode: SyncMode) -> AgentConfig {
     let options = ClientOptions {
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
@@ -31,24 +31,28 @@ pub(crate) fn config(registry: &Registry, mode: Mode) -> AgentConfig {
     }
 }
 
-pub(crate) struct Site {
-    pub(crate) registry: Registry,
-    pub(crate) shelf: Shelf,
-    pub(crate) agent: AgentHandle,
+pub(crate) struct Setup {
+    pub(crate) registry: FakeRegistry,
+    pub(crate) catalogue: TestCatalogue,
+    pub(crate) agent: Agent,
 }
 
-impl Site {
+impl Setup {
     /// Starts an agent and waits for its first round.
-    pub(crate) async fn start(mode: Mode) -> Self {
-        let registry = Registry::start().await;
-        Self::over(registry, Shelf::new(), mode).await
+    pub(crate) async fn start(mode: SyncMode) -> Self {
+        let registry = FakeRegistry::start().await;
+        Self::over(registry, TestCatalogue::new(), mode).await
     }
 
-    pub(crate) async fn over(registry: Registry, shelf: Shelf, mode: Mode) -> Self {
+    pub(crate) async fn over(
+        registry: FakeRegistry,
+        catalogue: TestCatalogue,
+        mode: SyncMode,
+    ) -> Self {
         let config = config(&registry, mode);
-        let catalogue = Arc::new(shelf.clone());
-        let agent = Agent::spawn(catalogue, Some(config).into(), Clock::system());
-        if mode != Mode::Manual {
+        let shared = Arc::new(catalogue.clone());
+        let agent = Agent::spawn(shared, Some(config).into(), Clock::system());
+        if mode != SyncMode::Manual {
             until("the first round has ended", || {
                 agent.status().last_round.is_some()
             })
@@ -56,37 +60,41 @@ impl Site {
         }
         Self {
             registry,
-            shelf,
+            catalogue,
             agent,
         }
     }
 
-    /// Ends the agent and starts another one that pulls, as a restart of the program does.
+    /// Stops the agent and starts another one that pulls, like a restart of the program.
     pub(crate) async fn restart(self) -> Self {
         self.agent.stop().await;
-        Self::over(self.registry, self.shelf, Mode::Pull).await
+        Self::over(self.registry, self.catalogue, SyncMode::Pull).await
     }
 
-    pub(crate) fn config(&self, mode: Mode) -> AgentConfig {
+    pub(crate) fn config(&self, mode: SyncMode) -> AgentConfig {
         config(&self.registry, mode)
     }
 
-    /// Runs a round.
+    /// Runs a full round.
     pub(crate) async fn sync(&self) -> RoundReport {
         self.agent.sync_now(None).await.unwrap()
     }
 
-    /// Runs a round and confirms what is held.
+    /// Runs a round that confirms the held removals.
     pub(crate) async fn confirm(&self) -> RoundReport {
         let held = self.status().held;
         self.agent.sync_now(held).await.unwrap()
     }
 
-    /// Runs a round that does everything.
+    /// Runs a round and asserts that it is done.
     pub(crate) async fn sync_all(&self) -> RoundReport {
         let report = self.sync().await;
-        assert_eq!(report.outcome, Outcome::Done, "{report:?}");
+        assert_eq!(report.outcome, RoundOutcome::Done, "{report:?}");
         report
+    }
+
+    pub(crate) async fn transfer_starts(&self) {
+        until("a transfer starts", || !self.status().transfers.is_empty()).await;
     }
 
     pub(crate) fn status(&self) -> AgentStatus {

@@ -1,13 +1,10 @@
-//! One row for each rule: what the registry has, what is here, and the steps that follow.
-//!
-//! Versions are written as `1` (published), `1w` (withdrawn), with `x` at the end where the content
-//! is another one, and `1!` where the version is here and cannot be used.
+use aar_types::{Architecture, RegistryId, Revision};
 
-use aar_types::RegistryId;
-
-use super::*;
-use crate::HeldReason;
-use crate::plan::notation::{listing, local, steps};
+use super::{
+    super::pull::{PullPolicy, plan_pull},
+    *,
+};
+use crate::{held::HoldReason, local_catalogue::KnownRegistry};
 
 fn policy() -> PullPolicy {
     PullPolicy {
@@ -21,41 +18,41 @@ fn policy() -> PullPolicy {
 fn known(revision: u64) -> KnownRegistry {
     KnownRegistry {
         id: "home".parse().unwrap(),
-        revision: aar_types::Revision(revision),
+        revision: Revision(revision),
         held: None,
     }
 }
 
-fn plan(registry: &str, here: &str) -> PullPlan {
+fn plan(registry: &str, here: &str) -> Plan {
     plan_pull(&listing(registry), &local(here), Some(&known(1)), &policy())
 }
 
 #[test]
-fn each_rule_leads_to_its_steps() {
+fn pull_rule_leads_to_its_steps() {
     let table = [
-        // What is new is imported, the newest version first.
+        // New versions are imported, the newest first.
         ("a: 0 1", "", "import a/1, import a/0"),
-        // What is withdrawn is not.
+        // Withdrawn versions are not.
         ("a: 0w 1", "", "import a/1"),
         ("a: 0w", "", ""),
-        // What is the same stays.
+        // Unchanged versions stay.
         ("a: 0 1", "i a: 0 1", ""),
-        // A version that is here and cannot be used is imported again.
+        // A local version that is not usable is imported again.
         ("a: 0", "i a: 0!", "import a/0"),
-        // Withdrawn and offered again.
+        // Withdrawn, and published again.
         ("a: 0 1w", "i a: 0 1", "withdraw a/1"),
-        ("a: 0 1", "i a: 0 1w", "offer a/1"),
-        // All are withdrawn: they stay.
+        ("a: 0 1", "i a: 0 1w", "publish a/1"),
+        // If all are withdrawn, they stay.
         ("a: 0w 1w", "i a: 0 1", "withdraw a/0, withdraw a/1"),
         ("a: 0w 1w", "i a: 0w 1w", ""),
         // A withdrawn version that is older than every published one is removed.
         ("a: 0w 1", "i a: 0w 1", "remove a/0"),
         ("a: 0w 1", "i a: 0 1", "withdraw a/0, remove a/0"),
         ("a: 0 1w 2", "i a: 0 1w 2", ""),
-        // A version that is gone is removed, after its successor is there.
+        // A deleted version is removed once its successor is imported.
         ("a: 1", "i a: 0 1", "remove a/0"),
         ("a: 1", "i a: 0", "import a/1, remove a/0"),
-        // A withdrawal waits where it would leave nothing while the successor is on its way.
+        // A withdrawal waits for the import if nothing else is usable.
         ("a: 0w 1", "i a: 0", "import a/1, withdraw a/0, remove a/0"),
         ("a: 0 1w 2", "i a: 0 1", "withdraw a/1, import a/2"),
         (
@@ -66,40 +63,40 @@ fn each_rule_leads_to_its_steps() {
         // Metadata.
         ("a[t]: 0", "i a: 0", "update a"),
         ("a[t]: 0 1", "i a: 0", "update a, import a/1"),
-        // What is gone, or has nothing left of it here, is removed, last of all.
+        // An application that is deleted, or has no local version left, is removed last.
         ("", "i a: 0", "remove a"),
         ("b: 0", "i a: 0", "import b/0, remove a"),
         ("a: 1w", "i a: 0", "remove a"),
         ("a: 1w", "i a:", "remove a"),
-        // Another architecture is another application.
+        // Other architectures do not count.
         ("a@arm64: 0", "", ""),
         ("a@arm64: 0", "i a: 0", "remove a"),
-        // What was created here is never touched.
+        // Local applications are never changed.
         ("a: 0 1", "l a: 0", "conflict a"),
         ("", "l a: 0", ""),
         ("a: 0w", "l a: 0", ""),
-        // Same number, other content.
+        // The same number with other content.
         ("a: 0x 1", "i a: 0", "import a/1, conflict a/0"),
         ("a: 0xw 1", "i a: 0 1", "conflict a/0"),
     ];
     for (registry, here, expected) in table {
         assert_eq!(
-            steps(&plan(registry, here)),
+            words(&plan(registry, here)),
             expected,
-            "registry {registry:?}, here {here:?}"
+            "registry {registry:?}, local {here:?}"
         );
     }
 }
 
 #[test]
-fn the_filter_takes_applications_with_any_of_its_tags() {
+fn filter_matches_applications_with_any_of_its_tags() {
     let table = [
         (
             "a[x]: 0, b[y z]: 0, c: 0, d[w]: 0",
             "",
             "import a/0, import b/0",
         ),
-        // What no longer matches is removed like what is gone.
+        // An application that no longer matches is removed.
         ("a[w]: 0", "i a[x]: 0", "remove a"),
         ("a[w]: 0", "l a[x]: 0", ""),
     ];
@@ -110,15 +107,15 @@ fn the_filter_takes_applications_with_any_of_its_tags() {
     for (registry, here, expected) in table {
         let plan = plan_pull(&listing(registry), &local(here), Some(&known(1)), &policy);
         assert_eq!(
-            steps(&plan),
+            words(&plan),
             expected,
-            "registry {registry:?}, here {here:?}"
+            "registry {registry:?}, local {here:?}"
         );
     }
 }
 
 #[test]
-fn removing_more_than_half_and_more_than_two_is_held() {
+fn removals_of_more_than_half_and_more_than_two_are_held() {
     let table = [
         ("", "i a: 0, i b: 0", "remove a, remove b"),
         ("", "i a: 0, i b: 0, i c: 0", "held a b c"),
@@ -132,7 +129,7 @@ fn removing_more_than_half_and_more_than_two_is_held() {
             "i a: 0, i b: 0, i c: 0, i d: 0, i e: 0",
             "held c d e",
         ),
-        // Everything else goes on, also the removal of versions waits.
+        // All other steps are applied; the removal of versions is held, too.
         (
             "a: 1, x: 0",
             "i a: 0 1, i c: 0, i d: 0, i e: 0",
@@ -147,40 +144,40 @@ fn removing_more_than_half_and_more_than_two_is_held() {
     ];
     for (registry, here, expected) in table {
         assert_eq!(
-            steps(&plan(registry, here)),
+            words(&plan(registry, here)),
             expected,
-            "registry {registry:?}, here {here:?}"
+            "registry {registry:?}, local {here:?}"
         );
     }
 }
 
 #[test]
-fn what_is_held_stays_held_until_it_is_there_again() {
+fn held_removal_stays_held_until_the_registry_has_the_application_again() {
     let here = "i a: 0, i b: 0, i c: 0, i d: 0, i e: 0";
     let emptied = plan("", here);
-    assert_eq!(steps(&emptied), "held a b c d e");
+    assert_eq!(words(&emptied), "held a b c d e");
     let policy = PullPolicy {
         held_before: emptied.held,
         ..policy()
     };
     let next =
         |registry: &str| plan_pull(&listing(registry), &local(here), Some(&known(1)), &policy);
-    // The registry recovers piece by piece: the last pieces are no more than half, and no less held.
+    // The registry recovers piece by piece: the last pieces are less than half, and still held.
     let recovering = next("a: 0, b: 0, c: 0");
-    assert_eq!(steps(&recovering), "held d e");
+    assert_eq!(words(&recovering), "held d e");
     let recovered = next("a: 0, b: 0, c: 0, d: 0, e: 0");
-    assert_eq!((steps(&recovered).as_str(), recovered.held), ("", None));
+    assert_eq!((words(&recovered).as_str(), recovered.held), ("", None));
 }
 
-/// What the registry has: its id, its revision, its applications.
-type Shown = (&'static str, u64, &'static str);
+/// A catalogue: the id of the registry, the revision, the applications.
+type Catalogue = (&'static str, u64, &'static str);
 
-/// The plan after somebody has confirmed what another one holds, both with revision 4 known.
-fn confirmed(held: (Shown, &str), now: (Shown, &str)) -> PullPlan {
-    let plan = |((id, revision, applications), here): (Shown, &str), policy: &PullPolicy| {
+/// The second plan, after a confirmation of what the first one holds, both with revision 4 known.
+fn confirmed(held: (Catalogue, &str), now: (Catalogue, &str)) -> Plan {
+    let plan = |((id, revision, applications), here): (Catalogue, &str), policy: &PullPolicy| {
         let mut registry = listing(applications);
         registry.registry_id = id.parse().unwrap();
-        registry.revision = aar_types::Revision(revision);
+        registry.revision = Revision(revision);
         plan_pull(&registry, &local(here), Some(&known(4)), policy)
     };
     let held = plan(held, &policy()).held;
@@ -193,23 +190,23 @@ fn confirmed(held: (Shown, &str), now: (Shown, &str)) -> PullPlan {
 }
 
 #[test]
-fn a_confirmation_lets_go_of_everything_that_is_held() {
+fn confirmation_allows_all_held_removals() {
     let here = "i a: 0, i b: 0, i c: 0, i d: 0";
     for (id, revision) in [("home", 5), ("other", 5), ("home", 1)] {
         let looked = ((id, revision, "a[t]: 0"), here);
         let plan = confirmed(looked, looked);
         let expected = "update a, remove b, remove c, remove d";
-        assert_eq!(steps(&plan), expected, "{id} {revision}");
+        assert_eq!(words(&plan), expected, "{id} {revision}");
         assert_eq!(plan.held, None, "{id} {revision}");
     }
 }
 
 #[test]
-fn a_confirmation_lets_go_of_nothing_beyond_what_was_held() {
+fn confirmation_allows_no_removal_that_was_not_held() {
     let held = (("home", 5, ""), "i a: 0, i b: 0, i c: 0");
     let six = "i a: 0, i b: 0, i c: 0, i d: 0, i e: 0, i f: 0";
     let table = [
-        // What is left has a brake of its own: three of three are too many, one of three is not.
+        // The guard applies again to the others: three of three are too many, one of three is not.
         (
             ("home", 6, ""),
             six,
@@ -220,49 +217,49 @@ fn a_confirmation_lets_go_of_nothing_beyond_what_was_held() {
             six,
             "remove a, remove b, remove c, remove f",
         ),
-        // It was about how many would go, and not about whose word is taken.
+        // The confirmation was about the number of removals, not about the registry.
         (("other", 6, ""), held.1, "held a b c"),
         (("home", 3, ""), held.1, "held a b c"),
     ];
     for (registry, here, expected) in table {
         let plan = confirmed(held, (registry, here));
-        assert_eq!(steps(&plan), expected, "{registry:?}, here {here:?}");
+        assert_eq!(words(&plan), expected, "{registry:?}, local {here:?}");
     }
 }
 
 #[test]
-fn a_confirmation_lets_one_registry_take_the_place_of_another_and_no_third_one() {
+fn confirmation_of_another_registry_does_not_cover_a_third_one() {
     let held = (("other", 5, "a: 0"), "i a: 0, i b: 0");
     let more = "i a: 0, i b: 0, i c: 0";
     let table = [
-        // What it would remove beyond that is in doubt as before.
+        // Other removals are in doubt as before.
         (("other", 6, "a[t]: 0"), more, "update a, remove b, held c"),
         (("third", 6, "a[t]: 0"), more, "held b c"),
         (("home", 3, "a[t]: 0"), more, "update a, held b c"),
     ];
     for (registry, here, expected) in table {
         let plan = confirmed(held, (registry, here));
-        assert_eq!(steps(&plan), expected, "{registry:?}, here {here:?}");
+        assert_eq!(words(&plan), expected, "{registry:?}, local {here:?}");
     }
 }
 
 #[test]
-fn an_older_catalogue_that_was_confirmed_may_have_grown_since() {
+fn confirmation_of_an_older_catalogue_holds_after_it_has_grown() {
     let held = (("home", 2, "a: 0"), "i a: 0, i b: 0");
     let plan = confirmed(held, (("home", 3, "a: 0, n: 0"), held.1));
-    assert_eq!(steps(&plan), "import n/0, remove b");
+    assert_eq!(words(&plan), "import n/0, remove b");
 }
 
 #[test]
-fn another_registry_has_no_say_in_what_is_here() {
+fn another_registry_changes_no_imported_application() {
     let mut registry = listing("a[t]: 0 1, b: 0x, n: 0, g: 0w");
     registry.registry_id = "other".parse::<RegistryId>().unwrap();
     let here = local("i a: 0, i b: 0, i c: 0, i g: 0");
     let plan = plan_pull(&registry, &here, Some(&known(1)), &policy());
-    assert_eq!(steps(&plan), "import n/0, conflict b/0, held c");
+    assert_eq!(words(&plan), "import n/0, conflict b/0, held c");
     assert!(matches!(
         plan.held.unwrap().reason,
-        HeldReason::OtherRegistry { .. }
+        HoldReason::OtherRegistry { .. }
     ));
 
     let nothing_imported = local("l c: 0");
@@ -271,7 +268,7 @@ fn another_registry_has_no_say_in_what_is_here() {
 }
 
 #[test]
-fn another_registry_is_reported_also_when_nothing_would_go() {
+fn another_registry_is_reported_if_nothing_would_be_removed() {
     let mut registry = listing("a: 0");
     registry.registry_id = "other".parse::<RegistryId>().unwrap();
     let plan = plan_pull(&registry, &local("i a: 0"), Some(&known(1)), &policy());
@@ -279,21 +276,34 @@ fn another_registry_is_reported_also_when_nothing_would_go() {
 }
 
 #[test]
-fn a_catalogue_that_went_back_in_time_removes_nothing() {
+fn older_catalogue_removes_nothing() {
     let here = local("i a: 0 1, i b: 0");
     let plan = plan_pull(&listing("a[t]: 0 2"), &here, Some(&known(9)), &policy());
-    assert_eq!(steps(&plan), "update a, import a/2, held a b");
+    assert_eq!(words(&plan), "update a, import a/2, held a b");
     let reason = plan.held.unwrap().reason.to_string();
     assert!(reason.contains('9'), "{reason}");
     let plan = plan_pull(&listing("a: 0 1, b: 0"), &here, Some(&known(9)), &policy());
-    assert_eq!(steps(&plan), "");
+    assert_eq!(words(&plan), "");
 }
 
 #[test]
-fn the_phases_are_cut_at_the_imports() {
+fn plan_has_its_steps_in_phases_around_the_imports() {
     let plan = plan("a: 0w 1, b[t]: 0", "i a: 0, i b: 0");
-    let [before, imports, after] = plan.phases();
-    assert!(matches!(before, [PullAction::UpdateMetadata { .. }]));
-    assert!(matches!(imports, [PullAction::Import { .. }]));
-    assert!(matches!(after, [PullAction::SetPublished { .. }, last] if last.is_removal()));
+    let actions = |steps: &[Step]| steps.iter().map(|it| it.action.clone()).collect::<Vec<_>>();
+    assert!(matches!(
+        actions(&plan.before)[..],
+        [Action::UpdateMetadata(_)]
+    ));
+    assert!(matches!(
+        actions(&plan.transfers)[..],
+        [Action::Import { .. }]
+    ));
+    assert!(matches!(
+        actions(&plan.after)[..],
+        [Action::SetPublished(_, false)]
+    ));
+    assert!(matches!(
+        actions(&plan.removals)[..],
+        [Action::RemoveVersion(_)]
+    ));
 }

@@ -1,4 +1,4 @@
-//! The HTTP API of the registry in memory.
+//! The HTTP API of the fake registry.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -13,25 +13,28 @@ use hyper::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::State;
+use super::ServerState;
 use crate::support::{image, name as application};
 
-type Answer = Response<Full<Bytes>>;
+type ApiResponse = Response<Full<Bytes>>;
 
-pub(super) async fn serve(state: &State, request: Request<Incoming>) -> Result<Answer, Infallible> {
+pub(super) async fn serve(
+    state: &ServerState,
+    request: Request<Incoming>,
+) -> Result<ApiResponse, Infallible> {
     let line = format!("{} {}", request.method(), request.uri());
-    let instead = {
-        let mut inner = state.lock();
-        inner.requests.push(line);
-        inner.instead.clone()
+    let fixed_response = {
+        let mut content = state.lock();
+        content.requests.push(line);
+        content.fixed_response.clone()
     };
-    Ok(match instead {
+    Ok(match fixed_response {
         Some((status, body)) => plain(status, body),
         None => route(state, request).await,
     })
 }
 
-async fn route(state: &State, request: Request<Incoming>) -> Answer {
+async fn route(state: &ServerState, request: Request<Incoming>) -> ApiResponse {
     let path = request.uri().path().trim_start_matches("/1.0/").to_owned();
     let parts: Vec<_> = path.split('/').collect();
     match (request.method().as_str(), &parts[..]) {
@@ -39,11 +42,11 @@ async fn route(state: &State, request: Request<Incoming>) -> Answer {
         ("GET", ["applications", name]) => show(state, name),
         ("GET", ["changes"]) => changes(state, &request).await,
         ("GET", ["applications", name, arch, "versions", number, "image"]) => {
-            fetch(state, &request, (name, arch, number)).await
+            image_content(state, &request, (name, arch, number)).await
         }
         ("PUT", ["applications", name, arch, "versions", number]) => {
             let put: VersionPut = body(request).await;
-            if !state.lock().blobs.contains_key(&put.image.digest) {
+            if !state.has_blob_for_commit(&put.image.digest) {
                 return refuse(ErrorCode::ImageNotStored);
             }
             state.put(
@@ -55,16 +58,16 @@ async fn route(state: &State, request: Request<Incoming>) -> Answer {
             json(201, &Envelope::sync(()))
         }
         ("PATCH", ["applications", name, arch, "versions", number]) => {
-            let asked: VersionPatch = body(request).await;
+            let change: VersionPatch = body(request).await;
             let (arch, number) = (arch.parse().unwrap(), number.parse().unwrap());
-            state.patch(&application(name), arch, number, asked.published);
+            state.patch(&application(name), arch, number, change.published);
             json(200, &Envelope::sync(()))
         }
         ("PUT", ["applications", name, arch]) => {
             let metadata: ApplicationMetadata = body(request).await;
             let (name, arch) = (application(name), arch.parse().unwrap());
-            state.change(&name, arch, |inner| {
-                let variants = inner.applications.get_mut(&name);
+            state.change(&name, arch, |content| {
+                let variants = content.applications.get_mut(&name);
                 if let Some(variant) = variants.and_then(|all| all.get_mut(&arch)) {
                     variant.metadata = metadata;
                 }
@@ -78,7 +81,7 @@ async fn route(state: &State, request: Request<Incoming>) -> Answer {
     }
 }
 
-fn list(state: &State, request: &Request<Incoming>) -> Answer {
+fn list(state: &ServerState, request: &Request<Incoming>) -> ApiResponse {
     let (id, revision, mut applications) = state.listing();
     let etag = format!("\"{id}-{revision}\"");
     let known = request.headers().get("if-none-match");
@@ -93,15 +96,15 @@ fn list(state: &State, request: &Request<Incoming>) -> Answer {
     }
     applications.retain(|application| !application.variants.is_empty());
     let total = applications.len() as u64;
-    let mut answer = json(200, &Envelope::page(applications, total));
-    let headers = answer.headers_mut();
+    let mut response = json(200, &Envelope::page(applications, total));
+    let headers = response.headers_mut();
     headers.insert("aar-registry-id", id.parse().unwrap());
     headers.insert("aar-revision", revision.into());
     headers.insert("etag", etag.parse().unwrap());
-    answer
+    response
 }
 
-fn show(state: &State, name: &str) -> Answer {
+fn show(state: &ServerState, name: &str) -> ApiResponse {
     let (_, _, applications) = state.listing();
     let mut applications = applications.into_iter();
     match applications.find(|known| known.name.as_str() == name) {
@@ -110,38 +113,38 @@ fn show(state: &State, name: &str) -> Answer {
     }
 }
 
-async fn changes(state: &State, request: &Request<Incoming>) -> Answer {
+async fn changes(state: &ServerState, request: &Request<Incoming>) -> ApiResponse {
     let since: u64 = query(request, "since").unwrap().parse().unwrap();
     let wait: u64 = query(request, "wait").unwrap().parse().unwrap();
     let mut revisions = state.revision.subscribe();
-    let news = revisions.wait_for(|revision| *revision != since);
-    let _ = tokio::time::timeout(Duration::from_secs(wait), news).await;
-    let inner = state.lock();
+    let change = revisions.wait_for(|revision| *revision != since);
+    let _ = tokio::time::timeout(Duration::from_secs(wait), change).await;
+    let content = state.lock();
     let since = Revision(since);
-    let changes = inner
+    let changes = content
         .changes
         .iter()
         .filter(|change| change.revision > since);
     json(
         200,
         &Envelope::sync(Changes {
-            registry_id: inner.id.parse::<RegistryId>().unwrap(),
+            registry_id: content.id.parse::<RegistryId>().unwrap(),
             revision: Revision(*state.revision.borrow()),
             changes: changes.cloned().collect(),
         }),
     )
 }
 
-async fn fetch(
-    state: &State,
+async fn image_content(
+    state: &ServerState,
     request: &Request<Incoming>,
     (name, arch, number): (&str, &str, &str),
-) -> Answer {
+) -> ApiResponse {
     let (arch, number): (Architecture, VersionNumber) =
         (arch.parse().unwrap(), number.parse().unwrap());
     let digest = {
-        let inner = state.lock();
-        let variants = inner.applications.get(&application(name));
+        let content = state.lock();
+        let variants = content.applications.get(&application(name));
         let versions = variants
             .and_then(|all| all.get(&arch))
             .map(|it| &it.versions);
@@ -165,47 +168,47 @@ async fn fetch(
         None => bytes(200, blob),
         Some(start) => {
             let range = format!("bytes {start}-{}/{}", blob.len() - 1, blob.len());
-            let mut answer = bytes(206, blob.slice(start..));
-            let headers = answer.headers_mut();
+            let mut response = bytes(206, blob.slice(start..));
+            let headers = response.headers_mut();
             headers.insert("content-range", range.parse().unwrap());
-            answer
+            response
         }
     }
 }
 
-fn create_upload(state: &State, request: &Request<Incoming>) -> Answer {
+fn create_upload(state: &ServerState, request: &Request<Incoming>) -> ApiResponse {
     use base64::Engine;
     let header = |name: &str| request.headers().get(name).unwrap().to_str().unwrap();
     let length = header("upload-length").parse().unwrap();
     let encoded = header("upload-metadata").strip_prefix("digest ").unwrap();
     let text = base64::prelude::BASE64_STANDARD.decode(encoded).unwrap();
     let digest: Digest = String::from_utf8(text).unwrap().parse().unwrap();
-    let mut inner = state.lock();
-    let known = inner.blobs.get(&digest).map(|blob| blob.to_vec());
-    inner
+    let mut content = state.lock();
+    let known = content.blobs.get(&digest).map(|blob| blob.to_vec());
+    content
         .uploads
         .push((length, digest, known.unwrap_or_default()));
-    let id = inner.uploads.len() - 1;
-    drop(inner);
-    let mut answer = upload_status(state, id, 201);
+    let id = content.uploads.len() - 1;
+    drop(content);
+    let mut response = upload_status(state, id, 201);
     let location = format!("/1.0/uploads/{id}").parse().unwrap();
-    answer.headers_mut().insert("location", location);
-    answer
+    response.headers_mut().insert("location", location);
+    response
 }
 
-fn upload_status(state: &State, id: usize, status: u16) -> Answer {
-    let inner = state.lock();
-    let Some((length, _, stored)) = inner.uploads.get(id) else {
+fn upload_status(state: &ServerState, id: usize, status: u16) -> ApiResponse {
+    let content = state.lock();
+    let Some((length, _, stored)) = content.uploads.get(id) else {
         return plain(404, String::new());
     };
-    let mut answer = plain(status, String::new());
-    let headers = answer.headers_mut();
+    let mut response = plain(status, String::new());
+    let headers = response.headers_mut();
     headers.insert("upload-length", (*length).into());
     headers.insert("upload-offset", stored.len().into());
-    answer
+    response
 }
 
-async fn append(state: &State, id: usize, request: Request<Incoming>) -> Answer {
+async fn append(state: &ServerState, id: usize, request: Request<Incoming>) -> ApiResponse {
     let digest = state.lock().uploads[id].1;
     let mut stalled = state.stalled.subscribe();
     let _ = stalled.wait_for(|stalled| *stalled != Some(digest)).await;
@@ -233,19 +236,19 @@ async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> T {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn plain(status: u16, body: String) -> Answer {
+fn plain(status: u16, body: String) -> ApiResponse {
     bytes(status, body.into())
 }
 
-fn bytes(status: u16, body: Bytes) -> Answer {
+fn bytes(status: u16, body: Bytes) -> ApiResponse {
     let response = Response::builder().status(status);
     response.body(Full::new(body)).unwrap()
 }
 
-fn json<T: Serialize>(status: u16, body: &T) -> Answer {
+fn json<T: Serialize>(status: u16, body: &T) -> ApiResponse {
     plain(status, serde_json::to_string(body).unwrap())
 }
 
-fn refuse(code: ErrorCode) -> Answer {
+fn refuse(code: ErrorCode) -> ApiResponse {
     json(code.status(), &ErrorBody::new(code, "no"))
 }

@@ -1,6 +1,6 @@
 //! A registry in memory, with the API that the agent uses.
 
-mod serving;
+mod api;
 
 use std::{
     collections::BTreeMap,
@@ -19,40 +19,42 @@ use tokio::sync::watch;
 
 use super::{content, identity, image};
 
-/// The registry. It is served for as long as its owner lives.
-pub(crate) struct Registry {
+/// Serves until it is dropped.
+pub(crate) struct FakeRegistry {
     address: std::net::SocketAddr,
     fingerprint: Fingerprint,
-    pub(crate) state: Arc<State>,
+    state: Arc<ServerState>,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Registry {
+impl Drop for FakeRegistry {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-pub(crate) struct State {
-    inner: Mutex<Inner>,
+pub(crate) struct ServerState {
+    content: Mutex<Content>,
     revision: watch::Sender<u64>,
-    /// Blobs with this in front of their content are held back until it is cleared.
-    pub(crate) stalled: watch::Sender<Option<Digest>>,
+    /// Transfers of this blob stall until it is cleared.
+    stalled: watch::Sender<Option<Digest>>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct Content {
     id: String,
     applications: BTreeMap<ApplicationName, BTreeMap<Architecture, Variant>>,
     blobs: BTreeMap<Digest, Bytes>,
     uploads: Vec<(u64, Digest, Vec<u8>)>,
     changes: Vec<Change>,
-    /// What is answered instead of anything else.
-    instead: Option<(u16, String)>,
+    /// Replaces every response.
+    fixed_response: Option<(u16, String)>,
+    /// Deleted before the next commit of a version, as if it had been collected.
+    delete_before_commit: Option<Digest>,
     requests: Vec<String>,
 }
 
-impl Registry {
+impl FakeRegistry {
     pub(crate) async fn start() -> Self {
         let identity = identity("registry");
         let any = "127.0.0.1:0".parse().unwrap();
@@ -60,7 +62,7 @@ impl Registry {
             .await
             .unwrap();
         let address = listener.local_addr();
-        let state = Arc::new(State::new());
+        let state = Arc::new(ServerState::new());
         let served = Arc::clone(&state);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -68,7 +70,7 @@ impl Registry {
                 let (stream, _) = listener.accept().await;
                 let state = Arc::clone(&served);
                 connections.spawn(async move {
-                    let service = service_fn(|request| serving::serve(&state, request));
+                    let service = service_fn(|request| api::serve(&state, request));
                     let http = hyper::server::conn::http1::Builder::new();
                     let _ = http.serve_connection(TokioIo::new(stream), service).await;
                 });
@@ -90,7 +92,7 @@ impl Registry {
         self.fingerprint
     }
 
-    /// Publishes a version whose content follows from its name.
+    /// Publishes a version whose content derives from name and number.
     pub(crate) fn publish(&self, application: &str, number: u32, tags: &[&str]) {
         let bytes = content(&format!("{application}/{number}"), 10_000);
         self.publish_content(application, number, tags, bytes);
@@ -118,7 +120,7 @@ impl Registry {
             .put(&name, Architecture::Amd64, VersionNumber(number), put);
     }
 
-    /// Publishes a version whose image holds something else than it declares.
+    /// Publishes a version whose image has another fingerprint than declared.
     pub(crate) fn publish_bad(&self, application: &str, number: u32) {
         let bytes = content("bad", 10_000);
         let mut put = VersionPut {
@@ -142,8 +144,8 @@ impl Registry {
 
     pub(crate) fn remove_version(&self, application: &str, number: u32) {
         let name = super::name(application);
-        self.state.change(&name, Architecture::Amd64, |inner| {
-            let Some(variants) = inner.applications.get_mut(&name) else {
+        self.state.change(&name, Architecture::Amd64, |content| {
+            let Some(variants) = content.applications.get_mut(&name) else {
                 return;
             };
             if let Some(variant) = variants.get_mut(&Architecture::Amd64) {
@@ -152,50 +154,79 @@ impl Registry {
                     .retain(|version| version.number.0 != number);
             }
             variants.retain(|_, variant| !variant.versions.is_empty());
-            inner
+            content
                 .applications
                 .retain(|_, variants| !variants.is_empty());
         });
     }
 
     pub(crate) fn remove_application(&self, application: &str) {
-        let name = super::name(application);
-        self.state.change(&name, Architecture::Amd64, |inner| {
-            inner.applications.remove(&name);
-        });
+        self.remove_applications(&[application]);
+    }
+
+    /// Removes all at once: no listing shows only some of them removed.
+    pub(crate) fn remove_applications(&self, applications: &[&str]) {
+        let mut content = self.state.lock();
+        let revision = *self.state.revision.borrow() + 1;
+        for application in applications {
+            let name = super::name(application);
+            content.applications.remove(&name);
+            content.log(&name, Architecture::Amd64, revision);
+        }
+        self.state.revision.send_replace(revision);
+    }
+
+    /// Removes an application and sets the revision, both at once.
+    pub(crate) fn restore_backup_without(&self, application: &str, revision: u64) {
+        let mut content = self.state.lock();
+        content.applications.remove(&super::name(application));
+        self.state.revision.send_replace(revision);
+    }
+
+    /// Stalls the transfers of a content until they are released.
+    pub(crate) fn stall(&self, bytes: &[u8]) {
+        let digest = image(bytes).digest;
+        self.state.stalled.send_replace(Some(digest));
+    }
+
+    pub(crate) fn release(&self) {
+        self.state.stalled.send_replace(None);
+    }
+
+    pub(crate) fn delete_blob_before_commit(&self, digest: &Digest) {
+        self.state.lock().delete_before_commit = Some(*digest);
     }
 
     pub(crate) fn set_tags(&self, application: &str, tags: &[&str]) {
         let name = super::name(application);
-        self.state.change(&name, Architecture::Amd64, |inner| {
-            let variants = inner.applications.get_mut(&name).into_iter().flatten();
+        self.state.change(&name, Architecture::Amd64, |content| {
+            let variants = content.applications.get_mut(&name).into_iter().flatten();
             for (_, variant) in variants {
                 variant.metadata.tags = tags.iter().map(ToString::to_string).collect();
             }
         });
     }
 
-    /// Another registry takes its place, with nothing in it.
+    /// Replaces the registry by an empty one with another id.
     pub(crate) fn replace(&self, id: &str) {
-        let mut inner = self.state.lock();
-        id.clone_into(&mut inner.id);
-        inner.applications.clear();
-        drop(inner);
+        let mut content = self.state.lock();
+        id.clone_into(&mut content.id);
+        content.applications.clear();
         self.state.revision.send_replace(1);
     }
 
     /// Sets the revision, as a restored backup would.
-    pub(crate) fn turn_back_to(&self, revision: u64) {
+    pub(crate) fn set_revision(&self, revision: u64) {
         self.state.revision.send_replace(revision);
     }
 
-    /// Answers everything with this until it is taken back.
-    pub(crate) fn answer(&self, instead: Option<(u16, &str)>) {
-        self.state.lock().instead = instead.map(|(status, body)| (status, body.to_owned()));
+    /// Gives this response to every request; `None` ends that.
+    pub(crate) fn respond_with(&self, response: Option<(u16, &str)>) {
+        self.state.lock().fixed_response = response.map(|(status, body)| (status, body.to_owned()));
     }
 
-    /// Removes the content of a version behind its back.
-    pub(crate) fn lose(&self, digest: &Digest) {
+    /// Deletes an image without its version.
+    pub(crate) fn delete_blob(&self, digest: &Digest) {
         self.state.lock().blobs.remove(digest);
     }
 
@@ -204,14 +235,14 @@ impl Registry {
     }
 
     pub(crate) fn variant(&self, application: &str) -> Option<Variant> {
-        let inner = self.state.lock();
-        let variants = inner.applications.get(&super::name(application))?;
+        let content = self.state.lock();
+        let variants = content.applications.get(&super::name(application))?;
         variants.get(&Architecture::Amd64).cloned()
     }
 
     pub(crate) fn variants(&self) -> BTreeMap<ApplicationName, Variant> {
-        let inner = self.state.lock();
-        let applications = inner.applications.iter();
+        let content = self.state.lock();
+        let applications = content.applications.iter();
         applications
             .filter_map(|(name, variants)| {
                 Some((name.clone(), variants.get(&Architecture::Amd64)?.clone()))
@@ -219,30 +250,51 @@ impl Registry {
             .collect()
     }
 
-    /// What was asked so far that begins like this.
-    pub(crate) fn asked(&self, beginning: &str) -> usize {
-        let inner = self.state.lock();
-        let requests = inner.requests.iter();
+    /// How many requests so far start with a prefix.
+    pub(crate) fn request_count(&self, prefix: &str) -> usize {
+        let content = self.state.lock();
+        let requests = content.requests.iter();
         requests
-            .filter(|request| request.starts_with(beginning))
+            .filter(|request| request.starts_with(prefix))
             .count()
     }
 }
 
-impl State {
+impl Content {
+    fn log(&mut self, name: &ApplicationName, architecture: Architecture, revision: u64) {
+        self.changes.push(Change {
+            revision: Revision(revision),
+            at: Timestamp::UNIX_EPOCH,
+            kind: ChangeKind::Unknown,
+            application: name.clone(),
+            architecture,
+            version: None,
+        });
+    }
+}
+
+impl ServerState {
     fn new() -> Self {
         Self {
-            inner: Mutex::new(Inner {
+            content: Mutex::new(Content {
                 id: "home".to_owned(),
-                ..Inner::default()
+                ..Content::default()
             }),
             revision: watch::Sender::new(1),
             stalled: watch::Sender::new(None),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap()
+    fn lock(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap()
+    }
+
+    fn has_blob_for_commit(&self, digest: &Digest) -> bool {
+        let mut content = self.lock();
+        if let Some(deleted) = content.delete_before_commit.take() {
+            content.blobs.remove(&deleted);
+        }
+        content.blobs.contains_key(digest)
     }
 
     fn store(&self, bytes: Vec<u8>) {
@@ -254,20 +306,12 @@ impl State {
         &self,
         name: &ApplicationName,
         architecture: Architecture,
-        work: impl FnOnce(&mut Inner),
+        work: impl FnOnce(&mut Content),
     ) {
-        let mut inner = self.lock();
-        work(&mut inner);
+        let mut content = self.lock();
+        work(&mut content);
         let revision = *self.revision.borrow() + 1;
-        inner.changes.push(Change {
-            revision: Revision(revision),
-            at: Timestamp::UNIX_EPOCH,
-            kind: ChangeKind::Unknown,
-            application: name.clone(),
-            architecture,
-            version: None,
-        });
-        drop(inner);
+        content.log(name, architecture, revision);
         self.revision.send_replace(revision);
     }
 
@@ -278,8 +322,8 @@ impl State {
         number: VersionNumber,
         put: VersionPut,
     ) {
-        self.change(name, architecture, |inner| {
-            let variants = inner.applications.entry(name.clone()).or_default();
+        self.change(name, architecture, |content| {
+            let variants = content.applications.entry(name.clone()).or_default();
             let variant = variants.entry(architecture).or_insert_with(|| Variant {
                 architecture,
                 metadata: ApplicationMetadata::default(),
@@ -305,8 +349,8 @@ impl State {
         number: VersionNumber,
         published: bool,
     ) {
-        self.change(name, architecture, |inner| {
-            let variants = inner.applications.get_mut(name).into_iter().flatten();
+        self.change(name, architecture, |content| {
+            let variants = content.applications.get_mut(name).into_iter().flatten();
             let versions = variants.flat_map(|(_, variant)| &mut variant.versions);
             for version in versions.filter(|version| version.number == number) {
                 version.published = published;
@@ -315,13 +359,13 @@ impl State {
     }
 
     fn listing(&self) -> (String, u64, Vec<Application>) {
-        let inner = self.lock();
+        let content = self.lock();
         let application =
             |(name, variants): (&ApplicationName, &BTreeMap<_, Variant>)| Application {
                 name: name.clone(),
                 variants: variants.values().cloned().collect(),
             };
-        let applications = inner.applications.iter().map(application).collect();
-        (inner.id.clone(), *self.revision.borrow(), applications)
+        let applications = content.applications.iter().map(application).collect();
+        (content.id.clone(), *self.revision.borrow(), applications)
     }
 }
