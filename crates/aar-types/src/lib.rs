@@ -7,8 +7,6 @@
 
 #![deny(missing_docs)]
 
-#![deny(missing_docs)]
-
 mod application;
 mod architecture;
 mod change;

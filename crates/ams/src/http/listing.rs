@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use super::{envelope::Page, error::ApiError};
-use crate::config::items::flag;
+use crate::config::parse_flag;
 
 /// How a collection is to be shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -69,7 +69,7 @@ impl Listing {
 /// Reads a truth value in any of the forms that clients write. An empty one is as good as none.
 pub(super) fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     let text = String::deserialize(from)?;
-    let read = (text.is_empty().then_some(false)).or_else(|| flag(&text));
+    let read = (text.is_empty().then_some(false)).or_else(|| parse_flag(&text));
     read.ok_or_else(|| D::Error::custom(format_args!("{text:?} is neither true nor false")))
 }
 

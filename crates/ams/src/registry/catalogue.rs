@@ -12,18 +12,17 @@ use aar_types::{
 
 use crate::{
     Error,
-    applications::{
-        ApplicationId, address, digests,
-        guard::{self, FromRegistry},
-    },
-    foundation::Foundation,
+    applications::address,
     images::Images,
-    store::{Origin, StoredApplication, StoredVersion, VersionState},
+    services::Services,
+    store::{
+        ApplicationId, Origin, RegistryPermit, StoredApplication, StoredVersion, VersionState,
+    },
 };
 
 /// The applications of this AMS, as the registry agent sees and changes them.
 #[derive(Debug)]
-pub(crate) struct Catalogue(Foundation);
+pub(crate) struct Catalogue(Services);
 
 impl LocalCatalogue for Catalogue {
     fn architecture(&self) -> Architecture {
@@ -150,7 +149,10 @@ impl LocalCatalogue for Catalogue {
             .remove_application(&permit)
             .await
             .map_err(local)?;
-        self.0.images.remove_unused(digests(&application)).await;
+        self.0
+            .images
+            .remove_unused(application.image_digests())
+            .await;
         self.tell("application-deleted", &application.id);
         Ok(())
     }
@@ -185,7 +187,7 @@ impl LocalCatalogue for Catalogue {
 }
 
 impl Catalogue {
-    pub(crate) fn new(base: Foundation) -> Self {
+    pub(crate) fn new(base: Services) -> Self {
         Self(base)
     }
 
@@ -225,11 +227,11 @@ impl Catalogue {
     async fn door(
         &self,
         name: &ApplicationName,
-    ) -> Result<Option<(FromRegistry, StoredApplication)>, LocalError> {
+    ) -> Result<Option<(RegistryPermit, StoredApplication)>, LocalError> {
         let Some(application) = self.find(name).await? else {
             return Ok(None);
         };
-        let permit = guard::from_registry(&application).map_err(local)?;
+        let permit = application.registry_permit().map_err(local)?;
         Ok(Some((permit, application)))
     }
 

@@ -7,7 +7,7 @@ use aar_types::ApplicationName;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Connector;
-use crate::{applications::Applications, operations::Context};
+use crate::{applications::Applications, operations::OperationContext};
 
 /// How often the progress of a transfer is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -51,7 +51,7 @@ pub(super) fn start(
 /// Waits for a round and meanwhile shows the transfer of an application as progress.
 pub(super) async fn with_progress<T>(
     agent: &Agent,
-    context: &Context,
+    context: &OperationContext,
     name: &ApplicationName,
     round: impl Future<Output = T>,
 ) -> T {

@@ -21,10 +21,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Error,
-    applications::{Applications, guard},
+    applications::Applications,
     arrivals::Arrivals,
-    foundation::Foundation,
     operations::{NewOperation, Operations},
+    services::Services,
     store::Store,
 };
 
@@ -48,11 +48,7 @@ struct Inner {
 
 impl Registry {
     /// Starts the agent.
-    pub(crate) fn start(
-        base: &Foundation,
-        applications: &Applications,
-        identity: &Identity,
-    ) -> Self {
+    pub(crate) fn start(base: &Services, applications: &Applications, identity: &Identity) -> Self {
         let connector = connect::Connector {
             config: base.config.clone(),
             trust: base.trust.clone(),
@@ -105,7 +101,7 @@ impl Registry {
         )?;
         self.client()?;
         let application = self.0.applications.expect(id_or_name).await?;
-        guard::edit(&application)?;
+        application.edit_permit()?;
         let new = operation("Pushing application", &application.name);
         let (agent, name) = (self.0.agent.clone(), application.name);
         Ok(self.0.operations.start(new, async move |context| {

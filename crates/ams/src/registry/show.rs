@@ -255,7 +255,7 @@ mod tests {
             };
             let target = RegistryTarget {
                 mode,
-                ..crate::config::Configuration::default().registry()
+                ..crate::config::ConfigValues::default().registry()
             };
             let followed = KnownRegistry {
                 id: "followed".parse().unwrap(),

@@ -1,22 +1,16 @@
 use aar_types::{ApplicationMetadata, ApplicationName, Version};
-use sqlx::types::Json;
+use sqlx::{SqliteConnection, types::Json};
 
 use super::{
-    NewApplication, Origin, Store, Writer,
+    ApplicationId, NewApplication, Origin, Permit as _, RegistryPermit, Store,
     applications::{find_named, insert, update_metadata},
-    versions::size_column,
+    rows::size_column,
 };
-use crate::{
-    Error,
-    applications::{
-        ApplicationId,
-        guard::{self, FromRegistry, sealed::Permit as _},
-    },
-};
+use crate::Error;
 
 impl Store {
-    /// Makes a version of the registry usable whose image is in place: application, metadata and
-    /// version in one transaction. The same again changes nothing.
+    /// Adds or replaces a version of the registry whose image is in place: application, metadata
+    /// and version in one transaction. Importing the same version again changes nothing.
     pub(crate) async fn import(
         &self,
         name: &ApplicationName,
@@ -24,8 +18,8 @@ impl Store {
         version: &Version,
         now: i64,
     ) -> Result<ApplicationId, Error> {
-        let mut tx = self.begin().await?;
-        let permit = entry(&mut tx, name, metadata, now).await?;
+        let mut tx = self.write().await?;
+        let permit = find_or_insert(&mut tx, name, metadata, now).await?;
         update_metadata(&mut tx, &permit, metadata).await?;
         put_version(&mut tx, &permit, version).await?;
         tx.commit().await?;
@@ -33,13 +27,12 @@ impl Store {
     }
 }
 
-/// The application that is imported into, made on the way if it is not there.
-async fn entry(
-    connection: &mut Writer,
+async fn find_or_insert(
+    connection: &mut SqliteConnection,
     name: &ApplicationName,
     metadata: &ApplicationMetadata,
     now: i64,
-) -> Result<FromRegistry, Error> {
+) -> Result<RegistryPermit, Error> {
     if find_named(connection, name).await?.is_none() {
         let new = NewApplication {
             id: ApplicationId::new(),
@@ -50,14 +43,14 @@ async fn entry(
         insert(connection, &new, Origin::Imported).await?;
     }
     match find_named(connection, name).await? {
-        Some(application) => guard::from_registry(&application),
+        Some(application) => application.registry_permit(),
         None => Err(Error::ApplicationNotFound(name.to_string())),
     }
 }
 
 async fn put_version(
-    connection: &mut Writer,
-    permit: &FromRegistry,
+    connection: &mut SqliteConnection,
+    permit: &RegistryPermit,
     version: &Version,
 ) -> Result<(), Error> {
     sqlx::query(

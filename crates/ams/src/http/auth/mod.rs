@@ -75,7 +75,8 @@ impl Api {
     }
 
     fn judge_user(&self, uid: u32) -> Result<Identity, Refusal> {
-        let may = uid == 0 || uid == self.0.own_uid || self.0.ams.allowed_uids().contains(&uid);
+        let may =
+            uid == 0 || uid == self.0.own_uid || self.0.ams.settings().allowed_uids.contains(&uid);
         may.then_some(Identity::Local { uid })
             .ok_or(Refusal::User(uid))
     }

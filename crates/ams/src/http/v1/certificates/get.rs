@@ -14,6 +14,6 @@ pub(in crate::http) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let prefix: FingerprintPrefix = prefix.parse()?;
-    let certificate = show(&caller.ams.trust().meant(&prefix)?);
+    let certificate = show(&caller.ams.trust().resolve(&prefix)?);
     ETag::of(&certificate)?.answer(&certificate, &headers)
 }

@@ -6,6 +6,6 @@ use crate::http::{auth::Trusted, envelope::Done};
 
 /// Shows them.
 pub(in crate::http) async fn get(caller: Trusted) -> Done<ServiceConfig> {
-    let config = caller.ams.config().shown();
+    let config = caller.ams.config().display_values();
     Done(ServiceConfig { config })
 }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use crate::{
-    events::{Ended, Subscription},
+    events::{Subscription, SubscriptionError},
     http::{auth::Listener, body::Query, error::ApiError},
 };
 
@@ -152,10 +152,10 @@ impl Telling {
         }
     }
 
-    async fn tell(&mut self, event: Result<Arc<Event>, Ended>) -> Result<(), End> {
+    async fn tell(&mut self, event: Result<Arc<Event>, SubscriptionError>) -> Result<(), End> {
         let event = event.map_err(|ended| match ended {
-            Ended::TooSlow(_) => TOO_SLOW,
-            Ended::Stopped => STOPPING,
+            SubscriptionError::TooSlow(_) => TOO_SLOW,
+            SubscriptionError::Stopped => STOPPING,
         })?;
         if !self.wanted.takes(&event) {
             return Ok(());

@@ -1,17 +1,15 @@
-use std::{fs::Permissions, io, os::unix::fs::PermissionsExt, path::Path};
+use std::path::Path;
 
-use aar_daemon::base_dir::private_dir;
 use aar_types::{Architecture, Clock};
-use fs_err::{OpenOptions, os::unix::fs::OpenOptionsExt};
 
 use crate::{
-    Error, Settings, arrivals::Arrivals, config::Config, events::Events, images::Images,
-    operations::Operations, staging::Staging, store::Store, trust::Trust,
+    Error, arrivals::Arrivals, config::Config, events::Events, images::Images,
+    operations::Operations, settings::Settings, staging::Staging, store::Store, trust::Trust,
 };
 
-/// What applications and the registry side stand on. Cheap to clone.
+/// The parts of AMS that applications and the registry agent share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Foundation {
+pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) images: Images,
     pub(crate) staging: Staging,
@@ -24,15 +22,15 @@ pub(crate) struct Foundation {
     pub(crate) architecture: Architecture,
 }
 
-impl Foundation {
-    /// Opens the database and the folders of images, and makes what is missing.
+impl Services {
+    /// Opens the database and the folders of images and uploads; creates what is missing.
     pub(crate) async fn open(
         base: &Path,
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, Error> {
         let architecture = settings.architecture()?;
-        let store = open_store(&settings.database(base)).await?;
+        let store = Store::open(&settings.database(base)).await?;
         let artifacts = settings.artifacts(base);
         let events = Events::new(clock.clone());
         Ok(Self {
@@ -48,20 +46,4 @@ impl Foundation {
             architecture,
         })
     }
-}
-
-async fn open_store(path: &Path) -> Result<Store, Error> {
-    if let Some(folder) = path.parent() {
-        private_dir(folder)?;
-    }
-    private_file(path)?;
-    Store::open(path).await
-}
-
-/// Nobody else may read what AMS remembers, whoever may enter its folder. `SQLite` gives the files
-/// beside the database the same permissions.
-fn private_file(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).mode(0o600).open(path)?;
-    fs_err::set_permissions(path, Permissions::from_mode(0o600))
 }

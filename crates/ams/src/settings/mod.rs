@@ -1,8 +1,8 @@
-//! `server/settings.yaml`: what is decided before AMS starts.
+//! The settings file `server/settings.yaml`, which AMS reads at its start.
 //!
-//! A file as the charm writes it is accepted unchanged; a key that nobody knows is refused with its
-//! file and line. Templates write every key, and an empty text for what is not set: optional values
-//! are read so. What can change while AMS runs is in [`config`](crate::config) instead.
+//! A file that the charm writes is accepted as it is. An unknown key is refused with its file and
+//! line. Templates write every key, with an empty string for unset ones, so an empty string means
+//! that an optional value is absent. Items that change while AMS runs are configuration items.
 
 use std::{
     collections::BTreeMap,
@@ -17,149 +17,129 @@ use serde::Deserialize;
 
 mod read;
 
-/// The port of the API where none is given.
-const PORT: u16 = 8444;
+const DEFAULT_PORT: u16 = 8444;
 
-/// The settings of AMS.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
-    /// Where the API is served. The address of a host name is looked up at the start.
+    /// The address of the API. A host name is resolved at the start.
     #[serde(deserialize_with = "read::listen_address")]
     pub listen_address: SocketAddr,
-    /// What is logged, and how.
     pub logger: LoggerConfig,
-    /// Where AMS keeps what it remembers.
     pub store: StoreSettings,
-    /// Where AMS keeps images.
     pub artifacts: ArtifactSettings,
-    /// What is measured, and where it is served.
     pub metrics: MetricsSettings,
-    /// The architecture whose applications are made and pulled here. That of the machine where it
-    /// is not given.
+    /// The architecture of the applications; by default that of the machine.
     pub architecture: Option<Architecture>,
-    /// The users beside root and AMS's own who may use the local socket.
+    /// Users that may use the local socket, in addition to root and the user of AMS.
     #[serde(alias = "allowed_uids")]
     pub allowed_uids: Vec<u32>,
-    /// Settings of the part that runs instances, which is not in here. Accepted so that a file of
-    /// the charm is; it has no effect.
+    /// Settings for running instances, which this AMS does not do. Accepted for the charm, without
+    /// effect.
     #[serde(deserialize_with = "read::ignored")]
     pub backend: (),
 }
 
-/// Where AMS keeps what it remembers.
+/// The database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StoreSettings {
-    /// How it is kept.
     pub driver: StoreDriver,
-    /// The file of the database. Relative to the base folder; its place there where not given.
+    /// The database file, relative to the base folder.
     #[serde(deserialize_with = "read::store_data")]
     pub data: Option<PathBuf>,
 }
 
-/// How AMS keeps what it remembers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum StoreDriver {
-    /// In a file, with `SQLite`.
     #[default]
     Sqlite,
 }
 
-/// Where AMS keeps images.
+/// The storage of images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ArtifactSettings {
-    /// How they are kept.
     pub provider: ArtifactProvider,
-    /// The folder. Relative to the base folder; its place there where not given.
+    /// The folder, relative to the base folder.
     pub path: Option<PathBuf>,
 }
 
-/// How AMS keeps images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactProvider {
-    /// In a folder.
     #[default]
     #[serde(alias = "fs", alias = "local")]
     Filesystem,
 }
 
-/// What is measured, and where it is served.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MetricsSettings {
-    /// For Prometheus.
     pub prometheus: PrometheusSettings,
 }
 
-/// How measurements are served to Prometheus.
+/// The metrics listener.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PrometheusSettings {
-    /// Where; not at all where it is not given.
-    #[serde(deserialize_with = "read::some_address")]
+    /// Without an address, metrics are not served.
+    #[serde(deserialize_with = "read::optional_address")]
     pub listen_address: Option<SocketAddr>,
-    /// The user who may read them; anybody where none is given.
-    #[serde(deserialize_with = "read::some_text")]
+    /// Without a user, metrics are served without authentication.
+    #[serde(deserialize_with = "read::optional_text")]
     pub username: Option<String>,
-    /// The password of that user.
-    #[serde(deserialize_with = "read::some_text")]
+    #[serde(deserialize_with = "read::optional_text")]
     pub password: Option<String>,
-    /// Labels that every measurement carries.
+    /// Added to every sample.
     #[serde(deserialize_with = "read::labels")]
     pub extra_labels: BTreeMap<String, String>,
-    /// The certificate to serve them with; without one they are served in the clear.
-    #[serde(deserialize_with = "read::some_certificate")]
+    /// Without a certificate, metrics are served over plain HTTP.
+    #[serde(deserialize_with = "read::optional_certificate")]
     pub tls: Option<MetricsTls>,
 }
 
-/// A certificate and its key.
+/// The files of a certificate and its key.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MetricsTls {
-    /// The certificate: a file.
     pub cert: PathBuf,
-    /// Its key: a file.
     pub key: PathBuf,
 }
 
 impl Settings {
-    /// Reads the settings file; where there is none, everything has its default.
+    /// Reads the settings file. Without one, all settings have their defaults.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         Ok(config_file::load(path)?.unwrap_or_default())
     }
 
-    /// The architecture whose applications are made and pulled here.
     pub fn architecture(&self) -> Result<Architecture, crate::Error> {
-        let given = self.architecture.or_else(Architecture::of_this_machine);
-        given.ok_or_else(|| {
+        let architecture = self.architecture.or_else(Architecture::of_this_machine);
+        architecture.ok_or_else(|| {
             crate::Error::Setting(format!(
-                "the architecture {} of this machine is not known: set `architecture` in the \
+                "the architecture {} of this machine is not supported: set `architecture` in the \
                  settings file",
                 std::env::consts::ARCH
             ))
         })
     }
 
-    /// The file of the database.
     pub(crate) fn database(&self, base: &Path) -> PathBuf {
-        let own = || PathBuf::from("server/ams.db");
-        base.join(self.store.data.clone().unwrap_or_else(own))
+        let default = || PathBuf::from("server/ams.db");
+        base.join(self.store.data.clone().unwrap_or_else(default))
     }
 
-    /// The folder of images and of what is on its way to become one.
+    /// The folder of images and of the staging folder.
     pub(crate) fn artifacts(&self, base: &Path) -> PathBuf {
-        let own = || PathBuf::from("data/artifacts");
-        base.join(self.artifacts.path.clone().unwrap_or_else(own))
+        let default = || PathBuf::from("data/artifacts");
+        base.join(self.artifacts.path.clone().unwrap_or_else(default))
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT),
+            listen_address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
             logger: LoggerConfig::default(),
             store: StoreSettings::default(),
             artifacts: ArtifactSettings::default(),
@@ -172,7 +152,7 @@ impl Default for Settings {
 }
 
 impl PrometheusSettings {
-    /// The certificate and key that measurements are served with, if they are.
+    /// The certificate of the metrics listener, if metrics are served over TLS.
     pub fn identity(&self) -> Result<Option<Identity>, crate::Error> {
         let load = |tls: &MetricsTls| Identity::load(&tls.cert, &tls.key);
         let tls = self.tls.as_ref().filter(|_| self.listen_address.is_some());
@@ -210,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_everything_has_its_default() {
+    fn missing_file_means_default_settings() {
         let settings = Settings::load(Path::new("no/such/settings.yaml")).unwrap();
         assert_eq!(settings.listen_address.to_string(), "0.0.0.0:8444");
         let base = Path::new("/base");
@@ -219,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sections_that_the_charm_writes_are_accepted() {
+    fn sections_written_by_the_charm_are_accepted() {
         let settings = read(concat!(
             "listen-address: 10.0.0.5:8444\n",
             "logger:\n  level: debug\n",
@@ -238,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_etcd_driver_is_answered_with_what_to_use_instead() {
+    fn etcd_driver_is_refused_with_the_alternative() {
         for text in [
             "store:\n  driver: embedded-etcd\n  data: /var/snap/ams/common/etcd-data\n",
             "store:\n  driver: etcd\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
@@ -253,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_stands_for_what_is_not_set() {
+    fn empty_string_means_unset() {
         let settings = read(concat!(
             "metrics:\n  prometheus:\n    listen-address: ''\n    username: ''\n",
             "    password: ''\n    tls:\n      cert: ''\n      key: ''\n",
@@ -271,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_prometheus_or_ams_has_other_uses_for_is_refused_with_its_place() {
+    fn reserved_label_is_refused_with_its_line() {
         for bad in ["juju-unit", "0", "''", "__name__", "handler", "le"] {
             let text = format!(
                 "metrics:\n  prometheus:\n    extra-labels:\n      good: x\n      {bad}: x\n"
@@ -285,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_is_listened_on_at_its_address() {
+    fn host_name_is_resolved_to_its_address() {
         let listen = |address: &str| read(&format!("listen-address: {address}\n"));
         let settings = listen("localhost:8444").unwrap();
         assert_eq!(settings.listen_address.to_string(), "127.0.0.1:8444");
@@ -295,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nobody_knows_is_refused_with_its_place() {
+    fn unknown_key_is_refused_with_its_line() {
         let refusal = refusal("listen-address: :8444\nlistten: x\n");
         for part in ["settings.yaml", "2", "listten"] {
             assert!(refusal.contains(part), "{refusal}");
@@ -303,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_in_debug_output() {
+    fn debug_output_has_no_secrets() {
         let settings = read("metrics: {prometheus: {username: u, password: pa55}}").unwrap();
         assert!(!format!("{settings:?}").contains("pa55"));
     }

@@ -1,8 +1,8 @@
-//! What AMS does in the background, and how it goes.
+//! Operations: work in the background whose state the API shows.
 //!
-//! An operation runs to its end whether or not anybody waits for it. It can be looked at, waited
-//! for and, where its work allows, cancelled; after its end it is kept for a while, so that whoever
-//! asks late still gets the answer. Every change is told as an [event](crate::events).
+//! An operation runs to completion whether or not a client waits for it. Clients read it, wait for
+//! it and, where its work allows, cancel it. It stays readable for an hour after its end. Every
+//! change of it is an [event](crate::events).
 
 mod context;
 
@@ -22,12 +22,12 @@ use uuid::Uuid;
 
 use crate::{Error, error::chain, events::Events};
 
-use context::Cancel;
+use context::CancelSignal;
 
-pub use context::Context;
+pub use context::OperationContext;
 
-/// How long an operation is kept after its end.
-const KEPT: SignedDuration = SignedDuration::from_hours(1);
+/// How long an operation stays readable after its end.
+const RETENTION: SignedDuration = SignedDuration::from_hours(1);
 
 /// All operations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,31 +35,30 @@ pub struct Operations(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    records: Mutex<HashMap<Uuid, Record>>,
+    records: Mutex<HashMap<Uuid, OperationRecord>>,
     tasks: TaskTracker,
     events: Events,
     clock: Clock,
 }
 
 #[derive(Debug)]
-struct Record {
+struct OperationRecord {
     state: watch::Sender<Operation>,
-    cancel: Cancel,
+    cancel: CancelSignal,
 }
 
-/// What an operation is about.
+/// The description of an operation that is about to start.
 #[derive(Debug, Clone)]
 pub struct NewOperation {
-    /// What it does, for people.
+    /// Shown to users.
     pub description: String,
-    /// The addresses of what it works on, by kind.
+    /// The API paths of the resources that it works on, by kind.
     pub resources: BTreeMap<String, Vec<String>>,
-    /// Whether its work can be cancelled.
+    /// Whether clients may cancel it.
     pub may_cancel: bool,
 }
 
 impl NewOperation {
-    /// An operation on one thing of a kind, at the given address.
     pub fn on(description: impl Into<String>, kind: &str, address: String) -> Self {
         Self {
             description: description.into(),
@@ -68,7 +67,7 @@ impl NewOperation {
         }
     }
 
-    /// The same, for work that can be cancelled.
+    /// Lets clients cancel the operation.
     #[must_use]
     pub fn cancellable(self) -> Self {
         Self {
@@ -88,26 +87,27 @@ impl Operations {
         }))
     }
 
-    /// Begins an operation. Its work runs to the end from here on.
+    /// Starts an operation, whose work runs to completion.
     pub fn start<W, F>(&self, new: NewOperation, work: W) -> Operation
     where
-        W: FnOnce(Context) -> F,
+        W: FnOnce(OperationContext) -> F,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let (context, begun) = self.begin(new);
         let operations = self.clone();
         let id = context.id();
+        // A task of its own: a panic in it fails the operation.
         let work = tokio::spawn(work(context));
         self.0.tasks.spawn(async move {
-            let outcome = work.await.unwrap_or_else(|stopped| Err(stopped.into()));
+            let outcome = work.await.unwrap_or_else(|panicked| Err(panicked.into()));
             operations.end(id, outcome);
         });
         begun
     }
 
-    /// An operation whose work was done before it was asked for: for requests that answer with an
-    /// operation although there is nothing to wait for.
-    pub fn done(&self, new: NewOperation) -> Operation {
+    /// Adds an operation that is completed already: the API answers some requests with an operation
+    /// though there is nothing to wait for.
+    pub fn completed(&self, new: NewOperation) -> Operation {
         let (context, begun) = self.begin(new);
         self.end(context.id(), Ok(()));
         self.get(context.id()).unwrap_or(begun)
@@ -122,17 +122,16 @@ impl Operations {
         running
     }
 
-    /// An operation, also for a while after its end.
     pub fn get(&self, id: Uuid) -> Option<Operation> {
         Some(self.records().get(&id)?.state.borrow().clone())
     }
 
-    /// Waits until an operation has ended or the time is over, and tells where it stands then.
+    /// Waits until an operation has ended or the time is over, and returns its state.
     pub async fn wait(&self, id: Uuid, limit: Option<Duration>) -> Option<Operation> {
         let mut state = self.records().get(&id)?.state.subscribe();
         let ended = state.wait_for(|operation| operation.status_code.is_final());
         match limit {
-            // Nobody to tell of the end: what is known then is all there is.
+            // An error means that the operation is no longer kept; the last known state is returned.
             Some(limit) => drop(tokio::time::timeout(limit, ended).await),
             None => drop(ended.await),
         }
@@ -140,7 +139,7 @@ impl Operations {
         Some(operation)
     }
 
-    /// Tells an operation to stop. `None` if there is none; an error if it cannot be cancelled.
+    /// Requests the cancellation of an operation. `None` if there is no such operation.
     pub fn cancel(&self, id: Uuid) -> Result<Option<()>, Error> {
         let records = self.records();
         let Some(record) = records.get(&id) else {
@@ -157,8 +156,7 @@ impl Operations {
         Ok(Some(()))
     }
 
-    /// Waits until every operation has ended, at most for the given time. Those that can be
-    /// cancelled are.
+    /// Cancels every operation that can be cancelled, then waits for all to end.
     pub(crate) async fn close(&self, limit: Duration) {
         for operation in self.list() {
             let _ = self.cancel(operation.id);
@@ -170,12 +168,12 @@ impl Operations {
         {
             tracing::warn!(
                 operations = self.list().len(),
-                "operations are left unfinished"
+                "stopping although operations are still running"
             );
         }
     }
 
-    fn begin(&self, new: NewOperation) -> (Context, Operation) {
+    fn begin(&self, new: NewOperation) -> (OperationContext, Operation) {
         let now = self.0.clock.now();
         let mut operation = Operation {
             id: Uuid::new_v4(),
@@ -192,20 +190,20 @@ impl Operations {
             server_address: String::new(),
         };
         set_status(&mut operation, StatusCode::Running);
-        let cancel = Cancel::default();
-        let record = Record {
+        let cancel = CancelSignal::default();
+        let record = OperationRecord {
             state: watch::Sender::new(operation.clone()),
             cancel: cancel.clone(),
         };
-        self.forget_old();
+        self.remove_expired();
         self.records().insert(operation.id, record);
         self.0.events.operation(&operation);
-        let context = Context::new(self.clone(), operation.id, cancel);
+        let context = OperationContext::new(self.clone(), operation.id, cancel);
         (context, operation)
     }
 
     fn end(&self, id: Uuid, outcome: Result<(), Error>) {
-        // The agent has logged what went wrong in its round.
+        // The agent logs failures of its rounds.
         let logged = matches!(outcome, Err(Error::Round(_)));
         let (status, err) = match outcome {
             Ok(()) => (StatusCode::Success, String::new()),
@@ -231,7 +229,7 @@ impl Operations {
         }
     }
 
-    fn change(&self, record: &Record, change: impl FnOnce(&mut Operation)) {
+    fn change(&self, record: &OperationRecord, change: impl FnOnce(&mut Operation)) {
         record.state.send_modify(|operation| {
             change(operation);
             operation.updated_at = self.0.clock.now();
@@ -239,15 +237,16 @@ impl Operations {
         });
     }
 
-    fn forget_old(&self) {
+    fn remove_expired(&self) {
         let now = self.0.clock.now();
         self.records().retain(|_, record| {
             let operation = record.state.borrow();
-            !operation.status_code.is_final() || now.duration_since(operation.updated_at) < KEPT
+            !operation.status_code.is_final()
+                || now.duration_since(operation.updated_at) < RETENTION
         });
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<Uuid, Record>> {
+    fn records(&self) -> MutexGuard<'_, HashMap<Uuid, OperationRecord>> {
         let records = self.0.records.lock();
         records.unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,21 +1,19 @@
 use std::fmt;
 
-/// The id of an application on this AMS: 20 characters, sortable by age.
+/// The id of an application in this AMS: 20 characters that sort by age.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ApplicationId(String);
+pub(crate) struct ApplicationId(String);
 
 impl ApplicationId {
     pub(crate) fn new() -> Self {
         Self(xid::new().to_string())
     }
 
-    /// An id as the store has it.
-    pub(crate) fn stored(id: String) -> Self {
+    pub(super) fn from_column(id: String) -> Self {
         Self(id)
     }
 
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
