@@ -1,4 +1,4 @@
-use aar_types::Invalid;
+use aar_types::InvalidValue;
 use serde::{Deserialize, Serialize};
 
 macro_rules! filter {
@@ -64,12 +64,12 @@ filter! {
 impl ApplicationFilter {
     /// Adds the condition that an attribute has a value. Names of attributes may be written with
     /// hyphens, and `tag` stands for `tags`.
-    pub fn set(&mut self, attribute: &str, value: &str) -> Result<(), Invalid> {
+    pub fn set(&mut self, attribute: &str, value: &str) -> Result<(), InvalidValue> {
         let name = match attribute {
             "tag" => "tags".to_owned(),
             other => other.replace('-', "_"),
         };
-        let slot = self.slot(&name).ok_or_else(|| Invalid {
+        let slot = self.slot(&name).ok_or_else(|| InvalidValue {
             value: attribute.to_owned(),
             expected: "an attribute that applications are filtered by",
         })?;

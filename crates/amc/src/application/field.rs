@@ -1,7 +1,7 @@
 //! Attributes of an application that can be changed one by one.
 
 use aar_cli::Failure;
-use aar_types::{Bootstrap, Hooks, Invalid, NetworkService, VideoEncoder, Watchdog};
+use aar_types::{Bootstrap, Hooks, InvalidValue, NetworkService, VideoEncoder, Watchdog};
 use ams_api::{ApplicationPatch, ResourcesPatch};
 use clap::ValueEnum;
 
@@ -153,7 +153,7 @@ impl Field {
     }
 
     fn video_encoder(self, value: &str) -> Result<VideoEncoder, Failure> {
-        let wrong = |invalid: Invalid| self.wrong(value, &format!("not {}", invalid.expected));
+        let wrong = |invalid: InvalidValue| self.wrong(value, &format!("not {}", invalid.expected));
         value.parse().map_err(wrong)
     }
 

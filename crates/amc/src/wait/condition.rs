@@ -78,7 +78,7 @@ fn boolean(value: &str) -> Result<bool, String> {
 }
 
 /// Applications that ask for resources need not have one.
-fn instance_type(name: &str) -> Result<String, rules::Allowed> {
+fn instance_type(name: &str) -> Result<String, rules::AllowedForm> {
     match name {
         "" => Ok(String::new()),
         name => rules::instance_type(name),
@@ -87,7 +87,7 @@ fn instance_type(name: &str) -> Result<String, rules::Allowed> {
 
 fn list(
     value: &str,
-    rule: impl Fn(&str) -> Result<String, rules::Allowed>,
+    rule: impl Fn(&str) -> Result<String, rules::AllowedForm>,
 ) -> Result<Vec<String>, String> {
     let entries = value.split(',').map(str::trim);
     entries

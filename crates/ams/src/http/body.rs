@@ -3,7 +3,7 @@
 //! The content type of a JSON body is not checked: existing programs send none, or the default of curl.
 
 use aar_daemon::http::{JsonBodyError, parse_query, read_json_body};
-use aar_types::Invalid;
+use aar_types::InvalidValue;
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
@@ -74,8 +74,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-impl From<Invalid> for ApiError {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidValue> for ApiError {
+    fn from(invalid: InvalidValue) -> Self {
         Self::BadRequest(invalid.to_string())
     }
 }

@@ -135,7 +135,6 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Lock(_)
         | Error::Setting(_)
         | Error::Store(_)
-        | Error::Migration(_)
         | Error::Corrupt(_)
         | Error::Io(_)
         | Error::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 use super::{envelope::Page, error::ApiError};
-use crate::config::items::flag;
+use crate::config::parse_flag;
 
 /// Which part of a collection is shown, and how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -69,7 +69,7 @@ impl PageQuery {
 /// Reads a boolean in all forms that clients send. An empty value counts as absent.
 pub(super) fn read_flag<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
     let text = String::deserialize(from)?;
-    let read = (text.is_empty().then_some(false)).or_else(|| flag(&text));
+    let read = (text.is_empty().then_some(false)).or_else(|| parse_flag(&text));
     read.ok_or_else(|| D::Error::custom(format_args!("{text:?} is neither true nor false")))
 }
 

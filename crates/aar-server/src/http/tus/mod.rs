@@ -84,7 +84,7 @@ pub(crate) fn digest(headers: &HeaderMap) -> Result<Digest, ApiError> {
     let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     let text = text.ok_or_else(|| refuse("entry `digest` is not text in base64"))?;
     text.parse()
-        .map_err(|error: aar_types::Invalid| refuse(&format!("entry `digest`: {error}")))
+        .map_err(|error: aar_types::InvalidValue| refuse(&format!("entry `digest`: {error}")))
 }
 
 /// Refuses a body of another media type.

@@ -75,7 +75,7 @@ impl AppState {
 
     fn authorise_user(&self, uid: u32) -> Result<CallerId, Refusal> {
         let is_allowed =
-            uid == 0 || uid == self.0.own_uid || self.0.ams.allowed_uids().contains(&uid);
+            uid == 0 || uid == self.0.own_uid || self.0.ams.settings().allowed_uids.contains(&uid);
         is_allowed
             .then_some(CallerId::Local { uid })
             .ok_or(Refusal::User(uid))

@@ -132,7 +132,7 @@ async fn show(State(state): State<MetricsState>) -> Result<Response, ApiError> {
     let mut text = Text::new(&state.labels);
     let agent = state.ams.registry();
     agent::write(&agent.status().await?, &mut text);
-    agent::write_measured(&agent.measured(), &mut text);
+    agent::write_metrics(&agent.metrics(), &mut text);
     Ok(exposition(&registry, &text.finish()))
 }
 

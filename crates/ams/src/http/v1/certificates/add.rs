@@ -20,7 +20,7 @@ pub(in crate::http) async fn add(
     let (ams, certificate) = caller.enrol(&body.trust_password, certificate).await?;
     let address = address(&certificate.fingerprint());
     let new = NewOperation::on("Adding certificate", KIND, address);
-    Ok(envelope::accepted(&ams.operations().done(new)))
+    Ok(envelope::accepted(&ams.operations().completed(new)))
 }
 
 fn read(caller: &AnyCaller, text: &str) -> Result<Certificate, ApiError> {

@@ -18,7 +18,7 @@ pub(in crate::http) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let prefix: FingerprintPrefix = prefix.parse()?;
-    let certificate = show(&caller.ams.trust().meant(&prefix)?);
+    let certificate = show(&caller.ams.trust().resolve(&prefix)?);
     Ok(show_tagged(
         &state_tag(&certificate)?,
         &certificate,

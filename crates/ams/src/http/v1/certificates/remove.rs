@@ -17,10 +17,10 @@ pub(in crate::http) async fn remove(
 ) -> Result<Response, ApiError> {
     let prefix: FingerprintPrefix = prefix.parse()?;
     let trust = caller.ams.trust();
-    let meant = trust.meant(&prefix)?;
+    let meant = trust.resolve(&prefix)?;
     check_if_match(&show(&meant), &headers)?;
     let removed = trust.remove(&prefix).await?;
     let address = address(&removed.fingerprint());
     let new = NewOperation::on("Removing certificate", KIND, address);
-    Ok(envelope::accepted(&caller.ams.operations().done(new)))
+    Ok(envelope::accepted(&caller.ams.operations().completed(new)))
 }

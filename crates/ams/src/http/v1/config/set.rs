@@ -15,7 +15,7 @@ pub(in crate::http) async fn set(
     caller.ams.config().set(&item.name, &item.value).await?;
     let description = format!("Setting {}", item.name);
     let new = NewOperation::on(description, "config", "/1.0/config".to_owned());
-    let mut response = envelope::accepted(&caller.ams.operations().done(new));
+    let mut response = envelope::accepted(&caller.ams.operations().completed(new));
     // The published API definition has 200 here, but 202 for all other operations.
     *response.status_mut() = StatusCode::OK;
     Ok(response)

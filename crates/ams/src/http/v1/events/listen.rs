@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use crate::{
-    events::{Ended, Subscription},
+    events::{Subscription, SubscriptionError},
     http::{auth::EventSubscriber, body::Query, error::ApiError},
 };
 
@@ -151,10 +151,13 @@ impl EventStream {
         }
     }
 
-    async fn send_event(&mut self, event: Result<Arc<Event>, Ended>) -> Result<(), CloseReason> {
+    async fn send_event(
+        &mut self,
+        event: Result<Arc<Event>, SubscriptionError>,
+    ) -> Result<(), CloseReason> {
         let event = event.map_err(|ended| match ended {
-            Ended::TooSlow(_) => TOO_SLOW,
-            Ended::Stopped => STOPPING,
+            SubscriptionError::TooSlow(_) => TOO_SLOW,
+            SubscriptionError::Stopped => STOPPING,
         })?;
         if !self.filter.matches(&event) {
             return Ok(());
