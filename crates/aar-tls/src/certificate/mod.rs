@@ -7,16 +7,15 @@ use rustls::pki_types::{
     CertificateDer,
     pem::{PemObject, SectionKind},
 };
-use sha2::{Digest, Sha256};
 use x509_parser::{prelude::X509Certificate, time::ASN1Time};
 
 use crate::Error;
 
 /// One X.509 certificate, parsed once. Cheap to clone.
 #[derive(Clone)]
-pub struct Certificate(Arc<Facts>);
+pub struct Certificate(Arc<CertificateParts>);
 
-struct Facts {
+struct CertificateParts {
     der: CertificateDer<'static>,
     fingerprint: Fingerprint,
     subject: String,
@@ -24,14 +23,14 @@ struct Facts {
     not_after: Timestamp,
 }
 
-/// Whether a certificate is within its time.
+/// Whether a certificate is valid at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Validity {
-    /// It is.
+    /// It is valid.
     Valid,
-    /// Its time has not begun.
+    /// Its validity has not begun.
     NotYetValid,
-    /// Its time is over.
+    /// Its validity is over.
     Expired,
 }
 
@@ -42,13 +41,13 @@ impl Certificate {
         let (rest, parsed) =
             x509_parser::parse_x509_certificate(der).map_err(|e| malformed(e.to_string()))?;
         if !rest.is_empty() {
-            return Err(malformed(format!("{} bytes too many", rest.len())));
+            return Err(malformed(format!("{} bytes follow it", rest.len())));
         }
-        Ok(Self(Arc::new(Facts::of(der, &parsed))))
+        Ok(Self(Arc::new(CertificateParts::new(der, &parsed))))
     }
 
-    /// Reads the first certificate of a text in PEM form. The base64 of one certificate without
-    /// header and footer, as it travels in JSON, is accepted too.
+    /// Reads the first certificate of a text in PEM form. Base64 without header and footer, as in JSON
+    /// bodies, is accepted too.
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         match Self::chain_from_pem(text)?.into_iter().next() {
             Some(first) => Ok(first),
@@ -56,14 +55,14 @@ impl Certificate {
         }
     }
 
-    /// Every certificate of a text in PEM form, in order; none where it holds no PEM block.
+    /// All certificates of a text in PEM form, in order; none if it holds no PEM block.
     pub(crate) fn chain_from_pem(text: &str) -> Result<Vec<Self>, Error> {
         let mut chain = Vec::new();
         let mut other = None;
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()) {
             match section {
                 Ok((SectionKind::Certificate, der)) => chain.push(Self::from_der(&der)?),
-                Ok((kind, _)) => other = Some(found_section(kind)),
+                Ok((kind, _)) => other = Some(describe_section(kind)),
                 Err(broken) => other = Some(format!("the PEM block is broken ({broken:?})")),
             }
         }
@@ -85,12 +84,12 @@ impl Certificate {
         let der = BASE64_STANDARD
             .decode(compact)
             .map_err(|_| Error::NotACertificate {
-                found: "there is no line -----BEGIN CERTIFICATE----- in it".to_owned(),
+                found: "it has no line -----BEGIN CERTIFICATE-----".to_owned(),
             })?;
         Self::from_der(&der)
     }
 
-    /// Who it is: the SHA-256 of its DER form.
+    /// The SHA-256 of its DER form.
     pub fn fingerprint(&self) -> Fingerprint {
         self.0.fingerprint
     }
@@ -126,17 +125,17 @@ impl Certificate {
         self.0.subject.clone()
     }
 
-    /// When its time begins.
+    /// The start of its validity.
     pub fn not_before(&self) -> Timestamp {
         self.0.not_before
     }
 
-    /// When its time is over.
+    /// The end of its validity.
     pub fn not_after(&self) -> Timestamp {
         self.0.not_after
     }
 
-    /// Whether it is within its time at the given moment.
+    /// Whether it is valid at a moment.
     pub fn validity_at(&self, now: Timestamp) -> Validity {
         if now < self.0.not_before {
             Validity::NotYetValid
@@ -148,12 +147,12 @@ impl Certificate {
     }
 }
 
-impl Facts {
-    fn of(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
+impl CertificateParts {
+    fn new(der: &[u8], parsed: &X509Certificate<'_>) -> Self {
         let validity = parsed.validity();
         Self {
             der: CertificateDer::from(der.to_vec()),
-            fingerprint: Fingerprint::from_bytes(Sha256::digest(der).into()),
+            fingerprint: fingerprint_of(der),
             subject: parsed.subject().to_string(),
             not_before: timestamp(validity.not_before),
             not_after: timestamp(validity.not_after),
@@ -161,8 +160,12 @@ impl Facts {
     }
 }
 
-/// Certificates without an end carry the last second of the year 9999, which is a little beyond
-/// what a [`Timestamp`] holds.
+fn fingerprint_of(der: &[u8]) -> Fingerprint {
+    Fingerprint::from_bytes(*aar_fs::digest_of(der).as_bytes())
+}
+
+/// A certificate that does not expire ends with the last second of the year 9999, which is slightly
+/// beyond the range of [`Timestamp`].
 fn timestamp(time: ASN1Time) -> Timestamp {
     let seconds = time.timestamp();
     let limit = if seconds < 0 {
@@ -173,10 +176,10 @@ fn timestamp(time: ASN1Time) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(limit)
 }
 
-fn found_section(kind: SectionKind) -> String {
+fn describe_section(kind: SectionKind) -> String {
     match kind {
         SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
-            "it holds a private key, which should stay where it is".to_owned()
+            "it holds a private key, which must not be shared".to_owned()
         }
         SectionKind::Csr => "it holds a certificate signing request".to_owned(),
         SectionKind::PublicKey => "it holds a public key".to_owned(),

@@ -5,26 +5,26 @@ use axum::{
     http::request::Parts,
 };
 
-use super::{Api, Caller, Inner, Refusal};
+use super::{AppState, Caller, Refusal, StateInner};
 use crate::{Ams, Error, http::error::ApiError};
 
-/// Any caller.
-pub(in crate::http) struct Anyone {
-    api: Api,
+/// Any caller, authorised or not.
+pub(in crate::http) struct AnyCaller {
+    state: AppState,
     pub(super) caller: Caller,
     route: String,
 }
 
-impl Anyone {
-    /// Whether the caller would be let in.
-    pub(in crate::http) fn standing(&self) -> Auth {
-        match self.api.judge(&self.caller) {
+impl AnyCaller {
+    /// Whether the caller is authorised.
+    pub(in crate::http) fn auth(&self) -> Auth {
+        match self.state.authorise(&self.caller) {
             Ok(_) => Auth::Trusted,
             Err(_) => Auth::Untrusted,
         }
     }
 
-    /// The certificate that the caller holds the key of.
+    /// The certificate whose key the caller holds.
     pub(in crate::http) fn certificate(&self) -> Option<&Certificate> {
         match &self.caller {
             Caller::Remote(peer) => peer.certificate.as_ref(),
@@ -32,14 +32,14 @@ impl Anyone {
         }
     }
 
-    /// Trusts a certificate, if the caller is trusted or knows the trust password.
+    /// Trusts a certificate if the caller is trusted or knows the trust password.
     pub(in crate::http) async fn enrol(
         &self,
         password: &str,
         certificate: impl FnOnce() -> Result<Certificate, ApiError>,
     ) -> Result<(Ams, Certificate), ApiError> {
-        let ams = &self.api.0.ams;
-        let certificate = match self.api.judge(&self.caller) {
+        let ams = &self.state.0.ams;
+        let certificate = match self.state.authorise(&self.caller) {
             Ok(_) => {
                 let certificate = certificate()?;
                 ams.trust().add(&certificate).await?;
@@ -63,9 +63,9 @@ impl Anyone {
         let Caller::Remote(peer) = &self.caller else {
             return Err(self.refuse(refusal));
         };
-        let Inner { ams, enrolment, .. } = &*self.api.0;
+        let StateInner { ams, enrolment, .. } = &*self.state.0;
         if let Err(wait) = enrolment.admit(peer.address.ip()) {
-            return Err(self.refuse(Refusal::too_many_guesses(wait)));
+            return Err(self.refuse(Refusal::too_many_attempts(wait)));
         }
         let certificate = certificate()?;
         let enrolled = ams.enrol(&certificate, password).await;
@@ -77,19 +77,19 @@ impl Anyone {
         Ok(certificate)
     }
 
-    /// The answer to a caller who is not let in, which is logged.
+    /// Logs a refusal and returns it as an error.
     pub(super) fn refuse(&self, refusal: Refusal) -> ApiError {
         self.caller.log_refusal(&self.route, &refusal);
         refusal.into()
     }
 }
 
-impl FromRequestParts<Api> for Anyone {
+impl FromRequestParts<AppState> for AnyCaller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         Ok(Self {
-            api: api.clone(),
+            state: state.clone(),
             caller: Caller::of(&parts.extensions)?,
             route: route(parts),
         })

@@ -1,11 +1,11 @@
-//! The tus 1.0 protocol: its headers. What uploads do is the registry's business.
+//! The headers of the tus 1.0 protocol. The registry handles the uploads themselves.
 //!
-//! Core, creation, creation-with-upload, expiration and termination are spoken. An upload declares
-//! its length and the SHA-256 of its bytes when it is created; the latter as the metadata entry
-//! `digest`.
+//! The server supports core, creation, creation-with-upload, expiration and termination. A new upload
+//! declares its length, and the SHA-256 of its bytes as the metadata entry `digest`.
 
 pub(crate) mod headers;
 
+use aar_daemon::http::media_type;
 use aar_types::{Digest, ErrorCode};
 use axum::{
     extract::{FromRequestParts, Request},
@@ -13,24 +13,22 @@ use axum::{
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use jiff::{Timestamp, fmt::rfc2822};
 
-use super::errors::ApiError;
+use super::error::ApiError;
 
 pub(crate) use headers::{
     EXPIRES, EXTENSION, LENGTH, MAX_SIZE, METADATA, OFFSET, RESUMABLE, VERSION,
 };
 
-/// The one version that is spoken.
 pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("1.0.0");
-/// The extensions that are spoken.
 pub(crate) const EXTENSIONS: HeaderValue =
     HeaderValue::from_static("creation,creation-with-upload,expiration,termination");
-/// The type of every body that carries bytes of an upload.
+/// The media type of a body with bytes of an upload.
 pub(crate) const OFFSET_OCTET_STREAM: &str = "application/offset+octet-stream";
 
-/// Proof that the caller speaks this version of the protocol.
+/// Proves that the client uses this version of the protocol.
 pub(crate) struct Resumable;
 
 impl<S: Send + Sync> FromRequestParts<S> for Resumable {
@@ -40,20 +38,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Resumable {
         if parts.headers.get(RESUMABLE) == Some(&PROTOCOL) {
             return Ok(Self);
         }
-        let message = "header Tus-Resumable: this server speaks version 1.0.0";
+        let message = "header tus-resumable: this server supports version 1.0.0";
         let error = ApiError::new(ErrorCode::PreconditionFailed, message);
         Err(error.with_header(VERSION, PROTOCOL))
     }
 }
 
-/// The middleware of the upload routes: every answer, errors too, names the version.
-pub(crate) async fn name_version(request: Request, next: Next) -> Response {
+/// The middleware of the upload routes: every response, also an error, has the version.
+pub(crate) async fn add_version(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(RESUMABLE, PROTOCOL);
     response
 }
 
-/// A header that holds a number of bytes.
+/// Reads a header with a number of bytes.
 pub(crate) fn number(headers: &HeaderMap, name: HeaderName) -> Result<u64, ApiError> {
     let title = name.to_string();
     let value = headers.get(name);
@@ -71,7 +69,7 @@ pub(crate) fn number(headers: &HeaderMap, name: HeaderName) -> Result<u64, ApiEr
         })
 }
 
-/// The digest that `Upload-Metadata` declares.
+/// Reads the digest from `Upload-Metadata`.
 pub(crate) fn digest(headers: &HeaderMap) -> Result<Digest, ApiError> {
     let refuse = |what: &str| ApiError::invalid(format!("header upload-metadata: {what}"));
     let entries = headers
@@ -89,25 +87,21 @@ pub(crate) fn digest(headers: &HeaderMap) -> Result<Digest, ApiError> {
         .map_err(|error: aar_types::InvalidValue| refuse(&format!("entry `digest`: {error}")))
 }
 
-/// Refuses a body of another type than bytes of an upload.
+/// Refuses a body of another media type.
 pub(crate) fn require_bytes(headers: &HeaderMap) -> Result<(), ApiError> {
     if carries_bytes(headers) {
         return Ok(());
     }
-    let message = format!("header Content-Type: uploads are sent as {OFFSET_OCTET_STREAM}");
+    let message = format!("header content-type: send the bytes as {OFFSET_OCTET_STREAM}");
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, message))
 }
 
 /// Whether the body holds bytes of an upload.
 pub(crate) fn carries_bytes(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| {
-        kind.as_bytes()
-            .eq_ignore_ascii_case(OFFSET_OCTET_STREAM.as_bytes())
-    })
+    media_type(headers) == OFFSET_OCTET_STREAM
 }
 
-/// A moment as `Upload-Expires` tells it.
+/// A moment in the form of `Upload-Expires`.
 pub(crate) fn http_date(moment: Timestamp) -> Option<HeaderValue> {
     let text = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&moment);
     HeaderValue::from_str(&text.ok()?).ok()
@@ -122,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_found_among_other_entries() {
+    fn digest_is_found_among_other_entries() {
         let hex = "ab".repeat(32);
         let value = format!(
             "filename d29ybGQ=, digest {},private",
@@ -132,8 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_that_is_missing_or_malformed_is_named() {
-        for (value, complaint) in [
+    fn missing_and_invalid_digests_are_refused_by_name() {
+        for (value, expected) in [
             ("", "no entry `digest`"),
             ("digest", "no entry `digest`"),
             ("digest ???", "not text in base64"),
@@ -141,7 +135,7 @@ mod tests {
         ] {
             let error = digest(&metadata(value)).unwrap_err();
             assert!(
-                error.message().contains(complaint),
+                error.message().contains(expected),
                 "{value}: {}",
                 error.message()
             );
@@ -149,17 +143,17 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_digits_and_nothing_else() {
+    fn numbers_consist_of_digits() {
         let with = |value: &'static str| HeaderMap::from_iter([(OFFSET, value.parse().unwrap())]);
         assert_eq!(number(&with("12"), OFFSET).unwrap(), 12);
-        for bad in ["+1", "-1", "", "1.5", "99999999999999999999"] {
-            assert!(number(&with(bad), OFFSET).is_err(), "{bad:?} was accepted");
+        for invalid in ["+1", "-1", "", "1.5", "99999999999999999999"] {
+            assert!(number(&with(invalid), OFFSET).is_err(), "{invalid:?}");
         }
         assert!(number(&HeaderMap::new(), OFFSET).is_err());
     }
 
     #[test]
-    fn moments_are_told_in_the_form_of_http() {
+    fn moments_have_the_form_of_http() {
         let moment = "2026-01-02T03:04:05Z".parse().unwrap();
         assert_eq!(http_date(moment).unwrap(), "Fri, 02 Jan 2026 03:04:05 GMT");
     }

@@ -1,9 +1,8 @@
-//! What goes wrong, as HTTP says it: one table from the errors of the registry to codes.
+//! Errors as responses.
 //!
-//! A handler returns an [`ApiError`] and does nothing else about it. The error travels as an
-//! extension of the response to [`report`](super::report), which knows the request: there it is
-//! logged, once, and its body is written. What the server itself did wrong is told to its log;
-//! the caller gets the id under which it is found there.
+//! A handler only returns an [`ApiError`]. It travels as an extension of the response to
+//! [`report`](super::report), which knows the request, logs the error once and writes the body. The cause
+//! of a failure of the server goes to the log; the response has the id under which it is found there.
 
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
@@ -17,9 +16,9 @@ use utoipa::{
 };
 
 use super::tus::headers::OFFSET;
-use crate::causes::chain;
+use crate::error_chain::error_chain;
 
-/// The answer to a request that was refused or failed.
+/// The response to a request that is refused or has failed.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiError {
     code: ErrorCode,
@@ -29,7 +28,6 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// A refusal with a message for the caller.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -39,23 +37,21 @@ impl ApiError {
         }
     }
 
-    /// A malformed request; the message names the part.
+    /// The request is invalid; the message names the part.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// There is no such application.
     pub(crate) fn no_application(name: &ApplicationName) -> Self {
         let message = format!("there is no application {name}");
         Self::new(ErrorCode::ApplicationNotFound, message)
     }
 
-    /// There is no such upload.
     pub(crate) fn no_upload(id: UploadId) -> Self {
         aar_registry::Error::UploadNotFound { id }.into()
     }
 
-    /// A failure of the server, whose cause only its log is told.
+    /// The server failed; its cause goes only to the log.
     pub(crate) fn failure(code: ErrorCode, cause: impl Error + Send + Sync + 'static) -> Self {
         Self {
             cause: Some(Arc::new(cause)),
@@ -63,7 +59,6 @@ impl ApiError {
         }
     }
 
-    /// The same error with one more header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -77,26 +72,26 @@ impl ApiError {
         &self.message
     }
 
-    /// Whether the caller was not let in, as against a request that makes no sense.
+    /// Whether the caller is not authorised.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.code.status(), 401 | 403)
     }
 
-    /// The cause and its causes in one line, for the log.
+    /// The cause with all its causes in one line, for the log.
     pub(crate) fn chain(&self) -> Option<String> {
         let cause: &(dyn Error + 'static) = self.cause.as_deref()?;
-        Some(chain(cause))
+        Some(error_chain(cause))
     }
 }
 
-/// What callers are told of a failure of the server, in place of its cause.
+/// The message of a failure of the server, in place of its cause.
 fn public_message(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::StorageFull => {
-            "the registry has no space left to store this; it can be tried again when there is some"
+            "the registry has no space left for this: try again when space has been freed"
         }
-        ErrorCode::Unavailable => "the registry cannot do this at present; try again",
-        _ => "the registry failed; its log has the cause under the request id",
+        ErrorCode::Unavailable => "the registry is temporarily unavailable: try again later",
+        _ => "the registry failed: its log has the cause under the request id",
     }
 }
 
@@ -107,7 +102,7 @@ impl From<aar_registry::Error> for ApiError {
             let refusal = Self::new(code, error.to_string());
             return refusal.with_header(OFFSET, expected);
         }
-        // What other uploads take up is no failure, and the caller may know.
+        // Space reserved by other uploads is not a failure, and the caller may know.
         let busy = matches!(error, aar_registry::Error::StagingFull { .. });
         if code.status() >= 500 && !busy {
             Self::failure(code, error)
@@ -124,7 +119,7 @@ impl From<Refusal> for ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// A response without body: `report` writes it.
+    /// Without body: `report` writes it.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.status());
         let mut response = status
@@ -136,8 +131,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// In the OpenAPI document: what can become of every request to a route that needs a certificate,
-/// beside what is its own.
+/// The responses of all routes that need a certificate, for the OpenAPI document.
 pub(crate) struct Refusals;
 
 impl IntoResponses for Refusals {
@@ -150,10 +144,7 @@ impl IntoResponses for Refusals {
             (status.to_owned(), RefOr::T(response.build()))
         };
         BTreeMap::from([
-            refusal(
-                "400",
-                "The request is malformed; the message names the part",
-            ),
+            refusal("400", "The request is invalid; the message names the part"),
             refusal("401", "No client certificate was shown"),
             refusal(
                 "403",
@@ -172,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_disk_is_told_to_callers_without_its_cause_and_other_uploads_with_the_numbers() {
+    fn full_disk_is_reported_without_its_cause_and_reserved_space_with_the_numbers() {
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull).into();
         let full = ApiError::from(aar_registry::Error::StorageFull { source });
         assert_eq!(full.code(), ErrorCode::StorageFull);

@@ -1,24 +1,46 @@
 use axum::http::Method;
 
-use super::{Handler, Transport};
+use super::HandlerLabels;
 
-impl Handler {
-    /// The labels of a route: `https_registry_application_push_POST` stands for
-    /// `POST /1.0/registry/applications/{id}/push` over HTTPS.
-    pub(super) fn new(transport: Transport, method: &Method, route: Option<&str>) -> Self {
-        let transport = match transport {
-            Transport::Https => "https",
-            Transport::Unix => "unix",
-        };
-        let object = route.map_or_else(|| "unknown".to_owned(), object);
-        Self {
-            name: format!("{transport}_{object}_{method}"),
-            method: method.as_str().to_ascii_lowercase(),
-        }
+/// How a request arrives.
+#[derive(Debug, Clone, Copy)]
+pub enum Transport {
+    /// Over TLS.
+    Https,
+    /// Over the Unix socket.
+    Unix,
+}
+
+/// The labels of a route: `https_registry_application_push_POST` stands for
+/// `POST /1.0/registry/applications/{id}/push` over HTTPS.
+pub(super) fn labels(transport: Transport, method: &Method, route: Option<&str>) -> HandlerLabels {
+    let transport = match transport {
+        Transport::Https => "https",
+        Transport::Unix => "unix",
+    };
+    let object = route.map_or_else(|| "unknown".to_owned(), object);
+    let method = known(method);
+    HandlerLabels {
+        handler: format!("{transport}_{object}_{method}"),
+        method: method.as_str().to_ascii_lowercase(),
     }
 }
 
-/// What a route is about: its words, with a collection in the singular where one of it is meant.
+/// Unknown methods count as `OPTIONS`: clients could invent any number of them.
+fn known(method: &Method) -> Method {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+    let found = known.into_iter().find(|known| known == method);
+    found.unwrap_or(Method::OPTIONS)
+}
+
+/// The words of a route, with a collection in the singular if the route is about one of its items.
 fn object(route: &str) -> String {
     let path = route.strip_prefix("/1.0").unwrap_or(route);
     let mut words: Vec<&str> = Vec::new();
@@ -46,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn handlers_have_the_names_that_dashboards_look_for() {
+    fn handlers_have_the_names_of_existing_dashboards() {
         for (method, route, name) in [
             (Method::GET, "/1.0", "https_service_GET"),
             (Method::GET, "/1.0/applications", "https_applications_GET"),
@@ -76,14 +98,12 @@ mod tests {
                 "https_registry_applications_GET",
             ),
         ] {
-            assert_eq!(
-                Handler::new(Transport::Https, &method, Some(route)).name,
-                name
-            );
+            let labels = labels(Transport::Https, &method, Some(route));
+            assert_eq!(labels.handler, name);
         }
-        let unknown = Handler::new(Transport::Unix, &Method::GET, None);
+        let unknown = labels(Transport::Unix, &Method::GET, None);
         assert_eq!(
-            (&*unknown.name, &*unknown.method),
+            (&*unknown.handler, &*unknown.method),
             ("unix_unknown_GET", "get")
         );
     }

@@ -1,8 +1,7 @@
-//! Serving a router over mutual TLS and over a Unix socket.
+//! Serves a router over mutual TLS and over a Unix socket.
 //!
-//! The protocol is settled by the handshake, so the first byte of a connection counts towards the
-//! time limit for a request's head. When the service drains, connections end after the request
-//! they are at; those that are not done within the limit are dropped.
+//! When the service drains, connections end after the request in flight; those that last longer than
+//! the limit are dropped.
 
 use std::{io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -17,23 +16,23 @@ use tokio_util::sync::CancellationToken;
 
 mod connection;
 
-/// How long to wait after accepting has failed, for instance for want of file descriptors.
-const BACK_OFF: Duration = Duration::from_millis(200);
+/// The pause after accepting has failed, for example without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// The other side of a connection over a Unix socket.
+/// The client of a connection over a Unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnixPeer {
     /// The user it runs as.
     pub uid: u32,
     /// The group it runs as.
     pub gid: u32,
-    /// The process, where the system tells.
+    /// The process, if the system reports it.
     pub pid: Option<i32>,
 }
 
-/// Serves until `drain` is cancelled, and then until the connections have ended or `drain_limit`
-/// is over. Handlers find the [`Peer`](aar_tls::Peer) as [`ConnectInfo`](axum::extract::ConnectInfo); it is noted in
-/// `connections` while its connection lives, upgraded ones included.
+/// Serves until `drain` is cancelled, then until all connections have ended, for `drain_limit` at most.
+/// Handlers get the [`Peer`](aar_tls::Peer) as [`ConnectInfo`](axum::extract::ConnectInfo). It is
+/// registered in `connections` while its connection is open, also after an upgrade.
 pub async fn serve_tls(
     mut listener: TlsListener,
     connections: Connections,
@@ -58,7 +57,8 @@ pub async fn serve_tls(
     finish(open, drain_limit).await;
 }
 
-/// Serves a Unix socket in the same way. Handlers find the [`UnixPeer`] as [`ConnectInfo`](axum::extract::ConnectInfo).
+/// Serves a Unix socket in the same way. Handlers get the [`UnixPeer`] as
+/// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub async fn serve_unix(
     listener: UnixListener,
     router: Router,
@@ -77,28 +77,27 @@ pub async fn serve_unix(
             }
         }
     }
-    remove(listener);
+    close(listener);
     finish(open, drain_limit).await;
 }
 
-/// Stops listening, and takes the name away that leads to nobody now.
-fn remove(listener: UnixListener) {
+/// Stops listening and removes the socket file.
+fn close(listener: UnixListener) {
     let address = listener.local_addr();
     drop(listener);
     let removed = match address.as_ref().map(SocketAddr::as_pathname) {
-        Ok(Some(path)) => remove_stale(path),
+        Ok(Some(path)) => aar_fs::remove_if_exists(path).map(drop),
         _ => Ok(()),
     };
     if let Err(error) = removed {
-        tracing::warn!(%error, "the socket stays, and is replaced at the next start");
+        tracing::warn!(%error, "cannot remove the socket; the next start replaces it");
     }
 }
 
-/// Listens on a Unix socket with the given permissions. What a process that has died left behind
-/// is removed.
+/// Listens on a Unix socket with this mode. A socket file that no process listens on is replaced.
 pub fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     if std::os::unix::net::UnixStream::connect(path).is_err() {
-        remove_stale(path)?;
+        aar_fs::remove_if_exists(path)?;
     }
     let named = |error: io::Error| {
         let message = format!("cannot listen on {}: {error}", path.display());
@@ -109,21 +108,14 @@ pub fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 async fn accept(listener: &UnixListener) -> (UnixStream, UnixPeer) {
     loop {
         let accepted = listener.accept().await;
         match accepted.and_then(|(stream, _)| Ok((peer_of(&stream)?, stream))) {
             Ok((peer, stream)) => return (stream, peer),
             Err(error) => {
-                tracing::warn!(%error, "no connections can be accepted at present");
-                sleep(BACK_OFF).await;
+                tracing::warn!(%error, "connections cannot be accepted");
+                sleep(ACCEPT_PAUSE).await;
             }
         }
     }
@@ -141,7 +133,11 @@ fn peer_of(stream: &UnixStream) -> io::Result<UnixPeer> {
 async fn finish(mut open: JoinSet<()>, limit: Duration) {
     let all = async { while open.join_next().await.is_some() {} };
     if timeout(limit, all).await.is_err() {
-        tracing::warn!(connections = open.len(), ?limit, "connections are dropped");
+        tracing::warn!(
+            connections = open.len(),
+            ?limit,
+            "connections dropped: they did not end within the limit"
+        );
         open.shutdown().await;
     }
 }

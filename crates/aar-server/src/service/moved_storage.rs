@@ -3,20 +3,20 @@ use std::path::{Path, PathBuf};
 use aar_registry::{Error, Registry};
 use tracing::{error, info};
 
-use crate::{causes::chain, config::Config};
+use crate::{config::Config, error_chain::error_chain};
 
-/// Follows the registry to another storage, when a command has moved it there.
-pub(super) struct Moved {
+/// Switches the running registry to another storage after a command has moved it there.
+pub(super) struct MovedStorage {
     base: PathBuf,
 }
 
-impl Moved {
+impl MovedStorage {
     pub(super) fn new(base: &Path) -> Self {
         let base = base.to_owned();
         Self { base }
     }
 
-    /// Takes over the storage that the configuration names now, if it is not the one that is open.
+    /// Opens the storage of the current configuration, if the registry has moved.
     pub(super) async fn follow(&self, registry: &Registry) -> Result<(), Error> {
         if !registry.storage_has_moved().await? {
             return Ok(());
@@ -29,7 +29,7 @@ impl Moved {
             }
             Err(failure) => {
                 error!(
-                    error = chain(&failure),
+                    error = error_chain(&failure),
                     "the registry has moved to another storage, and the configuration cannot be read"
                 );
                 Err(Error::StorageMoved)

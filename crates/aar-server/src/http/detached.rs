@@ -3,16 +3,14 @@ use std::future::Future;
 use aar_types::ErrorCode;
 use tokio_util::task::TaskTracker;
 
-use super::errors::ApiError;
+use super::error::ApiError;
 
-/// Work that goes on when the caller hangs up: a handler is dropped with its connection, and a
-/// write of several steps must not stop between two of them. The service waits for it when it
-/// stops.
+/// Tasks that run to completion even if the caller disconnects: its handler is dropped then, and a write
+/// of several steps must not stop half-way. A service that stops waits for them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Completion(TaskTracker);
+pub(crate) struct DetachedTasks(TaskTracker);
 
-impl Completion {
-    /// Runs work to its end, whatever becomes of the caller.
+impl DetachedTasks {
     pub(crate) async fn run<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -27,7 +25,7 @@ impl Completion {
         }
     }
 
-    /// Waits until nothing is left to do. No more may be begun.
+    /// Waits until all tasks have ended. No more may be started.
     pub(crate) async fn finish(&self) {
         self.0.close();
         self.0.wait().await;
@@ -43,24 +41,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_goes_on_when_the_caller_hangs_up_and_is_waited_for() {
-        let completion = Completion::default();
+    async fn task_continues_without_its_caller_and_is_waited_for() {
+        let tasks = DetachedTasks::default();
         let (go, wait) = oneshot::channel::<()>();
-        let (done, mut seen) = oneshot::channel::<()>();
+        let (done, mut is_done) = oneshot::channel::<()>();
         let work = async move {
             let _ = wait.await;
             done.send(())
-                .map_err(|()| ApiError::invalid("nobody waits"))
+                .map_err(|()| ApiError::invalid("the test has ended"))
         };
-        let call = completion.run(work);
+        let call = tasks.run(work);
         assert!(
             tokio::time::timeout(Duration::from_millis(20), call)
                 .await
                 .is_err()
         );
-        assert!(seen.try_recv().is_err());
+        assert!(is_done.try_recv().is_err());
         go.send(()).unwrap();
-        completion.finish().await;
-        assert!(seen.try_recv().is_ok());
+        tasks.finish().await;
+        assert!(is_done.try_recv().is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong, in words for people: the library speaks of types, fields and its own options.
+//! Messages for operators: those of the library name Rust types and its own options.
 
 use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, MessageFormatter};
 
@@ -21,7 +21,7 @@ fn of_keys(error: &YamlError) -> Option<String> {
         }
         YamlError::SerdeMissingField { field, .. } => format!("the key {field:?} is missing"),
         YamlError::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("the key {key:?} is given twice")
+            format!("the key {key:?} occurs twice")
         }
         _ => return None,
     })
@@ -47,7 +47,7 @@ fn of_values(error: &YamlError) -> Option<String> {
         } => format!("{} belongs here, not {unexpected}", number(expected)?),
         YamlError::SerdeUnknownVariant {
             variant, expected, ..
-        } => format!("{variant:?} is none of {}", expected.join(", ")),
+        } => format!("{variant:?} is not one of {}", expected.join(", ")),
         _ => return None,
     })
 }
@@ -61,7 +61,6 @@ fn shape(expected: &str) -> Option<&'static str> {
     })
 }
 
-/// What fits a type of Rust.
 fn number(ty: &str) -> Option<String> {
     let (least, ty) = match ty.strip_prefix("a nonzero ") {
         Some(ty) => (1, ty),

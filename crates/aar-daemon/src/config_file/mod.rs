@@ -1,9 +1,9 @@
-//! Reading a configuration file: whole and well, or not at all.
+//! Reads configuration files strictly.
 //!
-//! Keys are kebab-case; the types that are read say which there are and should refuse others
-//! (`#[serde(deny_unknown_fields)]`), so that a slip of the pen does not pass for a default.
+//! Keys are in kebab-case. Types should refuse unknown keys (`#[serde(deny_unknown_fields)]`), so that a
+//! typing mistake does not silently select a default.
 
-mod complaint;
+mod message;
 
 use std::{
     io,
@@ -16,38 +16,35 @@ use serde_path_to_error::{Deserializer, Track};
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// It exists and cannot be read. The message names it.
+    /// It exists but cannot be read; the message names it.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(io::Error),
-    /// Something in it is wrong.
-    #[error("{}", place(path, *line, key))]
-    Wrong {
+    /// Its content is invalid.
+    #[error("{}", position(path, *line, key))]
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// The line, where it is known.
+        /// The line, if it is known.
         line: Option<u64>,
-        /// The key, from the top and with dots between, where it is known.
+        /// The full key, with dots, if it is known.
         key: String,
         /// What is wrong.
-        source: Complaint,
+        source: InvalidConfig,
     },
 }
 
-/// What is wrong at a place of a configuration file.
+/// What is wrong with the content of a configuration file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Complaint(String);
+pub struct InvalidConfig(String);
 
-/// Reads a file. `None` where there is none; an empty one stands for no key at all.
+/// Reads a file. `None` if it does not exist; an empty file has no keys.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ConfigError> {
-    match fs_err::read_to_string(path) {
-        Ok(text) => parse(path, &text).map(Some),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(ConfigError::Unreadable(error)),
-    }
+    let text = aar_fs::if_exists(fs_err::read_to_string(path)).map_err(ConfigError::Unreadable)?;
+    text.map(|text| parse(path, &text)).transpose()
 }
 
-/// Reads the text of a file; the path is for messages only.
+/// Reads the text of a file; the path is only for messages.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
     let text = if is_empty(text) { "{}" } else { text };
     let mut track = Track::new();
@@ -56,26 +53,26 @@ pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigEr
     });
     read.map_err(|error| {
         let error = error.without_snippet();
-        ConfigError::Wrong {
+        ConfigError::Invalid {
             path: path.to_owned(),
-            line: error.location().map(|place| place.line()),
+            line: error.location().map(|location| location.line()),
             key: track.path().to_string(),
-            source: Complaint(complaint::of(error)),
+            source: InvalidConfig(message::of(error)),
         }
     })
 }
 
-/// Whether there is nothing in it but blank lines, comments and document marks.
+/// Whether it holds only blank lines, comments and document markers.
 fn is_empty(text: &str) -> bool {
     let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().map(str::trim);
     lines.all(|line| line.is_empty() || line.starts_with('#') || line == "---")
 }
 
-/// `file:line: key`, as far as each is known: editors jump to it.
-fn place(path: &Path, line: Option<u64>, key: &str) -> String {
+/// `file:line: key`, which editors can jump to.
+fn position(path: &Path, line: Option<u64>, key: &str) -> String {
     let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-    // The tracker calls the document as a whole a dot, and what it has lost a question mark.
+    // The tracker writes `.` for the whole document and `?` for an unknown key.
     let key = match key {
         "" | "." | "?" => String::new(),
         key => format!(": {key}"),

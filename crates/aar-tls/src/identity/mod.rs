@@ -10,33 +10,31 @@ use rustls::{
 
 use crate::{Certificate, Error, provider};
 
-mod files;
-
 /// A certificate with its private key. Cheap to clone; `Debug` never shows the key.
 #[derive(Clone)]
-pub struct Identity(Arc<Inner>);
+pub struct Identity(Arc<IdentityParts>);
 
-struct Inner {
+struct IdentityParts {
     certificate: Certificate,
     key_pem: String,
     certified: Arc<CertifiedKey>,
 }
 
-/// What a certificate that is to be made says.
+/// The content of a certificate to create.
 #[derive(Debug, Clone)]
 pub struct NewIdentity {
     /// The common name of the subject.
     pub common_name: String,
-    /// DNS names and IP addresses it is good for; see [`host_names`](crate::host_names).
+    /// DNS names and IP addresses; see [`host_names`](crate::host_names).
     pub hosts: Vec<String>,
-    /// When its time begins.
+    /// The start of its validity.
     pub not_before: Timestamp,
-    /// When its time is over.
+    /// The end of its validity.
     pub not_after: Timestamp,
 }
 
 impl Identity {
-    /// Loads a certificate and its key, both in PEM form. A key of another certificate is refused.
+    /// Loads a certificate and its key, both in PEM form. A key that does not match is refused.
     pub fn load(cert: &Path, key: &Path) -> Result<Self, Error> {
         let in_file = |path: &Path, source| Error::InFile {
             path: path.to_owned(),
@@ -48,15 +46,15 @@ impl Identity {
         Self::assemble(chain, key_pem).map_err(|e| in_file(key, e))
     }
 
-    /// Loads a certificate and its key, or makes both where there are none. The flag tells whether
-    /// they were made. Nothing that exists is ever overwritten: a certificate without its key is
-    /// an error, a key without certificate gets one.
+    /// Loads a certificate and its key, or creates both if there are none; the flag says whether they
+    /// were created. Existing files are never overwritten: a certificate without its key is an error,
+    /// a key without certificate gets one.
     pub fn load_or_create(
         cert: &Path,
         key: &Path,
         new: &NewIdentity,
     ) -> Result<(Self, bool), Error> {
-        match (present(cert)?, present(key)?) {
+        match (exists(cert)?, exists(key)?) {
             (true, true) => Ok((Self::load(cert, key)?, false)),
             (true, false) => Err(Error::KeyMissing {
                 certificate: cert.to_owned(),
@@ -66,21 +64,20 @@ impl Identity {
         }
     }
 
-    /// The key becomes visible first: who dies in between leaves a key to start again from.
+    /// Writes the key first: after a crash in between, the next attempt continues with that key.
     fn create(cert: &Path, key: &Path, has_key: bool, new: &NewIdentity) -> Result<Self, Error> {
         if !has_key {
             let pem = KeyPair::generate()?.serialize_pem();
-            files::write_new(key, pem.as_bytes(), files::Mode::Private)?;
+            create_file(key, &pem, aar_fs::PRIVATE)?;
         }
         let pair = KeyPair::from_pem(&fs_err::read_to_string(key)?)?;
-        let made = Self::sign(&pair, new)?;
-        let pem = made.certificate().to_pem();
-        files::write_new(cert, pem.as_bytes(), files::Mode::Public)?;
-        // Another process may have been first; what lies there is what counts.
+        let pem = Self::sign(&pair, new)?.certificate().to_pem();
+        create_file(cert, &pem, aar_fs::PUBLIC)?;
+        // Another process may have created the files first; those count.
         Self::load(cert, key)
     }
 
-    /// Makes a self-signed certificate with a new key (ECDSA P-256), in memory.
+    /// Creates a self-signed certificate with a new ECDSA P-256 key, in memory.
     pub fn generate(new: &NewIdentity) -> Result<Self, Error> {
         Self::sign(&KeyPair::generate()?, new)
     }
@@ -97,7 +94,7 @@ impl Identity {
         let certified =
             CertifiedKey::from_der(ders, key, &provider::provider()).map_err(Error::KeyRefused)?;
         let certificate = chain.into_iter().next().ok_or(Error::NotAKey)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(IdentityParts {
             certificate,
             key_pem,
             certified: Arc::new(certified),
@@ -147,12 +144,15 @@ fn since_epoch(time: Timestamp) -> std::time::Duration {
     std::time::Duration::from_secs(u64::try_from(time.as_second()).unwrap_or(0))
 }
 
-fn present(path: &Path) -> io::Result<bool> {
-    match fs_err::metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+fn exists(path: &Path) -> io::Result<bool> {
+    Ok(aar_fs::if_exists(fs_err::metadata(path))?.is_some())
+}
+
+fn create_file(path: &Path, pem: &str, mode: u32) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        aar_fs::create_private_folder(folder)?;
     }
+    aar_fs::create_with(path, pem.as_bytes(), mode).map(drop)
 }
 
 impl fmt::Debug for Identity {

@@ -1,7 +1,7 @@
-//! Applications as they go out.
+//! Applications in responses.
 //!
-//! Clients that were made with the public Go SDK have plain numbers for slots. They know -1 for what
-//! is not set; a number that is missing they would take for 0, which is no GPU at all.
+//! Clients built with the public Go SDK read slots into plain numbers, where -1 means that they are not
+//! set. They would read a missing number as 0, which means no GPU.
 
 use ams_api::Application;
 use serde::{Serialize, Serializer, ser::Error as _};
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 const NOT_SET: i64 = -1;
 
-/// An application, with a number for everything that clients take a number for.
+/// An application with a number for unset slots.
 #[derive(Debug)]
-pub(super) struct Shown(pub(super) Application);
+pub(super) struct ApplicationResponse(pub(super) Application);
 
-impl Serialize for Shown {
+impl Serialize for ApplicationResponse {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut shown = serde_json::to_value(&self.0).map_err(S::Error::custom)?;
         if let Some(Value::Object(resources)) = shown.get_mut("resources") {
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_that_are_not_set_are_told_as_such_and_others_as_they_are() {
+    fn unset_slots_are_shown_as_minus_one() {
         let application = Application {
             resources: Resources {
                 vpu_slots: Some(0),
@@ -40,7 +40,7 @@ mod tests {
             },
             ..Application::default()
         };
-        let shown = serde_json::to_value(Shown(application.clone())).unwrap();
+        let shown = serde_json::to_value(ApplicationResponse(application.clone())).unwrap();
         assert_eq!(shown["resources"], json!({"gpu-slots": -1, "vpu-slots": 0}));
         let read: Application = serde_json::from_value(shown).unwrap();
         assert_eq!(read, application);
