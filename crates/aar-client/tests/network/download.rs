@@ -3,17 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{
-    ARCHITECTURE, NUMBER, TestFolder, client, client_of_two, content, image,
-    images::{Fault, redirecting, serving, status},
+    ARCHITECTURE, NUMBER, TestFolder, client, content, image,
+    images::{Fault, serving, status},
     name, recording_transfer,
 };
 use aar_client::{Error, RegistryClient, Transfer};
 use aar_types::ImageInfo;
 use proptest::prelude::*;
 
-const LENGTH: usize = 3_000_000;
+pub(crate) const LENGTH: usize = 3_000_000;
 
-async fn fetch(
+pub(crate) async fn download(
     client: &RegistryClient,
     image: &ImageInfo,
     folder: &TestFolder,
@@ -26,7 +26,7 @@ async fn fetch(
 }
 
 /// The content of the final file. There must be no partial file.
-fn downloaded(folder: &TestFolder) -> Vec<u8> {
+pub(crate) fn downloaded(folder: &TestFolder) -> Vec<u8> {
     assert!(!folder.partial().exists(), "a partial file is left");
     std::fs::read(folder.file()).unwrap()
 }
@@ -36,7 +36,7 @@ async fn image_is_downloaded_in_one_request() {
     let content = content(LENGTH);
     let server = serving(&content, vec![]).await;
     let folder = TestFolder::new();
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -53,7 +53,9 @@ async fn image_is_downloaded_in_one_request() {
 async fn empty_image_is_downloaded() {
     let server = serving(&[], vec![]).await;
     let folder = TestFolder::new();
-    fetch(&client(&server), &image(&[]), &folder).await.unwrap();
+    download(&client(&server), &image(&[]), &folder)
+        .await
+        .unwrap();
     assert_eq!(downloaded(&folder), b"");
 }
 
@@ -63,12 +65,12 @@ async fn existing_file_is_verified_and_not_downloaded_again() {
     let server = serving(&content, vec![]).await;
     let folder = TestFolder::new();
     let client = client(&server);
-    fetch(&client, &image(&content), &folder).await.unwrap();
-    fetch(&client, &image(&content), &folder).await.unwrap();
+    download(&client, &image(&content), &folder).await.unwrap();
+    download(&client, &image(&content), &folder).await.unwrap();
     assert_eq!(server.requests().len(), 1);
 
     std::fs::write(folder.file(), vec![0; LENGTH]).unwrap();
-    fetch(&client, &image(&content), &folder).await.unwrap();
+    download(&client, &image(&content), &folder).await.unwrap();
     assert_eq!(downloaded(&folder), content);
 }
 
@@ -78,7 +80,7 @@ async fn interrupted_download_continues_at_its_offset() {
     let cuts = [1, 500_000, 1_200_000].map(Fault::Cut).to_vec();
     let server = serving(&content, cuts).await;
     let folder = TestFolder::new();
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -120,7 +122,7 @@ async fn complete_partial_file_needs_no_request() {
     let server = serving(&content, vec![]).await;
     let folder = TestFolder::new();
     folder.write_partial(&content);
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -134,7 +136,7 @@ async fn partial_file_with_other_content_is_discarded() {
         let server = serving(&content, vec![]).await;
         let folder = TestFolder::new();
         folder.write_partial(&wrong);
-        fetch(&client(&server), &image(&content), &folder)
+        download(&client(&server), &image(&content), &folder)
             .await
             .unwrap();
         assert_eq!(downloaded(&folder), content);
@@ -146,7 +148,7 @@ async fn image_with_flipped_byte_is_downloaded_again() {
     let content = content(LENGTH);
     let server = serving(&content, vec![Fault::Flip(1_000_000)]).await;
     let folder = TestFolder::new();
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -158,7 +160,7 @@ async fn image_with_wrong_digest_twice_is_reported_and_discarded() {
     let content = content(LENGTH);
     let server = serving(&content, vec![Fault::Flip(0), Fault::Flip(1)]).await;
     let folder = TestFolder::new();
-    let error = fetch(&client(&server), &image(&content), &folder)
+    let error = download(&client(&server), &image(&content), &folder)
         .await
         .unwrap_err();
     let Error::DigestMismatch { expected, found } = error else {
@@ -175,32 +177,12 @@ async fn image_of_another_size_is_downloaded_again() {
     for fault in [Fault::Short(1_000_000), Fault::Long] {
         let server = serving(&content, vec![fault]).await;
         let folder = TestFolder::new();
-        fetch(&client(&server), &image(&content), &folder)
+        download(&client(&server), &image(&content), &folder)
             .await
             .unwrap();
         assert_eq!(downloaded(&folder), content);
         let requests = server.requests();
         assert_eq!((requests.len(), requests[1].header("range")), (2, None));
-    }
-}
-
-#[tokio::test]
-async fn image_of_another_size_twice_is_reported_and_discarded() {
-    let content = content(LENGTH);
-    let promised = image(&content);
-    for stored in [&content[..1_000_000], &[&content[..], b"more"].concat()] {
-        let storage = serving(stored, vec![]).await;
-        let registry = redirecting(&storage).await;
-        let folder = TestFolder::new();
-        let error = fetch(&client_of_two(&registry, &storage), &promised, &folder)
-            .await
-            .unwrap_err();
-        let Error::SizeMismatch { expected, found } = error else {
-            panic!("{error}");
-        };
-        assert_eq!((expected, found), (promised.size, stored.len() as u64));
-        assert_eq!(storage.requests().len(), 2);
-        assert!(!folder.file().exists() && !folder.partial().exists());
     }
 }
 
@@ -211,7 +193,7 @@ async fn range_beyond_a_shorter_image_restarts_the_download() {
     let server = serving(&content, vec![Fault::Status(416, beyond)]).await;
     let folder = TestFolder::new();
     folder.write_partial(&content[..1_500_000]);
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -223,7 +205,7 @@ async fn response_longer_than_the_image_is_refused() {
     let content = content(LENGTH);
     let server = serving(&content, vec![Fault::LongChunked; 10]).await;
     let folder = TestFolder::new();
-    let error = fetch(&client(&server), &image(&content), &folder)
+    let error = download(&client(&server), &image(&content), &folder)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error}");
@@ -236,7 +218,7 @@ async fn download_that_restarts_repeatedly_fails() {
     let rounds = vec![[Fault::Cut(1_000_000), Fault::Whole]; 10];
     let server = serving(&content, rounds.concat()).await;
     let folder = TestFolder::new();
-    let error = fetch(&client(&server), &image(&content), &folder)
+    let error = download(&client(&server), &image(&content), &folder)
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error}");
@@ -245,7 +227,7 @@ async fn download_that_restarts_repeatedly_fails() {
     let folder = TestFolder::new();
     let cuts = (1..8).flat_map(|cut| [Fault::Cut(cut * 400_000), Fault::Whole]);
     let server = serving(&content, cuts.collect()).await;
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -257,7 +239,7 @@ async fn response_with_another_range_restarts_the_download() {
     for fault in [Fault::Whole, Fault::OtherRange, status(416)] {
         let server = serving(&content, vec![Fault::Cut(1_000_000), fault]).await;
         let folder = TestFolder::new();
-        fetch(&client(&server), &image(&content), &folder)
+        download(&client(&server), &image(&content), &folder)
             .await
             .unwrap();
         assert_eq!(downloaded(&folder), content);
@@ -272,7 +254,7 @@ async fn retry_after_of_the_server_is_respected() {
     let server = serving(&content, vec![Fault::Status(503, wait)]).await;
     let folder = TestFolder::new();
     let start = std::time::Instant::now();
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -291,7 +273,7 @@ async fn stalled_connection_is_retried_and_a_slow_one_is_not() {
     )
     .await;
     let folder = TestFolder::new();
-    fetch(&client(&server), &image(&content), &folder)
+    download(&client(&server), &image(&content), &folder)
         .await
         .unwrap();
     assert_eq!(downloaded(&folder), content);
@@ -305,7 +287,7 @@ async fn repeated_failures_are_reported_and_received_bytes_kept() {
     faults.extend(vec![status(503); 20]);
     let server = serving(&content, faults).await;
     let folder = TestFolder::new();
-    let error = fetch(&client(&server), &image(&content), &folder)
+    let error = download(&client(&server), &image(&content), &folder)
         .await
         .unwrap_err();
     assert!(
@@ -325,7 +307,7 @@ async fn refusal_is_not_retried() {
     for code in [403, 404] {
         let server = serving(&content, vec![status(code); 5]).await;
         let folder = TestFolder::new();
-        let error = fetch(&client(&server), &image(&content), &folder)
+        let error = download(&client(&server), &image(&content), &folder)
             .await
             .unwrap_err();
         assert!(
@@ -357,9 +339,9 @@ async fn cancelled_download_is_continued_by_the_next_attempt() {
     };
     let image = image(&content);
     let (name, to) = (name(), folder.file());
-    let download = client.download(&name, ARCHITECTURE, NUMBER, &image, &to, &transfer);
-    assert!(matches!(download.await, Err(Error::Cancelled)));
-    fetch(&client, &image, &folder).await.unwrap();
+    let cancelled = client.download(&name, ARCHITECTURE, NUMBER, &image, &to, &transfer);
+    assert!(matches!(cancelled.await, Err(Error::Cancelled)));
+    download(&client, &image, &folder).await.unwrap();
     assert_eq!(downloaded(&folder), content);
     let requests = server.requests();
     assert_eq!(requests[1].header("range"), Some("bytes=2500000-"));
@@ -372,8 +354,8 @@ async fn concurrent_downloads_to_one_file_take_one_request() {
     let folder = TestFolder::new();
     let (client, image) = (client(&server), image(&content));
     let both = tokio::join!(
-        fetch(&client, &image, &folder),
-        fetch(&client, &image, &folder)
+        download(&client, &image, &folder),
+        download(&client, &image, &folder)
     );
     both.0.unwrap();
     both.1.unwrap();
@@ -389,144 +371,14 @@ async fn full_disk_is_reported_and_the_next_attempt_succeeds() {
     std::fs::create_dir_all(folder.partial().parent().unwrap()).unwrap();
     std::os::unix::fs::symlink("/dev/full", folder.partial()).unwrap();
     let client = client(&server);
-    let error = fetch(&client, &image(&content), &folder).await.unwrap_err();
+    let error = download(&client, &image(&content), &folder)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::NoSpace { .. }), "{error}");
     assert!(error.to_string().contains("app.tar.zst.partial"), "{error}");
     std::fs::remove_file(folder.partial()).unwrap();
-    fetch(&client, &image(&content), &folder).await.unwrap();
+    download(&client, &image(&content), &folder).await.unwrap();
     assert_eq!(downloaded(&folder), content);
-}
-
-#[tokio::test]
-async fn storage_receives_no_certificate_and_no_own_header() {
-    let content = content(LENGTH);
-    let storage = serving(&content, vec![Fault::Cut(1_000_000)]).await;
-    let registry = redirecting(&storage).await;
-    let folder = TestFolder::new();
-    let client = client_of_two(&registry, &storage);
-    fetch(&client, &image(&content), &folder).await.unwrap();
-    assert_eq!(downloaded(&folder), content);
-    assert!(
-        registry
-            .requests()
-            .iter()
-            .all(|request| request.certificate.is_some())
-    );
-    let requests = storage.requests();
-    assert_eq!(requests.len(), 2);
-    for request in requests {
-        assert_eq!(request.certificate, None);
-        for name in request.headers.keys().map(ToString::to_string) {
-            let plain =
-                ["host", "accept", "user-agent", "range", "if-range"].contains(&name.as_str());
-            assert!(plain, "storage was sent {name}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn expired_storage_url_takes_one_more_request() {
-    let content = content(LENGTH);
-    let storage = serving(&content, vec![Fault::Cut(2_000_000), status(403)]).await;
-    let registry = redirecting(&storage).await;
-    let folder = TestFolder::new();
-    let client = client_of_two(&registry, &storage);
-    fetch(&client, &image(&content), &folder).await.unwrap();
-    assert_eq!(downloaded(&folder), content);
-    let requests: Vec<_> = storage
-        .requests()
-        .iter()
-        .map(|request| request.query.clone())
-        .collect();
-    assert_eq!(requests, ["signature=1", "signature=2", "signature=3"]);
-    assert_eq!(
-        storage.requests()[2].header("range"),
-        Some("bytes=2000000-")
-    );
-}
-
-#[tokio::test]
-async fn remainder_is_requested_with_the_tag_of_the_storage() {
-    let content = content(LENGTH);
-    let faults = vec![Fault::Cut(1_000_000), Fault::Cut(500_000)];
-    let storage = serving(&content, faults).await;
-    let registry = redirecting(&storage).await;
-    let folder = TestFolder::new();
-    folder.write_partial(&content[..100_000]);
-    let client = client_of_two(&registry, &storage);
-    fetch(&client, &image(&content), &folder).await.unwrap();
-    assert_eq!(downloaded(&folder), content);
-    let tag = format!("\"{}\"", image(&content).digest);
-    let requests = storage.requests();
-    let tags: Vec<_> = requests
-        .iter()
-        .map(|request| request.header("if-range"))
-        .collect();
-    assert_eq!(tags, [None, Some(&*tag), Some(&*tag)]);
-}
-
-#[tokio::test]
-async fn storage_that_ignores_its_tag_restarts_the_download_once() {
-    let content = content(LENGTH);
-    let mut faults = vec![Fault::Cut(1_000_000), Fault::Whole];
-    faults.extend(vec![Fault::Cut(1_000_000); 2]);
-    let storage = serving(&content, faults).await;
-    let registry = redirecting(&storage).await;
-    let folder = TestFolder::new();
-    let client = client_of_two(&registry, &storage);
-    fetch(&client, &image(&content), &folder).await.unwrap();
-    assert_eq!(downloaded(&folder), content);
-    let ranges: Vec<_> = storage
-        .requests()
-        .iter()
-        .map(|s| s.header("range").map(str::to_owned))
-        .collect();
-    let from = |at: &str| Some(format!("bytes={at}-"));
-    assert_eq!(
-        ranges,
-        [
-            None,
-            from("1000000"),
-            None,
-            from("1000000"),
-            from("2000000")
-        ]
-    );
-    assert!(
-        storage.requests()[3..]
-            .iter()
-            .all(|request| request.header("if-range").is_none())
-    );
-}
-
-#[tokio::test]
-async fn refusing_storage_is_reported() {
-    let content = content(10);
-    let storage = serving(&content, vec![status(403); 20]).await;
-    let registry = redirecting(&storage).await;
-    let folder = TestFolder::new();
-    let client = client_of_two(&registry, &storage);
-    let error = fetch(&client, &image(&content), &folder).await.unwrap_err();
-    assert!(
-        matches!(error, Error::ContentRefused { status: 403, .. }),
-        "{error}"
-    );
-    assert_eq!(storage.requests().len(), 4);
-}
-
-#[tokio::test]
-async fn storage_with_untrusted_certificate_is_refused() {
-    let content = content(10);
-    let storage = serving(&content, vec![]).await;
-    let registry = redirecting(&storage).await;
-    let folder = TestFolder::new();
-    let error = fetch(&client(&registry), &image(&content), &folder)
-        .await
-        .unwrap_err();
-    assert!(matches!(error, Error::ContentUnreachable { .. }), "{error}");
-    let host = format!("127.0.0.1:{}", storage.url().port().unwrap());
-    assert!(error.to_string().contains(&host), "{error}");
-    assert_eq!(storage.requests().len(), 0);
 }
 
 proptest! {
@@ -546,7 +398,7 @@ proptest! {
             let server = serving(&content, cuts.collect()).await;
             let folder = TestFolder::new();
             folder.write_partial(&content[..existing.min(length)]);
-            fetch(&client(&server), &image(&content), &folder).await.unwrap();
+            download(&client(&server), &image(&content), &folder).await.unwrap();
             assert_eq!(downloaded(&folder), content);
         });
     }

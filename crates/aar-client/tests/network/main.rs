@@ -3,5 +3,6 @@
 
 mod download;
 mod requests;
+mod storage;
 mod support;
 mod upload;
