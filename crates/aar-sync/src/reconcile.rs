@@ -19,10 +19,7 @@ use crate::{
     error::Error,
     held::{Confirmation, withdrawn},
     local_catalogue::LocalCatalogue,
-    plan::{
-        Action, Plan, Step,
-        push::{plan_push, plan_push_one},
-    },
+    plan::{Action, Plan, Step, pull::plan_pull_round, push::plan_push_round},
     report::{FinishedStep, RoundOutcome, RoundProgress, RoundReport, StepFailure},
     request::{Scope, WakeUps},
     status::{ApplicationState, ObservedRegistry},
@@ -226,20 +223,16 @@ impl<L: LocalCatalogue> Round<L> {
         let mut confirmations = self.wake_ups.borrow().confirmations.clone();
         confirmations.retain(Confirmation::is_valid);
         self.confirmations = confirmations;
-        let context = &self.context;
-        let (local, architecture) = (
-            context.catalogue.applications().await?,
-            context.catalogue.architecture(),
-        );
+        let confirmed = self.confirmations.iter().map(|it| it.held.clone());
+        let confirmed = confirmed.collect();
+        let (catalogue, config) = (&*self.context.catalogue, &self.context.config);
+        let local = catalogue.applications().await?;
         let only = self.scope.application.as_ref();
-        self.plan = match (self.scope.direction, only) {
-            (SyncDirection::Pull, only) => {
-                let confirmed = self.confirmations.iter().map(|it| it.held.clone());
-                let plan = context.plan_pull(registry, local, only, confirmed.collect());
-                plan.await?
+        self.plan = match self.scope.direction {
+            SyncDirection::Pull => {
+                plan_pull_round(catalogue, config, registry, local, only, confirmed).await?
             }
-            (SyncDirection::Push, None) => plan_push(registry, &local, architecture),
-            (SyncDirection::Push, Some(only)) => plan_push_one(registry, local, architecture, only),
+            SyncDirection::Push => plan_push_round(registry, local, catalogue.architecture(), only),
         };
         self.end_obsolete_confirmations();
         match &self.scope.application {

@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Error, applications::Applications, config::Config, error::chain, events::Events, identity,
-    images::Images, operations::Operations, registry::Registry, services::Services,
+    images::Images, operations::Operations, registry::RegistrySync, services::Services,
     settings::Settings, staging::Staging, trust::Trust,
 };
 
@@ -26,7 +26,7 @@ struct Inner {
     settings: Settings,
     services: Services,
     applications: Applications,
-    registry: Registry,
+    registry: RegistrySync,
     identity: Identity,
     reaper: AbortOnDropHandle<()>,
     _lock: Lock,
@@ -41,7 +41,7 @@ impl Ams {
         let identity = registry_identity(&folder.join("registry"), &clock)?;
         let services = Services::open(folder, &settings, clock).await?;
         let applications = Applications::open(services.clone()).await?;
-        let registry = Registry::start(&services, &applications, &identity);
+        let registry = RegistrySync::start(&services, &applications, &identity);
         let reaper = tokio::spawn(reap(services.images.clone()));
         Ok(Self(Arc::new(Inner {
             settings,
@@ -74,7 +74,7 @@ impl Ams {
         &self.0.applications
     }
 
-    pub fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &RegistrySync {
         &self.0.registry
     }
 
@@ -113,8 +113,8 @@ impl Ams {
 
     /// For tests that take the part of the registry agent.
     #[cfg(test)]
-    pub(crate) fn catalogue(&self) -> crate::registry::Catalogue {
-        crate::registry::Catalogue::new(self.0.services.clone())
+    pub(crate) fn catalogue(&self) -> crate::registry::AgentCatalogue {
+        crate::registry::AgentCatalogue::new(self.0.services.clone())
     }
 }
 

@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     config::{AgentConfig, SyncMode},
-    context::SyncContext,
     error::Error,
     held::HeldRemovals,
     local_catalogue::{KnownRegistry, LocalApplication, LocalCatalogue, LocalVersion, Origin},
@@ -84,35 +83,33 @@ impl PullPolicy {
     }
 }
 
-impl<L: LocalCatalogue> SyncContext<L> {
-    /// Plans a round, restricted to one application if `only` is given, and remembers which registry
-    /// is followed from now on.
-    pub(crate) async fn plan_pull(
-        &self,
-        registry: &Listing,
-        local: Vec<LocalApplication>,
-        only: Option<&ApplicationName>,
-        confirmed: Vec<HeldRemovals>,
-    ) -> Result<Plan, Error> {
-        let known = self.catalogue.known_registry().await?;
-        let known = known.as_ref();
-        let architecture = self.catalogue.architecture();
-        let policy = PullPolicy::new(&self.config, architecture, known, confirmed);
-        if let Some(name) = only
-            && let Err(error) = policy.check(name, registry)
-        {
-            return Ok(Plan::impossible(error));
-        }
-        let (registry, local) = restrict(registry, local, only);
-        let plan = plan_pull(&registry, &local, known, &policy);
-        let (confirmed, full) = (&policy.confirmed, only.is_none());
-        let followed = followed_registry(&plan, &registry, &local, known, confirmed, full);
-        if let Some(followed) = followed.filter(|followed| known != Some(followed)) {
-            // Before the first import and the first removal.
-            self.catalogue.remember_registry(&followed).await?;
-        }
-        Ok(plan)
+/// Plans a round, restricted to one application if `only` is given, and remembers which registry is
+/// followed from now on.
+pub(crate) async fn plan_pull_round<L: LocalCatalogue>(
+    catalogue: &L,
+    config: &AgentConfig,
+    registry: &Listing,
+    local: Vec<LocalApplication>,
+    only: Option<&ApplicationName>,
+    confirmed: Vec<HeldRemovals>,
+) -> Result<Plan, Error> {
+    let known = catalogue.known_registry().await?;
+    let known = known.as_ref();
+    let policy = PullPolicy::new(config, catalogue.architecture(), known, confirmed);
+    if let Some(name) = only
+        && let Err(error) = policy.check(name, registry)
+    {
+        return Ok(Plan::impossible(error));
     }
+    let (registry, local) = restrict(registry, local, only);
+    let plan = plan_pull(&registry, &local, known, &policy);
+    let (confirmed, full) = (&policy.confirmed, only.is_none());
+    let followed = followed_registry(&plan, &registry, &local, known, confirmed, full);
+    if let Some(followed) = followed.filter(|followed| known != Some(followed)) {
+        // Before the first import and the first removal.
+        catalogue.remember_registry(&followed).await?;
+    }
+    Ok(plan)
 }
 
 /// Nothing is imported before the registry is remembered, so an absent `known` is no doubt.

@@ -18,17 +18,19 @@ use crate::{
     local_catalogue::{LocalApplication, LocalVersion, Origin},
 };
 
-/// Plans a round, restricted to one application.
-pub(crate) fn plan_push_one(
+/// Plans a round, restricted to one application if `only` is given.
+pub(crate) fn plan_push_round(
     registry: &Listing,
     local: Vec<LocalApplication>,
     architecture: Architecture,
-    only: &ApplicationName,
+    only: Option<&ApplicationName>,
 ) -> Plan {
-    if let Err(error) = check(only, registry, &local) {
+    if let Some(name) = only
+        && let Err(error) = check(name, registry, &local)
+    {
         return Plan::impossible(error);
     }
-    let (registry, local) = restrict(registry, local, Some(only));
+    let (registry, local) = restrict(registry, local, only);
     plan_push(&registry, &local, architecture)
 }
 

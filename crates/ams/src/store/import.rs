@@ -1,11 +1,7 @@
 use aar_types::{ApplicationMetadata, ApplicationName, Version};
 use sqlx::{SqliteConnection, types::Json};
 
-use super::{
-    ApplicationId, NewApplication, Origin, Permit as _, RegistryPermit, Store,
-    applications::{find_named, insert, update_metadata},
-    rows::size_column,
-};
+use super::{ApplicationId, Origin, Permit as _, RegistryPermit, Store, rows::size_column};
 use crate::Error;
 
 impl Store {
@@ -19,33 +15,37 @@ impl Store {
         now: i64,
     ) -> Result<ApplicationId, Error> {
         let mut tx = self.write().await?;
-        let permit = find_or_insert(&mut tx, name, metadata, now).await?;
-        update_metadata(&mut tx, &permit, metadata).await?;
+        let permit = put_application(&mut tx, name, metadata, now).await?;
         put_version(&mut tx, &permit, version).await?;
         tx.commit().await?;
         Ok(permit.id().clone())
     }
 }
 
-async fn find_or_insert(
+/// Changes no local application of the same name.
+async fn put_application(
     connection: &mut SqliteConnection,
     name: &ApplicationName,
     metadata: &ApplicationMetadata,
     now: i64,
 ) -> Result<RegistryPermit, Error> {
-    if find_named(connection, name).await?.is_none() {
-        let new = NewApplication {
-            id: ApplicationId::new(),
-            name: name.clone(),
-            metadata: metadata.clone(),
-            created_at: now,
-        };
-        insert(connection, &new, Origin::Imported).await?;
-    }
-    match find_named(connection, name).await? {
-        Some(application) => application.registry_permit(),
-        None => Err(Error::ApplicationNotFound(name.to_string())),
-    }
+    let imported: Option<String> = sqlx::query_scalar(
+        "INSERT INTO applications (id, name, origin, metadata, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name) DO UPDATE SET metadata = excluded.metadata
+             WHERE origin = excluded.origin
+         RETURNING id",
+    )
+    .bind(ApplicationId::new().as_str())
+    .bind(name.as_str())
+    .bind(Origin::Imported)
+    .bind(Json(metadata))
+    .bind(now)
+    .fetch_optional(connection)
+    .await?;
+    imported
+        .map(|id| RegistryPermit::imported(ApplicationId::from_column(id)))
+        .ok_or_else(|| Error::MadeHere(name.clone()))
 }
 
 async fn put_version(

@@ -58,6 +58,13 @@ impl NewApplication {
     }
 }
 
+impl RegistryPermit {
+    /// For an import that has just written the row: the application is an imported one.
+    pub(super) fn imported(id: ApplicationId) -> Self {
+        Self(id)
+    }
+}
+
 impl StoredApplication {
     pub(crate) fn edit_permit(&self) -> Result<EditPermit, Error> {
         match self.origin {

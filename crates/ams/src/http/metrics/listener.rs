@@ -122,7 +122,7 @@ async fn show(State(source): State<Source>) -> Result<Response, ApiError> {
     );
     let registry = source.ams.registry();
     agent::write(&registry.status().await?, &mut text);
-    agent::write_measured(&registry.measured(), &mut text);
+    agent::write_metrics(&registry.metrics(), &mut text);
     let kind = [(
         header::CONTENT_TYPE,
         "text/plain; version=0.0.4; charset=utf-8",

@@ -1,25 +1,23 @@
-//! What is measured of the registry side, for monitoring.
+//! Metrics of the registry agent.
 
 use aar_sync::{AgentStatus, SyncState, Totals};
 use jiff::SignedDuration;
 
 use crate::{arrivals::Arrivals, histogram::Histogram};
 
-/// The measurements at one moment.
 #[derive(Debug)]
-pub(crate) struct Measured {
-    /// What the agent has done since the start.
+pub(crate) struct AgentMetrics {
     pub(crate) totals: Totals,
-    /// For how long the two sides have not been known to be in step.
+    /// Since both sides were last known to be in sync.
     pub(crate) lag: SignedDuration,
-    /// How many applications there are in each state.
+    /// The number of applications in each state.
     pub(crate) applications: [(&'static str, usize); 6],
-    /// How long versions took to arrive, in seconds.
+    /// Seconds from the publication of a version to its import.
     pub(crate) arrivals: Histogram,
 }
 
-impl Measured {
-    pub(super) fn of(agent: &AgentStatus, arrivals: &Arrivals) -> Self {
+impl AgentMetrics {
+    pub(super) fn new(agent: &AgentStatus, arrivals: &Arrivals) -> Self {
         let states = [
             SyncState::Synced,
             SyncState::Pending,
@@ -38,17 +36,17 @@ impl Measured {
         Self {
             totals: agent.totals,
             lag: lag(agent, arrivals),
-            applications: states.map(|state| (super::show::state(state), count(state))),
+            applications: states.map(|state| (super::view::state(state), count(state))),
             arrivals: arrivals.read(),
         }
     }
 }
 
-/// Behind is who failed to do everything, or still waits for images. That somebody has cancelled a
-/// round puts nobody behind.
+/// An AMS lags if its last round was not done or transfers are in flight. A cancelled round is no
+/// reason.
 fn lag(agent: &AgentStatus, arrivals: &Arrivals) -> SignedDuration {
-    let is_behind = !agent.totals.in_step || !agent.transfers.is_empty();
-    if agent.mode.is_none() || !is_behind {
+    let lags = !agent.totals.in_step || !agent.transfers.is_empty();
+    if agent.mode.is_none() || !lags {
         return SignedDuration::ZERO;
     }
     let in_step = agent.totals.last_done.unwrap_or(arrivals.since());
@@ -64,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_fails_lags_behind_since_the_last_good_round() {
+    fn failing_agent_lags_since_its_last_done_round() {
         let clock = ManualClock::new(Timestamp::from_second(1000).unwrap());
         let arrivals = Arrivals::new(clock.clone().into());
         clock.advance(SignedDuration::from_secs(60));

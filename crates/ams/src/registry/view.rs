@@ -1,4 +1,4 @@
-//! The registry and its agent as the API shows them.
+//! The registry and its agent in the API.
 
 use aar_sync::{
     AgentStatus, Counts, FeedState, KnownRegistry, RoundReport, StepFailure, SyncDirection,
@@ -12,7 +12,7 @@ use ams_api::{
 
 use crate::config::RegistryTarget;
 
-/// An application of the registry. Where its architectures differ, the first one speaks for it.
+/// If the architectures differ, the metadata is that of the first one.
 pub(super) fn application(listed: &Application) -> RegistryApplication {
     let first = listed
         .variants
@@ -45,18 +45,18 @@ fn versions(variant: &Variant) -> impl Iterator<Item = (u32, RegistryApplication
     })
 }
 
-/// How the agent is doing. Until it has seen the registry it tells of the one that it follows.
+/// Until the agent has observed the registry, the status shows the followed one.
 pub(super) fn status(
     agent: AgentStatus,
     target: &RegistryTarget,
     architecture: Architecture,
     followed: Option<KnownRegistry>,
 ) -> RegistryStatus {
-    let seen_at = agent.registry.as_ref().map(|seen| seen.at);
-    let seen = agent.registry.map(|seen| (seen.id, seen.revision));
+    let observed_at = agent.registry.as_ref().map(|it| it.at);
+    let observed = agent.registry.map(|it| (it.id, it.revision));
     let followed = followed.filter(|_| target.mode == SyncMode::Pull);
     let followed = followed.map(|followed| (followed.id, followed.revision));
-    let (registry_id, revision) = seen.or(followed).unzip();
+    let (registry_id, revision) = observed.or(followed).unzip();
     RegistryStatus {
         mode: target.mode.to_string(),
         architecture: architecture.to_string(),
@@ -68,7 +68,7 @@ pub(super) fn status(
         problem: agent.problem.unwrap_or_default(),
         registry_id: registry_id.map(|id| id.to_string()),
         revision: revision.map(|revision| revision.0),
-        seen_at,
+        seen_at: observed_at,
         running: agent.running,
         last_round: agent.last_round.map(round),
         next_round: agent.next_round,
@@ -150,7 +150,6 @@ fn application_sync(status: &aar_sync::ApplicationState) -> ApplicationSync {
     }
 }
 
-/// The state of an application in a word.
 pub(super) fn state(state: SyncState) -> &'static str {
     match state {
         SyncState::Synced => "synced",
@@ -176,11 +175,11 @@ fn transfer(status: &TransferStatus) -> Transfer {
     }
 }
 
-/// What keeps a round from being a success, in a sentence.
-pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
+/// Why a requested round is not a success; `None` if it is.
+pub(super) fn failure_message(report: &RoundReport) -> Option<String> {
     if report.outcome == aar_sync::RoundOutcome::Cancelled {
         let why = report.error.as_deref().unwrap_or("AMS is stopping");
-        return Some(format!("the round was ended early: {why}"));
+        return Some(format!("the round was cancelled: {why}"));
     }
     let failures = report.failures.iter().map(|failure| match failure.version {
         Some(version) => format!("{} {version}: {}", failure.application, failure.error),
@@ -188,8 +187,8 @@ pub(super) fn shortcomings(report: &RoundReport) -> Option<String> {
     });
     let conflicts = report.conflicts.iter().map(ToString::to_string);
     let held = report.held.iter().map(ToString::to_string);
-    let own = report.error.clone().into_iter();
-    let all: Vec<_> = own.chain(failures).chain(conflicts).chain(held).collect();
+    let error = report.error.clone().into_iter();
+    let all: Vec<_> = error.chain(failures).chain(conflicts).chain(held).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_of_two_architectures_is_shown_as_one() {
+    fn application_of_two_architectures_is_shown_as_one() {
         let shown = application(&Application {
             name: "game".parse().unwrap(),
             variants: vec![
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_revision_is_the_one_last_seen_and_a_publisher_follows_none() {
+    fn revision_is_the_last_observed_one_and_a_publisher_follows_none() {
         let shown = |mode, seen: Option<u64>| {
             let registry = seen.map(|revision| ObservedRegistry {
                 id: "seen".parse().unwrap(),
@@ -284,16 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn a_round_falls_short_where_anything_is_not_as_it_should_be() {
-        assert_eq!(shortcomings(&report(aar_sync::RoundOutcome::Done)), None);
-        assert!(shortcomings(&report(aar_sync::RoundOutcome::Cancelled)).is_some());
+    fn round_with_a_failure_has_a_failure_message() {
+        assert_eq!(failure_message(&report(aar_sync::RoundOutcome::Done)), None);
+        assert!(failure_message(&report(aar_sync::RoundOutcome::Cancelled)).is_some());
         let mut incomplete = report(aar_sync::RoundOutcome::Incomplete);
         incomplete.failures.push(StepFailure {
             application: "game".parse().unwrap(),
             version: Some(VersionNumber(3)),
             error: "broken".to_owned(),
         });
-        let sentence = shortcomings(&incomplete).unwrap();
+        let sentence = failure_message(&incomplete).unwrap();
         assert_eq!(sentence, "game 3: broken");
     }
 }
