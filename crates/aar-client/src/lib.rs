@@ -13,6 +13,8 @@
 //! - Failures that pass are retried with back-off and jitter, and only calls that can be repeated
 //!   without harm exist.
 
+#![deny(missing_docs)]
+
 mod answer;
 mod catalogue;
 mod changes;

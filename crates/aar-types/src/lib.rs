@@ -5,6 +5,8 @@
 //! value. Bodies are read leniently and written completely: an attribute that an older peer does
 //! not send takes its default, one that a newer peer adds is ignored.
 
+#![deny(missing_docs)]
+
 mod application;
 mod architecture;
 mod change;

@@ -4,6 +4,8 @@
 //! which mixes `snake_case` and `kebab-case`. Bodies are read leniently: what a peer does not send
 //! takes its default, what it sends beyond that is ignored.
 
+#![deny(missing_docs)]
+
 mod application;
 mod certificate;
 mod client;
