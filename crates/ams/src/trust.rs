@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aar_tls::Certificate;
 use aar_types::{Clock, Fingerprint, FingerprintPrefix};
-use ams_api::TooFewDigits;
+use ams_api::FingerprintPrefixTooShort;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
 
@@ -80,7 +80,8 @@ impl Trust {
     /// The certificate that a caller means. Its digits have to be so many that no slip of a finger
     /// names one.
     pub(crate) fn meant(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
-        TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
+        FingerprintPrefixTooShort::check(prefix)
+            .map_err(|error| Error::field("fingerprint", error))?;
         let not_found = || Error::CertificateNotFound(prefix.to_string());
         self.find(prefix)?.ok_or_else(not_found)
     }

@@ -134,7 +134,7 @@ async fn a_client_that_is_no_longer_trusted_says_so_and_keeps_what_it_has() {
     tokio::task::block_in_place(|| {
         registry
             .aar(&["trust", "revoke", "--yes", &fingerprint])
-            .done()
+            .success()
     });
     let round = client.sync_now(None).await.unwrap();
     assert_eq!(round.outcome, Outcome::Failed);
