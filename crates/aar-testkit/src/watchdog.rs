@@ -9,7 +9,7 @@ use std::{
     ops::{Deref, DerefMut},
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{LazyLock, Mutex, PoisonError},
 };
 
@@ -34,22 +34,22 @@ printf '%s\n' "$folders" | while read -r folder; do
 done
 "#;
 
-/// The input of the shell. It leads a process group too: what kills the group of the test spares it.
-static SHELL: LazyLock<Mutex<ChildStdin>> = LazyLock::new(|| {
-    let mut shell = Command::new("sh")
+/// It leads a process group of its own, so that a signal to the group of the test spares it.
+static SHELL: LazyLock<Mutex<Child>> = LazyLock::new(|| {
+    let shell = Command::new("sh")
         .args(["-c", SCRIPT, "test-watchdog"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
-        .spawn()
-        .unwrap();
-    Mutex::new(shell.stdin.take().unwrap())
+        .spawn();
+    Mutex::new(shell.unwrap())
 });
 
 fn report(event: &str, object: &str) {
     let mut shell = SHELL.lock().unwrap_or_else(PoisonError::into_inner);
-    shell
+    let input = shell.stdin.as_mut().unwrap();
+    input
         .write_all(format!("{event} {object}\n").as_bytes())
         .unwrap();
 }

@@ -72,7 +72,7 @@ impl Cluster {
             let osd = begin("ceph-osd", &["-i", "0"]);
             let mut rgw = begin("radosgw", &["-n", "client.rgw"]);
             until("the gateway answers", START, || {
-                rgw.insist();
+                rgw.assert_running();
                 TcpStream::connect(gateway.address()).is_ok()
             });
             [mon, osd, rgw]
@@ -115,7 +115,7 @@ impl Cluster {
             command.args(["--access-key", &key.access_key]);
             command.args(["--secret-key", &key.secret_key]);
         }
-        Output::of(&mut command, &[]).done();
+        Output::run(&mut command, &[]).success();
     }
 }
 
@@ -195,7 +195,7 @@ fn run(folder: &Folder, words: &str) -> String {
     let mut words = words.split(' ');
     let mut command = Command::new(words.next().unwrap());
     command.args(words).current_dir(folder.path());
-    Output::of(&mut command, &[]).done()
+    Output::run(&mut command, &[]).success()
 }
 
 fn make_keys(folder: &Folder) {
@@ -215,7 +215,7 @@ fn make_keys(folder: &Folder) {
             .args(["keyring", "--gen-key", "-n", name])
             .args(caps)
             .current_dir(folder.path());
-        Output::of(&mut command, &[]).done();
+        Output::run(&mut command, &[]).success();
     }
 }
 
@@ -238,7 +238,7 @@ fn make_osd(folder: &Folder) {
     new.args(["-c", "ceph.conf", "osd", "new", id, "-i", "-"])
         .current_dir(folder.path());
     let secret = format!("{{\"cephx_secret\": \"{key}\"}}");
-    Output::of(&mut new, secret.as_bytes()).done();
+    Output::run(&mut new, secret.as_bytes()).success();
     run(
         folder,
         &format!("ceph-authtool --create-keyring osd/keyring --name osd.0 --add-key {key}"),

@@ -34,7 +34,7 @@ pub(super) fn start() -> Option<S3Server> {
         ceph: None,
     };
     until("SeaweedFS makes buckets", START, || {
-        process.insist();
+        process.assert_running();
         Bucket::try_create(&server, &unique("ready"))
     });
     // All of it lives as long as this program.

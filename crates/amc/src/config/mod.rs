@@ -1,21 +1,29 @@
+//! `amc config …`
+
+mod trust;
+
 use aar_cli::DocumentFormat;
 use clap::Subcommand;
 
-use crate::{operation, session::Session, trust};
+use crate::{operation, session::Session};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show all configuration items
     Show,
     /// Set a configuration item
+    #[command(after_help = "Examples:
+  amc config set registry.url https://registry.example.com:3000
+  amc config set registry.mode pull
+  amc config set registry.filter ''   # back to the default")]
     Set {
         /// Name of the item, such as registry.mode
         name: String,
-        /// Its value; an empty one stands for the default
+        /// New value; an empty one restores the default
         #[arg(allow_hyphen_values = true)]
         value: String,
     },
-    /// Manage the certificates of those whom AMS trusts
+    /// Manage the certificates that AMS trusts
     #[command(subcommand)]
     Trust(trust::Command),
 }
@@ -49,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_is_yaml_with_one_key() {
+    fn configuration_is_printed_as_yaml_with_one_key() {
         let config = ServiceConfig {
             config: serde_json::from_value(json!({
                 "application.auto_publish": true,

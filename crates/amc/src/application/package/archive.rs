@@ -1,152 +1,69 @@
-//! Packs a folder into a zip archive, so that it can be uploaded.
+//! Packing a folder into a zip archive.
 //!
-//! For an AMS elsewhere the archive is a file without a name: it is gone with the command, however that
+//! For a remote AMS the archive is a file without a name: it disappears with the command, however that
 //! ends. For an AMS on this machine there is no file at all. Memory does not grow with the package.
 
 use std::{
-    ffi::OsStr,
-    fs::{File, Metadata},
+    fs::File,
     io::{self, BufReader, BufWriter, Seek, Write},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use aar_cli::{Failure, Progress};
-use anyhow::{Context, anyhow, bail};
+use aar_cli::Progress;
+use anyhow::Context;
 use fs_err as fs;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-const MANIFEST: &str = "manifest.yaml";
+use super::folder::{FileKind, entries, name, target};
+
 const BUFFER: usize = 256 * 1024;
-/// AMS packs the image anew, so what counts here is the time on the line alone.
+/// AMS packs the image again, so compression only has to pay for itself on the network.
 const FASTEST: i64 = 1;
-/// From this size on, an entry needs the large form of the format.
+/// From this size on, an entry needs the ZIP64 format.
 const LARGE: u64 = u32::MAX as u64;
-/// What does not get smaller by being compressed again.
+/// Extensions of files that do not shrink when they are compressed again.
 const COMPRESSED: &[&str] = &[
     "7z", "aab", "apk", "apks", "br", "bz2", "gif", "gz", "jar", "jpeg", "jpg", "m4a", "mp3",
     "mp4", "obb", "ogg", "png", "webm", "webp", "xz", "zip", "zst",
 ];
 
-/// Refuses a folder that cannot be a package, before any of it is packed.
-pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
-    if folder.join(MANIFEST).is_file() {
-        return Ok(());
-    }
-    let failure = Failure::new(format!("{} holds no {MANIFEST}", folder.display()));
-    let wrapped = only_folder(folder).filter(|inner| inner.join(MANIFEST).is_file());
-    Err(match wrapped {
-        Some(inner) => failure.with_hint(format!("did you mean {}?", inner.display())),
-        None => failure.with_hint(format!(
-            "a package is a folder with a {MANIFEST} that says at least `name: NAME`"
-        )),
-    })
-}
-
-fn only_folder(folder: &Path) -> Option<PathBuf> {
-    let mut entries = fs::read_dir(folder).ok()?.flatten();
-    match (entries.next(), entries.next()) {
-        (Some(only), None) => Some(only.path()).filter(|path| path.is_dir()),
-        _ => None,
-    }
-}
-
-/// The bytes of all files in a folder. Refuses what cannot be packed.
-pub(crate) fn size(folder: &Path) -> anyhow::Result<u64> {
-    let mut total = 0;
-    for path in entries(folder)? {
-        name(&path)?;
-        let facts = fs::symlink_metadata(&path)?;
-        total += match Kind::of(&path, &facts)? {
-            Kind::Folder => size(&path)?,
-            Kind::File => {
-                fs::File::open(&path)?;
-                facts.len()
-            }
-            Kind::Link => {
-                target(&path)?;
-                0
-            }
-        };
-    }
-    Ok(total)
-}
-
-/// Packs the folder for a line. The archive lies in `scratch`, which is made where it is missing.
-/// Blocks.
-pub(crate) fn pack(folder: &Path, scratch: &Path, progress: &Progress) -> anyhow::Result<File> {
+/// Packs the folder into a nameless file in `scratch`, which is created if it is missing. Blocks.
+pub(super) fn pack(folder: &Path, scratch: &Path, progress: &Progress) -> anyhow::Result<File> {
     fs::create_dir_all(scratch)?;
     let file = tempfile::tempfile_in(scratch)
-        .with_context(|| format!("cannot make a file in {}", scratch.display()))?;
+        .with_context(|| format!("cannot create a temporary file in {}", scratch.display()))?;
     let archive = ZipWriter::new(BufWriter::with_capacity(BUFFER, file));
-    let done = |bytes| progress.advance_by(bytes);
-    let writer = Packer::new(archive, true, &done).pack(folder)?;
+    let packed = |bytes| progress.advance_by(bytes);
+    let writer = Packer::new(archive, true, &packed).pack(folder)?;
     Ok(writer
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?)
 }
 
-/// Packs the folder into `out`, for an AMS on this machine: there, compressing takes longer than
+/// Packs the folder into `out` for an AMS on this machine, uncompressed: compression takes longer than
 /// copying. Blocks.
-pub(crate) fn stream(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn stream(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let archive = ZipWriter::new_stream(out);
     Packer::new(archive, false, &|_| ()).pack(folder)?.flush()?;
     Ok(())
-}
-
-/// What an entry of a folder is.
-enum Kind {
-    Folder,
-    File,
-    Link,
-}
-
-impl Kind {
-    fn of(path: &Path, facts: &Metadata) -> anyhow::Result<Self> {
-        match facts.file_type() {
-            kind if kind.is_dir() => Ok(Self::Folder),
-            kind if kind.is_file() => Ok(Self::File),
-            kind if kind.is_symlink() => Ok(Self::Link),
-            _ => bail!("{} is neither a file nor a folder", path.display()),
-        }
-    }
-}
-
-/// What is in a folder, by name.
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
-    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn name(path: &Path) -> anyhow::Result<&str> {
-    let name = path.file_name().and_then(OsStr::to_str);
-    name.with_context(|| format!("the name of {} is not UTF-8", path.display()))
-}
-
-/// Where a link leads.
-fn target(link: &Path) -> anyhow::Result<String> {
-    let target = fs::read_link(link)?.into_os_string().into_string();
-    let refused = |_| anyhow!("{} leads to a name that is not UTF-8", link.display());
-    target.map_err(refused)
 }
 
 struct Packer<'a, W: Write + Seek> {
     archive: ZipWriter<W>,
     buffer: Vec<u8>,
     compress: bool,
-    /// Hears of the bytes that are packed.
-    done: &'a dyn Fn(u64),
+    /// Is called with the number of bytes in each packed piece.
+    packed: &'a dyn Fn(u64),
 }
 
 impl<'a, W: Write + Seek> Packer<'a, W> {
-    fn new(archive: ZipWriter<W>, compress: bool, done: &'a dyn Fn(u64)) -> Self {
+    fn new(archive: ZipWriter<W>, compress: bool, packed: &'a dyn Fn(u64)) -> Self {
         Self {
             archive,
             buffer: vec![0; BUFFER],
             compress,
-            done,
+            packed,
         }
     }
 
@@ -164,18 +81,18 @@ impl<'a, W: Write + Seek> Packer<'a, W> {
     }
 
     fn add(&mut self, path: &Path, name: &str) -> anyhow::Result<()> {
-        let facts = fs::symlink_metadata(path)?;
-        let options = self.options(name, facts.len(), facts.permissions().mode());
-        match Kind::of(path, &facts)? {
-            Kind::Folder => {
+        let metadata = fs::symlink_metadata(path)?;
+        let options = self.options(name, metadata.len(), metadata.permissions().mode());
+        match FileKind::of(path, &metadata)? {
+            FileKind::Folder => {
                 self.archive.add_directory(format!("{name}/"), options)?;
                 self.add_folder(path, &format!("{name}/"))
             }
-            Kind::File => {
+            FileKind::File => {
                 self.archive.start_file(name, options)?;
                 self.copy(path)
             }
-            Kind::Link => {
+            FileKind::Symlink => {
                 let target = target(path)?;
                 Ok(self.archive.add_symlink(name, &target, options)?)
             }
@@ -203,7 +120,7 @@ impl<'a, W: Write + Seek> Packer<'a, W> {
                 return Ok(());
             }
             self.archive.write_all(&self.buffer[..count])?;
-            (self.done)(count as u64);
+            (self.packed)(count as u64);
         }
     }
 }
@@ -221,7 +138,9 @@ mod tests {
     use aar_cli::Printer;
     use zip::ZipArchive;
 
-    use super::*;
+    use super::{super::folder::size, *};
+
+    const MANIFEST: &str = "manifest.yaml";
 
     fn progress() -> Progress {
         Printer::captured().0.progress("packing", None)
@@ -239,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_within_the_machine_holds_the_same_uncompressed() {
+    fn streamed_archive_contains_everything_uncompressed() {
         let folder = package();
         let mut bytes = Vec::new();
         stream(folder.path(), &mut bytes).unwrap();
@@ -256,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_packed_with_everything_in_it() {
+    fn packed_archive_contains_everything() {
         let (folder, scratch) = (package(), tempfile::tempdir().unwrap());
         let progress = progress();
         let file = pack(folder.path(), &scratch.path().join("new"), &progress).unwrap();
@@ -286,23 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_behind() {
+    fn packed_archive_leaves_no_file_in_the_scratch_folder() {
         let (folder, scratch) = (package(), tempfile::tempdir().unwrap());
         let file = pack(folder.path(), scratch.path(), &progress()).unwrap();
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
         drop(file);
-    }
-
-    #[test]
-    fn a_folder_without_manifest_is_refused_with_advice() {
-        let folder = tempfile::tempdir().unwrap();
-        let failure = check(folder.path()).unwrap_err();
-        assert!(failure.message().ends_with("holds no manifest.yaml"));
-        let inner = folder.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        fs::write(inner.join(MANIFEST), "name: app\n").unwrap();
-        let failure = check(folder.path()).unwrap_err();
-        assert!(failure.hint().unwrap().contains("inner"), "{failure:?}");
-        check(&inner).unwrap();
     }
 }

@@ -1,22 +1,21 @@
-//! Sides that take turns.
+//! How much to measure, and the order of the measurements.
 
 use crate::{
-    row::{Row, Side},
+    result::{Comparison, Series},
     sample::Sample,
 };
 
-/// How thoroughly to measure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    /// Whether figures are not the point.
+    /// Whether the values are too coarse for comparisons.
     pub(crate) quick: bool,
-    /// Counted rounds of each side.
+    /// Rounds after the warm-up.
     pub(crate) rounds: usize,
-    /// The size of a large image.
+    /// The size of a large image, in bytes.
     pub(crate) image: u64,
     /// The versions in a large catalogue.
     pub(crate) versions: usize,
-    /// The requests in a round of small ones.
+    /// The small requests of a round.
     pub(crate) requests: usize,
     /// The connections that wait for changes.
     pub(crate) waiting: usize,
@@ -46,20 +45,25 @@ impl Plan {
     }
 }
 
-/// Somebody who takes part: a name, and what is done in each round.
-pub(crate) type Turn<'a> = (&'static str, Box<dyn FnMut() -> Sample + 'a>);
+/// A name, and what it does in each round.
+pub(crate) type Contender<'a> = (&'static str, Box<dyn FnMut() -> Sample + 'a>);
 
-/// Lets every side warm up, then all of them take their turns. The first one is ours.
-pub(crate) fn in_turn(plan: &Plan, mut row: Row, mut turns: Vec<Turn<'_>>) -> Row {
-    let mut sides: Vec<_> = turns.iter().map(|(name, _)| Side::new(name)).collect();
+/// Runs a warm-up round, and then the counted rounds. `aar` is the first contender.
+pub(crate) fn measure_in_turns(
+    plan: &Plan,
+    mut comparison: Comparison,
+    mut contenders: Vec<Contender<'_>>,
+) -> Comparison {
+    let names = contenders.iter().map(|(name, _)| Series::new(name));
+    let mut all: Vec<_> = names.collect();
     for round in 0..=plan.rounds {
-        for ((_, turn), side) in turns.iter_mut().zip(&mut sides) {
-            let sample = turn();
+        for ((_, measure), series) in contenders.iter_mut().zip(&mut all) {
+            let sample = measure();
             if round > 0 {
-                side.samples.push(sample);
+                series.samples.push(sample);
             }
         }
     }
-    row.sides = sides;
-    row
+    comparison.series = all;
+    comparison
 }

@@ -1,15 +1,16 @@
-//! Attributes of an application that can be changed one by one.
+//! The attributes of an application that can be changed one at a time.
 
 use aar_cli::Failure;
 use aar_types::{Bootstrap, Hooks, InvalidValue, NetworkService, VideoEncoder, Watchdog};
 use ams_api::{ApplicationPatch, ResourcesPatch};
 use clap::ValueEnum;
 
-const SERVICES: &str = "not a YAML list of services with name, port (1 to 65535), protocols (tcp, \
-                        udp) and expose, such as [{name: adb, port: 5559, protocols: [tcp]}]";
+const NOT_SERVICES: &str = "not a YAML list of services with name, port (1 to 65535), protocols \
+                            (tcp, udp) and expose, such as \
+                            [{name: adb, port: 5559, protocols: [tcp]}]";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Field {
+pub(super) enum Attribute {
     /// Base image, by id or name
     Image,
     /// Instance type
@@ -18,9 +19,9 @@ pub(super) enum Field {
     Addons,
     /// Tags
     Tags,
-    /// Whether the base image stays when a newer one comes out
+    /// Whether to keep the base image when a newer one is released
     InhibitAutoUpdates,
-    /// Tags of the nodes it may run on
+    /// Tags of the nodes that may run the application
     NodeSelector,
     /// Number of CPUs
     #[value(name = "resources.cpus")]
@@ -40,38 +41,38 @@ pub(super) enum Field {
     /// Number of VPU slots
     #[value(name = "resources.vpu-slots")]
     VpuSlots,
-    /// Whether the disk space is not reserved up front
+    /// Whether to skip the reservation of disk space
     #[value(name = "resources.no-disk-reserve")]
     NoDiskReserve,
-    /// Activity that is started (new version)
+    /// Activity to start (adds a version)
     BootActivity,
-    /// Features (new version)
+    /// Features (adds a version)
     Features,
-    /// Services, as a YAML list (new version)
+    /// Services, as a YAML list (adds a version)
     Services,
-    /// Android permissions (new version)
+    /// Android permissions (adds a version)
     RequiredPermissions,
-    /// How video is encoded: gpu, gpu-preferred, software or vpu (new version)
+    /// Video encoder: gpu, gpu-preferred, software or vpu (adds a version)
     VideoEncoder,
-    /// Version that the manifest names (new version)
+    /// Version in the manifest (adds a version)
     #[value(alias = "version")]
     ManifestVersion,
-    /// How long a hook may take, such as 5m (new version)
+    /// Time limit of a hook, such as 5m (adds a version)
     #[value(name = "hooks.timeout")]
     HooksTimeout,
-    /// What is kept of the package (new version)
+    /// Parts of the package to keep after the bootstrap (adds a version)
     #[value(name = "bootstrap.keep")]
     BootstrapKeep,
-    /// Whether anything may be in the foreground (new version)
+    /// Whether any Android package may be in the foreground (adds a version)
     #[value(name = "watchdog.disabled")]
     WatchdogDisabled,
-    /// What else may be in the foreground (new version)
+    /// Other Android packages that may be in the foreground (adds a version)
     #[value(name = "watchdog.allowed-packages")]
     WatchdogAllowedPackages,
 }
 
-impl Field {
-    /// The change that gives it a value. The watchdog is the present one.
+impl Attribute {
+    /// The patch that sets this attribute. `watchdog` is the present one: AMS replaces it as a whole.
     pub(super) fn patch(
         self,
         value: &str,
@@ -129,7 +130,7 @@ impl Field {
         Ok(patch)
     }
 
-    /// The value that stands for the default, where there is one.
+    /// The value that restores the default, if there is one.
     pub(super) fn default_value(self) -> Option<&'static str> {
         match self {
             Self::Image | Self::InstanceType | Self::ManifestVersion => None,
@@ -143,27 +144,27 @@ impl Field {
     }
 
     fn boolean(self, value: &str) -> Result<bool, Failure> {
-        let wrong = |_| self.wrong(value, "neither true nor false");
-        value.parse().map_err(wrong)
+        let invalid = |_| self.invalid(value, "neither true nor false");
+        value.parse().map_err(invalid)
     }
 
     fn number(self, value: &str) -> Result<i64, Failure> {
-        let wrong = |_| self.wrong(value, "not a whole number");
-        value.parse().map_err(wrong)
+        let invalid = |_| self.invalid(value, "not a whole number");
+        value.parse().map_err(invalid)
     }
 
     fn video_encoder(self, value: &str) -> Result<VideoEncoder, Failure> {
-        let wrong = |invalid: InvalidValue| self.wrong(value, &format!("not {}", invalid.expected));
-        value.parse().map_err(wrong)
+        let invalid = |error: InvalidValue| self.invalid(value, &format!("not {}", error.expected));
+        value.parse().map_err(invalid)
     }
 
     fn services(self, value: &str) -> Result<Vec<NetworkService>, Failure> {
-        let wrong = |_| self.wrong(value, SERVICES);
-        serde_saphyr::from_str(value).map_err(wrong)
+        let invalid = |_| self.invalid(value, NOT_SERVICES);
+        serde_saphyr::from_str(value).map_err(invalid)
     }
 
-    fn wrong(self, value: &str, why: &str) -> Failure {
-        Failure::new(format!("{}: {value:?} is {why}", self.name()))
+    fn invalid(self, value: &str, why: &str) -> Failure {
+        Failure::new(format!("cannot set {}: {value:?} is {why}", self.name()))
     }
 
     pub(super) fn name(self) -> String {
@@ -186,18 +187,18 @@ mod tests {
 
     use super::*;
 
-    fn patched(field: &str, value: &str) -> Value {
-        let field = Field::from_str(field, false).unwrap();
+    fn patched(attribute: &str, value: &str) -> Value {
+        let attribute = Attribute::from_str(attribute, false).unwrap();
         let watchdog = Watchdog {
             disabled: false,
             allowed_packages: vec!["a.b".to_owned()],
         };
-        let patch = field.patch(value, watchdog).unwrap();
+        let patch = attribute.patch(value, watchdog).unwrap();
         serde_json::to_value(patch).unwrap()
     }
 
     #[test]
-    fn a_field_changes_what_it_names_and_nothing_else() {
+    fn attribute_patch_contains_its_value_in_the_format_of_the_api() {
         assert_eq!(
             patched("instance-type", "a4.3"),
             json!({"instance-type": "a4.3"})
@@ -224,46 +225,46 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_does_not_fit_is_answered_with_what_does() {
-        for (field, value, told) in [
-            (Field::NoDiskReserve, "yes", "neither true nor false"),
-            (Field::GpuSlots, "1.5", "not a whole number"),
-            (Field::Services, "[{name: a}]", SERVICES),
-            (Field::Services, "{", SERVICES),
+    fn invalid_value_is_refused_with_what_is_expected() {
+        for (attribute, value, expected) in [
+            (Attribute::NoDiskReserve, "yes", "neither true nor false"),
+            (Attribute::GpuSlots, "1.5", "not a whole number"),
+            (Attribute::Services, "[{name: a}]", NOT_SERVICES),
+            (Attribute::Services, "{", NOT_SERVICES),
             (
-                Field::VideoEncoder,
+                Attribute::VideoEncoder,
                 "cpu",
                 "not a video encoder (gpu, gpu-preferred, software or vpu)",
             ),
         ] {
-            let refused = field.patch(value, Watchdog::default()).unwrap_err();
-            let expected = format!("{}: {value:?} is {told}", field.name());
-            assert_eq!(refused.message(), expected);
+            let error = attribute.patch(value, Watchdog::default()).unwrap_err();
+            let expected = format!("cannot set {}: {value:?} is {expected}", attribute.name());
+            assert_eq!(error.message(), expected);
         }
     }
 
     #[test]
-    fn every_field_makes_a_patch_and_only_of_itself() {
-        for field in Field::value_variants() {
-            let value = field.default_value().unwrap_or("x");
-            let value = match field {
-                Field::VideoEncoder => "software",
+    fn patch_of_every_attribute_changes_only_that_attribute() {
+        for attribute in Attribute::value_variants() {
+            let value = attribute.default_value().unwrap_or("x");
+            let value = match attribute {
+                Attribute::VideoEncoder => "software",
                 _ => value,
             };
-            let patch = field.patch(value, Watchdog::default()).unwrap();
+            let patch = attribute.patch(value, Watchdog::default()).unwrap();
             let json = serde_json::to_value(patch).unwrap();
-            assert_eq!(json.as_object().unwrap().len(), 1, "{field:?}: {json}");
+            assert_eq!(json.as_object().unwrap().len(), 1, "{attribute:?}: {json}");
         }
     }
 
     #[test]
-    fn defaults_of_lists_are_empty_and_of_numbers_none() {
-        assert_eq!(Field::Tags.default_value(), Some(""));
+    fn default_of_a_list_is_empty_and_of_a_number_negative() {
+        assert_eq!(Attribute::Tags.default_value(), Some(""));
         assert_eq!(patched("tags", ""), json!({"tags": []}));
         assert_eq!(
             patched("resources.cpus", "-1"),
             json!({"resources": {"cpus": -1}})
         );
-        assert_eq!(Field::InstanceType.default_value(), None);
+        assert_eq!(Attribute::InstanceType.default_value(), None);
     }
 }

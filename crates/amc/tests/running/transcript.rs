@@ -4,7 +4,7 @@ use aar_testkit::TestAms;
 
 use crate::terminal;
 
-/// What is different in every run, and what is shown in its place.
+/// Patterns that differ in every run, and their replacements.
 const FILTERS: &[(&str, &str)] = &[
     (r"/[^ \n]*/ams-[^/ \n]+", "<base>"),
     (
@@ -29,7 +29,7 @@ const FILTERS: &[(&str, &str)] = &[
         "<date>",
     ),
     (r"amc@[\w.-]+", "amc@<host>"),
-    // Columns are as wide as what is shown shorter here.
+    // The width of a column depends on the text that is replaced.
     (r"-{3,}\+", "---+"),
     (r" +\|", " |"),
     (r"\| +", "| "),
@@ -38,13 +38,13 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\b\d+(\.\d+)? ?(ms|s) ago", "<moment> ago"),
 ];
 
-/// Somebody at a shell, and everything that was on the screen.
-pub(crate) struct Session<'a> {
+/// Runs commands as at a shell, and collects everything that is on the screen.
+pub(crate) struct Transcript<'a> {
     ams: &'a TestAms,
     screen: String,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Transcript<'a> {
     pub(crate) fn at(ams: &'a TestAms) -> Self {
         Self {
             ams,
@@ -52,62 +52,62 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Runs commands, one on each line, that have to be done.
-    pub(crate) fn run(&mut self, commands: &str) -> &mut Self {
+    /// Runs commands, one a line, that must succeed.
+    pub(crate) fn succeed(&mut self, commands: &str) -> &mut Self {
         self.all(commands, 0)
     }
 
-    /// Runs commands that have to be refused.
-    pub(crate) fn refused(&mut self, commands: &str) -> &mut Self {
+    /// Runs commands that must fail.
+    pub(crate) fn fail(&mut self, commands: &str) -> &mut Self {
         self.all(commands, 1)
     }
 
-    /// Runs a command that nobody can use like that.
-    pub(crate) fn misused(&mut self, command: &str) -> &mut Self {
+    /// Runs a command line that must be invalid.
+    pub(crate) fn usage_error(&mut self, command: &str) -> &mut Self {
         self.all(command, 2)
     }
 
-    /// Runs a command in each of the forms that listings have.
-    pub(crate) fn listed(&mut self, command: &str) -> &mut Self {
+    /// Runs a command in every format of listings.
+    pub(crate) fn in_list_formats(&mut self, command: &str) -> &mut Self {
         for format in ["table", "csv", "json", "yaml"] {
-            self.run(&format!("{command} --format {format}"));
+            self.succeed(&format!("{command} --format {format}"));
         }
         self
     }
 
-    /// Runs a command in each of the forms that documents have.
-    pub(crate) fn shown(&mut self, command: &str) -> &mut Self {
+    /// Runs a command in every format of documents.
+    pub(crate) fn in_document_formats(&mut self, command: &str) -> &mut Self {
         for format in ["yaml", "json"] {
-            self.run(&format!("{command} --format {format}"));
+            self.succeed(&format!("{command} --format {format}"));
         }
         self
     }
 
-    /// Runs a command at a terminal, where it asks and gets an answer.
-    pub(crate) fn answered(&mut self, answer: &str, command: &str, code: i32) -> &mut Self {
+    /// Runs a command at a terminal and answers its question.
+    pub(crate) fn answer(&mut self, answer: &str, command: &str, code: i32) -> &mut Self {
         let mut run = self.ams.amc_command();
         run.args(command.split_whitespace());
-        let (ended, screen) = terminal::answered(run, answer);
+        let (exit_code, screen) = terminal::run_with_answer(run, answer);
         self.show(command, &screen);
-        assert_eq!(ended, code, "{}", self.screen);
+        assert_eq!(exit_code, code, "{}", self.screen);
         self
     }
 
-    /// Runs a command that has more to say than anybody reads here.
-    pub(crate) fn begun(&mut self, command: &str) -> &mut Self {
+    /// Runs a command and shows the first lines of its output.
+    pub(crate) fn run_shortened(&mut self, command: &str) -> &mut Self {
         let words: Vec<_> = command.split_whitespace().collect();
-        let all = self.ams.amc(&words).done();
+        let all = self.ams.amc(&words).success();
         let first: Vec<_> = all.lines().take(2).collect();
         self.show(command, &format!("{}\n[...]\n", first.join("\n")));
         self
     }
 
-    /// Shows a command and what it has said.
-    pub(crate) fn show(&mut self, command: &str, said: &str) {
-        write!(self.screen, "$ amc {command}\n{said}").unwrap();
+    /// Adds a command and its output.
+    pub(crate) fn show(&mut self, command: &str, output: &str) {
+        write!(self.screen, "$ amc {command}\n{output}").unwrap();
     }
 
-    /// Holds the screen against the snapshot.
+    /// Compares the screen with the snapshot.
     pub(crate) fn snapshot(&self, name: &str) {
         let mut settings = insta::Settings::clone_current();
         for (pattern, shown) in FILTERS {

@@ -1,3 +1,5 @@
+//! `amc config trust …`
+
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
@@ -6,7 +8,7 @@ use std::{
 use aar_cli::{Failure, Format, Rows};
 use aar_tls::Certificate;
 use aar_types::{Fingerprint, FingerprintPrefix};
-use ams_api::TooFewDigits;
+use ams_api::FingerprintPrefixTooShort;
 use anyhow::Context;
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -14,27 +16,35 @@ use serde::Serialize;
 
 use crate::{operation, session::Session};
 
-/// The longest text that is taken for a certificate.
+/// In bytes. Bounds the memory for a file that is not a certificate.
 const CERTIFICATE_LIMIT: u64 = 1024 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Trust the holder of a certificate
+    /// Trust a certificate
+    #[command(after_help = "Examples:
+  amc config trust add registry.crt                            # so that AMS can use the registry
+  ssh ops@desk cat .config/amc/client/client.crt | amc config trust add -")]
     Add {
-        /// File of the certificate; `-` reads from standard input
+        /// PEM file of the certificate; `-` reads standard input
         path: PathBuf,
     },
     /// List the trusted certificates
     #[command(visible_alias = "ls")]
     List {
-        /// In which form to print
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Trust the holder of a certificate no longer
-    #[command(visible_alias = "rm")]
+    /// Stop trusting a certificate
+    #[command(
+        visible_alias = "rm",
+        after_help = "Examples:
+  amc config trust remove 4f1c0a9be27d   # by the first digits of the fingerprint
+  amc config trust remove ubuntu@vm0     # by the common name"
+    )]
     Remove {
-        /// Fingerprint or at least its first twelve digits, or the common name
+        /// Fingerprint, or at least its first twelve digits, or the common name
         fingerprint: String,
     },
 }
@@ -44,8 +54,8 @@ impl Command {
         match self {
             Self::Add { path } => add(session, path).await,
             Self::List { format } => {
-                let entries = entries(session).await?;
-                Ok(session.printer.listing(format, &entries)?)
+                let certificates = trusted(session).await?;
+                Ok(session.printer.listing(format, &certificates)?)
             }
             Self::Remove { fingerprint } => remove(session, &fingerprint).await,
         }
@@ -76,7 +86,6 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// What to call the place that a certificate is read from.
 fn source_name(path: &Path) -> String {
     if is_stdin(path) {
         "standard input".to_owned()
@@ -100,64 +109,67 @@ fn read(path: PathBuf) -> anyhow::Result<String> {
     Ok(text)
 }
 
-async fn remove(session: &Session, wanted: &str) -> anyhow::Result<()> {
-    let fingerprint = only_match(entries(session).await?, wanted)?;
+async fn remove(session: &Session, selector: &str) -> anyhow::Result<()> {
+    let fingerprint = only_match(trusted(session).await?, selector)?;
     let client = session.client()?;
     operation::complete(&client, None, client.remove_certificate(&fingerprint)).await
 }
 
-/// A common name is meant as a whole, a fingerprint by as many digits as AMS takes.
-fn only_match(entries: Vec<Entry>, wanted: &str) -> anyhow::Result<Fingerprint> {
-    let digits: Option<FingerprintPrefix> = wanted.parse().ok();
-    let enough = digits.as_ref().map_or(Ok(()), TooFewDigits::check);
-    let begins = |entry: &Entry| {
-        let digits = digits.as_ref().filter(|_| enough.is_ok());
-        digits.is_some_and(|digits| digits.matches(&entry.fingerprint))
+/// The selector is a whole common name, or as many digits of a fingerprint as AMS accepts.
+fn only_match(certificates: Vec<CertificateRow>, selector: &str) -> anyhow::Result<Fingerprint> {
+    let prefix: Option<FingerprintPrefix> = selector.parse().ok();
+    let length = prefix
+        .as_ref()
+        .map_or(Ok(()), FingerprintPrefixTooShort::check);
+    let has_prefix = |certificate: &CertificateRow| {
+        let prefix = prefix.as_ref().filter(|_| length.is_ok());
+        prefix.is_some_and(|prefix| prefix.matches(&certificate.fingerprint))
     };
-    let is_meant = |entry: &Entry| entry.common_name == wanted || begins(entry);
-    let mut meant = entries.into_iter().filter(is_meant);
-    match (meant.next(), meant.next()) {
-        (Some(entry), None) => Ok(entry.fingerprint),
-        (None, _) => Err(no_match(wanted, enough)
-            .with_hint("`amc config trust list` shows them")
+    let mut matches = certificates
+        .into_iter()
+        .filter(|it| it.common_name == selector || has_prefix(it));
+    match (matches.next(), matches.next()) {
+        (Some(certificate), None) => Ok(certificate.fingerprint),
+        (None, _) => Err(no_match(selector, length)
+            .with_hint("`amc config trust list` shows the trusted certificates")
             .into()),
-        (Some(_), Some(_)) => Err(Failure::new(format!(
-            "{wanted} stands for several certificates"
-        ))
-        .with_hint("give more digits of the fingerprint")
-        .into()),
+        (Some(_), Some(_)) => Err(
+            Failure::new(format!("{selector} matches several certificates"))
+                .with_hint("use the fingerprint, or more of its digits")
+                .into(),
+        ),
     }
 }
 
-fn no_match(wanted: &str, enough: Result<(), TooFewDigits>) -> Failure {
-    match enough {
-        Ok(()) => Failure::new(format!("no trusted certificate is {wanted}")),
-        Err(few) => Failure::from_error(&few),
+fn no_match(selector: &str, length: Result<(), FingerprintPrefixTooShort>) -> Failure {
+    match length {
+        Ok(()) => Failure::new(format!("no trusted certificate matches {selector}")),
+        Err(too_short) => Failure::from_error(&too_short),
     }
 }
 
-/// A trusted certificate, as it is listed.
 #[derive(Debug, Serialize)]
-struct Entry {
+struct CertificateRow {
     fingerprint: Fingerprint,
     common_name: String,
     issue_date: Option<Timestamp>,
     expiry_date: Option<Timestamp>,
 }
 
-async fn entries(session: &Session) -> anyhow::Result<Vec<Entry>> {
+async fn trusted(session: &Session) -> anyhow::Result<Vec<CertificateRow>> {
     let certificates = session.client()?.certificates().await?;
-    certificates.iter().map(Entry::new).collect()
+    certificates.iter().map(CertificateRow::new).collect()
 }
 
-impl Entry {
-    /// What cannot be read of a certificate is left empty: it is trusted all the same, and must be
-    /// seen to be removed.
+impl CertificateRow {
+    /// Fields that cannot be read from the certificate stay empty: AMS trusts it all the same, so the
+    /// list must show it.
     fn new(certificate: &ams_api::Certificate) -> anyhow::Result<Self> {
         let parsed = Certificate::from_pem(&certificate.certificate).ok();
         let fingerprint = certificate.fingerprint.parse();
         Ok(Self {
-            fingerprint: fingerprint.context("AMS lists a certificate without fingerprint")?,
+            fingerprint: fingerprint
+                .context("AMS lists a certificate without a valid fingerprint")?,
             common_name: parsed.as_ref().map(common_name).unwrap_or_default(),
             issue_date: parsed.as_ref().map(Certificate::not_before),
             expiry_date: parsed.as_ref().map(Certificate::not_after),
@@ -172,7 +184,7 @@ fn common_name(certificate: &Certificate) -> String {
     name.unwrap_or(&subject).to_owned()
 }
 
-impl Rows for Entry {
+impl Rows for CertificateRow {
     const HEADERS: &'static [&'static str] =
         &["FINGERPRINT", "COMMON NAME", "ISSUE DATE", "EXPIRY DATE"];
 
@@ -197,8 +209,8 @@ mod tests {
 
     use super::*;
 
-    fn entry(first: u8, common_name: &str) -> Entry {
-        Entry {
+    fn certificate(first: u8, common_name: &str) -> CertificateRow {
+        CertificateRow {
             fingerprint: Fingerprint::from_bytes([first; 32]),
             common_name: common_name.to_owned(),
             issue_date: Some("2026-05-27T15:09:00Z".parse().unwrap()),
@@ -208,13 +220,16 @@ mod tests {
 
     fn printed(format: Format) -> String {
         let (printer, captured) = Printer::captured();
-        let entries = [entry(0xa1, "ubuntu@vm0"), entry(0xa3, "registry")];
-        printer.listing(format, &entries).unwrap();
+        let certificates = [
+            certificate(0xa1, "ubuntu@vm0"),
+            certificate(0xa3, "registry"),
+        ];
+        printer.listing(format, &certificates).unwrap();
         captured.stdout()
     }
 
     #[test]
-    fn the_trust_store_is_listed_in_every_form() {
+    fn trusted_certificates_are_listed_in_every_format() {
         insta::assert_snapshot!(printed(Format::Table), @"
         +------------------------------------------------------------------+-------------+------------------------------+------------------------------+
         |                            FINGERPRINT                           | COMMON NAME |          ISSUE DATE          |          EXPIRY DATE         |
@@ -258,27 +273,27 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_known_by_enough_digits_and_by_name() {
-        let entries = || vec![entry(0xa1, "ubuntu@vm0"), entry(0xa3, "beef")];
+    fn certificate_is_selected_by_fingerprint_prefix_or_common_name() {
+        let trusted = || vec![certificate(0xa1, "ubuntu@vm0"), certificate(0xa3, "beef")];
         let [first, second] = [0xa1, 0xa3].map(|byte| Fingerprint::from_bytes([byte; 32]));
-        assert_eq!(only_match(entries(), "A1a1a1a1a1a1").unwrap(), first);
-        assert_eq!(only_match(entries(), "ubuntu@vm0").unwrap(), first);
-        assert_eq!(only_match(entries(), "beef").unwrap(), second);
+        assert_eq!(only_match(trusted(), "A1a1a1a1a1a1").unwrap(), first);
+        assert_eq!(only_match(trusted(), "ubuntu@vm0").unwrap(), first);
+        assert_eq!(only_match(trusted(), "beef").unwrap(), second);
     }
 
     #[test]
-    fn what_stands_for_none_or_several_is_refused() {
-        let entries = || vec![entry(0xa1, "x"), entry(0xa3, "x")];
-        let error = only_match(entries(), "x").unwrap_err();
-        assert_eq!(error.to_string(), "x stands for several certificates");
-        let error = only_match(entries(), "y").unwrap_err();
-        assert_eq!(error.to_string(), "no trusted certificate is y");
+    fn selector_that_matches_none_or_several_is_refused() {
+        let trusted = || vec![certificate(0xa1, "x"), certificate(0xa3, "x")];
+        let error = only_match(trusted(), "x").unwrap_err();
+        assert_eq!(error.to_string(), "x matches several certificates");
+        let error = only_match(trusted(), "y").unwrap_err();
+        assert_eq!(error.to_string(), "no trusted certificate matches y");
     }
 
     #[test]
-    fn fewer_digits_than_ams_takes_name_no_certificate_even_where_only_one_begins_so() {
-        let error = only_match(vec![entry(0xa1, "x")], "a1a1a1a1a1a").unwrap_err();
-        let told = error.to_string();
-        assert!(told.starts_with("a1a1a1a1a1a is too short"), "{told}");
+    fn too_short_fingerprint_prefix_is_refused_even_if_it_is_unique() {
+        let error = only_match(vec![certificate(0xa1, "x")], "a1a1a1a1a1a").unwrap_err();
+        let message = error.to_string();
+        assert!(message.starts_with("a1a1a1a1a1a is too short"), "{message}");
     }
 }
