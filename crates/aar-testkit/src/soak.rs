@@ -42,7 +42,7 @@ impl SoakRound {
         self.seed
     }
 
-    /// The next random number below the limit (SplitMix64).
+    /// The next random number below the limit (`SplitMix64`).
     pub fn random_below(&mut self, limit: u64) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
