@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aar_client::{ChangesAnswer, ClientOptions, RegistryClient, Transfer};
+use aar_client::{ChangesResponse, ClientOptions, RegistryClient, Transfer};
 use aar_testkit::{Folder, Generated, SOON, TestClient, until};
 use aar_types::{ApplicationName, Architecture, Changes, Revision};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -239,8 +239,8 @@ impl WaitingClient {
 
 async fn changes(registry: &RegistryClient, since: Revision, wait: Duration) -> Changes {
     match registry.changes(since, wait).await.unwrap() {
-        ChangesAnswer::Changes(changes) => changes,
-        ChangesAnswer::Compacted => panic!("the registry keeps changes for longer than this"),
+        ChangesResponse::Changes(changes) => changes,
+        ChangesResponse::Compacted => panic!("the registry keeps changes for longer than this"),
     }
 }
 

@@ -4,10 +4,10 @@ use aar_types::{ApplicationMetadata, ApplicationName, Architecture, ChangeKind};
 
 use crate::{
     Error, Publisher,
-    blobs::Key,
     descriptor::VariantDescriptor,
     metadata::{VariantKey, VariantRow},
     mutation::Mutation,
+    storage::Key,
 };
 
 impl Publisher {

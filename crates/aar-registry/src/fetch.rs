@@ -26,7 +26,11 @@ impl Reader {
         };
         let image = version.image;
         let digest = image.digest;
-        let content = self.registry.blobs().open_blob(&digest, image.size).await?;
+        let content = self
+            .registry
+            .storage()
+            .open_blob(&digest, image.size)
+            .await?;
         match content {
             Some(content) => Ok(Some(Fetch { image, content })),
             // Either the version was deleted a moment ago, or the storage has lost the image.

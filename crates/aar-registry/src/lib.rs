@@ -1,7 +1,7 @@
 //! What the registry does: publish, fetch, list, remove, trust, and keep itself in order.
 //!
 //! [`Registry`] is the whole of it. One file is one feature; the two rooms below them are
-//! `metadata`, which has all the SQL, and `blobs`, which has all the storage. Nothing here knows
+//! `metadata`, which has all the SQL, and `storage`, which has all the bytes. Nothing here knows
 //! of HTTP, and nothing outside reaches either room.
 //!
 //! # Rights
@@ -21,7 +21,6 @@
 mod application;
 mod audit;
 mod authorise;
-mod blobs;
 mod changes;
 mod descriptor;
 mod error;
@@ -42,6 +41,7 @@ mod remove;
 mod s3_options;
 mod secret;
 mod status;
+mod storage;
 mod tasks;
 mod trust;
 mod upload;
@@ -57,7 +57,6 @@ use tokio::sync::{Mutex, watch};
 
 pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub use authorise::{Caller, Operator, Publisher, Reader, Refusal};
-pub use blobs::{BucketProblem, CloudFrontProblem, Content, ImageFile, ImageObject, KeyOrigin};
 pub use error::Error;
 pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
@@ -69,12 +68,13 @@ pub use rebuild::{Losses, RebuildReport};
 pub use s3_options::{CloudFrontOptions, Encryption, S3Credentials, S3Options};
 pub use secret::Secret;
 pub use status::Status;
+pub use storage::{BucketProblem, CloudFrontProblem, Content, ImageFile, ImageObject, KeyOrigin};
 pub use trust::{NewTrust, TrustAdded, TrustRecords, TrustTable, TrustedCertificate, Withdrawal};
 pub use upload::{Upload, UploadId, UploadNew};
 pub use verify::{VerifyOptions, VerifyReport};
 
-use blobs::{Blobs, Brief};
 use metadata::{Metadata, RegistryRow};
+use storage::{Brief, Storage};
 
 /// A registry: catalogue, images, trust. Cheap to clone; all clones are the same registry.
 #[derive(Clone)]
@@ -86,7 +86,7 @@ struct Inner {
     id: RegistryId,
     options: Options,
     metadata: Arc<Metadata>,
-    storage: ArcSwap<Storage>,
+    storage: ArcSwap<StorageInUse>,
     revision: watch::Sender<Revision>,
     trust: ArcSwap<TrustTable>,
     trust_changes: watch::Sender<u64>,
@@ -96,9 +96,9 @@ struct Inner {
     owed: mutation::Owed,
 }
 
-/// The storage in use. Blobs and name change together.
-struct Storage {
-    blobs: Arc<Blobs>,
+/// The storage in use. It and its name change together.
+struct StorageInUse {
+    storage: Arc<Storage>,
     name: String,
 }
 
@@ -109,15 +109,15 @@ impl fmt::Debug for Registry {
 }
 
 impl Registry {
-    fn assemble(options: Options, metadata: Metadata, blobs: Blobs, row: RegistryRow) -> Self {
+    fn assemble(options: Options, metadata: Metadata, storage: Storage, row: RegistryRow) -> Self {
         let metadata = Arc::new(metadata);
         let refusals = refusals::RefusalLog::start(Arc::clone(&metadata));
         let inner = Inner {
             id: row.id,
             options,
             metadata,
-            storage: ArcSwap::from_pointee(Storage {
-                blobs: Arc::new(blobs),
+            storage: ArcSwap::from_pointee(StorageInUse {
+                storage: Arc::new(storage),
                 name: row.storage,
             }),
             revision: watch::Sender::new(row.revision),
@@ -182,13 +182,13 @@ impl Registry {
         &self.inner.metadata
     }
 
-    fn blobs(&self) -> Arc<Blobs> {
-        Arc::clone(&self.inner.storage.load().blobs)
+    fn storage(&self) -> Arc<Storage> {
+        Arc::clone(&self.inner.storage.load().storage)
     }
 
     /// The storage for whoever keeps others from changing anything meanwhile.
-    fn brief_blobs(&self) -> Brief {
-        Brief::new(self.blobs())
+    fn brief_storage(&self) -> Brief {
+        Brief::new(self.storage())
     }
 
     fn options(&self) -> &Options {

@@ -20,9 +20,9 @@ use serde::Serialize;
 use crate::{
     Error, Outcome, Registry,
     audit::Actor,
-    blobs::Key,
     descriptor,
     metadata::{VariantKey, Writing},
+    storage::Key,
     tasks::run_to_completion,
 };
 
@@ -154,20 +154,20 @@ impl Mutation {
     ) -> Result<(), Error> {
         let content = descriptor::write(&key, descriptor)?;
         self.remember(&key, Some(content.clone())).await?;
-        self.registry.brief_blobs().put(&key, content).await
+        self.registry.brief_storage().put(&key, content).await
     }
 
     /// Deletes a descriptor. It must not be there any more when its row goes, or a rebuild could
     /// bring back what was deleted.
     pub(crate) async fn forget(&mut self, key: Key) -> Result<(), Error> {
         self.remember(&key, None).await?;
-        self.registry.brief_blobs().delete(&key).await?;
+        self.registry.brief_storage().delete(&key).await?;
         Ok(())
     }
 
     /// Notes how to put a descriptor back, unless it has to stay as it is.
     async fn remember(&mut self, key: &Key, after: Option<Bytes>) -> Result<(), Error> {
-        let before = self.registry.brief_blobs().get(key).await?;
+        let before = self.registry.brief_storage().get(key).await?;
         descriptor::check_replacement(key, before.as_deref(), after.as_deref())?;
         let key = key.clone();
         self.undo.push(Undo { key, before, after });
@@ -254,14 +254,14 @@ async fn put_back(registry: &Registry, mut undo: Vec<Undo>) {
 }
 
 async fn put_back_one(registry: &Registry, undo: &Undo) -> Result<(), Error> {
-    let blobs = registry.brief_blobs();
-    let present = blobs.get(&undo.key).await?;
+    let storage = registry.brief_storage();
+    let present = storage.get(&undo.key).await?;
     if present == undo.before || present != undo.after {
         return Ok(());
     }
     match &undo.before {
-        Some(content) => blobs.put(&undo.key, content.clone()).await,
-        None => blobs.delete(&undo.key).await.map(drop),
+        Some(content) => storage.put(&undo.key, content.clone()).await,
+        None => storage.delete(&undo.key).await.map(drop),
     }
 }
 

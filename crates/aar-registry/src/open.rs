@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use crate::{
     Error, Options, Registry,
-    blobs::{Blobs, Key},
     descriptor::{self, FORMAT, RegistryDescriptor},
     metadata::{Metadata, RegistryRow, Writing},
+    storage::{Key, Storage},
 };
 
 impl Registry {
@@ -17,10 +17,10 @@ impl Registry {
     /// is, and an empty database beside storage that is not empty: see [`Registry::rebuild`].
     pub async fn open(options: Options) -> Result<Self, Error> {
         let metadata = Metadata::open(&options.database).await?;
-        let blobs = Blobs::open(&options.storage).await?;
-        let row = identify(&metadata, &blobs).await?;
-        check_in_use(&row, &blobs).await?;
-        let registry = Self::assemble(options, metadata, blobs, row);
+        let storage = Storage::open(&options.storage).await?;
+        let row = identify(&metadata, &storage).await?;
+        check_in_use(&row, &storage).await?;
+        let registry = Self::assemble(options, metadata, storage, row);
         registry.refresh().await?;
         Ok(registry)
     }
@@ -28,9 +28,9 @@ impl Registry {
 
 /// Finds out which registry this is. A new one gets its name here; the storage has it first, so
 /// that a start that is cut short is simply done again.
-async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Error> {
+async fn identify(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, Error> {
     let known = metadata.read().await?.registry().await?;
-    let marked = storage_owner(blobs).await?;
+    let marked = storage_owner(storage).await?;
     match (known, marked) {
         (Some(row), Some(storage)) if row.id == storage.id => Ok(row),
         (Some(row), Some(storage)) => Err(Error::ForeignStorage {
@@ -40,7 +40,7 @@ async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Err
         (Some(row), None) => Err(unmarked(row.id)),
         (None, _) => {
             let mut tx = metadata.write().await?;
-            let row = begin_registry(&mut tx, blobs).await?;
+            let row = begin_registry(&mut tx, storage).await?;
             tx.commit().await?;
             Ok(row)
         }
@@ -49,8 +49,8 @@ async fn identify(metadata: &Metadata, blobs: &Blobs) -> Result<RegistryRow, Err
 
 /// Refuses a storage that is not the one in use: a copy that was not finished, or the one that the
 /// registry moved away from.
-pub(crate) async fn check_in_use(row: &RegistryRow, blobs: &Blobs) -> Result<(), Error> {
-    match storage_owner(blobs).await? {
+pub(crate) async fn check_in_use(row: &RegistryRow, storage: &Storage) -> Result<(), Error> {
+    match storage_owner(storage).await? {
         Some(mark) if mark.incomplete => Err(Error::StorageIncomplete),
         Some(mark) if mark.storage != row.storage => Err(Error::StorageMoved),
         _ => Ok(()),
@@ -58,8 +58,8 @@ pub(crate) async fn check_in_use(row: &RegistryRow, blobs: &Blobs) -> Result<(),
 }
 
 /// Whose storage it is; `None` where it does not say.
-pub(crate) async fn storage_owner(blobs: &Blobs) -> Result<Option<RegistryDescriptor>, Error> {
-    let Some(content) = blobs.soon(blobs.get(&Key::Registry)).await? else {
+pub(crate) async fn storage_owner(storage: &Storage) -> Result<Option<RegistryDescriptor>, Error> {
+    let Some(content) = storage.soon(storage.get(&Key::Registry)).await? else {
         return Ok(None);
     };
     let mark: RegistryDescriptor = descriptor::parse(&Key::Registry, &content)?;
@@ -73,14 +73,14 @@ pub(crate) async fn storage_owner(blobs: &Blobs) -> Result<Option<RegistryDescri
 }
 
 /// Makes the first entries of a new registry. Another process may have just done so.
-async fn begin_registry(tx: &mut Writing, blobs: &Blobs) -> Result<RegistryRow, Error> {
+async fn begin_registry(tx: &mut Writing, storage: &Storage) -> Result<RegistryRow, Error> {
     if let Some(row) = tx.registry().await? {
         return Ok(row);
     }
-    if !blobs.is_empty().await? {
+    if !storage.is_empty().await? {
         return Err(Error::EmptyDatabase);
     }
-    let mark = mark_storage(blobs).await?;
+    let mark = mark_storage(storage).await?;
     let row = RegistryRow {
         id: mark.id,
         storage: mark.storage,
@@ -93,8 +93,8 @@ async fn begin_registry(tx: &mut Writing, blobs: &Blobs) -> Result<RegistryRow, 
 }
 
 /// Gives the storage a name, unless it has one.
-pub(crate) async fn mark_storage(blobs: &Blobs) -> Result<RegistryDescriptor, Error> {
-    match storage_owner(blobs).await? {
+pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor, Error> {
+    match storage_owner(storage).await? {
         Some(mark) if mark.incomplete => return Err(Error::StorageIncomplete),
         Some(mark) => return Ok(mark),
         None => {}
@@ -103,17 +103,17 @@ pub(crate) async fn mark_storage(blobs: &Blobs) -> Result<RegistryDescriptor, Er
         Uuid::new_v4()
             .to_string()
             .parse()
-            .map_err(|source: aar_types::Invalid| Error::Damaged {
+            .map_err(|source: aar_types::InvalidValue| Error::Damaged {
                 place: Key::Registry.to_string(),
                 source: source.into(),
             })?;
     let mark = RegistryDescriptor::first(id);
     let content = descriptor::write(&Key::Registry, &mark)?;
-    if blobs.put_new(&Key::Registry, content).await? {
+    if storage.put_new(&Key::Registry, content).await? {
         return Ok(mark);
     }
     // Somebody else was first.
-    let marked = storage_owner(blobs).await?;
+    let marked = storage_owner(storage).await?;
     marked.ok_or_else(|| unmarked(mark.id))
 }
 

@@ -12,10 +12,10 @@ use aar_types::{
 use crate::{
     Error, Publisher,
     application::{put_variant, update_metadata},
-    blobs::Key,
     descriptor::VersionDescriptor,
     metadata::{BlobState, VariantKey, VariantRow, VersionKey, VersionRow},
     mutation::Mutation,
+    storage::Key,
     withdraw::offer,
 };
 
@@ -162,7 +162,7 @@ async fn check_image(change: &mut Mutation, image: &ImageInfo) -> Result<(), Err
             given: image.size,
         });
     }
-    let stored = change.registry.brief_blobs().blob_size(&digest).await?;
+    let stored = change.registry.brief_storage().blob_size(&digest).await?;
     if stored != Some(blob.size) {
         tracing::error!(%digest, "a blob is missing or cut short; verify the storage");
         return Err(Error::ImageNotStored { digest });

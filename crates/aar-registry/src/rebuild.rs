@@ -18,10 +18,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     Error, Options, Outcome, Registry, StorageOptions,
     audit::Actor,
-    blobs::{Area, Blobs, Key},
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
     metadata::{Metadata, RegistryRow, TrustRow, VariantRow, VersionRow, Writing},
     open::{mark_storage, storage_owner},
+    storage::{Area, Key, Storage},
 };
 
 /// How far the revision jumps: more changes than anybody makes after the newest descriptor.
@@ -67,16 +67,16 @@ impl Registry {
         losses: Losses,
     ) -> Result<RebuildReport, Error> {
         Self::check_rebuild(&options).await?;
-        let blobs = Blobs::open(&options.storage).await?;
+        let storage = Storage::open(&options.storage).await?;
         let metadata = Metadata::open(&options.database).await?;
         let mut tx = metadata.write().await?;
         if tx.registry().await?.is_some() {
             return Err(Error::DatabaseNotEmpty);
         }
-        let mark = mark_storage(&blobs).await?;
+        let mark = mark_storage(&storage).await?;
         let mut rebuild = Rebuild {
-            blobs: &blobs,
-            storage: mark.storage,
+            storage: &storage,
+            storage_name: mark.storage,
             at: options.clock.now(),
             report: RebuildReport {
                 registry_id: mark.id,
@@ -115,8 +115,8 @@ impl Registry {
                 (there, format!("the folder {}", root_directory.display()))
             }
             StorageOptions::S3(bucket) => {
-                let blobs = Blobs::open(&options.storage).await?;
-                let there = storage_owner(&blobs).await?.is_some();
+                let storage = Storage::open(&options.storage).await?;
+                let there = storage_owner(&storage).await?.is_some();
                 (there, bucket.place())
             }
         };
@@ -129,10 +129,10 @@ impl Registry {
 }
 
 struct Rebuild<'a> {
-    blobs: &'a Blobs,
+    storage: &'a Storage,
     at: Timestamp,
     /// Which of the storages it is.
-    storage: String,
+    storage_name: String,
     report: RebuildReport,
     /// What holds for all versions of an application, where that was lost.
     made_up: Vec<VariantRow>,
@@ -151,7 +151,7 @@ impl Rebuild<'_> {
             revision,
             compacted: revision,
             trust_revision: 1,
-            storage: self.storage.clone(),
+            storage: self.storage_name.clone(),
         })
         .await?;
         let actor = Actor::Operator(operator.to_owned());
@@ -162,7 +162,7 @@ impl Rebuild<'_> {
     }
 
     async fn variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
-        let mut objects = self.blobs.list(Area::Applications);
+        let mut objects = self.storage.list(Area::Applications);
         while let Some(object) = objects.try_next().await? {
             match object.key() {
                 Some(Key::Variant(key)) => {
@@ -185,7 +185,7 @@ impl Rebuild<'_> {
     }
 
     async fn versions(&mut self, tx: &mut Writing) -> Result<(), Error> {
-        let mut objects = self.blobs.list(Area::Applications);
+        let mut objects = self.storage.list(Area::Applications);
         while let Some(object) = objects.try_next().await? {
             let Some(key @ Key::Version(_)) = object.key() else {
                 continue;
@@ -203,7 +203,7 @@ impl Rebuild<'_> {
             return Ok(());
         }
         let image = row.version.image;
-        match self.blobs.blob_size(&image.digest).await? {
+        match self.storage.blob_size(&image.digest).await? {
             Some(size) if size == image.size => {}
             Some(size) => {
                 let says = format_args!("says {} bytes, its blob has {size}", image.size);
@@ -247,7 +247,7 @@ impl Rebuild<'_> {
         for row in std::mem::take(&mut self.made_up) {
             let key = Key::Variant(row.key.clone());
             let content = descriptor::write(&key, &VariantDescriptor::from(row))?;
-            self.blobs.put(&key, content).await?;
+            self.storage.put(&key, content).await?;
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ impl Rebuild<'_> {
     }
 
     async fn certificates(&mut self, tx: &mut Writing) -> Result<(), Error> {
-        let mut objects = self.blobs.list(Area::Trust);
+        let mut objects = self.storage.list(Area::Trust);
         while let Some(object) = objects.try_next().await? {
             let Some(key @ Key::Certificate(_)) = object.key() else {
                 self.skip(&object.path, "is no descriptor");
@@ -288,7 +288,7 @@ impl Rebuild<'_> {
 
     /// Reads a descriptor; what cannot be read is reported and left out.
     async fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, Error> {
-        match descriptor::read(self.blobs, key).await {
+        match descriptor::read(self.storage, key).await {
             Err(Error::Damaged { source, .. }) => {
                 self.lose(key, format_args!("cannot be read: {source}"));
                 Ok(None)

@@ -7,9 +7,9 @@ use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 
 use crate::{
     Error, Publisher,
-    blobs::Key,
     metadata::{VariantKey, VersionKey, VersionRow},
     mutation::Mutation,
+    storage::Key,
 };
 
 impl Publisher {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CloudFrontProblem, Secret, blobs::CloudFront};
+use crate::{CloudFrontProblem, Secret, storage::CloudFront};
 
 /// A bucket, and how it is used.
 #[derive(Debug, Clone)]

@@ -45,14 +45,14 @@ impl Registry {
         if let Err(error) = self.check_database().await {
             problems.push(problem("the database cannot be used", &error));
         }
-        let blobs = self.blobs();
-        match tokio::time::timeout(PATIENCE, storage_owner(&blobs)).await {
+        let storage = self.storage();
+        match tokio::time::timeout(PATIENCE, storage_owner(&storage)).await {
             Ok(Ok(Some(mark))) if mark.id == *self.id() && mark.storage == self.storage_name() => {}
             Ok(Ok(_)) => problems.push("the storage is not the one of this registry".to_owned()),
             Ok(Err(error)) => problems.push(problem("the storage cannot be used", &error)),
             Err(_) => problems.push("the storage does not answer in time".to_owned()),
         }
-        match self.blobs().free_bytes().await {
+        match self.storage().free_bytes().await {
             Ok(Some(0)) => problems.push("the storage is full".to_owned()),
             Ok(_) => {}
             Err(error) => problems.push(problem("the storage does not say what is free", &error)),
@@ -84,7 +84,7 @@ impl Operator {
     /// What the registry holds.
     pub async fn status(&self) -> Result<Status, Error> {
         let registry = &self.registry;
-        let free_bytes = registry.blobs().free_bytes().await?;
+        let free_bytes = registry.storage().free_bytes().await?;
         let mut tx = registry.metadata().read().await?;
         let revision = tx.revision().await?;
         let blobs = tx.blob_totals().await?;

@@ -4,10 +4,10 @@ use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 
 use crate::{
     Error, Publisher,
-    blobs::Key,
     descriptor::VersionDescriptor,
     metadata::{VariantKey, VersionKey, VersionRow},
     mutation::Mutation,
+    storage::Key,
 };
 
 impl Publisher {

@@ -1,4 +1,4 @@
-use aar_types::Invalid;
+use aar_types::InvalidValue;
 use serde::{Deserialize, Serialize};
 
 macro_rules! filter {
@@ -63,12 +63,12 @@ filter! {
 
 impl ApplicationFilter {
     /// Adds a condition. The attribute may be written with hyphens; `tag` is another name of `tags`.
-    pub fn set(&mut self, attribute: &str, value: &str) -> Result<(), Invalid> {
+    pub fn set(&mut self, attribute: &str, value: &str) -> Result<(), InvalidValue> {
         let name = match attribute {
             "tag" => "tags".to_owned(),
             other => other.replace('-', "_"),
         };
-        let slot = self.slot(&name).ok_or_else(|| Invalid {
+        let slot = self.slot(&name).ok_or_else(|| InvalidValue {
             value: attribute.to_owned(),
             expected: "an attribute of the filter",
         })?;

@@ -1,4 +1,4 @@
-//! How fast versions arrive.
+//! How long versions take from their publication until they can be used here.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,15 +7,15 @@ use jiff::Timestamp;
 
 use crate::histogram::Histogram;
 
-/// Bounds for the time that a version takes to arrive, in seconds.
+/// The bounds of the histogram, in seconds.
 const ARRIVALS: &[f64] = &[
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0,
 ];
 
-/// How long versions took from their publication until they could be used here. Cheap to clone.
+/// The times from publication to usability. Cheap to clone.
 ///
-/// Only versions count that were published since the start: what had been there before says
-/// nothing about how fast the registry side is.
+/// Versions that were published before the start do not count: their times would depend on when
+/// AMS was started.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrivals {
     clock: Clock,
@@ -32,7 +32,7 @@ impl Arrivals {
         }
     }
 
-    /// Since when they count.
+    /// The start: versions published since then count.
     pub(crate) fn since(&self) -> Timestamp {
         self.since
     }
@@ -41,7 +41,7 @@ impl Arrivals {
         self.clock.now()
     }
 
-    /// A version can be used from now on.
+    /// Counts a version that has become usable now.
     pub(crate) fn note(&self, version: &Version) {
         if version.published && version.created_at >= self.since {
             let took = self.now().duration_since(version.created_at);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_published_since_the_start_counts() {
+    fn only_versions_published_since_the_start_count() {
         let clock = ManualClock::new(Timestamp::from_second(1000).unwrap());
         let arrivals = Arrivals::new(clock.clone().into());
         let (before, after) = (Timestamp::from_second(999), Timestamp::from_second(1001));

@@ -1,16 +1,14 @@
-//! Values, counted by how large they are.
-
-/// How many values there were up to each bound.
+/// Cumulative counts of values.
 #[derive(Debug, Clone)]
 pub(crate) struct Histogram {
     bounds: &'static [f64],
+    /// For each bound, the number of values up to it.
     up_to: Vec<u64>,
     count: u64,
     sum: f64,
 }
 
 impl Histogram {
-    /// No values yet.
     pub(crate) fn new(bounds: &'static [f64]) -> Self {
         Self {
             bounds,
@@ -20,7 +18,6 @@ impl Histogram {
         }
     }
 
-    /// Adds a value.
     pub(crate) fn add(&mut self, value: f64) {
         for (up_to, bound) in self.up_to.iter_mut().zip(self.bounds) {
             *up_to += u64::from(value <= *bound);
@@ -34,12 +31,10 @@ impl Histogram {
         self.bounds.iter().copied().zip(self.up_to.iter().copied())
     }
 
-    /// How many values there were.
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    /// What they add up to.
     pub(crate) fn sum(&self) -> f64 {
         self.sum
     }
@@ -50,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_counts_in_every_bucket_that_holds_it() {
+    fn value_counts_in_every_bucket_up_to_whose_bound_it_is() {
         let mut histogram = Histogram::new(&[1.0, 10.0]);
         for value in [0.5, 1.0, 5.0, 50.0] {
             histogram.add(value);

@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use crate::{
     Error, TrustedCertificate,
-    blobs::{Blobs, Key},
     metadata::{TrustRow, VariantKey, VariantRow, VersionKey, VersionRow},
+    storage::{Key, Storage},
 };
 
 pub(crate) use replacement::check_replacement;
@@ -159,10 +159,10 @@ pub(crate) fn write<T: Serialize>(key: &Key, descriptor: &T) -> Result<Bytes, Er
 
 /// Reads a descriptor where it is.
 pub(crate) async fn read<T: DeserializeOwned>(
-    blobs: &Blobs,
+    storage: &Storage,
     key: &Key,
 ) -> Result<Option<T>, Error> {
-    let content = blobs.get(key).await?;
+    let content = storage.get(key).await?;
     content.map(|content| parse(key, &content)).transpose()
 }
 

@@ -9,8 +9,8 @@ use aar_types::Fingerprint;
 use super::{certificate, version};
 use crate::{
     Error,
-    blobs::Key,
     metadata::{TrustRow, VersionKey},
+    storage::Key,
 };
 
 /// Refuses to write over a descriptor, or to delete it, where that would let a revoked certificate

@@ -8,10 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::GcItem;
 use crate::{
-    Error, Registry,
-    blobs::{Area, Key, Leftover},
-    descriptor,
+    Error, Registry, descriptor,
     metadata::Reading,
+    storage::{Area, Key, Leftover},
 };
 
 impl Registry {
@@ -41,7 +40,7 @@ impl Registry {
             .await?;
         let mut items = Vec::new();
         for row in expired {
-            let bytes = self.blobs().staged_size(&row).await?;
+            let bytes = self.storage().staged_size(&row).await?;
             items.push(GcItem::StaleUpload { id: row.id, bytes });
         }
         Ok(items)
@@ -49,7 +48,7 @@ impl Registry {
 
     pub(super) async fn orphaned_blobs(&self) -> Result<Vec<GcItem>, Error> {
         let grace_began = self.grace_began();
-        let mut found = self.blobs().list(Area::Blobs);
+        let mut found = self.storage().list(Area::Blobs);
         let mut items = Vec::new();
         while let Some(object) = found.try_next().await? {
             let Some(Key::Blob(digest)) = object.key() else {
@@ -70,10 +69,10 @@ impl Registry {
     pub(super) async fn orphaned_files(&self) -> Result<Vec<GcItem>, Error> {
         let grace_began = self.grace_began();
         let mut items = Vec::new();
-        for leftover in self.blobs().leftovers().await? {
+        for leftover in self.storage().leftovers().await? {
             let old = leftover.modified <= grace_began;
             if old && !self.belongs_to_upload(&leftover).await? {
-                let bytes = self.blobs().leftover_size(&leftover).await?;
+                let bytes = self.storage().leftover_size(&leftover).await?;
                 let path = leftover.path;
                 items.push(GcItem::OrphanedFile { path, bytes });
             }
@@ -93,7 +92,7 @@ impl Registry {
 
     /// The images of versions that have a descriptor and are not in the database.
     async fn images_of_strays(&self) -> Result<HashSet<Digest>, Error> {
-        let mut found = self.blobs().list(Area::Applications);
+        let mut found = self.storage().list(Area::Applications);
         let mut images = HashSet::new();
         while let Some(object) = found.try_next().await? {
             let Some(Key::Version(version)) = object.key() else {
@@ -101,7 +100,7 @@ impl Registry {
             };
             let known = self.metadata().read().await?.version(&version).await?;
             if known.is_none()
-                && let Some(content) = self.blobs().get(&Key::Version(version.clone())).await?
+                && let Some(content) = self.storage().get(&Key::Version(version.clone())).await?
                 && let Some(row) = descriptor::version(&version, &content)
             {
                 images.insert(row.version.image.digest);

@@ -6,8 +6,8 @@ use super::{GcItem, find::is_orphaned};
 use crate::{
     Error, Registry, UploadId,
     audit::Actor,
-    blobs::{Gathering, Key},
     metadata::BlobState,
+    storage::{Gathering, Key},
 };
 
 /// What became of an item.
@@ -80,7 +80,7 @@ impl Registry {
                 }
                 change
                     .registry
-                    .brief_blobs()
+                    .brief_storage()
                     .delete(&Key::Blob(digest))
                     .await?;
                 change.tx.delete_blob(&digest).await?;
@@ -119,7 +119,7 @@ impl Registry {
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
-        let freed = self.brief_blobs().delete(&Key::Blob(digest)).await?;
+        let freed = self.brief_storage().delete(&Key::Blob(digest)).await?;
         tx.rollback().await?;
         Ok(if freed { Verdict::Freed } else { GONE })
     }
@@ -141,18 +141,18 @@ impl Registry {
     /// writing. In a bucket there is none, and what no upload has when the grace period is over
     /// none will have; so nobody has to wait for the bucket.
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
-        let blobs = self.blobs();
-        let alone = match blobs.gathering() {
+        let storage = self.storage();
+        let alone = match storage.gathering() {
             Gathering::InFile(_) => Some(self.write().await?),
             Gathering::InParts(_) => None,
         };
-        let Some(leftover) = blobs.leftover(path).await? else {
+        let Some(leftover) = storage.leftover(path).await? else {
             return Ok(GONE);
         };
         if self.belongs_to_upload(&leftover).await? || leftover.modified > self.grace_began() {
             return Ok(NEEDED);
         }
-        let freed = blobs.delete_leftover(path).await?;
+        let freed = storage.delete_leftover(path).await?;
         if let Some(tx) = alone {
             tx.rollback().await?;
         }

@@ -13,8 +13,8 @@ use object_store::path::Path;
 use super::MigrationReport;
 use crate::{
     Error, Registry,
-    blobs::{Area, Blobs, Key, Object},
     metadata::{BlobRow, BlobState},
+    storage::{Area, Key, Object, Storage},
 };
 
 /// How many rows are read at once.
@@ -26,7 +26,7 @@ const DESCRIPTORS: [Area; 2] = [Area::Applications, Area::Trust];
 
 pub(super) struct Copying {
     registry: Registry,
-    pub(super) target: Blobs,
+    pub(super) target: Storage,
     pub(super) report: MigrationReport,
     /// The images that the target has, with their sizes.
     images: HashMap<Digest, u64>,
@@ -37,7 +37,7 @@ pub(super) struct Copying {
 
 impl Copying {
     /// Looks at what the target has, from an attempt that was cut short or from earlier times.
-    pub(super) async fn begin(registry: &Registry, target: Blobs) -> Result<Self, Error> {
+    pub(super) async fn begin(registry: &Registry, target: Storage) -> Result<Self, Error> {
         let images = target.list(Area::Blobs).try_filter_map(async |object| {
             let Some(Key::Blob(digest)) = object.key() else {
                 return Ok(None);
@@ -59,7 +59,7 @@ impl Copying {
         for blob in self.missing_images().await? {
             self.copy_image(&blob).await?;
         }
-        let source = self.registry.blobs();
+        let source = self.registry.storage();
         let originals = described(&source).map_ok(|object| (object.path, object.tag));
         let originals = originals.try_collect().await?;
         self.copy_descriptors(&source, &originals).await?;
@@ -102,7 +102,7 @@ impl Copying {
     /// What is not what its digest says is not copied.
     async fn write_image(&self, blob: &BlobRow) -> Result<(), Error> {
         let digest = blob.digest;
-        let Some(content) = self.registry.blobs().read_blob(&digest).await? else {
+        let Some(content) = self.registry.storage().read_blob(&digest).await? else {
             return Err(Error::ImageMissing { digest });
         };
         self.target.write_blob(&digest, blob.size, content).await
@@ -115,7 +115,7 @@ impl Copying {
 
     async fn copy_descriptors(
         &mut self,
-        source: &Blobs,
+        source: &Storage,
         originals: &HashMap<Path, Option<String>>,
     ) -> Result<(), Error> {
         let Self {
@@ -129,7 +129,7 @@ impl Copying {
             tag.is_none() || descriptors.get(*path) != Some(*tag)
         });
         let changed: Vec<_> = changed.map(|(path, _)| path.clone()).collect();
-        let target: &Blobs = target;
+        let target: &Storage = target;
         let compared = stream::iter(changed).map(|path| async move {
             let written = copy_descriptor(source, target, &path).await?;
             Ok::<_, Error>((path, written))
@@ -161,13 +161,13 @@ impl Copying {
 }
 
 /// Every descriptor in a storage.
-fn described(blobs: &Blobs) -> impl Stream<Item = Result<Object, Error>> {
-    let objects = stream::iter(DESCRIPTORS).flat_map(move |area| blobs.list(area));
+fn described(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> {
+    let objects = stream::iter(DESCRIPTORS).flat_map(move |area| storage.list(area));
     objects.try_filter(|object| std::future::ready(object.key().is_some()))
 }
 
 /// Copies a descriptor unless the target has the same. Tells whether it was copied.
-async fn copy_descriptor(source: &Blobs, target: &Blobs, path: &Path) -> Result<bool, Error> {
+async fn copy_descriptor(source: &Storage, target: &Storage, path: &Path) -> Result<bool, Error> {
     let Some(key) = Key::of(path) else {
         return Ok(false);
     };
@@ -205,7 +205,7 @@ mod tests {
             let path = folder.path().join("registry.db");
             let options = Options::new(DatabaseOptions::Sqlite { path }, storage("data"));
             let registry = Registry::open(options).await.unwrap();
-            let target = Blobs::open(&storage("copy")).await.unwrap();
+            let target = Storage::open(&storage("copy")).await.unwrap();
             let copying = Copying::begin(&registry, target).await.unwrap();
             Self {
                 folder,
@@ -216,7 +216,7 @@ mod tests {
 
         async fn describe(&self, key: &Key, content: &'static str) {
             self.registry
-                .blobs()
+                .storage()
                 .put(key, content.into())
                 .await
                 .unwrap();
@@ -278,7 +278,7 @@ mod tests {
         let mut fixture = Fixture::start().await;
         fixture.describe(&key(1), "one").await;
         fixture.copying.pass().await.unwrap();
-        fixture.registry.blobs().delete(&key(1)).await.unwrap();
+        fixture.registry.storage().delete(&key(1)).await.unwrap();
         fixture.copying.pass().await.unwrap();
         assert_eq!(fixture.copied(&key(1)).await, None);
         fixture.describe(&key(1), "one").await;

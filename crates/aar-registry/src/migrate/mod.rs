@@ -19,12 +19,12 @@ use uuid::Uuid;
 use copy::Copying;
 
 use crate::{
-    Error, Operator, Registry, Storage, StorageOptions,
-    blobs::{Blobs, Key},
+    Error, Operator, Registry, StorageInUse, StorageOptions,
     descriptor::{self, RegistryDescriptor},
     metadata::UploadRow,
     mutation::Mutation,
     open::storage_owner,
+    storage::{Key, Storage},
 };
 
 /// After so many passes the last one copies what is left.
@@ -48,7 +48,7 @@ pub struct MigrationReport {
 impl Operator {
     /// Copies everything to another storage and uses that one from then on.
     pub async fn migrate(&self, to: &StorageOptions) -> Result<MigrationReport, Error> {
-        let target = Blobs::open(to).await?;
+        let target = Storage::open(to).await?;
         let Some(name) = self.prepare(&target).await? else {
             return Ok(MigrationReport {
                 already_there: true,
@@ -57,7 +57,7 @@ impl Operator {
         };
         let copying = Copying::begin(&self.registry, target).await?;
         let (report, given_up) = self.copy_and_switch(copying, &name).await?;
-        let old = self.registry.blobs();
+        let old = self.registry.storage();
         self.registry.follow_storage(to).await?;
         for row in given_up {
             if let Err(error) = old.discard_staged(&row).await {
@@ -68,7 +68,7 @@ impl Operator {
     }
 
     /// Marks the target as a copy that is being made. Gives its name; `None` when it is in use.
-    async fn prepare(&self, target: &Blobs) -> Result<Option<String>, Error> {
+    async fn prepare(&self, target: &Storage) -> Result<Option<String>, Error> {
         let registry = &self.registry;
         let mark = storage_owner(target).await?;
         let name = match mark {
@@ -156,7 +156,7 @@ async fn finish(
 
 async fn mark_as(
     registry: &Registry,
-    target: &Blobs,
+    target: &Storage,
     name: &str,
     incomplete: bool,
 ) -> Result<(), Error> {
@@ -181,13 +181,13 @@ impl Registry {
         let Some(row) = self.metadata().read().await?.registry().await? else {
             return Err(Error::EmptyDatabase);
         };
-        let blobs = Blobs::open(options).await?;
-        crate::open::check_in_use(&row, &blobs).await?;
-        let storage = Storage {
-            blobs: blobs.into(),
+        let storage = Storage::open(options).await?;
+        crate::open::check_in_use(&row, &storage).await?;
+        let in_use = StorageInUse {
+            storage: storage.into(),
             name: row.storage,
         };
-        self.inner.storage.store(storage.into());
+        self.inner.storage.store(in_use.into());
         Ok(())
     }
 }

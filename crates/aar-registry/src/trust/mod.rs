@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Operator, blobs::Key, descriptor::CertificateDescriptor, metadata::TrustRow,
-    mutation::Mutation,
+    Error, Operator, descriptor::CertificateDescriptor, metadata::TrustRow, mutation::Mutation,
+    storage::Key,
 };
 
 pub use records::{TrustRecords, Withdrawal};

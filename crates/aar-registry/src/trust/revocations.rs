@@ -9,11 +9,10 @@ use futures_util::TryStreamExt;
 
 use super::put;
 use crate::{
-    Error, Operator, Registry,
-    blobs::{Area, Blobs, Key},
-    descriptor,
+    Error, Operator, Registry, descriptor,
     metadata::TrustRow,
     mutation::Mutation,
+    storage::{Area, Key, Storage},
 };
 
 /// How many descriptors are read at the same time.
@@ -39,14 +38,14 @@ impl Operator {
 
 impl Registry {
     async fn unknown_revocations(&self) -> Result<Vec<Fingerprint>, Error> {
-        let (blobs, trust) = (self.blobs(), self.trust());
-        let unsure = blobs.list(Area::Trust).try_filter_map(async |object| {
+        let (storage, trust) = (self.storage(), self.trust());
+        let unsure = storage.list(Area::Trust).try_filter_map(async |object| {
             Ok(match object.key() {
                 Some(Key::Certificate(one)) if !trust.is_revoked(&one) => Some(one),
                 _ => None,
             })
         });
-        let read = unsure.map_ok(|one| revocation(&blobs, one));
+        let read = unsure.map_ok(|one| revocation(&storage, one));
         let found = read
             .try_buffer_unordered(AT_ONCE)
             .try_filter_map(async |row| Ok(row));
@@ -58,8 +57,11 @@ impl Registry {
 }
 
 /// What the storage says of a certificate, if it says that it is revoked.
-async fn revocation(blobs: &Blobs, fingerprint: Fingerprint) -> Result<Option<TrustRow>, Error> {
-    let content = blobs.get(&Key::Certificate(fingerprint)).await?;
+async fn revocation(
+    storage: &Storage,
+    fingerprint: Fingerprint,
+) -> Result<Option<TrustRow>, Error> {
+    let content = storage.get(&Key::Certificate(fingerprint)).await?;
     Ok(content.and_then(|content| read(fingerprint, &content)))
 }
 
@@ -78,7 +80,7 @@ pub(crate) async fn take_over(
     fingerprint: Fingerprint,
 ) -> Result<bool, Error> {
     let key = Key::Certificate(fingerprint);
-    let content = change.registry.brief_blobs().get(&key).await?;
+    let content = change.registry.brief_storage().get(&key).await?;
     let Some(found) = content.and_then(|content| read(fingerprint, &content)) else {
         return Ok(false);
     };

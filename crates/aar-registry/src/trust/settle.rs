@@ -3,7 +3,7 @@
 use aar_types::Fingerprint;
 
 use super::take_over;
-use crate::{Error, Operator, blobs::Key, descriptor::CertificateDescriptor, mutation::Mutation};
+use crate::{Error, Operator, descriptor::CertificateDescriptor, mutation::Mutation, storage::Key};
 
 impl Operator {
     /// Tells the storage what became of certificates whose trust was withdrawn, and which they were.

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     BucketProblem, Error, Publisher, Registry,
-    blobs::{Gathering, S3Blobs, Staged},
     metadata::UploadRow,
+    storage::{Gathering, S3Storage, Staged},
 };
 
 pub(super) async fn append(
@@ -36,8 +36,8 @@ pub(super) async fn append(
     if row.durable == row.length {
         return finish(publisher, row, taken).await;
     }
-    let blobs = registry.blobs();
-    let taken = match blobs.gathering() {
+    let storage = registry.storage();
+    let taken = match storage.gathering() {
         Gathering::InFile(folder) => match folder.stage(id, offset).await? {
             Some(staged) => in_file(registry, staged, row, taken, &mut body, &turn).await,
             None => return lost(registry, id).await,
@@ -117,7 +117,7 @@ async fn in_file(
 /// Takes the body into parts of a blob.
 async fn in_parts(
     registry: &Registry,
-    bucket: &Arc<S3Blobs>,
+    bucket: &Arc<S3Storage>,
     row: UploadRow,
     taken: Taken,
     body: &mut Source,

@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Upload, Error> {
     let registry = &publisher.registry;
-    let largest = registry.blobs().largest_blob();
+    let largest = registry.storage().largest_blob();
     let max = registry.options().uploads.max_staged_bytes.min(largest);
     if new.length == 0 {
         return Err(Error::EmptyUpload);
@@ -87,7 +87,7 @@ async fn begun_before(
 /// first.
 async fn is_there(registry: &Registry, new: UploadNew) -> Result<bool, Error> {
     let known = is_known(&mut registry.metadata().read().await?, new).await?;
-    Ok(known && registry.blobs().blob_size(&new.digest).await? == Some(new.length))
+    Ok(known && registry.storage().blob_size(&new.digest).await? == Some(new.length))
 }
 
 /// Whether the image is known, and not being deleted.

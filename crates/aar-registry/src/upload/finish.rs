@@ -3,9 +3,9 @@
 use super::{Upload, intake::Taken, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
-    blobs::Gathering,
     metadata::{BlobState, UploadRow},
     mutation::Mutation,
+    storage::Gathering,
 };
 
 /// Compares the digest and puts the image in its place. It can be done again when it was cut short
@@ -60,8 +60,9 @@ enum Assembly {
 /// Puts the parts together, where there are parts. It can take minutes, so it comes before the
 /// transaction.
 async fn assemble(registry: &Registry, row: &UploadRow) -> Result<Assembly, Error> {
-    let blobs = registry.blobs();
-    let (Gathering::InParts(bucket), Some(multipart)) = (blobs.gathering(), &row.multipart) else {
+    let storage = registry.storage();
+    let (Gathering::InParts(bucket), Some(multipart)) = (storage.gathering(), &row.multipart)
+    else {
         return Ok(Assembly::NotNeeded);
     };
     let Some(tags) = claim(registry, row).await? else {
@@ -88,15 +89,15 @@ async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String
     let tags = tx.part_tags(row.id).await?;
     renew_in(registry, &mut tx, &mut row.clone()).await?;
     tx.commit().await?;
-    let there = known && registry.blobs().blob_size(&row.digest).await? == Some(row.length);
+    let there = known && registry.storage().blob_size(&row.digest).await? == Some(row.length);
     Ok((!there).then_some(tags))
 }
 
 /// Deletes what the bucket still has of the upload. Garbage collection finds what cannot be
 /// deleted now.
 async fn tidy(registry: &Registry, row: &UploadRow, assembly: Assembly) {
-    let blobs = registry.blobs();
-    let Gathering::InParts(bucket) = blobs.gathering() else {
+    let storage = registry.storage();
+    let Gathering::InParts(bucket) = storage.gathering() else {
         return;
     };
     let tidied = match assembly {
@@ -124,7 +125,7 @@ async fn store(
     }
     let (id, digest, size) = (row.id, row.digest, row.length);
     let registry = change.registry.clone();
-    if lost || !registry.blobs().keep_staged(id, &digest, size).await? {
+    if lost || !registry.storage().keep_staged(id, &digest, size).await? {
         change.tx.delete_upload(id).await?;
         let detail = "what was staged of its upload has gone".to_owned();
         change

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     Error, Registry,
-    blobs::Staged,
     metadata::UploadRow,
+    storage::Staged,
     tasks::{blocking, stopped},
 };
 
@@ -209,7 +209,7 @@ mod tests {
             let publisher = self.registry.operator("test");
             let done = publisher.append(self.upload.id, from, body).await.unwrap();
             let Upload { digest, length, .. } = self.upload;
-            let stored = self.registry.blobs().hash_blob(&digest).await.unwrap();
+            let stored = self.registry.storage().hash_blob(&digest).await.unwrap();
             done.complete && stored == Some((length, digest))
         }
     }

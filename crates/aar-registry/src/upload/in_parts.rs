@@ -22,15 +22,15 @@ use super::{
 };
 use crate::{
     Error, Registry,
-    blobs::{S3Blobs, parts},
     metadata::{PartRow, UploadRow},
+    storage::{S3Storage, parts},
     tasks::{blocking, stopped},
 };
 
 /// An upload into a bucket that is being continued.
 pub(super) struct InParts<'a> {
     registry: &'a Registry,
-    bucket: &'a Arc<S3Blobs>,
+    bucket: &'a Arc<S3Storage>,
     /// The upload as far as it is known to be durable.
     row: UploadRow,
     multipart: String,
@@ -52,7 +52,7 @@ impl<'a> InParts<'a> {
     /// Continues where the row says, or goes back to the last part where the rest has gone.
     pub(super) async fn begin(
         registry: &'a Registry,
-        bucket: &'a Arc<S3Blobs>,
+        bucket: &'a Arc<S3Storage>,
         mut row: UploadRow,
         taken: Taken,
     ) -> Result<Self, Error> {
@@ -201,7 +201,7 @@ impl<'a> InParts<'a> {
 
 /// A part on its way.
 struct Part {
-    bucket: Arc<S3Blobs>,
+    bucket: Arc<S3Storage>,
     row: UploadRow,
     multipart: String,
     content: Vec<Bytes>,
@@ -236,7 +236,7 @@ impl Part {
 /// What the bucket calls the gathering of this upload. It begins with the first request.
 async fn gathering(
     registry: &Registry,
-    bucket: &Arc<S3Blobs>,
+    bucket: &Arc<S3Storage>,
     row: &mut UploadRow,
 ) -> Result<String, Error> {
     if let Some(multipart) = &row.multipart {
@@ -258,7 +258,7 @@ async fn gathering(
 /// upload may have put its own in place of it: that has gone, then.
 async fn rest(
     registry: &Registry,
-    bucket: &Arc<S3Blobs>,
+    bucket: &Arc<S3Storage>,
     row: &UploadRow,
     size: u64,
 ) -> Result<Option<Bytes>, Error> {

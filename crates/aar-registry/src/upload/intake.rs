@@ -9,7 +9,7 @@ use sha2::{
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{Error, blobs::Staged, tasks::stopped};
+use crate::{Error, storage::Staged, tasks::stopped};
 
 /// What has come in, up to an offset.
 #[derive(Debug, Clone)]

@@ -174,7 +174,7 @@ impl Registry {
     /// Deletes what is staged of an upload that has ended, and then its row: as long as something
     /// may be staged, the garbage collection has to find it.
     pub(crate) async fn forget_upload(&self, row: &UploadRow) -> Result<(), Error> {
-        self.blobs().discard_staged(row).await?;
+        self.storage().discard_staged(row).await?;
         let mut tx = self.write().await?;
         tx.delete_upload(row.id).await?;
         tx.commit().await

@@ -5,8 +5,8 @@ use aar_types::Digest;
 use super::Verification;
 use crate::{
     Error,
-    blobs::{Key, Object},
     metadata::BlobState,
+    storage::{Key, Object},
 };
 
 /// How many rows are read at once.
@@ -37,7 +37,7 @@ impl Verification<'_> {
 
     async fn check_blob(&mut self, digest: Digest, size: u64) -> Result<(), Error> {
         self.report.blobs += 1;
-        let Some(found) = self.registry.blobs().blob_object(&digest).await? else {
+        let Some(found) = self.registry.storage().blob_object(&digest).await? else {
             if self.is_missing(&digest).await? {
                 self.report.missing.push(digest);
             }
@@ -59,8 +59,8 @@ impl Verification<'_> {
         let operator = self.operator;
         let remove = operator.registry.mutate(&operator.actor, move |change| {
             Box::pin(async move {
-                let (blobs, key) = (change.registry.brief_blobs(), Key::Blob(digest));
-                if blobs.blob_object(&digest).await? != Some(corrupt) {
+                let (storage, key) = (change.registry.brief_storage(), Key::Blob(digest));
+                if storage.blob_object(&digest).await? != Some(corrupt) {
                     return Ok(false);
                 }
                 let detail = "removed, because it was corrupt".to_owned();
@@ -68,7 +68,7 @@ impl Verification<'_> {
                 if !change.tx.blob_is_referenced(&digest).await? {
                     change.tx.delete_blob(&digest).await?;
                 }
-                blobs.delete(&key).await
+                storage.delete(&key).await
             })
         });
         remove.await
@@ -76,7 +76,7 @@ impl Verification<'_> {
 
     /// Whether the bytes of a blob are what its digest says.
     async fn reads_well(&mut self, digest: Digest) -> Result<bool, Error> {
-        let Some((read, found)) = self.registry.blobs().hash_blob(&digest).await? else {
+        let Some((read, found)) = self.registry.storage().hash_blob(&digest).await? else {
             // It was freed in between.
             return Ok(true);
         };
@@ -92,7 +92,7 @@ impl Verification<'_> {
         Ok(expected
             && self
                 .registry
-                .brief_blobs()
+                .brief_storage()
                 .blob_size(digest)
                 .await?
                 .is_none())
@@ -111,7 +111,7 @@ impl Verification<'_> {
             after = Some(last.key());
             for row in page {
                 let image = row.version.image;
-                let stored = self.registry.blobs().blob_size(&image.digest).await?;
+                let stored = self.registry.storage().blob_size(&image.digest).await?;
                 if stored.is_some_and(|size| size != image.size) || self.is_broken(&image.digest) {
                     self.report.affected.push(row.key().to_string());
                 }

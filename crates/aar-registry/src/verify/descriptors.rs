@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::Verification;
 use crate::{
     Error, Operator, Registry,
-    blobs::Key,
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, says},
     metadata::{Reading, VersionRow},
     mutation::Mutation,
+    storage::Key,
     trust,
 };
 
@@ -53,7 +53,7 @@ impl Verification<'_> {
         let mut tx = self.registry.metadata().read().await?;
         let expected = expected(&mut tx, key).await?;
         drop(tx);
-        let found = self.registry.blobs().get(key).await;
+        let found = self.registry.storage().get(key).await;
         Ok(found.is_ok_and(|found| says(key, found.as_ref()) == expected))
     }
 }
@@ -74,7 +74,13 @@ async fn settle(change: &mut Mutation, key: Key, repair: bool) -> Result<Verdict
     let Some(expected) = expected(&mut change.tx, &key).await? else {
         return Ok(Verdict::Sound);
     };
-    let found = change.registry.brief_blobs().get(&key).await.ok().flatten();
+    let found = change
+        .registry
+        .brief_storage()
+        .get(&key)
+        .await
+        .ok()
+        .flatten();
     if says(&key, found.as_ref()).as_ref() == Some(&expected) {
         Ok(Verdict::Sound)
     } else if repair {

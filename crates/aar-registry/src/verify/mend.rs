@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 
 use super::descriptors::{Verdict, described};
-use crate::{Error, Operator, Registry, blobs::Area};
+use crate::{Error, Operator, Registry, storage::Area};
 
 impl Operator {
     /// Writes the descriptors that are missing, and tells which they were.
@@ -30,9 +30,9 @@ impl Operator {
 
 impl Registry {
     async fn descriptors(&self) -> Result<HashSet<Path>, Error> {
-        let blobs = self.blobs();
+        let storage = self.storage();
         let areas = stream::iter([Area::Applications, Area::Trust]);
-        let objects = areas.flat_map(move |area| blobs.list(area));
+        let objects = areas.flat_map(move |area| storage.list(area));
         objects.map_ok(|object| object.path).try_collect().await
     }
 }

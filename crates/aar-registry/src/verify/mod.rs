@@ -17,7 +17,7 @@ mod strays;
 use aar_types::Digest;
 use serde::Serialize;
 
-use crate::{Error, Operator, Registry, blobs::Area};
+use crate::{Error, Operator, Registry, storage::Area};
 
 /// How thoroughly to verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,10 +6,10 @@ use futures_util::TryStreamExt;
 use super::{Verification, descriptors::expected};
 use crate::{
     Error, Operator,
-    blobs::{Area, Key},
     descriptor::{self, says},
     metadata::{Reading, VariantKey},
     mutation::Mutation,
+    storage::{Area, Key},
     trust,
 };
 
@@ -17,7 +17,7 @@ impl Verification<'_> {
     /// Every object in a part of the storage, against the database.
     pub(super) async fn find_strays(&mut self, area: Area) -> Result<(), Error> {
         let mut strays = Vec::new();
-        let mut objects = self.registry.blobs().list(area);
+        let mut objects = self.registry.storage().list(area);
         while let Some(object) = objects.try_next().await? {
             let key = object.key();
             let known = match &key {
@@ -49,11 +49,11 @@ impl Verification<'_> {
         let still_there = match key {
             Key::Blob(digest) => self
                 .registry
-                .brief_blobs()
+                .brief_storage()
                 .blob_size(digest)
                 .await?
                 .is_some(),
-            key => self.registry.brief_blobs().get(key).await?.is_some(),
+            key => self.registry.brief_storage().get(key).await?.is_some(),
         };
         Ok(!still_there)
     }
@@ -91,7 +91,7 @@ impl Operator {
 /// Takes over a revocation. Removes the descriptor of a certificate that nobody trusts, or of an
 /// application without versions. Tells whether anything was done.
 async fn settle_stray(change: &mut Mutation, key: Key) -> Result<bool, Error> {
-    let found = change.registry.brief_blobs().get(&key).await?;
+    let found = change.registry.brief_storage().get(&key).await?;
     let to_settle = found.is_some_and(|found| can_be_settled(&key, &found));
     if !to_settle || is_in_database(&mut change.tx, &key).await? {
         return Ok(false);

@@ -57,15 +57,28 @@ async fn personas(
     .into()
 }
 
-on_every_backend! {
-    async fn no_way_round_authorisation_every_persona_gets_its_handles_and_no_other(fixture) {
+#[tokio::test]
+async fn no_way_round_authorisation_every_persona_gets_its_handles_and_no_other() {
+    on_every_backend(async |fixture| {
         for (caller, read, write) in personas(&fixture).await {
-            assert_eq!(fixture.registry.reader(&caller).map(drop), read, "{caller:?}");
-            assert_eq!(fixture.registry.publisher(&caller).map(drop), write, "{caller:?}");
+            assert_eq!(
+                fixture.registry.reader(&caller).map(drop),
+                read,
+                "{caller:?}"
+            );
+            assert_eq!(
+                fixture.registry.publisher(&caller).map(drop),
+                write,
+                "{caller:?}"
+            );
         }
-    }
+    })
+    .await;
+}
 
-    async fn every_refusal_is_recorded_with_who_what_and_why(mut fixture) {
+#[tokio::test]
+async fn every_refusal_is_recorded_with_who_what_and_why() {
+    on_every_backend(async |mut fixture| {
         let personas = personas(&fixture).await;
         for (caller, _, _) in &personas {
             let _ = fixture.registry.publisher(caller);
@@ -85,34 +98,60 @@ on_every_backend! {
             assert_eq!(entry.address.as_deref(), Some("192.0.2.7"));
             assert_eq!(entry.detail, refusal.to_string());
         }
-    }
+    })
+    .await;
+}
 
-    async fn refusals_cannot_fill_the_disk(mut fixture) {
+#[tokio::test]
+async fn refusals_cannot_fill_the_disk() {
+    on_every_backend(async |mut fixture| {
         let route = "x".repeat(100_000);
         for n in 0..5000_u32 {
             let address = std::net::Ipv4Addr::from_bits(n);
-            let caller = Caller { address: Some(address.into()), route: &route, path: &route, ..caller(None) };
+            let caller = Caller {
+                address: Some(address.into()),
+                route: &route,
+                path: &route,
+                ..caller(None)
+            };
             fixture.registry.reader(&caller).unwrap_err();
         }
         fixture.restart().await;
-        let query = aar_registry::AuditQuery { limit: 100_000, ..Default::default() };
+        let query = aar_registry::AuditQuery {
+            limit: 100_000,
+            ..Default::default()
+        };
         let log = fixture.operator().audit(&query).await.unwrap();
         assert!((1..=200).contains(&log.len()), "{} entries", log.len());
-        assert!(log.iter().all(|entry| entry.action.len() <= 200 && entry.target.len() <= 200));
-    }
+        assert!(
+            log.iter()
+                .all(|entry| entry.action.len() <= 200 && entry.target.len() <= 200)
+        );
+    })
+    .await;
+}
 
-    async fn a_mutation_is_recorded_with_certificate_role_and_address(fixture) {
+#[tokio::test]
+async fn a_mutation_is_recorded_with_certificate_role_and_address() {
+    on_every_backend(async |fixture| {
         let new = certificate(2, Role::Publisher);
         fixture.operator().trust_add(new.clone()).await.unwrap();
         let image = fixture.store(b"image").await;
         let caller = caller(Some(new.fingerprint));
         let publisher = fixture.registry.publisher(&caller).unwrap();
-        publisher.publish(&name("app"), AMD64, number(0), put(image)).await.unwrap();
+        publisher
+            .publish(&name("app"), AMD64, number(0), put(image))
+            .await
+            .unwrap();
         let log = fixture.log().await;
         assert_eq!(log[0].action, "publish");
         assert_eq!(log[0].fingerprint, Some(new.fingerprint));
         assert_eq!(log[0].role, Some(Role::Publisher));
         assert_eq!(log[0].address.as_deref(), Some("192.0.2.7"));
-        assert_eq!((log[0].operator.as_ref(), log[0].outcome), (None, Outcome::Done));
-    }
+        assert_eq!(
+            (log[0].operator.as_ref(), log[0].outcome),
+            (None, Outcome::Done)
+        );
+    })
+    .await;
 }

@@ -43,8 +43,9 @@ async fn names(fixture: &Fixture, query: ListQuery) -> (Vec<String>, u64) {
     (names.collect(), page.total)
 }
 
-on_every_backend! {
-    async fn the_list_is_paged_by_name_and_tells_the_total(fixture) {
+#[tokio::test]
+async fn the_list_is_paged_by_name_and_tells_the_total() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         for (offset, limit, expected) in [
             (0, 2, vec!["app-0", "app-1"]),
@@ -55,11 +56,18 @@ on_every_backend! {
             (0, 5, vec!["app-0", "app-1", "app-2", "app-3", "app-4"]),
         ] {
             let (found, total) = names(&fixture, query(&[], offset, limit)).await;
-            assert_eq!((found, total), (expected.iter().map(ToString::to_string).collect(), 5));
+            assert_eq!(
+                (found, total),
+                (expected.iter().map(ToString::to_string).collect(), 5)
+            );
         }
-    }
+    })
+    .await;
+}
 
-    async fn applications_come_with_all_their_versions_in_order(fixture) {
+#[tokio::test]
+async fn applications_come_with_all_their_versions_in_order() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         let page = fixture.operator().list(&query(&[], 1, 2)).await.unwrap();
         assert_eq!(page.revision, fixture.revision().await);
@@ -74,42 +82,76 @@ on_every_backend! {
         assert_eq!(even.variants[0].metadata.tags, ["all", "own-2"]);
         let alone = fixture.operator().application(&odd.name).await.unwrap();
         assert_eq!(alone.as_ref(), Some(odd));
-    }
+    })
+    .await;
+}
 
-    async fn an_architecture_chooses_variants_and_applications(fixture) {
+#[tokio::test]
+async fn an_architecture_chooses_variants_and_applications() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
-        let query = ListQuery { architecture: Some(ARM64), ..query(&[], 0, 1) };
+        let query = ListQuery {
+            architecture: Some(ARM64),
+            ..query(&[], 0, 1)
+        };
         let page = fixture.operator().list(&query).await.unwrap();
         assert_eq!((page.applications.len(), page.total), (1, 2));
         assert_eq!(page.applications[0].name, name("app-1"));
         assert_eq!(page.applications[0].variants.len(), 1);
         assert_eq!(page.applications[0].variants[0].architecture, ARM64);
         assert_eq!(page.applications[0].variants[0].versions.len(), 2);
-    }
+    })
+    .await;
+}
 
-    async fn any_of_the_tags_is_enough(fixture) {
+#[tokio::test]
+async fn any_of_the_tags_is_enough() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         let expected = (vec!["app-0".to_owned(), "app-3".to_owned()], 2);
-        assert_eq!(names(&fixture, query(&["own-0", "own-3"], 0, 10)).await, expected);
-        assert_eq!(names(&fixture, query(&["all"], 0, 1)).await, (vec!["app-0".to_owned()], 5));
+        assert_eq!(
+            names(&fixture, query(&["own-0", "own-3"], 0, 10)).await,
+            expected
+        );
+        assert_eq!(
+            names(&fixture, query(&["all"], 0, 1)).await,
+            (vec!["app-0".to_owned()], 5)
+        );
         assert_eq!(names(&fixture, query(&["none"], 0, 10)).await, (vec![], 0));
-        let both = ListQuery { architecture: Some(AMD64), ..query(&["arm"], 0, 10) };
+        let both = ListQuery {
+            architecture: Some(AMD64),
+            ..query(&["arm"], 0, 10)
+        };
         assert_eq!(names(&fixture, both).await, (vec![], 0));
         let tricky = ["'); DROP TABLE versions; --", "all"];
         assert_eq!(names(&fixture, query(&tricky, 0, 1)).await.1, 5);
-    }
+    })
+    .await;
+}
 
-    async fn tags_that_are_taken_away_no_longer_count(fixture) {
+#[tokio::test]
+async fn tags_that_are_taken_away_no_longer_count() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         let operator = fixture.operator();
-        operator.put_application(&name("app-0"), AMD64, tagged(&["new"])).await.unwrap();
+        operator
+            .put_application(&name("app-0"), AMD64, tagged(&["new"]))
+            .await
+            .unwrap();
         assert_eq!(names(&fixture, query(&["own-0"], 0, 10)).await.1, 0);
         assert_eq!(names(&fixture, query(&["new"], 0, 10)).await.1, 1);
-        operator.remove_application(&name("app-0"), None).await.unwrap();
+        operator
+            .remove_application(&name("app-0"), None)
+            .await
+            .unwrap();
         assert_eq!(names(&fixture, query(&["new"], 0, 10)).await.1, 0);
-    }
+    })
+    .await;
+}
 
-    async fn a_page_shows_one_moment_while_others_write(fixture) {
+#[tokio::test]
+async fn a_page_shows_one_moment_while_others_write() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         let registry = fixture.registry.clone();
         let writer = tokio::spawn(async move {
@@ -132,5 +174,6 @@ on_every_backend! {
             assert_eq!(offered(0) == offered(4), same, "at {}", page.revision);
         }
         writer.await.unwrap();
-    }
+    })
+    .await;
 }

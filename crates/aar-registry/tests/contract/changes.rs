@@ -3,8 +3,9 @@ use aar_types::Revision;
 
 use crate::backend::{AMD64, name, number, on_every_backend, refused};
 
-on_every_backend! {
-    async fn the_feed_goes_on_where_one_stopped_reading(fixture) {
+#[tokio::test]
+async fn the_feed_goes_on_where_one_stopped_reading() {
+    on_every_backend(async |fixture| {
         for n in 0..3 {
             fixture.publish("app", n, format!("{n}").as_bytes()).await;
         }
@@ -15,9 +16,13 @@ on_every_backend! {
         assert_eq!(&all.registry_id, fixture.registry.id());
         assert_eq!(read(2).await.changes, all.changes[2..]);
         assert_eq!(read(3).await.changes, []);
-    }
+    })
+    .await;
+}
 
-    async fn a_revision_that_the_feed_does_not_know_is_answered_with_list_again(mut fixture) {
+#[tokio::test]
+async fn a_revision_that_the_feed_does_not_know_is_answered_with_list_again() {
+    on_every_backend(async |mut fixture| {
         fixture.registry.close().await;
         fixture.options.changes_kept = 3;
         fixture.registry = Registry::open(fixture.options.clone()).await.unwrap();
@@ -25,10 +30,16 @@ on_every_backend! {
         let operator = fixture.operator();
         for n in 0..5 {
             let published = n % 2 == 1;
-            operator.set_published(&name("app"), AMD64, number(0), published).await.unwrap();
+            operator
+                .set_published(&name("app"), AMD64, number(0), published)
+                .await
+                .unwrap();
         }
         // Six revisions, of which three are kept.
-        assert_eq!(operator.changes(Revision(3)).await.unwrap().changes.len(), 3);
+        assert_eq!(
+            operator.changes(Revision(3)).await.unwrap().changes.len(),
+            3
+        );
         for since in [2, 7] {
             let error = refused(operator.changes(Revision(since)).await);
             let Error::ChangesCompacted { oldest, newest, .. } = error else {
@@ -36,18 +47,29 @@ on_every_backend! {
             };
             assert_eq!((oldest, newest), (Revision(3), Revision(6)));
         }
-    }
+    })
+    .await;
+}
 
-    async fn a_long_feed_comes_in_pieces(fixture) {
+#[tokio::test]
+async fn a_long_feed_comes_in_pieces() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let operator = fixture.operator();
         for n in 0..1001 {
             let published = n % 2 == 1;
-            operator.set_published(&name("app"), AMD64, number(0), published).await.unwrap();
+            operator
+                .set_published(&name("app"), AMD64, number(0), published)
+                .await
+                .unwrap();
         }
         let first = operator.changes(Revision(0)).await.unwrap();
-        assert_eq!((first.changes.len(), first.revision), (1000, Revision(1000)));
+        assert_eq!(
+            (first.changes.len(), first.revision),
+            (1000, Revision(1000))
+        );
         let rest = operator.changes(first.revision).await.unwrap();
         assert_eq!((rest.changes.len(), rest.revision), (2, Revision(1002)));
-    }
+    })
+    .await;
 }

@@ -23,17 +23,23 @@ async fn remove(fixture: &Fixture, n: u32) {
     assert!(removed.unwrap());
 }
 
-on_every_backend! {
-    async fn row_first_blob_later_a_blob_is_kept_for_the_grace_period(fixture) {
+#[tokio::test]
+async fn row_first_blob_later_a_blob_is_kept_for_the_grace_period() {
+    on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         fixture.clock.advance(GRACE * 2);
         assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
         remove(&fixture, 0).await;
-        fixture.clock.advance(GRACE - SignedDuration::from_micros(1));
+        fixture
+            .clock
+            .advance(GRACE - SignedDuration::from_micros(1));
         assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
         fixture.clock.advance(SignedDuration::from_micros(1));
         let plan = fixture.operator().gc_plan().await.unwrap();
-        let expected = GcItem::UnreferencedBlob { digest: image.digest, bytes: 5 };
+        let expected = GcItem::UnreferencedBlob {
+            digest: image.digest,
+            bytes: 5,
+        };
         assert_eq!(plan.items, [expected]);
         // Making the plan has deleted nothing.
         assert!(fixture.has(&blob(&image.digest)));
@@ -41,9 +47,13 @@ on_every_backend! {
         assert_eq!((report.freed, report.spared.len()), (plan.items, 0));
         assert!(!fixture.has(&blob(&image.digest)));
         assert_eq!(fixture.operator().status().await.unwrap().blobs, 0);
-    }
+    })
+    .await;
+}
 
-    async fn a_blob_with_another_version_is_not_freed(fixture) {
+#[tokio::test]
+async fn a_blob_with_another_version_is_not_freed() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         fixture.publish("app", 1, b"image").await;
         remove(&fixture, 0).await;
@@ -52,73 +62,162 @@ on_every_backend! {
         remove(&fixture, 1).await;
         fixture.clock.advance(GRACE);
         assert_eq!(fixture.collect().await.freed.len(), 1);
-    }
+    })
+    .await;
+}
 
-    async fn what_is_needed_again_by_the_time_is_spared_and_reported(fixture) {
+#[tokio::test]
+async fn what_is_needed_again_by_the_time_is_spared_and_reported() {
+    on_every_backend(async |fixture| {
         for n in 0..3 {
-            fixture.publish("app", n, format!("image {n}").as_bytes()).await;
+            fixture
+                .publish("app", n, format!("image {n}").as_bytes())
+                .await;
         }
-        fixture.operator().remove_application(&name("app"), None).await.unwrap();
+        fixture
+            .operator()
+            .remove_application(&name("app"), None)
+            .await
+            .unwrap();
         fixture.clock.advance(GRACE);
         let plan = fixture.operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 3);
         let again = fixture.operator();
-        let again = again.publish(&name("app"), AMD64, number(0), put(image(b"image 0"))).await;
+        let again = again
+            .publish(&name("app"), AMD64, number(0), put(image(b"image 0")))
+            .await;
         again.unwrap();
         assert!(fixture.begin_upload(b"image 1").await.complete);
         let report = fixture.operator().gc_apply(plan).await.unwrap();
-        let freed = GcItem::UnreferencedBlob { digest: image(b"image 2").digest, bytes: 7 };
+        let freed = GcItem::UnreferencedBlob {
+            digest: image(b"image 2").digest,
+            bytes: 7,
+        };
         assert_eq!(report.freed, [freed]);
         assert_eq!(report.spared.len(), 2);
-        assert!(report.spared.iter().all(|spared| spared.reason.contains("needed")));
+        assert!(
+            report
+                .spared
+                .iter()
+                .all(|spared| spared.reason.contains("needed"))
+        );
         assert!(fixture.verify().await.missing.is_empty());
-    }
+    })
+    .await;
+}
 
-    async fn an_image_of_which_only_a_descriptor_is_left_is_kept_until_that_goes(mut fixture) {
+#[tokio::test]
+async fn an_image_of_which_only_a_descriptor_is_left_is_kept_until_that_goes() {
+    on_every_backend(async |mut fixture| {
         let known = fixture.store(b"known").await;
-        fixture.with_lost_commit(async |operator| {
-            let unknown = image(b"unknown");
-            let new = aar_registry::UploadNew { length: unknown.size, digest: unknown.digest };
-            let upload = operator.create_upload(new).await.unwrap();
-            operator.append(upload.id, 0, body([b"unknown"])).await.unwrap();
-            operator.publish(&name("app"), AMD64, number(0), put(known)).await.unwrap();
-            operator.publish(&name("app"), AMD64, number(1), put(unknown)).await.unwrap();
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                let unknown = image(b"unknown");
+                let new = aar_registry::UploadNew {
+                    length: unknown.size,
+                    digest: unknown.digest,
+                };
+                let upload = operator.create_upload(new).await.unwrap();
+                operator
+                    .append(upload.id, 0, body([b"unknown"]))
+                    .await
+                    .unwrap();
+                operator
+                    .publish(&name("app"), AMD64, number(0), put(known))
+                    .await
+                    .unwrap();
+                operator
+                    .publish(&name("app"), AMD64, number(1), put(unknown))
+                    .await
+                    .unwrap();
+            })
+            .await;
         let unused = fixture.store(b"unused").await;
         fixture.clock.advance(GRACE * 2);
-        let freed = GcItem::UnreferencedBlob { digest: unused.digest, bytes: 6 };
+        let freed = GcItem::UnreferencedBlob {
+            digest: unused.digest,
+            bytes: 6,
+        };
         assert_eq!(fixture.collect().await.freed, [freed]);
         fixture.rebuild().await;
         assert_eq!(fixture.versions().await, ["app/amd64/0", "app/amd64/1"]);
-        fixture.operator().remove_application(&name("app"), None).await.unwrap();
+        fixture
+            .operator()
+            .remove_application(&name("app"), None)
+            .await
+            .unwrap();
         fixture.clock.advance(GRACE);
         assert_eq!(fixture.collect().await.freed.len(), 2);
-    }
+    })
+    .await;
+}
 
-    async fn stale_uploads_are_freed_and_others_are_not(fixture) {
+#[tokio::test]
+async fn stale_uploads_are_freed_and_others_are_not() {
+    on_every_backend(async |fixture| {
         let stale = fixture.begin_upload(b"stale").await;
-        fixture.operator().append(stale.id, 0, body([b"sta"])).await.unwrap();
+        fixture
+            .operator()
+            .append(stale.id, 0, body([b"sta"]))
+            .await
+            .unwrap();
         fixture.clock.advance(EXPIRY / 2);
         let young = fixture.begin_upload(b"young").await;
-        fixture.operator().append(young.id, 0, body([b"you"])).await.unwrap();
+        fixture
+            .operator()
+            .append(young.id, 0, body([b"you"]))
+            .await
+            .unwrap();
         fixture.clock.advance(EXPIRY / 2);
         let report = fixture.collect().await;
-        assert_eq!(report.freed, [GcItem::StaleUpload { id: stale.id, bytes: 3 }]);
+        assert_eq!(
+            report.freed,
+            [GcItem::StaleUpload {
+                id: stale.id,
+                bytes: 3
+            }]
+        );
         assert_eq!(fixture.staged(), if fixture.is_in_bucket() { 2 } else { 1 });
-        assert_eq!(fixture.operator().upload(young.id).await.unwrap().unwrap().offset, 3);
-    }
+        assert_eq!(
+            fixture
+                .operator()
+                .upload(young.id)
+                .await
+                .unwrap()
+                .unwrap()
+                .offset,
+            3
+        );
+    })
+    .await;
+}
 
-    async fn an_orphan_that_an_upload_is_bringing_is_spared(fixture) {
+#[tokio::test]
+async fn an_orphan_that_an_upload_is_bringing_is_spared() {
+    on_every_backend(async |fixture| {
         let orphan = blob(&image(b"orphan").digest);
         fixture.overwrite(&orphan, b"orphan");
         let plan = fixture.operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
         fixture.begin_upload(b"orphan").await;
-        assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().spared.len(), 1);
+        assert_eq!(
+            fixture
+                .operator()
+                .gc_apply(plan)
+                .await
+                .unwrap()
+                .spared
+                .len(),
+            1
+        );
         assert!(fixture.has(&orphan));
-    }
+    })
+    .await;
+}
 
-    async fn two_processes_that_collect_at_once_free_everything_once(fixture) {
+#[tokio::test]
+async fn two_processes_that_collect_at_once_free_everything_once() {
+    on_every_backend(async |fixture| {
         for n in 0..20 {
             fixture.store(format!("image {n}").as_bytes()).await;
         }
@@ -131,11 +230,13 @@ on_every_backend! {
         assert_eq!(one.freed.len() + two.freed.len(), 20);
         assert_eq!(one.spared.len() + two.spared.len(), 20);
         assert_eq!(fixture.operator().status().await.unwrap().blobs, 0);
-    }
+    })
+    .await;
 }
 
-on_folders! {
-    async fn a_blob_that_is_being_deleted_is_not_stored_and_an_upload_takes_it_back(fixture) {
+#[tokio::test]
+async fn a_blob_that_is_being_deleted_is_not_stored_and_an_upload_takes_it_back() {
+    on_folders(async |fixture| {
         let image = fixture.store(b"image").await;
         fixture.clock.advance(GRACE);
         // The file cannot be deleted, so the collection stops half-way.
@@ -146,20 +247,42 @@ on_folders! {
         drop(obstruction);
 
         let publish = fixture.operator();
-        let publish = publish.publish(&name("app"), AMD64, number(0), put(image)).await;
-        assert!(matches!(refused(publish), aar_registry::Error::ImageNotStored { .. }));
+        let publish = publish
+            .publish(&name("app"), AMD64, number(0), put(image))
+            .await;
+        assert!(matches!(
+            refused(publish),
+            aar_registry::Error::ImageNotStored { .. }
+        ));
         // What was begun is in the next plan, whatever the grace period says.
         let plan = fixture.operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
         let upload = fixture.begin_upload(b"image").await;
         assert!(!upload.complete);
-        fixture.operator().append(upload.id, 0, body([b"image"])).await.unwrap();
-        assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().spared.len(), 1);
+        fixture
+            .operator()
+            .append(upload.id, 0, body([b"image"]))
+            .await
+            .unwrap();
+        assert_eq!(
+            fixture
+                .operator()
+                .gc_apply(plan)
+                .await
+                .unwrap()
+                .spared
+                .len(),
+            1
+        );
         fixture.publish("app", 0, b"image").await;
         assert!(fixture.verify().await.is_sound());
-    }
+    })
+    .await;
+}
 
-    async fn files_that_nothing_belongs_to_are_freed_once_they_are_old(fixture) {
+#[tokio::test]
+async fn files_that_nothing_belongs_to_are_freed_once_they_are_old() {
+    on_folders(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let staged = fixture.object("staging/0d8a9c1e-8f3c-4c5a-9a57-4f3f3f8b1a11");
         let cut_short = fixture.object("applications/app/amd64/1.json#1");
@@ -169,7 +292,12 @@ on_folders! {
         for file in files {
             fs::write(file, b"orphan").unwrap();
             let now = SystemTime::from(fixture.now());
-            File::options().write(true).open(file).unwrap().set_modified(now).unwrap();
+            File::options()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_modified(now)
+                .unwrap();
         }
         assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
         fixture.clock.advance(GRACE);
@@ -179,28 +307,48 @@ on_folders! {
         assert_eq!((report.freed.len(), report.bytes()), (3, 18));
         assert!(files.iter().all(|file| !file.exists()));
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
-    }
+    })
+    .await;
+}
 
-    async fn files_that_others_keep_beside_the_images_are_left_alone(fixture) {
+#[tokio::test]
+async fn files_that_others_keep_beside_the_images_are_left_alone() {
+    on_folders(async |fixture| {
         fixture.publish("app", 0, b"image").await;
-        let names = ["staging/report.pdf", "staging/deep/x.bin", "applications/notes#1", "trust/a#1"];
+        let names = [
+            "staging/report.pdf",
+            "staging/deep/x.bin",
+            "applications/notes#1",
+            "trust/a#1",
+        ];
         for name in names {
             let file = fixture.object(name);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, b"theirs").unwrap();
-            File::options().write(true).open(&file).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            File::options()
+                .write(true)
+                .open(&file)
+                .unwrap()
+                .set_modified(SystemTime::UNIX_EPOCH)
+                .unwrap();
         }
         fixture.clock.advance(GRACE);
         assert_eq!(fixture.operator().gc_plan().await.unwrap().items, []);
         // Nor is anything else freed by a plan that names it.
         let planned = names.into_iter().chain(["../outside"]);
         fs::write(fixture.object("../outside"), b"theirs").unwrap();
-        let items = planned.map(|path| GcItem::OrphanedFile { path: path.to_owned(), bytes: 6 });
-        let plan = GcPlan { items: items.collect() };
+        let items = planned.map(|path| GcItem::OrphanedFile {
+            path: path.to_owned(),
+            bytes: 6,
+        });
+        let plan = GcPlan {
+            items: items.collect(),
+        };
         assert_eq!(fixture.operator().gc_apply(plan).await.unwrap().freed, []);
         assert!(names.iter().all(|name| fixture.object(name).exists()));
         assert!(fixture.object("../outside").exists());
-    }
+    })
+    .await;
 }
 
 /// One thing that somebody does.

@@ -20,54 +20,101 @@ async fn read(file: &Content, range: std::ops::Range<u64>) -> Vec<u8> {
     pieces.concat()
 }
 
-on_every_backend! {
-    async fn an_image_is_streamed_whole_and_in_ranges(fixture) {
+#[tokio::test]
+async fn an_image_is_streamed_whole_and_in_ranges() {
+    on_every_backend(async |fixture| {
         let content = noise(SIZE);
         let image = fixture.publish("app", 0, &content).await;
         let file = open(&fixture).await;
         assert_eq!(image.size, SIZE as u64);
-        for (from, to) in [(0, SIZE), (0, 1), (SIZE - 1, SIZE), (777, 2_222_222), (5, 5)] {
+        for (from, to) in [
+            (0, SIZE),
+            (0, 1),
+            (SIZE - 1, SIZE),
+            (777, 2_222_222),
+            (5, 5),
+        ] {
             let found = read(&file, from as u64..to as u64).await;
             assert!(found == content[from..to], "{from}..{to}");
         }
-    }
+    })
+    .await;
+}
 
-    async fn an_image_comes_in_large_pieces(fixture) {
+#[tokio::test]
+async fn an_image_comes_in_large_pieces() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, &noise(SIZE)).await;
         let file = open(&fixture).await;
-        let pieces: Vec<_> = file.stream(0..SIZE as u64).unwrap().try_collect().await.unwrap();
+        let pieces: Vec<_> = file
+            .stream(0..SIZE as u64)
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
         let all_but_last = &pieces[..pieces.len() - 1];
         assert!(all_but_last.iter().all(|piece| piece.len() >= 256 << 10));
-    }
+    })
+    .await;
+}
 
-    async fn what_is_not_there_is_none_and_what_is_lost_is_an_error(fixture) {
+#[tokio::test]
+async fn what_is_not_there_is_none_and_what_is_lost_is_an_error() {
+    on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         let operator = fixture.operator();
-        assert!(operator.fetch(&name("app"), AMD64, number(1)).await.unwrap().is_none());
+        assert!(
+            operator
+                .fetch(&name("app"), AMD64, number(1))
+                .await
+                .unwrap()
+                .is_none()
+        );
         fixture.erase(&blob(&image.digest));
         let lost = refused(operator.fetch(&name("app"), AMD64, number(0)).await);
-        assert!(matches!(lost, aar_registry::Error::ImageMissing { .. }), "{lost}");
-    }
+        assert!(
+            matches!(lost, aar_registry::Error::ImageMissing { .. }),
+            "{lost}"
+        );
+    })
+    .await;
+}
 
-    async fn an_image_that_has_another_size_than_its_version_is_not_handed_out(fixture) {
+#[tokio::test]
+async fn an_image_that_has_another_size_than_its_version_is_not_handed_out() {
+    on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         for other in [&b"imag"[..], b"", b"images"] {
             fixture.overwrite(&blob(&image.digest), other);
-            let damaged = refused(fixture.operator().fetch(&name("app"), AMD64, number(0)).await);
-            assert!(matches!(damaged, aar_registry::Error::ImageDamaged { .. }), "{damaged}");
+            let damaged = refused(
+                fixture
+                    .operator()
+                    .fetch(&name("app"), AMD64, number(0))
+                    .await,
+            );
+            assert!(
+                matches!(damaged, aar_registry::Error::ImageDamaged { .. }),
+                "{damaged}"
+            );
         }
-    }
+    })
+    .await;
 }
 
-on_folders! {
-    async fn a_download_is_not_cut_by_a_collection(fixture) {
+#[tokio::test]
+async fn a_download_is_not_cut_by_a_collection() {
+    on_folders(async |fixture| {
         let content = noise(SIZE);
         let image = fixture.publish("app", 0, &content).await;
         let file = open(&fixture).await;
         let mut stream = file.stream(0..SIZE as u64).unwrap();
         let mut found = stream.next().await.unwrap().unwrap().to_vec();
 
-        fixture.operator().remove_application(&name("app"), None).await.unwrap();
+        fixture
+            .operator()
+            .remove_application(&name("app"), None)
+            .await
+            .unwrap();
         fixture.clock.advance(GRACE);
         assert_eq!(fixture.collect().await.freed.len(), 1);
         assert!(!fixture.has(&blob(&image.digest)));
@@ -76,5 +123,6 @@ on_folders! {
             found.extend_from_slice(&piece.unwrap());
         }
         assert!(found == content);
-    }
+    })
+    .await;
 }

@@ -17,6 +17,7 @@ mod catalogue;
 mod changes;
 mod collector;
 mod fetch;
+mod macros;
 mod migrate;
 mod open;
 mod operator;

@@ -4,15 +4,20 @@ use aar_registry::{DatabaseOptions, Error, Registry};
 
 use crate::backend::{Backend, Fixture, on_every_backend, on_folders, refused};
 
-on_every_backend! {
-    async fn the_identity_is_made_once_and_kept(mut fixture) {
+#[tokio::test]
+async fn the_identity_is_made_once_and_kept() {
+    on_every_backend(async |mut fixture| {
         let id = fixture.registry.id().clone();
         fixture.restart().await;
         assert_eq!(*fixture.registry.id(), id);
         assert_eq!(*fixture.another().await.id(), id);
-    }
+    })
+    .await;
+}
 
-    async fn storage_of_another_registry_is_refused(fixture) {
+#[tokio::test]
+async fn storage_of_another_registry_is_refused() {
+    on_every_backend(async |fixture| {
         let other = Fixture::start(Backend::SqliteFolder).await.unwrap();
         let mut options = fixture.options.clone();
         options.storage = other.options.storage.clone();
@@ -20,19 +25,32 @@ on_every_backend! {
         let Error::ForeignStorage { storage, database } = &error else {
             panic!("{error}");
         };
-        assert_eq!((storage, database), (other.registry.id(), fixture.registry.id()));
-    }
+        assert_eq!(
+            (storage, database),
+            (other.registry.id(), fixture.registry.id())
+        );
+    })
+    .await;
+}
 
-    async fn an_empty_database_beside_full_storage_points_to_the_rebuild(fixture) {
+#[tokio::test]
+async fn an_empty_database_beside_full_storage_points_to_the_rebuild() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let mut options = fixture.options.clone();
-        options.database = DatabaseOptions::Sqlite { path: fixture.database().with_extension("new") };
+        options.database = DatabaseOptions::Sqlite {
+            path: fixture.database().with_extension("new"),
+        };
         let error = refused(Registry::open(options).await);
         assert!(matches!(error, Error::EmptyDatabase));
         assert!(error.to_string().contains("aar storage rebuild"), "{error}");
-    }
+    })
+    .await;
+}
 
-    async fn storage_that_lost_its_mark_is_refused_and_says_what_belongs_there(fixture) {
+#[tokio::test]
+async fn storage_that_lost_its_mark_is_refused_and_says_what_belongs_there() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let mark = fixture.content("registry.json").unwrap();
         let before: serde_json::Value = serde_json::from_slice(&mark).unwrap();
@@ -41,25 +59,43 @@ on_every_backend! {
         let Error::UnmarkedStorage { expected } = error else {
             panic!("{error}");
         };
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&expected).unwrap(), before);
-    }
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&expected).unwrap(),
+            before
+        );
+    })
+    .await;
+}
 
-    async fn a_newer_format_is_refused(fixture) {
+#[tokio::test]
+async fn a_newer_format_is_refused() {
+    on_every_backend(async |fixture| {
         let mark = format!("{{\"id\": \"{}\", \"format\": 2}}", fixture.registry.id());
         fixture.overwrite("registry.json", mark.as_bytes());
         let error = refused(Registry::open(fixture.options.clone()).await);
-        assert!(matches!(error, Error::NewerFormat { found: 2, known: 1 }), "{error}");
-    }
+        assert!(
+            matches!(error, Error::NewerFormat { found: 2, known: 1 }),
+            "{error}"
+        );
+    })
+    .await;
+}
 
-    async fn a_start_that_was_cut_short_after_marking_the_storage_is_done_again(fixture) {
+#[tokio::test]
+async fn a_start_that_was_cut_short_after_marking_the_storage_is_done_again() {
+    on_every_backend(async |fixture| {
         let id = fixture.registry.id().clone();
         fixture.registry.close().await;
         std::fs::remove_dir_all(fixture.database().parent().unwrap()).unwrap();
         let registry = Registry::open(fixture.options.clone()).await.unwrap();
         assert_eq!(*registry.id(), id);
-    }
+    })
+    .await;
+}
 
-    async fn status_counts_what_there_is(fixture) {
+#[tokio::test]
+async fn status_counts_what_there_is() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         fixture.store(b"not used").await;
         let upload = fixture.begin_upload(b"coming").await;
@@ -67,22 +103,30 @@ on_every_backend! {
         fixture.operator().append(upload.id, 0, body).await.unwrap();
         let status = fixture.operator().status().await.unwrap();
         assert_eq!((status.applications, status.versions), (1, 1));
-        assert_eq!((status.blobs, status.blob_bytes, status.unreferenced_bytes), (2, 13, 8));
+        assert_eq!(
+            (status.blobs, status.blob_bytes, status.unreferenced_bytes),
+            (2, 13, 8)
+        );
         assert_eq!((status.uploads, status.staged_bytes), (1, 3));
-    }
+    })
+    .await;
 }
 
-on_folders! {
-    async fn nobody_else_reads_database_or_storage(fixture) {
-        let mode = |path: &std::path::Path| {
-            std::fs::metadata(path).unwrap().permissions().mode() & 0o777
-        };
+#[tokio::test]
+async fn nobody_else_reads_database_or_storage() {
+    on_folders(async |fixture| {
+        let mode =
+            |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&fixture.database()), 0o600);
         assert_eq!(mode(fixture.database().parent().unwrap()), 0o700);
         assert_eq!(mode(&fixture.root()), 0o700);
-    }
+    })
+    .await;
+}
 
-    async fn two_first_starts_at_once_make_one_registry(fixture) {
+#[tokio::test]
+async fn two_first_starts_at_once_make_one_registry() {
+    on_folders(async |fixture| {
         let other = Fixture::start(Backend::SqliteFolder).await.unwrap();
         drop(fixture);
         other.registry.close().await;
@@ -91,9 +135,13 @@ on_folders! {
         let open = || tokio::spawn(Registry::open(other.options.clone()));
         let (one, two) = tokio::join!(open(), open());
         assert_eq!(one.unwrap().unwrap().id(), two.unwrap().unwrap().id());
-    }
+    })
+    .await;
+}
 
-    async fn health_names_what_cannot_be_used(fixture) {
+#[tokio::test]
+async fn health_names_what_cannot_be_used() {
+    on_folders(async |fixture| {
         assert!(fixture.registry.health().await.healthy);
         let obstruction = fixture.obstruct("registry.json");
         let health = fixture.registry.health().await;
@@ -102,5 +150,6 @@ on_folders! {
         assert!(fixture.registry.health().await.healthy);
         fixture.registry.close().await;
         assert!(!fixture.registry.health().await.healthy);
-    }
+    })
+    .await;
 }

@@ -14,16 +14,26 @@ async fn catalogue(fixture: &Fixture) -> Vec<aar_types::Application> {
     fixture.operator().list(&query).await.unwrap().applications
 }
 
-on_every_backend! {
-    async fn rebuildable_everything_committed_is_there_again(mut fixture) {
+#[tokio::test]
+async fn rebuildable_everything_committed_is_there_again() {
+    on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
         fixture.publish("other", 0, b"one").await;
         let operator = fixture.operator();
         let arm = put(fixture.store(b"arm").await);
-        operator.publish(&name("app"), ARM64, number(3), arm).await.unwrap();
-        operator.put_application(&name("app"), AMD64, tagged(&["a", "b"])).await.unwrap();
-        operator.set_published(&name("app"), AMD64, number(0), false).await.unwrap();
+        operator
+            .publish(&name("app"), ARM64, number(3), arm)
+            .await
+            .unwrap();
+        operator
+            .put_application(&name("app"), AMD64, tagged(&["a", "b"]))
+            .await
+            .unwrap();
+        operator
+            .set_published(&name("app"), AMD64, number(0), false)
+            .await
+            .unwrap();
         let (id, before) = (fixture.registry.id().clone(), catalogue(&fixture).await);
 
         let report = fixture.rebuild().await;
@@ -33,16 +43,36 @@ on_every_backend! {
         assert_eq!(catalogue(&fixture).await, before);
         assert!(fixture.verify().await.is_sound());
         // Tags are found again, and blobs are counted again.
-        let query = ListQuery { tags: vec!["b".into()], limit: 1, ..Default::default() };
+        let query = ListQuery {
+            tags: vec!["b".into()],
+            limit: 1,
+            ..Default::default()
+        };
         assert_eq!(fixture.operator().list(&query).await.unwrap().total, 1);
-        assert_eq!(fixture.operator().status().await.unwrap().unreferenced_bytes, 0);
+        assert_eq!(
+            fixture
+                .operator()
+                .status()
+                .await
+                .unwrap()
+                .unreferenced_bytes,
+            0
+        );
         assert_eq!(fixture.audit_actions().await, ["rebuild"]);
-    }
+    })
+    .await;
+}
 
-    async fn rebuildable_the_revision_never_goes_backwards(mut fixture) {
+#[tokio::test]
+async fn rebuildable_the_revision_never_goes_backwards() {
+    on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("gone", 0, b"gone").await;
-        fixture.operator().remove_application(&name("gone"), None).await.unwrap();
+        fixture
+            .operator()
+            .remove_application(&name("gone"), None)
+            .await
+            .unwrap();
         let before = fixture.revision().await;
         let report = fixture.rebuild().await;
         assert!(report.revision > before);
@@ -53,16 +83,28 @@ on_every_backend! {
         fixture.publish("app", 1, b"one").await;
         let new = fixture.operator().changes(report.revision).await.unwrap();
         assert_eq!(new.changes.len(), 1);
-    }
+    })
+    .await;
+}
 
-    async fn rebuildable_trust_and_revocations_are_there_again(mut fixture) {
+#[tokio::test]
+async fn rebuildable_trust_and_revocations_are_there_again() {
+    on_every_backend(async |mut fixture| {
         let certificates = [1, 2, 3].map(|first| certificate(first, Role::Publisher));
         for one in &certificates {
             fixture.operator().trust_add(one.clone()).await.unwrap();
         }
         let [kept, removed, revoked] = certificates.map(|one| one.fingerprint);
-        fixture.operator().trust_remove(&removed.into()).await.unwrap();
-        fixture.operator().trust_revoke(&revoked.into()).await.unwrap();
+        fixture
+            .operator()
+            .trust_remove(&removed.into())
+            .await
+            .unwrap();
+        fixture
+            .operator()
+            .trust_revoke(&revoked.into())
+            .await
+            .unwrap();
         let lists = async |fixture: &Fixture| {
             let operator = fixture.operator();
             let trusted = operator.trust_list(false).await.unwrap();
@@ -76,54 +118,95 @@ on_every_backend! {
         assert_eq!(standing(&kept), Ok(Role::Publisher));
         assert_eq!(standing(&removed), Err(Refusal::Unknown));
         assert_eq!(standing(&revoked), Err(Refusal::Revoked));
-        let again = fixture.operator().trust_add(certificate(3, Role::Client)).await;
+        let again = fixture
+            .operator()
+            .trust_add(certificate(3, Role::Client))
+            .await;
         assert!(matches!(refused(again), Error::CertificateRevoked { .. }));
-    }
+    })
+    .await;
+}
 
-    async fn nothing_deleted_comes_back_even_when_the_deletion_was_cut_short(mut fixture) {
+#[tokio::test]
+async fn nothing_deleted_comes_back_even_when_the_deletion_was_cut_short() {
+    on_every_backend(async |mut fixture| {
         for n in 0..3 {
             fixture.publish("app", n, format!("{n}").as_bytes()).await;
         }
-        fixture.operator().remove_version(&name("app"), AMD64, number(0)).await.unwrap();
-        fixture.with_lost_commit(async |operator| {
-            operator.remove_version(&name("app"), AMD64, number(1)).await.unwrap();
-        }).await;
+        fixture
+            .operator()
+            .remove_version(&name("app"), AMD64, number(0))
+            .await
+            .unwrap();
+        fixture
+            .with_lost_commit(async |operator| {
+                operator
+                    .remove_version(&name("app"), AMD64, number(1))
+                    .await
+                    .unwrap();
+            })
+            .await;
         // The row is still there; what is left of the version is found, and it can be deleted.
         assert_eq!(fixture.versions().await, ["app/amd64/1", "app/amd64/2"]);
         let report = fixture.verify().await;
         assert_eq!(report.undescribed, ["applications/app/amd64/1.json"]);
         fixture.rebuild().await;
         assert_eq!(fixture.versions().await, ["app/amd64/2"]);
-    }
+    })
+    .await;
+}
 
-    async fn nothing_revoked_comes_back_even_when_the_revocation_was_cut_short(mut fixture) {
+#[tokio::test]
+async fn nothing_revoked_comes_back_even_when_the_revocation_was_cut_short() {
+    on_every_backend(async |mut fixture| {
         let (one, two) = (certificate(1, Role::Client), certificate(2, Role::Client));
         fixture.operator().trust_add(one.clone()).await.unwrap();
         fixture.operator().trust_add(two.clone()).await.unwrap();
-        fixture.with_lost_commit(async |operator| {
-            operator.trust_revoke(&one.fingerprint.into()).await.unwrap();
-            operator.trust_remove(&two.fingerprint.into()).await.unwrap();
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator
+                    .trust_revoke(&one.fingerprint.into())
+                    .await
+                    .unwrap();
+                operator
+                    .trust_remove(&two.fingerprint.into())
+                    .await
+                    .unwrap();
+            })
+            .await;
         assert_eq!(fixture.operator().trust_list(false).await.unwrap().len(), 2);
         fixture.rebuild().await;
         let standing = |one| fixture.registry.standing(Some(one));
         assert_eq!(standing(&one.fingerprint), Err(Refusal::Revoked));
         assert_eq!(standing(&two.fingerprint), Err(Refusal::Unknown));
-    }
+    })
+    .await;
+}
 
-    async fn a_commit_that_was_cut_short_can_be_done_again(mut fixture) {
+#[tokio::test]
+async fn a_commit_that_was_cut_short_can_be_done_again() {
+    on_every_backend(async |mut fixture| {
         let image = fixture.store(b"image").await;
-        fixture.with_lost_commit(async |operator| {
-            operator.publish(&name("app"), AMD64, number(0), put(image)).await.unwrap();
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator
+                    .publish(&name("app"), AMD64, number(0), put(image))
+                    .await
+                    .unwrap();
+            })
+            .await;
         assert_eq!(fixture.versions().await, [""; 0]);
         let found = fixture.verify().await;
         assert_eq!(found.stray.len(), 2);
         fixture.publish("app", 0, b"image").await;
         assert!(fixture.verify().await.is_sound());
-    }
+    })
+    .await;
+}
 
-    async fn versions_without_their_blob_are_left_out_only_where_that_is_accepted(mut fixture) {
+#[tokio::test]
+async fn versions_without_their_blob_are_left_out_only_where_that_is_accepted() {
+    on_every_backend(async |mut fixture| {
         let lost = fixture.publish("app", 0, b"lost").await;
         let short = fixture.publish("app", 1, b"short").await;
         fixture.publish("app", 2, b"good").await;
@@ -132,17 +215,32 @@ on_every_backend! {
         fixture.overwrite(&blob(&short.digest), b"sho");
         let report = fixture.rebuild_with_losses().await;
         assert_eq!(fixture.versions().await, ["app/amd64/2"]);
-        assert_eq!((report.applications, report.lost.len()), (1, 3), "{:?}", report.lost);
-        assert_eq!(report.skipped, ["applications/all-lost/amd64/application.json has no version"]);
+        assert_eq!(
+            (report.applications, report.lost.len()),
+            (1, 3),
+            "{:?}",
+            report.lost
+        );
+        assert_eq!(
+            report.skipped,
+            ["applications/all-lost/amd64/application.json has no version"]
+        );
         for sentence in ["is not stored", "says 5 bytes, its blob has 3"] {
-            assert!(report.lost.iter().any(|one| one.contains(sentence)), "{sentence}");
+            assert!(
+                report.lost.iter().any(|one| one.contains(sentence)),
+                "{sentence}"
+            );
         }
         // Uploaded again, they can be committed again.
         fixture.publish("app", 0, b"lost").await;
         assert_eq!(fixture.versions().await.len(), 2);
-    }
+    })
+    .await;
+}
 
-    async fn descriptors_that_say_nothing_good_are_left_out_only_where_that_is_accepted(mut fixture) {
+#[tokio::test]
+async fn descriptors_that_say_nothing_good_are_left_out_only_where_that_is_accepted() {
+    on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
         let zero = fixture.text("applications/app/amd64/0.json");
@@ -152,32 +250,54 @@ on_every_backend! {
         fixture.erase("applications/app/amd64/application.json");
         let report = fixture.rebuild_with_losses().await;
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
-        assert_eq!((report.lost.len(), report.skipped.len()), (3, 1), "{report:?}");
-    }
+        assert_eq!(
+            (report.lost.len(), report.skipped.len()),
+            (3, 1),
+            "{report:?}"
+        );
+    })
+    .await;
+}
 
-    async fn what_is_not_of_the_registry_is_skipped_and_nothing_is_lost(mut fixture) {
+#[tokio::test]
+async fn what_is_not_of_the_registry_is_skipped_and_nothing_is_lost() {
+    on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.overwrite("applications/notes.txt", b"");
         fixture.overwrite("trust/notes.txt", b"");
         // As a creation leaves it that was cut short before its version was there.
-        let begun = fixture.text("applications/app/amd64/application.json").replace("\"app\"", "\"new\"");
+        let begun = fixture
+            .text("applications/app/amd64/application.json")
+            .replace("\"app\"", "\"new\"");
         fixture.overwrite("applications/new/amd64/application.json", begun.as_bytes());
         let report = fixture.rebuild().await;
         assert_eq!(report.skipped.len(), 3, "{report:?}");
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
-    }
+    })
+    .await;
+}
 
-    async fn uploads_of_before_are_left_to_garbage_collection(mut fixture) {
+#[tokio::test]
+async fn uploads_of_before_are_left_to_garbage_collection() {
+    on_every_backend(async |mut fixture| {
         let upload = fixture.begin_upload(b"content").await;
-        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
+        fixture
+            .operator()
+            .append(upload.id, 0, body([b"cont"]))
+            .await
+            .unwrap();
         fixture.store(b"never committed").await;
         fixture.rebuild().await;
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
         fixture.clock.advance(EXPIRY);
         assert_eq!(fixture.collect().await.bytes(), 19);
-    }
+    })
+    .await;
+}
 
-    async fn storage_without_its_mark_is_refused_and_no_database_is_made(fixture) {
+#[tokio::test]
+async fn storage_without_its_mark_is_refused_and_no_database_is_made() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.erase("registry.json");
         let path = fixture.database().with_extension("new");
@@ -185,15 +305,25 @@ on_every_backend! {
         options.database = DatabaseOptions::Sqlite { path: path.clone() };
         let error = refused(Registry::rebuild(options, "test", Losses::Refuse).await);
         assert!(matches!(error, Error::NothingToRebuild { .. }), "{error}");
-        let place = if fixture.is_in_bucket() { "in the bucket " } else { "the folder /" };
+        let place = if fixture.is_in_bucket() {
+            "in the bucket "
+        } else {
+            "the folder /"
+        };
         assert!(error.to_string().contains(place), "{error}");
         assert!(!path.exists() && !fixture.has("registry.json"));
-    }
+    })
+    .await;
+}
 
-    async fn a_database_that_is_not_empty_is_not_touched(fixture) {
+#[tokio::test]
+async fn a_database_that_is_not_empty_is_not_touched() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
-        let error = refused(Registry::rebuild(fixture.options.clone(), "test", Losses::Refuse).await);
+        let error =
+            refused(Registry::rebuild(fixture.options.clone(), "test", Losses::Refuse).await);
         assert!(matches!(error, Error::DatabaseNotEmpty));
         assert_eq!(fixture.versions().await, ["app/amd64/0"]);
-    }
+    })
+    .await;
 }

@@ -8,47 +8,78 @@ fn prefix(text: &str) -> FingerprintPrefix {
     text.parse().unwrap()
 }
 
-on_every_backend! {
-    async fn trust_takes_effect_with_the_next_request(fixture) {
+#[tokio::test]
+async fn trust_takes_effect_with_the_next_request() {
+    on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let shown = Some(&new.fingerprint);
         let standing = || fixture.registry.standing(shown);
         assert_eq!(standing(), Err(Refusal::Unknown));
-        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        assert_eq!(
+            operator.trust_add(new.clone()).await.unwrap(),
+            TrustAdded::Added
+        );
         assert_eq!(standing(), Ok(Role::Client));
         operator.trust_remove(&prefix("aa")).await.unwrap();
         assert_eq!(standing(), Err(Refusal::Unknown));
-        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        assert_eq!(
+            operator.trust_add(new.clone()).await.unwrap(),
+            TrustAdded::Added
+        );
         operator.trust_revoke(&prefix("aa")).await.unwrap();
         assert_eq!(standing(), Err(Refusal::Revoked));
         assert!(!fixture.registry.trust().is_trusted(&new.fingerprint));
-    }
+    })
+    .await;
+}
 
-    async fn a_certificate_without_an_end_is_trusted_also_after_a_restart(mut fixture) {
+#[tokio::test]
+async fn a_certificate_without_an_end_is_trusted_also_after_a_restart() {
+    on_every_backend(async |mut fixture| {
         let mut new = certificate(0xaa, Role::Client);
         (new.not_before, new.not_after) = (Timestamp::MIN, Timestamp::MAX);
         fixture.operator().trust_add(new.clone()).await.unwrap();
         fixture.restart().await;
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
-    }
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Client)
+        );
+    })
+    .await;
+}
 
-    async fn adding_the_same_certificate_again_succeeds_and_says_so(fixture) {
+#[tokio::test]
+async fn adding_the_same_certificate_again_succeeds_and_says_so() {
+    on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
         let actions = fixture.audit_actions().await;
-        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::AlreadyTrusted);
+        assert_eq!(
+            operator.trust_add(new.clone()).await.unwrap(),
+            TrustAdded::AlreadyTrusted
+        );
         assert_eq!(fixture.audit_actions().await, actions);
         let publisher = certificate(0xaa, Role::Publisher);
         let changed = operator.trust_add(publisher).await.unwrap();
         assert_eq!(changed, TrustAdded::RoleChanged { from: Role::Client });
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Publisher));
-    }
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Publisher)
+        );
+    })
+    .await;
+}
 
-    async fn revoked_is_for_ever(mut fixture) {
+#[tokio::test]
+async fn revoked_is_for_ever() {
+    on_every_backend(async |mut fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
         let revoked = operator.trust_revoke(&prefix("aa")).await.unwrap();
-        assert_eq!((revoked.state, revoked.revoked_at), (TrustState::Revoked, Some(fixture.now())));
+        assert_eq!(
+            (revoked.state, revoked.revoked_at),
+            (TrustState::Revoked, Some(fixture.now()))
+        );
 
         for role in [Role::Client, Role::Publisher] {
             let error = refused(operator.trust_add(certificate(0xaa, role)).await);
@@ -59,22 +90,45 @@ on_every_backend! {
         assert!(matches!(error, Error::CertificateRevoked { .. }), "{error}");
         assert_eq!(operator.trust_revoke(&prefix("aa")).await.unwrap(), revoked);
         fixture.restart().await;
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Err(Refusal::Revoked));
-        assert_eq!(fixture.operator().trust_list(true).await.unwrap(), [revoked]);
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Err(Refusal::Revoked)
+        );
+        assert_eq!(
+            fixture.operator().trust_list(true).await.unwrap(),
+            [revoked]
+        );
         assert_eq!(fixture.operator().trust_list(false).await.unwrap(), []);
-    }
+    })
+    .await;
+}
 
-    async fn revoked_is_for_ever_also_where_an_older_copy_of_the_database_is_restored(mut fixture) {
-        let (known, unknown) = (certificate(0xaa, Role::Client), certificate(0xbb, Role::Client));
+#[tokio::test]
+async fn revoked_is_for_ever_also_where_an_older_copy_of_the_database_is_restored() {
+    on_every_backend(async |mut fixture| {
+        let (known, unknown) = (
+            certificate(0xaa, Role::Client),
+            certificate(0xbb, Role::Client),
+        );
         fixture.operator().trust_add(known.clone()).await.unwrap();
         let mut revoked = Vec::new();
-        fixture.with_lost_commit(async |operator| {
-            operator.trust_add(unknown.clone()).await.unwrap();
-            operator.trust_add(certificate(0xcc, Role::Client)).await.unwrap();
-            for one in [&known, &unknown] {
-                revoked.push(operator.trust_revoke(&one.fingerprint.into()).await.unwrap());
-            }
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator.trust_add(unknown.clone()).await.unwrap();
+                operator
+                    .trust_add(certificate(0xcc, Role::Client))
+                    .await
+                    .unwrap();
+                for one in [&known, &unknown] {
+                    revoked.push(
+                        operator
+                            .trust_revoke(&one.fingerprint.into())
+                            .await
+                            .unwrap(),
+                    );
+                }
+            })
+            .await;
         let (operator, standing) = (fixture.operator(), |of| fixture.registry.standing(Some(of)));
         assert_eq!(standing(&known.fingerprint), Ok(Role::Client));
 
@@ -85,54 +139,89 @@ on_every_backend! {
         }
         assert_eq!(operator.trust_list(true).await.unwrap(), revoked);
         assert_eq!(operator.trust_list(false).await.unwrap(), []);
-        assert_eq!(fixture.audit_actions().await[..2], ["trust-revoke", "trust-revoke"]);
+        assert_eq!(
+            fixture.audit_actions().await[..2],
+            ["trust-revoke", "trust-revoke"]
+        );
         assert_eq!(operator.restore_revocations().await.unwrap(), []);
         // It is one the database knows from now on.
         fixture.restart().await;
         assert_eq!(fixture.operator().trust_list(true).await.unwrap(), revoked);
-    }
+    })
+    .await;
+}
 
-    async fn revoked_is_for_ever_whatever_is_done_with_an_older_copy_of_the_database(mut fixture) {
-        let (known, unknown) = (certificate(0xaa, Role::Client), certificate(0xbb, Role::Client));
+#[tokio::test]
+async fn revoked_is_for_ever_whatever_is_done_with_an_older_copy_of_the_database() {
+    on_every_backend(async |mut fixture| {
+        let (known, unknown) = (
+            certificate(0xaa, Role::Client),
+            certificate(0xbb, Role::Client),
+        );
         fixture.operator().trust_add(known.clone()).await.unwrap();
-        fixture.with_lost_commit(async |operator| {
-            operator.trust_add(unknown.clone()).await.unwrap();
-            for one in [&known, &unknown] {
-                operator.trust_revoke(&one.fingerprint.into()).await.unwrap();
-            }
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator.trust_add(unknown.clone()).await.unwrap();
+                for one in [&known, &unknown] {
+                    operator
+                        .trust_revoke(&one.fingerprint.into())
+                        .await
+                        .unwrap();
+                }
+            })
+            .await;
         let operator = fixture.operator();
         let publisher = certificate(0xaa, Role::Publisher);
         for refusal in [
             refused(operator.trust_add(publisher).await),
             refused(operator.trust_add(unknown).await),
         ] {
-            assert!(matches!(refusal, Error::CertificateRevoked { .. }), "{refusal}");
+            assert!(
+                matches!(refusal, Error::CertificateRevoked { .. }),
+                "{refusal}"
+            );
         }
         // The database believes it until the storage is asked.
         operator.trust_remove(&prefix("aa")).await.unwrap();
         assert_eq!(operator.trust_list(true).await.unwrap().len(), 1);
         fixture.rebuild().await;
         assert_eq!(fixture.operator().trust_list(true).await.unwrap().len(), 2);
-    }
+    })
+    .await;
+}
 
-    async fn what_is_no_descriptor_of_a_certificate_revokes_nobody(fixture) {
+#[tokio::test]
+async fn what_is_no_descriptor_of_a_certificate_revokes_nobody() {
+    on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
         let other = certificate(0xbb, Role::Client);
         operator.trust_add(other.clone()).await.unwrap();
         operator.trust_revoke(&prefix("bb")).await.unwrap();
         let about_another = fixture.text(&format!("trust/{}.json", other.fingerprint));
-        fixture.overwrite(&format!("trust/{}.json", new.fingerprint), about_another.as_bytes());
+        fixture.overwrite(
+            &format!("trust/{}.json", new.fingerprint),
+            about_another.as_bytes(),
+        );
         fixture.overwrite(&format!("trust/{}.json", "cc".repeat(32)), b"{");
         fixture.overwrite("trust/readme.txt", b"");
         assert_eq!(operator.restore_revocations().await.unwrap(), []);
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
-    }
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Client)
+        );
+    })
+    .await;
+}
 
-    async fn revoked_is_for_ever_in_the_database_as_well(fixture) {
+#[tokio::test]
+async fn revoked_is_for_ever_in_the_database_as_well() {
+    on_every_backend(async |fixture| {
         let operator = fixture.operator();
-        operator.trust_add(certificate(0xaa, Role::Client)).await.unwrap();
+        operator
+            .trust_add(certificate(0xaa, Role::Client))
+            .await
+            .unwrap();
         operator.trust_revoke(&prefix("aa")).await.unwrap();
         let database = fixture.raw_database().await;
         for statement in ["UPDATE trust SET state = 'trusted'", "DELETE FROM trust"] {
@@ -140,24 +229,47 @@ on_every_backend! {
             assert!(error.to_string().contains("revoked"), "{error}");
         }
         database.close().await;
-    }
+    })
+    .await;
+}
 
-    async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read(fixture) {
+#[tokio::test]
+async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read() {
+    on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let database = fixture.raw_database().await;
         let damage = "INSERT INTO trust VALUES ('x', 'trusted', 'client', x'', '', 0, 0, 0, NULL)";
         sqlx::query(damage).execute(&database).await.unwrap();
-        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Err(Refusal::Unknown));
-        sqlx::query("DELETE FROM trust WHERE fingerprint = 'x'").execute(&database).await.unwrap();
+        assert_eq!(
+            operator.trust_add(new.clone()).await.unwrap(),
+            TrustAdded::Added
+        );
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Err(Refusal::Unknown)
+        );
+        sqlx::query("DELETE FROM trust WHERE fingerprint = 'x'")
+            .execute(&database)
+            .await
+            .unwrap();
         database.close().await;
         fixture.registry.refresh().await.unwrap();
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
-    }
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Client)
+        );
+    })
+    .await;
+}
 
-    async fn a_prefix_must_mean_one_certificate(fixture) {
+#[tokio::test]
+async fn a_prefix_must_mean_one_certificate() {
+    on_every_backend(async |fixture| {
         let operator = fixture.operator();
-        let (one, two) = (certificate(0xa1, Role::Client), certificate(0xa2, Role::Client));
+        let (one, two) = (
+            certificate(0xa1, Role::Client),
+            certificate(0xa2, Role::Client),
+        );
         operator.trust_add(one.clone()).await.unwrap();
         operator.trust_add(two.clone()).await.unwrap();
 
@@ -170,9 +282,13 @@ on_every_backend! {
         let found = operator.trust_remove(&prefix("A2")).await.unwrap();
         assert_eq!(found.fingerprint, two.fingerprint);
         assert_eq!(operator.trust_list(false).await.unwrap().len(), 1);
-    }
+    })
+    .await;
+}
 
-    async fn dates_are_looked_at_with_every_request(fixture) {
+#[tokio::test]
+async fn dates_are_looked_at_with_every_request() {
+    on_every_backend(async |fixture| {
         let new = certificate(0xaa, Role::Client);
         fixture.operator().trust_add(new.clone()).await.unwrap();
         let standing = || fixture.registry.standing(Some(&new.fingerprint));
@@ -183,11 +299,19 @@ on_every_backend! {
         fixture.clock.advance(SignedDuration::from_hours(24 * 365));
         assert_eq!(standing(), Err(Refusal::Expired));
         // Revoked goes before expired: it is what will not change.
-        fixture.operator().trust_revoke(&prefix("aa")).await.unwrap();
+        fixture
+            .operator()
+            .trust_revoke(&prefix("aa"))
+            .await
+            .unwrap();
         assert_eq!(standing(), Err(Refusal::Revoked));
-    }
+    })
+    .await;
+}
 
-    async fn trust_is_withdrawn_without_the_storage_which_learns_of_it_later(mut fixture) {
+#[tokio::test]
+async fn trust_is_withdrawn_without_the_storage_which_learns_of_it_later() {
+    on_every_backend(async |mut fixture| {
         let [removed, revoked] = [0xaa, 0xbb].map(|first| certificate(first, Role::Publisher));
         let operator = fixture.operator();
         for one in [&removed, &revoked] {
@@ -195,55 +319,100 @@ on_every_backend! {
         }
         let records = fixture.operator().records().await;
         assert_eq!(records.list(false).await.unwrap().len(), 2);
-        assert_eq!(records.find(&prefix("aa")).await.unwrap().fingerprint, removed.fingerprint);
-        records.withdraw(&removed.fingerprint, Withdrawal::Remove).await.unwrap();
-        let entry = records.withdraw(&revoked.fingerprint, Withdrawal::Revoke).await.unwrap();
+        assert_eq!(
+            records.find(&prefix("aa")).await.unwrap().fingerprint,
+            removed.fingerprint
+        );
+        records
+            .withdraw(&removed.fingerprint, Withdrawal::Remove)
+            .await
+            .unwrap();
+        let entry = records
+            .withdraw(&revoked.fingerprint, Withdrawal::Revoke)
+            .await
+            .unwrap();
         assert_eq!(entry.revoked_at, Some(fixture.now()));
         assert_eq!(records.list(true).await.unwrap(), [entry]);
-        let again = records.withdraw(&revoked.fingerprint, Withdrawal::Remove).await;
+        let again = records
+            .withdraw(&revoked.fingerprint, Withdrawal::Remove)
+            .await;
         assert!(matches!(refused(again), Error::CertificateRevoked { .. }));
         records.close().await;
 
         fixture.registry.refresh().await.unwrap();
-        assert_eq!(fixture.registry.standing(Some(&removed.fingerprint)), Err(Refusal::Unknown));
-        assert_eq!(fixture.registry.standing(Some(&revoked.fingerprint)), Err(Refusal::Revoked));
+        assert_eq!(
+            fixture.registry.standing(Some(&removed.fingerprint)),
+            Err(Refusal::Unknown)
+        );
+        assert_eq!(
+            fixture.registry.standing(Some(&revoked.fingerprint)),
+            Err(Refusal::Revoked)
+        );
         assert!(!fixture.verify().await.is_sound());
         assert_eq!(operator.settle_trust().await.unwrap().len(), 2);
         assert_eq!(operator.settle_trust().await.unwrap(), []);
         assert!(fixture.verify().await.is_sound());
-        assert_eq!(fixture.audit_actions().await[..2], ["trust-settle", "trust-settle"]);
+        assert_eq!(
+            fixture.audit_actions().await[..2],
+            ["trust-settle", "trust-settle"]
+        );
         let report = fixture.rebuild().await;
         assert_eq!((report.trusted, report.revoked), (0, 1));
-    }
+    })
+    .await;
+}
 
-    async fn what_was_trusted_again_meanwhile_stays_so(fixture) {
+#[tokio::test]
+async fn what_was_trusted_again_meanwhile_stays_so() {
+    on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
         let records = fixture.operator().records().await;
-        records.withdraw(&new.fingerprint, Withdrawal::Remove).await.unwrap();
+        records
+            .withdraw(&new.fingerprint, Withdrawal::Remove)
+            .await
+            .unwrap();
         records.close().await;
-        assert_eq!(operator.trust_add(new.clone()).await.unwrap(), TrustAdded::Added);
+        assert_eq!(
+            operator.trust_add(new.clone()).await.unwrap(),
+            TrustAdded::Added
+        );
         operator.settle_trust().await.unwrap();
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Client)
+        );
         assert!(fixture.verify().await.is_sound());
-    }
+    })
+    .await;
+}
 
-    async fn what_another_process_changes_is_taken_over(fixture) {
+#[tokio::test]
+async fn what_another_process_changes_is_taken_over() {
+    on_every_backend(async |fixture| {
         let (other, new) = (fixture.another().await, certificate(0xaa, Role::Client));
         let mut changes = fixture.registry.trust_changes();
         other.operator("cli").trust_add(new.clone()).await.unwrap();
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Err(Refusal::Unknown));
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Err(Refusal::Unknown)
+        );
         fixture.registry.refresh().await.unwrap();
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Client)
+        );
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();
         fixture.registry.refresh().await.unwrap();
         assert!(!changes.has_changed().unwrap());
-    }
+    })
+    .await;
 }
 
-on_folders! {
-    async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was(fixture) {
+#[tokio::test]
+async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was() {
+    on_folders(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let key = format!("trust/{}.json", new.fingerprint);
         let obstruction = fixture.obstruct(&key);
@@ -251,18 +420,28 @@ on_folders! {
         assert_eq!(operator.trust_list(false).await.unwrap(), []);
         drop(obstruction);
         operator.trust_add(new.clone()).await.unwrap();
-        assert_eq!(fixture.registry.standing(Some(&new.fingerprint)), Ok(Role::Client));
+        assert_eq!(
+            fixture.registry.standing(Some(&new.fingerprint)),
+            Ok(Role::Client)
+        );
         assert!(fixture.verify().await.is_sound());
-    }
+    })
+    .await;
+}
 
-    async fn a_descriptor_that_is_in_the_way_does_not_keep_the_others_from_being_settled(fixture) {
+#[tokio::test]
+async fn a_descriptor_that_is_in_the_way_does_not_keep_the_others_from_being_settled() {
+    on_folders(async |fixture| {
         let (operator, keys) = (fixture.operator(), [0xaa, 0xbb, 0xcc]);
         let records = operator.records().await;
         let mut revoked = Vec::new();
         for first in keys {
             let new = certificate(first, Role::Client);
             operator.trust_add(new.clone()).await.unwrap();
-            records.withdraw(&new.fingerprint, Withdrawal::Revoke).await.unwrap();
+            records
+                .withdraw(&new.fingerprint, Withdrawal::Revoke)
+                .await
+                .unwrap();
             revoked.push(new.fingerprint);
         }
         records.close().await;
@@ -275,5 +454,6 @@ on_folders! {
         drop(obstruction);
         assert_eq!(operator.settle_trust().await.unwrap(), [revoked[0]]);
         assert!(fixture.verify().await.is_sound());
-    }
+    })
+    .await;
 }

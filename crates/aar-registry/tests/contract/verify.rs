@@ -10,18 +10,27 @@ async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
     fixture.operator().verify(options).await.unwrap()
 }
 
-on_every_backend! {
-    async fn a_registry_that_agrees_with_itself_is_sound(fixture) {
+#[tokio::test]
+async fn a_registry_that_agrees_with_itself_is_sound() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         fixture.store(b"not used").await;
-        fixture.operator().trust_add(certificate(1, Role::Client)).await.unwrap();
+        fixture
+            .operator()
+            .trust_add(certificate(1, Role::Client))
+            .await
+            .unwrap();
         let report = verify(&fixture, true, false).await;
         assert!(report.is_sound(), "{report:?}");
         assert_eq!((report.blobs, report.bytes), (2, 13));
         assert_eq!(report.unreferenced, [image(b"not used").digest]);
-    }
+    })
+    .await;
+}
 
-    async fn lost_and_damaged_blobs_are_named_with_the_versions_they_affect(fixture) {
+#[tokio::test]
+async fn lost_and_damaged_blobs_are_named_with_the_versions_they_affect() {
+    on_every_backend(async |fixture| {
         let lost = fixture.publish("app", 0, b"lost").await.digest;
         let short = fixture.publish("app", 1, b"short").await.digest;
         let rotten = fixture.publish("app", 2, b"rotten").await.digest;
@@ -39,16 +48,23 @@ on_every_backend! {
         assert!(!deep.is_sound());
         // Repairing forgets nothing.
         assert_eq!(fixture.versions().await.len(), 3);
-    }
+    })
+    .await;
+}
 
-    async fn a_corrupt_image_that_was_repaired_away_can_be_pushed_again(fixture) {
+#[tokio::test]
+async fn a_corrupt_image_that_was_repaired_away_can_be_pushed_again() {
+    on_every_backend(async |fixture| {
         let rotten = fixture.publish("app", 0, b"rotten").await.digest;
         let unused = fixture.store(b"unused").await.digest;
         fixture.overwrite(&blob(&rotten), b"rotteN");
         fixture.overwrite(&blob(&unused), b"unuseD");
         // Of the right size it counts as stored, and only --repair takes anything away.
         let found = verify(&fixture, true, false).await;
-        assert!(found.removed.is_empty() && fixture.has(&blob(&rotten)), "{found:?}");
+        assert!(
+            found.removed.is_empty() && fixture.has(&blob(&rotten)),
+            "{found:?}"
+        );
         assert!(fixture.begin_upload(b"rotten").await.complete);
 
         let repaired = verify(&fixture, true, true).await;
@@ -59,15 +75,24 @@ on_every_backend! {
         assert!(!fixture.has(&blob(&rotten)) && !fixture.has(&blob(&unused)));
 
         let operator = fixture.operator();
-        operator.remove_application(&name("app"), None).await.unwrap();
-        let lost = operator.publish(&name("app"), AMD64, number(0), put(image(b"rotten"))).await;
+        operator
+            .remove_application(&name("app"), None)
+            .await
+            .unwrap();
+        let lost = operator
+            .publish(&name("app"), AMD64, number(0), put(image(b"rotten")))
+            .await;
         assert!(matches!(refused(lost), Error::ImageNotStored { .. }));
         fixture.publish("app", 0, b"rotten").await;
         assert_eq!(fixture.content(&blob(&rotten)).unwrap(), b"rotten");
         assert!(verify(&fixture, true, false).await.is_sound());
-    }
+    })
+    .await;
+}
 
-    async fn descriptors_that_are_missing_or_differ_are_written_anew_on_request(fixture) {
+#[tokio::test]
+async fn descriptors_that_are_missing_or_differ_are_written_anew_on_request() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
         let new = certificate(1, Role::Client);
@@ -86,19 +111,31 @@ on_every_backend! {
         let after = verify(&fixture, false, false).await;
         assert!(after.undescribed.is_empty() && after.is_sound());
         assert!(!fixture.text(&trust).contains("publisher"));
-    }
+    })
+    .await;
+}
 
-    async fn a_descriptor_of_an_older_program_is_as_good_as_a_new_one(fixture) {
+#[tokio::test]
+async fn a_descriptor_of_an_older_program_is_as_good_as_a_new_one() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         let file = "applications/app/amd64/0.json";
         let mut text: serde_json::Value =
             serde_json::from_slice(&fixture.content(file).unwrap()).unwrap();
-        text["version"]["manifest"].as_object_mut().unwrap().remove("features").unwrap();
+        text["version"]["manifest"]
+            .as_object_mut()
+            .unwrap()
+            .remove("features")
+            .unwrap();
         fixture.overwrite(file, text.to_string().as_ref());
         assert!(verify(&fixture, false, false).await.undescribed.is_empty());
-    }
+    })
+    .await;
+}
 
-    async fn what_the_database_does_not_know_is_stray_and_stays(fixture) {
+#[tokio::test]
+async fn what_the_database_does_not_know_is_stray_and_stays() {
+    on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         let strays = [
             "applications/app/amd64/7.json",
@@ -118,85 +155,156 @@ on_every_backend! {
         expected.sort();
         assert_eq!(report.stray, expected);
         assert!(strays.iter().all(|stray| fixture.has(stray)));
-    }
+    })
+    .await;
+}
 
-    async fn a_revocation_that_only_the_storage_knows_is_taken_over_and_never_written_over(mut fixture) {
+#[tokio::test]
+async fn a_revocation_that_only_the_storage_knows_is_taken_over_and_never_written_over() {
+    on_every_backend(async |mut fixture| {
         let (known, unknown) = (certificate(1, Role::Client), certificate(2, Role::Client));
         fixture.operator().trust_add(known.clone()).await.unwrap();
-        fixture.with_lost_commit(async |operator| {
-            operator.trust_add(unknown.clone()).await.unwrap();
-            for one in [&known, &unknown] {
-                operator.trust_revoke(&one.fingerprint.into()).await.unwrap();
-            }
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator.trust_add(unknown.clone()).await.unwrap();
+                for one in [&known, &unknown] {
+                    operator
+                        .trust_revoke(&one.fingerprint.into())
+                        .await
+                        .unwrap();
+                }
+            })
+            .await;
         let [known, unknown] = [known, unknown].map(|it| format!("trust/{}.json", it.fingerprint));
         let found = verify(&fixture, false, false).await;
-        assert_eq!((&found.undescribed, &found.stray), (&vec![known.clone()], &vec![unknown.clone()]));
+        assert_eq!(
+            (&found.undescribed, &found.stray),
+            (&vec![known.clone()], &vec![unknown.clone()])
+        );
         assert!(!found.is_sound() && found.repaired.is_empty());
         let repaired = verify(&fixture, false, true).await;
         assert!(repaired.is_sound(), "{repaired:?}");
         assert_eq!(repaired.repaired, [known.clone(), unknown.clone()]);
-        assert!([known, unknown].iter().all(|key| fixture.text(key).contains("revoked")));
+        assert!(
+            [known, unknown]
+                .iter()
+                .all(|key| fixture.text(key).contains("revoked"))
+        );
         assert_eq!(fixture.operator().trust_list(true).await.unwrap().len(), 2);
         assert_eq!(fixture.registry.trust().certificates().count(), 2);
         let after = verify(&fixture, false, false).await;
         assert!(after.is_sound() && after.stray.is_empty(), "{after:?}");
-    }
+    })
+    .await;
+}
 
-    async fn a_certificate_that_never_came_to_be_trusted_is_not_trusted_by_a_rebuild(mut fixture) {
+#[tokio::test]
+async fn a_certificate_that_never_came_to_be_trusted_is_not_trusted_by_a_rebuild() {
+    on_every_backend(async |mut fixture| {
         let new = certificate(1, Role::Client);
-        fixture.with_lost_commit(async |operator| {
-            operator.trust_add(new.clone()).await.unwrap();
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator.trust_add(new.clone()).await.unwrap();
+            })
+            .await;
         let stray = format!("trust/{}.json", new.fingerprint);
-        assert_eq!(verify(&fixture, false, false).await.stray, std::slice::from_ref(&stray));
+        assert_eq!(
+            verify(&fixture, false, false).await.stray,
+            std::slice::from_ref(&stray)
+        );
         assert!(fixture.has(&stray));
         let repaired = verify(&fixture, false, true).await;
-        assert!(repaired.is_sound() && repaired.repaired == [stray], "{repaired:?}");
+        assert!(
+            repaired.is_sound() && repaired.repaired == [stray],
+            "{repaired:?}"
+        );
         assert_eq!(fixture.audit_actions().await, ["repair"]);
         assert_eq!(fixture.rebuild().await.trusted, 0);
         fixture.operator().trust_add(new).await.unwrap();
-    }
+    })
+    .await;
+}
 
-    async fn a_version_that_only_its_descriptor_tells_of_stays_with_what_holds_for_it(mut fixture) {
+#[tokio::test]
+async fn a_version_that_only_its_descriptor_tells_of_stays_with_what_holds_for_it() {
+    on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
-        fixture.with_lost_commit(async |operator| {
-            let image = put(image(b"zero"));
-            operator.publish(&name("new"), AMD64, number(0), image).await.unwrap();
-        }).await;
-        fixture.overwrite("applications/none/amd64/application.json",
-            fixture.text("applications/app/amd64/application.json").as_bytes());
+        fixture
+            .with_lost_commit(async |operator| {
+                let image = put(image(b"zero"));
+                operator
+                    .publish(&name("new"), AMD64, number(0), image)
+                    .await
+                    .unwrap();
+            })
+            .await;
+        fixture.overwrite(
+            "applications/none/amd64/application.json",
+            fixture
+                .text("applications/app/amd64/application.json")
+                .as_bytes(),
+        );
         let repaired = verify(&fixture, false, true).await;
-        assert_eq!(repaired.repaired, ["applications/none/amd64/application.json"]);
+        assert_eq!(
+            repaired.repaired,
+            ["applications/none/amd64/application.json"]
+        );
         let mut left = verify(&fixture, false, true).await;
         assert!(!left.is_sound() && left.repaired.is_empty());
         left.stray.sort();
-        let kept = ["applications/new/amd64/0.json", "applications/new/amd64/application.json"];
+        let kept = [
+            "applications/new/amd64/0.json",
+            "applications/new/amd64/application.json",
+        ];
         assert_eq!(left.stray, kept);
         fixture.rebuild().await;
         assert_eq!(fixture.versions().await, ["app/amd64/0", "new/amd64/0"]);
-    }
+    })
+    .await;
+}
 
-    async fn immutable_a_descriptor_of_another_content_is_named_and_not_written_over(mut fixture) {
+#[tokio::test]
+async fn immutable_a_descriptor_of_another_content_is_named_and_not_written_over() {
+    on_every_backend(async |mut fixture| {
         let first = fixture.publish("app", 0, b"first").await;
         let second = fixture.store(b"second").await;
-        fixture.with_lost_commit(async |operator| {
-            operator.remove_version(&name("app"), AMD64, number(0)).await.unwrap();
-            operator.publish(&name("app"), AMD64, number(0), put(second)).await.unwrap();
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator
+                    .remove_version(&name("app"), AMD64, number(0))
+                    .await
+                    .unwrap();
+                operator
+                    .publish(&name("app"), AMD64, number(0), put(second))
+                    .await
+                    .unwrap();
+            })
+            .await;
         let file = "applications/app/amd64/0.json";
         let repaired = verify(&fixture, false, true).await;
         assert_eq!(repaired.undescribed[0], file);
         assert!(!repaired.repaired.contains(&file.to_owned()) && !repaired.is_sound());
         assert!(fixture.text(file).contains(&second.fingerprint.to_string()));
-        let version = fixture.operator().version(&name("app"), AMD64, number(0)).await.unwrap();
+        let version = fixture
+            .operator()
+            .version(&name("app"), AMD64, number(0))
+            .await
+            .unwrap();
         assert_eq!(version.unwrap().image, first);
         // Whoever deletes the version has decided.
-        fixture.operator().remove_version(&name("app"), AMD64, number(0)).await.unwrap();
+        fixture
+            .operator()
+            .remove_version(&name("app"), AMD64, number(0))
+            .await
+            .unwrap();
         assert!(verify(&fixture, false, false).await.is_sound());
-    }
+    })
+    .await;
+}
 
-    async fn descriptors_that_are_missing_are_written_again_and_nothing_else_is_touched(mut fixture) {
+#[tokio::test]
+async fn descriptors_that_are_missing_are_written_again_and_nothing_else_is_touched() {
+    on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
         let [kept, gone, never] = [1, 2, 3].map(|first| certificate(first, Role::Client));
@@ -204,12 +312,23 @@ on_every_backend! {
             fixture.operator().trust_add(one.clone()).await.unwrap();
         }
         // Every deletion has taken the descriptor along, and was cut short before the row.
-        fixture.with_lost_commit(async |operator| {
-            operator.remove_application(&name("app"), None).await.unwrap();
-            operator.trust_remove(&gone.fingerprint.into()).await.unwrap();
-            operator.trust_revoke(&kept.fingerprint.into()).await.unwrap();
-            operator.trust_add(never.clone()).await.unwrap();
-        }).await;
+        fixture
+            .with_lost_commit(async |operator| {
+                operator
+                    .remove_application(&name("app"), None)
+                    .await
+                    .unwrap();
+                operator
+                    .trust_remove(&gone.fingerprint.into())
+                    .await
+                    .unwrap();
+                operator
+                    .trust_revoke(&kept.fingerprint.into())
+                    .await
+                    .unwrap();
+                operator.trust_add(never.clone()).await.unwrap();
+            })
+            .await;
         let operator = fixture.operator();
         let mut written = operator.mend_descriptors().await.unwrap();
         written.sort();
@@ -224,5 +343,6 @@ on_every_backend! {
         let report = fixture.rebuild().await;
         assert_eq!((report.versions, report.trusted, report.revoked), (2, 2, 1));
         assert_eq!(report.lost, [""; 0]);
-    }
+    })
+    .await;
 }

@@ -1,7 +1,7 @@
 //! The attributes of an application that can be changed one at a time.
 
 use aar_cli::Failure;
-use aar_types::{Bootstrap, Hooks, Invalid, NetworkService, VideoEncoder, Watchdog};
+use aar_types::{Bootstrap, Hooks, InvalidValue, NetworkService, VideoEncoder, Watchdog};
 use ams_api::{ApplicationPatch, ResourcesPatch};
 use clap::ValueEnum;
 
@@ -154,7 +154,7 @@ impl Attribute {
     }
 
     fn video_encoder(self, value: &str) -> Result<VideoEncoder, Failure> {
-        let invalid = |error: Invalid| self.invalid(value, &format!("not {}", error.expected));
+        let invalid = |error: InvalidValue| self.invalid(value, &format!("not {}", error.expected));
         value.parse().map_err(invalid)
     }
 

@@ -79,7 +79,7 @@ fn boolean(value: &str) -> Result<bool, String> {
 }
 
 /// May be empty: an application that asks for resources needs no instance type.
-fn instance_type(name: &str) -> Result<String, rules::Allowed> {
+fn instance_type(name: &str) -> Result<String, rules::AllowedForm> {
     match name {
         "" => Ok(String::new()),
         name => rules::instance_type(name),
@@ -88,7 +88,7 @@ fn instance_type(name: &str) -> Result<String, rules::Allowed> {
 
 fn list(
     value: &str,
-    rule: impl Fn(&str) -> Result<String, rules::Allowed>,
+    rule: impl Fn(&str) -> Result<String, rules::AllowedForm>,
 ) -> Result<Vec<String>, String> {
     let entries = value.split(',').map(str::trim);
     entries

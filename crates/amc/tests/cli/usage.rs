@@ -65,7 +65,7 @@ fn invalid_condition_is_explained() {
 fn time_without_unit_is_explained() {
     let arguments = ["application", "create", ".", "-t", "5"];
     insta::assert_snapshot!(usage_error(&arguments), @r#"
-    error: invalid value '5' for '--timeout <TIME>': "5" is not a length of time such as 90s, 5m or 1h30m
+    error: invalid value '5' for '--timeout <TIME>': "5" is not a duration such as 90s, 5m or 1h30m
 
     For more information, try '--help'.
     "#);

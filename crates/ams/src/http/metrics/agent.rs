@@ -1,7 +1,7 @@
 use ams_api::{RegistryStatus, RoundOutcome, TransferDirection};
 
 use super::text::Text;
-use crate::registry::Measured;
+use crate::registry::AgentMetrics;
 
 /// Writes how the registry agent is doing.
 pub(super) fn write(status: &RegistryStatus, text: &mut Text) {
@@ -88,8 +88,8 @@ fn last_round(status: &RegistryStatus, text: &mut Text) {
 }
 
 /// Writes what the agent has come to since the start.
-pub(super) fn write_measured(measured: &Measured, text: &mut Text) {
-    let Measured { totals, .. } = measured;
+pub(super) fn write_metrics(metrics: &AgentMetrics, text: &mut Text) {
+    let AgentMetrics { totals, .. } = metrics;
     let counters = |text: &mut Text, name, help, label, values: &[(&str, u64)]| {
         text.describe(name, help, "counter");
         for (value, count) in values {
@@ -130,15 +130,15 @@ pub(super) fn write_measured(measured: &Measured, text: &mut Text) {
             ("push", totals.counts.bytes_pushed),
         ],
     );
-    standing(measured, text);
+    write_state(metrics, text);
 }
 
-fn standing(measured: &Measured, text: &mut Text) {
-    let last_done = measured.totals.last_done;
+fn write_state(metrics: &AgentMetrics, text: &mut Text) {
+    let last_done = metrics.totals.last_done;
     text.gauge(
         "ams_registry_lag_seconds",
         "For how long the two sides have not been in step",
-        measured.lag.as_secs_f64(),
+        metrics.lag.as_secs_f64(),
     );
     text.gauge(
         "ams_registry_last_success_timestamp_seconds",
@@ -151,7 +151,7 @@ fn standing(measured: &Measured, text: &mut Text) {
         "Applications that take part, by their state",
         "gauge",
     );
-    for (state, count) in measured.applications {
+    for (state, count) in metrics.applications {
         text.sample(states, &[("state", state)], count);
     }
     let arrivals = "ams_registry_publication_to_usable_seconds";
@@ -160,7 +160,7 @@ fn standing(measured: &Measured, text: &mut Text) {
         "Time from the publication of a version until it can be used here",
         "histogram",
     );
-    text.histogram(arrivals, &[], &measured.arrivals);
+    text.histogram(arrivals, &[], &metrics.arrivals);
 }
 
 fn transfers(status: &RegistryStatus, text: &mut Text) {

@@ -1,0 +1,119 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use aar_tls::{Identity, ServerTrust};
+use aar_types::Clock;
+use http::{
+    HeaderValue, Method, Request,
+    header::{PROXY_AUTHORIZATION, USER_AGENT},
+    uri::Scheme,
+};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use url::Url;
+
+use crate::{
+    Body, Error, ProxySettings, RequestBuilder, Response, body, connector::Connector, response,
+};
+
+/// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How an HTTP client connects.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// By what the server is known.
+    pub trust: ServerTrust,
+    /// The certificate of the client, where it shows one.
+    pub identity: Option<Identity>,
+    /// The proxy, where there is one.
+    pub proxy: ProxySettings,
+    /// The name and version of the program.
+    pub user_agent: String,
+    /// How long connecting may take, handshake included.
+    pub connect_timeout: Duration,
+    /// How long the server may be silent before or in the middle of a response.
+    pub read_timeout: Option<Duration>,
+    /// By what the dates of certificates are checked.
+    pub clock: Clock,
+}
+
+impl HttpOptions {
+    /// Options with the usual time limits, no identity and no proxy.
+    pub fn new(trust: ServerTrust, user_agent: impl Into<String>) -> Self {
+        Self {
+            trust,
+            identity: None,
+            proxy: ProxySettings::default(),
+            user_agent: user_agent.into(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Some(Duration::from_mins(1)),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// An HTTP/1.1 client with a pool of connections. It follows no redirects. Clones share the pool.
+#[derive(Clone)]
+pub struct HttpClient {
+    pool: Client<Connector, body::Inner>,
+    connector: Arc<Connector>,
+    user_agent: HeaderValue,
+    read_timeout: Option<Duration>,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("user_agent", &self.user_agent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpClient {
+    /// A client. Nothing is sent yet.
+    pub fn new(options: HttpOptions) -> Result<Self, Error> {
+        let user_agent = HeaderValue::try_from(&options.user_agent).map_err(http::Error::from)?;
+        let read_timeout = options.read_timeout;
+        let connector = Connector::new(options)?;
+        let pool = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build(connector.clone());
+        Ok(Self {
+            pool,
+            connector: Arc::new(connector),
+            user_agent,
+            read_timeout,
+        })
+    }
+
+    /// A request to an address.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        RequestBuilder::new(self.clone(), method, url)
+    }
+
+    /// Sends a request as it is, with the name of the program and, for a proxy, its credentials. Returns
+    /// once the head of the response is there.
+    pub async fn execute(&self, mut request: Request<Body>) -> Result<Response, Error> {
+        self.complete(&mut request);
+        let sent = self.pool.request(request.map(Body::into_inner));
+        let response = response::within(self.read_timeout, sent).await??;
+        Ok(Response::new(response, self.read_timeout))
+    }
+
+    fn complete(&self, request: &mut Request<Body>) {
+        let proxy = self.connector.proxy(request.uri());
+        let is_forwarded = request.uri().scheme() == Some(&Scheme::HTTP);
+        let headers = request.headers_mut();
+        headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| self.user_agent.clone());
+        if let Some(credentials) = proxy.as_ref().and_then(|proxy| proxy.basic_auth())
+            && is_forwarded
+        {
+            headers.insert(PROXY_AUTHORIZATION, credentials.clone());
+        }
+    }
+}

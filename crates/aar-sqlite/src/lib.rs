@@ -1,0 +1,56 @@
+//! A SQLite database file: how it is opened, and what its failures mean.
+//!
+//! The database is in WAL mode, so readers and the writer do not wait for each other, and every
+//! commit is on disk before it is reported. Several processes may have the file open: a write
+//! transaction takes the write lock when it begins, so it cannot fail half-way because another
+//! process wrote first.
+
+mod error;
+mod open;
+
+pub use error::{Error, Failure};
+
+use std::{path::Path, sync::Arc};
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+/// An open database: one connection that writes, several that read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Database {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    path: Arc<Path>,
+}
+
+impl Database {
+    /// The database file.
+    pub fn path(&self) -> &Arc<Path> {
+        &self.path
+    }
+
+    /// Connections for single statements that only read.
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Begins a transaction that only reads: it sees the state of one moment.
+    pub async fn read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.readers.begin().await
+    }
+
+    /// Begins a transaction that writes. Only one is open at a time, over all processes.
+    pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Closes all connections, which folds the write-ahead log into the database file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        self.writer.is_closed()
+    }
+}

@@ -1,0 +1,103 @@
+use std::{
+    future,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    Connection as _, SqlitePool,
+    migrate::{MigrateError, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::time::sleep;
+
+use crate::{Database, Error, Failure};
+
+/// Enough to use all cores while some readers wait for the disk.
+const READERS: u32 = 8;
+/// The pause before another attempt where SQLite itself does not wait.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// How long a failed migration may be explained by another process that migrates, too.
+const CONCURRENT_MIGRATION: Duration = Duration::from_secs(2);
+
+impl Database {
+    /// Opens a database file and brings it to the schema of `migrations`. A missing file is created
+    /// for its owner only; SQLite gives the files beside it the same mode. A statement waits for up to
+    /// `busy_timeout` while another process writes.
+    pub async fn open(
+        path: &Path,
+        migrations: &Migrator,
+        busy_timeout: Duration,
+    ) -> Result<Self, Error> {
+        if let Some(folder) = path.parent() {
+            aar_fs::create_private_folder(folder)?;
+        }
+        aar_fs::create_private_file(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(busy_timeout);
+        let begun = Instant::now();
+        loop {
+            // SQLite does not wait when two processes put a new database into WAL mode at once.
+            match connect(path, &options, migrations).await {
+                Err(Error::Sqlite {
+                    failure: Failure::Busy,
+                    ..
+                }) if begun.elapsed() < busy_timeout => sleep(RETRY_PAUSE).await,
+                opened => return opened,
+            }
+        }
+    }
+}
+
+async fn connect(
+    path: &Path,
+    options: &SqliteConnectOptions,
+    migrations: &Migrator,
+) -> Result<Database, Error> {
+    let writer = pool(1).connect_with(options.clone()).await?;
+    migrate(&writer, migrations).await?;
+    let read_only = options.clone().pragma("query_only", "ON");
+    let readers = pool(READERS).connect_with(read_only).await?;
+    let path = Arc::from(path);
+    Ok(Database {
+        writer,
+        readers,
+        path,
+    })
+}
+
+/// When a disk is full, SQLite rolls a transaction back, but sqlx still counts it as open and could
+/// never begin another one on that connection. Such a connection is replaced.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            let is_usable = !connection.is_in_transaction();
+            Box::pin(future::ready(Ok(is_usable)))
+        })
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// Another process may run the same migrations at the same time, one step ahead or behind; a later
+/// attempt then finds them done.
+async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), Error> {
+    let begun = Instant::now();
+    loop {
+        match migrations.run(writer).await {
+            Err(error @ MigrateError::ExecuteMigration(..))
+                if begun.elapsed() < CONCURRENT_MIGRATION =>
+            {
+                tracing::debug!(%error, "retrying the migration of the database");
+                sleep(RETRY_PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
+}
