@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aar_client::{ChangesAnswer, ClientOptions, RegistryClient, Transfer};
+use aar_client::{ChangesResponse, ClientOptions, RegistryClient, Transfer};
 use aar_testkit::{Folder, Generated, Http, SOON, until};
 use aar_types::{ApplicationName, Architecture, Changes, Revision};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -241,8 +241,8 @@ impl Client {
 
 async fn changes(registry: &RegistryClient, since: Revision, wait: Duration) -> Changes {
     match registry.changes(since, wait).await.unwrap() {
-        ChangesAnswer::Changes(changes) => changes,
-        ChangesAnswer::Compacted => panic!("changes are kept for longer than this"),
+        ChangesResponse::Changes(changes) => changes,
+        ChangesResponse::Compacted => panic!("changes are kept for longer than this"),
     }
 }
 

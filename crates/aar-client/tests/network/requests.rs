@@ -1,9 +1,11 @@
-//! Listing, the change feed, publishing, and what refusals say.
+//! Listing, the change feed, publishing, and refusals.
 
 use std::{sync::Mutex, time::Duration};
 
-use crate::support::{ARCHITECTURE, NUMBER, Reply, Seen, Server, client, image, name, options};
-use aar_client::{ChangesAnswer, ClientOptions, Error, ListFilter, Published, RegistryClient};
+use crate::support::{
+    ARCHITECTURE, NUMBER, ReceivedRequest, Server, TestResponse, client, image, name, options,
+};
+use aar_client::{ChangesResponse, ClientOptions, Error, ListFilter, PutOutcome, RegistryClient};
 use aar_types::{ManualClock, Revision, VersionPut};
 
 fn application(name: &str) -> String {
@@ -12,37 +14,38 @@ fn application(name: &str) -> String {
     format!(r#"{{"name":"{name}","variants":[{{"architecture":"amd64","versions":[{version}]}}]}}"#)
 }
 
-/// A page of a catalogue.
-fn page(names: &[String], total: usize, revision: u64) -> Reply {
+fn page(names: &[String], total: usize, revision: u64) -> TestResponse {
     let entries: Vec<_> = names.iter().map(|name| application(name)).collect();
     let body = format!(
         r#"{{"type":"sync","status":"Success","status_code":200,"total_size":{total},"metadata":[{}]}}"#,
         entries.join(",")
     );
-    Reply::json(200, &body)
-        .header("aar-registry-id", "home")
+    TestResponse::json(200, &body)
+        .header("aar-registry-id", "registry")
         .header("aar-revision", revision)
-        .header("etag", format!("\"home-{revision}\""))
+        .header("etag", format!("\"registry-{revision}\""))
 }
 
-fn number(seen: &Seen, key: &str) -> usize {
-    let mut pairs = seen
+fn number(request: &ReceivedRequest, key: &str) -> usize {
+    let mut pairs = request
         .query
         .split('&')
         .filter_map(|pair| pair.split_once('='));
     pairs.find(|pair| pair.0 == key).unwrap().1.parse().unwrap()
 }
 
-/// A registry with so many applications.
-fn catalogue(size: usize, seen: &Seen, revision: u64) -> Reply {
+/// The response of a registry with `size` applications.
+fn catalogue(size: usize, request: &ReceivedRequest, revision: u64) -> TestResponse {
     let names: Vec<_> = (0..size).map(|n| format!("app{n:05}")).collect();
-    let begin = number(seen, "offset").min(size);
-    let end = (begin + number(seen, "limit").min(1000)).min(size);
+    let begin = number(request, "offset").min(size);
+    let end = (begin + number(request, "limit").min(1000)).min(size);
     page(&names[begin..end], size, revision)
 }
 
-async fn listing_error(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Error {
-    let server = Server::answering(answer).await;
+async fn listing_error(
+    answer: impl Fn(&ReceivedRequest) -> TestResponse + Send + Sync + 'static,
+) -> Error {
+    let server = Server::responding(answer).await;
     client(&server)
         .list(&ListFilter::default())
         .await
@@ -50,9 +53,9 @@ async fn listing_error(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) 
 }
 
 #[tokio::test]
-async fn a_listing_has_all_pages_of_one_revision() {
+async fn listing_has_all_pages_of_one_revision() {
     for size in [0, 1, 500, 501, 1234] {
-        let server = Server::answering(move |seen| catalogue(size, seen, 7)).await;
+        let server = Server::responding(move |request| catalogue(size, request, 7)).await;
         let filter = ListFilter {
             architecture: Some(ARCHITECTURE),
             tags: vec!["a".to_owned(), "b".to_owned()],
@@ -60,19 +63,19 @@ async fn a_listing_has_all_pages_of_one_revision() {
         let listing = client(&server).list(&filter).await.unwrap();
         assert_eq!(listing.applications.len(), size);
         assert_eq!(listing.revision, Revision(7));
-        assert_eq!(listing.etag.as_deref(), Some("\"home-7\""));
-        let query = server.seen()[0].query.clone();
+        assert_eq!(listing.etag.as_deref(), Some("\"registry-7\""));
+        let query = server.requests()[0].query.clone();
         assert!(query.contains("architecture=amd64&tags=a%2Cb"), "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_catalogue_that_changes_while_it_is_read_is_read_again() {
+async fn catalogue_that_changes_between_pages_is_read_again() {
     let revision = Mutex::new(0);
-    let server = Server::answering(move |seen| {
+    let server = Server::responding(move |request| {
         let mut revision = revision.lock().unwrap();
         *revision = (*revision + 1).min(5);
-        catalogue(700, seen, *revision)
+        catalogue(700, request, *revision)
     })
     .await;
     let listing = client(&server).list(&ListFilter::default()).await.unwrap();
@@ -82,20 +85,20 @@ async fn a_catalogue_that_changes_while_it_is_read_is_read_again() {
     );
 
     let revision = Mutex::new(0);
-    let error = listing_error(move |seen| {
+    let error = listing_error(move |request| {
         let mut revision = revision.lock().unwrap();
         *revision += 1;
-        catalogue(700, seen, *revision)
+        catalogue(700, request, *revision)
     })
     .await;
     assert!(matches!(error, Error::IncompleteListing { .. }), "{error}");
 }
 
 #[tokio::test]
-async fn an_unchanged_listing_costs_one_conditional_request() {
-    let server = Server::answering(|seen| match seen.header("if-none-match") {
-        Some("\"home-7\"") => Reply::status(304),
-        _ => catalogue(3, seen, 7),
+async fn unchanged_listing_takes_one_conditional_request() {
+    let server = Server::responding(|request| match request.header("if-none-match") {
+        Some("\"registry-7\"") => TestResponse::status(304),
+        _ => catalogue(3, request, 7),
     })
     .await;
     let client = client(&server);
@@ -103,16 +106,16 @@ async fn an_unchanged_listing_costs_one_conditional_request() {
     let first = client.list(&all).await.unwrap();
     let second = client.list_if_changed(&all, first.etag.as_deref());
     assert_eq!(second.await.unwrap(), None);
-    assert_eq!(server.seen().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_listing_that_lacks_something_is_an_error() {
+async fn incomplete_listing_is_an_error() {
     let names = |range: std::ops::Range<usize>| -> Vec<String> {
         range.map(|n| format!("app{n}")).collect()
     };
     let fewer = names(0..2);
-    let error = listing_error(move |seen| match number(seen, "offset") {
+    let error = listing_error(move |request| match number(request, "offset") {
         0 => page(&fewer, 3, 1),
         _ => page(&[], 3, 1),
     })
@@ -129,7 +132,7 @@ async fn a_listing_that_lacks_something_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_is_never_an_empty_listing() {
+async fn malformed_response_is_never_an_empty_listing() {
     let bodies = [
         "",
         "null",
@@ -144,7 +147,7 @@ async fn an_answer_that_is_none_is_never_an_empty_listing() {
         r#"{"type":"sync","status":"","status_code":200,"total_size":1,"metadata":[{"name":"../a","variants":[]}]}"#,
     ];
     for body in bodies {
-        let error = listing_error(move |_| Reply {
+        let error = listing_error(move |_| TestResponse {
             body: body.into(),
             ..page(&[], 0, 1)
         })
@@ -153,9 +156,9 @@ async fn an_answer_that_is_none_is_never_an_empty_listing() {
     }
     for missing in ["aar-registry-id", "aar-revision"] {
         let error = listing_error(move |_| {
-            let mut reply = page(&[], 0, 1);
-            reply.headers.retain(|(name, _)| name != missing);
-            reply
+            let mut response = page(&[], 0, 1);
+            response.headers.retain(|(name, _)| name != missing);
+            response
         })
         .await;
         assert!(error.to_string().contains(missing), "{error}");
@@ -163,49 +166,49 @@ async fn an_answer_that_is_none_is_never_an_empty_listing() {
 }
 
 #[tokio::test]
-async fn passing_failures_are_retried() {
-    let answers = Mutex::new(vec![Reply::status(503), Reply::status(502)]);
-    let server = Server::answering(move |seen| {
+async fn transient_errors_are_retried() {
+    let answers = Mutex::new(vec![TestResponse::status(503), TestResponse::status(502)]);
+    let server = Server::responding(move |request| {
         let failure = answers.lock().unwrap().pop();
-        failure.unwrap_or_else(|| catalogue(2, seen, 1))
+        failure.unwrap_or_else(|| catalogue(2, request, 1))
     })
     .await;
     let listing = client(&server).list(&ListFilter::default()).await.unwrap();
     assert_eq!(listing.applications.len(), 2);
-    assert_eq!(server.seen().len(), 3);
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
-async fn the_change_feed_waits_and_says_when_it_cannot_tell() {
-    let server = Server::answering(|seen| match number(seen, "since") {
-        1 => Reply::refusal(410, "changes_compacted"),
-        _ => Reply::json(
+async fn change_feed_returns_changes_or_compacted() {
+    let server = Server::responding(|request| match number(request, "since") {
+        1 => TestResponse::refusal(410, "changes_compacted"),
+        _ => TestResponse::json(
             200,
-            r#"{"type":"sync","status":"","status_code":200,"metadata":{"registry_id":"home","revision":9,"changes":[]}}"#,
+            r#"{"type":"sync","status":"","status_code":200,"metadata":{"registry_id":"registry","revision":9,"changes":[]}}"#,
         ),
     })
     .await;
     let client = client(&server);
     let wait = Duration::from_mins(1);
     let answer = client.changes(Revision(1), wait).await.unwrap();
-    assert_eq!(answer, ChangesAnswer::Compacted);
+    assert_eq!(answer, ChangesResponse::Compacted);
     let answer = client.changes(Revision(8), wait).await.unwrap();
-    let ChangesAnswer::Changes(changes) = answer else {
+    let ChangesResponse::Changes(changes) = answer else {
         panic!("{answer:?}");
     };
     assert_eq!(changes.revision, Revision(9));
-    assert_eq!(number(&server.seen()[1], "wait"), 60);
+    assert_eq!(number(&server.requests()[1], "wait"), 60);
 }
 
 #[tokio::test]
-async fn publishing_says_what_it_did() {
-    let server = Server::answering(|seen| {
-        let status = match seen.method.as_str() {
-            "PUT" if seen.path.ends_with("/3") => 201,
-            "DELETE" => return Reply::refusal(404, "version_not_found"),
+async fn publishing_returns_the_outcome() {
+    let server = Server::responding(|request| {
+        let status = match request.method.as_str() {
+            "PUT" if request.path.ends_with("/3") => 201,
+            "DELETE" => return TestResponse::refusal(404, "version_not_found"),
             _ => 200,
         };
-        Reply::json(status, "{}")
+        TestResponse::json(status, "{}")
     })
     .await;
     let client = client(&server);
@@ -220,13 +223,13 @@ async fn publishing_says_what_it_did() {
         .put_version(&name, ARCHITECTURE, NUMBER, &put)
         .await
         .unwrap();
-    assert_eq!(done, Published::Created);
+    assert_eq!(done, PutOutcome::Created);
     let four = aar_types::VersionNumber(4);
     let done = client
         .put_version(&name, ARCHITECTURE, four, &put)
         .await
         .unwrap();
-    assert_eq!(done, Published::Unchanged);
+    assert_eq!(done, PutOutcome::Unchanged);
     client
         .set_published(&name, ARCHITECTURE, NUMBER, false)
         .await
@@ -241,13 +244,13 @@ async fn publishing_says_what_it_did() {
             .await
             .unwrap()
     );
-    let asked: Vec<_> = server
-        .seen()
+    let requests: Vec<_> = server
+        .requests()
         .iter()
         .map(|s| format!("{} {}", s.method, s.path))
         .collect();
     assert_eq!(
-        asked,
+        requests,
         [
             "PUT /1.0/applications/app/amd64/versions/3",
             "PUT /1.0/applications/app/amd64/versions/4",
@@ -259,17 +262,17 @@ async fn publishing_says_what_it_did() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_to_do() {
+async fn refusal_says_what_to_do() {
     let table = [
         (401, "certificate_required", "show the client certificate"),
         (403, "certificate_unknown", "aar trust add"),
-        (403, "certificate_revoked", "make a new one"),
+        (403, "certificate_revoked", "make a new client certificate"),
         (403, "certificate_expired", "new client certificate"),
         (403, "certificate_not_yet_valid", "compare the clocks"),
         (403, "role_insufficient", "--publisher"),
     ];
     for (status, code, advice) in table {
-        let error = listing_error(move |_| Reply::refusal(status, code))
+        let error = listing_error(move |_| TestResponse::refusal(status, code))
             .await
             .to_string();
         assert!(error.contains(&format!("{status} {code}")), "{error}");
@@ -278,9 +281,9 @@ async fn refusals_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_is_named() {
-    let server = Server::answering(|_| {
-        Reply::refusal(403, "certificate_not_yet_valid")
+async fn clock_skew_is_reported_with_a_refused_certificate() {
+    let server = Server::responding(|_| {
+        TestResponse::refusal(403, "certificate_not_yet_valid")
             .header("date", "Thu, 01 Jan 2026 12:00:00 GMT")
     })
     .await;
@@ -299,8 +302,8 @@ async fn a_clock_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn another_certificate_is_refused_with_both_fingerprints() {
-    let server = Server::answering(|seen| catalogue(1, seen, 1)).await;
+async fn other_certificate_is_refused_with_both_fingerprints() {
+    let server = Server::responding(|request| catalogue(1, request, 1)).await;
     let expected = crate::support::identity("other")
         .certificate()
         .fingerprint();
@@ -314,12 +317,12 @@ async fn another_certificate_is_refused_with_both_fingerprints() {
     let text = error.to_string();
     assert!(text.contains(&expected.to_string()), "{text}");
     assert!(text.contains(&server.fingerprint().to_string()), "{text}");
-    assert_eq!(server.seen().len(), 0);
+    assert_eq!(server.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn nobody_at_the_address_is_named() {
-    let server = Server::answering(|_| Reply::status(200)).await;
+async fn unreachable_registry_is_reported_with_its_address() {
+    let server = Server::responding(|_| TestResponse::status(200)).await;
     let client = client(&server);
     let url = server.url().to_string();
     drop(server);
@@ -330,20 +333,20 @@ async fn nobody_at_the_address_is_named() {
 }
 
 #[tokio::test]
-async fn silence_is_noticed() {
+async fn registry_without_response_times_out() {
     let server = Server::start(std::sync::Arc::new(|_, _, _| {
         Box::pin(std::future::pending())
     }))
     .await;
     let mut options = options(&server);
-    options.timeouts.answer = Duration::from_millis(50);
+    options.timeouts.response = Duration::from_millis(50);
     let client = RegistryClient::new(options).unwrap();
     let error = client.info().await.unwrap_err();
-    assert!(matches!(error, Error::Silent { .. }), "{error:?}");
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
 }
 
 #[test]
-fn an_address_without_tls_is_refused() {
+fn address_without_tls_is_refused() {
     let identity = crate::support::identity("client");
     let fingerprint = identity.certificate().fingerprint();
     let url = "http://registry:3000".parse().unwrap();

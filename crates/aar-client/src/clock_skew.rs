@@ -1,34 +1,33 @@
-//! Clocks that differ make good certificates look bad, so the difference is noticed and named.
+//! Detecting a difference between the clocks, which makes valid certificates look expired.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use aar_http::{HeaderMap, header::DATE};
 use aar_types::Clock;
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
-use reqwest::header::{DATE, HeaderMap};
 
-/// Answers take their time and `Date` counts whole seconds; less than this says nothing.
+/// A smaller difference is ignored: responses take time, and `Date` has whole seconds.
 const HARMLESS: SignedDuration = SignedDuration::from_mins(2);
 
-/// How far the registry's clock is ahead of ours, by its last answer.
+/// How many seconds the registry's clock was ahead at its last response.
 #[derive(Debug, Default)]
-pub(crate) struct Skew(AtomicI64);
+pub(crate) struct ClockSkew(AtomicI64);
 
-impl Skew {
-    /// Takes the date of an answer.
+impl ClockSkew {
     pub(crate) fn observe(&self, headers: &HeaderMap, clock: &Clock) {
-        if let Some(theirs) = date(headers) {
-            let ahead = theirs.duration_since(clock.now());
+        if let Some(date) = date(headers) {
+            let ahead = date.duration_since(clock.now());
             self.0.store(ahead.as_secs(), Ordering::Relaxed);
         }
     }
 
-    /// The difference, where it can do harm.
+    /// The difference, unless it is harmless.
     pub(crate) fn get(&self) -> Option<SignedDuration> {
         let ahead = SignedDuration::from_secs(self.0.load(Ordering::Relaxed));
         (ahead.abs() >= HARMLESS).then_some(ahead)
     }
 
-    /// The difference in words, to follow a message; empty where it does no harm.
+    /// The difference as an addition to a message; empty for a harmless difference.
     pub(crate) fn note(&self) -> String {
         self.get().map_or_else(String::new, |ahead| {
             let side = if ahead.is_positive() {
@@ -56,32 +55,35 @@ mod tests {
 
     use super::*;
 
-    fn seen_at(ours: &str) -> Skew {
+    fn skew_at(local_time: &str) -> ClockSkew {
         let mut headers = HeaderMap::new();
         headers.insert(DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
-        let skew = Skew::default();
-        skew.observe(&headers, &ManualClock::new(ours.parse().unwrap()).into());
+        let skew = ClockSkew::default();
+        skew.observe(
+            &headers,
+            &ManualClock::new(local_time.parse().unwrap()).into(),
+        );
         skew
     }
 
     #[test]
-    fn a_clock_that_is_hours_off_is_named() {
-        let skew = seen_at("1994-11-06T05:49:37Z");
+    fn difference_of_hours_is_reported() {
+        let skew = skew_at("1994-11-06T05:49:37Z");
         assert_eq!(skew.get(), Some(SignedDuration::from_hours(3)));
         assert!(skew.note().contains("3h ahead of"), "{}", skew.note());
-        let skew = seen_at("1994-11-06T08:59:37Z");
+        let skew = skew_at("1994-11-06T08:59:37Z");
         assert!(skew.note().contains("10m behind"), "{}", skew.note());
     }
 
     #[test]
-    fn a_difference_of_seconds_is_nothing() {
-        let skew = seen_at("1994-11-06T08:49:00Z");
+    fn difference_of_seconds_is_ignored() {
+        let skew = skew_at("1994-11-06T08:49:00Z");
         assert_eq!((skew.get(), skew.note()), (None, String::new()));
     }
 
     #[test]
-    fn an_answer_without_a_date_says_nothing() {
-        let skew = Skew::default();
+    fn response_without_a_date_is_ignored() {
+        let skew = ClockSkew::default();
         skew.observe(&HeaderMap::new(), &Clock::system());
         assert_eq!(skew.get(), None);
     }
