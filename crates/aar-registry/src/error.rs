@@ -1,8 +1,8 @@
 use std::{io, path::PathBuf};
 
 use aar_types::{
-    ApplicationName, Architecture, BrokenRule, Digest, ErrorCode, Fingerprint, FingerprintPrefix,
-    RegistryId, Revision, VersionNumber,
+    ApplicationName, Architecture, Digest, ErrorCode, Fingerprint, FingerprintPrefix, RegistryId,
+    Revision, RuleViolation, VersionNumber,
 };
 
 use crate::{BucketProblem, UploadId};
@@ -33,7 +33,7 @@ pub enum Error {
         /// The section of the request, with a dot behind it; empty for the request itself.
         section: &'static str,
         /// What is wrong.
-        broken: BrokenRule,
+        broken: RuleViolation,
     },
     /// The image that a version names is not stored.
     #[error("the image {digest} is not stored; upload it first")]
