@@ -7,7 +7,7 @@ use crate::{
     descriptor::VariantDescriptor,
     metadata::{VariantKey, VariantRow},
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
 };
 
 impl Publisher {
@@ -69,6 +69,6 @@ pub(crate) async fn update_metadata(
 /// Writes a variant, to the catalogue and to the storage.
 pub(crate) async fn put_variant(change: &mut Mutation, row: VariantRow) -> Result<(), Error> {
     change.tx.put_variant(&row).await?;
-    let key = Key::Variant(row.key.clone());
+    let key = ObjectKey::Variant(row.key.clone());
     change.describe(key, &VariantDescriptor::from(row)).await
 }

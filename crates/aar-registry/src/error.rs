@@ -258,9 +258,6 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The storage does not do as it is told.
-    #[error("the storage failed")]
-    Storage(#[source] object_store::Error),
     /// The bucket cannot be used as it should be.
     #[error(transparent)]
     Bucket(#[from] BucketProblem),
@@ -286,6 +283,18 @@ pub enum Error {
     Stopped,
 }
 
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if aar_fs::is_storage_full(&error) {
+            Self::StorageFull {
+                source: error.into(),
+            }
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
 fn join(candidates: &[Fingerprint]) -> String {
     let names: Vec<_> = candidates.iter().map(ToString::to_string).collect();
     names.join(", ")
@@ -294,7 +303,7 @@ fn join(candidates: &[Fingerprint]) -> String {
 impl Error {
     /// Whether it may be otherwise in a while, without anybody's doing.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Bucket(problem) if problem.passes())
+        matches!(self, Self::Bucket(problem) if problem.is_retryable())
     }
 
     /// The code under which programs know it.

@@ -21,12 +21,14 @@
 mod application;
 mod audit;
 mod authorise;
+mod bucket_problem;
 mod changes;
 mod descriptor;
 mod error;
 mod fetch;
 mod folder;
 mod gc;
+mod keys;
 mod list;
 mod metadata;
 mod migrate;
@@ -57,9 +59,11 @@ use tokio::sync::{Mutex, watch};
 
 pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub use authorise::{Caller, Operator, Publisher, Reader, Refusal};
+pub use bucket_problem::{BucketProblem, CloudFrontProblem, KeyOrigin};
 pub use error::Error;
 pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
+pub use keys::UploadId;
 pub use list::{ListQuery, Page};
 pub use migrate::MigrationReport;
 pub use options::{DatabaseOptions, Options, StorageOptions, UploadLimits};
@@ -68,9 +72,9 @@ pub use rebuild::{Losses, RebuildReport};
 pub use s3_options::{CloudFrontOptions, Encryption, S3Credentials, S3Options};
 pub use secret::Secret;
 pub use status::Status;
-pub use storage::{BucketProblem, CloudFrontProblem, Content, ImageFile, ImageObject, KeyOrigin};
+pub use storage::{Content, ImageFile, ImageObject};
 pub use trust::{NewTrust, TrustAdded, TrustRecords, TrustTable, TrustedCertificate, Withdrawal};
-pub use upload::{Upload, UploadId, UploadNew};
+pub use upload::{Upload, UploadNew};
 pub use verify::{VerifyOptions, VerifyReport};
 
 use metadata::{Metadata, RegistryRow};
@@ -91,7 +95,7 @@ struct Inner {
     trust: ArcSwap<TrustTable>,
     trust_changes: watch::Sender<u64>,
     refreshing: Mutex<()>,
-    appends: upload::Appends,
+    upload_locks: upload::UploadLocks,
     refusals: refusals::RefusalLog,
     owed: mutation::Owed,
 }
@@ -124,7 +128,7 @@ impl Registry {
             trust: ArcSwap::default(),
             trust_changes: watch::Sender::new(0),
             refreshing: Mutex::default(),
-            appends: upload::Appends::default(),
+            upload_locks: upload::UploadLocks::default(),
             refusals,
             owed: mutation::Owed::default(),
         };

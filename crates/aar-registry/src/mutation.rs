@@ -22,7 +22,7 @@ use crate::{
     audit::Actor,
     descriptor,
     metadata::{VariantKey, Writing},
-    storage::Key,
+    storage::ObjectKey,
     tasks::run_to_completion,
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct Mutation {
 
 /// How to put an object back as it was.
 struct Undo {
-    key: Key,
+    key: ObjectKey,
     before: Option<Bytes>,
     after: Option<Bytes>,
 }
@@ -149,7 +149,7 @@ impl Mutation {
     /// Writes a descriptor, new or in place of what is there.
     pub(crate) async fn describe<T: Serialize>(
         &mut self,
-        key: Key,
+        key: ObjectKey,
         descriptor: &T,
     ) -> Result<(), Error> {
         let content = descriptor::write(&key, descriptor)?;
@@ -159,14 +159,14 @@ impl Mutation {
 
     /// Deletes a descriptor. It must not be there any more when its row goes, or a rebuild could
     /// bring back what was deleted.
-    pub(crate) async fn forget(&mut self, key: Key) -> Result<(), Error> {
+    pub(crate) async fn forget(&mut self, key: ObjectKey) -> Result<(), Error> {
         self.remember(&key, None).await?;
         self.registry.brief_storage().delete(&key).await?;
         Ok(())
     }
 
     /// Notes how to put a descriptor back, unless it has to stay as it is.
-    async fn remember(&mut self, key: &Key, after: Option<Bytes>) -> Result<(), Error> {
+    async fn remember(&mut self, key: &ObjectKey, after: Option<Bytes>) -> Result<(), Error> {
         let before = self.registry.brief_storage().get(key).await?;
         descriptor::check_replacement(key, before.as_deref(), after.as_deref())?;
         let key = key.clone();
@@ -282,8 +282,8 @@ mod tests {
         };
         let options = Options::new(DatabaseOptions::Sqlite { path }, storage);
         let registry = Registry::open(options).await.unwrap();
-        let key = Key::Certificate(Fingerprint::from_bytes([7; 32]));
-        let file = root_directory.join(key.path().to_string());
+        let key = ObjectKey::Certificate(Fingerprint::from_bytes([7; 32]));
+        let file = root_directory.join(key.to_string());
         std::fs::create_dir_all(file.join("in the way")).unwrap();
         let before = Some(Bytes::from_static(b"as it was"));
         let undo = Undo {

@@ -7,7 +7,7 @@ use crate::{
     Error, Options, Registry,
     descriptor::{self, FORMAT, RegistryDescriptor},
     metadata::{Metadata, RegistryRow, Writing},
-    storage::{Key, Storage},
+    storage::{ObjectKey, Storage},
 };
 
 impl Registry {
@@ -59,10 +59,10 @@ pub(crate) async fn check_in_use(row: &RegistryRow, storage: &Storage) -> Result
 
 /// Whose storage it is; `None` where it does not say.
 pub(crate) async fn storage_owner(storage: &Storage) -> Result<Option<RegistryDescriptor>, Error> {
-    let Some(content) = storage.soon(storage.get(&Key::Registry)).await? else {
+    let Some(content) = storage.soon(storage.get(&ObjectKey::Registry)).await? else {
         return Ok(None);
     };
-    let mark: RegistryDescriptor = descriptor::parse(&Key::Registry, &content)?;
+    let mark: RegistryDescriptor = descriptor::parse(&ObjectKey::Registry, &content)?;
     if mark.format > FORMAT {
         return Err(Error::NewerFormat {
             found: mark.format,
@@ -104,12 +104,12 @@ pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor
             .to_string()
             .parse()
             .map_err(|source: aar_types::InvalidValue| Error::Damaged {
-                place: Key::Registry.to_string(),
+                place: ObjectKey::Registry.to_string(),
                 source: source.into(),
             })?;
     let mark = RegistryDescriptor::first(id);
-    let content = descriptor::write(&Key::Registry, &mark)?;
-    if storage.put_new(&Key::Registry, content).await? {
+    let content = descriptor::write(&ObjectKey::Registry, &mark)?;
+    if storage.put_new(&ObjectKey::Registry, content).await? {
         return Ok(mark);
     }
     // Somebody else was first.

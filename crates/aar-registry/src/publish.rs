@@ -15,7 +15,7 @@ use crate::{
     descriptor::VersionDescriptor,
     metadata::{BlobState, VariantKey, VariantRow, VersionKey, VersionRow},
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
     withdraw::offer,
 };
 
@@ -137,7 +137,9 @@ async fn create(
         )
         .await?;
     let descriptor = VersionDescriptor::from(row);
-    change.describe(Key::Version(key), &descriptor).await?;
+    change
+        .describe(ObjectKey::Version(key), &descriptor)
+        .await?;
     Ok(Published::Created)
 }
 

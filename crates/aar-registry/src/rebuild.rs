@@ -21,7 +21,7 @@ use crate::{
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
     metadata::{Metadata, RegistryRow, TrustRow, VariantRow, VersionRow, Writing},
     open::{mark_storage, storage_owner},
-    storage::{Area, Key, Storage},
+    storage::{Area, ObjectKey, Storage},
 };
 
 /// How far the revision jumps: more changes than anybody makes after the newest descriptor.
@@ -109,7 +109,7 @@ impl Registry {
     pub async fn check_rebuild(options: &Options) -> Result<(), Error> {
         let (holds_registry, place) = match &options.storage {
             StorageOptions::Fs { root_directory } => {
-                let mark = root_directory.join(Key::Registry.to_string());
+                let mark = root_directory.join(ObjectKey::Registry.to_string());
                 // What may not be looked at is there; opening it says the rest.
                 let there = mark.try_exists().unwrap_or(true);
                 (there, format!("the folder {}", root_directory.display()))
@@ -165,14 +165,14 @@ impl Rebuild<'_> {
         let mut objects = self.storage.list(Area::Applications);
         while let Some(object) = objects.try_next().await? {
             match object.key() {
-                Some(Key::Variant(key)) => {
-                    let key = Key::Variant(key);
+                Some(ObjectKey::Variant(key)) => {
+                    let key = ObjectKey::Variant(key);
                     let Some(found) = self.read::<VariantDescriptor>(&key).await? else {
                         continue;
                     };
                     let row = VariantRow::from(found);
                     self.note(row.revision);
-                    if self.is_in_place(&key, &Key::Variant(row.key.clone())) {
+                    if self.is_in_place(&key, &ObjectKey::Variant(row.key.clone())) {
                         tx.put_variant(&row).await?;
                         self.report.applications += 1;
                     }
@@ -187,7 +187,7 @@ impl Rebuild<'_> {
     async fn versions(&mut self, tx: &mut Writing) -> Result<(), Error> {
         let mut objects = self.storage.list(Area::Applications);
         while let Some(object) = objects.try_next().await? {
-            let Some(key @ Key::Version(_)) = object.key() else {
+            let Some(key @ ObjectKey::Version(_)) = object.key() else {
                 continue;
             };
             if let Some(found) = self.read::<VersionDescriptor>(&key).await? {
@@ -197,9 +197,14 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    async fn version(&mut self, tx: &mut Writing, key: &Key, row: VersionRow) -> Result<(), Error> {
+    async fn version(
+        &mut self,
+        tx: &mut Writing,
+        key: &ObjectKey,
+        row: VersionRow,
+    ) -> Result<(), Error> {
         self.note(row.revision);
-        if !self.is_in_place(key, &Key::Version(row.key())) {
+        if !self.is_in_place(key, &ObjectKey::Version(row.key())) {
             return Ok(());
         }
         let image = row.version.image;
@@ -236,7 +241,7 @@ impl Rebuild<'_> {
         tx.put_variant(&made_up).await?;
         self.report.applications += 1;
         self.lose(
-            &Key::Variant(row.variant.clone()),
+            &ObjectKey::Variant(row.variant.clone()),
             "is not there; the application has its defaults until it is put again",
         );
         self.made_up.push(made_up);
@@ -245,7 +250,7 @@ impl Rebuild<'_> {
 
     async fn write_made_up(&mut self) -> Result<(), Error> {
         for row in std::mem::take(&mut self.made_up) {
-            let key = Key::Variant(row.key.clone());
+            let key = ObjectKey::Variant(row.key.clone());
             let content = descriptor::write(&key, &VariantDescriptor::from(row))?;
             self.storage.put(&key, content).await?;
         }
@@ -258,7 +263,7 @@ impl Rebuild<'_> {
         for key in tx.variants_without_versions().await? {
             tx.delete_variant(&key).await?;
             self.report.applications -= 1;
-            self.skip(&Key::Variant(key), "has no version");
+            self.skip(&ObjectKey::Variant(key), "has no version");
         }
         Ok(())
     }
@@ -266,7 +271,7 @@ impl Rebuild<'_> {
     async fn certificates(&mut self, tx: &mut Writing) -> Result<(), Error> {
         let mut objects = self.storage.list(Area::Trust);
         while let Some(object) = objects.try_next().await? {
-            let Some(key @ Key::Certificate(_)) = object.key() else {
+            let Some(key @ ObjectKey::Certificate(_)) = object.key() else {
                 self.skip(&object.path, "is no descriptor");
                 continue;
             };
@@ -274,7 +279,7 @@ impl Rebuild<'_> {
                 continue;
             };
             let row = TrustRow::from(found);
-            if !self.is_in_place(&key, &Key::Certificate(row.certificate.fingerprint)) {
+            if !self.is_in_place(&key, &ObjectKey::Certificate(row.certificate.fingerprint)) {
                 continue;
             }
             tx.put_certificate(&row).await?;
@@ -287,7 +292,7 @@ impl Rebuild<'_> {
     }
 
     /// Reads a descriptor; what cannot be read is reported and left out.
-    async fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, Error> {
+    async fn read<T: DeserializeOwned>(&mut self, key: &ObjectKey) -> Result<Option<T>, Error> {
         match descriptor::read(self.storage, key).await {
             Err(Error::Damaged { source, .. }) => {
                 self.lose(key, format_args!("cannot be read: {source}"));
@@ -298,7 +303,7 @@ impl Rebuild<'_> {
     }
 
     /// Whether a descriptor is about what its name says.
-    fn is_in_place(&mut self, place: &Key, about: &Key) -> bool {
+    fn is_in_place(&mut self, place: &ObjectKey, about: &ObjectKey) -> bool {
         if place != about {
             self.lose(place, format_args!("belongs to {about}"));
         }

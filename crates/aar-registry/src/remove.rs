@@ -9,7 +9,7 @@ use crate::{
     Error, Publisher,
     metadata::{VariantKey, VersionKey, VersionRow},
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
 };
 
 impl Publisher {
@@ -93,7 +93,7 @@ async fn remove_variant(change: &mut Mutation, key: &VariantKey) -> Result<usize
 
 async fn forget_version(change: &mut Mutation, row: &VersionRow) -> Result<(), Error> {
     let key = row.key();
-    change.forget(Key::Version(key.clone())).await?;
+    change.forget(ObjectKey::Version(key.clone())).await?;
     change.tx.delete_version(&key).await?;
     let digest = row.version.image.digest;
     change.tx.recount_blob(&digest, change.at).await
@@ -102,6 +102,6 @@ async fn forget_version(change: &mut Mutation, row: &VersionRow) -> Result<(), E
 async fn forget_variant(change: &mut Mutation, key: &VariantKey) -> Result<(), Error> {
     let kind = ChangeKind::ApplicationRemoved;
     change.change(kind, key, None).await?;
-    change.forget(Key::Variant(key.clone())).await?;
+    change.forget(ObjectKey::Variant(key.clone())).await?;
     change.tx.delete_variant(key).await
 }

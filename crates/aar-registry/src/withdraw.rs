@@ -7,7 +7,7 @@ use crate::{
     descriptor::VersionDescriptor,
     metadata::{VariantKey, VersionKey, VersionRow},
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
 };
 
 impl Publisher {
@@ -68,5 +68,5 @@ pub(crate) async fn offer(
         .record(action, key.to_string(), String::new())
         .await?;
     let descriptor = VersionDescriptor::from(row);
-    change.describe(Key::Version(key), &descriptor).await
+    change.describe(ObjectKey::Version(key), &descriptor).await
 }

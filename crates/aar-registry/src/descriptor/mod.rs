@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::{
     Error, TrustedCertificate,
     metadata::{TrustRow, VariantKey, VariantRow, VersionKey, VersionRow},
-    storage::{Key, Storage},
+    storage::{ObjectKey, Storage},
 };
 
 pub(crate) use replacement::check_replacement;
@@ -150,7 +150,7 @@ impl VersionRow {
 }
 
 /// The bytes of a descriptor. They are for people too.
-pub(crate) fn write<T: Serialize>(key: &Key, descriptor: &T) -> Result<Bytes, Error> {
+pub(crate) fn write<T: Serialize>(key: &ObjectKey, descriptor: &T) -> Result<Bytes, Error> {
     let written = serde_json::to_vec_pretty(descriptor);
     written
         .map(Bytes::from)
@@ -160,14 +160,14 @@ pub(crate) fn write<T: Serialize>(key: &Key, descriptor: &T) -> Result<Bytes, Er
 /// Reads a descriptor where it is.
 pub(crate) async fn read<T: DeserializeOwned>(
     storage: &Storage,
-    key: &Key,
+    key: &ObjectKey,
 ) -> Result<Option<T>, Error> {
     let content = storage.get(key).await?;
     content.map(|content| parse(key, &content)).transpose()
 }
 
 /// What a descriptor says.
-pub(crate) fn parse<T: DeserializeOwned>(key: &Key, content: &[u8]) -> Result<T, Error> {
+pub(crate) fn parse<T: DeserializeOwned>(key: &ObjectKey, content: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(content).map_err(|source| damaged(key, source))
 }
 
@@ -186,13 +186,13 @@ pub(crate) fn certificate(fingerprint: &Fingerprint, content: &[u8]) -> Option<T
 }
 
 /// What a descriptor says, whichever program wrote it; `None` when it cannot be read.
-pub(crate) fn says(key: &Key, content: Option<&Bytes>) -> Option<Value> {
+pub(crate) fn says(key: &ObjectKey, content: Option<&Bytes>) -> Option<Value> {
     let content = content?;
     match key {
-        Key::Version(_) => normal::<VersionDescriptor>(content),
-        Key::Variant(_) => normal::<VariantDescriptor>(content),
-        Key::Certificate(_) => normal::<CertificateDescriptor>(content),
-        Key::Registry | Key::Blob(_) => None,
+        ObjectKey::Version(_) => normal::<VersionDescriptor>(content),
+        ObjectKey::Variant(_) => normal::<VariantDescriptor>(content),
+        ObjectKey::Certificate(_) => normal::<CertificateDescriptor>(content),
+        ObjectKey::Registry | ObjectKey::Blob(_) => None,
     }
 }
 
@@ -202,7 +202,7 @@ fn normal<T: Serialize + DeserializeOwned>(content: &[u8]) -> Option<Value> {
     serde_json::to_value(read).ok()
 }
 
-fn damaged(key: &Key, source: serde_json::Error) -> Error {
+fn damaged(key: &ObjectKey, source: serde_json::Error) -> Error {
     Error::Damaged {
         place: key.to_string(),
         source: source.into(),

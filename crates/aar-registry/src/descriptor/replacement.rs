@@ -10,19 +10,21 @@ use super::{certificate, version};
 use crate::{
     Error,
     metadata::{TrustRow, VersionKey},
-    storage::Key,
+    storage::ObjectKey,
 };
 
 /// Refuses to write over a descriptor, or to delete it, where that would let a revoked certificate
 /// be trusted again, or a version have another content.
 pub(crate) fn check_replacement(
-    key: &Key,
+    key: &ObjectKey,
     before: Option<&[u8]>,
     after: Option<&[u8]>,
 ) -> Result<(), Error> {
     match (key, before) {
-        (Key::Certificate(fingerprint), Some(before)) => stays_revoked(fingerprint, before, after),
-        (Key::Version(key), Some(before)) => keeps_its_content(key, before, after),
+        (ObjectKey::Certificate(fingerprint), Some(before)) => {
+            stays_revoked(fingerprint, before, after)
+        }
+        (ObjectKey::Version(key), Some(before)) => keeps_its_content(key, before, after),
         _ => Ok(()),
     }
 }

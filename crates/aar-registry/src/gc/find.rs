@@ -10,7 +10,7 @@ use super::GcItem;
 use crate::{
     Error, Registry, descriptor,
     metadata::Reading,
-    storage::{Area, Key, Leftover},
+    storage::{Area, Leftover, ObjectKey},
 };
 
 impl Registry {
@@ -38,12 +38,11 @@ impl Registry {
             .await?
             .expired_uploads(self.now())
             .await?;
-        let mut items = Vec::new();
-        for row in expired {
-            let bytes = self.storage().staged_size(&row).await?;
-            items.push(GcItem::StaleUpload { id: row.id, bytes });
-        }
-        Ok(items)
+        let items = expired.into_iter().map(|row| GcItem::StaleUpload {
+            id: row.id,
+            bytes: row.durable,
+        });
+        Ok(items.collect())
     }
 
     pub(super) async fn orphaned_blobs(&self) -> Result<Vec<GcItem>, Error> {
@@ -51,7 +50,7 @@ impl Registry {
         let mut found = self.storage().list(Area::Blobs);
         let mut items = Vec::new();
         while let Some(object) = found.try_next().await? {
-            let Some(Key::Blob(digest)) = object.key() else {
+            let Some(ObjectKey::Blob(digest)) = object.key() else {
                 continue;
             };
             if object.modified > grace_began {
@@ -95,12 +94,15 @@ impl Registry {
         let mut found = self.storage().list(Area::Applications);
         let mut images = HashSet::new();
         while let Some(object) = found.try_next().await? {
-            let Some(Key::Version(version)) = object.key() else {
+            let Some(ObjectKey::Version(version)) = object.key() else {
                 continue;
             };
             let known = self.metadata().read().await?.version(&version).await?;
             if known.is_none()
-                && let Some(content) = self.storage().get(&Key::Version(version.clone())).await?
+                && let Some(content) = self
+                    .storage()
+                    .get(&ObjectKey::Version(version.clone()))
+                    .await?
                 && let Some(row) = descriptor::version(&version, &content)
             {
                 images.insert(row.version.image.digest);

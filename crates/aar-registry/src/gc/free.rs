@@ -3,12 +3,7 @@
 use aar_types::Digest;
 
 use super::{GcItem, find::is_orphaned};
-use crate::{
-    Error, Registry, UploadId,
-    audit::Actor,
-    metadata::BlobState,
-    storage::{Gathering, Key},
-};
+use crate::{Error, Registry, UploadId, audit::Actor, metadata::BlobState, storage::ObjectKey};
 
 /// What became of an item.
 pub(super) enum Verdict {
@@ -81,7 +76,7 @@ impl Registry {
                 change
                     .registry
                     .brief_storage()
-                    .delete(&Key::Blob(digest))
+                    .delete(&ObjectKey::Blob(digest))
                     .await?;
                 change.tx.delete_blob(&digest).await?;
                 change
@@ -119,7 +114,10 @@ impl Registry {
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
-        let freed = self.brief_storage().delete(&Key::Blob(digest)).await?;
+        let freed = self
+            .brief_storage()
+            .delete(&ObjectKey::Blob(digest))
+            .await?;
         tx.rollback().await?;
         Ok(if freed { Verdict::Freed } else { GONE })
     }
@@ -137,15 +135,9 @@ impl Registry {
         Ok(Verdict::Freed)
     }
 
-    /// In a folder a write that is under way looks like one that was cut short, so nobody may be
-    /// writing. In a bucket there is none, and what no upload has when the grace period is over
-    /// none will have; so nobody has to wait for the bucket.
+    /// What no upload has when the grace period is over none will have.
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
         let storage = self.storage();
-        let alone = match storage.gathering() {
-            Gathering::InFile(_) => Some(self.write().await?),
-            Gathering::InParts(_) => None,
-        };
         let Some(leftover) = storage.leftover(path).await? else {
             return Ok(GONE);
         };
@@ -153,9 +145,6 @@ impl Registry {
             return Ok(NEEDED);
         }
         let freed = storage.delete_leftover(path).await?;
-        if let Some(tx) = alone {
-            tx.rollback().await?;
-        }
         Ok(if freed { Verdict::Freed } else { GONE })
     }
 }

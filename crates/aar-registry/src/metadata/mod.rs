@@ -37,9 +37,10 @@ pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
 pub(crate) use trust::TrustRow;
 pub(crate) use uploads::UploadRow;
-pub(crate) use variants::{CatalogueFilter, VariantKey, VariantRow};
-pub(crate) use versions::{VersionKey, VersionRow};
+pub(crate) use variants::{CatalogueFilter, VariantRow};
+pub(crate) use versions::VersionRow;
 
+pub(crate) use crate::keys::{VariantKey, VersionKey};
 use crate::{DatabaseOptions, Error};
 
 /// The database, whichever it is.

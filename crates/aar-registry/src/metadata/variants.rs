@@ -1,21 +1,12 @@
-use std::fmt;
-
 use aar_types::{ApplicationMetadata, ApplicationName, Architecture, Revision};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{
-    Connection, Reading, Writing, sql,
+    Connection, Reading, VariantKey, Writing, sql,
     values::{from_json, json, number, parsed, placeholders, unsigned},
     versions::VersionRow,
 };
 use crate::Error;
-
-/// The name of a variant: an application on one architecture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VariantKey {
-    pub(crate) name: ApplicationName,
-    pub(crate) architecture: Architecture,
-}
 
 /// An application on one architecture, without its versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +22,6 @@ pub(crate) struct CatalogueFilter<'a> {
     pub(crate) architecture: Option<Architecture>,
     /// At least one of these; empty for everything.
     pub(crate) tags: &'a [String],
-}
-
-impl fmt::Display for VariantKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.name, self.architecture)
-    }
 }
 
 #[derive(FromRow)]

@@ -1,20 +1,11 @@
-use std::fmt;
-
 use aar_types::{ImageInfo, Revision, Version, VersionNumber};
 use sqlx::FromRow;
 
 use super::{
-    Reading, VariantKey, Writing, sql,
+    Reading, VariantKey, VersionKey, Writing, sql,
     values::{from_json, json, micros, moment, number, parsed, unsigned},
 };
 use crate::Error;
-
-/// The name of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VersionKey {
-    pub(crate) variant: VariantKey,
-    pub(crate) number: VersionNumber,
-}
 
 /// A version, as it is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +13,6 @@ pub(crate) struct VersionRow {
     pub(crate) variant: VariantKey,
     pub(crate) version: Version,
     pub(crate) revision: Revision,
-}
-
-impl fmt::Display for VersionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.variant, self.number)
-    }
 }
 
 #[derive(FromRow)]

@@ -24,7 +24,7 @@ use crate::{
     metadata::UploadRow,
     mutation::Mutation,
     open::storage_owner,
-    storage::{Key, Storage},
+    storage::{ObjectKey, Storage},
 };
 
 /// After so many passes the last one copies what is left.
@@ -60,7 +60,7 @@ impl Operator {
         let old = self.registry.storage();
         self.registry.follow_storage(to).await?;
         for row in given_up {
-            if let Err(error) = old.discard_staged(&row).await {
+            if let Err(error) = old.staged(row.staged_id()).abort().await {
                 tracing::warn!(%error, id = %row.id, "an upload stays in the old storage");
             }
         }
@@ -165,8 +165,8 @@ async fn mark_as(
         incomplete,
         ..RegistryDescriptor::first(registry.id().clone())
     };
-    let content = descriptor::write(&Key::Registry, &mark)?;
-    target.put(&Key::Registry, content).await
+    let content = descriptor::write(&ObjectKey::Registry, &mark)?;
+    target.put(&ObjectKey::Registry, content).await
 }
 
 impl Registry {

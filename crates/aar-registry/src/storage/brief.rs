@@ -7,7 +7,7 @@ use aar_types::Digest;
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::{Key, Object, Storage};
+use super::{Object, ObjectKey, Storage};
 use crate::Error;
 
 /// How long a bucket may take for a small request, repetitions included.
@@ -25,17 +25,17 @@ impl Brief {
     }
 
     /// Writes an object and makes it last.
-    pub(crate) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
+    pub(crate) async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), Error> {
         self.0.soon(self.0.put(key, content)).await
     }
 
     /// Reads a small object.
-    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
         self.0.soon(self.0.get(key)).await
     }
 
     /// Deletes an object for good. Tells whether it was there.
-    pub(crate) async fn delete(&self, key: &Key) -> Result<bool, Error> {
+    pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         let Storage::S3(bucket) = &*self.0 else {
             return self.0.delete(key).await;
         };

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Operator, descriptor::CertificateDescriptor, metadata::TrustRow, mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
 };
 
 pub use records::{TrustRecords, Withdrawal};
@@ -123,7 +123,7 @@ async fn put(
     change.tx.put_certificate(&row).await?;
     let descriptor = CertificateDescriptor::from(row);
     change
-        .describe(Key::Certificate(fingerprint), &descriptor)
+        .describe(ObjectKey::Certificate(fingerprint), &descriptor)
         .await?;
     change.trust_changed().await?;
     change.record(action, fingerprint.to_string(), detail).await

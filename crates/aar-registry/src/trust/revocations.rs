@@ -12,7 +12,7 @@ use crate::{
     Error, Operator, Registry, descriptor,
     metadata::TrustRow,
     mutation::Mutation,
-    storage::{Area, Key, Storage},
+    storage::{Area, ObjectKey, Storage},
 };
 
 /// How many descriptors are read at the same time.
@@ -41,7 +41,7 @@ impl Registry {
         let (storage, trust) = (self.storage(), self.trust());
         let unsure = storage.list(Area::Trust).try_filter_map(async |object| {
             Ok(match object.key() {
-                Some(Key::Certificate(one)) if !trust.is_revoked(&one) => Some(one),
+                Some(ObjectKey::Certificate(one)) if !trust.is_revoked(&one) => Some(one),
                 _ => None,
             })
         });
@@ -61,7 +61,7 @@ async fn revocation(
     storage: &Storage,
     fingerprint: Fingerprint,
 ) -> Result<Option<TrustRow>, Error> {
-    let content = storage.get(&Key::Certificate(fingerprint)).await?;
+    let content = storage.get(&ObjectKey::Certificate(fingerprint)).await?;
     Ok(content.and_then(|content| read(fingerprint, &content)))
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn take_over(
     change: &mut Mutation,
     fingerprint: Fingerprint,
 ) -> Result<bool, Error> {
-    let key = Key::Certificate(fingerprint);
+    let key = ObjectKey::Certificate(fingerprint);
     let content = change.registry.brief_storage().get(&key).await?;
     let Some(found) = content.and_then(|content| read(fingerprint, &content)) else {
         return Ok(false);

@@ -3,7 +3,9 @@
 use aar_types::Fingerprint;
 
 use super::take_over;
-use crate::{Error, Operator, descriptor::CertificateDescriptor, mutation::Mutation, storage::Key};
+use crate::{
+    Error, Operator, descriptor::CertificateDescriptor, mutation::Mutation, storage::ObjectKey,
+};
 
 impl Operator {
     /// Tells the storage what became of certificates whose trust was withdrawn, and which they were.
@@ -33,7 +35,7 @@ impl Operator {
 
 async fn settle(change: &mut Mutation, fingerprint: Fingerprint) -> Result<(), Error> {
     let known_to_be_revoked = take_over(change, fingerprint).await?;
-    let key = Key::Certificate(fingerprint);
+    let key = ObjectKey::Certificate(fingerprint);
     match change.tx.certificate(&fingerprint).await? {
         _ if known_to_be_revoked => {}
         Some(row) => {

@@ -6,7 +6,7 @@ use super::Verification;
 use crate::{
     Error,
     metadata::BlobState,
-    storage::{Key, Object},
+    storage::{Object, ObjectKey},
 };
 
 /// How many rows are read at once.
@@ -59,7 +59,7 @@ impl Verification<'_> {
         let operator = self.operator;
         let remove = operator.registry.mutate(&operator.actor, move |change| {
             Box::pin(async move {
-                let (storage, key) = (change.registry.brief_storage(), Key::Blob(digest));
+                let (storage, key) = (change.registry.brief_storage(), ObjectKey::Blob(digest));
                 if storage.blob_object(&digest).await? != Some(corrupt) {
                     return Ok(false);
                 }

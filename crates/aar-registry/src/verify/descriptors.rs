@@ -12,7 +12,7 @@ use crate::{
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, says},
     metadata::{Reading, VersionRow},
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
     trust,
 };
 
@@ -49,7 +49,7 @@ impl Verification<'_> {
         Ok(())
     }
 
-    async fn looks_sound(&self, key: &Key) -> Result<bool, Error> {
+    async fn looks_sound(&self, key: &ObjectKey) -> Result<bool, Error> {
         let mut tx = self.registry.metadata().read().await?;
         let expected = expected(&mut tx, key).await?;
         drop(tx);
@@ -61,7 +61,7 @@ impl Verification<'_> {
 impl Operator {
     /// Looks a second time at a descriptor that is not as it should be, while nobody can write, and
     /// repairs it on request.
-    pub(super) async fn settle(&self, key: &Key, repair: bool) -> Result<Verdict, Error> {
+    pub(super) async fn settle(&self, key: &ObjectKey, repair: bool) -> Result<Verdict, Error> {
         let key = key.clone();
         let settle = self.registry.mutate(&self.actor, move |change| {
             Box::pin(settle(change, key, repair))
@@ -70,7 +70,7 @@ impl Operator {
     }
 }
 
-async fn settle(change: &mut Mutation, key: Key, repair: bool) -> Result<Verdict, Error> {
+async fn settle(change: &mut Mutation, key: ObjectKey, repair: bool) -> Result<Verdict, Error> {
     let Some(expected) = expected(&mut change.tx, &key).await? else {
         return Ok(Verdict::Sound);
     };
@@ -92,7 +92,11 @@ async fn settle(change: &mut Mutation, key: Key, repair: bool) -> Result<Verdict
 
 /// Lets the descriptor say what the database says. A revocation goes the other way; and where the
 /// two have different contents for a version, nobody can tell from here which one is meant.
-async fn rewrite(change: &mut Mutation, key: Key, expected: &Value) -> Result<Verdict, Error> {
+async fn rewrite(
+    change: &mut Mutation,
+    key: ObjectKey,
+    expected: &Value,
+) -> Result<Verdict, Error> {
     let target = key.to_string();
     match change.describe(key, expected).await {
         Ok(()) => change.record("repair", target, String::new()).await?,
@@ -106,7 +110,7 @@ async fn rewrite(change: &mut Mutation, key: Key, expected: &Value) -> Result<Ve
 }
 
 /// The names of everything in the database that has a descriptor.
-pub(super) fn described(registry: &Registry) -> BoxStream<'static, Result<Key, Error>> {
+pub(super) fn described(registry: &Registry) -> BoxStream<'static, Result<ObjectKey, Error>> {
     let all = versions(registry.clone())
         .chain(variants(registry.clone()))
         .chain(certificates(registry.clone()));
@@ -115,7 +119,7 @@ pub(super) fn described(registry: &Registry) -> BoxStream<'static, Result<Key, E
         .boxed()
 }
 
-type Pages = BoxStream<'static, Result<Vec<Key>, Error>>;
+type Pages = BoxStream<'static, Result<Vec<ObjectKey>, Error>>;
 
 fn versions(registry: Registry) -> Pages {
     let pages = stream::try_unfold((registry, None), async |(registry, after)| {
@@ -123,7 +127,7 @@ fn versions(registry: Registry) -> Pages {
         let page = tx.versions_after(after.as_ref(), PAGE).await?;
         drop(tx);
         Ok(page.last().map(VersionRow::key).map(|last| {
-            let keys = page.iter().map(|row| Key::Version(row.key()));
+            let keys = page.iter().map(|row| ObjectKey::Version(row.key()));
             (keys.collect(), (registry, Some(last)))
         }))
     });
@@ -136,7 +140,7 @@ fn variants(registry: Registry) -> Pages {
         let page = tx.variants_after(after.as_ref(), PAGE).await?;
         drop(tx);
         Ok(page.last().map(|row| row.key.clone()).map(|last| {
-            let keys = page.into_iter().map(|row| Key::Variant(row.key));
+            let keys = page.into_iter().map(|row| ObjectKey::Variant(row.key));
             (keys.collect(), (registry, Some(last)))
         }))
     });
@@ -148,28 +152,28 @@ fn certificates(registry: Registry) -> Pages {
         let rows = registry.metadata().read().await?.certificates().await?;
         let keys = rows
             .into_iter()
-            .map(|row| Key::Certificate(row.certificate.fingerprint));
+            .map(|row| ObjectKey::Certificate(row.certificate.fingerprint));
         Ok(keys.collect())
     };
     stream::once(page).boxed()
 }
 
 /// What the descriptor should say, as the database has it now.
-pub(super) async fn expected(tx: &mut Reading, key: &Key) -> Result<Option<Value>, Error> {
+pub(super) async fn expected(tx: &mut Reading, key: &ObjectKey) -> Result<Option<Value>, Error> {
     let content = match key {
-        Key::Version(version) => match tx.version(version).await? {
+        ObjectKey::Version(version) => match tx.version(version).await? {
             Some(row) => descriptor::write(key, &VersionDescriptor::from(row))?,
             None => return Ok(None),
         },
-        Key::Variant(variant) => match tx.variant(variant).await? {
+        ObjectKey::Variant(variant) => match tx.variant(variant).await? {
             Some(row) => descriptor::write(key, &VariantDescriptor::from(row))?,
             None => return Ok(None),
         },
-        Key::Certificate(fingerprint) => match tx.certificate(fingerprint).await? {
+        ObjectKey::Certificate(fingerprint) => match tx.certificate(fingerprint).await? {
             Some(row) => descriptor::write(key, &CertificateDescriptor::from(row))?,
             None => return Ok(None),
         },
-        Key::Registry | Key::Blob(_) => return Ok(None),
+        ObjectKey::Registry | ObjectKey::Blob(_) => return Ok(None),
     };
     Ok(says(key, Some(&content)))
 }

@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
 
 use super::descriptors::{Verdict, described};
 use crate::{Error, Operator, Registry, storage::Area};
@@ -19,7 +18,7 @@ impl Operator {
         let mut written = Vec::new();
         let mut keys = described(&self.registry);
         while let Some(key) = keys.try_next().await? {
-            let missing = !there.contains(&key.path());
+            let missing = !there.contains(&key.to_string());
             if missing && self.settle(&key, true).await? == Verdict::Repaired {
                 written.push(key.to_string());
             }
@@ -29,7 +28,7 @@ impl Operator {
 }
 
 impl Registry {
-    async fn descriptors(&self) -> Result<HashSet<Path>, Error> {
+    async fn descriptors(&self) -> Result<HashSet<String>, Error> {
         let storage = self.storage();
         let areas = stream::iter([Area::Applications, Area::Trust]);
         let objects = areas.flat_map(move |area| storage.list(area));

@@ -9,7 +9,7 @@ use crate::{
     descriptor::{self, says},
     metadata::{Reading, VariantKey},
     mutation::Mutation,
-    storage::{Area, Key},
+    storage::{Area, ObjectKey},
     trust,
 };
 
@@ -25,7 +25,7 @@ impl Verification<'_> {
                 None => false,
             };
             if !known {
-                self.report.stray.push(object.path.to_string());
+                self.report.stray.push(object.path);
                 strays.extend(key);
             }
         }
@@ -35,7 +35,7 @@ impl Verification<'_> {
         Ok(())
     }
 
-    async fn is_known(&self, key: &Key) -> Result<bool, Error> {
+    async fn is_known(&self, key: &ObjectKey) -> Result<bool, Error> {
         let mut tx = self.registry.metadata().read().await?;
         if is_in_database(&mut tx, key).await? {
             return Ok(true);
@@ -47,7 +47,7 @@ impl Verification<'_> {
             return Ok(true);
         }
         let still_there = match key {
-            Key::Blob(digest) => self
+            ObjectKey::Blob(digest) => self
                 .registry
                 .brief_storage()
                 .blob_size(digest)
@@ -58,10 +58,10 @@ impl Verification<'_> {
         Ok(!still_there)
     }
 
-    async fn settle_strays(&mut self, strays: &[Key]) -> Result<(), Error> {
+    async fn settle_strays(&mut self, strays: &[ObjectKey]) -> Result<(), Error> {
         for key in strays {
             let needed = match key {
-                Key::Variant(variant) => has_version(strays, variant),
+                ObjectKey::Variant(variant) => has_version(strays, variant),
                 _ => false,
             };
             if !needed && self.operator.settle_stray(key).await? {
@@ -73,13 +73,14 @@ impl Verification<'_> {
 }
 
 /// Whether a version is among them that cannot do without what holds for all its versions.
-fn has_version(keys: &[Key], variant: &VariantKey) -> bool {
-    let of_it = |key: &Key| matches!(key, Key::Version(version) if version.variant == *variant);
+fn has_version(keys: &[ObjectKey], variant: &VariantKey) -> bool {
+    let of_it =
+        |key: &ObjectKey| matches!(key, ObjectKey::Version(version) if version.variant == *variant);
     keys.iter().any(of_it)
 }
 
 impl Operator {
-    async fn settle_stray(&self, key: &Key) -> Result<bool, Error> {
+    async fn settle_stray(&self, key: &ObjectKey) -> Result<bool, Error> {
         let key = key.clone();
         let settle = self.registry.mutate(&self.actor, move |change| {
             Box::pin(settle_stray(change, key))
@@ -90,13 +91,13 @@ impl Operator {
 
 /// Takes over a revocation. Removes the descriptor of a certificate that nobody trusts, or of an
 /// application without versions. Tells whether anything was done.
-async fn settle_stray(change: &mut Mutation, key: Key) -> Result<bool, Error> {
+async fn settle_stray(change: &mut Mutation, key: ObjectKey) -> Result<bool, Error> {
     let found = change.registry.brief_storage().get(&key).await?;
     let to_settle = found.is_some_and(|found| can_be_settled(&key, &found));
     if !to_settle || is_in_database(&mut change.tx, &key).await? {
         return Ok(false);
     }
-    if let Key::Certificate(fingerprint) = key
+    if let ObjectKey::Certificate(fingerprint) = key
         && trust::take_over(change, fingerprint).await?
     {
         return Ok(true);
@@ -107,18 +108,20 @@ async fn settle_stray(change: &mut Mutation, key: Key) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn can_be_settled(key: &Key, content: &Bytes) -> bool {
+fn can_be_settled(key: &ObjectKey, content: &Bytes) -> bool {
     match key {
-        Key::Certificate(fingerprint) => descriptor::certificate(fingerprint, content).is_some(),
-        Key::Variant(_) => says(key, Some(content)).is_some(),
-        Key::Registry | Key::Blob(_) | Key::Version(_) => false,
+        ObjectKey::Certificate(fingerprint) => {
+            descriptor::certificate(fingerprint, content).is_some()
+        }
+        ObjectKey::Variant(_) => says(key, Some(content)).is_some(),
+        ObjectKey::Registry | ObjectKey::Blob(_) | ObjectKey::Version(_) => false,
     }
 }
 
-async fn is_in_database(tx: &mut Reading, key: &Key) -> Result<bool, Error> {
+async fn is_in_database(tx: &mut Reading, key: &ObjectKey) -> Result<bool, Error> {
     match key {
-        Key::Registry => Ok(true),
-        Key::Blob(digest) => Ok(tx.blob(digest).await?.is_some()),
+        ObjectKey::Registry => Ok(true),
+        ObjectKey::Blob(digest) => Ok(tx.blob(digest).await?.is_some()),
         key => Ok(expected(tx, key).await?.is_some()),
     }
 }
