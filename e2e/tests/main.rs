@@ -43,6 +43,8 @@ mod s3_storage;
 #[cfg(test)]
 mod s3_uploads;
 #[cfg(test)]
+mod soak;
+#[cfg(test)]
 mod storage;
 #[cfg(test)]
 mod trust;

@@ -25,6 +25,7 @@ mod proxy;
 mod registry;
 mod s3;
 mod skip;
+mod soak;
 mod watchdog;
 mod web;
 
@@ -43,8 +44,9 @@ pub use process::Process;
 pub use programs::program;
 pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
-pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
+pub use s3::{Bucket, Credentials, OpenUpload, S3Server, serve_s3_servers};
 pub use skip::{skip, tool};
+pub use soak::{SoakRound, soak_rounds};
 pub use web::{
     CONTAINER_TOKEN, CloudFront, Fault, KeyServer, S3Network, Seen, SigningKey, TestCa, WEB_TOKEN,
 };

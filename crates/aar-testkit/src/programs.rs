@@ -25,16 +25,8 @@ fn built() -> PathBuf {
     let folder = profile_dir();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--quiet",
-        "-p",
-        "aar-server",
-        "-p",
-        "ams",
-        "-p",
-        "amc",
-    ]);
+    // As `cargo xtask` builds them, so that nothing is built twice.
+    command.args(["build", "--quiet", "--workspace", "--bins", "--examples"]);
     if folder.ends_with("release") {
         command.arg("--release");
     }

@@ -9,7 +9,7 @@ use std::{
     ops::{Deref, DerefMut},
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{LazyLock, Mutex, PoisonError},
 };
 
@@ -34,22 +34,23 @@ printf '%s\n' "$folders" | while read -r folder; do
 done
 "#;
 
-/// It leads a process group of its own, so that a signal to the group of the test spares it.
-static SHELL: LazyLock<Mutex<Child>> = LazyLock::new(|| {
-    let shell = Command::new("sh")
+/// The input of the shell. It leads a process group too: what kills the group of the test spares it.
+#[expect(clippy::zombie_processes, reason = "it outlives this process")]
+static SHELL: LazyLock<Mutex<ChildStdin>> = LazyLock::new(|| {
+    let mut shell = Command::new("sh")
         .args(["-c", SCRIPT, "test-watchdog"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
-        .spawn();
-    Mutex::new(shell.unwrap())
+        .spawn()
+        .unwrap();
+    Mutex::new(shell.stdin.take().unwrap())
 });
 
 fn report(event: &str, object: &str) {
     let mut shell = SHELL.lock().unwrap_or_else(PoisonError::into_inner);
-    let input = shell.stdin.as_mut().unwrap();
-    input
+    shell
         .write_all(format!("{event} {object}\n").as_bytes())
         .unwrap();
 }
