@@ -156,16 +156,12 @@ fn to_f64(size: u64) -> f64 {
 }
 
 /// The response that shows a registry in the text format of Prometheus.
-pub fn exposition(registry: &Registry, appended: &str) -> Response {
+pub fn exposition(registry: &Registry) -> Response {
     let mut text = String::new();
     match prometheus_text::encode(&mut text, registry) {
         Ok(()) => {
-            text.push_str(appended);
-            (
-                [(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)],
-                text,
-            )
-                .into_response()
+            let content_type = [(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)];
+            (content_type, text).into_response()
         }
         Err(error) => {
             tracing::error!(%error, "metrics cannot be encoded");
@@ -200,7 +196,7 @@ mod tests {
         }
         let mut registry = Registry::with_labels([("host".into(), "a".into())].into_iter());
         metrics.register(registry.sub_registry_with_prefix("test"));
-        let response = exposition(&registry, "");
+        let response = exposition(&registry);
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         String::from_utf8(body.to_vec()).unwrap()
     }

@@ -19,7 +19,7 @@ use prometheus_client::{metrics::gauge::ConstGauge, registry::Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{agent, text::Text};
+use super::agent;
 use crate::{Ams, Error, http::error::ApiError, settings::PrometheusSettings};
 
 /// Serves metrics to Prometheus.
@@ -129,11 +129,11 @@ async fn show(State(state): State<MetricsState>) -> Result<Response, ApiError> {
         "Number of applications",
         ConstGauge::new(applications),
     );
-    let mut text = Text::new(&state.labels);
     let agent = state.ams.registry();
-    agent::write(&agent.status().await?, &mut text);
-    agent::write_metrics(&agent.metrics(), &mut text);
-    Ok(exposition(&registry, &text.finish()))
+    let prefixed = prefixed.sub_registry_with_prefix("registry");
+    agent::register_status(&agent.status().await?, prefixed);
+    agent::register_metrics(agent.metrics(), prefixed);
+    Ok(exposition(&registry))
 }
 
 async fn authenticate(

@@ -5,6 +5,5 @@
 
 mod agent;
 mod listener;
-mod text;
 
 pub use listener::MetricsListener;
