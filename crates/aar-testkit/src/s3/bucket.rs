@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use reqwest::Url;
 use rusty_s3::Method;
+use url::Url;
 
 use super::{
     Credentials, S3Server,
@@ -247,7 +247,15 @@ mod tests {
     const LIFE: Duration = Duration::from_mins(5);
 
     fn status(url: Url) -> u16 {
-        run(async move { client().get(url).send().await.unwrap().status().as_u16() })
+        run(async move {
+            client()
+                .request(aar_http::Method::GET, url)
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        })
     }
 
     fn holds_what_is_put_in(server: &'static S3Server) {

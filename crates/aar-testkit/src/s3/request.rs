@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use aar_http::{HttpClient, HttpOptions, StatusCode, header::CONTENT_LENGTH};
 use aar_types::Clock;
-use reqwest::{Client, StatusCode, Url, header::CONTENT_LENGTH};
 use rusty_s3::Method;
+use url::Url;
 
 use super::{Credentials, REGION, S3Server};
 use crate::http::run;
@@ -75,11 +76,11 @@ impl Request {
         let url = self.sign(&server.endpoint(), server.owner(), LIFE);
         run(async move {
             let method = match self.method {
-                Method::Get => reqwest::Method::GET,
-                Method::Put => reqwest::Method::PUT,
-                Method::Post => reqwest::Method::POST,
-                Method::Delete => reqwest::Method::DELETE,
-                Method::Head => reqwest::Method::HEAD,
+                Method::Get => aar_http::Method::GET,
+                Method::Put => aar_http::Method::PUT,
+                Method::Post => aar_http::Method::POST,
+                Method::Delete => aar_http::Method::DELETE,
+                Method::Head => aar_http::Method::HEAD,
             };
             let length = self.body.len();
             let request = client().request(method, url).header(CONTENT_LENGTH, length);
@@ -104,9 +105,9 @@ impl Request {
     }
 }
 
-pub(super) fn client() -> Client {
+pub(super) fn client() -> HttpClient {
     let trust = aar_tls::ServerTrust::Pinned(Vec::new());
-    aar_tls::http_client(aar_tls::HttpOptions::new(trust, "aar-testkit")).unwrap()
+    HttpClient::new(HttpOptions::new(trust, "aar-testkit")).unwrap()
 }
 
 /// What is between the tags of each element of a name. Listings hold no attributes and nothing that

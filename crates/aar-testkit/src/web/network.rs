@@ -133,6 +133,8 @@ async fn send(to: SocketAddr, request: Request<Body>) -> Result<Response<Incomin
 mod tests {
     use std::time::Duration;
 
+    use aar_http::{HttpClient, HttpOptions, Method};
+
     use super::*;
     use crate::{S3Server, http::run};
 
@@ -141,15 +143,12 @@ mod tests {
     /// Status and body of what comes; `None` where it does not come whole.
     fn fetch(network: &S3Network, path: &str) -> Option<(u16, Vec<u8>)> {
         let trust = aar_tls::ServerTrust::Pinned(Vec::new());
-        let options = aar_tls::HttpOptions::new(trust, "aar-testkit");
-        let client = aar_tls::http_client(options).unwrap();
-        let url = format!("{}{path}", network.url());
+        let client = HttpClient::new(HttpOptions::new(trust, "aar-testkit")).unwrap();
+        let url = format!("{}{path}", network.url()).parse().unwrap();
         run(async move {
-            let answer = client.get(url).send().await.ok()?;
-            Some((
-                answer.status().as_u16(),
-                answer.bytes().await.ok()?.to_vec(),
-            ))
+            let response = client.request(Method::GET, url).send().await.ok()?;
+            let status = response.status().as_u16();
+            Some((status, response.bytes().await.ok()?.to_vec()))
         })
     }
 
