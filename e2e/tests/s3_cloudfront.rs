@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use aar_testkit::{
-    CloudFront, Fault, Fleet, Folder, Package, S3Server, Seen, SigningKey, TestAms, TestCa,
+    CloudFront, Fault, Fleet, Folder, Package, S3Server, RecordedRequest, SigningKey, TestAms, TestCa,
     TestPki, TestRegistry, sha256, skip, tool,
 };
 
@@ -96,7 +96,7 @@ fn a_client_pulls_through_a_cdn_that_checks() {
             return;
         };
         pulled(&scene);
-        let seen = scene.cdn.seen();
+        let seen = scene.cdn.requests();
         assert_eq!(seen.len(), 1);
         assert!(seen[0].path.starts_with(path), "{}", seen[0].path);
         assert!(!seen[0].certificate, "a client certificate was shown");
@@ -141,12 +141,12 @@ fn an_address_that_expires_in_the_middle_is_asked_for_again() {
     let Some(scene) = scene("late pulls", "", SigningKey::pkcs8_pem, more) else {
         return;
     };
-    let late = Fault::Wait(Duration::from_secs(4));
+    let late = Fault::Delay(Duration::from_secs(4));
     scene
         .cdn
-        .next(Seen::is_download, [Fault::CutDown(SIZE / 2), late]);
+        .next(RecordedRequest::is_download, [Fault::CutResponse(SIZE / 2), late]);
     pulled(&scene);
-    let seen = scene.cdn.seen();
+    let seen = scene.cdn.requests();
     assert_eq!(seen.len(), 3);
     assert_eq!(seen[1].headers["range"], seen[2].headers["range"]);
     assert_ne!(seen[1].query, seen[2].query);
@@ -157,7 +157,7 @@ fn damage_on_the_way_is_noticed_and_never_imported() {
     let Some(scene) = scene("damage on the way", "", SigningKey::pkcs8_pem, "") else {
         return;
     };
-    scene.cdn.each(Seen::is_download, Fault::FlipDown(SIZE / 2));
+    scene.cdn.each(RecordedRequest::is_download, Fault::FlipResponse(SIZE / 2));
     let refused = scene
         .fleet
         .client
@@ -165,11 +165,11 @@ fn damage_on_the_way_is_noticed_and_never_imported() {
         .refused();
     assert!(refused.contains("digest"), "{refused}");
     assert!(scene.fleet.client.names().is_empty());
-    assert_eq!(scene.cdn.seen().len(), 2, "fetched once more, and no more");
+    assert_eq!(scene.cdn.requests().len(), 2, "fetched once more, and no more");
     let left = scene.fleet.client.files().into_iter();
     assert_eq!(left.filter(|(_, size)| *size > 1 << 20).count(), 0);
     scene.cdn.heal();
-    scene.cdn.next(Seen::is_download, [Fault::FlipDown(17)]);
+    scene.cdn.next(RecordedRequest::is_download, [Fault::FlipResponse(17)]);
     pulled(&scene);
 }
 

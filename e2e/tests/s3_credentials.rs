@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Credentials, Fleet, KeyServer, Package, S3Server, SOON, TestPki, TestRegistry, sha256, until,
+    Credentials, Fleet, CredentialServer, Package, S3Server, SOON, TestPki, TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 64 << 20;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// A registry that finds its credentials at an instance's metadata service.
-fn with_role(server: &'static S3Server, imds: &KeyServer) -> TestRegistry {
+fn with_role(server: &'static S3Server, imds: &CredentialServer) -> TestRegistry {
     let bucket = server.new_bucket();
     let section = bucket.section_at(&server.endpoint(), None);
     TestRegistry::prepare_s3(bucket, &section, "")
@@ -38,14 +38,14 @@ fn the_role_of_the_instance_is_used_and_its_token_asked_for_first() {
     let Some(server) = S3Server::ceph("instance roles") else {
         return;
     };
-    let imds = KeyServer::instance(server.owner(), HOUR);
+    let imds = CredentialServer::instance(server.owner(), HOUR);
     let mut registry = with_role(server, &imds);
     registry.run();
-    assert_eq!((imds.handed_out(), imds.refused()), (1, 0));
+    assert_eq!((imds.issued_count(), imds.rejected_count()), (1, 0));
     let fleet = Fleet::start_on(registry, &[]);
     create(&fleet, 1 << 20);
     arrives_whole(&fleet);
-    assert_eq!(imds.refused(), 0);
+    assert_eq!(imds.rejected_count(), 0);
     assert!(!fleet.registry.log().contains(server.secret_key()));
 }
 
@@ -55,16 +55,16 @@ fn credentials_that_end_during_a_transfer_are_replaced_before() {
         return;
     };
     let (first, second) = (server.new_key(), server.new_key());
-    let imds = KeyServer::instance(&first, Duration::from_secs(8));
+    let imds = CredentialServer::instance(&first, Duration::from_secs(8));
     let mut registry = with_role(server, &imds);
     registry.run();
     let fleet = Fleet::introduced_to(registry, &[]);
     create(&fleet, SIZE);
-    imds.hand_out(&second, HOUR);
+    imds.rotate(&second, HOUR);
     fleet.publisher_network.throttle(6 << 20);
     fleet.publisher.set(&[("registry.mode", "push")]);
     until("the second key is asked for", SOON, || {
-        imds.handed_out() > 1
+        imds.issued_count() > 1
     });
     let application = fleet.registry.application("game");
     assert!(application.is_none(), "the transfer was over already");
@@ -73,7 +73,7 @@ fn credentials_that_end_during_a_transfer_are_replaced_before() {
     fleet.publisher_network.heal();
     fleet.client.set(&[("registry.mode", "pull")]);
     arrives_whole(&fleet);
-    assert_eq!(imds.refused(), 0);
+    assert_eq!(imds.rejected_count(), 0);
     fleet.registry.aar(&["storage", "verify"]).done();
 }
 
@@ -82,7 +82,7 @@ fn a_signed_address_does_not_outlive_what_signs_it() {
     let Some(server) = S3Server::ceph("addresses by credentials that end") else {
         return;
     };
-    let imds = KeyServer::instance(server.owner(), Duration::from_mins(10));
+    let imds = CredentialServer::instance(server.owner(), Duration::from_mins(10));
     let mut registry = with_role(server, &imds);
     registry.run();
     let fleet = Fleet::introduced_to(registry, &[]);
@@ -108,12 +108,12 @@ fn keys_in_the_environment_come_before_those_of_the_instance() {
         access_key: "AKIANOBODY".to_owned(),
         secret_key: "nothing".to_owned(),
     };
-    let imds = KeyServer::instance(&nobody, HOUR);
+    let imds = CredentialServer::instance(&nobody, HOUR);
     let mut registry = with_role(server, &imds)
         .with_env("AWS_ACCESS_KEY_ID", server.access_key())
         .with_env("AWS_SECRET_ACCESS_KEY", server.secret_key());
     registry.run();
-    assert_eq!(imds.handed_out(), 0);
+    assert_eq!(imds.issued_count(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::{thread::sleep, time::Duration};
 
 use aar_testkit::{
-    Fault, Fleet, Generated, Http, Package, S3Network, S3Server, SOON, Seen, TestAms, TestCa,
+    Fault, Fleet, Generated, Http, Package, S3Network, S3Server, SOON, RecordedRequest, TestAms, TestCa,
     TestPki, TestRegistry, sha256, until,
 };
 
@@ -153,8 +153,8 @@ fn storage_sees_no_certificate_and_no_header_of_ours() {
         return;
     };
     fleet.client.wait_for("game", 0);
-    let seen = network.seen();
-    assert!(seen.iter().any(Seen::is_part), "nothing was sent that way");
+    let seen = network.requests();
+    assert!(seen.iter().any(RecordedRequest::is_part), "nothing was sent that way");
     let downloads: Vec<_> = seen.iter().filter(|seen| seen.is_download()).collect();
     assert!(!downloads.is_empty(), "nothing was fetched that way");
     for seen in downloads {
@@ -181,7 +181,7 @@ fn storage_with_a_certificate_by_nobody_known_is_not_believed() {
     assert!(refused.contains(&format!("localhost:{port}")), "{refused}");
     assert!(refused.contains("certificate"), "{refused}");
     assert!(fleet.client.names().is_empty());
-    assert!(!network.seen().iter().any(Seen::is_download));
+    assert!(!network.requests().iter().any(RecordedRequest::is_download));
 }
 
 #[test]
@@ -206,14 +206,14 @@ fn a_download_goes_on_where_it_was_cut() {
     let section = bucket.section_at(&network.url(), Some(server.owner()));
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    network.next(Seen::is_download, [Fault::CutDown(SIZE / 2)]);
+    network.next(RecordedRequest::is_download, [Fault::CutResponse(SIZE / 2)]);
     let fleet = Fleet::start_on(registry, &[]);
     create(&fleet.publisher, "game");
     fleet.client.wait_for("game", 0);
     let downloads: Vec<_> = network
-        .seen()
+        .requests()
         .into_iter()
-        .filter(Seen::is_download)
+        .filter(RecordedRequest::is_download)
         .collect();
     assert_eq!(downloads.len(), 2);
     let range = downloads[1].headers["range"]
@@ -236,15 +236,15 @@ fn an_address_that_expires_in_the_middle_costs_one_more_question() {
     let section = section + "    url-duration: 1s\n";
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    let late = Fault::Wait(Duration::from_millis(2500));
-    network.next(Seen::is_download, [Fault::CutDown(SIZE / 2), late]);
+    let late = Fault::Delay(Duration::from_millis(2500));
+    network.next(RecordedRequest::is_download, [Fault::CutResponse(SIZE / 2), late]);
     let fleet = Fleet::start_on(registry, &[]);
     create(&fleet.publisher, "game");
     fleet.client.wait_for("game", 0);
     let downloads: Vec<_> = network
-        .seen()
+        .requests()
         .into_iter()
-        .filter(Seen::is_download)
+        .filter(RecordedRequest::is_download)
         .collect();
     assert_eq!(downloads.len(), 3, "{downloads:?}");
     // The late one was refused; the next continues with an address of its own.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Direction, Fault, FaultProxy, Fleet, Package, S3Network, S3Server, SOON, Seen, TestPki,
+    Direction, Fault, FaultProxy, Fleet, Package, S3Network, S3Server, SOON, RecordedRequest, TestPki,
     TestRegistry, sha256, until,
 };
 
@@ -54,7 +54,7 @@ impl Scene {
     fn whole(&self) {
         let sent = sha256(&self.fleet.publisher.export("game", 0));
         assert_eq!(sha256(&self.fleet.client.export("game", 0)), sent);
-        assert_eq!(self.network.left(), 0, "faults that were not met");
+        assert_eq!(self.network.pending_faults(), 0, "faults that were not met");
         self.network.heal();
         self.nothing_left();
         self.fleet.registry.aar(&["storage", "verify"]).done();
@@ -92,17 +92,17 @@ fn uploads_survive_connections_that_are_cut_anywhere() {
     let Some(scene) = scene("cut uploads", "") else {
         return;
     };
-    let cuts = offsets(1, PART).take(6).map(Fault::CutUp);
-    scene.network.next(Seen::is_part, cuts);
+    let cuts = offsets(1, PART).take(6).map(Fault::CutRequest);
+    scene.network.next(RecordedRequest::is_part, cuts);
     // An answer that is lost, of a part and of what puts the parts together.
-    scene.network.next(Seen::is_part, [Fault::CutDown(0)]);
-    scene.network.next(is_completion, [Fault::CutDown(0)]);
+    scene.network.next(RecordedRequest::is_part, [Fault::CutResponse(0)]);
+    scene.network.next(is_completion, [Fault::CutResponse(0)]);
     scene.push();
     scene.pull();
     scene.whole();
 }
 
-fn is_completion(seen: &Seen) -> bool {
+fn is_completion(seen: &RecordedRequest) -> bool {
     seen.method == "POST" && seen.query.starts_with("uploadId=")
 }
 
@@ -111,10 +111,10 @@ fn a_bucket_that_asks_to_slow_down_gets_time() {
     let Some(scene) = scene("throttled uploads", "") else {
         return;
     };
-    scene.network.next(Seen::is_part, [Fault::SlowDown; 5]);
+    scene.network.next(RecordedRequest::is_part, [Fault::SlowDown; 5]);
     scene.network.next(is_completion, [Fault::SlowDown; 2]);
-    scene.network.next(Seen::is_registry, [Fault::SlowDown; 3]);
-    scene.network.next(Seen::is_download, [Fault::SlowDown; 2]);
+    scene.network.next(RecordedRequest::is_registry, [Fault::SlowDown; 3]);
+    scene.network.next(RecordedRequest::is_download, [Fault::SlowDown; 2]);
     scene.push();
     scene.pull();
     scene.whole();
@@ -126,8 +126,8 @@ fn other_errors_of_the_bucket_pass_too() {
         return;
     };
     let errors = [500, 502, 504].map(Fault::Status);
-    scene.network.next(Seen::is_part, errors);
-    scene.network.next(Seen::is_download, errors);
+    scene.network.next(RecordedRequest::is_part, errors);
+    scene.network.next(RecordedRequest::is_download, errors);
     scene.push();
     scene.pull();
     scene.whole();
@@ -138,8 +138,8 @@ fn a_byte_that_changes_on_its_way_into_the_bucket_is_not_stored() {
     let Some(scene) = scene("damaged uploads", "") else {
         return;
     };
-    let flips = offsets(2, PART).take(2).map(Fault::FlipUp);
-    scene.network.next(Seen::is_part, flips);
+    let flips = offsets(2, PART).take(2).map(Fault::FlipRequest);
+    scene.network.next(RecordedRequest::is_part, flips);
     scene.push();
     scene.pull();
     scene.whole();
@@ -150,8 +150,8 @@ fn a_slow_bucket_is_waited_for() {
     let Some(scene) = scene("slow buckets", "") else {
         return;
     };
-    scene.network.each(Seen::is_part, Fault::Slow(6 << 20));
-    scene.network.each(Seen::is_download, Fault::Slow(12 << 20));
+    scene.network.each(RecordedRequest::is_part, Fault::Throttle(6 << 20));
+    scene.network.each(RecordedRequest::is_download, Fault::Throttle(12 << 20));
     scene.push();
     scene.pull();
     scene.whole();
@@ -163,13 +163,13 @@ fn downloads_survive_whatever_comes_instead_of_the_image() {
         return;
     };
     let cuts = offsets(3, SIZE / 8).map(|at| at + 1).take(3);
-    let faults = cuts.map(Fault::CutDown).chain([
+    let faults = cuts.map(Fault::CutResponse).chain([
         Fault::Truncate(5_000_000),
         Fault::SlowDown,
-        Fault::Wait(Duration::from_millis(3500)),
+        Fault::Delay(Duration::from_millis(3500)),
         Fault::Status(403),
     ]);
-    scene.network.next(Seen::is_download, faults);
+    scene.network.next(RecordedRequest::is_download, faults);
     scene.push();
     scene.pull();
     scene.whole();
@@ -182,7 +182,7 @@ fn a_byte_that_changes_on_its_way_out_is_fetched_again() {
     };
     scene
         .network
-        .next(Seen::is_download, [Fault::FlipDown(SIZE / 3)]);
+        .next(RecordedRequest::is_download, [Fault::FlipResponse(SIZE / 3)]);
     scene.push();
     scene.pull();
     scene.whole();
@@ -196,11 +196,11 @@ fn an_image_that_stays_damaged_is_reported_and_never_imported() {
     scene.push();
     scene
         .network
-        .each(Seen::is_download, Fault::FlipDown(SIZE / 3));
+        .each(RecordedRequest::is_download, Fault::FlipResponse(SIZE / 3));
     let client = &scene.fleet.client;
     let refused = client.amc(&["registry", "pull", "game"]).refused();
     assert!(refused.contains("digest"), "{refused}");
-    let fetched = || scene.network.seen().into_iter().filter(Seen::is_download);
+    let fetched = || scene.network.requests().into_iter().filter(RecordedRequest::is_download);
     assert_eq!(fetched().count(), 2, "once more, and no more");
     assert!(client.names().is_empty());
     scene.nothing_left();
@@ -273,13 +273,13 @@ fn trust_is_withdrawn_while_a_change_waits_for_a_bucket_that_has_fallen_silent()
     registry.trust(pki.client.certificate(), "client");
     let revoked = pki.client.fingerprint();
     let http = |who| registry.http(Some(who));
-    let asked = scene.network.seen().len();
-    scene.network.each(|_| true, Fault::Wait(PATIENCE * 5));
+    let asked = scene.network.requests().len();
+    scene.network.each(|_| true, Fault::Delay(PATIENCE * 5));
     std::thread::scope(|threads| {
         let path = "/1.0/applications/game/amd64/versions/0";
         let change = threads.spawn(|| http(&pki.publisher).send("DELETE", path, &[], Vec::new()));
         until("the change waits for the bucket", SOON, || {
-            let since = &scene.network.seen()[asked..];
+            let since = &scene.network.requests()[asked..];
             since.iter().any(|one| one.path.contains("/applications/"))
         });
         let revoke = registry.aar(&["trust", "revoke", "-y", &revoked]);

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, thread};
 
 use aar_testkit::{
-    Bucket, Fleet, Package, Process, S3Network, S3Server, SOON, Seen, TestPki, TestRegistry,
+    Bucket, Fleet, Package, Process, S3Network, S3Server, SOON, RecordedRequest, TestPki, TestRegistry,
     sha256, until,
 };
 
@@ -103,7 +103,7 @@ fn a_move_that_dies_goes_on_and_copies_nothing_twice() {
     }
     let section = bucket.section_at(&network.url(), Some(server.owner()));
     let to = target(&fleet, &section);
-    network.each(Seen::is_part, aar_testkit::Fault::Slow(16 << 20));
+    network.each(RecordedRequest::is_part, aar_testkit::Fault::Throttle(16 << 20));
     let mut command = fleet.registry.command();
     command.args(["storage", "migrate", "--to"]).arg(&to);
     let mut moving = Process::start(&mut command, &fleet.registry.base().join("move.log"));
@@ -114,7 +114,7 @@ fn a_move_that_dies_goes_on_and_copies_nothing_twice() {
     migrate(&fleet, &to);
     assert_eq!((images(&bucket), handed_out(&fleet, "a")), (4, 307));
     let needed = usize::try_from(4 * SIZE.div_ceil(8 << 20)).unwrap();
-    let parts = network.seen().into_iter().filter(Seen::is_part).count();
+    let parts = network.requests().into_iter().filter(RecordedRequest::is_part).count();
     assert!(parts <= needed + 8, "{parts} parts for {needed}");
     fleet.registry.aar(&["storage", "verify"]).done();
 }

@@ -2,7 +2,7 @@
 //! cleared away.
 
 use aar_testkit::{
-    Credentials, Fleet, Generated, Http, Package, S3Network, S3Server, SOON, Seen, TestPki,
+    Credentials, Fleet, Generated, Http, Package, S3Network, S3Server, SOON, RecordedRequest, TestPki,
     TestRegistry, eventually, until,
 };
 
@@ -236,7 +236,7 @@ fn a_session_goes_on_after_the_registry_dies_and_sends_no_part_twice() {
         .done();
     fleet.publisher_network.throttle(24 << 20);
     fleet.publisher.set(&[("registry.mode", "push")]);
-    let parts = || network.seen().into_iter().filter(Seen::is_part).count();
+    let parts = || network.requests().into_iter().filter(RecordedRequest::is_part).count();
     until("the upload is in the middle", SOON, || parts() >= 6);
     fleet.registry.kill();
     assert_eq!(fleet.registry.bucket().unwrap().uploads().len(), 1);

@@ -1,6 +1,6 @@
 use std::future::IntoFuture;
 
-use aar_testkit::{CONTAINER_TOKEN, KeyServer, SOON, WEB_TOKEN};
+use aar_testkit::{CONTAINER_TOKEN, CredentialServer, SOON, WEB_IDENTITY_TOKEN};
 use aar_types::ManualClock;
 use futures_util::future::join_all;
 use object_store::{
@@ -34,7 +34,7 @@ fn credentials(variables: &[(&str, &str)]) -> (Credentials, ManualClock) {
     (credentials, clock)
 }
 
-fn of_instance(server: &KeyServer) -> (Credentials, ManualClock) {
+fn of_instance(server: &CredentialServer) -> (Credentials, ManualClock) {
     credentials(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &server.url())])
 }
 
@@ -59,7 +59,7 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 #[tokio::test]
 async fn nobody_waits_for_a_renewal_while_the_present_credential_is_good() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     let (credentials, clock) = of_instance(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     server.hold();
@@ -80,7 +80,7 @@ async fn nobody_waits_for_a_renewal_while_the_present_credential_is_good() {
 
 #[tokio::test]
 async fn all_that_wait_share_one_fetch() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     server.hold();
     let (credentials, _) = of_instance(&server);
     let mut all = join_all((0..6).map(|_| used(&credentials))).into_future();
@@ -94,7 +94,7 @@ async fn all_that_wait_share_one_fetch() {
 
 #[tokio::test]
 async fn whoever_gives_up_waiting_does_not_stop_the_fetch() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     server.hold();
     let (credentials, _) = of_instance(&server);
     let mut waiting = Box::pin(credentials.lease());
@@ -108,7 +108,7 @@ async fn whoever_gives_up_waiting_does_not_stop_the_fetch() {
 
 #[tokio::test]
 async fn a_failure_is_told_for_a_while_and_not_repeated_for_each_that_asks() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     server.take_away();
     let (credentials, clock) = of_instance(&server);
     let refused = used(&credentials).await.unwrap_err();
@@ -125,7 +125,7 @@ async fn a_failure_is_told_for_a_while_and_not_repeated_for_each_that_asks() {
 
 #[tokio::test]
 async fn what_has_ended_is_not_handed_out() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     let (credentials, clock) = of_instance(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     clock.advance(SignedDuration::from_hours(2));
@@ -135,7 +135,7 @@ async fn what_has_ended_is_not_handed_out() {
 
 #[tokio::test]
 async fn a_credential_is_replaced_in_time_also_when_nobody_asks() {
-    let server = KeyServer::instance(&key("FIRST"), Duration::from_secs(3));
+    let server = CredentialServer::instance(&key("FIRST"), Duration::from_secs(3));
     let (credentials, clock) = of_instance(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     server.hand_out(&key("SECOND"), HOUR);
@@ -147,12 +147,12 @@ async fn a_credential_is_replaced_in_time_also_when_nobody_asks() {
 async fn every_source_gives_a_credential_and_replaces_it_before_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
-    fs_err::write(&token, format!("{WEB_TOKEN}\n")).unwrap();
+    fs_err::write(&token, format!("{WEB_IDENTITY_TOKEN}\n")).unwrap();
     let token = token.to_str().unwrap();
     let first = key("FIRST");
-    let instance = KeyServer::instance(&first, HOUR);
-    let container = KeyServer::container(&first, HOUR);
-    let tokens = KeyServer::tokens(&first, HOUR);
+    let instance = CredentialServer::instance(&first, HOUR);
+    let container = CredentialServer::container(&first, HOUR);
+    let tokens = CredentialServer::web_identity(&first, HOUR);
     let (at_instance, at_container, at_tokens) = (instance.url(), container.url(), tokens.url());
     for (server, variables) in [
         (
@@ -188,11 +188,11 @@ async fn every_source_gives_a_credential_and_replaces_it_before_its_end() {
 
 #[tokio::test]
 async fn a_source_that_does_not_give_one_says_why() {
-    let tokens = KeyServer::tokens(&key("FIRST"), HOUR);
+    let tokens = CredentialServer::web_identity(&key("FIRST"), HOUR);
     tokens.take_away();
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
-    fs_err::write(&token, WEB_TOKEN).unwrap();
+    fs_err::write(&token, WEB_IDENTITY_TOKEN).unwrap();
     let (denied, _) = credentials(&[
         ("AWS_ENDPOINT_URL_STS", &tokens.url()),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),
