@@ -17,9 +17,9 @@ mod immutability;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
-mod main_job;
-#[cfg(test)]
 mod manual_setup;
+#[cfg(test)]
+mod push_and_pull;
 #[cfg(test)]
 mod real_apks;
 #[cfg(test)]

@@ -11,7 +11,7 @@ const MOST_FAILURES: u64 = 3;
 
 #[test]
 fn application_arrives_whole_despite_random_failures() {
-    let mut fleet = Fleet::served();
+    let mut fleet = Fleet::start_manual_without_redirects();
     fleet.publisher.set(&[("registry.mode", "push")]);
     fleet.client.set(&[("registry.mode", "pull")]);
     for mut round in soak_rounds(2) {
@@ -24,7 +24,7 @@ fn application_arrives_whole_despite_random_failures() {
         fleet.client.wait_for(&name, 0);
         let sent = sha256(&fleet.publisher.export(&name, 0));
         assert_eq!(sha256(&fleet.client.export(&name, 0)), sent);
-        fleet.registry.aar(&["storage", "verify"]).done();
+        fleet.registry.aar(&["storage", "verify"]).success();
         delete(&fleet, &name);
     }
 }
@@ -36,7 +36,10 @@ fn create(fleet: &Fleet, name: &str, round: &mut SoakRound) {
         .noise("level.dat", size, round.seed())
         .write_folder(&folder);
     let path = folder.to_str().unwrap();
-    fleet.publisher.amc(&["application", "create", path]).done();
+    fleet
+        .publisher
+        .amc(&["application", "create", path])
+        .success();
     fs_err::remove_dir_all(folder).unwrap();
 }
 
@@ -84,8 +87,8 @@ fn fail(fleet: &mut Fleet, round: &mut SoakRound) {
 /// Deletes the application, so that every round begins with empty machines.
 fn delete(fleet: &Fleet, name: &str) {
     let delete = ["application", "delete", name, "-y"];
-    fleet.publisher.amc(&delete).done();
-    fleet.registry.aar(&delete).done();
+    fleet.publisher.amc(&delete).success();
+    fleet.registry.aar(&delete).success();
     fleet.client.wait_until_gone(name);
     until("the registry has no application", SOON, || {
         fleet.registry.applications().is_empty()

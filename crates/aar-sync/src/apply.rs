@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use aar_client::{Transfer, UploadMemory};
+use aar_client::{Transfer, UploadUrlStore};
 use aar_types::{
     ApplicationMetadata, ApplicationName, Digest, ErrorCode, Fingerprint, ImageInfo, Version,
     VersionNumber, VersionPut,
@@ -151,8 +151,8 @@ struct StoredUpload<'a, L> {
     digest: Digest,
 }
 
-impl<L: LocalCatalogue> UploadMemory for StoredUpload<'_, L> {
-    async fn recall(&mut self) -> Option<String> {
+impl<L: LocalCatalogue> UploadUrlStore for StoredUpload<'_, L> {
+    async fn load(&mut self) -> Option<String> {
         let stored = self.catalogue.upload_session(&self.digest).await;
         stored.unwrap_or_else(|error| {
             warn(&error);
@@ -160,8 +160,8 @@ impl<L: LocalCatalogue> UploadMemory for StoredUpload<'_, L> {
         })
     }
 
-    async fn remember(&mut self, address: Option<&str>) {
-        let stored = self.catalogue.remember_upload(&self.digest, address).await;
+    async fn save(&mut self, url: Option<&str>) {
+        let stored = self.catalogue.remember_upload(&self.digest, url).await;
         stored.unwrap_or_else(|error| warn(&error));
     }
 }

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use aar_client::{ChangesAnswer, Error as ClientError, ListFilter, Listing, RegistryClient};
+use aar_client::{ChangesResponse, Error as ClientError, ListFilter, Listing, RegistryClient};
 use aar_types::{ApplicationName, Changes, Revision};
 use tokio::sync::{Semaphore, watch};
 
@@ -102,7 +102,7 @@ impl<L: LocalCatalogue> SyncContext<L> {
     /// `None` if a new listing is necessary, or cheaper.
     async fn updated(&self, last: &Listing) -> Result<Option<Listing>, ClientError> {
         let answer = self.client.changes(last.revision, Duration::ZERO).await?;
-        let ChangesAnswer::Changes(changes) = answer else {
+        let ChangesResponse::Changes(changes) = answer else {
             return Ok(None);
         };
         let names = self.changed_names(&changes);

@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aar_client::{Backoff, Jitter, RetryPolicy};
 use aar_types::Clock;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, watch::Sender},
@@ -33,8 +33,8 @@ pub(crate) struct Schedule<L> {
     pub(crate) context: Arc<SyncContext<L>>,
     /// When the next automatic round is due.
     pub(crate) next: Option<Instant>,
-    backoff: Backoff,
-    jitter: Jitter,
+    retry: ExponentialBuilder,
+    backoff: ExponentialBackoff,
     /// Whether the last full round failed.
     failing: bool,
     _watch: Option<AbortOnDropHandle<()>>,
@@ -44,18 +44,19 @@ impl<L: LocalCatalogue> Schedule<L> {
     pub(crate) fn new(context: SyncContext<L>, events: &mpsc::Sender<FeedEvent>) -> Self {
         let context = Arc::new(context);
         let interval = context.config.interval;
-        let retry = RetryPolicy {
-            failures: u32::MAX,
-            first: FIRST_RETRY.min(interval),
-            longest: interval,
-        };
+        // The jitter adds up to the delay itself.
+        let retry = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(FIRST_RETRY.min(interval) / 2)
+            .with_max_delay(interval / 2)
+            .without_max_times();
         let watches = context.config.mode == SyncMode::Pull;
         Self {
             _watch: watches.then(|| watch::spawn(&context, events.clone())),
             context,
             next: None,
-            backoff: Backoff::new(retry),
-            jitter: Jitter::from_entropy(),
+            backoff: retry.build(),
+            retry,
             failing: false,
         }
     }
@@ -105,16 +106,21 @@ impl<L: LocalCatalogue> Schedule<L> {
     fn wait(&mut self, outcome: RoundOutcome) -> Duration {
         let interval = self.context.config.interval;
         if outcome == RoundOutcome::Cancelled {
-            return self.jitter.around(interval);
+            return with_jitter(interval);
         }
         self.failing = outcome != RoundOutcome::Done;
         if self.failing {
-            self.backoff.next(&mut self.jitter).unwrap_or(interval)
+            self.backoff.next().unwrap_or(interval)
         } else {
-            self.backoff.reset();
-            self.jitter.around(interval)
+            self.backoff = self.retry.build();
+            with_jitter(interval)
         }
     }
+}
+
+/// The interval ± 10 %, so that many clients do not list the catalogue at the same moment.
+fn with_jitter(interval: Duration) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
 
 pub(crate) struct RunningRound {
@@ -236,4 +242,18 @@ async fn result(task: &mut JoinHandle<RoundResult>, started: Timestamp) -> Round
             conflicts: Vec::new(),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_within_10_percent_and_spread() {
+        let hour = Duration::from_hours(1);
+        let waits: Vec<_> = (0..1000).map(|_| with_jitter(hour)).collect();
+        assert!(waits.iter().all(|w| (3240..=3960).contains(&w.as_secs())));
+        let early = waits.iter().filter(|w| **w < hour).count();
+        assert!((400..600).contains(&early), "{early} of 1000 are early");
+    }
 }

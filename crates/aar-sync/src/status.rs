@@ -219,7 +219,7 @@ pub(crate) struct TransferMeter {
 }
 
 impl TransferProgress for TransferMeter {
-    fn at(&self, bytes: u64) {
+    fn report(&self, bytes: u64) {
         self.bytes.store(bytes, Ordering::Relaxed);
         let mut windows = self.windows();
         let [_, (start, offset)] = *windows;
@@ -266,11 +266,11 @@ mod tests {
         let board = StatusBoard::new();
         let name = "a".parse().unwrap();
         let meter = board.transfer(&name, VersionNumber(1), SyncDirection::Pull, 10_000);
-        meter.at(5_000);
+        meter.report(5_000);
         assert_eq!(board.read().transfers[0].bytes_per_second, 0);
         for second in 1..=5 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            meter.at(5_000 + 100 * second);
+            meter.report(5_000 + 100 * second);
         }
         let shown = board.read().transfers.remove(0);
         assert_eq!((shown.bytes, shown.bytes_per_second), (5_500, 100));

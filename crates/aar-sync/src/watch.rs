@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aar_client::{Backoff, ChangesAnswer, Jitter, RegistryClient, RetryPolicy};
+use aar_client::{ChangesResponse, RegistryClient};
 use aar_types::{Architecture, Changes, Revision};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -21,11 +22,12 @@ const LONG_POLL: Duration = Duration::from_mins(1);
 /// The shortest time between two requests without a change.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-const RETRY: RetryPolicy = RetryPolicy {
-    failures: u32::MAX,
-    first: Duration::from_millis(500),
-    longest: Duration::from_secs(30),
-};
+/// Waits 0.25 to 0.5 s first and 15 to 30 s at most.
+const RETRY: ExponentialBuilder = ExponentialBuilder::new()
+    .with_jitter()
+    .with_min_delay(Duration::from_millis(250))
+    .with_max_delay(Duration::from_secs(15))
+    .without_max_times();
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FeedEvent {
@@ -47,8 +49,7 @@ pub(crate) fn spawn<L: LocalCatalogue>(
         architecture: context.catalogue.architecture(),
         board: Arc::clone(&context.board),
         observed: context.observed_revisions(),
-        backoff: Backoff::new(RETRY),
-        jitter: Jitter::from_entropy(),
+        backoff: RETRY.build(),
         events,
     };
     AbortOnDropHandle::new(tokio::spawn(watch.run()))
@@ -60,8 +61,7 @@ struct FeedWatch {
     board: Arc<StatusBoard>,
     /// The revision of the last listing; changes before it are known.
     observed: watch::Receiver<Option<Revision>>,
-    backoff: Backoff,
-    jitter: Jitter,
+    backoff: ExponentialBackoff,
     events: mpsc::Sender<FeedEvent>,
 }
 
@@ -89,7 +89,7 @@ impl FeedWatch {
                     if std::mem::take(&mut failures) > 0 {
                         self.send(FeedEvent::Recovered).await;
                     } else if next != since || requested.elapsed() >= MIN_INTERVAL {
-                        self.backoff.reset();
+                        self.backoff = RETRY.build();
                     } else {
                         self.pause().await;
                     }
@@ -109,15 +109,15 @@ impl FeedWatch {
     }
 
     /// Returns the revision for the next request.
-    async fn handle(&mut self, response: ChangesAnswer, since: Revision) -> Revision {
+    async fn handle(&mut self, response: ChangesResponse, since: Revision) -> Revision {
         match response {
-            ChangesAnswer::Changes(changes) => {
+            ChangesResponse::Changes(changes) => {
                 if self.is_relevant(&changes, since) {
                     self.send(FeedEvent::Changed).await;
                 }
                 changes.revision
             }
-            ChangesAnswer::Compacted => {
+            ChangesResponse::Compacted => {
                 self.send(FeedEvent::Changed).await;
                 let observed = *self.observed.borrow();
                 observed.unwrap_or(since)
@@ -146,12 +146,12 @@ impl FeedWatch {
 
     /// Waits before the next request, at most until a round has observed the registry.
     async fn pause(&mut self) {
-        let Some(wait) = self.backoff.next(&mut self.jitter) else {
+        let Some(wait) = self.backoff.next() else {
             return;
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            Ok(()) = self.observed.changed() => self.backoff.reset(),
+            Ok(()) = self.observed.changed() => self.backoff = RETRY.build(),
         }
     }
 

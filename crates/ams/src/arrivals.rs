@@ -1,14 +1,11 @@
 //! How long versions take from their publication until they can be used here.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use aar_types::{Clock, Version};
 use jiff::Timestamp;
-
-use crate::histogram::Histogram;
+use prometheus_client::metrics::histogram::Histogram;
 
 /// The bounds of the histogram, in seconds.
-const ARRIVALS: &[f64] = &[
+const BOUNDS: [f64; 13] = [
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0,
 ];
 
@@ -20,7 +17,7 @@ const ARRIVALS: &[f64] = &[
 pub(crate) struct Arrivals {
     clock: Clock,
     since: Timestamp,
-    times: Arc<Mutex<Histogram>>,
+    times: Histogram,
 }
 
 impl Arrivals {
@@ -28,7 +25,7 @@ impl Arrivals {
         Self {
             since: clock.now(),
             clock,
-            times: Arc::new(Mutex::new(Histogram::new(ARRIVALS))),
+            times: Histogram::new(BOUNDS),
         }
     }
 
@@ -45,14 +42,12 @@ impl Arrivals {
     pub(crate) fn note(&self, version: &Version) {
         if version.published && version.created_at >= self.since {
             let took = self.now().duration_since(version.created_at);
-            let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-            times.add(took.as_secs_f64().max(0.0));
+            self.times.observe(took.as_secs_f64().max(0.0));
         }
     }
 
-    pub(crate) fn read(&self) -> Histogram {
-        let times = self.times.lock();
-        times.unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn times(&self) -> &Histogram {
+        &self.times
     }
 }
 
@@ -85,7 +80,7 @@ mod tests {
         clock.advance(SignedDuration::from_secs(5));
         arrivals.note(&version(before.unwrap()));
         arrivals.note(&version(after.unwrap()));
-        let times = arrivals.read();
+        let times = arrivals.times();
         assert_eq!((times.count(), times.sum()), (1, 4.0));
     }
 }

@@ -12,13 +12,12 @@
 //! | [`applications`] | how users change applications |
 //! | `services` | the parts that applications and the agent share |
 //! | `images`, [`config`], [`trust`], [`operations`], `arrivals` | image files, configuration items, trusted certificates, work in the background, how fast versions arrive |
-//! | `store`, [`events`], [`staging`], [`settings`], `identity`, `histogram` | the database with the permits to change applications, events, uploads, the settings file, the client certificate |
+//! | `store`, [`events`], [`staging`], [`settings`], `identity` | the database with the permits to change applications, events, uploads, the settings file, the client certificate |
 //! | `error` | [`Error`] |
 
 mod ams;
 mod arrivals;
 mod error;
-mod histogram;
 mod images;
 mod services;
 mod store;

@@ -7,6 +7,7 @@ use std::{
     thread,
 };
 
+use aar_fs::Sha256Hasher;
 use aar_types::{Digest, Fingerprint, ImageInfo};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
@@ -33,10 +34,9 @@ pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
             return Err(error);
         }
     };
-    let mut sha256 = Sha256::new();
-    let fingerprint = fingerprint(&mut file, |bytes| sha256.update(bytes))?;
-    let digest = Digest::from_bytes(sha256.finalize().into());
-    check(path, "digest", &expected.digest, &digest)?;
+    let mut hasher = Sha256Hasher::new();
+    let fingerprint = fingerprint(&mut file, Some(&mut hasher))?;
+    check(path, "digest", &expected.digest, &hasher.finish())?;
     check_fingerprint(path, expected, fingerprint)
 }
 
@@ -44,7 +44,7 @@ pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
 pub fn verify_content(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
     check_size(path, expected)?;
     let mut file = SeekableFile::open(path)?;
-    let fingerprint = fingerprint(&mut file, |_| ())?;
+    let fingerprint = fingerprint(&mut file, None)?;
     check_fingerprint(path, expected, fingerprint)
 }
 
@@ -80,18 +80,16 @@ fn check<T: PartialEq + ToString>(
 }
 
 fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut sha256 = Sha256::new();
-    read_to_end(&mut fs::File::open(path)?, &mut |bytes| {
-        sha256.update(bytes);
-    })?;
-    Ok(Digest::from_bytes(sha256.finalize().into()))
+    let mut hasher = Sha256Hasher::new();
+    aar_fs::hash_reader(fs::File::open(path)?, &mut hasher)?;
+    Ok(hasher.finish())
 }
 
-/// The fingerprint of the content. `on_bytes` gets all bytes of the file, also of frames that
-/// cannot be decompressed.
+/// The fingerprint of the content. The hasher gets all bytes of the file, also of frames that cannot
+/// be decompressed.
 fn fingerprint(
     file: &mut SeekableFile,
-    on_bytes: impl FnMut(&[u8]),
+    hasher: Option<&mut Sha256Hasher>,
 ) -> Result<io::Result<Fingerprint>, Error> {
     let frames: Vec<FrameInfo> = (0..file.frame_count())
         .map(|index| file.frame(index))
@@ -103,7 +101,7 @@ fn fingerprint(
             move |(bytes, size): FrameJob| decompress_frame(&mut decompressor, &bytes, size)
         });
         let hashing = scope.spawn(move || hash_contents(contents));
-        let read = read_frames(file, &frames, queue, on_bytes);
+        let read = read_frames(file, &frames, queue, hasher);
         let fingerprint = join(hashing);
         read?;
         Ok(fingerprint)
@@ -114,30 +112,25 @@ fn read_frames(
     file: &mut fs::File,
     frames: &[FrameInfo],
     queue: WorkQueue<FrameJob>,
-    mut on_bytes: impl FnMut(&[u8]),
+    mut hasher: Option<&mut Sha256Hasher>,
 ) -> io::Result<()> {
     let mut queue = Some(queue);
     for frame in frames {
         let mut bytes = vec![0; frame.compressed_size];
         file.read_exact(&mut bytes)?;
-        on_bytes(&bytes);
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&bytes);
+        }
         // The workers stop at a damaged frame. The file is still read to its end for the digest.
         queue = queue.and_then(|mut queue| {
             let sent = queue.send((bytes, frame.content_size));
             sent.is_ok().then_some(queue)
         });
     }
-    read_to_end(file, &mut on_bytes)
-}
-
-fn read_to_end(file: &mut fs::File, on_bytes: &mut impl FnMut(&[u8])) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(()),
-            count => on_bytes(&buffer[..count]),
-        }
+    if let Some(hasher) = hasher {
+        aar_fs::hash_reader(file, hasher)?;
     }
+    Ok(())
 }
 
 fn hash_contents(contents: Results<io::Result<Vec<u8>>>) -> io::Result<Fingerprint> {

@@ -4,7 +4,7 @@
 //! compress frames, and one writes the frames in order and hashes them for the digest.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     mem,
     path::Path,
     sync::{
@@ -14,6 +14,7 @@ use std::{
     thread,
 };
 
+use aar_fs::HashingWriter;
 use aar_types::{Digest, Fingerprint, ImageInfo};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
@@ -64,7 +65,7 @@ fn write_with(
         // When writing fails, producing fails too, but without the reason.
         let (digest, size) = written?;
         produced?;
-        sync_folder_of(to)?;
+        aar_fs::sync_parent(to)?;
         Ok(ImageInfo {
             fingerprint,
             digest,
@@ -156,60 +157,23 @@ fn write_frames(
     file: fs::File,
     frames: Results<io::Result<CompressedFrame>>,
 ) -> Result<(Digest, u64), Error> {
-    let mut output = HashedFile::new(file);
+    let mut output = HashingWriter::new(file);
     let mut table = SeekTable::new();
     for frame in frames {
         let frame = frame?;
-        output.write(&frame.bytes)?;
+        output.write_all(&frame.bytes)?;
         table
             .log_frame(length(frame.bytes.len())?, length(frame.content_size)?)
             .map_err(io::Error::other)?;
     }
-    let mut serialized = Vec::new();
-    table.into_serializer().read_to_end(&mut serialized)?;
-    output.write(&serialized)?;
-    output.finish()
+    io::copy(&mut table.into_serializer(), &mut output)?;
+    let (file, digest, size) = output.finish();
+    file.sync_all()?;
+    Ok((digest, size))
 }
 
 fn length(length: usize) -> io::Result<u32> {
     u32::try_from(length).map_err(io::Error::other)
-}
-
-/// A file that is hashed while it is written.
-struct HashedFile {
-    file: fs::File,
-    sha256: Sha256,
-    size: u64,
-}
-
-impl HashedFile {
-    fn new(file: fs::File) -> Self {
-        Self {
-            file,
-            sha256: Sha256::new(),
-            size: 0,
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.sha256.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(Digest, u64), Error> {
-        self.file.sync_all()?;
-        let digest = Digest::from_bytes(self.sha256.finalize().into());
-        Ok((digest, self.size))
-    }
-}
-
-fn sync_folder_of(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
-        _ => fs::File::open(".")?.sync_all(),
-    }
 }
 
 #[cfg(test)]

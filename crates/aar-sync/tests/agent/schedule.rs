@@ -108,11 +108,11 @@ async fn unusable_response_fails_the_round_with_its_reason() {
     let empty = r#"{"type":"sync","status":"","status_code":200,"total_size":0,"metadata":[]}"#;
     let table = [
         (500, "", "500"),
-        (200, "", "makes no sense"),
-        (200, "<html>", "makes no sense"),
+        (200, "", "is invalid"),
+        (200, "<html>", "is invalid"),
         (200, empty, "aar-registry-id is missing"),
         (401, "", "401"),
-        (302, "", "makes no sense"),
+        (302, "", "is invalid"),
         (
             403,
             r#"{"type":"error","error_code":403,"error":"no","code":"certificate_revoked"}"#,

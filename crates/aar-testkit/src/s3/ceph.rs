@@ -61,7 +61,7 @@ fn start_cluster(folder: &Folder, gateway: &Port) {
     let osd = spawn("ceph-osd", &["-i", "0"]);
     let mut rgw = spawn("radosgw", &["-n", "client.rgw"]);
     until("the gateway accepts connections", START_DEADLINE, || {
-        rgw.insist();
+        rgw.assert_running();
         TcpStream::connect(gateway.address()).is_ok()
     });
     // They are needed until the process ends; the watchdog ends them then.
@@ -112,7 +112,7 @@ impl<'a> Admin<'a> {
             command.args(["--access-key", &key.access_key]);
             command.args(["--secret-key", &key.secret_key]);
         }
-        Output::of(&mut command, &[]).done();
+        Output::run(&mut command, &[]).success();
     }
 }
 
@@ -186,7 +186,7 @@ fn run(folder: &Folder, words: &str) -> String {
     let mut words = words.split(' ');
     let mut command = Command::new(words.next().unwrap());
     command.args(words).current_dir(folder.path());
-    Output::of(&mut command, &[]).done()
+    Output::run(&mut command, &[]).success()
 }
 
 fn create_keys(folder: &Folder) {
@@ -206,7 +206,7 @@ fn create_keys(folder: &Folder) {
             .args(["keyring", "--gen-key", "-n", name])
             .args(caps)
             .current_dir(folder.path());
-        Output::of(&mut command, &[]).done();
+        Output::run(&mut command, &[]).success();
     }
 }
 
@@ -231,7 +231,7 @@ fn create_store(folder: &Folder) {
         .args(["osd", "new", id, "-i", "-"])
         .current_dir(folder.path());
     let secret = format!("{{\"cephx_secret\": \"{key}\"}}");
-    Output::of(&mut new, secret.as_bytes()).done();
+    Output::run(&mut new, secret.as_bytes()).success();
     run(
         folder,
         &format!("ceph-authtool --create-keyring osd/keyring --name osd.0 --add-key {key}"),

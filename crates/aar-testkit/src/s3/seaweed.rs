@@ -32,7 +32,7 @@ pub(super) fn start() -> Option<S3Server> {
         ceph: None,
     };
     until("SeaweedFS creates buckets", START_DEADLINE, || {
-        process.insist();
+        process.assert_running();
         Bucket::try_create(&server, &unique("ready"))
     });
     // They are needed until the process ends; the watchdog ends them then.

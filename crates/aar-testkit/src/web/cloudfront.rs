@@ -16,7 +16,7 @@ use super::{
     network::forward,
     server::{Handler, HttpResult, HttpServer, respond},
 };
-use crate::{Bucket, Http};
+use crate::{Bucket, TestClient};
 
 const TTL: std::time::Duration = std::time::Duration::from_mins(5);
 /// The header of a PKCS#8 document around an RSA key of 2048 bits.
@@ -101,9 +101,9 @@ impl CloudFront {
     }
 
     /// A client of the distribution.
-    pub fn http(&self) -> Http {
+    pub fn http(&self) -> TestClient {
         let base = format!("https://localhost:{}", self.server.address().port());
-        Http::new(&base, &self.certificate, None)
+        TestClient::new(&base, &self.certificate, None)
     }
 
     /// Adds faults for the next requests that the filter selects, one for each.
@@ -244,10 +244,16 @@ mod tests {
         let key = SigningKey::new("K1");
         let verifier = verifier(&key);
         let signed = "Expires=10&Signature=aGVsbG8_&Key-Pair-Id=K1";
-        assert_eq!(verifier.object_key(&request(signed.to_owned())), Err("InvalidSignature"));
+        assert_eq!(
+            verifier.object_key(&request(signed.to_owned())),
+            Err("InvalidSignature")
+        );
         let other = signed.replace("K1", "K2");
         assert_eq!(verifier.object_key(&request(other)), Err("UnknownKey"));
-        assert_eq!(verifier.object_key(&request(String::new())), Err("MissingKey"));
+        assert_eq!(
+            verifier.object_key(&request(String::new())),
+            Err("MissingKey")
+        );
     }
 
     #[test]

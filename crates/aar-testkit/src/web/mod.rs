@@ -13,7 +13,7 @@ mod server;
 
 pub use ca::TestCa;
 pub use cloudfront::{CloudFront, SigningKey};
-pub use fault::Fault;
 pub use credentials::{CONTAINER_TOKEN, CredentialServer, WEB_IDENTITY_TOKEN};
+pub use fault::Fault;
 pub use network::S3Network;
 pub use recorded::RecordedRequest;

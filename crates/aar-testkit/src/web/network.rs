@@ -135,22 +135,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{S3Server, http::run};
+    use crate::{S3Server, http::run, s3::request::client};
 
     const TTL: Duration = Duration::from_mins(1);
 
     /// Status and body of the response; `None` if it is not complete.
     fn fetch(network: &S3Network, path: &str) -> Option<(u16, Vec<u8>)> {
-        let trust = aar_tls::ServerTrust::Pinned(Vec::new());
-        let options = aar_tls::HttpOptions::new(trust, "aar-testkit");
-        let client = aar_tls::http_client(options).unwrap();
-        let url = format!("{}{path}", network.url());
+        let url = format!("{}{path}", network.url()).parse().unwrap();
         run(async move {
-            let answer = client.get(url).send().await.ok()?;
-            Some((
-                answer.status().as_u16(),
-                answer.bytes().await.ok()?.to_vec(),
-            ))
+            let request = client().request(aar_http::Method::GET, url);
+            let response = request.send().await.ok()?;
+            let status = response.status().as_u16();
+            Some((status, response.bytes().await.ok()?.to_vec()))
         })
     }
 
@@ -187,7 +183,12 @@ mod tests {
         let begun = std::time::Instant::now();
         assert_eq!(get(Fault::Throttle(1_000_000)), whole);
         assert!(begun.elapsed() >= Duration::from_millis(150));
-        assert!(network.requests().iter().all(|request| !request.certificate));
+        assert!(
+            network
+                .requests()
+                .iter()
+                .all(|request| !request.certificate)
+        );
     }
 
     /// A path with a signature for the address of the network.

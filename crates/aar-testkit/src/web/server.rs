@@ -23,7 +23,8 @@ pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// An error ends the connection without a response, or in the middle of one.
 pub(super) type HttpResult = io::Result<Response<Body>>;
 pub(super) type HttpFuture = Pin<Box<dyn Future<Output = HttpResult> + Send>>;
-pub(super) type Handler = Arc<dyn Fn(Request<Incoming>, RecordedRequest) -> HttpFuture + Send + Sync>;
+pub(super) type Handler =
+    Arc<dyn Fn(Request<Incoming>, RecordedRequest) -> HttpFuture + Send + Sync>;
 
 /// A server that runs until it is dropped.
 #[derive(Debug)]

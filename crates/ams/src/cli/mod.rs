@@ -8,7 +8,7 @@ use std::{ffi::OsString, path::PathBuf};
 use aar_cli::{CompletionArgs, Exit, Failure, Printer};
 use aar_daemon::{
     BaseDir, Program,
-    owner::{Keep, work_as_owner},
+    owner::{KeptPrivileges, work_as_owner},
 };
 use ams::Settings;
 use anyhow::Context;
@@ -74,7 +74,8 @@ fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
     let base = || {
         let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())
             .map_err(|error| Failure::from_error(&error))?;
-        work_as_owner(base.path(), Keep::Nothing).map_err(|error| Failure::from_error(&error))?;
+        work_as_owner(base.path(), KeptPrivileges::None)
+            .map_err(|error| Failure::from_error(&error))?;
         Ok(base)
     };
     match &arguments.command {

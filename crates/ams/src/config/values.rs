@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use aar_client::ProxySettings;
 use aar_sync::SyncMode;
-use aar_tls::ProxySettings;
 use aar_types::Fingerprint;
 use ams_api::config_items as names;
 use url::Url;

@@ -2,8 +2,9 @@
 
 use aar_sync::{AgentStatus, SyncState, Totals};
 use jiff::SignedDuration;
+use prometheus_client::metrics::histogram::Histogram;
 
-use crate::{arrivals::Arrivals, histogram::Histogram};
+use crate::arrivals::Arrivals;
 
 #[derive(Debug)]
 pub(crate) struct AgentMetrics {
@@ -37,7 +38,7 @@ impl AgentMetrics {
             totals: agent.totals,
             lag: lag(agent, arrivals),
             applications: states.map(|state| (super::view::state(state), count(state))),
-            arrivals: arrivals.read(),
+            arrivals: arrivals.times().clone(),
         }
     }
 }

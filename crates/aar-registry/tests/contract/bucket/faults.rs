@@ -273,7 +273,11 @@ pub(super) async fn each_request_meets(fixture: &Fixture, fault: Fault) {
         // Nobody knows the name of what was begun without an answer. It is found by its age.
         let nameless = usize::from(kind == "create" && fault == Fault::LoseResponse);
         everything_there_is(fixture, &registry.unwrap(), n, 1 + nameless).await;
-        assert_eq!((network.pending_faults(), fixture.staged()), (0, 0), "{kind}");
+        assert_eq!(
+            (network.pending_faults(), fixture.staged()),
+            (0, 0),
+            "{kind}"
+        );
     }
 }
 

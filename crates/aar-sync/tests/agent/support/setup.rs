@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aar_client::{ClientOptions, RegistryClient, RetryPolicy, Timeouts};
+use aar_client::{ClientOptions, RegistryClient, Timeouts};
 use aar_sync::{Agent, AgentConfig, AgentStatus, RoundOutcome, RoundReport, SyncMode};
 use aar_types::Clock;
+use backon::ExponentialBuilder;
 
 use super::{FakeRegistry, TestCatalogue, identity, until};
 
@@ -13,14 +14,13 @@ pub(crate) fn config(registry: &FakeRegistry, mode: SyncMode) -> AgentConfig {
     let options = ClientOptions {
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
-            answer: Duration::from_secs(5),
+            response: Duration::from_secs(5),
             stall: Duration::from_secs(5),
         },
-        retry: RetryPolicy {
-            failures: 2,
-            first: Duration::from_millis(1),
-            longest: Duration::from_millis(5),
-        },
+        retry: ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(1))
+            .with_max_delay(Duration::from_millis(5))
+            .with_max_times(2),
         ..ClientOptions::new(registry.url(), registry.fingerprint(), identity("ams"))
     };
     AgentConfig {

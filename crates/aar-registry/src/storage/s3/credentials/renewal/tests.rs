@@ -63,19 +63,19 @@ async fn nobody_waits_for_a_renewal_while_the_present_credential_is_good() {
     let (credentials, clock) = of_instance(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     server.hold();
-    server.hand_out(&key("SECOND"), 3 * HOUR);
+    server.rotate(&key("SECOND"), 3 * HOUR);
     clock.advance(SignedDuration::from_mins(55));
-    let before = server.asked();
+    let before = server.request_count();
     for _ in 0..6 {
         assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     }
-    until("the renewal", async || server.asked() > before).await;
+    until("the renewal", async || server.request_count() > before).await;
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-    assert_eq!(server.asked(), before + 1);
+    assert_eq!(server.request_count(), before + 1);
     server.release();
     let second = Ok("SECOND".to_owned());
     until("the second", async || used(&credentials).await == second).await;
-    assert_eq!(server.handed_out(), 2);
+    assert_eq!(server.issued_count(), 2);
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn all_that_wait_share_one_fetch() {
     for one in all.await {
         assert_eq!(one, Ok("FIRST".to_owned()));
     }
-    assert_eq!(server.handed_out(), 1);
+    assert_eq!(server.issued_count(), 1);
 }
 
 #[tokio::test]
@@ -101,24 +101,24 @@ async fn whoever_gives_up_waiting_does_not_stop_the_fetch() {
     assert!(futures_util::poll!(&mut waiting).is_pending());
     drop(waiting);
     server.release();
-    until("the fetch", async || server.handed_out() == 1).await;
+    until("the fetch", async || server.issued_count() == 1).await;
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-    assert_eq!(server.handed_out(), 1);
+    assert_eq!(server.issued_count(), 1);
 }
 
 #[tokio::test]
 async fn a_failure_is_told_for_a_while_and_not_repeated_for_each_that_asks() {
     let server = CredentialServer::instance(&key("FIRST"), HOUR);
-    server.take_away();
+    server.remove_role();
     let (credentials, clock) = of_instance(&server);
     let refused = used(&credentials).await.unwrap_err();
     assert!(refused.contains("has no role"), "{refused}");
-    let asked = server.asked();
+    let asked = server.request_count();
     for _ in 0..6 {
         assert_eq!(used(&credentials).await, Err(refused.clone()));
     }
-    assert_eq!(server.asked(), asked);
-    server.hand_out(&key("FIRST"), HOUR);
+    assert_eq!(server.request_count(), asked);
+    server.rotate(&key("FIRST"), HOUR);
     clock.advance(LEAVE_ALONE);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
 }
@@ -138,9 +138,9 @@ async fn a_credential_is_replaced_in_time_also_when_nobody_asks() {
     let server = CredentialServer::instance(&key("FIRST"), Duration::from_secs(3));
     let (credentials, clock) = of_instance(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-    server.hand_out(&key("SECOND"), HOUR);
+    server.rotate(&key("SECOND"), HOUR);
     clock.advance(SignedDuration::from_secs(3));
-    until("the second", async || server.handed_out() == 2).await;
+    until("the second", async || server.issued_count() == 2).await;
 }
 
 #[tokio::test]
@@ -177,19 +177,19 @@ async fn every_source_gives_a_credential_and_replaces_it_before_its_end() {
     ] {
         let (credentials, clock) = credentials(variables);
         assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-        server.hand_out(&key("SECOND"), 3 * HOUR);
+        server.rotate(&key("SECOND"), 3 * HOUR);
         assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
         clock.advance(SignedDuration::from_mins(55));
         let second = Ok("SECOND".to_owned());
         until("the second", async || used(&credentials).await == second).await;
-        assert_eq!((server.handed_out(), server.refused()), (2, 0));
+        assert_eq!((server.issued_count(), server.rejected_count()), (2, 0));
     }
 }
 
 #[tokio::test]
 async fn a_source_that_does_not_give_one_says_why() {
     let tokens = CredentialServer::web_identity(&key("FIRST"), HOUR);
-    tokens.take_away();
+    tokens.remove_role();
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     fs_err::write(&token, WEB_IDENTITY_TOKEN).unwrap();
