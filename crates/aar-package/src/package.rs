@@ -20,9 +20,9 @@ use std::{
 use aar_types::{ApkFacts, ImageInfo};
 
 use crate::{
-    EntryError, Error, Limits, Manifest, apk, path::EntryPath, progress::ImageProgress,
-    read_manifest, seekable::write_image, source::PackageSource, tar::TarWriter,
-    tree::PackageEntry,
+    EntryError, Error, Limits, Manifest, ManifestError, ManifestErrors, apk, manifest::decode,
+    path::EntryPath, progress::ImageProgress, read_manifest_with_warnings, seekable::write_image,
+    source::PackageSource, tar::TarWriter, tree::PackageEntry,
 };
 
 pub(crate) const MANIFEST: &str = "manifest.yaml";
@@ -34,6 +34,7 @@ const HOOKS: &str = "hooks";
 #[derive(Debug)]
 pub struct Package {
     manifest: Manifest,
+    warnings: Vec<ManifestError>,
     source: PackageSource,
 }
 
@@ -45,17 +46,35 @@ impl Package {
     pub fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {
         let mut source = PackageSource::open(path, staging, limits)?;
         check_layout(&source)?;
-        let mut manifest = read_manifest(&manifest_text(&source, limits)?)?;
+        let (mut manifest, warnings) =
+            read_manifest_with_warnings(&manifest_text(&source, limits)?)?;
         check_extra_data(&source, &manifest)?;
         if let Some(facts) = read_apk(&mut source, staging)? {
             manifest.apply_apk_facts(facts)?;
         }
-        Ok(Self { manifest, source })
+        Ok(Self {
+            manifest,
+            warnings,
+            source,
+        })
     }
 
     /// The manifest. An empty boot package is replaced by the package of the APK.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The keys of the manifest that are unknown, and therefore without effect.
+    pub fn warnings(&self) -> &[ManifestError] {
+        &self.warnings
+    }
+
+    /// Refuses a package with warnings.
+    pub fn refuse_warnings(&self) -> Result<(), Error> {
+        if self.warnings.is_empty() {
+            return Ok(());
+        }
+        Err(ManifestErrors::new(self.warnings.clone()).into())
     }
 
     pub fn apk(&self) -> Option<&ApkFacts> {
@@ -150,7 +169,8 @@ fn manifest_text(source: &PackageSource, limits: &Limits) -> Result<String, Erro
         content.take(file.size + 1).read_to_end(&mut text)?;
         Ok(text)
     })?;
-    String::from_utf8(text).map_err(|_| Error::entry(path, EntryError::MustBe("text in UTF-8")))
+    let allowed = EntryError::MustBe("text in UTF-8, or in UTF-16 with a byte order mark");
+    decode(text).ok_or_else(|| Error::entry(path, allowed))
 }
 
 /// Checks that the package has all files that the manifest installs.
