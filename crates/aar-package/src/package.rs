@@ -20,8 +20,8 @@ use std::{
 use aar_types::{ApkFacts, ImageInfo};
 
 use crate::{
-    EntryError, Error, Limits, Manifest, ManifestError, ManifestErrors, apk, manifest::decode,
-    path::EntryPath, progress::ImageProgress, read_manifest_with_warnings, seekable::write_image,
+    EntryError, Error, Limits, Manifest, apk, manifest::decode, path::EntryPath,
+    progress::ImageProgress, read_manifest_with_warnings, seekable::write_image,
     source::PackageSource, tar::TarWriter, tree::PackageEntry,
 };
 
@@ -34,7 +34,7 @@ const HOOKS: &str = "hooks";
 #[derive(Debug)]
 pub struct Package {
     manifest: Manifest,
-    warnings: Vec<ManifestError>,
+    warnings: Vec<String>,
     source: PackageSource,
 }
 
@@ -46,8 +46,10 @@ impl Package {
     pub fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {
         let mut source = PackageSource::open(path, staging, limits)?;
         check_layout(&source)?;
-        let (mut manifest, warnings) =
+        let (mut manifest, unknown) =
             read_manifest_with_warnings(&manifest_text(&source, limits)?)?;
+        let unknown = unknown.iter().map(|key| format!("{MANIFEST}: {key}"));
+        let warnings = unknown.chain(unused_apk(&source)).collect();
         check_extra_data(&source, &manifest)?;
         if let Some(facts) = read_apk(&mut source, staging)? {
             manifest.apply_apk_facts(facts)?;
@@ -64,8 +66,9 @@ impl Package {
         &self.manifest
     }
 
-    /// The keys of the manifest that are unknown, and therefore without effect.
-    pub fn warnings(&self) -> &[ManifestError] {
+    /// What the package has that has no effect: unknown keys of the manifest, and APKs that are not
+    /// called `app.apk`.
+    pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
@@ -74,7 +77,7 @@ impl Package {
         if self.warnings.is_empty() {
             return Ok(());
         }
-        Err(ManifestErrors::new(self.warnings.clone()).into())
+        Err(Error::Warnings(self.warnings.clone()))
     }
 
     pub fn apk(&self) -> Option<&ApkFacts> {
@@ -153,7 +156,46 @@ fn check_layout(source: &PackageSource) -> Result<(), Error> {
         };
         return Err(Error::entry(path, EntryError::MustBe(required)));
     }
-    Ok(())
+    check_apk_name(source)
+}
+
+/// Refuses a package whose APK has another name than `app.apk`: it would be published without its
+/// application. A package with hooks may install other APKs itself.
+fn check_apk_name(source: &PackageSource) -> Result<(), Error> {
+    let tree = &source.tree;
+    if tree.get(APK).is_some() || tree.get(HOOKS).is_some() {
+        return Ok(());
+    }
+    let mut names = tree.entries().map(|(path, _)| path.as_str());
+    let is_at_top = |name: &&str| !name.contains('/');
+    match names.find(|name| is_at_top(name) && is_application(name)) {
+        Some(name) => Err(Error::ApkName(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// A warning about APKs in a package without `app.apk`.
+fn unused_apk(source: &PackageSource) -> Option<String> {
+    let tree = &source.tree;
+    if tree.get(APK).is_some() {
+        return None;
+    }
+    let mut names = tree.entries().map(|(path, _)| path.as_str());
+    let is_data = |name: &str| {
+        name.split_once('/')
+            .is_some_and(|(top, _)| top == EXTRA_DATA)
+    };
+    let found = names.find(|name| is_application(name) && !is_data(name))?;
+    Some(format!(
+        "{found} is not installed: only {APK} at the top of the package is"
+    ))
+}
+
+fn is_application(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    ["apk", "apks", "apkm", "xapk", "aab"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn manifest_text(source: &PackageSource, limits: &Limits) -> Result<String, Error> {

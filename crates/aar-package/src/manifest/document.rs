@@ -106,7 +106,10 @@ struct YamlReader<'t> {
 
 impl<'t> YamlReader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), ManifestError> {
-        let next = self.events.next();
+        let is_presentation = |next: &ParseResult<'t>| {
+            matches!(next, Ok((Event::Comment(..) | Event::Anchor(..), _)))
+        };
+        let next = self.events.find(|next| !is_presentation(next));
         let next =
             next.unwrap_or_else(|| Ok((Event::StreamEnd, Span::empty(Marker::new(0, 1, 0)))));
         next.map_err(|error| syntax(*error.marker(), &error.info()))

@@ -334,6 +334,7 @@ fn marks_around_the_document_are_ignored() {
         "name: a\n---\n---\n",
         "name: a\n...\n",
         "name: a\n---\n# end\n",
+        "# start\n---\n# start\nname: a # name\n# end\n",
         "%YAML 1.1\n---\nname: a\n...\n",
         "name: a\r\n---\r\n",
     ] {

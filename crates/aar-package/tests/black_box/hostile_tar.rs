@@ -360,7 +360,7 @@ fn file_that_changes_after_listing_is_not_packed() {
 /// A package with all types of entries, in every format.
 fn samples() -> [Vec<u8>; 5] {
     let apk = Apk {
-        files: &[("lib/x86/a.so", b"a")],
+        files: &[("lib/x86/liba.so", b"a")],
         ..Apk::default()
     }
     .build();
