@@ -47,6 +47,18 @@ pub enum Error {
     Manifest(#[from] ManifestErrors),
     #[error("manifest.yaml: extra-data.{name}: there is no extra-data/{name} in the package")]
     NoExtraData { name: String },
+    #[error(
+        "there is no app.apk, but there is {0}: an application is installed from app.apk, so rename it"
+    )]
+    ApkName(String),
+    #[error(
+        "the package is an application file itself: {0}; a package is a folder or an archive with \
+         manifest.yaml and app.apk, and `amc application create FILE.apk --name NAME` makes one of an APK"
+    )]
+    BareApk(&'static str),
+    /// The package has warnings, and they were to be refused.
+    #[error("{}", .0.join("; "))]
+    Warnings(Vec<String>),
     #[error("app.apk is not a valid APK: {reason}")]
     Apk { reason: String },
     #[error(

@@ -28,6 +28,10 @@ const MAGIC: &[(&[u8], Result<ArchiveFormat, &str>)] = &[
     (b"\xfd7zXZ\0", Err("an xz file")),
     (b"7z\xbc\xaf\x27\x1c", Err("a 7z file")),
     (b"Rar!", Err("a rar file")),
+    (
+        b"version https://git-lfs",
+        Err("a Git LFS pointer, for whose content `git lfs pull` is needed"),
+    ),
 ];
 
 /// The offset and the magic number of tar files. Tar files from before 1988 have none.

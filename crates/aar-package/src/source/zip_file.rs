@@ -9,7 +9,8 @@ use std::{
 use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
 
 use crate::{
-    EntryError, Error, Limits,
+    EntryError, Error, Limits, apk,
+    package::MANIFEST,
     path::EntryPath,
     tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder, check_top},
     zip_directory::open_zip,
@@ -38,6 +39,7 @@ pub(super) fn list(
     file: &File,
     limits: &Limits,
 ) -> Result<PackageTree, Error> {
+    check_is_package(archive)?;
     let mut builder = TreeBuilder::new(limits, Some(file.metadata()?.len()));
     let mut extents = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
@@ -58,6 +60,28 @@ pub(super) fn list(
         return Err(duplicate(file, archive.central_directory_start())?);
     }
     builder.finish()
+}
+
+/// Refuses an APK or a bundle in place of a package. Their entries may break the rules for packages,
+/// whose messages would not help.
+fn check_is_package(archive: &ZipArchive<File>) -> Result<(), Error> {
+    let names = || archive.file_names_raw();
+    if names().any(|name| name.ends_with(MANIFEST.as_bytes())) {
+        return Ok(());
+    }
+    if names().any(|name| name == b"AndroidManifest.xml") {
+        return Err(Error::BareApk("it is an APK"));
+    }
+    // An archive that has nothing but an APK is more likely a package without a manifest.
+    let bundle = apk::bundle_of(names()).filter(|_| names().any(is_bundle_index));
+    bundle.map_or(Ok(()), |found| Err(Error::BareApk(found)))
+}
+
+fn is_bundle_index(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"BundleConfig.pb" | b"manifest.json" | b"toc.pb" | b"info.json"
+    )
 }
 
 /// The position of an entry in the file: its start and its lowest possible end.

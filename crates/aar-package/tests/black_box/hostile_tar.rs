@@ -285,7 +285,7 @@ fn unknown_extended_headers_are_ignored() {
 /// A package with all types of entries, in every format.
 fn samples() -> [Vec<u8>; 5] {
     let apk = Apk {
-        files: &[("lib/x86/a.so", b"a")],
+        files: &[("lib/x86/liba.so", b"a")],
         ..Apk::default()
     }
     .build();

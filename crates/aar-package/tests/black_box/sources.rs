@@ -132,7 +132,7 @@ fn reserved_paths_of_another_type_are_refused() {
         (PackageContent::new("name: \u{0}"), "manifest.yaml: "),
         (
             PackageContent::default().file("manifest.yaml", b"name: \xff"),
-            r#""manifest.yaml": must be a text in UTF-8"#,
+            r#""manifest.yaml": must be a text in UTF-8, or in UTF-16 with a byte order mark"#,
         ),
         (
             PackageContent::new(&format!("name: a # {}", "x".repeat(1 << 18))),
@@ -155,6 +155,39 @@ fn manifest_is_refused_with_all_errors() {
     ] {
         assert!(refusal.contains(expected), "{refusal}");
     }
+}
+
+#[test]
+fn manifest_in_utf_16_is_read() {
+    let dir = TestFolder::new();
+    let units = "\u{feff}name: candy\r\n".encode_utf16();
+    let text: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+    let content = PackageContent::default().file("manifest.yaml", &text);
+    let package = dir.file("a.zip", &content.to_zip(0));
+    assert_eq!(
+        dir.open(&package).unwrap().manifest().name.as_str(),
+        "candy"
+    );
+    let (image, _) = dir.image(&package);
+    let read = aar_package::read_image_manifest(&image).unwrap();
+    assert_eq!(read.name.as_str(), "candy");
+}
+
+#[test]
+fn unknown_keys_are_warnings_and_refused_on_request() {
+    let dir = TestFolder::new();
+    let package = PackageContent::new("name: candy\ncolour: red\n").to_zip(0);
+    let package = dir.open_bytes(&package).unwrap();
+    assert_eq!(package.warnings().len(), 1);
+    let refusal = package.refuse_warnings().unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("manifest.yaml: colour: is an unknown key"),
+        "{refusal}"
+    );
+    let package = dir
+        .open_bytes(&PackageContent::new(MANIFEST).to_zip(0))
+        .unwrap();
+    assert!(package.refuse_warnings().is_ok());
 }
 
 #[test]
