@@ -3,8 +3,8 @@
 //! Descriptors are small JSON objects. They make it possible to find the metadata again from the
 //! storage alone, and are written and deleted by the transactions that change what they describe.
 
-mod brief;
 mod content;
+mod deadline;
 mod fs;
 mod object_key;
 pub(crate) mod s3;
@@ -22,7 +22,6 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::path::Path;
 
-pub(crate) use brief::Brief;
 pub use content::{Content, ImageFile};
 pub(crate) use object_key::{Area, ObjectKey};
 pub use s3::{BucketProblem, CloudFrontProblem, ImageObject, KeyOrigin};
@@ -194,7 +193,7 @@ impl Storage {
         match self {
             Self::Fs(fs) => fs.keep_staged(id, digest, size).await,
             // It was put together before: that takes too long for a transaction, as waiting does.
-            Self::S3(_) => Ok(self.soon(self.blob_size(digest)).await? == Some(size)),
+            Self::S3(_) => Ok(self.in_time(self.blob_size(digest)).await? == Some(size)),
         }
     }
 

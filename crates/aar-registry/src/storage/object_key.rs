@@ -64,6 +64,14 @@ pub(super) fn upload_of(name: &str) -> Option<UploadId> {
 }
 
 impl ObjectKey {
+    /// The prefix of the keys of all certificates.
+    pub(crate) const CERTIFICATES: &str = "trust/";
+
+    /// The prefix of the keys of all descriptors of an application.
+    pub(crate) fn descriptors_of(name: &ApplicationName) -> String {
+        format!("{}/{name}/", Area::Applications.name())
+    }
+
     pub(crate) fn path(&self) -> Path {
         Path::from(self.to_string())
     }

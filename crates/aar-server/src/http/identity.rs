@@ -157,7 +157,7 @@ impl FromRequestParts<App> for AsAnybody {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let standing = app.0.registry.standing(fingerprint(parts).as_ref());
+        let standing = app.0.registry.role_of(fingerprint(parts).as_ref());
         let app = app.clone();
         Ok(Self { app, standing })
     }
