@@ -1,76 +1,84 @@
 use std::collections::BTreeSet;
 
-use aar_types::{Application, ApplicationName, Architecture, ErrorCode, RegistryId, Revision};
-use reqwest::{
+use aar_http::{
     Method, Response, StatusCode,
     header::{ETAG, IF_NONE_MATCH},
 };
+use aar_types::{Application, ApplicationName, Architecture, ErrorCode, RegistryId, Revision};
 
-use crate::{Error, RegistryClient, answer::provenance};
+use crate::{
+    Error, RegistryClient,
+    response::{parsed, provenance},
+};
 
 const REQUEST: &str = "GET /1.0/applications";
-const PAGE: usize = 500;
-/// How often a catalogue may change while its pages are read before that is reported.
-const MAX_CHANGES: usize = 8;
+const PAGE_SIZE: usize = 500;
+/// How often the pages are read when the catalogue changes in between.
+const MAX_READS: usize = 8;
 
-/// Which part of the catalogue is asked for.
+/// Selects a part of the catalogue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Only what there is for this architecture.
+    /// Selects the variants for one architecture; none for all architectures.
     pub architecture: Option<Architecture>,
-    /// Only applications that have one of these tags; empty for all.
+    /// Selects applications with one of these tags; empty for all applications.
     pub tags: Vec<String>,
 }
 
-/// The catalogue, or the part that was asked for: complete, and of one revision.
+/// The selected part of the catalogue: complete, and of one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// The registry.
+    /// The id of the registry.
     pub registry_id: RegistryId,
     /// The revision of the catalogue.
     pub revision: Revision,
-    /// What to send to learn whether the same part has changed.
+    /// The entity tag for [`RegistryClient::list_if_changed`].
     pub etag: Option<String>,
-    /// The applications.
+    /// The selected applications.
     pub applications: Vec<Application>,
 }
 
-/// What reading the pages came to.
-enum Reading {
+enum PagesRead {
     Complete(Listing),
+    /// The catalogue has not changed since the entity tag was issued.
     Unchanged,
     /// The catalogue changed between two pages.
-    Overtaken,
+    Inconsistent,
 }
 
 impl RegistryClient {
     /// Lists the catalogue.
     pub async fn list(&self, filter: &ListFilter) -> Result<Listing, Error> {
         let listing = self.list_if_changed(filter, None).await?;
-        listing.ok_or_else(|| Error::malformed(REQUEST, "unchanged, although nothing was known"))
+        listing.ok_or_else(|| {
+            Error::malformed(
+                REQUEST,
+                "it is 304 Not Modified for an unconditional request",
+            )
+        })
     }
 
-    /// Lists the catalogue unless it is as it was when the tag of the same filter was given out.
+    /// Lists the catalogue, or returns none if it has not changed since a listing with the same
+    /// filter and this entity tag.
     pub async fn list_if_changed(
         &self,
         filter: &ListFilter,
         etag: Option<&str>,
     ) -> Result<Option<Listing>, Error> {
-        for _ in 0..MAX_CHANGES {
-            let reading = self.retrying(|| self.read_pages(filter, etag)).await?;
-            match reading {
-                Reading::Complete(listing) => return Ok(Some(listing)),
-                Reading::Unchanged => return Ok(None),
-                Reading::Overtaken => {}
+        for _ in 0..MAX_READS {
+            match self.retry(|| self.read_pages(filter, etag)).await? {
+                PagesRead::Complete(listing) => return Ok(Some(listing)),
+                PagesRead::Unchanged => return Ok(None),
+                PagesRead::Inconsistent => {}
             }
         }
-        let reason = format!("it changed {MAX_CHANGES} times while it was read");
+        let reason = format!("it changed {MAX_READS} times while it was read");
         Err(Error::IncompleteListing { reason })
     }
 
-    /// What the registry has of one application.
+    /// Returns one application, or none if the registry does not have it.
     pub async fn application(&self, name: &ApplicationName) -> Result<Option<Application>, Error> {
-        let found = self.retrying(|| self.read_application(name)).await;
+        let found = self.retry(|| self.read_application(name)).await;
         match found {
             Ok(application) => Ok(Some(application)),
             Err(error) if error.code() == Some(ErrorCode::ApplicationNotFound) => Ok(None),
@@ -82,7 +90,7 @@ impl RegistryClient {
         let request = self.request(Method::GET, &["applications", name.as_str()]);
         let response = self.call(request).await?;
         let application: Application = self.envelope(REQUEST, response).await?.metadata;
-        check(&application)?;
+        check_application(&application)?;
         if application.name == *name {
             Ok(application)
         } else {
@@ -91,19 +99,22 @@ impl RegistryClient {
         }
     }
 
-    async fn read_pages(&self, filter: &ListFilter, etag: Option<&str>) -> Result<Reading, Error> {
+    async fn read_pages(
+        &self,
+        filter: &ListFilter,
+        etag: Option<&str>,
+    ) -> Result<PagesRead, Error> {
         let first = self.page(filter, 0, etag).await?;
         if first.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Reading::Unchanged);
+            return Ok(PagesRead::Unchanged);
         }
         let (registry_id, revision) = provenance(REQUEST, first.headers())?;
-        let tag = first.headers().get(ETAG);
-        let etag = tag.and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let etag = parsed(first.headers(), ETAG);
         let (mut applications, total) = self.page_content(first).await?;
         while applications.len() < total {
             let next = self.page(filter, applications.len(), None).await?;
             if provenance(REQUEST, next.headers())? != (registry_id.clone(), revision) {
-                return Ok(Reading::Overtaken);
+                return Ok(PagesRead::Inconsistent);
             }
             let (more, _) = self.page_content(next).await?;
             if more.is_empty() {
@@ -111,8 +122,8 @@ impl RegistryClient {
             }
             applications.extend(more);
         }
-        complete(&applications, total)?;
-        Ok(Reading::Complete(Listing {
+        check_complete(&applications, total)?;
+        Ok(PagesRead::Complete(Listing {
             registry_id,
             revision,
             etag,
@@ -126,17 +137,18 @@ impl RegistryClient {
         offset: usize,
         etag: Option<&str>,
     ) -> Result<Response, Error> {
-        let mut request = self.request(Method::GET, &["applications"]).query(&[
-            ("recursion", 1),
-            ("offset", offset),
-            ("limit", PAGE),
-        ]);
+        let mut query = vec![
+            ("recursion", "1".to_owned()),
+            ("offset", offset.to_string()),
+            ("limit", PAGE_SIZE.to_string()),
+        ];
         if let Some(architecture) = filter.architecture {
-            request = request.query(&[("architecture", architecture.as_str())]);
+            query.push(("architecture", architecture.to_string()));
         }
         if !filter.tags.is_empty() {
-            request = request.query(&[("tags", filter.tags.join(","))]);
+            query.push(("tags", filter.tags.join(",")));
         }
+        let mut request = self.request(Method::GET, &["applications"]).query(query);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }
@@ -153,22 +165,22 @@ impl RegistryClient {
     }
 }
 
-/// A listing that lacks something must not look like one in which it was deleted.
-fn complete(applications: &[Application], total: usize) -> Result<(), Error> {
+/// Refuses an incomplete listing. Otherwise a missing application would look like a deleted one.
+fn check_complete(applications: &[Application], total: usize) -> Result<(), Error> {
     if applications.len() != total {
-        let reason = format!("{} of {total} applications came", applications.len());
+        let reason = format!("it has {} of {total} applications", applications.len());
         return Err(Error::IncompleteListing { reason });
     }
-    let names: BTreeSet<_> = applications.iter().map(|known| &known.name).collect();
+    let names: BTreeSet<_> = applications.iter().map(|a| &a.name).collect();
     if names.len() != total {
-        let reason = "an application came twice, so another one is missing".to_owned();
+        let reason = "an application occurs twice, so another one is missing".to_owned();
         return Err(Error::IncompleteListing { reason });
     }
-    applications.iter().try_for_each(check)
+    applications.iter().try_for_each(check_application)
 }
 
-/// An application without variants, or a variant without versions, does not exist.
-fn check(application: &Application) -> Result<(), Error> {
+/// Refuses an application without variants and a variant without versions.
+fn check_application(application: &Application) -> Result<(), Error> {
     let name = &application.name;
     let architectures: BTreeSet<_> = application
         .variants

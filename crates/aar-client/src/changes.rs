@@ -1,34 +1,37 @@
 use std::time::Duration;
 
+use aar_http::Method;
 use aar_types::{Changes, ErrorCode, Revision};
-use reqwest::Method;
 
 use crate::{Error, RegistryClient};
 
-/// What the change feed answers.
+/// A response of the change feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChangesAnswer {
-    /// What changed since; nothing, when the wait was over.
+pub enum ChangesResponse {
+    /// The changes since the revision; empty after the wait.
     Changes(Changes),
-    /// So long ago that the changes are no longer kept: list the catalogue instead.
+    /// The changes are no longer stored; list the catalogue instead.
     Compacted,
 }
 
 impl RegistryClient {
-    /// What changed after a revision. The registry answers at once when there is something, and
-    /// else when the wait is over. It is asked once: whoever listens decides what a failure means.
-    pub async fn changes(&self, since: Revision, wait: Duration) -> Result<ChangesAnswer, Error> {
-        let query = [("since", since.0), ("wait", wait.as_secs())];
-        let request = self.request(Method::GET, &["changes"]).query(&query);
-        let limit = wait + self.timeouts().answer;
+    /// Returns the changes after a revision. The registry responds when there is a change, or after
+    /// the wait. The request is not retried; the caller decides what a failure means.
+    pub async fn changes(&self, since: Revision, wait: Duration) -> Result<ChangesResponse, Error> {
+        let query = [
+            ("since", since.to_string()),
+            ("wait", wait.as_secs().to_string()),
+        ];
+        let request = self.request(Method::GET, &["changes"]).query(query);
+        let limit = wait + self.timeouts().response;
         let response = self.send(request, limit).await?;
         match self.accepted(response).await {
             Ok(response) => {
-                let answer = self.envelope("GET /1.0/changes", response).await?;
-                Ok(ChangesAnswer::Changes(answer.metadata))
+                let envelope = self.envelope("GET /1.0/changes", response).await?;
+                Ok(ChangesResponse::Changes(envelope.metadata))
             }
             Err(error) if error.code() == Some(ErrorCode::ChangesCompacted) => {
-                Ok(ChangesAnswer::Compacted)
+                Ok(ChangesResponse::Compacted)
             }
             Err(error) => Err(error),
         }

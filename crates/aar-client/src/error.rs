@@ -2,176 +2,174 @@ use std::{io, path::PathBuf, time::Duration};
 
 use aar_types::{Digest, ErrorCode, Fingerprint};
 
-/// Why the registry did not do what it was asked. Each message says what to do about it.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The reason why a request to the registry failed. Messages say what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address of the registry cannot be one.
+    /// The address of the registry is invalid.
     #[error("{url} is not the address of a registry; it has the form https://HOST:PORT")]
     Address {
-        /// What was given.
+        /// The configured address.
         url: String,
     },
-    /// Certificate, key or proxy cannot be used.
-    #[error("the connection to the registry cannot be set up")]
-    Setup(#[from] aar_tls::Error),
-    /// No connection could be made.
+    /// The certificate, the key or the proxy is unusable.
+    #[error("cannot set up connections to the registry")]
+    Setup(#[source] aar_http::Error),
+    /// No connection was established.
     #[error(
-        "no connection to the registry at {url}; check the address, whether it runs, and the \
-         network between"
+        "cannot connect to the registry at {url}; check the address, the network, and that the \
+         registry runs"
     )]
     Unreachable {
-        /// The address.
+        /// The address of the registry.
         url: String,
-        /// Why.
-        source: reqwest::Error,
+        /// The cause.
+        source: BoxError,
     },
-    /// Somebody else answers, or the registry has a new certificate.
+    /// The server has another certificate than the configured one.
     #[error(
-        "the registry shows the certificate {shown}, but registry.fingerprint says {expected}; if \
+        "the registry shows the certificate {shown}, but registry.fingerprint is {expected}; if \
          its certificate was renewed, add the new one to the trust store and set \
          registry.fingerprint to {shown}"
     )]
     PinMismatch {
-        /// The fingerprint that was configured.
+        /// The configured fingerprint.
         expected: Fingerprint,
-        /// The fingerprint of what was shown.
+        /// The fingerprint of the server's certificate.
         shown: Fingerprint,
     },
-    /// The connection is there, but nothing comes.
-    #[error("the registry was silent for {} seconds; it is overloaded or the network is broken", limit.as_secs())]
-    Silent {
-        /// For how long.
+    /// The registry sent nothing for too long.
+    #[error(
+        "the registry did not respond for {} seconds; it is overloaded, or the network is broken",
+        limit.as_secs()
+    )]
+    Timeout {
+        /// The time limit.
         limit: Duration,
     },
-    /// The connection broke in the middle.
-    #[error("the connection broke off")]
+    /// The connection was lost during a request.
+    #[error("the connection to the registry was interrupted")]
     Interrupted {
-        /// Why, where that is known; a body that ends too early has no other reason.
-        source: Option<reqwest::Error>,
+        /// The cause; none for a body that ends too early.
+        source: Option<BoxError>,
     },
-    /// The registry answered that it will not.
+    /// The registry refused the request.
     #[error("the registry refused with {status}{}: {message}{advice}", code_suffix(*code))]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What went wrong, for programs.
+        /// The code for programs.
         code: Option<ErrorCode>,
-        /// What went wrong, as the registry puts it.
+        /// The message for people.
         message: String,
-        /// What to do about it; begins with a semicolon where it is not empty.
+        /// Advice; starts with a semicolon unless it is empty.
         advice: String,
         /// How long the registry asks to wait before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// The issuers that the system trusts cannot be had.
+    /// No connection to the storage was established.
     #[error(
-        "the storage that the registry redirects to cannot be verified; install the certificates \
-         of its issuers, or name them in SSL_CERT_FILE"
-    )]
-    ContentSetup {
-        /// Why.
-        source: aar_tls::Error,
-    },
-    /// No connection could be made to the place that the registry redirects to.
-    #[error(
-        "no connection to the storage at {host}, which the registry redirects to; check the network \
-         between and whether its certificate is trusted here"
+        "cannot connect to the storage at {host}, to which the registry redirects; check the \
+         network, and that this machine trusts the certificate of the storage: install its issuer, \
+         or name it in SSL_CERT_FILE"
     )]
     ContentUnreachable {
-        /// Where.
+        /// The host and port of the storage.
         host: String,
-        /// Why.
-        source: reqwest::Error,
+        /// The cause.
+        source: BoxError,
     },
-    /// The place that the registry redirects to does not hand out the image.
+    /// The storage refused the image.
     #[error(
-        "the storage at {host}, which the registry redirects to, refused the image with {status}; \
-         check what the key of the registry may read there, and the clocks"
+        "the storage at {host}, to which the registry redirects, refused the image with {status}; \
+         check the permissions of the registry's key, and the clocks"
     )]
     ContentRefused {
-        /// Where.
+        /// The host and port of the storage.
         host: String,
         /// The HTTP status.
         status: u16,
     },
-    /// The answer is not what a registry answers.
+    /// The response is not one of a registry.
     #[error(
-        "the answer to {request} makes no sense: {reason}; is this address a registry, and of a \
-         fitting version?"
+        "the response to {request} is invalid: {reason}; check that this is the address of a \
+         registry with a compatible version"
     )]
     Malformed {
-        /// What was asked for.
+        /// The request.
         request: String,
-        /// What is wrong with the answer.
+        /// The invalid part of the response.
         reason: String,
     },
-    /// The catalogue could not be read as a whole at one revision.
-    #[error("the listing of the registry is incomplete: {reason}; nothing is concluded from it")]
+    /// The catalogue could not be listed completely at one revision.
+    #[error("the listing of the registry is incomplete: {reason}; it is ignored")]
     IncompleteListing {
-        /// What is missing.
+        /// The missing part.
         reason: String,
     },
-    /// What was downloaded is not what the registry promised, twice.
+    /// The image had another digest than the registry declares, twice.
     #[error(
-        "the image has the digest {found} instead of {expected}, also when fetched again; verify \
-         the storage of the registry"
+        "the image has the digest {found} instead of {expected}; verify the storage of the registry"
     )]
     DigestMismatch {
-        /// What was promised.
+        /// The declared digest.
         expected: Digest,
-        /// What arrived.
+        /// The digest of the received bytes.
         found: Digest,
     },
-    /// What is to be downloaded has not the size that the registry promised, twice.
+    /// The image had another size than the registry declares, twice.
     #[error(
-        "the image has {found} bytes instead of {expected}, also when asked for again; verify the \
-         storage of the registry"
+        "the image has {found} bytes instead of {expected}; verify the storage of the registry"
     )]
     SizeMismatch {
-        /// What was promised.
+        /// The declared size.
         expected: u64,
-        /// What is there.
+        /// The size of the image in the storage.
         found: u64,
     },
-    /// The file to be uploaded is not what its version says.
-    #[error("{} is not the image that its version declares; nothing of it was stored", path.display())]
+    /// The file to upload is not the image that the version declares.
+    #[error("{} is not the image that its version declares; it was not uploaded", path.display())]
     ImageDiffers {
         /// The file.
         path: PathBuf,
     },
-    /// There is no space left here.
-    #[error("no space is left for {}; what has arrived is kept and the rest fetched when there is", path.display())]
+    /// The local disk is full.
+    #[error(
+        "no space is left for {}; the download keeps what it has and continues when there is space",
+        path.display()
+    )]
     NoSpace {
         /// The file that could not be written.
         path: PathBuf,
     },
-    /// A file cannot be read or written. The message names it.
+    /// A file cannot be read or written; the message names it.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The caller ended it.
+    /// The caller cancelled the transfer.
     #[error("the transfer was cancelled")]
     Cancelled,
 }
 
 impl Error {
-    /// Whether the same call may succeed a little later without anybody doing anything.
-    pub fn is_transient(&self) -> bool {
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unreachable { .. }
-            | Self::Silent { .. }
+            | Self::Timeout { .. }
             | Self::Interrupted { .. }
             | Self::ContentUnreachable { .. }
             | Self::ContentRefused { .. } => true,
             Self::Refused { status, code, .. } => {
-                let moved = *code == Some(ErrorCode::UploadOffsetConflict);
-                self.is_locked() || moved || matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+                *code == Some(ErrorCode::UploadOffsetConflict)
+                    || matches!(status, 408 | 423 | 429 | 500 | 502 | 503 | 504)
             }
             _ => false,
         }
     }
 
-    /// Whether another request holds the upload, or puts it together: a refusal of HEAD says so by
-    /// its status alone.
+    /// Whether another request holds the upload. The status is decisive: a refusal of HEAD has no
+    /// code.
     pub(crate) fn is_locked(&self) -> bool {
         matches!(self, Self::Refused { status: 423, .. })
     }
@@ -184,7 +182,7 @@ impl Error {
         }
     }
 
-    /// The stable name of a refusal.
+    /// The code of a refusal.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused { code, .. } => *code,
@@ -192,13 +190,13 @@ impl Error {
         }
     }
 
-    /// The message with those of all its causes, in one line.
+    /// The message with the messages of all causes, in one line.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             let message = error.to_string();
-            // Libraries like to repeat their cause.
+            // Some libraries repeat the message of their cause.
             if !text.contains(&message) {
                 text = format!("{text}: {message}");
             }
@@ -219,7 +217,6 @@ fn code_suffix(code: Option<ErrorCode>) -> String {
     code.map_or_else(String::new, |code| format!(" {code}"))
 }
 
-/// What to do about a refusal.
 pub(crate) fn advice(code: Option<ErrorCode>) -> &'static str {
     match code {
         Some(ErrorCode::CertificateRequired) => "; show the client certificate of this service",
@@ -227,7 +224,7 @@ pub(crate) fn advice(code: Option<ErrorCode>) -> &'static str {
             "; add the client certificate of this service on the registry with `aar trust add`"
         }
         Some(ErrorCode::CertificateRevoked) => {
-            "; a revoked certificate stays so: make a new one and add that"
+            "; a revocation is permanent: make a new client certificate and add it on the registry"
         }
         Some(ErrorCode::CertificateExpired) => {
             "; make a new client certificate and add it on the registry"
@@ -236,7 +233,7 @@ pub(crate) fn advice(code: Option<ErrorCode>) -> &'static str {
         Some(ErrorCode::RoleInsufficient) => {
             "; add the certificate as a publisher with `aar trust add --publisher`"
         }
-        Some(ErrorCode::StorageFull) => "; free space on the registry, the upload goes on then",
+        Some(ErrorCode::StorageFull) => "; free space on the registry, then the upload continues",
         _ => "",
     }
 }

@@ -1,40 +1,37 @@
-//! How to talk to a registry: typed calls, and transfers that go on where they stopped.
+//! A client of the registry: typed calls, and transfers that resume.
 //!
-//! The rules, all of them kept here:
-//!
-//! - The registry is known by the fingerprint of its certificate and by nothing else. Content that
-//!   lies elsewhere is fetched by a second client that has no credentials to show.
-//! - An answer that is not what was asked for is an error, never an empty success: a
-//!   [`Listing`] is complete and of one revision, or there is none.
-//! - A drop of the connection costs what was in flight. Uploads ask the registry for their offset,
-//!   downloads go on at the end of their partial file, also after a restart of either side.
-//! - Nothing counts as downloaded before its size and digest are verified and it is on the disk.
-//! - No transfer holds more than a few MiB in memory; receiving, hashing and writing overlap.
-//! - Failures that pass are retried with back-off and jitter, and only calls that can be repeated
-//!   without harm exist.
+//! - The registry is identified by the fingerprint of its certificate only. Content to which the
+//!   registry redirects is fetched by a second HTTP client without credentials.
+//! - An unexpected response is an error, never an empty result: a [`Listing`] is complete and of
+//!   one revision.
+//! - A lost connection costs the bytes in flight. An upload continues at the offset that the
+//!   registry reports, a download at the end of its partial file, also after a restart of either
+//!   side.
+//! - A download is complete when its size and digest are verified and it is synced to the disk.
+//! - A transfer holds a few MiB in memory at most. Receiving, hashing and writing overlap.
+//! - Transient errors are retried with exponential back-off and jitter. All calls are idempotent.
 
 #![deny(missing_docs)]
 
-mod answer;
 mod catalogue;
 mod changes;
 mod client;
+mod clock_skew;
 mod download;
 mod error;
 mod info;
-mod partial;
-mod pieces;
+mod options;
 mod publish;
-mod retry;
-mod skew;
+mod response;
 mod transfer;
 mod upload;
 
+pub use aar_http::ProxySettings;
 pub use catalogue::{ListFilter, Listing};
-pub use changes::ChangesAnswer;
-pub use client::{ClientOptions, RegistryClient, Timeouts};
+pub use changes::ChangesResponse;
+pub use client::RegistryClient;
 pub use error::Error;
-pub use publish::Published;
-pub use retry::{Backoff, Jitter, RetryPolicy};
+pub use options::{ClientOptions, Timeouts};
+pub use publish::PutOutcome;
 pub use transfer::{Transfer, TransferProgress};
-pub use upload::UploadMemory;
+pub use upload::UploadUrlStore;

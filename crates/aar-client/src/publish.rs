@@ -1,40 +1,39 @@
+use aar_http::{Method, RequestBuilder, StatusCode};
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, ErrorCode, VersionNumber, VersionPatch,
     VersionPut,
 };
-use reqwest::{Method, RequestBuilder, StatusCode};
 
 use crate::{Error, RegistryClient};
 
-/// What committing a version did.
+/// The outcome of putting a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Published {
-    /// The registry has it from now on.
+pub enum PutOutcome {
+    /// The version was created.
     Created,
-    /// The registry had it already, with the same content.
+    /// The version existed with the same content.
     Unchanged,
 }
 
 impl RegistryClient {
-    /// Commits a version whose image is stored. Again is no harm; other content is refused with
-    /// [`ErrorCode::VersionConflict`].
+    /// Creates a version whose image is stored. If the version exists with other content, the
+    /// registry refuses with [`ErrorCode::VersionConflict`].
     pub async fn put_version(
         &self,
         name: &ApplicationName,
         architecture: Architecture,
         number: VersionNumber,
         version: &VersionPut,
-    ) -> Result<Published, Error> {
+    ) -> Result<PutOutcome, Error> {
         let status = self
             .mutate(|| {
-                let version_of = (name, architecture, number);
-                self.version_request(Method::PUT, version_of, &[])
+                self.version_request(Method::PUT, (name, architecture, number), &[])
                     .json(version)
             })
             .await?;
         Ok(match status {
-            StatusCode::CREATED => Published::Created,
-            _ => Published::Unchanged,
+            StatusCode::CREATED => PutOutcome::Created,
+            _ => PutOutcome::Unchanged,
         })
     }
 
@@ -50,7 +49,7 @@ impl RegistryClient {
         self.mutate(request).await.map(drop)
     }
 
-    /// Withdraws a version, or offers it again.
+    /// Withdraws a version, or publishes it again.
     pub async fn set_published(
         &self,
         name: &ApplicationName,
@@ -65,24 +64,21 @@ impl RegistryClient {
         self.mutate(request).await.map(drop)
     }
 
-    /// Deletes an application, or what there is of it for one architecture. Tells whether there
-    /// was something to delete.
+    /// Deletes an application, or its variant for one architecture. Returns whether it existed.
     pub async fn delete_application(
         &self,
         name: &ApplicationName,
         architecture: Option<Architecture>,
     ) -> Result<bool, Error> {
         self.delete(|| {
-            let request = self.request(Method::DELETE, &["applications", name.as_str()]);
-            match architecture {
-                Some(architecture) => request.query(&[("architecture", architecture.as_str())]),
-                None => request,
-            }
+            let query = architecture.map(|architecture| ("architecture", architecture.as_str()));
+            self.request(Method::DELETE, &["applications", name.as_str()])
+                .query(query)
         })
         .await
     }
 
-    /// Deletes a version. Tells whether there was one.
+    /// Deletes a version. Returns whether it existed.
     pub async fn delete_version(
         &self,
         name: &ApplicationName,
@@ -94,7 +90,7 @@ impl RegistryClient {
     }
 
     async fn mutate(&self, request: impl Fn() -> RequestBuilder) -> Result<StatusCode, Error> {
-        self.retrying(|| async { Ok(self.call(request()).await?.status()) })
+        self.retry(|| async { Ok(self.call(request()).await?.status()) })
             .await
     }
 

@@ -2,24 +2,25 @@ use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-/// Where somebody watches a transfer.
+/// An observer of the progress of a transfer.
 pub trait TransferProgress: Send + Sync {
-    /// So many bytes have arrived in all. The number falls when something has to be sent again.
-    fn at(&self, bytes: u64);
+    /// Is called with the number of bytes transferred so far. The number falls when bytes must be
+    /// sent again.
+    fn report(&self, bytes: u64);
 }
 
 impl<F: Fn(u64) + Send + Sync> TransferProgress for F {
-    fn at(&self, bytes: u64) {
+    fn report(&self, bytes: u64) {
         self(bytes);
     }
 }
 
-/// How a transfer is watched and ended by its caller.
+/// Lets the caller observe and cancel a transfer.
 #[derive(Clone)]
 pub struct Transfer {
-    /// Is told how far it is.
+    /// Observes the progress.
     pub progress: Arc<dyn TransferProgress>,
-    /// Ends it; what has arrived stays, and the next attempt goes on from there.
+    /// Cancels the transfer. The next attempt continues with the bytes transferred so far.
     pub cancelled: CancellationToken,
 }
 

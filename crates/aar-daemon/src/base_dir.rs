@@ -1,9 +1,9 @@
-//! The base folder: everything that a program writes is below it.
+//! The base folder, which holds everything that a program writes.
 
 use std::{
     ffi::OsString,
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ pub enum Program {
 }
 
 impl Program {
-    /// The name of the program and of its snap.
+    /// Also the name of its snap.
     pub fn name(self) -> &'static str {
         match self {
             Self::Aar => "aar",
@@ -38,7 +38,7 @@ impl Program {
         PathBuf::from(format!("/var/snap/{}/common", self.name()))
     }
 
-    /// The folder that the Debian package makes, if it did and it is this user's business.
+    /// The folder of the Debian package, for root and for its owner.
     fn packaged(self) -> Option<PathBuf> {
         let folder = PathBuf::from(format!("/var/lib/{}", self.name()));
         let owner = folder.metadata().ok()?.uid();
@@ -47,17 +47,17 @@ impl Program {
     }
 }
 
-/// Finds the base folder: the one given on the command line, else the program's environment
-/// variable, else the snap's, else that of the Debian package for root and the user of the service,
-/// else the snap's usual place for root and the data folder of the user for others.
+/// The base folder: the first that is set of the option on the command line, the environment variable
+/// of the program and `SNAP_COMMON`; then the folder of the Debian package, for root and the user of
+/// the service; then the usual folder of the snap for root, and the data folder of the user for others.
 pub fn resolve(program: Program, flag: Option<PathBuf>) -> PathBuf {
     let is_root = rustix::process::geteuid().is_root();
-    let usual = program.packaged().or_else(|| own(program, is_root));
-    choose(program, flag, |name| std::env::var_os(name), usual)
+    let default = program.packaged().or_else(|| of_user(program, is_root));
+    choose(program, flag, |name| std::env::var_os(name), default)
 }
 
-/// The data folder of the user; root has none.
-fn own(program: Program, is_root: bool) -> Option<PathBuf> {
+/// The data folder of the user; none for root.
+fn of_user(program: Program, is_root: bool) -> Option<PathBuf> {
     let xdg = etcetera::choose_base_strategy().ok();
     let xdg = xdg.filter(|_| !is_root);
     xdg.map(|xdg| xdg.data_dir().join(program.name()))
@@ -67,7 +67,7 @@ fn choose(
     program: Program,
     flag: Option<PathBuf>,
     environment: impl Fn(&str) -> Option<OsString>,
-    usual: Option<PathBuf>,
+    default: Option<PathBuf>,
 ) -> PathBuf {
     let variable = |name| {
         environment(name)
@@ -76,20 +76,11 @@ fn choose(
     };
     flag.or_else(|| variable(program.variable()))
         .or_else(|| variable("SNAP_COMMON"))
-        .or(usual)
+        .or(default)
         .unwrap_or_else(|| program.snap_common())
 }
 
-/// Creates a folder that only its owner may enter, with the folders above it where they are
-/// missing. One that exists stays as it is.
-pub fn private_dir(path: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    let made = builder.recursive(true).mode(0o700).create(path);
-    made.map_err(|error| {
-        let message = format!("cannot create the folder {}: {error}", path.display());
-        io::Error::new(error.kind(), message)
-    })
-}
+pub use aar_fs::create_private_folder as private_dir;
 
 /// A base folder that exists.
 #[derive(Debug, Clone)]
@@ -99,31 +90,31 @@ pub struct BaseDir {
 }
 
 impl BaseDir {
-    /// Finds the base folder as [`resolve`] does and creates it where it is missing.
+    /// Finds the base folder by [`resolve`] and creates it if it is missing.
     pub fn open(program: Program, flag: Option<PathBuf>) -> io::Result<Self> {
         let path = resolve(program, flag);
         private_dir(&path)?;
-        // A relative path would change its meaning with the working folder.
+        // A relative path depends on the working folder.
         let path = fs_err::canonicalize(path)?;
         Ok(Self { program, path })
     }
 
-    /// Whose base folder it is.
+    /// The program it belongs to.
     pub fn program(&self) -> Program {
         self.program
     }
 
-    /// The folder itself.
+    /// Its absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of something below it.
+    /// A path below it.
     pub fn join(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.path.join(relative)
     }
 
-    /// The path of a folder below it that only the owner may enter; created where it is missing.
+    /// The path of a private folder below it, which is created if it is missing.
     pub fn private_dir(&self, relative: impl AsRef<Path>) -> io::Result<PathBuf> {
         let path = self.join(relative);
         private_dir(&path)?;
@@ -137,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    fn chosen(flag: Option<&str>, set: &[(&str, &str)], usual: Option<&str>) -> PathBuf {
+    fn chosen(flag: Option<&str>, set: &[(&str, &str)], default: Option<&str>) -> PathBuf {
         let environment = |name: &str| {
             let found = set.iter().find(|(key, _)| *key == name);
             found.map(|(_, value)| OsString::from(value))
@@ -146,45 +137,45 @@ mod tests {
             Program::Aar,
             flag.map(PathBuf::from),
             environment,
-            usual.map(PathBuf::from),
+            default.map(PathBuf::from),
         )
     }
 
     #[test]
-    fn the_base_folder_is_the_first_that_is_named() {
+    fn base_folder_is_the_first_that_is_set() {
         let snap = ("SNAP_COMMON", "/snap");
         let own = ("AAR_BASE_DIR", "/own");
-        let of_the_other = ("AMS_BASE_DIR", "/other");
-        let usual = Some("/usual");
+        let other_program = ("AMS_BASE_DIR", "/other");
+        let default = Some("/default");
         assert_eq!(
-            chosen(Some("/flag"), &[own, snap], usual),
+            chosen(Some("/flag"), &[own, snap], default),
             Path::new("/flag")
         );
-        assert_eq!(chosen(None, &[snap, own], usual), Path::new("/own"));
+        assert_eq!(chosen(None, &[snap, own], default), Path::new("/own"));
         assert_eq!(
-            chosen(None, &[snap, of_the_other], usual),
+            chosen(None, &[snap, other_program], default),
             Path::new("/snap")
         );
         assert_eq!(
-            chosen(None, &[("AAR_BASE_DIR", "")], usual),
-            Path::new("/usual")
+            chosen(None, &[("AAR_BASE_DIR", "")], default),
+            Path::new("/default")
         );
         assert_eq!(chosen(None, &[], None), Path::new("/var/snap/aar/common"));
     }
 
     #[test]
-    fn users_have_a_folder_of_their_own_and_root_has_that_of_the_snap() {
+    fn base_folder_of_users_is_in_their_data_folder_and_of_root_that_of_the_snap() {
         for (program, name) in [(Program::Aar, "aar"), (Program::Ams, "ams")] {
-            let own = |is_root| choose(program, None, |_| None, own(program, is_root));
-            assert_eq!(own(true), Path::new(&format!("/var/snap/{name}/common")));
-            let of_user = own(false);
+            let chosen = |is_root| choose(program, None, |_| None, of_user(program, is_root));
+            assert_eq!(chosen(true), Path::new(&format!("/var/snap/{name}/common")));
+            let of_user = chosen(false);
             assert!(of_user.ends_with(name), "{}", of_user.display());
             assert!(!of_user.starts_with("/var/snap"), "{}", of_user.display());
         }
     }
 
     #[test]
-    fn new_folders_are_private_and_existing_ones_stay() {
+    fn new_folders_are_private_and_existing_ones_keep_their_mode() {
         let root = tempfile::tempdir().unwrap();
         let base = BaseDir::open(Program::Ams, Some(root.path().join("a/b"))).unwrap();
         let folder = base.private_dir("c").unwrap();

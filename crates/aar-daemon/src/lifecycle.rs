@@ -1,4 +1,4 @@
-//! How a service starts and stops.
+//! Start and stop of a service.
 
 use std::io;
 
@@ -7,18 +7,18 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How the process ends when it is told to stop a second time.
+/// The exit code after the second signal.
 const KILLED: i32 = 130;
 
-/// Tells when the service is to stop.
+/// Reports when the service has to stop.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     token: CancellationToken,
 }
 
 impl Shutdown {
-    /// Listens for SIGTERM and SIGINT from now on. The first begins to drain, the second ends the
-    /// process at once.
+    /// Handles SIGTERM and SIGINT from now on: the first starts draining, the second ends the process
+    /// at once.
     pub fn install() -> io::Result<Self> {
         let term = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
@@ -27,12 +27,12 @@ impl Shutdown {
         Ok(Self { token })
     }
 
-    /// Resolves when the service is to stop.
+    /// Resolves when the service has to stop.
     pub async fn draining(&self) {
         self.token.cancelled().await;
     }
 
-    /// Cancelled when the service is to stop. Cancelling it begins to drain as a signal does.
+    /// Cancelled when the service has to stop. To cancel it has the effect of a signal.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
@@ -40,10 +40,7 @@ impl Shutdown {
 
 async fn watch(mut term: Signal, mut interrupt: Signal, token: CancellationToken) {
     let name = next(&mut term, &mut interrupt).await;
-    tracing::info!(
-        signal = name,
-        "stopping: requests under way are finished first"
-    );
+    tracing::info!(signal = name, "stopping after the requests in flight");
     token.cancel();
     let name = next(&mut term, &mut interrupt).await;
     tracing::warn!(signal = name, "stopping at once");
@@ -57,8 +54,8 @@ async fn next(term: &mut Signal, interrupt: &mut Signal) -> &'static str {
     }
 }
 
-/// Raises the number of files that may be open as far as the system allows. What starts a service
-/// often begins with 1024; each connection is one, and thousands may wait for changes.
+/// Raises the limit of open files as far as the system allows. The usual limit is 1024; each connection
+/// counts as a file, and thousands of clients may wait for changes.
 pub fn allow_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -66,23 +63,23 @@ pub fn allow_open_files() {
         ..limit
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, ?limit, "the number of open files cannot be raised");
+        tracing::warn!(%error, ?limit, "cannot raise the limit of open files");
     }
 }
 
-/// Tells the service manager, where there is one, that the service can be used.
+/// Reports to the service manager, if there is one, that the service is ready.
 pub fn notify_ready() {
     notify(NotifyState::Ready);
 }
 
-/// Tells the service manager, where there is one, that the service is about to stop.
+/// Reports to the service manager, if there is one, that the service stops.
 pub fn notify_stopping() {
     notify(NotifyState::Stopping);
 }
 
 fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager cannot be told");
+        tracing::warn!(%error, "cannot notify the service manager");
     }
 }
 
@@ -91,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_files_may_be_open_as_the_system_allows() {
+    fn limit_of_open_files_is_raised_to_the_maximum() {
         let before = getrlimit(Resource::Nofile);
         let low = Rlimit {
             current: Some(256),

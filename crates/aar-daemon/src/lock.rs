@@ -1,4 +1,4 @@
-//! One process at a time serves a base folder.
+//! A lock, so that one process at a time serves a base folder.
 
 use std::{
     fs::TryLockError,
@@ -8,7 +8,7 @@ use std::{
 
 use fs_err::File;
 
-/// Held while a process serves a base folder; given back when it is dropped or the process dies.
+/// The lock of a base folder. It is released when it is dropped and when the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -17,30 +17,30 @@ pub struct Lock {
 /// A base folder cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process serves it.
+    /// Another process holds the lock.
     #[error(transparent)]
     AlreadyRunning(#[from] AlreadyRunning),
-    /// The lock file cannot be used. The message names it.
+    /// The lock file cannot be used; the message names it.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Another process serves the base folder.
+/// Another process holds the lock of the base folder.
 #[derive(Debug, thiserror::Error)]
-#[error("{} is already in use by {}", folder.display(), who(*pid))]
+#[error("{} is already in use by {}", folder.display(), describe(*pid))]
 pub struct AlreadyRunning {
     /// The base folder.
     pub folder: PathBuf,
-    /// The id of the other process, where it could be read.
+    /// The id of the other process, if it could be read.
     pub pid: Option<u32>,
 }
 
-fn who(pid: Option<u32>) -> String {
+fn describe(pid: Option<u32>) -> String {
     pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 impl Lock {
-    /// Takes the lock of a base folder.
+    /// Acquires the lock of a base folder.
     pub fn acquire(folder: &Path) -> Result<Self, LockError> {
         let mut file = File::options()
             .create(true)
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_process_is_told_who_the_first_is() {
+    fn second_process_is_refused_with_the_id_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let first = Lock::acquire(folder.path()).unwrap();
         let refused = Lock::acquire(folder.path()).unwrap_err().to_string();

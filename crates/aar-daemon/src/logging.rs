@@ -1,4 +1,4 @@
-//! Structured logs on standard error, where the service manager collects them.
+//! Structured logs on standard error, which the service manager collects.
 
 use std::io::{self, IsTerminal};
 
@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, prelude::*};
 
-/// What is logged and how it looks. The section `logger` of a configuration file.
+/// The section `logger` of a configuration file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LoggerConfig {
-    /// The least severe level that is logged.
+    /// The lowest level that is logged.
     pub level: LogLevel,
-    /// How an entry is written.
+    /// The form of an entry.
     pub format: LogFormat,
 }
 
-/// How severe an entry is.
+/// The severity of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// Every step.
     Trace,
-    /// What helps to find a fault.
+    /// What helps to find a bug.
     Debug,
-    /// What an operator wants to know afterwards.
+    /// What an operator wants to know later.
     #[default]
     Info,
-    /// What may need a hand.
+    /// What may need attention.
     #[serde(alias = "warning")]
     Warn,
-    /// What has failed.
+    /// Failures.
     Error,
 }
 
-/// How an entry is written.
+/// The form of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// A line for people.
+    /// A line of text.
     #[default]
     Text,
-    /// A JSON object on a line.
+    /// A line with a JSON object.
     Json,
 }
 
@@ -57,7 +57,7 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// Begins to log. Only the first call of a process counts.
+/// Starts logging. Only the first call of a process has an effect.
 pub fn init(config: &LoggerConfig) {
     let lines = fmt::layer().with_writer(io::stderr);
     let layer = match config.format {
@@ -65,16 +65,16 @@ pub fn init(config: &LoggerConfig) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let log = tracing_subscriber::registry().with(layer.with_filter(filter(config.level)));
-    // A test may have begun to log before; its logger then stays.
+    // A test may have started logging before.
     let _first = log.try_init().is_ok();
 }
 
-/// The level is for this project's own crates; what they build on speaks up from warnings on.
+/// The level applies to the crates of this project; their dependencies log warnings and errors only.
 fn filter(level: LogLevel) -> Targets {
     let own = LevelFilter::from(level);
     let others = own.min(LevelFilter::WARN);
-    let crates = ["aar", "ams"].map(|name| (name, own));
-    Targets::new().with_default(others).with_targets(crates)
+    let targets = ["aar", "ams"].map(|name| (name, own));
+    Targets::new().with_default(others).with_targets(targets)
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_is_for_the_projects_own_crates() {
+    fn level_applies_to_the_crates_of_this_project() {
         let debug = filter(LogLevel::Debug);
         assert!(debug.would_enable("aar_registry::publish", &Level::DEBUG));
         assert!(debug.would_enable("ams::http", &Level::DEBUG));

@@ -1,8 +1,8 @@
-//! Whose files they are: on a folder of another user, root works as that user.
+//! Root works on a base folder as the user that owns it.
 //!
-//! A service has a user of its own, and its operators type commands as root. What root wrote, the
-//! service could not read: its database, its descriptors, a folder made on the way. So a program that
-//! root starts becomes the user that the folder belongs to, before it starts any thread.
+//! A service runs as a user of its own, but operators run its commands as root. The service could not
+//! read what root writes: the database, descriptors, new folders. So a program that root starts
+//! switches to the owner of the folder, before it starts any thread.
 
 use std::{
     io,
@@ -18,30 +18,30 @@ use rustix::{
     },
 };
 
-/// What is left of root's rights.
+/// The privileges of root that the program keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Nothing: for a service.
-    Nothing,
-    /// Reading any file: for a command whose user may name one.
-    Reading,
+pub enum KeptPrivileges {
+    /// For a service.
+    None,
+    /// For a command that reads files which its user names.
+    ReadFiles,
 }
 
-/// The program cannot become the user it has to be.
+/// The program cannot switch to the owner of the folder.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot work as the user {owner}, to whom the folder {} belongs", folder.display())]
+#[error("cannot switch to the user {owner}, who owns the folder {}", folder.display())]
 pub struct CannotBecomeOwner {
     /// The folder.
     pub folder: PathBuf,
-    /// The number of its owner.
+    /// The user id of its owner.
     pub owner: u32,
-    /// What the system says.
+    /// What the system reports.
     pub source: io::Error,
 }
 
-/// Makes this thread, and every thread that it starts, work as the owner of a folder. Only root can,
-/// so others stay who they are, and so does root on a folder of its own or on one that is missing.
-pub fn work_as_owner(folder: &Path, keep: Keep) -> Result<(), CannotBecomeOwner> {
+/// Switches this thread, and every thread that it starts, to the owner of a folder. Does nothing for
+/// users other than root, and for a folder that is missing or belongs to root.
+pub fn work_as_owner(folder: &Path, keep: KeptPrivileges) -> Result<(), CannotBecomeOwner> {
     let Ok(metadata) = folder.metadata() else {
         return Ok(());
     };
@@ -57,11 +57,11 @@ pub fn work_as_owner(folder: &Path, keep: Keep) -> Result<(), CannotBecomeOwner>
     })
 }
 
-fn become_user(user: Uid, group: Gid, keep: Keep) -> io::Result<()> {
+fn become_user(user: Uid, group: Gid, keep: KeptPrivileges) -> io::Result<()> {
     let kept = match keep {
-        Keep::Nothing => CapabilitySet::empty(),
-        // Where root itself lacks the right, as in some containers, there is nothing to keep.
-        Keep::Reading => CapabilitySet::DAC_READ_SEARCH & capabilities(None)?.permitted,
+        KeptPrivileges::None => CapabilitySet::empty(),
+        // In some containers root itself lacks this privilege.
+        KeptPrivileges::ReadFiles => CapabilitySet::DAC_READ_SEARCH & capabilities(None)?.permitted,
     };
     set_thread_groups(&[group])?;
     set_thread_res_gid(group, group, group)?;
@@ -85,11 +85,11 @@ mod tests {
 
     use super::*;
 
-    const SOMEBODY: u32 = 54_321;
+    const OTHER_USER: u32 = 54_321;
 
-    /// What root can do in a folder of somebody else's, after it has become that one. Who a thread
-    /// works as ends with the thread.
-    fn as_owner(keep: Keep) -> Option<(u32, io::Result<String>)> {
+    /// The owner of a file that root creates in a folder of another user, and whether root then reads
+    /// its own private file. Runs in a thread, because the switch ends with the thread.
+    fn as_owner(keep: KeptPrivileges) -> Option<(u32, io::Result<String>)> {
         if !rustix::process::geteuid().is_root() {
             let ci = std::env::var_os("CI").is_some();
             assert!(!ci, "only root can become another user");
@@ -103,13 +103,13 @@ mod tests {
         fs_err::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
         let folder = outer.path().join("folder");
         fs_err::create_dir(&folder).unwrap();
-        std::os::unix::fs::chown(&folder, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+        std::os::unix::fs::chown(&folder, Some(OTHER_USER), Some(OTHER_USER)).unwrap();
         let work = move || {
             work_as_owner(&folder, keep).unwrap();
-            let made = folder.join("made");
-            fs_err::write(&made, "").unwrap();
+            let created = folder.join("created");
+            fs_err::write(&created, "").unwrap();
             (
-                made.metadata().unwrap().uid(),
+                created.metadata().unwrap().uid(),
                 fs_err::read_to_string(&secret),
             )
         };
@@ -117,27 +117,27 @@ mod tests {
     }
 
     #[test]
-    fn what_root_writes_belongs_to_the_owner_of_the_folder() {
-        if let Some((owner, secret)) = as_owner(Keep::Nothing) {
-            assert_eq!(owner, SOMEBODY);
+    fn file_of_root_belongs_to_the_owner_of_the_folder() {
+        if let Some((owner, secret)) = as_owner(KeptPrivileges::None) {
+            assert_eq!(owner, OTHER_USER);
             assert_eq!(secret.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         }
     }
 
     #[test]
-    fn a_command_of_root_still_reads_the_files_that_root_may_read() {
-        if let Some((owner, secret)) = as_owner(Keep::Reading) {
-            assert_eq!(owner, SOMEBODY);
+    fn command_of_root_keeps_reading_files_of_root() {
+        if let Some((owner, secret)) = as_owner(KeptPrivileges::ReadFiles) {
+            assert_eq!(owner, OTHER_USER);
             assert_eq!(secret.unwrap(), "of root");
         }
     }
 
     #[test]
-    fn a_folder_that_is_missing_or_ones_own_changes_nothing() {
+    fn missing_and_own_folders_change_nothing() {
         let own = tempfile::tempdir().unwrap();
         let before = rustix::process::geteuid();
-        work_as_owner(own.path(), Keep::Nothing).unwrap();
-        work_as_owner(&own.path().join("missing"), Keep::Nothing).unwrap();
+        work_as_owner(own.path(), KeptPrivileges::None).unwrap();
+        work_as_owner(&own.path().join("missing"), KeptPrivileges::None).unwrap();
         assert_eq!(rustix::process::geteuid(), before);
     }
 }

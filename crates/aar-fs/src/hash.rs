@@ -80,6 +80,13 @@ impl<W: Write> Write for HashingWriter<W> {
     }
 }
 
+/// The SHA-256 of content in memory.
+pub fn digest_of(content: &[u8]) -> Digest {
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(content);
+    hasher.finish()
+}
+
 /// Reads to the end and adds everything to the hasher. Returns the number of bytes.
 pub fn hash_reader(mut reader: impl Read, hasher: &mut Sha256Hasher) -> io::Result<u64> {
     let mut buffer = vec![0; BUFFER_BYTES];
@@ -99,8 +106,10 @@ pub fn hash_reader(mut reader: impl Read, hasher: &mut Sha256Hasher) -> io::Resu
 mod tests {
     use super::*;
 
-    fn digest_of(content: &[u8]) -> Digest {
-        Digest::from_bytes(Sha256::digest(content).into())
+    #[test]
+    fn digest_is_the_sha256() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(digest_of(b"abc").to_string(), abc);
     }
 
     #[test]

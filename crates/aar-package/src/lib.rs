@@ -1,31 +1,33 @@
-//! What is shipped: packages as publishers make them, and the canonical image made of one.
+//! Packages as publishers make them, and the canonical image of a package.
 //!
-//! A [`Package`] is opened from a folder or an archive, which may come from anybody: everything in
-//! it is checked before it is used, within [`Limits`], and refusals name the entry. What it holds
-//! becomes an image: a tar in its canonical form, compressed in the seekable Zstandard format. The
-//! same content makes the same tar, and so the same fingerprint, on every machine.
+//! A [`Package`] is opened from a folder or an archive of any origin: every entry is checked before
+//! it is used, within [`Limits`], and errors name the entry. The content of a package becomes an
+//! image: a tar in canonical form, compressed in the seekable Zstandard format. The same content
+//! makes the same tar, and so the same fingerprint, on every machine.
 //!
-//! All functions block; asynchronous callers run them on threads for that. None of them holds an
-//! image in memory, nor anything that grows with it.
+//! All functions block; asynchronous callers run them on a blocking thread. None of them holds an
+//! image, or anything that grows with it, in memory.
 
 mod apk;
-mod disk;
 mod error;
 mod image;
 mod limits;
 mod manifest;
-mod metered;
 mod package;
 mod path;
+mod progress;
 mod seekable;
 mod source;
 mod tar;
 mod tree;
+mod zip_directory;
 
 pub use apk::check_architecture;
-pub use error::{Error, Problem};
+pub use error::{EntryError, Error};
 pub use image::{read_image_manifest, rewrite_image, verify_content, verify_image};
 pub use limits::Limits;
-pub use manifest::{Complaint, Manifest, ManifestErrors, Position, Reason, read_manifest};
+pub use manifest::{
+    Manifest, ManifestError, ManifestErrorKind, ManifestErrors, Position, read_manifest,
+};
 pub use package::Package;
-pub use path::PathProblem;
+pub use path::PathError;

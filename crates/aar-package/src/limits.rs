@@ -1,23 +1,23 @@
 /// How much of a package is read before it is refused.
 ///
-/// Packages come from outside. A limit is there so that a small file cannot cost a full disk, and
-/// no file can cost much memory; the defaults leave room for everything that Android can install.
+/// The limits prevent that a small file fills a disk, or that any file takes much memory. The
+/// defaults allow everything that Android can install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How many files, folders and links there may be.
+    /// The number of files, folders and links.
     pub entries: usize,
-    /// How large a single file may be, in bytes.
+    /// The size of one file, in bytes.
     pub file_size: u64,
-    /// How large all files may be together, in bytes.
+    /// The size of all files, in bytes.
     pub total_size: u64,
-    /// How long a path may be, in bytes.
+    /// The length of a path, in bytes.
     pub path_length: usize,
-    /// How many folders deep a path may go.
+    /// The number of folders in a path.
     pub depth: usize,
-    /// How many times larger than its archive the content may be. It applies to content beyond
-    /// [`Limits::EXPANSION_ALLOWANCE`], so that small packages may compress as well as they can.
+    /// The ratio of the content size to the archive size. It applies beyond
+    /// [`Limits::EXPANSION_ALLOWANCE`], so that the content of small packages may be repetitive.
     pub expansion: u64,
-    /// How large `manifest.yaml` may be, in bytes.
+    /// The size of `manifest.yaml`, in bytes.
     pub manifest_size: u64,
 }
 

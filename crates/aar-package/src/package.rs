@@ -1,34 +1,28 @@
-//! A package: a manifest, and what goes with it.
+//! A package: a manifest and the files that belong to it.
 //!
 //! | in the package | is |
 //! |---|---|
-//! | `manifest.yaml` | what the package declares; the only thing that has to be there |
+//! | `manifest.yaml` | the manifest; the only required file |
 //! | `app.apk` | the Android application |
-//! | `extra-data/` | what the manifest's `extra-data` places in Android's file system |
-//! | `hooks/` | scripts that run at points of an instance's life; always executable |
-//! | anything else | is there for the hooks while the application is set up; what `bootstrap.keep` names stays there afterwards |
+//! | `extra-data/` | files that the manifest installs in Android's file system |
+//! | `hooks/` | scripts that run during the life cycle of an instance; always executable |
+//! | other files | available to hooks during the bootstrap; `bootstrap.keep` selects files that stay |
 //!
-//! Other files are therefore neither refused nor dropped: hooks may need them. What a file is
-//! called is its content too, and so is whether it may be executed. Times, owners and the other
-//! permissions are not.
+//! Other files are kept because hooks may need them. The names of files and their executable bits
+//! are part of the content. Times, owners and other permissions are not.
 
 use std::{
-    cell::Cell,
     io::{self, Read},
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::AtomicBool,
 };
 
 use aar_types::{ApkFacts, ImageInfo};
 
 use crate::{
-    Error, Limits, Manifest, Problem, apk,
-    path::EntryPath,
-    read_manifest,
-    seekable::write_image,
-    source::Source,
-    tar::TarWriter,
-    tree::{FileNode, Node},
+    EntryError, Error, Limits, Manifest, apk, path::EntryPath, progress::ImageProgress,
+    read_manifest, seekable::write_image, source::PackageSource, tar::TarWriter,
+    tree::PackageEntry,
 };
 
 pub(crate) const MANIFEST: &str = "manifest.yaml";
@@ -36,61 +30,60 @@ const APK: &str = "app.apk";
 const EXTRA_DATA: &str = "extra-data";
 const HOOKS: &str = "hooks";
 
-/// A package, opened and checked.
+/// A package that was opened and checked.
 #[derive(Debug)]
 pub struct Package {
     manifest: Manifest,
-    source: Source,
+    source: PackageSource,
 }
 
 impl Package {
     /// Opens a package: a folder, or a `.zip`, `.tar.bz2`, `.tar` or `.tar.zst` file.
     ///
-    /// Content that has to be unpacked first goes to a file without a name on the volume of the
-    /// folder `staging`; it is gone with the package, or with the process.
+    /// Content that must be unpacked is written to an unnamed file on the volume of the folder
+    /// `staging`. The file is deleted with the package, or with the process.
     pub fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {
-        let mut source = Source::open(path, staging, limits)?;
+        let mut source = PackageSource::open(path, staging, limits)?;
         check_layout(&source)?;
         let mut manifest = read_manifest(&manifest_text(&source, limits)?)?;
         check_extra_data(&source, &manifest)?;
         if let Some(facts) = read_apk(&mut source, staging)? {
-            manifest.adopt(facts)?;
+            manifest.apply_apk_facts(facts)?;
         }
         Ok(Self { manifest, source })
     }
 
-    /// What the package declares. What it does not say of the boot package is taken from the APK.
+    /// The manifest. An empty boot package is replaced by the package of the APK.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// What the APK says of itself, where there is one.
     pub fn apk(&self) -> Option<&ApkFacts> {
         self.manifest.version.apk.as_ref()
     }
 
-    /// The size of all files, in bytes: where the progress of [`Package::write_image`] ends.
+    /// The size of all files in bytes: the final progress of [`Package::write_image`].
     pub fn content_size(&self) -> u64 {
         self.source.tree.content_size()
     }
 
-    /// Writes the canonical image of the package to the file `to`, which is created and synced.
+    /// Writes the canonical image of the package to the file `to` and syncs it.
     ///
-    /// `progress` is told how many bytes of content are done. When writing fails or is cancelled,
-    /// the file is removed.
+    /// `progress` is called with the number of content bytes written so far. When writing fails or
+    /// is cancelled, the file is removed.
     pub fn write_image(
         &self,
         to: &Path,
         progress: &dyn Fn(u64),
         cancelled: &AtomicBool,
     ) -> Result<ImageInfo, Error> {
-        let steps = Steps::new(progress, cancelled);
+        let progress = ImageProgress::new(progress, cancelled);
         write_image(to, |out| {
             let mut tar = TarWriter::new(out);
-            for (path, node) in self.source.tree.entries() {
-                steps.check()?;
-                self.write_entry(&mut tar, path, node, &steps)
-                    .map_err(|error| steps.explain(error))?;
+            for (path, entry) in self.source.tree.entries() {
+                progress.check_cancelled()?;
+                self.write_entry(&mut tar, path, entry, &progress)
+                    .map_err(|error| progress.cancelled_or(error))?;
             }
             tar.finish()?;
             Ok(())
@@ -101,115 +94,67 @@ impl Package {
         &self,
         tar: &mut TarWriter<&mut dyn io::Write>,
         path: &EntryPath,
-        node: &Node,
-        steps: &Steps<'_>,
+        entry: &PackageEntry,
+        progress: &ImageProgress<'_>,
     ) -> Result<(), Error> {
-        match node {
-            Node::Folder => Ok(tar.folder(path.as_str())?),
-            Node::Symlink(target) => Ok(tar.symlink(path.as_str(), target)?),
-            Node::File(file) => self.source.read(path, file, |content| {
-                let executable = file.executable || is_hook(path.as_str());
-                tar.file(
-                    path.as_str(),
-                    executable,
-                    file.size,
-                    content,
-                    &mut |count| steps.done(count),
-                )
+        let name = path.as_str();
+        match entry {
+            PackageEntry::Folder => Ok(tar.folder(name)?),
+            PackageEntry::Symlink(target) => Ok(tar.symlink(name, target)?),
+            PackageEntry::File(file) => self.source.read(path, file, |content| {
+                let executable = file.executable || is_hook(name);
+                let copied = &mut |count| progress.advance(count);
+                tar.file(name, executable, file.size, content, copied)
             }),
         }
     }
 }
 
-/// Archives made on systems that know no such permission would otherwise hold hooks that cannot
-/// run.
+/// Whether the file is a hook. Hooks are made executable, because archives from some systems lack
+/// the permission.
 fn is_hook(path: &str) -> bool {
     path.split_once('/')
         .is_some_and(|(folder, _)| folder == HOOKS)
 }
 
-/// Tells the caller of progress, and stops when the caller wants it.
-pub(crate) struct Steps<'a> {
-    progress: &'a dyn Fn(u64),
-    cancelled: &'a AtomicBool,
-    total: Cell<u64>,
-}
-
-impl<'a> Steps<'a> {
-    pub(crate) fn new(progress: &'a dyn Fn(u64), cancelled: &'a AtomicBool) -> Self {
-        Self {
-            progress,
-            cancelled,
-            total: Cell::new(0),
-        }
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
-        }
-        Ok(())
-    }
-
-    /// A step is done.
-    pub(crate) fn done(&self, count: usize) -> io::Result<()> {
-        self.check().map_err(io::Error::other)?;
-        self.total.set(self.total.get() + count as u64);
-        (self.progress)(self.total.get());
-        Ok(())
-    }
-
-    /// An error that came up because the work was cancelled is no error of its own.
-    pub(crate) fn explain(&self, error: Error) -> Error {
-        self.check().err().unwrap_or(error)
-    }
-}
-
-fn check_layout(source: &Source) -> Result<(), Error> {
+fn check_layout(source: &PackageSource) -> Result<(), Error> {
     let tree = &source.tree;
     if tree.get(MANIFEST).is_none() {
-        let name = |path: &EntryPath| path.as_str().rsplit('/').next() == Some(MANIFEST);
-        let found = tree.entries().map(|(path, _)| path).find(|path| name(path));
+        let is_manifest = |path: &&EntryPath| path.as_str().rsplit('/').next() == Some(MANIFEST);
+        let nested = tree.entries().map(|(path, _)| path).find(is_manifest);
         return Err(Error::NoManifest {
-            found: found.map(ToString::to_string),
+            nested: nested.map(ToString::to_string),
         });
     }
-    for (path, node) in tree.entries() {
-        let problem = match (path.as_str(), node) {
-            (MANIFEST | APK, Node::Folder | Node::Symlink(_)) => Problem::MustBe("file"),
-            (EXTRA_DATA | HOOKS, Node::File(_) | Node::Symlink(_)) => Problem::MustBe("folder"),
+    for (path, entry) in tree.entries() {
+        let required = match (path.as_str(), entry) {
+            (MANIFEST | APK, PackageEntry::Folder | PackageEntry::Symlink(_)) => "file",
+            (EXTRA_DATA | HOOKS, PackageEntry::File(_) | PackageEntry::Symlink(_)) => "folder",
             _ => continue,
         };
-        return Err(Error::entry(path, problem));
+        return Err(Error::entry(path, EntryError::MustBe(required)));
     }
     Ok(())
 }
 
-fn manifest_text(source: &Source, limits: &Limits) -> Result<String, Error> {
-    let Some((path, file)) = file_at(source, MANIFEST) else {
-        return Err(Error::NoManifest { found: None });
+fn manifest_text(source: &PackageSource, limits: &Limits) -> Result<String, Error> {
+    let Some((path, file)) = source.tree.file(MANIFEST) else {
+        return Err(Error::NoManifest { nested: None });
     };
     if file.size > limits.manifest_size {
-        return Err(Error::entry(path, Problem::TooLarge(limits.manifest_size)));
+        let reason = EntryError::TooLarge(limits.manifest_size);
+        return Err(Error::entry(path, reason));
     }
     let text = source.read(path, file, |content| {
         let mut text = Vec::new();
         content.take(file.size + 1).read_to_end(&mut text)?;
         Ok(text)
     })?;
-    String::from_utf8(text).map_err(|_| Error::entry(path, Problem::MustBe("text in UTF-8")))
+    String::from_utf8(text).map_err(|_| Error::entry(path, EntryError::MustBe("text in UTF-8")))
 }
 
-fn file_at<'s>(source: &'s Source, wanted: &str) -> Option<(&'s EntryPath, &'s FileNode)> {
-    let (path, node) = source.tree.get_entry(wanted)?;
-    match node {
-        Node::File(file) => Some((path, file)),
-        Node::Folder | Node::Symlink(_) => None,
-    }
-}
-
-/// What the manifest wants to be placed has to be there.
-fn check_extra_data(source: &Source, manifest: &Manifest) -> Result<(), Error> {
+/// Checks that the package has all files that the manifest installs.
+fn check_extra_data(source: &PackageSource, manifest: &Manifest) -> Result<(), Error> {
     let missing = manifest.version.extra_data.keys().find(|name| {
         let path = format!("{EXTRA_DATA}/{}", name.trim_end_matches('/'));
         source.tree.get(&path).is_none()
@@ -220,7 +165,7 @@ fn check_extra_data(source: &Source, manifest: &Manifest) -> Result<(), Error> {
     }
 }
 
-fn read_apk(source: &mut Source, staging: &Path) -> Result<Option<ApkFacts>, Error> {
+fn read_apk(source: &mut PackageSource, staging: &Path) -> Result<Option<ApkFacts>, Error> {
     let Some(entries) = source.open_seekable(APK, staging)? else {
         return Ok(None);
     };

@@ -1,73 +1,60 @@
-//! Paths inside packages: relative, plain, and the same on every machine.
+//! Paths inside packages: relative, and valid on every operating system.
 
 use std::{borrow::Borrow, fmt};
 
 use crate::Limits;
 
-/// Why the path of an entry is refused.
+/// The reason why the path of an entry is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PathProblem {
-    /// It is not UTF-8.
+pub enum PathError {
     #[error("the path is not UTF-8")]
     NotUtf8,
-    /// It begins at the root of the file system.
     #[error("the path is absolute")]
     Absolute,
-    /// It goes up with `..`.
-    #[error("the path climbs with `..`")]
-    Climbs,
-    /// It has an empty part, or `.` in the middle.
-    #[error("the path has an empty part")]
-    EmptyPart,
-    /// It has a NUL or another control character.
+    #[error("the path contains `..`")]
+    ParentFolder,
+    /// An empty segment, or `.` in the middle.
+    #[error("the path has an empty segment")]
+    EmptySegment,
     #[error("the path has a control character")]
     Control,
-    /// It has a backslash, which separates folders on some systems and is part of a name on others.
+    /// A backslash separates folders on some systems and is part of a name on others.
     #[error("the path has a backslash")]
     Backslash,
-    /// One of its parts is longer than file systems take.
-    #[error("a part of the path is longer than 255 bytes")]
-    PartTooLong,
-    /// It is too long.
+    #[error("a segment of the path is longer than 255 bytes")]
+    SegmentTooLong,
     #[error("the path is longer than {0} bytes")]
     TooLong(usize),
-    /// It goes through too many folders.
     #[error("the path is more than {0} folders deep")]
     TooDeep(usize),
 }
 
-/// The path of an entry: parts that are names, joined by `/`. It sorts by its bytes.
+/// The path of an entry: segments joined by `/`. Paths are ordered by their bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EntryPath(String);
 
 impl EntryPath {
-    /// Reads a path as archives write it: it may begin with `./` and end with `/`. The top of the
+    /// Parses a path as archives write it: it may start with `./` and end with `/`. The top of the
     /// package itself has no path.
-    pub(crate) fn parse(raw: &[u8], limits: &Limits) -> Result<Option<Self>, PathProblem> {
+    pub(crate) fn parse(raw: &[u8], limits: &Limits) -> Result<Option<Self>, PathError> {
         if raw.len() > limits.path_length {
-            return Err(PathProblem::TooLong(limits.path_length));
+            return Err(PathError::TooLong(limits.path_length));
         }
-        let text = std::str::from_utf8(raw).map_err(|_| PathProblem::NotUtf8)?;
+        let text = std::str::from_utf8(raw).map_err(|_| PathError::NotUtf8)?;
         if text.starts_with('/') {
-            return Err(PathProblem::Absolute);
+            return Err(PathError::Absolute);
         }
-        let mut rest = text;
-        while let Some(stripped) = rest.strip_prefix("./") {
-            rest = stripped;
+        let text = text.trim_start_matches("./");
+        let path = text.strip_suffix('/').unwrap_or(text);
+        if matches!(path, "" | ".") {
+            return Ok(None);
         }
-        match rest.strip_suffix('/').unwrap_or(rest) {
-            "" | "." => Ok(None),
-            plain => Self::plain(plain, limits).map(Some),
+        path.split('/').try_for_each(check_segment)?;
+        if path.matches('/').count() >= limits.depth {
+            return Err(PathError::TooDeep(limits.depth));
         }
-    }
-
-    fn plain(text: &str, limits: &Limits) -> Result<Self, PathProblem> {
-        text.split('/').try_for_each(check_part)?;
-        if text.matches('/').count() >= limits.depth {
-            return Err(PathProblem::TooDeep(limits.depth));
-        }
-        Ok(Self(text.to_owned()))
+        Ok(Some(Self(path.to_owned())))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -80,19 +67,19 @@ impl EntryPath {
         slashes.map(|(at, _)| Self(self.0[..at].to_owned()))
     }
 
-    /// The form in which two paths are the same where upper and lower case are.
+    /// The form in which paths are equal that differ in upper and lower case only.
     pub(crate) fn folded(&self) -> String {
         self.0.to_lowercase()
     }
 }
 
-fn check_part(part: &str) -> Result<(), PathProblem> {
-    match part {
-        "" | "." => Err(PathProblem::EmptyPart),
-        ".." => Err(PathProblem::Climbs),
-        _ if part.len() > 255 => Err(PathProblem::PartTooLong),
-        _ if part.contains(char::is_control) => Err(PathProblem::Control),
-        _ if part.contains('\\') => Err(PathProblem::Backslash),
+fn check_segment(segment: &str) -> Result<(), PathError> {
+    match segment {
+        "" | "." => Err(PathError::EmptySegment),
+        ".." => Err(PathError::ParentFolder),
+        _ if segment.len() > 255 => Err(PathError::SegmentTooLong),
+        _ if segment.contains(char::is_control) => Err(PathError::Control),
+        _ if segment.contains('\\') => Err(PathError::Backslash),
         _ => Ok(()),
     }
 }
@@ -119,7 +106,7 @@ impl fmt::Debug for EntryPath {
 mod tests {
     use super::*;
 
-    fn parse(raw: &[u8]) -> Result<Option<String>, PathProblem> {
+    fn parse(raw: &[u8]) -> Result<Option<String>, PathError> {
         let limits = Limits {
             path_length: 300,
             depth: 3,
@@ -129,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_archivers_put_around_a_path_is_taken_off() {
+    fn leading_dots_and_trailing_slash_are_removed() {
         for raw in ["a/b", "./a/b", "././a/b", "a/b/"] {
             assert_eq!(parse(raw.as_bytes()), Ok(Some("a/b".to_owned())), "{raw}");
         }
@@ -139,36 +126,32 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_a_plain_relative_path_is_refused() {
-        let long_part = "a".repeat(256);
-        let cases: [(&[u8], PathProblem); 14] = [
-            (b"/etc/passwd", PathProblem::Absolute),
-            (b"//a", PathProblem::Absolute),
-            (b"..", PathProblem::Climbs),
-            (b"../a", PathProblem::Climbs),
-            (b"a/../../b", PathProblem::Climbs),
-            (b"a//b", PathProblem::EmptyPart),
-            (b"a/./b", PathProblem::EmptyPart),
-            (b"a\0b", PathProblem::Control),
-            (b"a\nb", PathProblem::Control),
-            (b"a\\b", PathProblem::Backslash),
-            (b"a\xffb", PathProblem::NotUtf8),
-            (long_part.as_bytes(), PathProblem::PartTooLong),
-            (&[b'a'; 301], PathProblem::TooLong(300)),
-            (b"a/b/c/d", PathProblem::TooDeep(3)),
+    fn path_that_is_not_plain_and_relative_is_refused() {
+        let long_segment = "a".repeat(256);
+        let cases: [(&[u8], PathError); 14] = [
+            (b"/etc/passwd", PathError::Absolute),
+            (b"//a", PathError::Absolute),
+            (b"..", PathError::ParentFolder),
+            (b"../a", PathError::ParentFolder),
+            (b"a/../../b", PathError::ParentFolder),
+            (b"a//b", PathError::EmptySegment),
+            (b"a/./b", PathError::EmptySegment),
+            (b"a\0b", PathError::Control),
+            (b"a\nb", PathError::Control),
+            (b"a\\b", PathError::Backslash),
+            (b"a\xffb", PathError::NotUtf8),
+            (long_segment.as_bytes(), PathError::SegmentTooLong),
+            (&[b'a'; 301], PathError::TooLong(300)),
+            (b"a/b/c/d", PathError::TooDeep(3)),
         ];
-        for (raw, problem) in cases {
-            assert_eq!(
-                parse(raw),
-                Err(problem),
-                "{:?}",
-                String::from_utf8_lossy(raw)
-            );
+        for (raw, error) in cases {
+            let shown = String::from_utf8_lossy(raw);
+            assert_eq!(parse(raw), Err(error), "{shown:?}");
         }
     }
 
     #[test]
-    fn the_folders_above_a_path_come_from_the_top_down() {
+    fn ancestors_are_ordered_from_the_top_down() {
         let path = EntryPath("a/b/c".to_owned());
         let above: Vec<_> = path.ancestors().map(|path| path.0).collect();
         assert_eq!(above, ["a", "a/b"]);

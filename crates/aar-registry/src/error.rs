@@ -1,11 +1,10 @@
 use std::{io, path::PathBuf};
 
-use aar_types::{
-    ApplicationName, Architecture, BrokenRule, Digest, ErrorCode, Fingerprint, FingerprintPrefix,
-    RegistryId, Revision, VersionNumber,
-};
-
 use aar_sqlite::Failure;
+use aar_types::{
+    ApplicationName, Architecture, Digest, ErrorCode, Fingerprint, FingerprintPrefix, RegistryId,
+    Revision, RuleViolation, VersionNumber,
+};
 
 use crate::{BucketProblem, UploadId};
 
@@ -30,7 +29,7 @@ pub enum Error {
     Declaration {
         /// The section of the request, followed by a dot; empty for the request itself.
         section: &'static str,
-        broken: BrokenRule,
+        broken: RuleViolation,
     },
     #[error("the image {digest} is not stored; upload it first")]
     ImageNotStored { digest: Digest },
@@ -156,8 +155,6 @@ pub enum Error {
         place: String,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the storage failed")]
-    Storage(#[source] object_store::Error),
     #[error(transparent)]
     Bucket(#[from] BucketProblem),
     #[error("an address of the storage cannot be signed")]
@@ -181,6 +178,18 @@ pub enum Error {
     Stopped,
 }
 
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if aar_fs::is_storage_full(&error) {
+            Self::StorageFull {
+                source: error.into(),
+            }
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
 fn join(candidates: &[Fingerprint]) -> String {
     let names: Vec<_> = candidates.iter().map(ToString::to_string).collect();
     names.join(", ")
@@ -190,7 +199,7 @@ impl Error {
     /// Whether another attempt may succeed without anybody changing anything.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Bucket(problem) => problem.passes(),
+            Self::Bucket(problem) => problem.is_retryable(),
             Self::Undelivered { .. } | Self::ObjectLocked { .. } | Self::LeaseLost => true,
             _ => false,
         }
@@ -229,9 +238,8 @@ impl Error {
                 ErrorCode::StorageFull => ErrorCode::StorageFull,
                 _ => ErrorCode::Unavailable,
             },
-            Self::Bucket(problem) if problem.passes() => ErrorCode::Unavailable,
+            Self::Bucket(problem) if problem.is_retryable() => ErrorCode::Unavailable,
             Self::Bucket(_)
-            | Self::Storage(_)
             | Self::Signature { .. }
             | Self::Io(_)
             | Self::Folder { .. }

@@ -20,7 +20,8 @@ use crate::{
 const TTL: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(5);
 
-/// The deletion of a blob, as an attempt that may be repeated while it is without a response.
+/// What may be attempted at a blob. The same may be attempted again while a request has no response.
+pub(crate) const PLACING: u64 = 0;
 pub(crate) const DELETING: u64 = 1;
 
 /// Holds leases for one task.
@@ -82,24 +83,35 @@ impl Registry {
         }
     }
 
-    /// Deletes an object under a lease. The lease ends when that fails, unless the request may still be
-    /// carried out. Returns whether the object was there.
+    /// Works on one object under its lease. When that fails, the lease ends, unless a request may still be
+    /// carried out.
+    pub(crate) async fn under_lease<T>(
+        &self,
+        holder: &LeaseHolder,
+        (key, attempt): (&ObjectKey, u64),
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let done = self.under_leases(holder, work).await;
+        if let Err(error) = &done {
+            let (key, mut tx) = (key.to_string(), self.metadata().write().await?);
+            if error.is_retryable() {
+                tx.leave_lease(&key, holder.id(), attempt).await?;
+            } else {
+                tx.release_lease(&key, holder.id()).await?;
+            }
+            tx.commit().await?;
+        }
+        done
+    }
+
+    /// Returns whether the object was there.
     pub(crate) async fn delete_under_lease(
         &self,
         holder: &LeaseHolder,
         key: &ObjectKey,
     ) -> Result<bool, Error> {
         let storage = self.storage();
-        let deletion = self.under_leases(holder, storage.delete_in_time(key)).await;
-        if let Err(error) = &deletion {
-            let (key, mut tx) = (key.to_string(), self.write().await?);
-            if error.is_retryable() {
-                tx.leave_lease(&key, holder.id(), DELETING).await?;
-            } else {
-                tx.release_lease(&key, holder.id()).await?;
-            }
-            tx.commit().await?;
-        }
-        deletion
+        let deletion = storage.delete_in_time(key);
+        self.under_lease(holder, (key, DELETING), deletion).await
     }
 }

@@ -103,7 +103,7 @@ pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor
         Uuid::new_v4()
             .to_string()
             .parse()
-            .map_err(|source: aar_types::Invalid| Error::Damaged {
+            .map_err(|source: aar_types::InvalidValue| Error::Damaged {
                 place: ObjectKey::Registry.to_string(),
                 source: source.into(),
             })?;

@@ -11,7 +11,7 @@ use crate::{
     metadata::{Metadata, RegistryRow, Writing},
     refusals::RefusalLog,
     storage::Storage,
-    upload,
+    upload_lock::UploadLocks,
 };
 
 /// A registry: catalogue, images, trust. Cheap to clone; all clones are the same registry.
@@ -32,7 +32,7 @@ pub(crate) struct Inner {
     pub(crate) refreshing: Mutex<()>,
     /// Notified when the outbox keeps an entry whose delivery failed.
     pub(crate) undelivered: Notify,
-    pub(crate) appends: upload::Appends,
+    pub(crate) upload_locks: UploadLocks,
     refusals: RefusalLog,
 }
 
@@ -70,7 +70,7 @@ impl Registry {
             trust_changes: watch::Sender::new(0),
             refreshing: Mutex::default(),
             undelivered: Notify::new(),
-            appends: upload::Appends::default(),
+            upload_locks: UploadLocks::default(),
             refusals,
         };
         Self {

@@ -1,19 +1,17 @@
-//! How the registry is served: its HTTP API, its configuration, its life as a service, and the
-//! command line of the program `aar`.
+//! The program `aar`: HTTP API, configuration, service and command line of the registry.
 //!
-//! - [`config`]: the configuration file, refused as a whole where a part of it is not understood;
-//! - `http`: routes, who may call them, and how answers are written; what is done and whether it
-//!   is allowed is decided in `aar-registry`;
-//! - [`service`]: start, drain and stop; changes of trust reach open connections here;
-//! - [`cli`]: a file for each command.
+//! - [`config`]: the configuration file, which is valid as a whole or refused;
+//! - `http`: routes, requests and responses; `aar-registry` decides what is allowed and does it;
+//! - [`service`]: start, drain and stop; it carries changes of trust to open connections;
+//! - [`cli`]: one file for each command.
 
-mod causes;
 pub mod cli;
 pub mod config;
+mod error_chain;
 mod http;
 pub mod service;
 
-/// The OpenAPI document of the API, as `GET /1.0/openapi.json` answers it.
+/// The OpenAPI document, as in the response to `GET /1.0/openapi.json`.
 pub fn openapi_json() -> String {
     let mut text = http::openapi().to_pretty_json().unwrap_or_default();
     text.push('\n');

@@ -1,164 +1,58 @@
-//! Taking the steps of a plan. Each can be taken again without harm, so a step that was cut off is
-//! simply planned and taken again.
+//! Applies the steps of a plan: transfers beside each other, all others in order. Every step is
+//! idempotent, so an interrupted one is planned and applied again.
 
-use std::sync::Arc;
-
-use aar_client::{Transfer, UploadMemory};
-use aar_types::{
-    ApplicationMetadata, ApplicationName, Digest, ErrorCode, ImageInfo, Version, VersionNumber,
-    VersionPut,
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
 };
+
+use aar_client::{Transfer, UploadUrlStore};
+use aar_types::{
+    ApplicationMetadata, ApplicationName, Digest, ErrorCode, Fingerprint, ImageInfo, Version,
+    VersionNumber, VersionPut,
+};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Direction, LocalCatalogue, LocalError, PullAction, PushAction,
+    config::SyncDirection,
+    context::SyncContext,
     error::Error,
-    site::{LARGE, Site},
+    local_catalogue::{LocalCatalogue, LocalError},
+    plan::{Action, Step},
+    report::FinishedStep,
 };
 
-/// A step of either plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    Pull(PullAction),
-    Push(PushAction),
-}
-
-/// What a step has changed, for the count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
-    Imported,
-    Pushed,
-    Updated,
-    Removed,
-}
-
-impl Step {
-    pub(crate) fn application(&self) -> &ApplicationName {
-        match self {
-            Self::Pull(action) => action.application(),
-            Self::Push(action) => action.application(),
-        }
-    }
-
-    pub(crate) fn version(&self) -> Option<VersionNumber> {
-        match self {
-            Self::Pull(PullAction::Import { version, .. }) => Some(version.number),
-            Self::Pull(
-                PullAction::SetPublished { version, .. }
-                | PullAction::RemoveVersion { version, .. },
-            )
-            | Self::Push(
-                PushAction::SetPublished { version, .. } | PushAction::Push { version, .. },
-            ) => Some(*version),
-            _ => None,
-        }
-    }
-
-    /// The image that travels by it.
-    pub(crate) fn image(&self) -> Option<&ImageInfo> {
-        match self {
-            Self::Pull(PullAction::Import { version, .. }) => Some(&version.image),
-            Self::Push(PushAction::Push { put, .. }) => Some(&put.image),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn is_removal(&self) -> bool {
-        matches!(self, Self::Pull(action) if action.is_removal())
-    }
-}
-
-impl<L: LocalCatalogue> Site<L> {
-    /// Takes a step. `cancelled` ends a transfer; what is made of it afterwards runs to its end.
-    pub(crate) async fn take(
+impl<L: LocalCatalogue> SyncContext<L> {
+    /// `cancelled` ends a transfer. What follows a completed transfer runs to its end.
+    pub(crate) async fn apply(
         &self,
         step: &Step,
         cancelled: &CancellationToken,
-    ) -> Result<Done, Error> {
-        match step {
-            Step::Pull(action) => self.take_here(action, cancelled).await,
-            Step::Push(action) => self.take_there(action, cancelled).await,
-        }
-    }
-
-    async fn take_here(
-        &self,
-        action: &PullAction,
-        cancelled: &CancellationToken,
-    ) -> Result<Done, Error> {
-        let here = &self.catalogue;
-        match action {
-            PullAction::UpdateMetadata {
-                application,
-                metadata,
-            } => here.update_metadata(application, metadata).await?,
-            PullAction::SetPublished {
-                application,
-                version,
-                published,
-            } => {
-                here.set_published(application, *version, *published)
-                    .await?;
+    ) -> Result<(), Error> {
+        let (local, registry) = (&self.catalogue, &self.client);
+        let (name, architecture) = (&step.application, local.architecture());
+        match &step.action {
+            Action::UpdateMetadata(metadata) => local.update_metadata(name, metadata).await?,
+            Action::SetPublished(number, published) => {
+                local.set_published(name, *number, *published).await?;
             }
-            PullAction::Import {
-                application,
-                metadata,
-                version,
-            } => {
-                self.import(application, metadata, version, cancelled)
-                    .await?;
-                return Ok(Done::Imported);
+            Action::Import { metadata, version } => {
+                self.import(name, metadata, version, cancelled).await?;
             }
-            PullAction::RemoveVersion {
-                application,
-                version,
-            } => {
-                here.remove_version(application, *version).await?;
-                return Ok(Done::Removed);
-            }
-            PullAction::RemoveApplication { application } => {
-                here.remove_application(application).await?;
-                return Ok(Done::Removed);
-            }
-        }
-        Ok(Done::Updated)
-    }
-
-    async fn take_there(
-        &self,
-        action: &PushAction,
-        cancelled: &CancellationToken,
-    ) -> Result<Done, Error> {
-        let architecture = self.catalogue.architecture();
-        match action {
-            PushAction::PutApplication {
-                application,
-                metadata,
-            } => {
-                let put = self
-                    .client
-                    .put_application(application, architecture, metadata);
+            Action::RemoveVersion(number) => local.remove_version(name, *number).await?,
+            Action::RemoveApplication => local.remove_application(name).await?,
+            Action::PushMetadata(metadata) => {
+                let put = registry.put_application(name, architecture, metadata);
                 put.await?;
             }
-            PushAction::SetPublished {
-                application,
-                version,
-                published,
-            } => {
-                self.client
-                    .set_published(application, architecture, *version, *published)
-                    .await?;
+            Action::PushPublished(number, published) => {
+                let set = registry.set_published(name, architecture, *number, *published);
+                set.await?;
             }
-            PushAction::Push {
-                application,
-                version,
-                put,
-            } => {
-                self.push(application, *version, put, cancelled).await?;
-                return Ok(Done::Pushed);
-            }
+            Action::PushVersion(number, put) => self.push(name, *number, put, cancelled).await?,
         }
-        Ok(Done::Updated)
+        Ok(())
     }
 
     async fn import(
@@ -168,18 +62,12 @@ impl<L: LocalCatalogue> Site<L> {
         version: &Version,
         cancelled: &CancellationToken,
     ) -> Result<(), Error> {
-        let image = &version.image;
+        let (image, architecture) = (&version.image, self.catalogue.architecture());
         let path = self.catalogue.import_path(image);
-        let transfer = self.transfer(name, version.number, Direction::Pull, image, cancelled);
+        let direction = SyncDirection::Pull;
+        let transfer = self.transfer(name, version.number, direction, image, cancelled);
         self.client
-            .download(
-                name,
-                self.catalogue.architecture(),
-                version.number,
-                image,
-                &path,
-                &transfer,
-            )
+            .download(name, architecture, version.number, image, &path, &transfer)
             .await?;
         drop(transfer);
         let imported = self.catalogue.import(name, metadata, version, &path).await;
@@ -189,15 +77,14 @@ impl<L: LocalCatalogue> Site<L> {
         Ok(imported?)
     }
 
-    /// Removes an image that is not what its version declares, unless it is what another one does.
+    /// Deletes a bad image unless it is the image of another local version.
     async fn discard(&self, image: &ImageInfo) -> Result<(), Error> {
         let local = self.catalogue.applications().await?;
         let mut versions = local.iter().flat_map(|local| &local.versions);
         if versions.any(|version| version.image.digest == image.digest) {
             return Ok(());
         }
-        let path = self.catalogue.import_path(image);
-        match tokio::fs::remove_file(&path).await {
+        match tokio::fs::remove_file(self.catalogue.import_path(image)).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(LocalError::failed(error).into())
             }
@@ -212,27 +99,17 @@ impl<L: LocalCatalogue> Site<L> {
         put: &VersionPut,
         cancelled: &CancellationToken,
     ) -> Result<(), Error> {
-        self.upload(name, number, &put.image, cancelled).await?;
-        match self.put_version(name, number, put).await {
-            // The registry has collected it between the upload and the commit.
-            Err(Error::Registry(error)) if error.code() == Some(ErrorCode::ImageNotStored) => {
-                self.upload(name, number, &put.image, cancelled).await?;
-                self.put_version(name, number, put).await
-            }
-            done => done,
-        }
-    }
-
-    async fn put_version(
-        &self,
-        name: &ApplicationName,
-        number: VersionNumber,
-        put: &VersionPut,
-    ) -> Result<(), Error> {
         let architecture = self.catalogue.architecture();
-        self.client
-            .put_version(name, architecture, number, put)
-            .await?;
+        let put_version = || self.client.put_version(name, architecture, number, put);
+        self.upload(name, number, &put.image, cancelled).await?;
+        match put_version().await {
+            // Garbage collection removed the image between upload and commit.
+            Err(error) if error.code() == Some(ErrorCode::ImageNotStored) => {
+                self.upload(name, number, &put.image, cancelled).await?;
+                put_version().await?;
+            }
+            committed => drop(committed?),
+        }
         Ok(())
     }
 
@@ -244,22 +121,20 @@ impl<L: LocalCatalogue> Site<L> {
         cancelled: &CancellationToken,
     ) -> Result<(), Error> {
         let path = self.catalogue.image_path(name, number).await?;
-        let transfer = self.transfer(name, number, Direction::Push, image, cancelled);
-        let mut memory = Memory {
+        let transfer = self.transfer(name, number, SyncDirection::Push, image, cancelled);
+        let mut memory = StoredUpload {
             catalogue: &*self.catalogue,
             digest: image.digest,
         };
-        self.client
-            .upload(&path, image, &mut memory, &transfer)
-            .await?;
-        Ok(())
+        let upload = self.client.upload(&path, image, &mut memory, &transfer);
+        Ok(upload.await?)
     }
 
     fn transfer(
         &self,
         name: &ApplicationName,
         number: VersionNumber,
-        direction: Direction,
+        direction: SyncDirection,
         image: &ImageInfo,
         cancelled: &CancellationToken,
     ) -> Transfer {
@@ -268,50 +143,130 @@ impl<L: LocalCatalogue> Site<L> {
             cancelled: cancelled.clone(),
         }
     }
-
-    /// Takes the step of a transfer once it is its turn.
-    pub(crate) async fn take_in_turn(
-        self: Arc<Self>,
-        step: Step,
-        cancelled: CancellationToken,
-    ) -> Result<Done, Error> {
-        let size = step.image().map_or(0, |image| image.size);
-        let lane = if size >= LARGE {
-            &self.large
-        } else {
-            &self.small
-        };
-        let _permit = tokio::select! {
-            biased;
-            () = cancelled.cancelled() => return Err(aar_client::Error::Cancelled.into()),
-            permit = lane.acquire() => permit,
-        };
-        self.take(&step, &cancelled).await
-    }
 }
 
-/// The memory of an upload in the local catalogue.
-struct Memory<'a, L> {
+/// Keeps the URL of an upload in the local catalogue.
+struct StoredUpload<'a, L> {
     catalogue: &'a L,
     digest: Digest,
 }
 
-impl<L: LocalCatalogue> UploadMemory for Memory<'_, L> {
-    async fn recall(&mut self) -> Option<String> {
-        let kept = self.catalogue.upload_session(&self.digest).await;
-        kept.unwrap_or_else(|error| {
-            forgetful(&error);
+impl<L: LocalCatalogue> UploadUrlStore for StoredUpload<'_, L> {
+    async fn load(&mut self) -> Option<String> {
+        let stored = self.catalogue.upload_session(&self.digest).await;
+        stored.unwrap_or_else(|error| {
+            warn(&error);
             None
         })
     }
 
-    async fn remember(&mut self, address: Option<&str>) {
-        let kept = self.catalogue.remember_upload(&self.digest, address).await;
-        kept.unwrap_or_else(|error| forgetful(&error));
+    async fn save(&mut self, url: Option<&str>) {
+        let stored = self.catalogue.remember_upload(&self.digest, url).await;
+        stored.unwrap_or_else(|error| warn(&error));
     }
 }
 
-/// An upload works without memory too; it only begins anew after a restart.
-fn forgetful(error: &LocalError) {
-    tracing::warn!(%error, "the address of an upload cannot be kept");
+/// The upload works without a stored URL; only a restart of the program makes it start over.
+fn warn(error: &LocalError) {
+    tracing::warn!(%error, "the URL of an upload cannot be stored");
+}
+
+type TransferKey = (ApplicationName, VersionNumber, Fingerprint);
+
+/// The transfers of a round. They run while the round observes and plans again.
+#[derive(Default)]
+pub(crate) struct Transfers {
+    running: HashMap<TransferKey, CancellationToken>,
+    /// Not started again, even if the other side does not show them yet.
+    finished: HashSet<TransferKey>,
+    tasks: JoinSet<FinishedStep>,
+}
+
+impl Transfers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// Starts the wanted transfers and cancels those that are no longer wanted.
+    pub(crate) fn update<L: LocalCatalogue>(
+        &mut self,
+        context: &Arc<SyncContext<L>>,
+        wanted: Vec<Step>,
+    ) {
+        let wanted: Vec<_> = wanted
+            .into_iter()
+            .filter_map(|step| Some((transfer_key(&step)?, step)))
+            .collect();
+        for (key, cancelled) in &self.running {
+            if wanted.iter().all(|(wanted, _)| wanted != key) {
+                cancelled.cancel();
+            }
+        }
+        for (key, step) in wanted {
+            if !self.running.contains_key(&key) && !self.finished.contains(&key) {
+                self.start(context, key, step);
+            }
+        }
+    }
+
+    fn start<L: LocalCatalogue>(
+        &mut self,
+        context: &Arc<SyncContext<L>>,
+        key: TransferKey,
+        step: Step,
+    ) {
+        let cancelled = CancellationToken::new();
+        self.running.insert(key, cancelled.clone());
+        let context = Arc::clone(context);
+        self.tasks.spawn(async move {
+            let result = apply_transfer(&context, &step, cancelled).await;
+            FinishedStep { step, result }
+        });
+    }
+
+    /// Waits until one of the transfers has ended; `None` if none is running.
+    pub(crate) async fn next(&mut self) -> Option<FinishedStep> {
+        match self.tasks.join_next().await? {
+            Ok(ended) => {
+                if let Some(key) = transfer_key(&ended.step) {
+                    self.running.remove(&key);
+                    self.finished.extend(ended.result.is_ok().then_some(key));
+                }
+                Some(ended)
+            }
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+
+    /// After a change, a finished transfer may be necessary again.
+    pub(crate) fn forget_finished(&mut self) {
+        self.finished.clear();
+    }
+
+    /// Cancels all. Those whose image is complete run to their end.
+    pub(crate) fn cancel(&self) {
+        for cancelled in self.running.values() {
+            cancelled.cancel();
+        }
+    }
+}
+
+/// Applies the step of a transfer once it has a permit.
+async fn apply_transfer<L: LocalCatalogue>(
+    context: &SyncContext<L>,
+    step: &Step,
+    cancelled: CancellationToken,
+) -> Result<(), Error> {
+    let size = step.image().map_or(0, |image| image.size);
+    let _permit = tokio::select! {
+        biased;
+        () = cancelled.cancelled() => return Err(aar_client::Error::Cancelled.into()),
+        permit = context.transfer_permits(size).acquire() => permit,
+    };
+    context.apply(step, &cancelled).await
+}
+
+fn transfer_key(step: &Step) -> Option<TransferKey> {
+    let image = step.image()?;
+    Some((step.application.clone(), step.version()?, image.fingerprint))
 }

@@ -1,37 +1,74 @@
-//! What an agent is told to do.
-
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use aar_client::RegistryClient;
+use serde::{Deserialize, Serialize};
 
-use crate::Mode;
-
-/// What an agent is to do, and with which registry.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
-    /// The registry.
     pub client: RegistryClient,
-    /// What the agent does by itself.
-    pub mode: Mode,
-    /// How long it rests between two rounds.
+    pub mode: SyncMode,
+    /// The time between two scheduled rounds, before jitter.
     pub interval: Duration,
-    /// The tags of which a pulled application has to have one; empty for every application.
+    /// Pull only applications with at least one of these tags; empty pulls all.
     pub tags: Vec<String>,
 }
 
-/// The configuration of an agent, or why there is none.
 #[derive(Debug, Clone)]
-pub enum Configuration {
-    /// No registry is configured.
-    Off,
-    /// The configuration cannot be used, with the sentence that says why.
-    Unusable(String),
-    /// A registry is configured.
-    On(AgentConfig),
+pub enum RegistryConfig {
+    NotConfigured,
+    /// The message says what is wrong with the configuration.
+    Invalid(String),
+    Configured(AgentConfig),
 }
 
-impl From<Option<AgentConfig>> for Configuration {
+impl From<Option<AgentConfig>> for RegistryConfig {
     fn from(config: Option<AgentConfig>) -> Self {
-        config.map_or(Self::Off, Self::On)
+        config.map_or(Self::NotConfigured, Self::Configured)
     }
+}
+
+/// Which rounds an agent runs without a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncMode {
+    /// Follow the registry.
+    Pull,
+    /// Publish local applications in the registry.
+    Push,
+    /// None: applications are pushed and pulled on request only.
+    Manual,
+}
+
+impl SyncMode {
+    pub(crate) fn direction(self) -> Option<SyncDirection> {
+        match self {
+            Self::Pull => Some(SyncDirection::Pull),
+            Self::Push => Some(SyncDirection::Push),
+            Self::Manual => None,
+        }
+    }
+
+    /// The name in configurations and bodies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+impl fmt::Display for SyncMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncDirection {
+    /// From the registry to the local catalogue.
+    Pull,
+    /// From the local catalogue to the registry.
+    Push,
 }

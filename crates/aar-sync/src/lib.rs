@@ -1,61 +1,46 @@
-//! How to stay in step with a registry.
+//! Keeps the applications of an AMS in sync with a registry.
 //!
-//! An [`Agent`] looks at what a registry has and at what is here ([`LocalCatalogue`]), compares the
-//! two in a pure function ([`plan_pull`], [`plan_push`]), and takes the steps that follow. It keeps
-//! no journal of what it has done: whatever was cut off, wherever, is found missing at the next look
-//! and done then.
+//! An [`Agent`] is a controller. In each round it observes the registry and the local catalogue
+//! ([`LocalCatalogue`]), compares desired and actual state in a pure function (`plan`), and applies
+//! the steps that follow. In pull mode the registry is the desired state and the local catalogue the
+//! actual state; in push mode it is the other way around. The agent keeps no journal: an interrupted
+//! step is missing at the next observation and is planned again.
 //!
-//! The rules, all of them kept here:
+//! These rules hold for every round:
 //!
-//! - Nothing is removed on doubt: see [`HeldReason`].
-//! - Images arrive before anything makes way for them. What is withdrawn is withdrawn, but not while
-//!   its successor is on its way and nothing else could be used.
-//! - The failure of one application stops no other. Whatever the registry answers, or if it does
-//!   not, the agent goes on, and [`AgentStatus`] says what is wrong.
-//! - One round runs at a time. A second request joins it; a change makes it look again. It ends early
-//!   when nobody has a reason for it any more.
+//! - Nothing is removed while there is doubt: see [`HoldReason`].
+//! - Imports precede removals. A withdrawal waits for its successor if nothing else is usable.
+//! - A failed application does not block the others. No response of the registry ends the agent;
+//!   [`AgentStatus`] says what is wrong.
+//! - One round runs at a time. A second request joins it, and a change makes it observe again. It
+//!   ends early when no requester and no trigger of the agent needs it any more.
 
+mod agent;
 mod apply;
-mod assignment;
-mod board;
-mod brake;
-mod conclude;
 mod config;
-mod confirmation;
+mod context;
 mod error;
-mod feed;
-mod handle;
 mod held;
-mod local;
-mod message;
-mod outlook;
+mod local_catalogue;
 mod plan;
-mod post;
-mod round;
-mod running;
-mod site;
-mod standing;
+mod reconcile;
+mod report;
+mod request;
+mod schedule;
 mod status;
-mod survey;
-mod tally;
-mod totals;
-mod transfers;
+mod sync_state;
+mod watch;
 mod worker;
 
-pub use config::{AgentConfig, Configuration};
-pub use handle::{Agent, AgentHandle};
-pub use held::{Held, HeldReason};
-pub use local::{
+pub use agent::Agent;
+pub use config::{AgentConfig, RegistryConfig, SyncDirection, SyncMode};
+pub use error::RoundRefused;
+pub use held::{HeldRemovals, HoldReason};
+pub use local_catalogue::{
     KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin,
 };
-pub use message::RoundRefused;
-pub use plan::{
-    Conflict,
-    pull::{PullAction, PullPlan, PullPolicy, plan_pull},
-    push::{PushAction, PushPlan, plan_push},
-};
+pub use plan::Conflict;
+pub use report::{Counts, RoundOutcome, RoundReport, RoundsByOutcome, StepFailure, Totals};
 pub use status::{
-    AgentStatus, ApplicationState, ApplicationStatus, Counts, Direction, Failure, FeedState, Mode,
-    Outcome, RoundReport, SeenRegistry, TransferStatus,
+    AgentStatus, ApplicationState, FeedState, ObservedRegistry, SyncState, TransferStatus,
 };
-pub use totals::{Rounds, Totals};

@@ -1,235 +1,290 @@
-use std::fmt;
+//! The status of an agent, for people and monitoring. No decision depends on it.
 
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use aar_client::TransferProgress;
 use aar_types::{ApplicationName, RegistryId, Revision, VersionNumber};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::{sync::watch, time::Instant};
 
-use crate::{Conflict, Held, Totals};
+use crate::{
+    config::{SyncDirection, SyncMode},
+    held::HeldRemovals,
+    plan::Conflict,
+    report::{RoundOutcome, RoundReport, Totals},
+};
 
-/// What an agent does by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Follows the registry.
-    Pull,
-    /// Brings the local applications to the registry.
-    Push,
-    /// Nothing; it pushes and pulls what it is told to.
-    Manual,
-}
+/// The shortest period over which the speed of a transfer is measured.
+const SPEED_WINDOW: Duration = Duration::from_secs(2);
 
-impl Mode {
-    /// Which way its rounds go; none where there are none.
-    pub(crate) fn direction(self) -> Option<Direction> {
-        match self {
-            Self::Pull => Some(Direction::Pull),
-            Self::Push => Some(Direction::Push),
-            Self::Manual => None,
-        }
-    }
-
-    /// The name in configurations and bodies.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "push",
-            Self::Manual => "manual",
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How an agent is doing. Everything in it is for people and monitoring; nothing is decided by it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentStatus {
-    /// What it does by itself; absent while no registry is configured.
-    pub mode: Option<Mode>,
-    /// Why it does nothing although it should, in a sentence: what is wrong with the configuration.
+    /// `None` while no registry is configured.
+    pub mode: Option<SyncMode>,
+    /// Why the configuration is invalid, in a sentence.
     pub problem: Option<String>,
-    /// Whether a round is running.
     pub running: bool,
-    /// The registry as it was last seen.
-    pub registry: Option<SeenRegistry>,
-    /// The last round that ended.
+    pub registry: Option<ObservedRegistry>,
     pub last_round: Option<RoundReport>,
-    /// When the next round starts by itself.
+    /// When the next round is scheduled.
     pub next_round: Option<Timestamp>,
-    /// Whether publications are heard of at once, or only when the next round asks.
     pub change_feed: FeedState,
     /// Why the change feed is broken, in a sentence.
     #[serde(default)]
     pub change_feed_error: Option<String>,
-    /// How many seconds the registry's clock is ahead of this machine's, where that is enough to
-    /// do harm to certificates.
+    /// How far the clock of the registry is ahead of the local one, if that endangers the validity of
+    /// certificates.
     pub clock_skew_seconds: Option<i64>,
-    /// The removals that are held back, and why.
-    pub held: Option<Held>,
-    /// What the two sides disagree on; somebody has to decide.
+    pub held: Option<HeldRemovals>,
     pub conflicts: Vec<Conflict>,
-    /// The applications that take part, by name, as they stand to the registry as it was last seen.
-    pub applications: Vec<ApplicationStatus>,
-    /// The images that are on their way.
+    /// By name, compared with the registry as last observed.
+    pub applications: Vec<ApplicationState>,
     pub transfers: Vec<TransferStatus>,
-    /// What it has done so far.
     pub totals: Totals,
 }
 
-/// A registry as it was last seen, whether it is followed or not.
+/// The registry as last observed, whether it is followed or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenRegistry {
-    /// Its identity.
+pub struct ObservedRegistry {
     pub id: RegistryId,
-    /// The revision of its catalogue.
     pub revision: Revision,
-    /// When that was.
     pub at: Timestamp,
 }
 
-/// Whether an agent hears of publications at once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FeedState {
-    /// It does not listen: the mode does not ask for it, or there was no listing yet.
+    /// The mode does not need the change feed, or there was no listing yet.
     #[default]
     Off,
-    /// It listens.
     Listening,
-    /// The connection is broken; it is tried again.
+    /// The request failed and is retried.
     Broken,
 }
 
-/// How a round went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoundReport {
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub finished: Timestamp,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Why it failed or was ended early, in a sentence.
-    pub error: Option<String>,
-    /// What was done.
-    pub counts: Counts,
-    /// The applications that are not as they should be, and why.
-    pub failures: Vec<Failure>,
-    /// The removals that were held back, and why.
-    pub held: Option<Held>,
-    /// What the two sides disagree on.
-    pub conflicts: Vec<Conflict>,
-}
-
-/// How a round ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Everything that could be done was done; what is held or in conflict waits for a decision.
-    Done,
-    /// Something failed and will be tried again; each application says why.
-    Incomplete,
-    /// Nothing could be done: the registry or the local catalogue did not answer.
-    Failed,
-    /// It was ended early: by a change of the configuration, by the end of the program, or because
-    /// everybody who had asked for it went away. What had arrived by then is kept.
-    Cancelled,
-}
-
-/// What a round has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Versions pulled and made usable.
-    pub imported: u64,
-    /// Versions pushed.
-    pub pushed: u64,
-    /// Metadata changed, versions offered or withdrawn.
-    pub updated: u64,
-    /// Versions and applications removed.
-    pub removed: u64,
-    /// Bytes of the images that were pulled.
-    pub bytes_pulled: u64,
-    /// Bytes of the images that were pushed.
-    pub bytes_pushed: u64,
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, more: Self) {
-        self.imported += more.imported;
-        self.pushed += more.pushed;
-        self.updated += more.updated;
-        self.removed += more.removed;
-        self.bytes_pulled += more.bytes_pulled;
-        self.bytes_pushed += more.bytes_pushed;
-    }
-}
-
-/// What went wrong with one application.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The application.
-    pub application: ApplicationName,
-    /// The version, where it is about one.
-    pub version: Option<VersionNumber>,
-    /// What went wrong, in a sentence.
-    pub error: String,
-}
-
-/// Where one application stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApplicationStatus {
-    /// The application.
+pub struct ApplicationState {
     pub name: ApplicationName,
-    /// Whether it is as it should be.
-    pub state: ApplicationState,
-    /// Why not, in a sentence.
+    pub state: SyncState,
+    /// Why it is not synced, in a sentence.
     pub error: Option<String>,
 }
 
-/// Whether an application is as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ApplicationState {
-    /// Both sides are the same.
+pub enum SyncState {
     Synced,
-    /// There is something left to do.
+    /// Steps remain.
     Pending,
-    /// A version is still being made here; there is nothing to push of it yet.
+    /// A version is being built on this AMS; there is nothing to push yet.
     Building,
-    /// Something went wrong; the next round tries again.
+    /// A step failed; the next round retries.
     Failed,
-    /// The two sides disagree; nothing is done until somebody decides.
+    /// Both sides disagree; nothing is done until an operator resolves it.
     Conflict,
-    /// It would be removed, and is held back.
+    /// Its removal is held.
     Held,
 }
 
-/// An image that is on its way.
+/// A transfer in flight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransferStatus {
-    /// The application.
     pub name: ApplicationName,
-    /// The version.
     pub version: VersionNumber,
-    /// Where it goes.
-    pub direction: Direction,
+    pub direction: SyncDirection,
     /// How many bytes have arrived.
     pub bytes: u64,
-    /// How many bytes there are.
     pub total: u64,
-    /// How many bytes a second arrive at present.
     pub bytes_per_second: u64,
 }
 
-/// Where an image goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// From the registry to here.
-    Pull,
-    /// From here to the registry.
-    Push,
+impl AgentStatus {
+    /// `applications` are the states at its end; `None` if the round did not get far enough. `only` is
+    /// the application of a round of one.
+    pub(crate) fn record_round(
+        &mut self,
+        report: RoundReport,
+        applications: Option<Vec<ApplicationState>>,
+        only: Option<&ApplicationName>,
+    ) {
+        match (applications, only) {
+            // Without an observation, held removals and conflicts are as before.
+            (Some(all), None) if report.outcome == RoundOutcome::Failed => self.applications = all,
+            (Some(all), None) => {
+                self.held.clone_from(&report.held);
+                self.conflicts.clone_from(&report.conflicts);
+                self.applications = all;
+            }
+            (Some(one), Some(name)) => {
+                self.conflicts.retain(|known| known.application() != name);
+                self.conflicts.extend(report.conflicts.iter().cloned());
+                self.applications.retain(|known| known.name != *name);
+                self.applications.extend(one);
+                self.applications.sort_by(|a, b| a.name.cmp(&b.name));
+            }
+            (None, _) => {}
+        }
+        self.running = false;
+        self.totals.add(&report);
+        self.last_round = Some(report);
+    }
+}
+
+/// Publishes the status of an agent.
+#[derive(Debug)]
+pub(crate) struct StatusBoard {
+    status: watch::Sender<AgentStatus>,
+    meters: Mutex<Vec<Weak<TransferMeter>>>,
+}
+
+impl StatusBoard {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            status: watch::Sender::new(AgentStatus::default()),
+            meters: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut AgentStatus)) {
+        let transfers = self.transfers();
+        self.status.send_modify(|status| {
+            change(status);
+            status.transfers = transfers;
+        });
+    }
+
+    /// The status with the present progress of transfers.
+    pub(crate) fn read(&self) -> AgentStatus {
+        let status = self.status.borrow().clone();
+        AgentStatus {
+            transfers: self.transfers(),
+            ..status
+        }
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<AgentStatus> {
+        self.status.subscribe()
+    }
+
+    /// Shows a transfer as long as its meter lives.
+    pub(crate) fn transfer(
+        &self,
+        name: &ApplicationName,
+        version: VersionNumber,
+        direction: SyncDirection,
+        total: u64,
+    ) -> Arc<TransferMeter> {
+        let meter = Arc::new(TransferMeter {
+            name: name.clone(),
+            version,
+            direction,
+            total,
+            bytes: AtomicU64::new(0),
+            windows: Mutex::new([(Instant::now(), None); 2]),
+        });
+        let mut meters = self.meters();
+        meters.retain(|known| known.strong_count() > 0);
+        meters.push(Arc::downgrade(&meter));
+        meter
+    }
+
+    fn transfers(&self) -> Vec<TransferStatus> {
+        let meters = self.meters();
+        let alive = meters.iter().filter_map(Weak::upgrade);
+        alive.map(|meter| meter.read()).collect()
+    }
+
+    fn meters(&self) -> MutexGuard<'_, Vec<Weak<TransferMeter>>> {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct TransferMeter {
+    name: ApplicationName,
+    version: VersionNumber,
+    direction: SyncDirection,
+    total: u64,
+    bytes: AtomicU64,
+    /// Start and offset of the previous and the current window. The first offset is what a resumed
+    /// transfer already has, so it does not count for the speed.
+    windows: Mutex<[(Instant, Option<u64>); 2]>,
+}
+
+impl TransferProgress for TransferMeter {
+    fn report(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        let mut windows = self.windows();
+        let [_, (start, offset)] = *windows;
+        let now = Instant::now();
+        if offset.is_none_or(|offset| offset > bytes) {
+            *windows = [(now, Some(bytes)); 2];
+        } else if now - start >= SPEED_WINDOW {
+            *windows = [windows[1], (now, Some(bytes))];
+        }
+    }
+}
+
+impl TransferMeter {
+    fn read(&self) -> TransferStatus {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        TransferStatus {
+            name: self.name.clone(),
+            version: self.version,
+            direction: self.direction,
+            bytes,
+            total: self.total,
+            bytes_per_second: self.speed(bytes),
+        }
+    }
+
+    fn speed(&self, bytes: u64) -> u64 {
+        let [(start, offset), _] = *self.windows();
+        let moved = bytes.saturating_sub(offset.unwrap_or(bytes));
+        let millis = start.elapsed().as_millis().max(1);
+        u64::try_from(u128::from(moved) * 1000 / millis).unwrap_or(u64::MAX)
+    }
+
+    fn windows(&self) -> MutexGuard<'_, [(Instant, Option<u64>); 2]> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn transfer_speed_excludes_bytes_of_earlier_attempts() {
+        let board = StatusBoard::new();
+        let name = "a".parse().unwrap();
+        let meter = board.transfer(&name, VersionNumber(1), SyncDirection::Pull, 10_000);
+        meter.report(5_000);
+        assert_eq!(board.read().transfers[0].bytes_per_second, 0);
+        for second in 1..=5 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            meter.report(5_000 + 100 * second);
+        }
+        let shown = board.read().transfers.remove(0);
+        assert_eq!((shown.bytes, shown.bytes_per_second), (5_500, 100));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(board.read().transfers[0].bytes_per_second < 50);
+    }
+
+    #[tokio::test]
+    async fn transfer_is_shown_until_its_meter_is_dropped() {
+        let board = StatusBoard::new();
+        let name = "a".parse().unwrap();
+        let meter = board.transfer(&name, VersionNumber(1), SyncDirection::Push, 1);
+        assert_eq!(board.read().transfers.len(), 1);
+        drop(meter);
+        assert_eq!(board.read().transfers.len(), 0);
+    }
 }

@@ -1,144 +1,138 @@
-//! The task behind an agent. One round runs at a time; whatever asks for another one meanwhile
-//! joins it, or waits for its turn where it is about something else.
+//! The task of an agent. It runs one round at a time: other requests join the running round, or wait
+//! in the queue if their scope differs.
 
 use std::{collections::VecDeque, sync::Arc};
 
-use aar_client::Jitter;
 use aar_types::Clock;
 use jiff::SignedDuration;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    AgentStatus, Configuration, Held, LocalCatalogue, Mode, Outcome, RoundRefused, RoundReport,
-    assignment::{Assignment, Nudge},
-    board::Board,
-    conclude::conclude,
-    confirmation::Confirmation,
-    feed::News,
-    message::{Message, Reply},
-    outlook,
-    post::Post,
-    round::Finished,
-    running::{Queued, Running, answer, joined},
-    site::Site,
+    config::{RegistryConfig, SyncMode},
+    context::SyncContext,
+    error::RoundRefused,
+    held::{Confirmation, HeldRemovals},
+    local_catalogue::LocalCatalogue,
+    reconcile::RoundResult,
+    report::{RoundOutcome, RoundReport},
+    request::{AgentMessage, ReplySender, Scope, WakeUps, reply},
+    schedule::{QueuedRound, RunningRound, Schedule, ended},
+    status::{AgentStatus, StatusBoard},
+    sync_state::remaining_failures,
+    watch::FeedEvent,
 };
 
-/// Why a round was ended early.
-const DESERTED: &str = "whoever asked for it has cancelled it";
+const ABANDONED: &str = "all requests for it were cancelled";
 const RECONFIGURED: &str = "the configuration of the registry changed";
 const STOPPED: &str = "the agent has stopped";
 
 pub(crate) struct Worker<L> {
     catalogue: Arc<L>,
-    board: Arc<Board>,
+    board: Arc<StatusBoard>,
     clock: Clock,
-    jitter: Jitter,
-    inbox: mpsc::UnboundedReceiver<Message>,
-    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
-    post: Result<Post<L>, RoundRefused>,
-    running: Option<Running>,
-    queue: VecDeque<Queued>,
-    next: Option<Instant>,
-    /// Whether something changed that the status does not show yet. However much it was, it is
-    /// looked at once, when nothing else is to be done.
-    unreviewed: bool,
+    inbox: mpsc::UnboundedReceiver<AgentMessage>,
+    feed: (mpsc::Sender<FeedEvent>, mpsc::Receiver<FeedEvent>),
+    schedule: Result<Schedule<L>, RoundRefused>,
+    running: Option<RunningRound>,
+    queue: VecDeque<QueuedRound>,
+    /// Whether the status does not show recent changes. It is updated once for all of them, when the
+    /// worker is idle.
+    status_outdated: bool,
 }
 
 impl<L: LocalCatalogue> Worker<L> {
     pub(crate) fn new(
         catalogue: Arc<L>,
-        board: Arc<Board>,
+        board: Arc<StatusBoard>,
         clock: Clock,
-        jitter: Jitter,
-        inbox: mpsc::UnboundedReceiver<Message>,
+        inbox: mpsc::UnboundedReceiver<AgentMessage>,
     ) -> Self {
         Self {
             catalogue,
             board,
             clock,
-            jitter,
             inbox,
-            news: mpsc::channel(1),
-            post: Err(RoundRefused::Off),
+            feed: mpsc::channel(1),
+            schedule: Err(RoundRefused::NotConfigured),
             running: None,
             queue: VecDeque::new(),
-            next: None,
-            unreviewed: false,
+            status_outdated: false,
         }
     }
 
-    pub(crate) async fn run(mut self, configuration: Configuration) {
-        self.configure(configuration).await;
+    pub(crate) async fn run(mut self, config: RegistryConfig) {
+        self.configure(config).await;
         loop {
+            let next = self.schedule.as_ref().ok().and_then(|it| it.next);
             tokio::select! {
                 message = self.inbox.recv() => match message {
-                    Some(Message::Stop(stopped)) => {
-                        self.end_round(STOPPED).await;
+                    Some(AgentMessage::Stop(stopped)) => {
+                        self.cancel_rounds(STOPPED).await;
                         let _ = stopped.send(());
                         return;
                     }
                     Some(message) => self.handle(message).await,
-                    None => return self.end_round(STOPPED).await,
+                    None => return self.cancel_rounds(STOPPED).await,
                 },
-                finished = joined(&mut self.running) => {
-                    self.finish(finished);
-                }
-                Some(news) = self.news.1.recv() => self.hear(news),
-                () = due(self.next), if self.running.is_none() => {
-                    self.start_automatic(Nudge::default());
+                result = ended(&mut self.running) => self.finish(result),
+                Some(event) = self.feed.1.recv() => self.handle_feed_event(event),
+                () = due(next), if self.running.is_none() => {
+                    self.start_automatic(WakeUps::default());
                 }
             }
-            if self.unreviewed && self.running.is_none() && self.inbox.is_empty() {
-                self.review().await;
+            if self.status_outdated && self.running.is_none() && self.inbox.is_empty() {
+                self.update_status().await;
             }
         }
     }
 
-    async fn handle(&mut self, message: Message) {
+    async fn handle(&mut self, message: AgentMessage) {
         match message {
-            Message::SyncNow { confirmed, reply } => match self.everything() {
-                Ok(assignment) => {
-                    self.request(assignment, confirmed.into_iter().collect(), reply);
-                }
-                Err(refused) => answer(reply, Err(refused)),
+            AgentMessage::SyncNow {
+                confirmation,
+                reply: sender,
+            } => match self.full_scope() {
+                Ok(scope) => self.request(scope, confirmation.into_iter().collect(), sender),
+                Err(refused) => reply(sender, Err(refused)),
             },
-            Message::Run { assignment, reply } => match &self.post {
-                Ok(_) => self.request(assignment, Vec::new(), reply),
-                Err(refused) => answer(reply, Err(refused.clone())),
+            AgentMessage::SyncOne {
+                scope,
+                reply: sender,
+            } => match &self.schedule {
+                Ok(_) => self.request(scope, Vec::new(), sender),
+                Err(refused) => reply(sender, Err(refused.clone())),
             },
-            Message::Configure(configuration) => self.configure(configuration).await,
-            Message::LocalChanged => self.changed_here(),
-            Message::DeletedThere(name) => {
-                if let Ok(post) = &self.post {
-                    post.site.forget(&name);
+            AgentMessage::Configure(config) => self.configure(config).await,
+            AgentMessage::LocalChanged => self.handle_local_change(),
+            AgentMessage::DeletedInRegistry(name) => {
+                if let Ok(schedule) = &self.schedule {
+                    schedule.context.forget(&name);
                 }
-                self.unreviewed = true;
+                self.status_outdated = true;
             }
-            Message::Stop(stopped) => drop(stopped),
+            AgentMessage::Stop(stopped) => drop(stopped),
         }
     }
 
-    /// Ends what belongs to the old configuration and begins with the new one.
-    async fn configure(&mut self, configuration: Configuration) {
-        self.end_round(RECONFIGURED).await;
-        self.next = None;
-        self.news = mpsc::channel(1);
-        let (mode, problem) = match &configuration {
-            Configuration::Off => (None, None),
-            Configuration::Unusable(problem) => (None, Some(problem.clone())),
-            Configuration::On(config) => (Some(config.mode), None),
+    async fn configure(&mut self, config: RegistryConfig) {
+        self.cancel_rounds(RECONFIGURED).await;
+        self.feed = mpsc::channel(1);
+        let (mode, problem) = match &config {
+            RegistryConfig::NotConfigured => (None, None),
+            RegistryConfig::Invalid(problem) => (None, Some(problem.clone())),
+            RegistryConfig::Configured(config) => (Some(config.mode), None),
         };
-        self.post = match configuration {
-            Configuration::Off => Err(RoundRefused::Off),
-            Configuration::Unusable(problem) => Err(RoundRefused::Unusable(problem)),
-            Configuration::On(config) => {
+        self.schedule = match config {
+            RegistryConfig::NotConfigured => Err(RoundRefused::NotConfigured),
+            RegistryConfig::Invalid(problem) => Err(RoundRefused::InvalidConfig(problem)),
+            RegistryConfig::Configured(config) => {
                 let (catalogue, board) = (Arc::clone(&self.catalogue), Arc::clone(&self.board));
-                let site = Site::new(catalogue, config, board);
-                Ok(Post::new(site, &mut self.jitter, &self.news.0))
+                let context = SyncContext::new(catalogue, config, board);
+                Ok(Schedule::new(context, &self.feed.0))
             }
         };
-        let held = self.held(mode).await;
-        self.board.write(|status| {
+        let held = self.held_before(mode).await;
+        self.board.update(|status| {
             *status = AgentStatus {
                 last_round: status.last_round.take(),
                 totals: status.totals,
@@ -148,206 +142,201 @@ impl<L: LocalCatalogue> Worker<L> {
                 ..AgentStatus::default()
             };
         });
-        if mode.is_some_and(|mode| mode != Mode::Manual) {
-            self.start_automatic(Nudge::default());
+        if mode.is_some_and(|mode| mode != SyncMode::Manual) {
+            self.start_automatic(WakeUps::default());
         }
     }
 
-    /// What is held back from before. It is, until a round finds otherwise.
-    async fn held(&self, mode: Option<Mode>) -> Option<Held> {
-        if mode != Some(Mode::Pull) {
+    /// The held removals of earlier rounds. They are shown until a round ends the hold.
+    async fn held_before(&self, mode: Option<SyncMode>) -> Option<HeldRemovals> {
+        if mode != Some(SyncMode::Pull) {
             return None;
         }
-        let known = self.catalogue.known_registry().await;
-        // A catalogue that does not answer is a matter for the round.
-        known.ok()??.held
+        // A round reports an error of the catalogue.
+        self.catalogue.known_registry().await.ok()??.held
     }
 
-    /// What a round of everything is about in the present mode.
-    fn everything(&self) -> Result<Assignment, RoundRefused> {
-        let post = self.post.as_ref().map_err(Clone::clone)?;
-        post.everything()
+    fn full_scope(&self) -> Result<Scope, RoundRefused> {
+        self.schedule.as_ref().map_err(Clone::clone)?.full_scope()
     }
 
-    fn hear(&mut self, news: News) {
-        let nudge = self.post.as_ref().ok().and_then(|post| post.nudge(news));
-        if let Some(nudge) = nudge {
-            self.changed_in(Mode::Pull, nudge);
+    fn handle_feed_event(&mut self, event: FeedEvent) {
+        if let Ok(schedule) = &self.schedule
+            && let Some(wake_up) = schedule.wake_up(event)
+        {
+            self.handle_change(SyncMode::Pull, wake_up);
         }
     }
 
-    /// In push mode a round sees to it; in the others there is nothing to do but to show it.
-    fn changed_here(&mut self) {
-        let Ok(post) = &self.post else { return };
-        if post.site.config.mode == Mode::Push {
-            self.changed_in(Mode::Push, Nudge::default());
-        } else {
-            self.unreviewed = true;
+    /// In push mode a round applies the change; in the others it only changes the status.
+    fn handle_local_change(&mut self) {
+        match &self.schedule {
+            Ok(schedule) if schedule.mode() == SyncMode::Push => {
+                self.handle_change(SyncMode::Push, WakeUps::default());
+            }
+            Ok(_) => self.status_outdated = true,
+            Err(_) => {}
         }
     }
 
-    /// Shows what is left to do by what is known here.
-    async fn review(&mut self) {
-        self.unreviewed = false;
-        let Ok(post) = &self.post else { return };
-        let failures = outlook::failures(&self.board.read());
-        if let Some(outlook) = post.site.outlook(&failures).await {
-            self.board.write(|status| outlook.show(status));
+    async fn update_status(&mut self) {
+        self.status_outdated = false;
+        let Ok(schedule) = &self.schedule else { return };
+        let failures = remaining_failures(&self.board.read());
+        if let Some(offline) = schedule.context.offline_status(&failures).await {
+            self.board.update(|status| offline.write_to(status));
         }
     }
 
-    /// Something changed that matters in a mode: the running round looks again, or one begins.
-    fn changed_in(&mut self, mode: Mode, nudge: Nudge) {
-        let Ok(post) = &self.post else { return };
-        if post.site.config.mode != mode {
+    /// Wakes up the running round, or starts one, if the change matters in the present mode.
+    fn handle_change(&mut self, mode: SyncMode, wake_up: WakeUps) {
+        let Ok(schedule) = &mut self.schedule else {
+            return;
+        };
+        if schedule.mode() != mode {
             return;
         }
         match &mut self.running {
-            Some(running) if running.is_whole() => {
-                running.by_itself = true;
-                running.nudge(nudge);
+            Some(running) if running.accepts_changes() => {
+                running.automatic = true;
+                running.wake_up(wake_up);
             }
-            Some(_) => self.next = Some(Instant::now()),
-            None => self.start_automatic(nudge),
+            Some(_) => schedule.next = Some(Instant::now()),
+            None => self.start_automatic(wake_up),
         }
     }
 
-    fn start_automatic(&mut self, nudge: Nudge) {
-        self.next = None;
-        if let Ok(assignment) = self.everything() {
-            self.start(assignment, nudge, Vec::new());
+    fn start_automatic(&mut self, wake_ups: WakeUps) {
+        if let Ok(schedule) = &mut self.schedule {
+            schedule.next = None;
+        }
+        if let Ok(scope) = self.full_scope() {
+            self.start(scope, wake_ups, Vec::new());
             if let Some(running) = &mut self.running {
-                running.by_itself = true;
+                running.automatic = true;
             }
         }
     }
 
-    /// A round that somebody asked for: joins the one that is about the same.
-    fn request(&mut self, assignment: Assignment, confirmed: Vec<Confirmation>, reply: Reply) {
+    fn request(&mut self, scope: Scope, confirmations: Vec<Confirmation>, sender: ReplySender) {
         match &mut self.running {
-            None => self.start(assignment, Nudge::by_hand(confirmed), vec![reply]),
-            Some(running) if running.serves(&assignment) => {
-                running.waiting.push(reply);
-                running.nudge(Nudge::by_hand(confirmed));
+            None => self.start(scope, WakeUps::by_request(confirmations), vec![sender]),
+            Some(running) if running.accepts(&scope) => {
+                running.requesters.push(sender);
+                running.wake_up(WakeUps::by_request(confirmations));
             }
-            Some(_) => self.enqueue(assignment, confirmed, reply),
+            Some(_) => self.enqueue(scope, confirmations, sender),
         }
     }
 
-    fn enqueue(&mut self, assignment: Assignment, confirmed: Vec<Confirmation>, reply: Reply) {
+    fn enqueue(&mut self, scope: Scope, confirmations: Vec<Confirmation>, sender: ReplySender) {
         let mut queue = self.queue.iter_mut();
-        match queue.find(|queued| queued.assignment == assignment) {
+        match queue.find(|queued| queued.scope == scope) {
             Some(queued) => {
-                queued.confirmed.extend(confirmed);
-                queued.waiting.push(reply);
+                queued.confirmations.extend(confirmations);
+                queued.requesters.push(sender);
             }
-            None => self.queue.push_back(Queued {
-                assignment,
-                confirmed,
-                waiting: vec![reply],
+            None => self.queue.push_back(QueuedRound {
+                scope,
+                confirmations,
+                requesters: vec![sender],
             }),
         }
     }
 
-    fn start(&mut self, assignment: Assignment, nudge: Nudge, waiting: Vec<Reply>) {
-        let Ok(post) = &self.post else { return };
-        let whole = assignment.only.is_none();
-        self.board.write(|status| {
+    fn start(&mut self, scope: Scope, wake_ups: WakeUps, requesters: Vec<ReplySender>) {
+        let Ok(schedule) = &self.schedule else { return };
+        self.board.update(|status| {
             status.running = true;
-            status.next_round = status.next_round.filter(|_| !whole);
+            status.next_round = status.next_round.filter(|_| !scope.is_full());
         });
-        let site = Arc::clone(&post.site);
-        let running = Running::start(site, assignment, nudge, self.clock.clone());
-        self.running = Some(Running { waiting, ..running });
+        let context = Arc::clone(&schedule.context);
+        let round = RunningRound::start(context, scope, wake_ups, requesters, self.clock.clone());
+        self.running = Some(round);
     }
 
-    fn finish(&mut self, mut finished: Finished) {
+    fn finish(&mut self, mut result: RoundResult) {
         let Some(running) = self.running.take() else {
             return;
         };
-        finished.report.counts += running.earlier;
-        if running.has_news_since(&finished) && finished.report.outcome != Outcome::Cancelled {
-            return self.run_again(running, &finished.report);
+        result.report.counts += running.earlier;
+        let outcome = result.report.outcome;
+        if running.was_woken_after(&result) && outcome != RoundOutcome::Cancelled {
+            return self.run_again(running, &result.report);
         }
-        if running.assignment.only.is_none() {
-            self.schedule(finished.report.outcome);
+        if running.scope.is_full() {
+            self.schedule_next(outcome);
         }
-        if finished.report.outcome == Outcome::Cancelled {
-            finished.report.error = Some(DESERTED.to_owned());
-            self.unreviewed = true;
+        if outcome == RoundOutcome::Cancelled {
+            result.report.error = Some(ABANDONED.to_owned());
+            self.status_outdated = true;
         }
-        self.tell(running, finished);
+        self.conclude(running, result);
         self.start_queued();
     }
 
-    /// Begins the next of the rounds that wait for their turn.
     fn start_queued(&mut self) {
-        self.queue.retain(Queued::is_wanted);
+        self.queue.retain(QueuedRound::is_wanted);
         if let Some(queued) = self.queue.pop_front() {
-            let nudge = Nudge::by_hand(queued.confirmed);
-            self.start(queued.assignment, nudge, queued.waiting);
+            let wake_ups = WakeUps::by_request(queued.confirmations);
+            self.start(queued.scope, wake_ups, queued.requesters);
         }
     }
 
-    /// Who joined a round after its last look has not been served by it.
-    fn run_again(&mut self, ended: Running, report: &RoundReport) {
-        let nudge = ended.nudges.borrow().clone();
-        self.start(ended.assignment, nudge, ended.waiting);
+    /// A request that joined after the last observation is served by another run.
+    fn run_again(&mut self, ended: RunningRound, report: &RoundReport) {
+        let wake_ups = ended.wake_ups.borrow().clone();
+        self.start(ended.scope, wake_ups, ended.requesters);
         if let Some(running) = &mut self.running {
             running.earlier = report.counts;
             running.started = report.started;
-            running.by_itself = ended.by_itself;
+            running.automatic = ended.automatic;
         }
     }
 
-    /// Tells everybody how a round went.
-    fn tell(&self, running: Running, finished: Finished) {
-        let site = self.post.as_ref().ok().map(|post| &post.site);
-        let skew = site.and_then(|site| site.client.clock_skew());
-        let report = finished.report.clone();
-        conclude(&self.board, &running.assignment, finished, skew);
-        for reply in running.waiting {
-            answer(reply, Ok(report.clone()));
+    /// Logs and shows the result, and replies to the requesters.
+    fn conclude(&self, running: RunningRound, result: RoundResult) {
+        let context = self.schedule.as_ref().ok().map(|it| &it.context);
+        let skew = context.and_then(|context| context.client.clock_skew());
+        let report = result.report.clone();
+        report.log(self.board.read().last_round.as_ref());
+        self.board.update(|status| {
+            status.clock_skew_seconds = skew.map(|ahead| ahead.as_secs());
+            let only = running.scope.application.as_ref();
+            status.record_round(result.report, result.applications, only);
+        });
+        for requester in running.requesters {
+            reply(requester, Ok(report.clone()));
         }
     }
 
-    /// Sets the time of the next round: after the interval, sooner after a failure. One that was
-    /// cancelled leaves it as it was: nothing has been tried that was due.
-    fn schedule(&mut self, outcome: Outcome) {
-        let Ok(post) = &mut self.post else { return };
-        let now = Instant::now();
-        let next = match self.next {
-            Some(next) if outcome == Outcome::Cancelled => next,
-            next => {
-                let rested = now + post.rest(outcome, &mut self.jitter);
-                // A change that came meanwhile does not wait.
-                next.filter(|next| *next <= now).unwrap_or(rested)
-            }
+    fn schedule_next(&mut self, outcome: RoundOutcome) {
+        let Ok(schedule) = &mut self.schedule else {
+            return;
         };
-        self.next = Some(next);
-        let wait = next.saturating_duration_since(now);
-        let at = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
-        let at = self.clock.now().saturating_add(at).ok();
-        self.board.write(|status| status.next_round = at);
+        let wait = schedule.set_next(outcome);
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        let at = self.clock.now().saturating_add(wait).ok();
+        self.board.update(|status| status.next_round = at);
     }
 
-    /// Cancels the running round and waits until it has ended; tells everybody who waits.
-    async fn end_round(&mut self, why: &str) {
+    /// Cancels the running round and waits for its end; refuses the queued ones.
+    async fn cancel_rounds(&mut self, why: &str) {
         if let Some(running) = &self.running {
             running.cancelled.cancel();
-            let mut finished = joined(&mut self.running).await;
-            finished.report.error = Some(why.to_owned());
+            let mut result = ended(&mut self.running).await;
+            result.report.error = Some(why.to_owned());
             if let Some(running) = self.running.take() {
-                self.tell(running, finished);
+                self.conclude(running, result);
             }
         }
-        for reply in self.queue.drain(..).flat_map(|queued| queued.waiting) {
-            answer(reply, Err(RoundRefused::Reconfigured));
+        for requester in self.queue.drain(..).flat_map(|queued| queued.requesters) {
+            reply(requester, Err(RoundRefused::Reconfigured));
         }
     }
 }
 
-/// Waits until a moment; for ever where there is none.
+/// Waits until a moment; forever if there is none.
 async fn due(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,

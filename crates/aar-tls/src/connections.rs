@@ -7,27 +7,27 @@ use aar_types::Fingerprint;
 
 use crate::Peer;
 
-/// The open connections of a server, so that a change of trust can cut them.
+/// The open connections of a server. A change of trust can close them.
 #[derive(Debug, Clone, Default)]
 pub struct Connections(Arc<Mutex<HashMap<u64, Peer>>>);
 
 impl Connections {
-    /// Notes an open connection until the guard is dropped.
-    #[must_use = "the connection is forgotten when the guard is dropped"]
-    pub fn track(&self, peer: &Peer) -> Guard {
+    /// Registers an open connection until the guard is dropped.
+    #[must_use = "the connection is no longer tracked when the guard is dropped"]
+    pub fn track(&self, peer: &Peer) -> ConnectionGuard {
         self.lock().insert(peer.id(), peer.clone());
-        Guard {
+        ConnectionGuard {
             connections: self.clone(),
             id: peer.id(),
         }
     }
 
-    /// Cuts every connection whose certificate is unwanted, and says how many there were.
-    pub fn cut(&self, unwanted: impl Fn(&Fingerprint) -> bool) -> usize {
+    /// Closes the connections whose certificate is selected, and returns their number.
+    pub fn cut(&self, is_selected: impl Fn(&Fingerprint) -> bool) -> usize {
         let open = self.lock();
         let mut count = 0;
         for peer in open.values() {
-            if peer.fingerprint().is_some_and(|shown| unwanted(&shown)) {
+            if peer.fingerprint().is_some_and(|shown| is_selected(&shown)) {
                 peer.cut();
                 count += 1;
             }
@@ -35,7 +35,7 @@ impl Connections {
         count
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn count(&self) -> usize {
         self.lock().len()
     }
@@ -45,14 +45,14 @@ impl Connections {
     }
 }
 
-/// Keeps a connection noted as open.
+/// Keeps a connection registered as open.
 #[derive(Debug)]
-pub struct Guard {
+pub struct ConnectionGuard {
     connections: Connections,
     id: u64,
 }
 
-impl Drop for Guard {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.connections.lock().remove(&self.id);
     }

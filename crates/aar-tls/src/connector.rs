@@ -8,20 +8,20 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-use crate::{Certificate, Error, Identity, observe::Observer, pin::Pinned, provider};
+use crate::{Certificate, Error, Identity, provider, verifier::ServerVerifier};
 
-/// By what a server is known.
+/// How a client decides whether it trusts a server.
 #[derive(Debug, Clone)]
 pub enum ServerTrust {
-    /// It shows exactly one of these certificates, whatever its names or issuer. Its dates count.
+    /// The server must show one of these certificates. Names and issuer are ignored, dates are checked.
     Pinned(Vec<Fingerprint>),
-    /// It shows a certificate for its name by an issuer that the system trusts.
+    /// The server must show a certificate for its name, from an issuer that the system trusts.
     WebPki,
-    /// By nothing: what it shows is put down here, in order to be pinned.
+    /// Any server is accepted; its certificate is stored here, in order to be pinned.
     Observe(Arc<Mutex<Option<Certificate>>>),
 }
 
-/// The TLS settings of a client that speaks HTTP/1.1. A pinned server speaks TLS 1.3. A server known by its
+/// The TLS configuration of an HTTP/1.1 client. A pinned server speaks TLS 1.3. A server known by its
 /// issuer belongs to a third party, such as a bucket, and may speak TLS 1.2.
 pub fn client_config(
     trust: ServerTrust,
@@ -51,8 +51,8 @@ pub fn client_config(
 
 fn verifier(trust: ServerTrust) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     Ok(match trust {
-        ServerTrust::Pinned(fingerprints) => Arc::new(Pinned(fingerprints)),
-        ServerTrust::Observe(seen) => Arc::new(Observer(seen)),
+        ServerTrust::Pinned(fingerprints) => Arc::new(ServerVerifier::Pinned(fingerprints)),
+        ServerTrust::Observe(slot) => Arc::new(ServerVerifier::Observe(slot)),
         ServerTrust::WebPki => Arc::new(rustls_platform_verifier::Verifier::new(
             provider::provider(),
         )?),

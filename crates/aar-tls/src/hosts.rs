@@ -1,8 +1,7 @@
 use std::net::IpAddr;
 
-/// What this host can be reached under, for the certificate of a server on it: its name,
-/// `localhost`, the loopback addresses, and the address that is listened on. Where that is any, it
-/// is each of them.
+/// The names for the certificate of a server on this host: the host name, `localhost`, the loopback
+/// addresses and the listen address. If that is unspecified, all addresses of the host.
 pub fn host_names(listen: Option<IpAddr>) -> Vec<String> {
     let uname = rustix::system::uname();
     let own = uname.nodename().to_string_lossy().into_owned();
@@ -21,8 +20,7 @@ pub fn host_names(listen: Option<IpAddr>) -> Vec<String> {
     names
 }
 
-/// The addresses at which somebody who listens there is found by others. Those that only mean
-/// something on one link are not among them.
+/// The addresses of a listener, without link-local ones.
 fn reachable(listen: IpAddr) -> Vec<IpAddr> {
     if !listen.is_unspecified() {
         return vec![listen];
@@ -35,7 +33,7 @@ fn reachable(listen: IpAddr) -> Vec<IpAddr> {
         .collect()
 }
 
-/// A host may be called anything; a certificate takes ASCII without blanks.
+/// A host name can hold any character, a name in a certificate only ASCII without spaces.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic())
 }
@@ -45,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_known_by_its_name_loopback_and_the_address_listened_on() {
+    fn host_names_hold_name_loopback_and_listen_address() {
         let names = host_names(Some("192.0.2.7".parse().unwrap()));
         for name in ["localhost", "127.0.0.1", "::1", "192.0.2.7"] {
             assert!(
@@ -56,8 +54,8 @@ mod tests {
         let any = host_names(Some("::".parse().unwrap()));
         assert!(!any.iter().any(|n| n == "::"), "{any:?}");
         for interface in if_addrs::get_if_addrs().unwrap() {
-            let there = any.contains(&interface.ip().to_string());
-            assert_eq!(there, !interface.is_link_local(), "{any:?}");
+            let is_listed = any.contains(&interface.ip().to_string());
+            assert_eq!(is_listed, !interface.is_link_local(), "{any:?}");
         }
         let loopback = host_names(Some("127.0.0.1".parse().unwrap()));
         assert_eq!(loopback.iter().filter(|n| *n == "127.0.0.1").count(), 1);

@@ -1,16 +1,14 @@
-//! Who speaks: certificates, fingerprints, and connections on which both sides show who they are.
+//! Certificates, fingerprints, and connections that authenticate both sides.
 //!
-//! The rules, all of them kept here:
+//! Rules:
 //!
-//! - TLS 1.3 only, with the one cryptography provider of this crate; nothing depends on a default
-//!   of the process.
-//! - A server asks for a client certificate and never demands one. It checks that the peer holds
-//!   the key of what it shows ([`TlsListener`]), nothing more: who that is and what it may do is
-//!   decided by the fingerprint, per request, further up.
-//! - Sessions are never resumed, so that none outlives a revocation; open connections can be cut
+//! - TLS 1.3 only, with the cryptography provider of this crate, never with a default of the process.
+//! - A server requests a client certificate but does not require one. It checks only that the client
+//!   holds the key ([`TlsListener`]). Authorisation happens per request, by fingerprint, in the servers.
+//! - Sessions are not resumed, so no session outlives a revocation; open connections can be cut
 //!   ([`Connections::cut`]).
-//! - A client accepts exactly the certificates it was told of ([`ServerTrust::Pinned`]), whatever
-//!   their names and issuers.
+//! - A client accepts exactly the pinned certificates ([`ServerTrust::Pinned`]), whatever their names
+//!   and issuers.
 
 mod certificate;
 mod connections;
@@ -24,12 +22,12 @@ mod listener;
 mod observe;
 mod peer;
 mod pin;
-mod possession;
 mod provider;
 mod stream;
+mod verifier;
 
 pub use certificate::{Certificate, Validity};
-pub use connections::{Connections, Guard};
+pub use connections::{ConnectionGuard, Connections};
 pub use connector::{ServerTrust, client_config};
 pub use error::Error;
 pub use hosts::host_names;

@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-/// What a listener allows peers that have not yet shown who they are.
+/// What a listener allows peers before they are identified.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How long a handshake may take.
+    /// The longest duration of a handshake.
     pub handshake_timeout: Duration,
-    /// How many handshakes may be under way from one address; more are turned away.
+    /// Concurrent handshakes from one address; further connections are closed.
     pub handshakes_per_address: usize,
-    /// How many handshakes may be under way in all; more wait to be accepted.
+    /// Concurrent handshakes in total; further connections wait to be accepted.
     pub handshakes: usize,
 }
 
@@ -26,26 +26,26 @@ impl Default for Limits {
     }
 }
 
-/// Counts the handshakes under way by address.
+/// Counts concurrent handshakes by address.
 #[derive(Clone, Default)]
-pub(crate) struct ByAddress(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(crate) struct HandshakeCounts(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
-impl ByAddress {
-    /// Takes a place for an address, unless it has as many as allowed.
-    pub(crate) fn enter(&self, address: IpAddr, allowed: usize) -> Option<Place> {
+impl HandshakeCounts {
+    /// Counts one more handshake, unless the address has reached its limit.
+    pub(crate) fn acquire(&self, address: IpAddr, limit: usize) -> Option<HandshakePermit> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
-        if *count >= allowed {
+        if *count >= limit {
             return None;
         }
         *count += 1;
-        Some(Place {
+        Some(HandshakePermit {
             counts: self.clone(),
             address,
         })
     }
 
-    fn leave(&self, address: IpAddr) {
+    fn release(&self, address: IpAddr) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&address) {
             *count -= 1;
@@ -56,14 +56,14 @@ impl ByAddress {
     }
 }
 
-/// A handshake's place among those of its address.
-pub(crate) struct Place {
-    counts: ByAddress,
+/// Counts a handshake until it is dropped.
+pub(crate) struct HandshakePermit {
+    counts: HandshakeCounts,
     address: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for HandshakePermit {
     fn drop(&mut self) {
-        self.counts.leave(self.address);
+        self.counts.release(self.address);
     }
 }

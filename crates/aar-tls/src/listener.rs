@@ -1,9 +1,4 @@
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::{
     ServerConfig, server::NoServerSessionStorage, sign::SingleCertAndKey, version::TLS13,
@@ -18,33 +13,33 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     Certificate, Error, Identity, Limits, Peer, TlsStream,
-    limits::{ByAddress, Place},
-    possession::Possession,
+    limits::{HandshakeCounts, HandshakePermit},
     provider,
+    verifier::ClientVerifier,
 };
 
-/// What the TLS layer keeps for a peer that reads slower than we write.
+/// Bytes that the TLS layer buffers for a peer that reads slowly.
 const WRITE_BUFFER: usize = 64 * 1024;
-/// How long to wait after accepting has failed, for instance for want of file descriptors.
-const BACK_OFF: Duration = Duration::from_millis(200);
+/// The pause after accepting has failed, for example without free file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Listens for mutual-TLS connections.
 ///
-/// It asks for a client certificate, never demands one, and checks possession of its key only.
-/// Handshakes run beside each other and within [`Limits`].
+/// It requests a client certificate but does not require one, and checks only that the client holds its
+/// key. Handshakes run concurrently, within [`Limits`].
 pub struct TlsListener {
     tcp: TcpListener,
     local: SocketAddr,
     acceptor: TlsAcceptor,
     limits: Limits,
-    by_address: ByAddress,
+    counts: HandshakeCounts,
     handshakes: JoinSet<Option<(TlsStream, Peer)>>,
-    /// Set after accepting has failed: not to be tried again before.
+    /// The end of the pause after accepting has failed.
     resume_at: Option<Instant>,
 }
 
 impl TlsListener {
-    /// Begins to listen.
+    /// Binds the address.
     pub async fn bind(
         address: SocketAddr,
         identity: &Identity,
@@ -59,29 +54,29 @@ impl TlsListener {
             local,
             acceptor,
             limits,
-            by_address: ByAddress::default(),
+            counts: HandshakeCounts::default(),
             handshakes: JoinSet::new(),
             resume_at: None,
         })
     }
 
-    /// The address that is listened on, with the port that was chosen where none was given.
+    /// The listen address, with the port that the system chose if none was given.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// Waits for the next connection whose handshake is done. It never fails: what goes wrong with
-    /// one connection is no matter of the others. It can be dropped and called again.
+    /// Waits for the next connection with a complete handshake. It does not fail: an error of one
+    /// connection does not concern the others. Cancel-safe.
     pub async fn accept(&mut self) -> (TlsStream, Peer) {
         loop {
-            let room = self.handshakes.len() < self.limits.handshakes;
+            let has_capacity = self.handshakes.len() < self.limits.handshakes;
             tokio::select! {
                 Some(done) = self.handshakes.join_next() => {
                     if let Some(accepted) = outcome(done) {
                         return accepted;
                     }
                 }
-                next = next_connection(&self.tcp, self.resume_at), if room => self.begin(next),
+                next = next_connection(&self.tcp, self.resume_at), if has_capacity => self.begin(next),
             }
         }
     }
@@ -90,26 +85,27 @@ impl TlsListener {
         self.resume_at = None;
         match next {
             Ok((tcp, address)) => self.begin_handshake(tcp, address),
-            // The peer has gone before it was accepted: nothing to wait for.
+            // The peer closed the connection before it was accepted; no pause is needed.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "no connections can be accepted at present");
-                self.resume_at = Some(Instant::now() + BACK_OFF);
+                tracing::warn!(%error, "connections cannot be accepted");
+                self.resume_at = Some(Instant::now() + ACCEPT_PAUSE);
             }
         }
     }
 
     fn begin_handshake(&mut self, tcp: TcpStream, address: SocketAddr) {
-        let ip = canonical(address.ip());
-        let allowed = self.limits.handshakes_per_address;
-        let Some(place) = self.by_address.enter(ip, allowed) else {
-            tracing::warn!(%address, allowed, "too many handshakes from this address");
+        // An IPv4 peer has the same address on an IPv4 and on a dual-stack socket.
+        let ip = address.ip().to_canonical();
+        let limit = self.limits.handshakes_per_address;
+        let Some(permit) = self.counts.acquire(ip, limit) else {
+            tracing::warn!(%address, limit, "connection closed: too many concurrent handshakes from its address");
             return;
         };
         let acceptor = self.acceptor.clone();
         let limit = self.limits.handshake_timeout;
         self.handshakes
-            .spawn(handshake(acceptor, tcp, address, limit, place));
+            .spawn(handshake(acceptor, tcp, address, limit, permit));
     }
 }
 
@@ -125,32 +121,32 @@ async fn next_connection(
 
 fn outcome(done: Result<Option<(TlsStream, Peer)>, JoinError>) -> Option<(TlsStream, Peer)> {
     done.unwrap_or_else(|error| {
-        tracing::error!(%error, "a handshake broke down");
+        tracing::error!(%error, "handshake task failed");
         None
     })
 }
 
-/// Peers that give up, do not speak TLS or take too long are everyday life on an open port.
+/// Failures are logged at debug level: an open port sees port scans and broken clients all the time.
 async fn handshake(
     acceptor: TlsAcceptor,
     tcp: TcpStream,
     address: SocketAddr,
     limit: Duration,
-    _place: Place,
+    _permit: HandshakePermit,
 ) -> Option<(TlsStream, Peer)> {
-    prepare(&tcp);
+    set_options(&tcp);
     let accept = acceptor.accept_with(tcp, |tls| tls.set_buffer_limit(Some(WRITE_BUFFER)));
     match timeout(limit, accept).await {
         Ok(Ok(tls)) => {
-            acknowledge(tls.get_ref().0);
+            acknowledge_now(tls.get_ref().0);
             Some(identify(tls, address))
         }
         Ok(Err(error)) => {
-            tracing::debug!(%address, %error, "a handshake failed");
+            tracing::debug!(%address, %error, "handshake failed");
             None
         }
         Err(_) => {
-            tracing::debug!(%address, ?limit, "a handshake took too long");
+            tracing::debug!(%address, ?limit, "handshake timed out");
             None
         }
     }
@@ -166,43 +162,39 @@ fn identify(
     (TlsStream::new(tls, peer.clone()), peer)
 }
 
-/// Small answers leave at once, and a peer that has vanished is noticed within a minute or two.
-fn prepare(tcp: &TcpStream) {
+/// Small responses are sent at once, and a vanished peer is detected within two minutes.
+fn set_options(tcp: &TcpStream) {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_mins(1))
         .with_interval(Duration::from_secs(15));
-    let prepared = tcp
+    let set = tcp
         .set_nodelay(true)
         .and_then(|()| SockRef::from(tcp).set_tcp_keepalive(&keepalive));
-    if let Err(error) = prepared {
-        tracing::debug!(%error, "the options of a socket could not be set");
+    if let Err(error) = set {
+        tracing::debug!(%error, "cannot set socket options");
     }
 }
 
-/// The client's last flight has no answer in TLS 1.3 without tickets, so the kernel would put off its
-/// acknowledgement; a client that lets small segments wait for one holds its first request for 40 ms.
-fn acknowledge(tcp: &TcpStream) {
+/// Without session tickets the server sends nothing after the last handshake message of the client, so
+/// the kernel delays its acknowledgement. A client with Nagle's algorithm would hold its first request
+/// back for 40 ms.
+fn acknowledge_now(tcp: &TcpStream) {
     if let Err(error) = SockRef::from(tcp).set_tcp_quickack(true) {
-        tracing::debug!(%error, "a handshake is acknowledged late");
+        tracing::debug!(%error, "cannot acknowledge a handshake at once");
     }
-}
-
-/// An IPv4 peer counts as the same whether it comes in through an IPv4 or a dual-stack socket.
-fn canonical(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
 
 fn server_config(identity: &Identity) -> Result<ServerConfig, Error> {
     let resolver = SingleCertAndKey::from(identity.certified());
     let mut config = ServerConfig::builder_with_provider(provider::provider())
         .with_protocol_versions(&[&TLS13])?
-        .with_client_cert_verifier(Arc::new(Possession))
+        .with_client_cert_verifier(Arc::new(ClientVerifier))
         .with_cert_resolver(Arc::new(resolver));
-    // Nothing to resume a session from: every connection proves anew who it is.
+    // Sessions are not resumed: each connection proves possession of its key.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    // HTTP/1.1 alone: an answer that comes before the body was read, such as a refusal, reaches every
-    // client by it, websockets speak it, and images gain nothing from streams within a connection.
+    // HTTP/1.1 only: every client reads a response that arrives before its request body is sent,
+    // websockets need it, and images gain nothing from multiplexing.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -10,19 +10,19 @@ use crate::Certificate;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// The other side of a connection. Cheap to clone; all clones stand for the same connection.
+/// The client of a connection. Cheap to clone; all clones stand for the same connection.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    /// Where it connects from.
+    /// The address it connects from.
     pub address: SocketAddr,
-    /// The certificate it has shown. It holds the key; nothing else is known of it.
+    /// The certificate it has shown. The peer holds its key; nothing else was checked.
     pub certificate: Option<Certificate>,
     id: u64,
     cut: CancellationToken,
 }
 
 impl Peer {
-    /// A peer of a connection that was just accepted.
+    /// The peer of a new connection.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Self {
         Self {
             address,
@@ -32,22 +32,21 @@ impl Peer {
         }
     }
 
-    /// The fingerprint of the certificate it has shown.
+    /// The fingerprint of its certificate.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         self.certificate.as_ref().map(Certificate::fingerprint)
     }
 
-    /// The number of the connection, unique in this process.
+    /// The number of the connection, unique within the process.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Cuts the connection at once: pending and later reads and writes fail.
+    /// Closes the connection at once: pending and later reads and writes fail.
     pub fn cut(&self) {
         self.cut.cancel();
     }
 
-    /// Resolves when the connection is cut.
     pub(crate) fn cut_token(&self) -> &CancellationToken {
         &self.cut
     }

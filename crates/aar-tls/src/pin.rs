@@ -2,29 +2,25 @@ use std::{error::Error as StdError, io, sync::Arc};
 
 use aar_types::Fingerprint;
 use jiff::Timestamp;
-use rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
+use rustls::{CertificateError, Error, OtherError, pki_types::UnixTime};
 
-use crate::{Certificate, Validity, provider};
+use crate::{Certificate, Validity};
 
-/// The server shows another certificate than the one it is known by.
+/// The server shows a certificate that is not pinned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the server shows the certificate {shown}, but {} is expected",
     list(expected)
 )]
 pub struct PinMismatch {
-    /// The certificates that would have been accepted.
+    /// The pinned certificates.
     pub expected: Vec<Fingerprint>,
-    /// The certificate that was shown.
+    /// The certificate of the server.
     pub shown: Fingerprint,
 }
 
 impl PinMismatch {
-    /// Finds it in the causes of an error, such as one of an HTTP client.
+    /// Searches an error, such as one of an HTTP client, and its sources.
     pub fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -48,7 +44,7 @@ impl PinMismatch {
     }
 }
 
-/// `io::Error::source` skips the error it wraps and names that one's source.
+/// `io::Error::source` returns the source of the wrapped error, not the wrapped error itself.
 fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     let wrapped = error.downcast_ref::<io::Error>()?.get_ref()?;
     Some(wrapped)
@@ -59,67 +55,25 @@ fn list(fingerprints: &[Fingerprint]) -> String {
     names.join(" or ")
 }
 
-/// Accepts exactly the certificates with the given fingerprints while they are within their time.
-#[derive(Debug)]
-pub(crate) struct Pinned(pub(crate) Vec<Fingerprint>);
-
-impl Pinned {
-    fn check(&self, shown: &Certificate, now: UnixTime) -> Result<(), Error> {
-        if !self.0.contains(&shown.fingerprint()) {
-            return Err(self.mismatch(shown));
-        }
-        let now = i64::try_from(now.as_secs()).map_or(Timestamp::MAX, |seconds| {
-            Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
-        });
-        match shown.validity_at(now) {
-            Validity::Valid => Ok(()),
-            Validity::NotYetValid => Err(CertificateError::NotValidYet.into()),
-            Validity::Expired => Err(CertificateError::Expired.into()),
-        }
-    }
-
-    fn mismatch(&self, shown: &Certificate) -> Error {
+/// Checks that a certificate is one of the expected ones, and valid.
+pub(crate) fn check(
+    expected: &[Fingerprint],
+    shown: &Certificate,
+    now: UnixTime,
+) -> Result<(), Error> {
+    if !expected.contains(&shown.fingerprint()) {
         let mismatch = PinMismatch {
-            expected: self.0.clone(),
+            expected: expected.to_vec(),
             shown: shown.fingerprint(),
         };
-        CertificateError::Other(OtherError(Arc::new(mismatch))).into()
+        return Err(CertificateError::Other(OtherError(Arc::new(mismatch))).into());
     }
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let shown = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
-        self.check(&shown, now)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(provider::tls12_refused())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        provider::verify_possession(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider::signature_schemes()
+    let now = i64::try_from(now.as_secs()).map_or(Timestamp::MAX, |seconds| {
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+    });
+    match shown.validity_at(now) {
+        Validity::Valid => Ok(()),
+        Validity::NotYetValid => Err(CertificateError::NotValidYet.into()),
+        Validity::Expired => Err(CertificateError::Expired.into()),
     }
 }

@@ -14,14 +14,14 @@ use tokio::{
 use tokio_rustls::server;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::{Guard, Peer};
+use crate::{ConnectionGuard, Peer};
 
-/// The encrypted connection to a [`Peer`]. It fails as soon as the peer is cut.
+/// The encrypted connection to a [`Peer`]. It fails once the peer is cut.
 pub struct TlsStream {
     inner: server::TlsStream<TcpStream>,
     peer: Peer,
-    tracked: Option<Guard>,
-    /// Reading and writing may be done by two tasks, and each is to be woken.
+    tracked: Option<ConnectionGuard>,
+    /// Two tasks may read and write; a cut has to wake both.
     cut_while_reading: Cut,
     cut_while_writing: Cut,
 }
@@ -40,9 +40,9 @@ impl TlsStream {
         }
     }
 
-    /// Keeps the connection noted as open for as long as this stream lives, whoever holds it: an
-    /// upgraded connection outlives the server's own task for it.
-    pub fn keep(&mut self, guard: Guard) {
+    /// Keeps the connection registered as open while this stream lives: an upgraded connection outlives
+    /// the server task that accepted it.
+    pub fn keep(&mut self, guard: ConnectionGuard) {
         self.tracked = Some(guard);
     }
 
@@ -50,8 +50,8 @@ impl TlsStream {
         self.peer.cut_token().is_cancelled()
     }
 
-    /// Runs one step of a write, unless the connection is cut before or while it waits.
-    fn step<T>(
+    /// Polls a write, unless the connection is cut before or while it waits.
+    fn poll_unless_cut<T>(
         &mut self,
         cx: &mut Context<'_>,
         write: impl FnOnce(
@@ -73,7 +73,7 @@ impl TlsStream {
 fn cut() -> io::Error {
     io::Error::new(
         io::ErrorKind::ConnectionAborted,
-        "the connection was cut: its certificate is no longer trusted",
+        "connection closed: its certificate is no longer trusted",
     )
 }
 
@@ -101,7 +101,8 @@ impl AsyncWrite for TlsStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().step(cx, |tls, cx| tls.poll_write(cx, buf))
+        self.get_mut()
+            .poll_unless_cut(cx, |tls, cx| tls.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -110,7 +111,7 @@ impl AsyncWrite for TlsStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.get_mut()
-            .step(cx, |tls, cx| tls.poll_write_vectored(cx, bufs))
+            .poll_unless_cut(cx, |tls, cx| tls.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -118,21 +119,22 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().step(cx, AsyncWrite::poll_flush)
+        self.get_mut().poll_unless_cut(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().step(cx, AsyncWrite::poll_shutdown)
+        self.get_mut()
+            .poll_unless_cut(cx, AsyncWrite::poll_shutdown)
     }
 }
 
 impl Drop for TlsStream {
-    /// What the kernel still holds for a peer that was cut must not be sent either.
+    /// Data in the kernel buffers must not reach a peer that was cut, either.
     fn drop(&mut self) {
         if self.is_cut() {
             let socket = SockRef::from(self.inner.get_ref().0);
             if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
-                tracing::debug!(%error, "a cut connection may still send what is buffered");
+                tracing::debug!(%error, "a cut connection may still send buffered data");
             }
         }
     }

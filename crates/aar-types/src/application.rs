@@ -2,57 +2,57 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ApplicationName, Architecture, Version, lenient::count};
 
-/// An application with everything the registry has of it: one entry of the catalogue.
+/// An entry of the catalogue: an application with all its variants and versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Application {
-    /// Its name, unique in the registry.
+    /// The name, unique in the registry.
     pub name: ApplicationName,
-    /// What there is of it for each architecture, ordered by architecture. Never empty.
+    /// One variant for each architecture, ordered by architecture. Never empty.
     pub variants: Vec<Variant>,
 }
 
-/// An application as it is for one architecture. Each has a publisher of its own.
+/// An application for one architecture. Each variant can have its own publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Variant {
-    /// The architecture.
+    /// The architecture of all versions below.
     pub architecture: Architecture,
-    /// What holds for all its versions.
+    /// The metadata of all versions.
     #[serde(default)]
     pub metadata: ApplicationMetadata,
     /// The versions, ordered by number. Never empty.
     pub versions: Vec<Version>,
 }
 
-/// What holds for all versions of an application, and can change without a new version.
+/// The metadata of an application. It applies to all versions and can change without a new version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplicationMetadata {
-    /// The instance type that the application asks for; empty where it names resources instead.
+    /// The instance type; empty for an application that names resources instead.
     pub instance_type: String,
-    /// The Android package that is started.
+    /// The Android package to start.
     pub boot_package: String,
-    /// The Android ABI, where the application is bound to one.
+    /// The Android ABI that the application requires; empty for none.
     pub abi: String,
-    /// The base image, by name or id; empty for the default of the subcluster.
+    /// The name or id of the base image; empty for the default of the subcluster.
     pub image: String,
-    /// Whether it runs in a virtual machine instead of a container.
+    /// Whether the application runs in a virtual machine instead of a container.
     pub vm: bool,
     /// Labels; registries and subclusters filter by them.
     pub tags: Vec<String>,
-    /// Addons that are enabled for it.
+    /// The enabled addons.
     pub addons: Vec<String>,
-    /// Tags of the nodes it may run on.
+    /// Tags of the nodes that may run the application.
     pub node_selector: Vec<String>,
-    /// Whether it keeps its base image when a newer one comes out.
+    /// Whether the application keeps its base image when a newer one is released.
     pub inhibit_auto_updates: bool,
     /// Resources that override those of the instance type.
     pub resources: Resources,
 }
 
-/// What an instance of an application is given. Absent means: as the instance type says.
+/// The resources of an instance. An absent value is taken from the instance type.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -75,7 +75,7 @@ pub struct Resources {
     /// Number of VPU slots.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "count")]
     pub vpu_slots: Option<u32>,
-    /// Whether the disk space is not reserved up front.
+    /// Whether the disk space is allocated on demand instead of in advance.
     #[serde(rename = "no_disk_reserve", alias = "no-disk-reserve")]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub no_disk_reserve: bool,

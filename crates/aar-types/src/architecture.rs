@@ -2,11 +2,11 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::InvalidValue;
 
 macro_rules! architectures {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, machine $machine:literal;)+) => {
-        /// A processor architecture, named as Debian, snaps and Juju name it.
+        /// A processor architecture, with the names of Debian, snaps and Juju.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
         )]
@@ -17,15 +17,15 @@ macro_rules! architectures {
         }
 
         impl Architecture {
-            /// Every known architecture.
+            /// All known architectures.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The name, as it stands in URLs and bodies.
+            /// The name of the architecture in URLs and bodies.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// The architecture of the machine this program was built for.
+            /// The architecture that this program was built for.
             pub fn of_this_machine() -> Option<Self> {
                 match std::env::consts::ARCH { $($machine => Some(Self::$variant),)+ _ => None }
             }
@@ -51,15 +51,15 @@ architectures! {
 }
 
 impl FromStr for Architecture {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let known = Self::ALL
             .iter()
             .copied()
             .find(|known| known.as_str() == text);
         known.ok_or_else(|| {
-            Invalid::new(
+            InvalidValue::new(
                 text,
                 "an architecture (amd64, arm64, armhf, i386, ppc64el, riscv64 or s390x)",
             )
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_architecture_is_read_back_from_its_name_and_named_in_the_refusal() {
+    fn unknown_architecture_is_refused_with_the_names_of_all_others() {
         let refusal = "x86_64".parse::<Architecture>().unwrap_err().to_string();
         for architecture in Architecture::ALL {
             assert_eq!(architecture.as_str().parse(), Ok(*architecture));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ApplicationName, Architecture, RegistryId, VersionNumber};
 
-/// A number that grows by one with every change of the catalogue.
+/// The revision of a catalogue: a number that grows by one with every change.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -27,37 +27,37 @@ impl FromStr for Revision {
     }
 }
 
-/// One change of the catalogue. It says where to look, not what is there now: whoever reads the
-/// feed fetches the present state.
+/// One change of the catalogue. It names what changed, not the new state: a reader of the feed
+/// fetches the current state itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Change {
-    /// The revision of the catalogue that this change made.
+    /// The revision that this change created.
     pub revision: Revision,
-    /// When it was made.
+    /// The time of the change.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
-    /// What happened.
+    /// The kind of the change.
     pub kind: ChangeKind,
-    /// The application it happened to.
+    /// The application that changed.
     pub application: ApplicationName,
-    /// The architecture it happened to.
+    /// The architecture of the variant that changed.
     pub architecture: Architecture,
-    /// The version it happened to; absent where the change is about all of them.
+    /// The version that changed; absent where the change concerns all versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionNumber>,
 }
 
-/// What can happen to a catalogue.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ChangeKind {
-    /// A version was committed.
+    /// A version was added.
     VersionAdded,
-    /// A withdrawn version is offered again.
+    /// A withdrawn version is published again.
     VersionPublished,
-    /// A version is no longer offered.
+    /// A version was withdrawn.
     VersionWithdrawn,
     /// A version was deleted.
     VersionRemoved,
@@ -65,19 +65,19 @@ pub enum ChangeKind {
     ApplicationUpdated,
     /// An application was deleted with all its versions.
     ApplicationRemoved,
-    /// Something that a newer registry knows; the present state tells.
+    /// A kind that only a newer registry knows; fetch the current state.
     #[serde(other)]
     Unknown,
 }
 
-/// The answer of the change feed.
+/// A response of the change feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Changes {
-    /// The registry that answers.
+    /// The id of the registry.
     pub registry_id: RegistryId,
-    /// The revision up to which the list is complete: what to ask for next.
+    /// The revision up to which the list is complete; the next request continues from it.
     pub revision: Revision,
-    /// The changes after the revision asked for, oldest first.
+    /// The changes after the requested revision, oldest first.
     pub changes: Vec<Change>,
 }

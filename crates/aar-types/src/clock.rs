@@ -5,12 +5,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Where the time of day comes from. Programs take the system's; tests move their own.
+/// The clock of a program. Programs use the system clock; tests use a [`ManualClock`].
 #[derive(Clone)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Clone)]
-enum Source {
+enum TimeSource {
     System,
     Manual(ManualClock),
 }
@@ -18,18 +18,18 @@ enum Source {
 impl Clock {
     /// The clock of the operating system.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(TimeSource::System)
     }
 
-    /// The present moment.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             #[expect(
                 clippy::disallowed_methods,
-                reason = "the one place that reads the clock"
+                reason = "the only function that reads the system clock"
             )]
-            Source::System => Timestamp::now(),
-            Source::Manual(clock) => clock.get(),
+            TimeSource::System => Timestamp::now(),
+            TimeSource::Manual(clock) => clock.get(),
         }
     }
 }
@@ -48,16 +48,16 @@ impl fmt::Debug for Clock {
 
 impl From<ManualClock> for Clock {
     fn from(clock: ManualClock) -> Self {
-        Self(Source::Manual(clock))
+        Self(TimeSource::Manual(clock))
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until [`advance`](Self::advance) moves it.
 #[derive(Clone)]
 pub struct ManualClock(Arc<Mutex<Timestamp>>);
 
 impl ManualClock {
-    /// A clock that shows the given moment.
+    /// A clock that shows the time `start`.
     pub fn new(start: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(start)))
     }

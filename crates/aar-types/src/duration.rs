@@ -2,18 +2,18 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::Invalid;
+use crate::InvalidValue;
 
-/// Reads a length of time as Go writes it, such as `90s`, `5m`, `1.5h` or `1h30m`: amounts with
-/// units, one after the other, without blanks.
-pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
+/// Parses a duration in the format of Go, such as `90s`, `5m`, `1.5h` or `1h30m`: one or more
+/// amounts with a unit, without spaces.
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidValue> {
     let go = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     let signed = text
         .parse::<SignedDuration>()
         .ok()
         .filter(|_| go && !text.starts_with('P'));
     let duration = signed.and_then(|signed| signed.try_into().ok());
-    duration.ok_or_else(|| Invalid::new(text, "a length of time such as 90s, 5m or 1h30m"))
+    duration.ok_or_else(|| InvalidValue::new(text, "a duration such as 90s, 5m or 1h30m"))
 }
 
 #[cfg(test)]
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_those_of_go() {
+    fn duration_in_go_format_is_parsed() {
         for (text, milliseconds) in [
             ("0s", 0),
             ("300ms", 300),
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn duration_in_another_format_is_refused() {
         let huge = "99999999999999999999h";
         for bad in [
             "", "5", "m", "5 m", "-5m", "+5m", "5x", "1d", "1..5m", "5m3", "PT1H", huge,

@@ -2,42 +2,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::ErrorCode;
 
-/// The kind of an answer.
+/// The kind of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ResponseKind {
-    /// Done; `metadata` is the result.
+    /// The request is complete; `metadata` is the result.
     Sync,
-    /// Begun; `metadata` is the operation.
+    /// The request started an operation; `metadata` describes it.
     Async,
-    /// Refused or failed.
+    /// The request was refused or failed.
     Error,
 }
 
-/// The frame around every answer that is not an image.
+/// The envelope of every successful response except images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Envelope<T> {
-    /// The kind of the answer.
+    /// The kind of the response.
     #[serde(rename = "type")]
     pub kind: ResponseKind,
     /// The status in words.
     pub status: String,
     /// The status as a number.
     pub status_code: u16,
-    /// The address of the operation that was begun, else empty.
+    /// The URL of the operation that was started; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub operation: String,
-    /// How many entries a collection has in all, where `metadata` is a page of one.
+    /// The number of entries in the whole collection, where `metadata` is a page of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_size: Option<u64>,
-    /// The content.
+    /// The result, or the operation that was started.
     pub metadata: T,
 }
 
 impl<T> Envelope<T> {
-    /// A result.
+    /// A response with a result.
     pub fn sync(metadata: T) -> Self {
         Self {
             kind: ResponseKind::Sync,
@@ -49,7 +49,7 @@ impl<T> Envelope<T> {
         }
     }
 
-    /// A page of a collection that has `total_size` entries in all.
+    /// A response with a page of a collection that has `total_size` entries.
     pub fn page(metadata: T, total_size: u64) -> Self {
         Self {
             total_size: Some(total_size),
@@ -57,7 +57,7 @@ impl<T> Envelope<T> {
         }
     }
 
-    /// An operation that was begun.
+    /// A response with an operation that was started.
     pub fn operation(url: String, metadata: T) -> Self {
         Self {
             kind: ResponseKind::Async,
@@ -69,7 +69,7 @@ impl<T> Envelope<T> {
     }
 }
 
-/// The frame around every refusal and failure.
+/// The body of every error response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
@@ -78,19 +78,19 @@ pub struct ErrorBody {
     pub kind: ResponseKind,
     /// The HTTP status.
     pub error_code: u16,
-    /// What went wrong, for people.
+    /// The message for people.
     pub error: String,
-    /// What went wrong, for programs: stable over releases.
+    /// The code for programs, stable across releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ErrorCode>,
-    /// Under which id the server has logged it; with failures of the server, whose cause is told
-    /// to its operator only.
+    /// The id of the request in the log of the server. Sent with internal errors, whose cause only
+    /// the log contains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
 impl ErrorBody {
-    /// A refusal with a message for people.
+    /// An error body with the status that belongs to the code.
     pub fn new(code: ErrorCode, error: impl Into<String>) -> Self {
         Self {
             kind: ResponseKind::Error,

@@ -4,26 +4,26 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal;)+) => {
-        /// What went wrong, for programs. The names are part of the API and do not change.
+        /// The code of an error, for programs. The names are part of the API and do not change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum ErrorCode {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)+
-            /// Something that a newer server knows; the HTTP status tells its kind.
+            /// A code that only a newer server knows; use the HTTP status instead.
             #[serde(other, rename = "unknown")]
             Unknown,
         }
 
         impl ErrorCode {
-            /// Every code that a server sends.
+            /// All codes that a server sends.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The name in error bodies and logs.
+            /// The name of the code in error bodies and logs.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ Self::Unknown => "unknown" }
             }
 
-            /// The HTTP status that goes with it.
+            /// The HTTP status of the code.
             pub fn status(self) -> u16 {
                 match self { $(Self::$variant => $status,)+ Self::Unknown => 500 }
             }
@@ -32,57 +32,57 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The request is malformed; the message names the part.
+    /// The request is malformed; the message names the invalid part.
     InvalidRequest = "invalid_request", 400;
-    /// No client certificate was shown.
+    /// The client sent no certificate.
     CertificateRequired = "certificate_required", 401;
     /// The certificate is not in the trust store.
     CertificateUnknown = "certificate_unknown", 403;
-    /// The certificate was revoked and stays so.
+    /// The certificate was revoked, which cannot be undone.
     CertificateRevoked = "certificate_revoked", 403;
-    /// The certificate's time is over.
+    /// The certificate has expired.
     CertificateExpired = "certificate_expired", 403;
-    /// The certificate's time has not begun; one of the two clocks may be wrong.
+    /// The certificate is not valid yet; one of the two clocks may be wrong.
     CertificateNotYetValid = "certificate_not_yet_valid", 403;
-    /// The certificate is trusted, but for less.
+    /// The certificate is trusted with a role that does not allow the request.
     RoleInsufficient = "role_insufficient", 403;
-    /// There is no such route.
+    /// The route does not exist.
     RouteNotFound = "route_not_found", 404;
-    /// There is no such application.
+    /// The application does not exist.
     ApplicationNotFound = "application_not_found", 404;
-    /// There is no such version.
+    /// The version does not exist.
     VersionNotFound = "version_not_found", 404;
-    /// There is no such upload, or no longer.
+    /// The upload does not exist or has expired.
     UploadNotFound = "upload_not_found", 404;
-    /// The route exists, for other methods.
+    /// The route does not support the method.
     MethodNotAllowed = "method_not_allowed", 405;
-    /// The version exists with another content; versions do not change.
+    /// The version exists with another content; versions are immutable.
     VersionConflict = "version_conflict", 409;
-    /// The image that a version names is not stored.
+    /// The image of the version is not stored.
     ImageNotStored = "image_not_stored", 409;
     /// The upload continues at another offset.
     UploadOffsetConflict = "upload_offset_conflict", 409;
-    /// Older changes are no longer kept: list the catalogue instead.
+    /// The requested changes are no longer stored; list the catalogue instead.
     ChangesCompacted = "changes_compacted", 410;
     /// A condition of the request is not met.
     PreconditionFailed = "precondition_failed", 412;
-    /// More bytes than declared or allowed.
+    /// The body has more bytes than declared or allowed.
     TooLarge = "too_large", 413;
-    /// The body has another type than the route takes.
+    /// The route does not accept the media type of the body.
     UnsupportedMediaType = "unsupported_media_type", 415;
-    /// The range lies outside the image.
+    /// The range is outside the image.
     RangeNotSatisfiable = "range_not_satisfiable", 416;
-    /// What arrived is not what was announced; nothing of it is kept.
+    /// The uploaded content does not have the declared digest; it was discarded.
     DigestMismatch = "digest_mismatch", 422;
     /// Another request is writing to the same upload.
     UploadLocked = "upload_locked", 423;
-    /// Too many requests or connections.
+    /// The client sent too many requests or opened too many connections.
     TooManyRequests = "too_many_requests", 429;
-    /// The server failed; its log has the cause under the request id.
+    /// The server failed; its log contains the cause under the request id.
     Internal = "internal", 500;
-    /// A part that the server needs cannot be used at present.
+    /// A component that the server needs is unavailable.
     Unavailable = "unavailable", 503;
-    /// There is no space left to store the upload.
+    /// The storage is full.
     StorageFull = "storage_full", 507;
 }
 
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_read_back_and_newer_ones_do_not_break_the_reader() {
+    fn unknown_code_is_parsed_as_unknown_and_all_others_as_themselves() {
         for code in ErrorCode::ALL {
             let json = serde_json::to_string(code).unwrap();
             assert_eq!(json, format!("\"{code}\""));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_lists_every_code_with_its_status() {
+    fn reference_lists_every_code_with_its_status() {
         let reference = include_str!("../../../docs/reference/errors.md");
         for code in ErrorCode::ALL {
             let row = format!("| `{code}` | {} |", code.status());

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, text_form};
+use crate::{InvalidValue, text_form};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -41,7 +41,7 @@ macro_rules! sha256_type {
         pub struct $name([u8; 32]);
 
         impl $name {
-            /// The value whose 32 bytes a hash function has put out.
+            /// The value with these 32 bytes, the output of SHA-256.
             pub const fn from_bytes(bytes: [u8; 32]) -> Self {
                 Self(bytes)
             }
@@ -53,10 +53,10 @@ macro_rules! sha256_type {
         }
 
         impl FromStr for $name {
-            type Err = Invalid;
+            type Err = InvalidValue;
 
-            fn from_str(text: &str) -> Result<Self, Invalid> {
-                read_hex(text).map(Self).ok_or_else(|| Invalid::new(text, $expected))
+            fn from_str(text: &str) -> Result<Self, InvalidValue> {
+                read_hex(text).map(Self).ok_or_else(|| InvalidValue::new(text, $expected))
             }
         }
 
@@ -77,18 +77,17 @@ macro_rules! sha256_type {
 }
 
 sha256_type! {
-    /// Who or what something is: of a certificate the SHA-256 of its DER form, of an image the
-    /// SHA-256 of its canonical tar.
+    /// The identity of a certificate or an image: the SHA-256 of the certificate's DER form or of
+    /// the image's canonical tar.
     Fingerprint, "a fingerprint (64 hexadecimal digits)"
 }
 
 sha256_type! {
-    /// The SHA-256 of stored bytes; it names the blob that holds them.
+    /// The SHA-256 of stored bytes. It names the blob with these bytes.
     Digest, "a digest (64 hexadecimal digits)"
 }
 
-/// The first digits of a fingerprint, as people type them. It stands for the one fingerprint that
-/// begins with it.
+/// The first digits of a fingerprint, as people type them on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FingerprintPrefix(String);
 
@@ -98,21 +97,21 @@ impl FingerprintPrefix {
         &self.0
     }
 
-    /// Whether the fingerprint begins with these digits.
+    /// Whether the fingerprint starts with these digits.
     pub fn matches(&self, fingerprint: &Fingerprint) -> bool {
         fingerprint.to_string().starts_with(&self.0)
     }
 }
 
 impl FromStr for FingerprintPrefix {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let good = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if good {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if valid {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(Invalid::new(
+            Err(InvalidValue::new(
                 text,
                 "the beginning of a fingerprint (1 to 64 hexadecimal digits)",
             ))
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hex_is_read_in_either_case_and_written_in_lower_case() {
+    fn fingerprint_in_any_case_is_written_in_lower_case() {
         let text = "00FFa0".to_owned() + &"1".repeat(58);
         let fingerprint: Fingerprint = text.parse().unwrap();
         assert_eq!(fingerprint.to_string(), text.to_lowercase());
@@ -145,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_64_hex_digits_is_refused() {
-        for bad in [
+    fn digest_without_64_hex_digits_is_refused() {
+        for invalid in [
             "",
             "00",
             &"g".repeat(64),
@@ -154,25 +153,17 @@ mod tests {
             &"0".repeat(65),
             &"+".repeat(64),
         ] {
-            assert!(bad.parse::<Digest>().is_err(), "{bad:?} was accepted");
+            let parsed = invalid.parse::<Digest>();
+            assert!(parsed.is_err(), "{invalid:?} was accepted");
         }
     }
 
     #[test]
-    fn a_prefix_matches_in_either_case() {
+    fn fingerprint_prefix_in_any_case_matches() {
         let fingerprint = Fingerprint::from_bytes([0xab; 32]);
-        assert!(
-            "ABab"
-                .parse::<FingerprintPrefix>()
-                .unwrap()
-                .matches(&fingerprint)
-        );
-        assert!(
-            !"abac"
-                .parse::<FingerprintPrefix>()
-                .unwrap()
-                .matches(&fingerprint)
-        );
-        assert!("".parse::<FingerprintPrefix>().is_err());
+        let prefix = |text: &str| text.parse::<FingerprintPrefix>();
+        assert!(prefix("ABab").unwrap().matches(&fingerprint));
+        assert!(!prefix("abac").unwrap().matches(&fingerprint));
+        assert!(prefix("").is_err());
     }
 }

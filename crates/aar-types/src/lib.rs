@@ -1,16 +1,15 @@
-//! What is said: the vocabulary of the registry and the bodies that travel between its programs.
+//! The types that the programs share: names, numbers and hashes, and the bodies of the HTTP API.
 //!
 //! Every name is validated once, where it is parsed ([`ApplicationName`], [`Architecture`],
-//! [`VersionNumber`], [`Fingerprint`], [`Digest`]); whoever holds one of these types holds a good
-//! value. Bodies are read leniently and written completely: an attribute that an older peer does
-//! not send takes its default, one that a newer peer adds is ignored.
+//! [`VersionNumber`], [`Fingerprint`], [`Digest`]), so a value of one of these types is valid.
+//! Bodies are read leniently and written completely: an attribute that an older peer does not send
+//! takes its default, an attribute that a newer peer adds is ignored.
 
 #![deny(missing_docs)]
 
 mod application;
 mod architecture;
 mod change;
-mod check;
 mod clock;
 mod duration;
 mod envelope;
@@ -29,7 +28,6 @@ pub mod rules;
 pub use application::{Application, ApplicationMetadata, Resources, Variant};
 pub use architecture::Architecture;
 pub use change::{Change, ChangeKind, Changes, Revision};
-pub use check::BrokenRule;
 pub use clock::{Clock, ManualClock};
 pub use duration::parse_duration;
 pub use envelope::{Envelope, ErrorBody, ResponseKind};
@@ -41,21 +39,22 @@ pub use manifest::{
     VideoEncoder, Watchdog,
 };
 pub use name::ApplicationName;
+pub use rules::RuleViolation;
 pub use server::{Auth, RegistryId, ServerInfo, ServerStatus};
 pub use trust::{Role, TrustState};
 pub use version::{ImageInfo, Version, VersionNumber, VersionPatch, VersionPut};
 
-/// A value that does not have the form its type asks for.
+/// A text that cannot be parsed as a value of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} is not {expected}")]
-pub struct Invalid {
-    /// What was given, as it was given.
+pub struct InvalidValue {
+    /// The text that was parsed.
     pub value: String,
-    /// What would have been accepted, to follow the words "is not".
+    /// The accepted form, worded to follow "is not".
     pub expected: &'static str,
 }
 
-impl Invalid {
+impl InvalidValue {
     pub(crate) fn new(value: impl Into<String>, expected: &'static str) -> Self {
         Self {
             value: value.into(),
@@ -64,11 +63,11 @@ impl Invalid {
     }
 }
 
-/// Serde, `Display` and `TryFrom` for a type whose text form is checked by its `FromStr`.
+/// The conversions that serde needs for a type whose text form is checked by its `FromStr`.
 macro_rules! text_form {
     ($type:ty) => {
         impl TryFrom<String> for $type {
-            type Error = $crate::Invalid;
+            type Error = $crate::InvalidValue;
 
             fn try_from(value: String) -> Result<Self, Self::Error> {
                 value.parse()

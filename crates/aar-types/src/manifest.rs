@@ -2,39 +2,39 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, null_as_empty};
+use crate::{InvalidValue, null_as_empty};
 
-/// What a version declares of itself. It is part of the version and never changes.
+/// The manifest of a version. It is part of the version and never changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VersionManifest {
-    /// The publisher's own name for the version, such as `1.4.2`.
+    /// The publisher's name for the version, such as `1.4.2`.
     pub manifest_version: String,
-    /// The activity that is started; empty for the package's own.
+    /// The activity to start; empty for the main activity of the package.
     pub boot_activity: String,
-    /// Android permissions that are granted; `*` alone for all.
+    /// The granted Android permissions; `*` alone for all.
     pub required_permissions: Vec<String>,
-    /// How video is encoded.
+    /// The video encoder of the instance.
     pub video_encoder: VideoEncoder,
-    /// What may be in the foreground beside the application.
+    /// The supervision of the application in the foreground.
     pub watchdog: Watchdog,
-    /// Ports that the application serves.
+    /// The ports that the application serves.
     pub services: Vec<NetworkService>,
-    /// Files that are placed in Android's file system, by their name in the package.
+    /// The files that are installed in Android's file system, by their name in the package.
     pub extra_data: BTreeMap<String, ExtraData>,
-    /// Scripts that run at points of an instance's life.
+    /// The settings of the scripts that run during the life cycle of an instance.
     pub hooks: Hooks,
-    /// What is kept of the package after the application is set up.
+    /// The settings of the bootstrap, which sets the application up.
     pub bootstrap: Bootstrap,
-    /// Features that the application makes use of.
+    /// The features that the application uses.
     pub features: Vec<String>,
-    /// What the APK says of itself, where the package holds one.
+    /// The metadata of the APK, where the package has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apk: Option<ApkFacts>,
 }
 
-/// How video is encoded.
+/// A video encoder.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(
@@ -43,17 +43,17 @@ pub struct VersionManifest {
     schema(example = "gpu-preferred")
 )]
 pub enum VideoEncoder {
-    /// On a GPU, or not at all.
+    /// A GPU is required.
     Gpu,
-    /// On a GPU where there is one.
+    /// A GPU where there is one, else the CPU.
     #[default]
     #[serde(alias = "")]
     GpuPreferred,
-    /// On the CPU.
+    /// The CPU.
     Software,
-    /// On a video accelerator.
+    /// A video processing unit.
     Vpu,
-    /// It cannot be told. No manifest asks for it; other servers say so of old versions.
+    /// Unknown. Manifests cannot declare it; other servers send it for old versions.
     Unknown,
 }
 
@@ -71,15 +71,15 @@ impl VideoEncoder {
 }
 
 impl FromStr for VideoEncoder {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "gpu" => Ok(Self::Gpu),
             "gpu-preferred" | "" => Ok(Self::GpuPreferred),
             "software" => Ok(Self::Software),
             "vpu" => Ok(Self::Vpu),
-            _ => Err(Invalid::new(
+            _ => Err(InvalidValue::new(
                 text,
                 "a video encoder (gpu, gpu-preferred, software or vpu)",
             )),
@@ -93,14 +93,15 @@ impl fmt::Display for VideoEncoder {
     }
 }
 
-/// What may be in the foreground beside the application before its instance is stopped.
+/// The watchdog: it stops an instance when another package than the application comes to the
+/// foreground.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Watchdog {
-    /// Whether anything may be.
+    /// Whether every package may be in the foreground.
     pub disabled: bool,
-    /// The packages that may be; `*` alone for all.
+    /// The other packages that may be in the foreground; `*` alone for all.
     #[serde(deserialize_with = "null_as_empty")]
     pub allowed_packages: Vec<String>,
 }
@@ -109,17 +110,17 @@ pub struct Watchdog {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NetworkService {
-    /// What it is for.
+    /// The name of the service.
     pub name: String,
     /// The port, or the first of a range.
     pub port: u16,
     /// The last port of a range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port_end: Option<u16>,
-    /// Over what it is spoken.
+    /// The transport protocols of the service.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub protocols: Vec<NetworkProtocol>,
-    /// Whether it is reachable on the public address of the node.
+    /// Whether the service is reachable on the public address of the node.
     #[serde(default)]
     pub expose: bool,
 }
@@ -135,53 +136,53 @@ pub enum NetworkProtocol {
     Udp,
 }
 
-/// Where a file of the package goes in Android's file system.
+/// The destination of a file of the package in Android's file system.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExtraData {
-    /// The path.
+    /// The path in Android's file system.
     pub target: String,
-    /// Owner and group, as `owner:group`.
+    /// The owner and the group, as `owner:group`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub owner: String,
-    /// Permissions, in octal.
+    /// The permissions, in octal.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub permissions: String,
 }
 
-/// Scripts that run at points of an instance's life.
+/// The settings of hooks: the scripts that run during the life cycle of an instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hooks {
-    /// How long one may take, such as `5m`; empty for the default.
+    /// The time limit of a hook, such as `5m`; empty for the default.
     pub timeout: String,
 }
 
-/// What happens to the package when the application is set up.
+/// The settings of the bootstrap, which sets the application up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Bootstrap {
-    /// Patterns of the files that are kept.
+    /// Glob patterns of the files that stay after the bootstrap.
     #[serde(deserialize_with = "null_as_empty")]
     pub keep: Vec<String>,
 }
 
-/// What an APK says of itself.
+/// The metadata of an APK.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApkFacts {
     /// The name of the package.
     pub package: String,
-    /// The version for people.
+    /// The version name, for people.
     pub version_name: String,
-    /// The version for the package manager.
+    /// The version code, for the package manager.
     pub version_code: String,
-    /// The ABIs it has native code for; empty where it has none and runs on all.
+    /// The ABIs of its native code; empty for an APK without native code, which runs on all.
     pub abis: Vec<String>,
-    /// The SHA-256 of the certificate that signed it, as hexadecimal digits.
+    /// The SHA-256 of the signer's certificate, in hexadecimal; empty for an unsigned APK.
     pub signer: String,
 }

@@ -2,9 +2,9 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::InvalidValue;
 
-/// What a trusted certificate may do.
+/// The role of a trusted certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(
@@ -13,14 +13,14 @@ use crate::Invalid;
     schema(example = "client")
 )]
 pub enum Role {
-    /// Read.
+    /// May read.
     Client,
-    /// Read and write.
+    /// May read and write.
     Publisher,
 }
 
 impl Role {
-    /// The role as it stands in tables, bodies and relation data.
+    /// The name of the role in bodies, the database and relation data.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -30,13 +30,13 @@ impl Role {
 }
 
 impl FromStr for Role {
-    type Err = Invalid;
+    type Err = InvalidValue;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "client" => Ok(Self::Client),
             "publisher" => Ok(Self::Publisher),
-            _ => Err(Invalid::new(text, "a role (client or publisher)")),
+            _ => Err(InvalidValue::new(text, "a role (client or publisher)")),
         }
     }
 }
@@ -47,13 +47,12 @@ impl fmt::Display for Role {
     }
 }
 
-/// Where a certificate stands with the registry. A certificate that was never added, or was
-/// removed, has no state.
+/// The trust state of a certificate. A certificate that was never added, or was removed, has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrustState {
-    /// It may do what its role allows.
+    /// Requests are allowed according to the role.
     Trusted,
-    /// It may do nothing, for ever.
+    /// All requests are refused. A revocation cannot be undone.
     Revoked,
 }

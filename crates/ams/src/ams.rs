@@ -1,51 +1,51 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
-use aar_daemon::{base_dir::private_dir, lock::Lock};
-use aar_tls::{Certificate, Identity};
+use aar_daemon::lock::Lock;
+use aar_tls::{Certificate, Identity, host_names};
 use aar_types::Clock;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Error, applications::Applications, config::Config, error::chain, events::Events,
-    foundation::Foundation, identity, images::Images, operations::Operations, registry::Registry,
+    Error, applications::Applications, config::Config, error::chain, events::Events, identity,
+    images::Images, operations::Operations, registry::RegistrySync, services::Services,
     settings::Settings, staging::Staging, trust::Trust,
 };
 
-/// How often left-over files are looked for.
+/// How often unused files are removed.
 const REAP_EVERY: Duration = Duration::from_hours(1);
-/// How long operations may take to end when AMS stops.
+/// How long operations may take when AMS stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 
-/// The application half of the management service: everything that its API offers. Cheap to clone.
+/// The application half of the management service: everything that the API offers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ams(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    base: Foundation,
+    services: Services,
     applications: Applications,
-    registry: Registry,
+    registry: RegistrySync,
     identity: Identity,
     reaper: AbortOnDropHandle<()>,
     _lock: Lock,
 }
 
 impl Ams {
-    /// Opens the base folder, makes what is missing in it, and starts the registry agent. One
-    /// process at a time can have a base folder open.
+    /// Opens the base folder, creates what is missing in it, and starts the registry agent. Only
+    /// one process at a time can open a base folder.
     pub async fn open(folder: &Path, settings: Settings, clock: Clock) -> Result<Self, Error> {
-        private_dir(folder)?;
+        aar_fs::create_private_folder(folder)?;
         let lock = Lock::acquire(folder)?;
-        let identity = identity::open(&folder.join("registry"), &clock)?;
-        let base = Foundation::open(folder, &settings, clock).await?;
-        let applications = Applications::open(base.clone()).await?;
-        let registry = Registry::start(&base, &applications, &identity);
-        let reaper = tokio::spawn(reap(base.images.clone()));
+        let identity = registry_identity(&folder.join("registry"), &clock)?;
+        let services = Services::open(folder, &settings, clock).await?;
+        let applications = Applications::open(services.clone()).await?;
+        let registry = RegistrySync::start(&services, &applications, &identity);
+        let reaper = tokio::spawn(reap(services.images.clone()));
         Ok(Self(Arc::new(Inner {
             settings,
-            base,
+            services,
             applications,
             registry,
             identity,
@@ -54,62 +54,48 @@ impl Ams {
         })))
     }
 
-    /// The settings AMS was started with.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
     }
 
-    /// Where the time of day comes from.
     pub fn clock(&self) -> &Clock {
-        &self.0.base.clock
+        &self.0.services.clock
     }
 
-    /// The configuration items.
     pub fn config(&self) -> &Config {
-        &self.0.base.config
+        &self.0.services.config
     }
 
-    /// The trust store.
     pub fn trust(&self) -> &Trust {
-        &self.0.base.trust
+        &self.0.services.trust
     }
 
-    /// The applications.
     pub fn applications(&self) -> &Applications {
         &self.0.applications
     }
 
-    /// The registry.
-    pub fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &RegistrySync {
         &self.0.registry
     }
 
-    /// Where uploads are put until they are complete.
     pub fn staging(&self) -> &Staging {
-        &self.0.base.staging
+        &self.0.services.staging
     }
 
-    /// What is done in the background.
     pub fn operations(&self) -> &Operations {
-        &self.0.base.operations
+        &self.0.services.operations
     }
 
-    /// What happens.
     pub fn events(&self) -> &Events {
-        &self.0.base.events
+        &self.0.services.events
     }
 
-    /// The certificate by which the registry knows this AMS.
+    /// The client certificate for the registry.
     pub fn registry_identity(&self) -> &Identity {
         &self.0.identity
     }
 
-    /// The users beside root and AMS's own who may use the local socket.
-    pub fn allowed_uids(&self) -> &[u32] {
-        &self.0.settings.allowed_uids
-    }
-
-    /// Trusts the certificate of a client that knows the trust password.
+    /// Adds the certificate of a client that knows the trust password to the trust store.
     pub async fn enrol(&self, certificate: &Certificate, password: &str) -> Result<(), Error> {
         if !self.config().is_trust_password(password).await? {
             return Err(Error::WrongTrustPassword);
@@ -117,22 +103,27 @@ impl Ams {
         self.trust().add(certificate).await
     }
 
-    /// Ends what is running, in an orderly way and within bounds, and closes the database.
+    /// Stops the agent and all operations within a time limit, and closes the database.
     pub async fn close(&self) {
         self.0.reaper.abort();
         self.0.registry.stop().await;
-        self.0.base.operations.close(DRAIN_LIMIT).await;
-        self.0.base.store.close().await;
+        self.0.services.operations.close(DRAIN_LIMIT).await;
+        self.0.services.store.close().await;
     }
 
-    /// The door of the registry, for tests that stand in for its agent.
+    /// For tests that take the part of the registry agent.
     #[cfg(test)]
-    pub(crate) fn catalogue(&self) -> crate::registry::Catalogue {
-        crate::registry::Catalogue::new(self.0.base.clone())
+    pub(crate) fn catalogue(&self) -> crate::registry::AgentCatalogue {
+        crate::registry::AgentCatalogue::new(self.0.services.clone())
     }
 }
 
-/// Looks for left-over files every now and then.
+fn registry_identity(folder: &Path, clock: &Clock) -> Result<Identity, Error> {
+    let hosts = host_names(None);
+    let common_name = hosts.first().map_or("ams", String::as_str).to_owned();
+    identity::load_or_create(folder, "client", common_name, hosts, clock)
+}
+
 async fn reap(images: Images) {
     let mut every = tokio::time::interval_at(Instant::now() + REAP_EVERY, REAP_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -141,7 +132,7 @@ async fn reap(images: Images) {
         if let Err(error) = images.reap().await {
             tracing::warn!(
                 cause = chain(&error),
-                "left-over files could not be removed"
+                "cannot remove unused files; retrying within an hour"
             );
         }
     }

@@ -1,26 +1,23 @@
-//! How fast versions arrive.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! How long versions take from their publication until they can be used here.
 
 use aar_types::{Clock, Version};
 use jiff::Timestamp;
+use prometheus_client::metrics::histogram::Histogram;
 
-use crate::histogram::Histogram;
-
-/// Bounds for the time that a version takes to arrive, in seconds.
-const ARRIVALS: &[f64] = &[
+/// The bounds of the histogram, in seconds.
+const BOUNDS: [f64; 13] = [
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 21600.0,
 ];
 
-/// How long versions took from their publication until they could be used here. Cheap to clone.
+/// The times from publication to usability. Cheap to clone.
 ///
-/// Only versions count that were published since the start: what had been there before says
-/// nothing about how fast the registry side is.
+/// Versions that were published before the start do not count: their times would depend on when
+/// AMS was started.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrivals {
     clock: Clock,
     since: Timestamp,
-    times: Arc<Mutex<Histogram>>,
+    times: Histogram,
 }
 
 impl Arrivals {
@@ -28,11 +25,11 @@ impl Arrivals {
         Self {
             since: clock.now(),
             clock,
-            times: Arc::new(Mutex::new(Histogram::new(ARRIVALS))),
+            times: Histogram::new(BOUNDS),
         }
     }
 
-    /// Since when they count.
+    /// The start: versions published since then count.
     pub(crate) fn since(&self) -> Timestamp {
         self.since
     }
@@ -41,18 +38,16 @@ impl Arrivals {
         self.clock.now()
     }
 
-    /// A version can be used from now on.
+    /// Counts a version that has become usable now.
     pub(crate) fn note(&self, version: &Version) {
         if version.published && version.created_at >= self.since {
             let took = self.now().duration_since(version.created_at);
-            let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-            times.add(took.as_secs_f64().max(0.0));
+            self.times.observe(took.as_secs_f64().max(0.0));
         }
     }
 
-    pub(crate) fn read(&self) -> Histogram {
-        let times = self.times.lock();
-        times.unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn times(&self) -> &Histogram {
+        &self.times
     }
 }
 
@@ -78,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_published_since_the_start_counts() {
+    fn only_versions_published_since_the_start_count() {
         let clock = ManualClock::new(Timestamp::from_second(1000).unwrap());
         let arrivals = Arrivals::new(clock.clone().into());
         let (before, after) = (Timestamp::from_second(999), Timestamp::from_second(1001));
         clock.advance(SignedDuration::from_secs(5));
         arrivals.note(&version(before.unwrap()));
         arrivals.note(&version(after.unwrap()));
-        let times = arrivals.read();
+        let times = arrivals.times();
         assert_eq!((times.count(), times.sum()), (1, 4.0));
     }
 }

@@ -1,8 +1,7 @@
-//! What happens in AMS, told to everybody who listens.
+//! Events: changes of operations and resources, sent to all subscribers.
 //!
-//! A listener hears everything from the moment it subscribed. One that is slower than what happens
-//! for long enough to fall behind by the whole buffer is told so and has to start again: nothing is
-//! left out silently.
+//! A subscriber receives every event since it subscribed. One that falls behind by the whole buffer
+//! gets an error and has to subscribe again: no event is dropped silently.
 
 use std::sync::Arc;
 
@@ -11,10 +10,10 @@ use ams_api::{Event, EventKind, LifecycleEvent, Operation};
 use serde::Serialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// How far a listener may fall behind.
+/// How many events a subscriber may fall behind.
 const BUFFER: usize = 16 * 1024;
 
-/// The source of events. Cheap to clone.
+/// Sends events. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Events {
     sender: broadcast::Sender<Arc<Event>>,
@@ -29,7 +28,7 @@ impl Events {
         }
     }
 
-    /// Listens from now on.
+    /// Receives events from now on.
     pub fn subscribe(&self) -> Subscription {
         Subscription(self.sender.subscribe())
     }
@@ -53,32 +52,32 @@ impl Events {
             timestamp: self.clock.now(),
             metadata: serde_json::to_value(metadata).unwrap_or_default(),
         };
-        // The last listener may have left in between.
+        // The last subscriber may have left since.
         let _ = self.sender.send(Arc::new(event));
     }
 }
 
-/// A listener.
+/// Receives events.
 #[derive(Debug)]
 pub struct Subscription(broadcast::Receiver<Arc<Event>>);
 
-/// Why there are no more events for a listener.
+/// Why a subscription ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Ended {
-    /// The listener fell behind and would have missed events.
-    #[error("the listener was too slow: {0} events were missed")]
+pub enum SubscriptionError {
+    /// The subscriber fell behind and missed this many events.
+    #[error("the client reads events too slowly: {0} events were missed")]
     TooSlow(u64),
-    /// AMS stops.
+    /// AMS is stopping.
     #[error("AMS is stopping")]
     Stopped,
 }
 
 impl Subscription {
-    /// The next event.
-    pub async fn next(&mut self) -> Result<Arc<Event>, Ended> {
+    /// Waits for the next event.
+    pub async fn next(&mut self) -> Result<Arc<Event>, SubscriptionError> {
         self.0.recv().await.map_err(|error| match error {
-            RecvError::Lagged(missed) => Ended::TooSlow(missed),
-            RecvError::Closed => Ended::Stopped,
+            RecvError::Lagged(missed) => SubscriptionError::TooSlow(missed),
+            RecvError::Closed => SubscriptionError::Stopped,
         })
     }
 }
@@ -88,26 +87,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_listener_hears_everything_since_it_subscribed_in_order() {
+    async fn subscriber_receives_all_events_since_it_subscribed_in_order() {
         let events = Events::new(Clock::system());
         events.lifecycle("before", String::new());
-        let mut listener = events.subscribe();
+        let mut subscriber = events.subscribe();
         for number in 0..1000 {
             events.lifecycle("tick", number.to_string());
         }
         for number in 0..1000 {
-            let event = listener.next().await.unwrap();
+            let event = subscriber.next().await.unwrap();
             assert_eq!(event.metadata["source"], number.to_string());
         }
     }
 
     #[tokio::test]
-    async fn a_listener_that_falls_behind_is_told() {
+    async fn subscriber_that_falls_behind_gets_an_error() {
         let events = Events::new(Clock::system());
-        let mut listener = events.subscribe();
+        let mut subscriber = events.subscribe();
         for _ in 0..=BUFFER {
             events.lifecycle("tick", String::new());
         }
-        assert_eq!(listener.next().await, Err(Ended::TooSlow(1)));
+        assert_eq!(subscriber.next().await, Err(SubscriptionError::TooSlow(1)));
     }
 }

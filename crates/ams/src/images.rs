@@ -1,9 +1,8 @@
-//! The images of versions, each a file named by the SHA-256 of its bytes.
+//! The images of versions: files named by the SHA-256 of their bytes.
 //!
-//! A file is durable before a row names it, and a row is gone before its file is. Equal images of
-//! several versions are one file. Whoever places a file and names it in a row, or finds that no
-//! row names it and removes it, holds the [lock](Images::lock) for that time; that keeps the two
-//! from meeting.
+//! A file is durable before a row of the database names it, and the row is removed before the file.
+//! Versions with equal images share one file. Adding a file with its row, and removing a file that
+//! no row names, both hold the [lock](Images::lock), so neither sees the other half done.
 
 use std::{
     collections::HashSet,
@@ -13,20 +12,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aar_daemon::base_dir::private_dir;
 use aar_types::{Clock, Digest};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Error, store::Store};
 
-/// How old a file that no row names has to be before it is removed: a pulled image lies there for
-/// a moment before its row is written, and after a crash until the next round.
+/// The age at which a file is removed that no row names. The row of a pulled image is written
+/// shortly after its file, or in the next round after a crash.
 const UNUSED_AFTER: Duration = Duration::from_hours(1);
-/// How old an unfinished download has to be before nobody is expected to go on with it.
+/// The age at which a partial download is removed, which the agent resumes before.
 const ABANDONED_AFTER: Duration = Duration::from_hours(7 * 24);
 
 const SUFFIX: &str = ".tar.zst";
-const PARTIAL: &str = ".partial";
+const PARTIAL_SUFFIX: &str = ".partial";
 
 /// The folder of images. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,111 +32,110 @@ pub(crate) struct Images {
     folder: PathBuf,
     store: Store,
     clock: Clock,
-    since: SystemTime,
+    opened_at: SystemTime,
     lock: Arc<Mutex<()>>,
 }
 
 impl Images {
     pub(crate) fn open(folder: PathBuf, store: Store, clock: Clock) -> io::Result<Self> {
-        private_dir(&folder)?;
+        aar_fs::create_private_folder(&folder)?;
         Ok(Self {
             folder,
             store,
-            since: clock.now().into(),
+            opened_at: clock.now().into(),
             clock,
             lock: Arc::default(),
         })
     }
 
-    /// Where the image with this digest is, or is to be.
+    /// The path of an image, which may not exist yet.
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.folder.join(&name[..2]).join(name + SUFFIX)
     }
 
-    /// Makes the folder that an image is to be placed in.
+    /// The path of an image, whose folder is created.
     pub(crate) fn prepare(&self, digest: &Digest) -> io::Result<PathBuf> {
         let path = self.path(digest);
         if let Some(folder) = path.parent() {
-            private_dir(folder)?;
+            aar_fs::create_private_folder(folder)?;
         }
         Ok(path)
     }
 
-    /// Held while a file and its row are brought into being or removed together.
+    /// Held while a file is added with its row, or removed.
     pub(crate) async fn lock(&self) -> MutexGuard<'_, ()> {
         self.lock.lock().await
     }
 
-    /// Moves a complete, synced file to the place of its digest, durably.
+    /// Moves a complete, synced file durably to the path of its digest.
     pub(crate) async fn place(&self, from: &Path, digest: Digest) -> Result<(), Error> {
         let (images, from) = (self.clone(), from.to_owned());
         let placed = tokio::task::spawn_blocking(move || {
             let to = images.prepare(&digest)?;
-            fs_err::rename(from, &to)?;
-            sync_folders(&to)
+            aar_fs::rename(&from, &to)
         });
         Ok(placed.await??)
     }
 
-    /// Removes images that no row names any more.
+    /// Removes those of the images that no row names.
     pub(crate) async fn remove_unused(&self, digests: impl IntoIterator<Item = Digest>) {
         for digest in digests {
             if let Err(error) = self.remove_if_unused(&digest).await {
-                tracing::warn!(%digest, %error, "an unused image could not be removed yet");
+                tracing::warn!(%digest, %error, "cannot remove an unused image; retrying within an hour");
             }
         }
     }
 
     async fn remove_if_unused(&self, digest: &Digest) -> Result<(), Error> {
-        let _alone = self.lock().await;
-        if self.store.is_in_use(digest).await? {
+        let _lock = self.lock().await;
+        if self.store.is_image_in_use(digest).await? {
             return Ok(());
         }
         let file = self.path(digest);
-        let removed = tokio::task::spawn_blocking(move || remove(&file));
-        Ok(removed.await??)
+        let removed = tokio::task::spawn_blocking(move || aar_fs::remove_if_exists(&file));
+        removed.await??;
+        Ok(())
     }
 
-    /// Removes what nothing will ever use: images without a row and downloads that nobody goes on
-    /// with, both after a time. After the start everything stays for as long: what came before AMS
-    /// was stopped may be what the first round goes on with.
+    /// Removes images without a row and abandoned downloads. In the first hour after the start
+    /// nothing is removed: the first round may need files of the earlier run.
     pub(crate) async fn reap(&self) -> Result<(), Error> {
         let now = SystemTime::from(self.clock.now());
-        if now.duration_since(self.since).unwrap_or_default() <= UNUSED_AFTER {
+        if now.duration_since(self.opened_at).unwrap_or_default() <= UNUSED_AFTER {
             return Ok(());
         }
-        let _alone = self.lock().await;
-        let in_use = self.store.digests_in_use().await?;
+        let _lock = self.lock().await;
+        let in_use = self.store.images_in_use().await?;
         self.sweep(move |file, modified| {
             let age = now.duration_since(modified).unwrap_or_default();
             match file {
-                Kind::Image(digest) => age > UNUSED_AFTER && !in_use.contains(digest),
-                Kind::Partial(_) | Kind::Foreign => age > ABANDONED_AFTER,
+                FileKind::Image(digest) => age > UNUSED_AFTER && !in_use.contains(digest),
+                FileKind::Partial(_) | FileKind::Foreign => age > ABANDONED_AFTER,
             }
         })
         .await
     }
 
-    /// Removes the unfinished downloads of all images but these.
+    /// Removes the partial downloads of all images except these.
     pub(crate) async fn retain_partials(&self, wanted: HashSet<Digest>) -> Result<(), Error> {
         self.sweep(move |file, _| match file {
-            Kind::Partial(digest) => !wanted.contains(digest),
-            Kind::Image(_) | Kind::Foreign => false,
+            FileKind::Partial(digest) => !wanted.contains(digest),
+            FileKind::Image(_) | FileKind::Foreign => false,
         })
         .await
     }
 
     async fn sweep(
         &self,
-        is_left_over: impl Fn(&Kind, SystemTime) -> bool + Send + 'static,
+        is_unused: impl Fn(&FileKind, SystemTime) -> bool + Send + 'static,
     ) -> Result<(), Error> {
         let folder = self.folder.clone();
         let swept = tokio::task::spawn_blocking(move || {
             for entry in fs_err::read_dir(folder)? {
                 let entry = entry?;
-                if is_shelf(&entry)? {
-                    sweep_shelf(&entry.path(), &is_left_over)?;
+                if is_prefix_folder(&entry)? {
+                    sweep_prefix_folder(&entry.path(), &is_unused)?;
                 }
             }
             Ok::<_, io::Error>(())
@@ -147,60 +144,54 @@ impl Images {
     }
 }
 
-/// Images lie in folders named by the first two digits of their digests. What lies beside those,
-/// such as `lost+found`, is not AMS's, and may not even be readable.
-fn is_shelf(entry: &fs_err::DirEntry) -> io::Result<bool> {
+/// Images are in folders named by the first two digits of their digests. Others, such as
+/// `lost+found`, do not belong to AMS and may be unreadable.
+fn is_prefix_folder(entry: &fs_err::DirEntry) -> io::Result<bool> {
     let name = entry.file_name();
     let digits = name.as_encoded_bytes();
     let named = digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
     Ok(named && entry.file_type()?.is_dir())
 }
 
-fn sweep_shelf(shelf: &Path, is_left_over: &impl Fn(&Kind, SystemTime) -> bool) -> io::Result<()> {
-    for file in fs_err::read_dir(shelf)? {
-        sweep_one(&file?, is_left_over)?;
+fn sweep_prefix_folder(
+    folder: &Path,
+    is_unused: &impl Fn(&FileKind, SystemTime) -> bool,
+) -> io::Result<()> {
+    for file in fs_err::read_dir(folder)? {
+        sweep_one(&file?, is_unused)?;
     }
     Ok(())
 }
 
 fn sweep_one(
     file: &fs_err::DirEntry,
-    is_left_over: &impl Fn(&Kind, SystemTime) -> bool,
+    is_unused: &impl Fn(&FileKind, SystemTime) -> bool,
 ) -> io::Result<()> {
-    // A download may have taken its final name since the folder was read.
+    // A download may have been renamed since the folder was read.
     let Ok(facts) = file.metadata() else {
         return Ok(());
     };
-    let kind = Kind::of(&file.file_name().to_string_lossy());
-    if facts.is_file() && is_left_over(&kind, facts.modified()?) {
-        tracing::info!(path = %file.path().display(), "removing what nothing uses");
-        remove(&file.path())?;
+    let kind = FileKind::of(&file.file_name().to_string_lossy());
+    if facts.is_file() && is_unused(&kind, facts.modified()?) {
+        tracing::info!(path = %file.path().display(), "removing an unused file");
+        aar_fs::remove_if_exists(&file.path())?;
     }
     Ok(())
 }
 
-/// Somebody else may remove the same file at the same time.
-fn remove(file: &Path) -> io::Result<()> {
-    match fs_err::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// What a file is, by its name.
+/// The kind of a file, by its name.
 #[derive(Debug, PartialEq, Eq)]
-enum Kind {
-    /// The image with this digest.
+enum FileKind {
     Image(Digest),
-    /// A part of the image with this digest.
+    /// An unfinished download of the image.
     Partial(Digest),
-    /// Nothing that AMS has put there.
+    /// Not a file of AMS.
     Foreign,
 }
 
-impl Kind {
+impl FileKind {
     fn of(name: &str) -> Self {
-        let whole = name.strip_suffix(PARTIAL);
+        let whole = name.strip_suffix(PARTIAL_SUFFIX);
         let digest = whole.unwrap_or(name).strip_suffix(SUFFIX);
         match digest.and_then(|digest| digest.parse().ok()) {
             Some(digest) if whole.is_some() => Self::Partial(digest),
@@ -210,14 +201,6 @@ impl Kind {
     }
 }
 
-/// A rename is durable once the folder is; a new folder once the one above it is.
-fn sync_folders(file: &Path) -> io::Result<()> {
-    for folder in file.ancestors().skip(1).take(2) {
-        fs_err::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use aar_types::ManualClock;
@@ -225,14 +208,14 @@ mod tests {
 
     use super::*;
 
-    /// A folder of images in which nothing is named by a row.
-    struct Here {
+    /// Images without rows.
+    struct TestImages {
         images: Images,
         clock: ManualClock,
         folder: tempfile::TempDir,
     }
 
-    impl Here {
+    impl TestImages {
         async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let clock = ManualClock::new(Timestamp::from_second(1_000_000_000).unwrap());
@@ -246,7 +229,7 @@ mod tests {
             }
         }
 
-        /// A file that was written some hours before the start.
+        /// Creates a file that is some hours old.
         fn file(&self, name: &str, hours: i64) -> PathBuf {
             let path = self.folder.path().join("images").join(name);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
@@ -264,55 +247,50 @@ mod tests {
     }
 
     #[test]
-    fn files_are_known_by_their_names() {
+    fn file_kind_is_read_from_its_name() {
         let digest = Digest::from_bytes([7; 32]);
         let image = format!("{digest}{SUFFIX}");
-        assert_eq!(Kind::of(&image), Kind::Image(digest));
+        assert_eq!(FileKind::of(&image), FileKind::Image(digest));
         assert_eq!(
-            Kind::of(&format!("{image}{PARTIAL}")),
-            Kind::Partial(digest)
+            FileKind::of(&format!("{image}{PARTIAL_SUFFIX}")),
+            FileKind::Partial(digest)
         );
         for foreign in ["lost+found", "abc.tar.zst", &format!("{image}.bak")] {
-            assert_eq!(Kind::of(foreign), Kind::Foreign);
+            assert_eq!(FileKind::of(foreign), FileKind::Foreign);
         }
     }
 
     #[tokio::test]
-    async fn an_image_that_no_row_names_is_removed_in_time_and_never_soon_after_the_start() {
-        let here = Here::new().await;
-        let orphan = here.file(&image(7), 48);
-        let partial = here.file(&format!("{}{PARTIAL}", image(8)), 48);
-        let abandoned = here.file(&format!("{}{PARTIAL}", image(9)), 8 * 24);
-        here.clock.advance(SignedDuration::from_hours(1));
-        here.images.reap().await.unwrap();
+    async fn image_without_row_is_removed_after_an_hour_but_not_in_the_first_hour_of_a_run() {
+        let test = TestImages::new().await;
+        let orphan = test.file(&image(7), 48);
+        let partial = test.file(&format!("{}{PARTIAL_SUFFIX}", image(8)), 48);
+        let abandoned = test.file(&format!("{}{PARTIAL_SUFFIX}", image(9)), 8 * 24);
+        test.clock.advance(SignedDuration::from_hours(1));
+        test.images.reap().await.unwrap();
         for file in [&orphan, &partial, &abandoned] {
-            assert!(file.exists(), "the first round may go on with it");
+            assert!(file.exists(), "the first round may need it");
         }
-        let fresh = here.file(&image(10), 0);
-        here.clock.advance(SignedDuration::from_secs(1));
-        here.images.reap().await.unwrap();
+        let fresh = test.file(&image(10), 0);
+        test.clock.advance(SignedDuration::from_secs(1));
+        test.images.reap().await.unwrap();
         assert!(!orphan.exists() && !abandoned.exists());
-        assert!(partial.exists(), "a download can go on there");
+        assert!(partial.exists(), "the download can be resumed");
         assert!(fresh.exists(), "a round may be about to import it");
     }
 
     #[tokio::test]
-    async fn what_is_no_folder_of_images_is_left_alone_and_stops_no_sweep() {
-        let here = Here::new().await;
-        let (beside, within) = (here.file("note.txt", 0), here.file("lost+found/x", 0));
-        let in_the_way = here.file("ab", 0);
-        let partial = here.file(&format!("{}{PARTIAL}", image(7)), 0);
-        here.images.retain_partials(HashSet::new()).await.unwrap();
+    async fn foreign_file_is_kept_and_does_not_stop_the_sweep() {
+        let test = TestImages::new().await;
+        let (beside, within) = (test.file("note.txt", 0), test.file("lost+found/x", 0));
+        let in_the_way = test.file("ab", 0);
+        let partial = test.file(&format!("{}{PARTIAL_SUFFIX}", image(7)), 0);
+        test.images.retain_partials(HashSet::new()).await.unwrap();
         assert!(!partial.exists());
         assert!(
             [beside, within, in_the_way]
                 .iter()
                 .all(|file| file.exists())
         );
-    }
-
-    #[test]
-    fn a_file_that_is_gone_already_is_removed() {
-        remove(Path::new("no/such/file")).unwrap();
     }
 }

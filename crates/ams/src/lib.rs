@@ -1,31 +1,32 @@
 //! The application half of the management service: applications, versions and images, trust store,
-//! configuration, operations and events, the HTTP API over them, and the agent that keeps them in
-//! step with a registry.
+//! configuration, operations and events, their HTTP API, and the agent that synchronises them with
+//! a registry.
 //!
-//! [`Ams`] is all of it. Below it each module is one part:
+//! [`Ams`] combines the modules. A module uses only modules in the rows below its row:
 //!
-//! - [`settings`]: what is decided before the start; [`config`]: what can change while it runs.
-//! - [`applications`]: what people do with applications. Who may change what is decided in one
-//!   place, `applications/guard.rs`, below every API.
-//! - [`registry`]: the agent, and the door through which the registry changes applications.
-//! - [`trust`]: whose certificates are accepted.
-//! - [`operations`] and [`events`]: what goes on in the background, and who is told.
-//! - [`staging`]: uploads until they are complete. Images and the database are private.
-//! - [`http`]: how all that is served.
+//! | modules | contain |
+//! |---|---|
+//! | [`http`] | the HTTP API and the metrics listener |
+//! | `ams` | [`Ams`]: opens and closes everything |
+//! | [`registry`] | the registry agent, and how it changes applications |
+//! | [`applications`] | how users change applications |
+//! | `services` | the parts that applications and the agent share |
+//! | `images`, [`config`], [`trust`], [`operations`], `arrivals` | image files, configuration items, trusted certificates, work in the background, how fast versions arrive |
+//! | `store`, [`events`], [`staging`], [`settings`], `identity` | the database with the permits to change applications, events, uploads, the settings file, the client certificate |
+//! | `error` | [`Error`] |
 
 mod ams;
 mod arrivals;
 mod error;
-mod foundation;
-mod histogram;
-mod identity;
 mod images;
+mod services;
 mod store;
 
 pub mod applications;
 pub mod config;
 pub mod events;
 pub mod http;
+pub mod identity;
 pub mod operations;
 pub mod registry;
 pub mod settings;

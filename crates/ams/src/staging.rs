@@ -1,8 +1,8 @@
-//! Files that are on their way: uploaded packages and images that are being made.
+//! The staging folder: uploaded packages and images that are being built.
 //!
-//! They lie on the volume of the images, so that an image gets to its place by renaming. Uploads are
-//! only so many at once, every file is gone with its handle, and what a crash left is removed at
-//! start.
+//! It is on the file system of the images, so that an image is moved by renaming it. The number of
+//! uploads is limited. A file is removed when its handle is dropped; the next start removes files
+//! that a crash left.
 
 use std::{
     io,
@@ -10,73 +10,72 @@ use std::{
     sync::Arc,
 };
 
-use aar_daemon::base_dir::private_dir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::Error;
 
-/// How many uploads may be on their way at once.
+/// How many uploads may be in flight.
 const MAX_UPLOADS: usize = 64;
 
-/// The folder of files that are on their way. Cheap to clone.
+/// The staging folder. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Staging {
     folder: PathBuf,
-    room: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
 }
 
-/// A place for a file. The file is removed with it, unless it was moved away.
+/// A path in the staging folder. Dropping it removes the file, unless that was moved away.
 #[derive(Debug)]
 pub struct StagedFile {
     path: PathBuf,
-    _room: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Staging {
-    /// Opens the folder and removes what an earlier run left in it.
+    /// Opens the folder and empties it.
     pub(crate) fn open(folder: PathBuf) -> io::Result<Self> {
-        private_dir(&folder)?;
+        aar_fs::create_private_folder(&folder)?;
         for left in fs_err::read_dir(&folder)? {
             let path = left?.path();
-            tracing::info!(path = %path.display(), "removing what an earlier run left");
+            tracing::info!(path = %path.display(), "removing a file left by an earlier run");
             if path.is_dir() {
                 fs_err::remove_dir_all(path)?;
             } else {
                 fs_err::remove_file(path)?;
             }
         }
-        let room = Arc::new(Semaphore::new(MAX_UPLOADS));
-        Ok(Self { folder, room })
+        let uploads = Arc::new(Semaphore::new(MAX_UPLOADS));
+        Ok(Self { folder, uploads })
     }
 
-    /// A place for an upload. The file itself is not there yet.
+    /// A path for an upload. The caller creates the file.
     pub fn new_file(&self) -> Result<StagedFile, Error> {
-        let room = Arc::clone(&self.room).try_acquire_owned();
-        let room = room.map_err(|_| Error::Busy("too many uploads are under way"))?;
-        Ok(self.place(Some(room)))
+        let permit = Arc::clone(&self.uploads).try_acquire_owned();
+        let permit = permit.map_err(|_| Error::Busy("too many uploads are in progress"))?;
+        Ok(self.staged_file(Some(permit)))
     }
 
-    /// A place for an image that is made of an upload.
+    /// A path for an image that is built from an upload.
     pub(crate) fn new_image(&self) -> StagedFile {
-        self.place(None)
+        self.staged_file(None)
     }
 
-    fn place(&self, room: Option<OwnedSemaphorePermit>) -> StagedFile {
+    fn staged_file(&self, permit: Option<OwnedSemaphorePermit>) -> StagedFile {
         StagedFile {
             path: self.folder.join(Uuid::new_v4().to_string()),
-            _room: room,
+            _permit: permit,
         }
     }
 
-    /// The folder itself, for files without a name.
+    /// For temporary files without a name.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 }
 
 impl StagedFile {
-    /// Where the file is, or is to be.
+    /// The file may not exist yet.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -84,11 +83,8 @@ impl StagedFile {
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        match fs_err::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, "a staged file could not be removed");
-            }
-            _ => {}
+        if let Err(error) = aar_fs::remove_if_exists(&self.path) {
+            tracing::warn!(%error, "cannot remove a staged file");
         }
     }
 }
@@ -98,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_staged_file_is_gone_with_its_handle_and_room_is_bounded() {
+    fn staged_file_is_removed_with_its_handle_and_uploads_are_limited() {
         let folder = aar_testkit::Folder::new("staging");
         let staging = Staging::open(folder.path().to_owned()).unwrap();
         let files: Vec<_> = (0..MAX_UPLOADS)
@@ -113,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_removed_at_start() {
+    fn file_left_by_a_crash_is_removed_at_start() {
         let folder = aar_testkit::Folder::new("staging");
         fs_err::write(folder.path().join("left"), "x").unwrap();
         Staging::open(folder.path().to_owned()).unwrap();

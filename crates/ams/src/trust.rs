@@ -1,14 +1,14 @@
-//! Whose certificates AMS trusts: clients of its API, and the registry.
+//! The trust store: certificates of API clients and of the registry.
 //!
-//! Decisions are made from memory, per request. A change is durable first, then in the memory of
-//! everybody who asks, and then told to whoever [watches](Trust::changes), so that the connections
-//! of a certificate that went away are cut.
+//! Every request is checked against a table in memory. A change is written to the database, then
+//! applied to the table, then announced to [watchers](Trust::changes), which close the connections
+//! of removed certificates.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use aar_tls::Certificate;
 use aar_types::{Clock, Fingerprint, FingerprintPrefix};
-use ams_api::TooFewDigits;
+use ams_api::FingerprintPrefixTooShort;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
 
@@ -25,7 +25,7 @@ struct Inner {
     clock: Clock,
     table: ArcSwap<BTreeMap<Fingerprint, Certificate>>,
     changes: watch::Sender<u64>,
-    writing: Mutex<()>,
+    write_lock: Mutex<()>,
 }
 
 impl Trust {
@@ -37,7 +37,7 @@ impl Trust {
             clock,
             table,
             changes: watch::Sender::new(0),
-            writing: Mutex::new(()),
+            write_lock: Mutex::new(()),
         })))
     }
 
@@ -46,12 +46,12 @@ impl Trust {
         self.0.table.load().contains_key(fingerprint)
     }
 
-    /// All trusted certificates, by fingerprint.
+    /// All trusted certificates, ordered by fingerprint.
     pub fn list(&self) -> Vec<Certificate> {
         self.0.table.load().values().cloned().collect()
     }
 
-    /// The one trusted certificate whose fingerprint begins with these digits.
+    /// The trusted certificate whose fingerprint starts with the prefix.
     pub fn find(&self, prefix: &FingerprintPrefix) -> Result<Option<Certificate>, Error> {
         let table = self.0.table.load();
         let mut matching = table
@@ -63,36 +63,37 @@ impl Trust {
         }
     }
 
-    /// Trusts a certificate from now on.
+    /// Adds a certificate.
     pub async fn add(&self, certificate: &Certificate) -> Result<(), Error> {
         let (trust, certificate) = (self.clone(), certificate.clone());
         tokio::spawn(async move { trust.insert(&certificate).await }).await?
     }
 
-    /// Trusts the certificate whose fingerprint begins with these digits no longer.
+    /// Removes the certificate whose fingerprint starts with the prefix.
     pub async fn remove(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
-        let certificate = self.meant(prefix)?;
+        let certificate = self.resolve(prefix)?;
         let (trust, gone) = (self.clone(), certificate.fingerprint());
         tokio::spawn(async move { trust.delete(&gone).await }).await??;
         Ok(certificate)
     }
 
-    /// The certificate that a caller means. Its digits have to be so many that no slip of a finger
-    /// names one.
-    pub(crate) fn meant(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
-        TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
+    /// The certificate that a request names. Refuses short prefixes: a typo must not name another
+    /// certificate.
+    pub(crate) fn resolve(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
+        FingerprintPrefixTooShort::check(prefix)
+            .map_err(|error| Error::field("fingerprint", error))?;
         let not_found = || Error::CertificateNotFound(prefix.to_string());
         self.find(prefix)?.ok_or_else(not_found)
     }
 
-    /// Tells of every change after it took effect.
+    /// Changes after every change took effect.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
     }
 
     async fn insert(&self, certificate: &Certificate) -> Result<(), Error> {
         let fingerprint = certificate.fingerprint();
-        let _in_order = self.0.writing.lock().await;
+        let _lock = self.0.write_lock.lock().await;
         let now = self.0.clock.now().as_second();
         if !self.0.store.add_certificate(certificate, now).await? {
             return Err(Error::CertificateExists(fingerprint));
@@ -104,7 +105,7 @@ impl Trust {
     }
 
     async fn delete(&self, fingerprint: &Fingerprint) -> Result<(), Error> {
-        let _in_order = self.0.writing.lock().await;
+        let _lock = self.0.write_lock.lock().await;
         if !self.0.store.remove_certificate(fingerprint).await? {
             return Err(Error::CertificateNotFound(fingerprint.to_string()));
         }

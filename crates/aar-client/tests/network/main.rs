@@ -1,11 +1,8 @@
-//! The client over real TLS, with a registry of a few lines at the other end whose answers, and
-//! whose accidents, each test writes down.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where something does not work"
-)]
+//! The client over real TLS, against test servers whose responses and faults each test defines.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-mod calls;
 mod download;
+mod requests;
+mod storage;
 mod support;
 mod upload;

@@ -1,9 +1,12 @@
-//! Uploads over a network and to a registry that fail now and then.
+//! Uploads to a registry, with faults.
+
+use std::time::{Duration, Instant};
 
 use crate::support::{
-    Place, client, content, image,
-    uploads::{Accident, Uploads},
-    watched,
+    TestFolder, client, content,
+    early_refusal::EarlyRefusalServer,
+    image, options_for, recording_transfer,
+    uploads::{Fault, TestUploads},
 };
 use aar_client::{Error, RegistryClient, Transfer};
 use proptest::prelude::*;
@@ -13,194 +16,201 @@ const LENGTH: usize = 3_000_000;
 async fn send(
     client: &RegistryClient,
     content: &[u8],
-    memory: &mut Option<String>,
+    store: &mut Option<String>,
 ) -> Result<(), Error> {
-    let place = Place::new();
-    let path = place.write(content);
+    let folder = TestFolder::new();
+    let path = folder.write(content);
     client
-        .upload(&path, &image(content), memory, &Transfer::default())
+        .upload(&path, &image(content), store, &Transfer::default())
         .await
 }
 
 #[tokio::test]
-async fn an_image_arrives_in_parts_over_one_connection() {
+async fn image_is_uploaded_in_parts_over_one_connection() {
     let content = content(70 << 20);
-    let uploads = Uploads::new(vec![]);
+    let uploads = TestUploads::new(vec![]);
     let server = uploads.serve().await;
-    let place = Place::new();
-    let path = place.write(&content);
-    let (transfer, progress) = watched();
-    let mut memory = None;
+    let folder = TestFolder::new();
+    let path = folder.write(&content);
+    let (transfer, progress) = recording_transfer();
+    let mut store = None;
     client(&server)
-        .upload(&path, &image(&content), &mut memory, &transfer)
+        .upload(&path, &image(&content), &mut store, &transfer)
         .await
         .unwrap();
-    assert!(uploads.stored(0) == content, "another content arrived");
-    assert_eq!(memory, None);
-    let seen = server.seen();
-    let parts: Vec<_> = seen[1..]
+    assert!(uploads.stored(0) == content, "other content was stored");
+    assert_eq!(store, None);
+    let requests = server.requests();
+    let parts: Vec<_> = requests[1..]
         .iter()
-        .map(|seen| seen.header("content-length").unwrap())
+        .map(|request| request.header("content-length").unwrap())
         .collect();
     assert_eq!(parts, ["33554432", "33554432", "6291456"]);
     assert!(
-        seen.iter()
-            .all(|other| other.connection == seen[0].connection)
+        requests
+            .iter()
+            .all(|other| other.connection == requests[0].connection)
     );
     assert_eq!(progress.lock().unwrap().last(), Some(&(70 << 20)));
 }
 
 #[tokio::test]
-async fn what_the_registry_has_is_not_sent() {
-    let uploads = Uploads::that_know_everything();
+async fn stored_image_is_not_sent() {
+    let uploads = TestUploads::with_stored_image();
     let server = uploads.serve().await;
-    let mut memory = None;
-    send(&client(&server), &content(LENGTH), &mut memory)
+    let mut store = None;
+    send(&client(&server), &content(LENGTH), &mut store)
         .await
         .unwrap();
-    assert_eq!(server.seen().len(), 1);
-    assert_eq!(memory, None);
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(store, None);
 }
 
 #[tokio::test]
-async fn after_a_drop_it_goes_on_at_the_offset_of_the_registry() {
+async fn interrupted_upload_continues_at_the_offset_of_the_registry() {
     let content = content(LENGTH);
-    let uploads = Uploads::new(vec![Accident::Cut(1_000_000), Accident::Cut(500_000)]);
+    let uploads = TestUploads::new(vec![Fault::Cut(1_000_000), Fault::Cut(500_000)]);
     let server = uploads.serve().await;
     send(&client(&server), &content, &mut None).await.unwrap();
-    assert!(uploads.stored(0) == content, "another content arrived");
+    assert!(uploads.stored(0) == content, "other content was stored");
     assert_eq!(uploads.sessions(), 1);
-    let seen = server.seen();
-    let offsets: Vec<_> = seen
+    let requests = server.requests();
+    let offsets: Vec<_> = requests
         .iter()
-        .filter(|seen| seen.method == "PATCH")
-        .map(|seen| seen.header("upload-offset").unwrap().to_owned())
+        .filter(|request| request.method == "PATCH")
+        .map(|request| request.header("upload-offset").unwrap().to_owned())
         .collect();
     assert_eq!(offsets, ["0", "1000000", "1500000"]);
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_looked_up() {
+async fn lost_response_is_followed_by_a_head_request() {
     let content = content(LENGTH);
-    let uploads = Uploads::new(vec![Accident::LoseAnswer]);
+    let uploads = TestUploads::new(vec![Fault::LoseResponse]);
     let server = uploads.serve().await;
     send(&client(&server), &content, &mut None).await.unwrap();
-    assert!(uploads.stored(0) == content, "another content arrived");
-    assert_eq!(server.seen().last().unwrap().method, "HEAD");
+    assert!(uploads.stored(0) == content, "other content was stored");
+    assert_eq!(server.requests().last().unwrap().method, "HEAD");
 }
 
 #[tokio::test]
-async fn a_restarted_process_goes_on_with_the_upload_it_remembers() {
+async fn restarted_process_continues_the_stored_upload() {
     let content = content(LENGTH);
-    let uploads = Uploads::new(vec![]);
+    let uploads = TestUploads::new(vec![]);
     uploads.begin(LENGTH, &content[..2_000_000]);
     let server = uploads.serve().await;
-    let mut memory = Some(server.url().join("1.0/uploads/0").unwrap().to_string());
-    send(&client(&server), &content, &mut memory).await.unwrap();
-    assert!(uploads.stored(0) == content, "another content arrived");
-    assert_eq!((uploads.sessions(), memory), (1, None));
-    let seen = server.seen();
-    assert_eq!(seen[1].header("content-length"), Some("1000000"));
+    let mut store = Some(server.url().join("1.0/uploads/0").unwrap().to_string());
+    send(&client(&server), &content, &mut store).await.unwrap();
+    assert!(uploads.stored(0) == content, "other content was stored");
+    assert_eq!((uploads.sessions(), store), (1, None));
+    let requests = server.requests();
+    assert_eq!(requests[1].header("content-length"), Some("1000000"));
 }
 
 #[tokio::test]
-async fn an_interrupted_upload_leaves_its_address_behind() {
+async fn failed_upload_keeps_its_url() {
     let content = content(LENGTH);
-    let uploads = Uploads::new(vec![Accident::Refuse(503, "unavailable"); 10]);
+    let uploads = TestUploads::new(vec![Fault::Refuse(503, "unavailable"); 10]);
     let server = uploads.serve().await;
-    let mut memory = None;
-    // A refusal can get lost behind a body that nobody reads; then the connection is seen to break.
-    let sent = send(&client(&server), &content, &mut memory).await;
-    sent.unwrap_err();
+    let mut store = None;
+    let sent = send(&client(&server), &content, &mut store).await;
+    assert!(
+        matches!(sent, Err(Error::Refused { status: 503, .. })),
+        "{sent:?}"
+    );
     let address = server.url().join("1.0/uploads/0").unwrap().to_string();
-    assert_eq!(memory, Some(address));
+    assert_eq!(store, Some(address));
 }
 
 #[tokio::test]
-async fn an_upload_that_expired_begins_anew() {
+async fn expired_upload_is_created_again() {
     let content = content(LENGTH);
-    let uploads = Uploads::new(vec![Accident::Cut(1_000_000), Accident::Expire]);
+    let uploads = TestUploads::new(vec![Fault::Cut(1_000_000), Fault::Expire]);
     let server = uploads.serve().await;
     send(&client(&server), &content, &mut None).await.unwrap();
-    assert!(uploads.stored(1) == content, "another content arrived");
+    assert!(uploads.stored(1) == content, "other content was stored");
 
-    let mut memory = Some("https://127.0.0.1:1/1.0/uploads/9".to_owned());
-    send(&client(&server), &content, &mut memory).await.unwrap();
-    let mut memory = Some(server.url().join("1.0/uploads/9").unwrap().to_string());
-    send(&client(&server), &content, &mut memory).await.unwrap();
-    assert!(uploads.stored(3) == content, "another content arrived");
+    let mut store = Some("https://127.0.0.1:1/1.0/uploads/9".to_owned());
+    send(&client(&server), &content, &mut store).await.unwrap();
+    let mut store = Some(server.url().join("1.0/uploads/9").unwrap().to_string());
+    send(&client(&server), &content, &mut store).await.unwrap();
+    assert!(uploads.stored(3) == content, "other content was stored");
 }
 
 #[tokio::test]
-async fn a_remembered_upload_of_another_length_is_not_continued() {
+async fn stored_upload_of_another_length_is_not_continued() {
     let content = content(LENGTH);
-    let uploads = Uploads::new(vec![]);
+    let uploads = TestUploads::new(vec![]);
     uploads.begin(10, b"other");
     let server = uploads.serve().await;
-    let mut memory = Some(server.url().join("1.0/uploads/0").unwrap().to_string());
-    send(&client(&server), &content, &mut memory).await.unwrap();
-    assert!(uploads.stored(1) == content, "another content arrived");
+    let mut store = Some(server.url().join("1.0/uploads/0").unwrap().to_string());
+    send(&client(&server), &content, &mut store).await.unwrap();
+    assert!(uploads.stored(1) == content, "other content was stored");
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_the_image_is_reported() {
-    let uploads = Uploads::new(vec![]);
+async fn file_that_differs_from_the_image_is_reported() {
+    let uploads = TestUploads::new(vec![]);
     let server = uploads.serve().await;
     let client = client(&server);
-    let place = Place::new();
-    let good = content(LENGTH);
-    let mut changed = good.clone();
+    let folder = TestFolder::new();
+    let declared = content(LENGTH);
+    let mut changed = declared.clone();
     changed[5] ^= 1;
-    let path = place.write(&changed);
-    let mut memory = None;
+    let path = folder.write(&changed);
+    let mut store = None;
     let transfer = Transfer::default();
     let result = client
-        .upload(&path, &image(&good), &mut memory, &transfer)
+        .upload(&path, &image(&declared), &mut store, &transfer)
         .await;
     assert!(
         matches!(result, Err(Error::ImageDiffers { .. })),
         "{result:?}"
     );
-    assert_eq!(memory, None);
+    assert_eq!(store, None);
 
-    let path = place.write(&good[1..]);
-    let asked = server.seen().len();
+    let path = folder.write(&declared[1..]);
+    let requests = server.requests().len();
     let result = client
-        .upload(&path, &image(&good), &mut memory, &transfer)
+        .upload(&path, &image(&declared), &mut store, &transfer)
         .await;
     assert!(
         matches!(result, Err(Error::ImageDiffers { .. })),
         "{result:?}"
     );
-    assert_eq!(server.seen().len(), asked);
+    assert_eq!(server.requests().len(), requests);
 }
 
 #[tokio::test]
-async fn a_lock_that_a_dead_connection_left_is_waited_for() {
+async fn locked_upload_is_waited_for() {
     let content = content(LENGTH);
-    // More often than failures are forgiven.
-    let accidents = vec![Accident::Refuse(423, "upload_locked"); 7];
-    let uploads = Uploads::new(accidents);
+    // More often than failures are retried.
+    let faults = vec![Fault::Refuse(423, "upload_locked"); 7];
+    let uploads = TestUploads::new(faults);
     let server = uploads.serve().await;
     send(&client(&server), &content, &mut None).await.unwrap();
-    assert!(uploads.stored(0) == content, "another content arrived");
+    assert!(uploads.stored(0) == content, "other content was stored");
 }
 
 #[tokio::test]
-async fn an_upload_that_is_being_put_together_is_waited_for() {
+async fn upload_that_is_locked_for_head_is_waited_for() {
     let content = content(LENGTH);
-    let accidents = vec![Accident::LoseAnswer];
-    let uploads = Uploads::refusing_looks(accidents, vec![423, 409]);
+    let faults = vec![Fault::LoseResponse];
+    let uploads = TestUploads::refusing_head(faults, vec![423, 409]);
     let server = uploads.serve().await;
     send(&client(&server), &content, &mut None).await.unwrap();
-    assert!(uploads.stored(0) == content, "another content arrived");
-    let asked: Vec<_> = server.seen().into_iter().map(|seen| seen.method).collect();
-    assert_eq!(asked, ["POST", "PATCH", "HEAD", "HEAD", "HEAD"]);
+    assert!(uploads.stored(0) == content, "other content was stored");
+    let requests: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
+    assert_eq!(requests, ["POST", "PATCH", "HEAD", "HEAD", "HEAD"]);
 }
 
 #[tokio::test]
-async fn a_full_registry_is_reported_with_what_to_do() {
-    let uploads = Uploads::new(vec![Accident::Refuse(507, "storage_full")]);
+async fn full_registry_is_reported_with_advice() {
+    let uploads = TestUploads::new(vec![Fault::Refuse(507, "storage_full")]);
     let server = uploads.serve().await;
     let error = send(&client(&server), &content(LENGTH), &mut None)
         .await
@@ -209,38 +219,65 @@ async fn a_full_registry_is_reported_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn cancelling_keeps_the_address() {
-    let uploads = Uploads::new(vec![]);
+async fn early_refusal_with_a_reset_connection_is_reported_at_once() {
+    let content = content(40 << 20);
+    let folder = TestFolder::new();
+    let path = folder.write(&content);
+    let image = image(&content);
+    for (status, code) in [
+        (401, "certificate_required"),
+        (403, "role_insufficient"),
+        (413, "too_large"),
+        (507, "storage_full"),
+    ] {
+        let server = EarlyRefusalServer::start(status, code).await;
+        let options = options_for(server.url.clone(), server.fingerprint);
+        let client = RegistryClient::new(options).unwrap();
+        let start = Instant::now();
+        let sent = client
+            .upload(&path, &image, &mut None, &Transfer::default())
+            .await;
+        let refused =
+            matches!(&sent, Err(Error::Refused { status: refused, .. }) if *refused == status);
+        assert!(refused, "{status}: {sent:?}");
+        assert_eq!(server.parts(), 1);
+        assert!(start.elapsed() < Duration::from_secs(5), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn cancelled_upload_keeps_its_url() {
+    let uploads = TestUploads::new(vec![]);
     let server = uploads.serve().await;
-    let place = Place::new();
+    let folder = TestFolder::new();
     let content = content(LENGTH);
-    let path = place.write(&content);
-    let (mut transfer, _) = watched();
+    let path = folder.write(&content);
+    let (mut transfer, _) = recording_transfer();
     let cancelled = transfer.cancelled.clone();
     transfer.progress = std::sync::Arc::new(move |_| cancelled.cancel());
-    let mut memory = None;
+    let mut store = None;
     let result = client(&server)
-        .upload(&path, &image(&content), &mut memory, &transfer)
+        .upload(&path, &image(&content), &mut store, &transfer)
         .await;
     assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
-    assert!(memory.is_some());
+    assert!(store.is_some());
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn wherever_it_is_cut_the_right_bytes_arrive(
+    fn upload_with_any_interruptions_has_the_right_content(
         length in 1_usize..2_500_000,
         cuts in prop::collection::vec(1_usize..2_500_000, 0..6),
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let content = content(length);
-            let uploads = Uploads::new(cuts.into_iter().map(Accident::Cut).collect());
+            let uploads = TestUploads::new(cuts.into_iter().map(Fault::Cut).collect());
             let server = uploads.serve().await;
             send(&client(&server), &content, &mut None).await.unwrap();
-            assert!(uploads.stored(0) == content, "another content arrived");
+            assert!(uploads.stored(0) == content, "other content was stored");
         });
     }
 }

@@ -53,7 +53,7 @@ fn message(text: &str) -> String {
 }
 
 #[test]
-fn a_good_file_is_read_as_it_stands() {
+fn valid_file_is_read() {
     let text = "# ours\nhttp:\n  addr: 10.0.0.5:3000\nstorage:\n  fs:\n    root-directory: /data\n";
     let config = read(text).unwrap();
     assert_eq!(config.http.addr, Some("10.0.0.5:3000".parse().unwrap()));
@@ -64,14 +64,14 @@ fn a_good_file_is_read_as_it_stands() {
 }
 
 #[test]
-fn a_file_without_content_holds_no_keys() {
+fn file_without_content_has_no_keys() {
     for text in ["", "\n\n", "# nothing yet\n", "---\n", "\u{feff}", "{}"] {
         assert_eq!(read(text).unwrap(), Config::default(), "{text:?}");
     }
 }
 
 #[test]
-fn every_complaint_names_file_line_and_key() {
+fn message_names_file_line_and_key() {
     let cases = [
         ("http:\n  adr: 1.2.3.4:1\n", ":2: http.adr: ", "addr"),
         ("htp: {}\n", ":1: htp: ", "http"),
@@ -126,26 +126,29 @@ fn every_complaint_names_file_line_and_key() {
         (
             "level: loud\n",
             ":1: level: ",
-            "\"loud\" is none of low, high",
+            "\"loud\" is not one of low, high",
         ),
     ];
-    for (text, place, word) in cases {
+    for (text, position, word) in cases {
         let message = message(text);
-        let start = format!("conf/main.yaml{place}");
+        let start = format!("conf/main.yaml{position}");
         for word in ["start", "null", "u16", "u32", "Option"] {
             assert!(
                 !message.contains(word),
-                "{text:?}: {message} speaks of {word}"
+                "{text:?}: {message} contains {word}"
             );
         }
         assert!(message.starts_with("conf/main.yaml"), "{text:?}: {message}");
-        assert!(message.contains(place), "{text:?}: {message} lacks {start}");
+        assert!(
+            message.contains(position),
+            "{text:?}: {message} lacks {start}"
+        );
         assert!(message.contains(word), "{text:?}: {message} lacks {word}");
     }
 }
 
 #[test]
-fn broken_yaml_is_refused_with_its_line() {
+fn invalid_yaml_is_refused_with_its_line() {
     let broken = [
         "http:\n\taddr: x\n",
         "http: [\n",
@@ -168,7 +171,7 @@ fn broken_yaml_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_missing_file_is_none_and_an_unreadable_one_is_named() {
+fn missing_file_is_none_and_unreadable_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("main.yaml");
     assert!(load::<Config>(&path).unwrap().is_none());

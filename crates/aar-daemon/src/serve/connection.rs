@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 with its time limits, until it ends or drains.
+//! One HTTP/1.1 connection with its time limits.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -19,11 +19,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// How long a peer may take over the head of a request, waiting for the next one included. Longer
-/// than our own clients keep idle connections.
+/// The longest time until the head of the next request is complete, idle time included. Clients of this
+/// project keep idle connections for less.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
 
-/// The router as it answers one peer.
+/// The router for the requests of one peer.
 pub(super) fn service<P: Clone + Send + Sync + 'static>(
     router: Router,
     peer: P,
@@ -35,9 +35,9 @@ pub(super) fn service<P: Clone + Send + Sync + 'static>(
     })
 }
 
-/// Copies what a request says out of the buffer that it was read into. As long as a part of the
-/// buffer is in use, the connection needs another one to see whether its peer is still there; that
-/// would be one more for each of the many requests that wait.
+/// Copies the head of a request out of the read buffer. While a part of the buffer is in use, the
+/// connection allocates another one to detect that its peer has gone. That would be one more for each
+/// of the thousands of requests that wait for changes.
 fn detach<B>(request: &mut Request<B>) {
     if let Ok(uri) = Uri::try_from(request.uri().to_string()) {
         *request.uri_mut() = uri;
@@ -49,10 +49,10 @@ fn detach<B>(request: &mut Request<B>) {
     }
 }
 
-/// Serves one connection. A failure ends this one connection and is no matter of the server.
+/// Serves one connection. A failure ends only this connection.
 ///
-/// The connection lies on the heap from the beginning: thousands of them wait at a time, and a task
-/// that takes one over keeps room for it twice, for the argument and for the variable.
+/// The connection is boxed here and not in the returned future: that future would hold it twice, as
+/// argument and as variable, and thousands of connections are open at a time.
 pub(super) fn serve<I, S>(
     io: I,
     service: S,
@@ -74,7 +74,7 @@ where
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended");
+            tracing::debug!(%error, "connection ended");
         }
     }
 }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_keeps_nothing_of_the_buffer_it_was_read_into() {
+    fn request_does_not_keep_the_read_buffer() {
         let read = Bytes::from(b"/1.0/changes?since=7 value".to_vec());
         let mut request = Request::new(());
         *request.uri_mut() = Uri::from_maybe_shared(read.slice(..20)).unwrap();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_that_trickles_is_not_waited_for_for_ever() {
+    async fn slow_head_is_cut_off_at_the_limit() {
         let mut peer = served();
         let begun = tokio::time::Instant::now();
         for byte in b"GET / HTTP/1.1\r\n".iter().cycle() {
@@ -130,15 +130,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_idle_connection_is_closed_after_a_while() {
+    async fn idle_connection_is_closed_at_the_limit() {
         let mut peer = served();
         let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
         for _ in 0..2 {
             tokio::time::sleep(HEAD_LIMIT / 2).await;
             peer.write_all(request).await.unwrap();
-            let mut answer = [0; 1024];
-            let length = peer.read(&mut answer).await.unwrap();
-            assert!(answer[..length].ends_with(b"done"));
+            let mut response = [0; 1024];
+            let length = peer.read(&mut response).await.unwrap();
+            assert!(response[..length].ends_with(b"done"));
         }
         let begun = tokio::time::Instant::now();
         let rest = peer.read(&mut [0; 1024]).await;

@@ -5,11 +5,11 @@ use tokio::{sync::Notify, time::timeout};
 
 use crate::support::{SOON, Server};
 
-/// A route that answers when told to, and tells when it has been asked.
-fn slow(asked: &Arc<Notify>, go: &Arc<Notify>) -> Router {
-    let (asked, go) = (Arc::clone(asked), Arc::clone(go));
+/// A route that notifies `reached` and answers after `go`.
+fn slow(reached: &Arc<Notify>, go: &Arc<Notify>) -> Router {
+    let (reached, go) = (Arc::clone(reached), Arc::clone(go));
     let wait = get(move || async move {
-        asked.notify_one();
+        reached.notify_one();
         go.notified().await;
         "finished"
     });
@@ -19,12 +19,12 @@ fn slow(asked: &Arc<Notify>, go: &Arc<Notify>) -> Router {
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_finished_and_nobody_else_comes_in() {
-    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let server = Server::start(slow(&asked, &go), SOON).await;
+async fn drain_finishes_requests_in_flight_and_accepts_no_others() {
+    let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let server = Server::start(slow(&reached, &go), SOON).await;
     let client = server.client(None);
     let request = tokio::spawn(client.get(server.url("/slow")).send());
-    asked.notified().await;
+    reached.notified().await;
     server.drain.cancel();
     tokio::task::yield_now().await;
     let newcomer = server.client(None);
@@ -34,13 +34,13 @@ async fn a_request_under_way_is_finished_and_nobody_else_comes_in() {
     refused.await.unwrap();
     assert!(!server.done.is_finished());
     go.notify_one();
-    let answer = timeout(SOON, request).await.unwrap().unwrap().unwrap();
-    assert_eq!(answer.text().await.unwrap(), "finished");
+    let response = timeout(SOON, request).await.unwrap().unwrap().unwrap();
+    assert_eq!(response.text().await.unwrap(), "finished");
     timeout(SOON, server.done).await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_hold_up_the_end() {
+async fn drain_does_not_wait_for_idle_connections() {
     let server = Server::start(slow(&Arc::default(), &Arc::default()), SOON * 10).await;
     let client = server.client(None);
     client
@@ -58,13 +58,13 @@ async fn idle_connections_do_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn what_is_not_done_within_the_limit_is_dropped() {
-    let asked = Arc::new(Notify::new());
-    let router = slow(&asked, &Arc::default());
+async fn drain_drops_requests_beyond_its_limit() {
+    let reached = Arc::new(Notify::new());
+    let router = slow(&reached, &Arc::default());
     let server = Server::start(router, Duration::from_millis(100)).await;
     let client = server.client(None);
     let request = tokio::spawn(client.get(server.url("/slow")).send());
-    asked.notified().await;
+    reached.notified().await;
     server.drain.cancel();
     timeout(SOON, server.done).await.unwrap().unwrap();
     assert!(timeout(SOON, request).await.unwrap().unwrap().is_err());

@@ -1,4 +1,4 @@
-//! Servers over real sockets: whom handlers see, and how serving ends.
+//! Servers over real sockets: which peer handlers see, and how serving ends.
 
 #[cfg(test)]
 mod drain;

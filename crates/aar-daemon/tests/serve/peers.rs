@@ -19,30 +19,30 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{SOON, Server, identity};
 
-async fn who(ConnectInfo(peer): ConnectInfo<Peer>) -> String {
+async fn show_fingerprint(ConnectInfo(peer): ConnectInfo<Peer>) -> String {
     peer.fingerprint()
-        .map_or("nobody".to_owned(), |f| f.to_string())
+        .map_or("none".to_owned(), |f| f.to_string())
 }
 
 #[tokio::test]
-async fn handlers_see_the_certificate_of_the_peer() {
-    let server = Server::start(Router::new().route("/", get(who)), SOON).await;
+async fn handler_sees_the_certificate_of_the_peer() {
+    let server = Server::start(Router::new().route("/", get(show_fingerprint)), SOON).await;
     let ams = identity("ams0");
     for (certificate, expected) in [
-        (None, "nobody".to_owned()),
+        (None, "none".to_owned()),
         (Some(&ams), ams.certificate().fingerprint().to_string()),
     ] {
-        let answer = server
+        let response = server
             .client(certificate)
             .get(server.url("/"))
             .send()
             .await
             .unwrap();
-        assert_eq!(answer.text().await.unwrap(), expected);
+        assert_eq!(response.text().await.unwrap(), expected);
     }
 }
 
-/// Switches to a protocol in which the server never says anything.
+/// Upgrades to a protocol in which the server sends nothing.
 async fn silent(mut request: Request) -> Response {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -54,23 +54,23 @@ async fn silent(mut request: Request) -> Response {
 }
 
 #[tokio::test]
-async fn an_upgraded_connection_can_still_be_cut() {
+async fn upgraded_connection_can_be_cut() {
     let server = Server::start(Router::new().route("/", get(silent)), SOON).await;
     let ams = identity("ams0");
     let mut raw = server.raw(&ams, b"http/1.1").await;
-    let ask = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: silence\r\n\r\n";
-    raw.write_all(ask).await.unwrap();
-    let mut answer = [0; 1024];
-    let length = raw.read(&mut answer).await.unwrap();
-    assert!(answer[..length].starts_with(b"HTTP/1.1 101"));
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: silence\r\n\r\n";
+    raw.write_all(request).await.unwrap();
+    let mut response = [0; 1024];
+    let length = raw.read(&mut response).await.unwrap();
+    assert!(response[..length].starts_with(b"HTTP/1.1 101"));
     let shown = ams.certificate().fingerprint();
     assert_eq!(server.connections.cut(|open| *open == shown), 1);
-    let ended = timeout(SOON, raw.read(&mut answer)).await.unwrap();
+    let ended = timeout(SOON, raw.read(&mut response)).await.unwrap();
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
 }
 
 #[tokio::test]
-async fn handlers_on_a_unix_socket_see_the_user() {
+async fn handler_on_a_unix_socket_sees_the_user() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("unix.socket");
     let whoami = |ConnectInfo(peer): ConnectInfo<UnixPeer>| async move {
@@ -82,20 +82,20 @@ async fn handlers_on_a_unix_socket_see_the_user() {
     let router = Router::new().route("/", get(whoami));
     let serving = tokio::spawn(serve_unix(listener, router, drain.clone(), Duration::ZERO));
     let mut stream = UnixStream::connect(&path).await.unwrap();
-    let ask = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    stream.write_all(ask).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
     let uid = rustix::process::geteuid().as_raw();
     let expected = format!("{uid} Some({})", std::process::id());
-    assert!(answer.ends_with(&expected), "{answer}");
+    assert!(response.ends_with(&expected), "{response}");
     drain.cancel();
     timeout(SOON, serving).await.unwrap().unwrap();
-    assert!(!path.exists(), "nobody listens there");
+    assert!(!path.exists(), "the socket file is left");
 }
 
 #[tokio::test]
-async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
+async fn stale_socket_is_replaced_and_socket_in_use_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("unix.socket");
     drop(bind_unix(&path, 0o600).unwrap());

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
-/// A router that is served over TLS on loopback.
+/// A router served over TLS on loopback.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) connections: Connections,
@@ -55,9 +55,9 @@ impl Server {
         ServerTrust::Pinned(vec![self.identity.certificate().fingerprint()])
     }
 
-    pub(crate) fn client(&self, who: Option<&Identity>) -> reqwest::Client {
+    pub(crate) fn client(&self, identity: Option<&Identity>) -> reqwest::Client {
         let mut options = HttpOptions::new(self.trust(), "test/1");
-        options.identity = who.cloned();
+        options.identity = identity.cloned();
         aar_tls::http_client(options).unwrap()
     }
 
@@ -65,9 +65,9 @@ impl Server {
         format!("https://{}{path}", self.address)
     }
 
-    /// A connection to speak on by hand.
-    pub(crate) async fn raw(&self, who: &Identity, protocol: &[u8]) -> TlsStream<TcpStream> {
-        let config = aar_tls::client_config(self.trust(), Some(who), Clock::system());
+    /// A connection for requests written byte by byte.
+    pub(crate) async fn raw(&self, identity: &Identity, protocol: &[u8]) -> TlsStream<TcpStream> {
+        let config = aar_tls::client_config(self.trust(), Some(identity), Clock::system());
         let mut config = config.unwrap();
         config.alpn_protocols = vec![protocol.to_vec()];
         let tcp = TcpStream::connect(self.address).await.unwrap();

@@ -1,38 +1,40 @@
-//! Looks up one text in `resources.arsc`.
+//! Looking up a text in `resources.arsc`.
 //!
-//! The table is walked in place. General parsers build all of it, with a copy for each mention,
-//! and follow references without end; a small table made for that could take all memory.
+//! The table is searched in place. General parsers build the whole table with a copy for each
+//! reference and follow references without limit, so a small malicious table would take all memory.
 
-/// Kinds of chunks.
+// Types of chunks.
 const STRING_POOL: u16 = 0x0001;
 const TABLE: u16 = 0x0002;
 const PACKAGE: u16 = 0x0200;
 const TYPE: u16 = 0x0201;
 
-/// Kinds of values.
+// Types of values.
 const REFERENCE: u8 = 0x01;
 const STRING: u8 = 0x03;
 
-/// How the entries of a type are found, and how one is written.
+// Flags: of the offsets of a type chunk, and of an entry.
 const SPARSE: u8 = 0x01;
 const SHORT_OFFSETS: u8 = 0x02;
 const COMPLEX: u16 = 0x0001;
 const COMPACT: u16 = 0x0008;
 
-/// How many references may lead to each other.
-const MAX_HOPS: usize = 8;
+/// The number of references from one resource to the next that are followed.
+const MAX_REFERENCES: usize = 8;
 
-/// The longest text that is of any use.
+/// Longer texts are no version names.
 const MAX_TEXT: usize = 1000;
 
-/// The text of a resource, if it is one.
+/// The text of a resource, or none for a resource that is no text.
 pub(super) fn text(table: &[u8], mut id: u32) -> Option<String> {
-    let table = chunks(table).find(|chunk| chunk.kind == TABLE)?;
-    for _ in 0..MAX_HOPS {
+    let table = chunks(table).find(|chunk| chunk.chunk_type == TABLE)?;
+    for _ in 0..MAX_REFERENCES {
         match value(&table, id)? {
             (REFERENCE, other) => id = other,
             (STRING, index) => {
-                let pool = table.children().find(|chunk| chunk.kind == STRING_POOL)?;
+                let pool = table
+                    .children()
+                    .find(|chunk| chunk.chunk_type == STRING_POOL)?;
                 return string(&pool, index);
             }
             _ => return None,
@@ -41,40 +43,41 @@ pub(super) fn text(table: &[u8], mut id: u32) -> Option<String> {
     None
 }
 
-/// A part of the table: a header with its own size, and what follows it.
-struct Chunk<'t> {
-    kind: u16,
-    header: usize,
+/// A part of the table: a header, followed by content or by other chunks.
+struct TableChunk<'t> {
+    chunk_type: u16,
+    header_size: usize,
     bytes: &'t [u8],
 }
 
-impl<'t> Chunk<'t> {
-    fn children(&self) -> impl Iterator<Item = Chunk<'t>> + use<'t> {
-        chunks(self.bytes.get(self.header..).unwrap_or_default())
+impl<'t> TableChunk<'t> {
+    fn children(&self) -> impl Iterator<Item = TableChunk<'t>> + use<'t> {
+        chunks(self.bytes.get(self.header_size..).unwrap_or_default())
     }
 }
 
-fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = Chunk<'_>> {
+fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = TableChunk<'_>> {
     std::iter::from_fn(move || {
         let size = word(bytes, 4).filter(|size| *size >= 8)?;
-        let (chunk, rest) = bytes.split_at_checked(size)?;
-        bytes = rest;
-        Some(Chunk {
-            kind: half(chunk, 0)?,
-            header: half(chunk, 2)?.into(),
+        let (chunk, tail) = bytes.split_at_checked(size)?;
+        bytes = tail;
+        Some(TableChunk {
+            chunk_type: half(chunk, 0)?,
+            header_size: half(chunk, 2)?.into(),
             bytes: chunk,
         })
     })
 }
 
-/// The value with this id, of the default configuration where there is one.
-fn value(table: &Chunk<'_>, id: u32) -> Option<(u8, u32)> {
-    let [package, kind, entry_high, entry_low] = id.to_be_bytes();
+/// The type and the data of a value, preferably of the default configuration.
+fn value(table: &TableChunk<'_>, id: u32) -> Option<(u8, u32)> {
+    let [package, value_type, entry_high, entry_low] = id.to_be_bytes();
     let entry = usize::from(u16::from_be_bytes([entry_high, entry_low]));
-    let packages = table.children().filter(|chunk| chunk.kind == PACKAGE);
+    let packages = table.children().filter(|chunk| chunk.chunk_type == PACKAGE);
     let packages = packages.filter(|chunk| chunk.bytes.get(8) == Some(&package));
     let types = packages.flat_map(|package| package.children());
-    let types = types.filter(|chunk| chunk.kind == TYPE && chunk.bytes.get(8) == Some(&kind));
+    let types =
+        types.filter(|chunk| chunk.chunk_type == TYPE && chunk.bytes.get(8) == Some(&value_type));
     let mut found = None;
     for chunk in types {
         match entry_value(&chunk, entry) {
@@ -86,28 +89,28 @@ fn value(table: &Chunk<'_>, id: u32) -> Option<(u8, u32)> {
     found
 }
 
-/// Whether the values hold for all languages, screens and so on.
-fn is_default(chunk: &Chunk<'_>) -> bool {
-    let config = chunk.bytes.get(24..chunk.header).unwrap_or_default();
+/// Whether the values apply to all languages, screens and so on.
+fn is_default(chunk: &TableChunk<'_>) -> bool {
+    let config = chunk.bytes.get(24..chunk.header_size).unwrap_or_default();
     config.iter().all(|byte| *byte == 0)
 }
 
-fn entry_value(chunk: &Chunk<'_>, entry: usize) -> Option<(u8, u32)> {
+fn entry_value(chunk: &TableChunk<'_>, entry: usize) -> Option<(u8, u32)> {
     let bytes = chunk.bytes;
     let start = word(bytes, 16)?.checked_add(entry_offset(chunk, entry)?)?;
     let flags = half(bytes, start.checked_add(2)?)?;
-    let (kind, data) = match flags {
+    let (value_type, data) = match flags {
         _ if flags & COMPLEX != 0 => return None,
         _ if flags & COMPACT != 0 => (flags.to_be_bytes()[0], start.checked_add(4)?),
         _ => (*bytes.get(start.checked_add(11)?)?, start.checked_add(12)?),
     };
-    Some((kind, u32::try_from(word(bytes, data)?).ok()?))
+    Some((value_type, u32::try_from(word(bytes, data)?).ok()?))
 }
 
-fn entry_offset(chunk: &Chunk<'_>, entry: usize) -> Option<usize> {
+fn entry_offset(chunk: &TableChunk<'_>, entry: usize) -> Option<usize> {
     const NONE: usize = 0xffff_ffff;
     let count = word(chunk.bytes, 12)?;
-    let offsets = chunk.bytes.get(chunk.header..)?;
+    let offsets = chunk.bytes.get(chunk.header_size..)?;
     match chunk.bytes.get(9)? {
         flags if flags & SPARSE != 0 => {
             let pairs = offsets.chunks_exact(4).take(count);
@@ -125,13 +128,16 @@ fn entry_offset(chunk: &Chunk<'_>, entry: usize) -> Option<usize> {
     }
 }
 
-fn string(pool: &Chunk<'_>, index: u32) -> Option<String> {
+fn string(pool: &TableChunk<'_>, index: u32) -> Option<String> {
     const UTF8: usize = 0x100;
     let index = usize::try_from(index).ok()?;
     if index >= word(pool.bytes, 8)? {
         return None;
     }
-    let offset = word(pool.bytes, pool.header.checked_add(index.checked_mul(4)?)?)?;
+    let offset = word(
+        pool.bytes,
+        pool.header_size.checked_add(index.checked_mul(4)?)?,
+    )?;
     let at = word(pool.bytes, 20)?.checked_add(offset)?;
     let text = pool.bytes.get(at..)?;
     if word(pool.bytes, 16)? & UTF8 != 0 {
@@ -141,7 +147,7 @@ fn string(pool: &Chunk<'_>, index: u32) -> Option<String> {
     }
 }
 
-/// Two lengths, in characters and in bytes, then the text.
+/// A UTF-8 string: the length in characters, the length in bytes, and the text.
 fn utf8(text: &[u8]) -> Option<String> {
     let (_, text) = short_length(text)?;
     let (length, text) = short_length(text)?;
@@ -151,15 +157,15 @@ fn utf8(text: &[u8]) -> Option<String> {
 
 fn short_length(text: &[u8]) -> Option<(usize, &[u8])> {
     match text {
-        [high, low, rest @ ..] if high & 0x80 != 0 => {
-            Some((usize::from(high & 0x7f) << 8 | usize::from(*low), rest))
+        [high, low, tail @ ..] if high & 0x80 != 0 => {
+            Some((usize::from(high & 0x7f) << 8 | usize::from(*low), tail))
         }
-        [length, rest @ ..] => Some((usize::from(*length), rest)),
+        [length, tail @ ..] => Some((usize::from(*length), tail)),
         [] => None,
     }
 }
 
-/// A length in units of two bytes, then the text. Longer lengths than these are of no use.
+/// A UTF-16 string: the length in units of two bytes, and the text.
 fn utf16(text: &[u8]) -> Option<String> {
     let length = usize::from(half(text, 0)?);
     let text = text
@@ -188,10 +194,10 @@ mod tests {
 
     use super::*;
 
-    fn chunk(kind: u16, header: &[u8], content: &[u8]) -> Vec<u8> {
+    fn chunk(chunk_type: u16, header: &[u8], content: &[u8]) -> Vec<u8> {
         let header_size = u16::try_from(header.len() + 8).unwrap();
         let size = u32::try_from(header.len() + content.len() + 8).unwrap();
-        let start = [kind.to_le_bytes(), header_size.to_le_bytes()].concat();
+        let start = [chunk_type.to_le_bytes(), header_size.to_le_bytes()].concat();
         [&start[..], &size.to_le_bytes(), header, content].concat()
     }
 
@@ -199,10 +205,10 @@ mod tests {
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// A type with two values: entry 0 and entry 1 of type 1.
+    /// A chunk of type 1 with two values: entry 0 and entry 1.
     fn values(language: u32, values: [(u8, u32); 2]) -> Vec<u8> {
         let header = words(&[1, 2, 20 + 8 + 8, 16, 0, language, 0]);
-        let entry = |(kind, data)| words(&[8, 0, 8 | u32::from(kind) << 24, data]);
+        let entry = |(value_type, data)| words(&[8, 0, 8 | u32::from(value_type) << 24, data]);
         let entries = values.map(entry).concat();
         let header_size = u32::try_from(header.len() + 8).unwrap();
         let mut bytes = chunk(TYPE, &header, &[words(&[0, 16]), entries].concat());
@@ -225,7 +231,7 @@ mod tests {
     const SECOND: u32 = 0x7f01_0001;
 
     #[test]
-    fn a_text_is_found_directly_and_by_reference() {
+    fn text_is_found_directly_and_by_reference() {
         let table = table(&[values(0, [(STRING, 0), (REFERENCE, FIRST)])]);
         assert_eq!(text(&table, FIRST).as_deref(), Some("1.0"));
         assert_eq!(text(&table, SECOND).as_deref(), Some("1.0"));
@@ -235,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_configuration_comes_first() {
+    fn default_configuration_is_preferred() {
         let french = values(0x7266, [(STRING, 1), (STRING, 1)]);
         let default = values(0, [(STRING, 0), (0x10, 0)]);
         let table = table(&[french.clone(), default]);
@@ -247,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn references_that_go_round_in_a_circle_lead_to_nothing() {
+    fn circular_references_are_not_found() {
         let table = table(&[values(0, [(REFERENCE, SECOND), (REFERENCE, FIRST)])]);
         assert_eq!(text(&table, FIRST), None);
     }
 
     #[test]
-    fn both_encodings_of_strings_are_read_within_a_limit() {
+    fn strings_in_both_encodings_are_read_up_to_the_limit() {
         assert_eq!(utf16(b"\x02\0a\0\xac\x20").as_deref(), Some("a€"));
         assert_eq!(utf16(b"\x02\0a\0"), None);
         assert_eq!(utf16(&[0xff; 5000]), None);
@@ -268,7 +274,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_damage_makes_the_walk_fail(
+        fn lookup_in_a_damaged_table_does_not_panic(
             changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..8),
         ) {
             let mut table = table(&[values(0, [(STRING, 0), (REFERENCE, FIRST)])]);

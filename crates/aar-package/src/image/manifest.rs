@@ -7,19 +7,20 @@ use crate::{
     Error, Limits, Manifest,
     package::MANIFEST,
     read_manifest,
-    seekable::{FrameReader, Frames},
+    seekable::{FrameReader, SeekableFile},
     tar::TarReader,
 };
 
-/// Reads the manifest out of a stored image. What stands before it is skipped, not decompressed.
+/// Reads the manifest of a stored image. The frames before it are skipped, not decompressed.
 ///
-/// It is what the publisher wrote: `boot_package` is empty where that was left to the APK.
+/// The manifest is the one that the publisher wrote: `boot_package` is empty where the APK
+/// determines it.
 pub fn read_image_manifest(path: &Path) -> Result<Manifest, Error> {
-    let frames = Frames::open(path)?;
-    let mut tar = TarReader::new(FrameReader::new(frames));
+    let file = SeekableFile::open(path)?;
+    let mut tar = TarReader::new(FrameReader::new(file));
     let damaged = |error: io::Error| Error::damaged(path.display().to_string(), error);
-    while let Some(member) = tar.next_member().map_err(damaged)? {
-        if member.path != MANIFEST.as_bytes() {
+    while let Some(entry) = tar.next_entry().map_err(damaged)? {
+        if entry.path != MANIFEST.as_bytes() {
             continue;
         }
         let mut text = String::new();
@@ -27,5 +28,5 @@ pub fn read_image_manifest(path: &Path) -> Result<Manifest, Error> {
         tar.take(limit).read_to_string(&mut text).map_err(damaged)?;
         return Ok(read_manifest(&text)?);
     }
-    Err(Error::NoManifest { found: None })
+    Err(Error::NoManifest { nested: None })
 }

@@ -8,15 +8,16 @@ use aar_types::ImageInfo;
 
 use crate::{
     Error, Manifest,
-    package::{MANIFEST, Steps},
-    seekable::{FrameReader, Frames, write_image},
-    tar::{Member, MemberKind, TarReader, TarWriter},
+    package::MANIFEST,
+    progress::ImageProgress,
+    seekable::{FrameReader, SeekableFile, write_image},
+    tar::{TarEntry, TarEntryType, TarReader, TarWriter},
 };
 
-/// Writes an image with the content of another one and a changed manifest.
+/// Copies an image and replaces its manifest.
 ///
-/// `progress` is told how many bytes of content are done. When writing fails or is cancelled, the
-/// file `to` is removed.
+/// `progress` is called with the number of content bytes written so far. When writing fails or is
+/// cancelled, the file `to` is removed.
 pub fn rewrite_image(
     from: &Path,
     manifest: &Manifest,
@@ -24,51 +25,51 @@ pub fn rewrite_image(
     progress: &dyn Fn(u64),
     cancelled: &AtomicBool,
 ) -> Result<ImageInfo, Error> {
-    let frames = Frames::open(from)?;
-    let text = manifest.to_yaml();
-    let steps = Steps::new(progress, cancelled);
+    let file = SeekableFile::open(from)?;
+    let manifest = manifest.to_yaml();
+    let progress = ImageProgress::new(progress, cancelled);
     let damaged = |error| Error::damaged(from.display().to_string(), error);
     write_image(to, |out| {
-        let mut input = TarReader::new(FrameReader::new(frames));
+        let mut input = TarReader::new(FrameReader::new(file));
         let mut output = TarWriter::new(out);
         let mut replaced = false;
-        while let Some(member) = input.next_member().map_err(damaged)? {
-            steps.check()?;
-            replaced |= member.path == MANIFEST.as_bytes();
-            copy_entry(&mut input, member, &text, &mut output, &steps)
-                .map_err(|error| steps.explain(damaged(error)))?;
+        while let Some(entry) = input.next_entry().map_err(damaged)? {
+            progress.check_cancelled()?;
+            replaced |= entry.path == MANIFEST.as_bytes();
+            copy_entry(&mut input, entry, &manifest, &mut output, &progress)
+                .map_err(|error| progress.cancelled_or(damaged(error)))?;
         }
         output.finish()?;
         if replaced {
             Ok(())
         } else {
-            Err(Error::NoManifest { found: None })
+            Err(Error::NoManifest { nested: None })
         }
     })
 }
 
-/// The entries of an image are in their order already, and the manifest keeps its place.
+/// Copies an entry. The order of entries stays canonical, because no path changes.
 fn copy_entry(
     input: &mut TarReader<FrameReader>,
-    member: Member,
+    entry: TarEntry,
     manifest: &str,
     output: &mut TarWriter<&mut dyn Write>,
-    steps: &Steps<'_>,
+    progress: &ImageProgress<'_>,
 ) -> io::Result<()> {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(io::Error::other);
-    let path = text(member.path)?;
-    let copied = &mut |count| steps.done(count);
-    match member.kind {
-        MemberKind::Folder => output.folder(path.trim_end_matches('/')),
-        MemberKind::Symlink(target) => output.symlink(&path, &text(target)?),
-        MemberKind::File if path == MANIFEST => {
+    let path = text(entry.path)?;
+    let copied = &mut |count| progress.advance(count);
+    match entry.entry_type {
+        TarEntryType::Folder => output.folder(path.trim_end_matches('/')),
+        TarEntryType::Symlink(target) => output.symlink(&path, &text(target)?),
+        TarEntryType::File if path == MANIFEST => {
             let size = manifest.len() as u64;
             output.file(&path, false, size, &mut manifest.as_bytes(), copied)
         }
-        MemberKind::File => {
-            let executable = member.mode & 0o100 != 0;
-            output.file(&path, executable, member.size, input, copied)
+        TarEntryType::File => {
+            let executable = entry.mode & 0o100 != 0;
+            output.file(&path, executable, entry.size, input, copied)
         }
-        MemberKind::Other(kind) => Err(io::Error::other(format!("{path} is a {kind}"))),
+        TarEntryType::Unsupported(name) => Err(io::Error::other(format!("{path} is a {name}"))),
     }
 }

@@ -1,5 +1,5 @@
-//! Digest and fingerprint in one pass: the thread of the caller reads and computes the digest where
-//! that is asked for, others decompress, and one computes the fingerprint.
+//! Verifying digest and fingerprint in one pass over the file: the caller's thread reads and hashes
+//! the stored bytes, several threads decompress, and one hashes the content.
 
 use std::{
     io::{self, Read},
@@ -7,42 +7,44 @@ use std::{
     thread,
 };
 
+use aar_fs::Sha256Hasher;
 use aar_types::{Digest, Fingerprint, ImageInfo};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     Error,
-    seekable::{Frame, Frames, LaneReceiver, LaneSender, decompress_frame, join, lanes, width},
+    seekable::{
+        FrameInfo, Results, SeekableFile, WorkQueue, decompress_frame, join, ordered_workers,
+        worker_count,
+    },
 };
 
-/// The bytes of a frame, and how much content it should hold.
-type Job = (Vec<u8>, usize);
+/// A compressed frame and the size of its content.
+type FrameJob = (Vec<u8>, usize);
 
-/// Checks a stored image against what it should be: its size, the digest of its bytes, and the
-/// fingerprint of the tar inside.
+/// Verifies the size, the digest and the fingerprint of a stored image.
 pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
     check_size(path, expected)?;
-    let mut frames = match Frames::open(path) {
-        Ok(frames) => frames,
+    let mut file = match SeekableFile::open(path) {
+        Ok(file) => file,
         Err(error) => {
-            // What does not even look like an image most likely is not the expected file.
+            // A wrong digest says more than the format error of what is another file entirely.
             check(path, "digest", &expected.digest, &digest_of(path)?)?;
             return Err(error);
         }
     };
-    let mut sha256 = Sha256::new();
-    let fingerprint = fingerprint(&mut frames, |bytes| sha256.update(bytes))?;
-    let digest = Digest::from_bytes(sha256.finalize().into());
-    check(path, "digest", &expected.digest, &digest)?;
+    let mut hasher = Sha256Hasher::new();
+    let fingerprint = fingerprint(&mut file, Some(&mut hasher))?;
+    check(path, "digest", &expected.digest, &hasher.finish())?;
     check_fingerprint(path, expected, fingerprint)
 }
 
-/// The same for a file whose digest has been verified already, while it was received.
+/// Verifies the size and the fingerprint of an image whose digest was verified on receipt.
 pub fn verify_content(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
     check_size(path, expected)?;
-    let mut frames = Frames::open(path)?;
-    let fingerprint = fingerprint(&mut frames, |_| ())?;
+    let mut file = SeekableFile::open(path)?;
+    let fingerprint = fingerprint(&mut file, None)?;
     check_fingerprint(path, expected, fingerprint)
 }
 
@@ -62,7 +64,7 @@ fn check_fingerprint(
 
 fn check<T: PartialEq + ToString>(
     path: &Path,
-    what: &'static str,
+    property: &'static str,
     expected: &T,
     found: &T,
 ) -> Result<(), Error> {
@@ -71,37 +73,35 @@ fn check<T: PartialEq + ToString>(
     }
     Err(Error::Mismatch {
         path: path.to_owned(),
-        what,
+        property,
         expected: expected.to_string(),
         found: found.to_string(),
     })
 }
 
 fn digest_of(path: &Path) -> io::Result<Digest> {
-    let mut sha256 = Sha256::new();
-    read_rest(&mut fs::File::open(path)?, &mut |bytes| {
-        sha256.update(bytes);
-    })?;
-    Ok(Digest::from_bytes(sha256.finalize().into()))
+    let mut hasher = Sha256Hasher::new();
+    aar_fs::hash_reader(fs::File::open(path)?, &mut hasher)?;
+    Ok(hasher.finish())
 }
 
-/// The fingerprint of the content. `seen` gets all bytes of the file, whether they can be
-/// decompressed or not.
+/// The fingerprint of the content. The hasher gets all bytes of the file, also of frames that cannot
+/// be decompressed.
 fn fingerprint(
-    frames: &mut Frames,
-    seen: impl FnMut(&[u8]),
+    file: &mut SeekableFile,
+    hasher: Option<&mut Sha256Hasher>,
 ) -> Result<io::Result<Fingerprint>, Error> {
-    let list: Vec<Frame> = (0..frames.count())
-        .map(|i| frames.frame(i))
+    let frames: Vec<FrameInfo> = (0..file.frame_count())
+        .map(|index| file.frame(index))
         .collect::<Result<_, _>>()?;
-    let file = frames.rewind()?;
+    let file = file.rewind()?;
     thread::scope(|scope| {
-        let (sender, contents) = lanes(scope, width(), || {
+        let (queue, contents) = ordered_workers(scope, worker_count(), || {
             let mut decompressor = None;
-            move |(bytes, content): Job| decompress_frame(&mut decompressor, &bytes, content)
+            move |(bytes, size): FrameJob| decompress_frame(&mut decompressor, &bytes, size)
         });
         let hashing = scope.spawn(move || hash_contents(contents));
-        let read = read_frames(file, &list, sender, seen);
+        let read = read_frames(file, &frames, queue, hasher);
         let fingerprint = join(hashing);
         read?;
         Ok(fingerprint)
@@ -110,37 +110,30 @@ fn fingerprint(
 
 fn read_frames(
     file: &mut fs::File,
-    frames: &[Frame],
-    sender: LaneSender<Job>,
-    mut seen: impl FnMut(&[u8]),
+    frames: &[FrameInfo],
+    queue: WorkQueue<FrameJob>,
+    mut hasher: Option<&mut Sha256Hasher>,
 ) -> io::Result<()> {
-    let mut sender = Some(sender);
+    let mut queue = Some(queue);
     for frame in frames {
-        let mut bytes = vec![0; frame.size];
+        let mut bytes = vec![0; frame.compressed_size];
         file.read_exact(&mut bytes)?;
-        seen(&bytes);
-        // Nobody takes frames any more when one was damaged; the file is read to its end all the same.
-        sender = sender.and_then(|mut sender| {
-            sender
-                .send((bytes, frame.content))
-                .is_ok()
-                .then_some(sender)
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&bytes);
+        }
+        // The workers stop at a damaged frame. The file is still read to its end for the digest.
+        queue = queue.and_then(|mut queue| {
+            let sent = queue.send((bytes, frame.content_size));
+            sent.is_ok().then_some(queue)
         });
     }
-    read_rest(file, &mut seen)
-}
-
-fn read_rest(file: &mut fs::File, seen: &mut impl FnMut(&[u8])) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(()),
-            count => seen(&buffer[..count]),
-        }
+    if let Some(hasher) = hasher {
+        aar_fs::hash_reader(file, hasher)?;
     }
+    Ok(())
 }
 
-fn hash_contents(contents: LaneReceiver<io::Result<Vec<u8>>>) -> io::Result<Fingerprint> {
+fn hash_contents(contents: Results<io::Result<Vec<u8>>>) -> io::Result<Fingerprint> {
     let mut sha256 = Sha256::new();
     for content in contents {
         sha256.update(&content?);

@@ -1,63 +1,61 @@
-//! From the text to a tree of nodes that know their place.
+//! Parsing the text into nodes with their positions.
 //!
-//! Scalars stay the text they are: `version: 1.10` is not the number 1.1.
+//! Scalars stay texts: `version: 1.10` is not the number 1.1.
 
 use std::{borrow::Cow, collections::HashMap};
 
 use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
-use super::{Complaint, Position, Reason};
+use super::{ManifestError, ManifestErrorKind, Position};
 
-/// The most nodes a manifest may have once its aliases are resolved, and how deep they may nest.
+/// The number of nodes of a manifest, with its aliases resolved.
 const MAX_NODES: usize = 20_000;
 const MAX_DEPTH: usize = 16;
 
-/// A value and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub(super) position: Position,
-    pub(super) value: Value,
+    pub(super) value: YamlValue,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(super) enum YamlValue {
     Null,
     Scalar(String),
-    List(Vec<Node>),
-    Map(Vec<Field>),
+    List(Vec<YamlNode>),
+    Map(Vec<YamlField>),
 }
 
-/// A key and its value.
 #[derive(Debug, Clone)]
-pub(super) struct Field {
+pub(super) struct YamlField {
     pub(super) key: String,
     pub(super) position: Position,
-    pub(super) value: Node,
+    pub(super) value: YamlNode,
 }
 
-impl Node {
-    /// How the value is shown in a complaint.
+impl YamlNode {
+    /// The value as an error message shows it.
     pub(super) fn shown(&self) -> String {
         match &self.value {
-            Value::Null => "nothing".to_owned(),
-            Value::Scalar(text) => format!("{text:?}"),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a map".to_owned(),
+            YamlValue::Null => "nothing".to_owned(),
+            YamlValue::Scalar(text) => format!("{text:?}"),
+            YamlValue::List(_) => "a list".to_owned(),
+            YamlValue::Map(_) => "a map".to_owned(),
         }
     }
 
     fn count(&self) -> usize {
         1 + match &self.value {
-            Value::Null | Value::Scalar(_) => 0,
-            Value::List(items) => items.iter().map(Self::count).sum(),
-            Value::Map(fields) => fields.iter().map(|field| 1 + field.value.count()).sum(),
+            YamlValue::Null | YamlValue::Scalar(_) => 0,
+            YamlValue::List(items) => items.iter().map(Self::count).sum(),
+            YamlValue::Map(fields) => fields.iter().map(|field| 1 + field.value.count()).sum(),
         }
     }
 }
 
-/// Reads the one document of the text. An empty text is an empty manifest.
-pub(super) fn parse(text: &str) -> Result<Node, Complaint> {
-    let mut reader = Reader {
+/// Parses the text, which must contain one document. An empty text is an empty manifest.
+pub(super) fn parse(text: &str) -> Result<YamlNode, ManifestError> {
+    let mut reader = YamlReader {
         events: Box::new(Parser::new_from_str(text)),
         anchors: HashMap::new(),
         nodes: 0,
@@ -68,36 +66,43 @@ pub(super) fn parse(text: &str) -> Result<Node, Complaint> {
         match event {
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             Event::StreamEnd => return Ok(root.unwrap_or_else(|| empty(span.start))),
-            _ if root.is_some() => return Err(syntax(span.start, "there is a second document")),
+            _ if root.is_some() => {
+                return Err(syntax(span.start, "there is a second YAML document"));
+            }
             event => root = Some(reader.node(event, span, MAX_DEPTH)?),
         }
     }
 }
 
-fn empty(at: Marker) -> Node {
-    Node {
+fn empty(at: Marker) -> YamlNode {
+    YamlNode {
         position: position(at),
-        value: Value::Null,
+        value: YamlValue::Null,
     }
 }
 
 type ParseResult<'t> = Result<(Event<'t>, Span), serde_saphyr::granit_parser::ScanError>;
 
-struct Reader<'t> {
+struct YamlReader<'t> {
     events: Box<dyn Iterator<Item = ParseResult<'t>> + 't>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, YamlNode>,
     nodes: usize,
 }
 
-impl<'t> Reader<'t> {
-    fn next(&mut self) -> Result<(Event<'t>, Span), Complaint> {
+impl<'t> YamlReader<'t> {
+    fn next(&mut self) -> Result<(Event<'t>, Span), ManifestError> {
         let next = self.events.next();
         let next =
             next.unwrap_or_else(|| Ok((Event::StreamEnd, Span::empty(Marker::new(0, 1, 0)))));
         next.map_err(|error| syntax(*error.marker(), &error.info()))
     }
 
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, Complaint> {
+    fn node(
+        &mut self,
+        event: Event<'t>,
+        span: Span,
+        depth: usize,
+    ) -> Result<YamlNode, ManifestError> {
         let position = position(span.start);
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, _) => (anchor, scalar(text, style)),
@@ -107,38 +112,38 @@ impl<'t> Reader<'t> {
             _ => return Err(syntax(span.start, "a value is missing")),
         };
         self.count(1, span)?;
-        let node = Node { position, value };
+        let node = YamlNode { position, value };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
-    fn list(&mut self, start: Span, depth: usize) -> Result<Value, Complaint> {
+    fn list(&mut self, start: Span, depth: usize) -> Result<YamlValue, ManifestError> {
         let depth = deeper(depth, start)?;
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (Event::SequenceEnd, _) => return Ok(YamlValue::List(items)),
                 (event, span) => items.push(self.node(event, span, depth)?),
             }
         }
     }
 
-    fn map(&mut self, start: Span, depth: usize) -> Result<Value, Complaint> {
+    fn map(&mut self, start: Span, depth: usize) -> Result<YamlValue, ManifestError> {
         let depth = deeper(depth, start)?;
         let mut fields = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok(Value::Map(fields));
+                return Ok(YamlValue::Map(fields));
             }
             let key = self.node(event, span, depth)?;
-            let Value::Scalar(text) = key.value else {
+            let YamlValue::Scalar(text) = key.value else {
                 return Err(syntax(span.start, "a key must be plain text"));
             };
             let (event, span) = self.next()?;
-            fields.push(Field {
+            fields.push(YamlField {
                 key: text,
                 position: key.position,
                 value: self.node(event, span, depth)?,
@@ -146,15 +151,15 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Value, Complaint> {
-        let unknown = || syntax(span.start, "the alias stands for nothing");
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<YamlValue, ManifestError> {
+        let unknown = || syntax(span.start, "the alias is unknown");
         let node = self.anchors.get(&anchor).ok_or_else(unknown)?;
         let (count, value) = (node.count(), node.value.clone());
         self.count(count, span)?;
         Ok(value)
     }
 
-    fn count(&mut self, count: usize, span: Span) -> Result<(), Complaint> {
+    fn count(&mut self, count: usize, span: Span) -> Result<(), ManifestError> {
         self.nodes += count;
         if self.nodes > MAX_NODES {
             return Err(syntax(span.start, "there are too many values"));
@@ -163,17 +168,17 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn deeper(depth: usize, span: Span) -> Result<usize, Complaint> {
+fn deeper(depth: usize, span: Span) -> Result<usize, ManifestError> {
     let deeper = depth.checked_sub(1);
-    deeper.ok_or_else(|| syntax(span.start, "values are nested too deep"))
+    deeper.ok_or_else(|| syntax(span.start, "values are nested too deeply"))
 }
 
-fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
+fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> YamlValue {
     let null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
     if null && style == ScalarStyle::Plain {
-        Value::Null
+        YamlValue::Null
     } else {
-        Value::Scalar(text.into_owned())
+        YamlValue::Scalar(text.into_owned())
     }
 }
 
@@ -184,10 +189,10 @@ fn position(marker: Marker) -> Position {
     }
 }
 
-fn syntax(at: Marker, message: &str) -> Complaint {
-    Complaint {
+fn syntax(at: Marker, message: &str) -> ManifestError {
+    ManifestError {
         key: String::new(),
         position: Some(position(at)),
-        reason: Reason::Syntax(message.to_owned()),
+        kind: ManifestErrorKind::Syntax(message.to_owned()),
     }
 }

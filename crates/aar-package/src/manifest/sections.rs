@@ -1,4 +1,4 @@
-//! The keys of a manifest, section by section.
+//! The sections of a manifest and their keys.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,8 +9,8 @@ use aar_types::{
 
 use super::{
     Manifest,
-    check::{At, Check, Fields},
-    document::{Node, Value},
+    checker::{ManifestChecker, ManifestKey, MapFields},
+    document::{YamlNode, YamlValue},
 };
 
 const MANIFEST: &[&str] = &[
@@ -48,16 +48,16 @@ const EXTRA_DATA: &[&str] = &["target", "owner", "permissions"];
 const HOOKS: &[&str] = &["timeout"];
 const BOOTSTRAP: &[&str] = &["keep"];
 
-/// Checks everything, also where there is no name to make a manifest with.
-pub(super) fn manifest(check: &mut Check, root: &Node) -> Option<Manifest> {
-    let root = At {
-        key: String::new(),
-        node: Some(root).filter(|root| !matches!(root.value, Value::Null)),
+/// Checks all sections, also if the name is missing and the result is none.
+pub(super) fn manifest(checker: &mut ManifestChecker, root: &YamlNode) -> Option<Manifest> {
+    let root = ManifestKey {
+        path: String::new(),
+        node: Some(root).filter(|root| !matches!(root.value, YamlValue::Null)),
     };
-    let fields = check.fields(&root, MANIFEST);
-    let name = check.required(&fields.at("name"), rules::name, rules::NAME);
-    let application = application(check, &fields);
-    let version = version(check, &fields, &application.boot_package);
+    let fields = checker.fields(&root, MANIFEST);
+    let name = checker.required(&fields.key("name"), rules::name, rules::NAME);
+    let application = application(checker, &fields);
+    let version = version(checker, &fields, &application.boot_package);
     Some(Manifest {
         name: name?,
         application,
@@ -65,67 +65,79 @@ pub(super) fn manifest(check: &mut Check, root: &Node) -> Option<Manifest> {
     })
 }
 
-fn application(check: &mut Check, fields: &Fields<'_>) -> ApplicationMetadata {
+fn application(checker: &mut ManifestChecker, fields: &MapFields<'_>) -> ApplicationMetadata {
     ApplicationMetadata {
-        instance_type: or_default(check.value(&fields.at("instance-type"), rules::instance_type)),
-        boot_package: or_default(check.value(&fields.at("boot-package"), rules::package)),
-        image: or_default(check.value(&fields.at("image"), rules::line)),
-        tags: check.list(&fields.at("tags"), rules::tag),
-        addons: check.list(&fields.at("addons"), rules::line),
-        node_selector: check.list(&fields.at("node-selector"), rules::line),
-        resources: resources(check, &fields.at("resources")),
+        instance_type: or_default(
+            checker.value(&fields.key("instance-type"), rules::instance_type),
+        ),
+        boot_package: or_default(checker.value(&fields.key("boot-package"), rules::package)),
+        image: or_default(checker.value(&fields.key("image"), rules::line)),
+        tags: checker.list(&fields.key("tags"), rules::tag),
+        addons: checker.list(&fields.key("addons"), rules::line),
+        node_selector: checker.list(&fields.key("node-selector"), rules::line),
+        resources: resources(checker, &fields.key("resources")),
         ..ApplicationMetadata::default()
     }
 }
 
-fn version(check: &mut Check, fields: &Fields<'_>, boot_package: &str) -> VersionManifest {
-    let permissions = fields.at("required-permissions");
+fn version(
+    checker: &mut ManifestChecker,
+    fields: &MapFields<'_>,
+    boot_package: &str,
+) -> VersionManifest {
+    let permissions = fields.key("required-permissions");
     VersionManifest {
-        manifest_version: or_default(check.value(&fields.at("version"), rules::version)),
-        boot_activity: or_default(check.value(&fields.at("boot-activity"), rules::activity)),
-        required_permissions: check.list_or_all(&permissions, rules::permission),
-        video_encoder: or_default(check.value(&fields.at("video-encoder"), rules::video_encoder)),
-        watchdog: watchdog(check, &fields.at("watchdog")),
-        services: services(check, &fields.at("services")),
-        extra_data: extra_data(check, &fields.at("extra-data"), boot_package),
-        hooks: hooks(check, &fields.at("hooks")),
-        bootstrap: bootstrap(check, &fields.at("bootstrap")),
-        features: check.list(&fields.at("features"), rules::line),
+        manifest_version: or_default(checker.value(&fields.key("version"), rules::version)),
+        boot_activity: or_default(checker.value(&fields.key("boot-activity"), rules::activity)),
+        required_permissions: checker.list_or_all(&permissions, rules::permission),
+        video_encoder: or_default(
+            checker.value(&fields.key("video-encoder"), rules::video_encoder),
+        ),
+        watchdog: watchdog(checker, &fields.key("watchdog")),
+        services: services(checker, &fields.key("services")),
+        extra_data: extra_data(checker, &fields.key("extra-data"), boot_package),
+        hooks: hooks(checker, &fields.key("hooks")),
+        bootstrap: bootstrap(checker, &fields.key("bootstrap")),
+        features: checker.list(&fields.key("features"), rules::line),
         apk: None,
     }
 }
 
-fn watchdog(check: &mut Check, at: &At<'_>) -> Watchdog {
-    let fields = check.fields(at, WATCHDOG);
+fn watchdog(checker: &mut ManifestChecker, key: &ManifestKey<'_>) -> Watchdog {
+    let fields = checker.fields(key, WATCHDOG);
     Watchdog {
-        disabled: or_default(check.value(&fields.at("disabled"), rules::boolean)),
-        allowed_packages: check.list_or_all(&fields.at("allowed-packages"), rules::package),
+        disabled: or_default(checker.value(&fields.key("disabled"), rules::boolean)),
+        allowed_packages: checker.list_or_all(&fields.key("allowed-packages"), rules::package),
     }
 }
 
-fn services(check: &mut Check, at: &At<'_>) -> Vec<NetworkService> {
+fn services(checker: &mut ManifestChecker, key: &ManifestKey<'_>) -> Vec<NetworkService> {
     let mut names = HashSet::new();
-    let items = check.items(at);
+    let items = checker.items(key);
     items
         .iter()
-        .filter_map(|item| service(check, item, &mut names))
+        .filter_map(|item| service(checker, item, &mut names))
         .collect()
 }
 
-fn service(check: &mut Check, at: &At<'_>, names: &mut HashSet<String>) -> Option<NetworkService> {
-    let fields = check.fields(at, SERVICE);
-    let (name_at, end_at) = (fields.at("name"), fields.at("port-end"));
-    let name = check.required(&name_at, rules::service_name, rules::SERVICE_NAME);
-    let port = check.required(&fields.at("port"), rules::port, rules::PORT);
-    let port_end = check.value(&end_at, rules::port);
-    let protocols = check.list(&fields.at("protocols"), rules::protocol);
-    let expose = or_default(check.value(&fields.at("expose"), rules::boolean));
+fn service(
+    checker: &mut ManifestChecker,
+    key: &ManifestKey<'_>,
+    names: &mut HashSet<String>,
+) -> Option<NetworkService> {
+    let fields = checker.fields(key, SERVICE);
+    let (name_key, end_key) = (fields.key("name"), fields.key("port-end"));
+    let name = checker.required(&name_key, rules::service_name, rules::SERVICE_NAME);
+    let port = checker.required(&fields.key("port"), rules::port, rules::PORT);
+    let port_end = checker.value(&end_key, rules::port);
+    let protocols = checker.list(&fields.key("protocols"), rules::protocol);
+    let expose = or_default(checker.value(&fields.key("expose"), rules::boolean));
     let (name, port) = (name?, port?);
     if !names.insert(name.clone()) {
-        check.refuse_at(&name_at, "a name that no other service has");
+        checker.refuse(&name_key, "a name that no other service has");
     }
     if port_end.is_some_and(|end| end < port) {
-        check.refuse_at(&end_at, format!("a port ({port} to 65535)"));
+        checker.refuse(&end_key, format!("a port ({port} to 65535)"));
     }
     Some(NetworkService {
         name,
@@ -136,50 +148,54 @@ fn service(check: &mut Check, at: &At<'_>, names: &mut HashSet<String>) -> Optio
     })
 }
 
-fn resources(check: &mut Check, at: &At<'_>) -> Resources {
-    let fields = check.fields(at, RESOURCES);
+fn resources(checker: &mut ManifestChecker, key: &ManifestKey<'_>) -> Resources {
+    let fields = checker.fields(key, RESOURCES);
     Resources {
-        cpus: check.value(&fields.at("cpus"), rules::cpus),
-        memory: or_default(check.value(&fields.at("memory"), rules::size)),
-        disk_size: or_default(check.value(&fields.at("disk-size"), rules::size)),
-        gpu_slots: check.value(&fields.at("gpu-slots"), rules::slots),
-        gpu_type: or_default(check.value(&fields.at("gpu-type"), rules::gpu_type)),
-        vpu_slots: check.value(&fields.at("vpu-slots"), rules::slots),
-        no_disk_reserve: or_default(check.value(&fields.at("no-disk-reserve"), rules::boolean)),
+        cpus: checker.value(&fields.key("cpus"), rules::cpus),
+        memory: or_default(checker.value(&fields.key("memory"), rules::size)),
+        disk_size: or_default(checker.value(&fields.key("disk-size"), rules::size)),
+        gpu_slots: checker.value(&fields.key("gpu-slots"), rules::slots),
+        gpu_type: or_default(checker.value(&fields.key("gpu-type"), rules::gpu_type)),
+        vpu_slots: checker.value(&fields.key("vpu-slots"), rules::slots),
+        no_disk_reserve: or_default(checker.value(&fields.key("no-disk-reserve"), rules::boolean)),
     }
 }
 
-fn extra_data(check: &mut Check, at: &At<'_>, boot_package: &str) -> BTreeMap<String, ExtraData> {
-    let entries = check.map(at);
+fn extra_data(
+    checker: &mut ManifestChecker,
+    key: &ManifestKey<'_>,
+    boot_package: &str,
+) -> BTreeMap<String, ExtraData> {
+    let entries = checker.map(key);
     let mut data = BTreeMap::new();
-    for (name, position, at) in entries.all() {
-        check.extra_data_name(&at.key, name, position);
-        let fields = check.fields(&at, EXTRA_DATA);
-        let target = fields.at("target");
-        let path = check.required(&target, |text| Ok(text.to_owned()), rules::TARGET);
+    for (name, position, key) in entries.all() {
+        checker.check_extra_data_name(&key.path, name, position);
+        let fields = checker.fields(&key, EXTRA_DATA);
+        let target = fields.key("target");
+        let path = checker.required(&target, |text| Ok(text.to_owned()), rules::TARGET);
         let path = path.unwrap_or_default();
         if let Err(allowed) = rules::target(&path, boot_package) {
-            check.refuse_at(&target, allowed);
+            checker.refuse(&target, allowed);
         }
         let entry = ExtraData {
             target: path,
-            owner: or_default(check.value(&fields.at("owner"), rules::owner)),
-            permissions: or_default(check.value(&fields.at("permissions"), rules::permissions)),
+            owner: or_default(checker.value(&fields.key("owner"), rules::owner)),
+            permissions: or_default(checker.value(&fields.key("permissions"), rules::permissions)),
         };
         data.insert(name.to_owned(), entry);
     }
     data
 }
 
-fn hooks(check: &mut Check, at: &At<'_>) -> Hooks {
-    let fields = check.fields(at, HOOKS);
-    let timeout = or_default(check.value(&fields.at("timeout"), rules::hook_timeout));
+fn hooks(checker: &mut ManifestChecker, key: &ManifestKey<'_>) -> Hooks {
+    let fields = checker.fields(key, HOOKS);
+    let timeout = or_default(checker.value(&fields.key("timeout"), rules::hook_timeout));
     Hooks { timeout }
 }
 
-fn bootstrap(check: &mut Check, at: &At<'_>) -> Bootstrap {
-    let fields = check.fields(at, BOOTSTRAP);
-    let keep = check.list(&fields.at("keep"), rules::keep_pattern);
+fn bootstrap(checker: &mut ManifestChecker, key: &ManifestKey<'_>) -> Bootstrap {
+    let fields = checker.fields(key, BOOTSTRAP);
+    let keep = checker.list(&fields.key("keep"), rules::keep_pattern);
     Bootstrap { keep }
 }
 

@@ -52,18 +52,14 @@ features: [feature1]
 node-selector: [gpu=nvidia]
 ";
 
-fn complaints(text: &str) -> String {
+fn error_lines(text: &str) -> String {
     let errors = read_manifest(text).unwrap_err();
-    let lines: Vec<_> = errors
-        .complaints()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let lines: Vec<_> = errors.errors().iter().map(ToString::to_string).collect();
     lines.join("\n")
 }
 
 #[test]
-fn every_key_is_read() {
+fn all_keys_are_read() {
     let manifest = read_manifest(EVERYTHING).unwrap();
     assert_eq!(manifest.name.as_str(), "candy");
     let Manifest {
@@ -104,7 +100,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn keys_that_are_missing_or_empty_take_their_defaults() {
+fn missing_and_empty_keys_have_default_values() {
     let short = read_manifest("name: a").unwrap();
     assert_eq!(short.version, VersionManifest::default());
     assert_eq!(short.application, ApplicationMetadata::default());
@@ -114,7 +110,7 @@ fn keys_that_are_missing_or_empty_take_their_defaults() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once_with_key_value_and_what_is_allowed() {
+fn all_errors_are_reported_with_key_value_and_allowed_form() {
     let text = "
 name: a b
 version: 123456789012345678901234567890123456789012345678901
@@ -146,18 +142,18 @@ hooks: {timeout: 16m}
 bootstrap: {keep: [/etc/passwd, '[']}
 node-selector: gpu
 ";
-    assert_snapshot!(complaints(text), @r#"
+    assert_snapshot!(error_lines(text), @r#"
     name: "a b" is not an application name (1 to 200 of the characters A-Z a-z 0-9 _ . -) (line 2, column 7)
     version: "123456789012345678901234567890123456789012345678901" is not a version (at most 50 characters) (line 3, column 10)
     instance-type: "a5.3" is not one of a2.3, a4.3, a6.3, a8.3, a10.3, g2.3, g4.3, g6.3, g8.3, g10.3 (line 4, column 16)
     boot-package: "candy" is not a package name such as com.example.app (line 5, column 15)
     boot-activity: "a b" is not an activity such as com.example.app.MainActivity (line 6, column 16)
-    required-permissions: "*" among others is not "*" alone, or a list of names (line 7, column 23)
+    required-permissions: "*" among other values is not "*" alone, or a list of names (line 7, column 23)
     video-encoder: "cpu" is not one of gpu, gpu-preferred, software, vpu (line 8, column 16)
     tags[1]: "b,c" is not a tag (1 to 250 characters, no comma) (line 9, column 11)
     tags[2]: "" is not a tag (1 to 250 characters, no comma) (line 9, column 18)
     watchdog.disabled: "maybe" is not true or false (line 11, column 13)
-    watchdog.allowed-packages: "*" among others is not "*" alone, or a list of names (line 12, column 21)
+    watchdog.allowed-packages: "*" among other values is not "*" alone, or a list of names (line 12, column 21)
     services[1].port: "0" is not a port (1 to 65535) (line 15, column 23)
     services[1].protocols[0]: "icmp" is not tcp or udp (line 15, column 38)
     services[2].port: "65536" is not a port (1 to 65535) (line 16, column 24)
@@ -183,7 +179,7 @@ node-selector: gpu
 }
 
 #[test]
-fn unknown_and_repeated_keys_are_refused_by_name_and_position() {
+fn unknown_and_duplicate_keys_are_refused_by_name_and_position() {
     let text = "
 name: a
 colour: red
@@ -197,18 +193,18 @@ hooks:
   timeout: 2m
 name: b
 ";
-    assert_snapshot!(complaints(text), @r#"
-    colour: there is no such key, only name, version, instance-type, image, addons, tags, boot-package, boot-activity, required-permissions, video-encoder, watchdog, services, resources, extra-data, hooks, bootstrap, features, node-selector (line 3, column 1)
-    watchdog.enabled: there is no such key, only disabled, allowed-packages (line 4, column 12)
-    services[0].prot: there is no such key, only name, port, port-end, protocols, expose (line 8, column 5)
-    hooks.timeout: stands there twice (line 11, column 3)
-    name: stands there twice (line 12, column 1)
+    assert_snapshot!(error_lines(text), @r#"
+    colour: is an unknown key; known keys are name, version, instance-type, image, addons, tags, boot-package, boot-activity, required-permissions, video-encoder, watchdog, services, resources, extra-data, hooks, bootstrap, features, node-selector (line 3, column 1)
+    watchdog.enabled: is an unknown key; known keys are disabled, allowed-packages (line 4, column 12)
+    services[0].prot: is an unknown key; known keys are name, port, port-end, protocols, expose (line 8, column 5)
+    hooks.timeout: occurs twice (line 11, column 3)
+    name: occurs twice (line 12, column 1)
     "#);
 }
 
 #[test]
-fn what_is_not_a_manifest_is_refused_with_its_position() {
-    for (text, complaint) in [
+fn text_that_is_no_manifest_is_refused_with_its_position() {
+    for (text, expected) in [
         ("", "name: is missing; it must be an application name"),
         (
             "- a",
@@ -221,14 +217,14 @@ fn what_is_not_a_manifest_is_refused_with_its_position() {
         ("name: {a: b}", "name: a map is not an application name"),
         (
             "name: a\n---\nname: b",
-            "there is a second document (line 3, column 1)",
+            "there is a second YAML document (line 3, column 1)",
         ),
         ("? [a]\n: b", "a key must be plain text (line 1, column 3)"),
     ] {
         assert!(
-            complaints(text).starts_with(complaint),
+            error_lines(text).starts_with(expected),
             "{text:?}: {}",
-            complaints(text)
+            error_lines(text)
         );
     }
     for (text, position) in [
@@ -237,54 +233,57 @@ fn what_is_not_a_manifest_is_refused_with_its_position() {
         ("name: a\n\tb: c", "(line 1, column 7)"),
     ] {
         let errors = read_manifest(text).unwrap_err();
-        assert!(matches!(errors.complaints()[0].reason, Reason::Syntax(_)));
+        assert!(matches!(
+            errors.errors()[0].kind,
+            ManifestErrorKind::Syntax(_)
+        ));
         assert!(
-            complaints(text).ends_with(position),
+            error_lines(text).ends_with(position),
             "{text:?}: {}",
-            complaints(text)
+            error_lines(text)
         );
     }
 }
 
 #[test]
-fn a_small_text_cannot_become_a_large_tree() {
+fn expanding_and_deeply_nested_texts_are_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let alias = format!("*a{}", level - 1);
         let aliases = [alias.as_str(); 10].join(", ");
         writeln!(bomb, "a{level}: &a{level} [{aliases}]").unwrap();
     }
-    assert!(complaints(&bomb).contains("too many values"));
+    assert!(error_lines(&bomb).contains("too many values"));
     let deep = format!("name: {}{}", "[".repeat(100), "]".repeat(100));
-    assert!(complaints(&deep).contains("too deep"));
+    assert!(error_lines(&deep).contains("too deeply"));
 }
 
 #[test]
-fn aliases_stand_for_what_they_name() {
+fn aliases_are_resolved() {
     let text = "name: a\ntags: &list [x, y]\naddons: *list\n";
     assert_eq!(read_manifest(text).unwrap().application.addons, ["x", "y"]);
 }
 
 #[test]
-fn the_apk_gives_the_boot_package_and_the_owner_of_extra_data() {
+fn apk_determines_the_boot_package_and_the_owner_of_extra_data() {
     let text = "name: a\nextra-data: {x: {target: /data/data/com.foo.bar/files}}\n";
     let facts = |package: &str| ApkFacts {
         package: package.to_owned(),
         ..ApkFacts::default()
     };
     let mut manifest = read_manifest(text).unwrap();
-    manifest.adopt(facts("com.foo.bar")).unwrap();
+    manifest.apply_apk_facts(facts("com.foo.bar")).unwrap();
     assert_eq!(manifest.application.boot_package, "com.foo.bar");
     let mut manifest = read_manifest(text).unwrap();
-    let refusal = manifest.adopt(facts("com.other")).unwrap_err();
+    let refusal = manifest.apply_apk_facts(facts("com.other")).unwrap_err();
     assert_snapshot!(refusal, @r#"manifest.yaml: extra-data.x.target: "/data/data/com.foo.bar/files" is not a path in /sdcard/Android/obb/com.other, /sdcard/Android/data/com.other, /data/app/com.other, /data/data/com.other"#);
     let mut manifest = read_manifest("name: a\nboot-package: com.declared").unwrap();
-    manifest.adopt(facts("com.foo.bar")).unwrap();
+    manifest.apply_apk_facts(facts("com.foo.bar")).unwrap();
     assert_eq!(manifest.application.boot_package, "com.declared");
 }
 
 #[test]
-fn what_is_written_is_read_back() {
+fn written_manifest_is_read_back() {
     let manifest = read_manifest(EVERYTHING).unwrap();
     assert_eq!(read_manifest(&manifest.to_yaml()), Ok(manifest));
     assert_snapshot!(read_manifest("name: a").unwrap().to_yaml(), @"name: a");
@@ -292,7 +291,7 @@ fn what_is_written_is_read_back() {
 
 proptest! {
     #[test]
-    fn texts_that_look_like_something_else_are_written_so_that_they_stay_texts(
+    fn texts_that_look_like_other_types_are_read_back_as_texts(
         version in "[ -~]{1,50}",
         tag in "[a-zA-Z0-9:#&*!|>'\"%@`{}\\[\\]?~ -]{1,20}",
     ) {
@@ -305,7 +304,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reader_panic(text in "(name|tags|[a-z:\\[\\]{}&*!|>'\"%@ \n-]){0,60}") {
+    fn reading_any_text_does_not_panic(text in "(name|tags|[a-z:\\[\\]{}&*!|>'\"%@ \n-]){0,60}") {
         let _ = read_manifest(&text);
     }
 }

@@ -1,4 +1,4 @@
-//! The manifest as text again, without what has its default.
+//! Writing a manifest as YAML, without values that are defaults.
 
 use std::collections::BTreeMap;
 

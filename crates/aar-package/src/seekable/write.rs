@@ -1,10 +1,10 @@
-//! Compresses, hashes and writes at the same time.
+//! Writing images: content is compressed, hashed and written at the same time.
 //!
-//! The thread of the caller produces the content. Of each MiB one thread computes the SHA-256 of
-//! the whole, several compress, and one writes the frames in order while it computes the digest.
+//! The caller's thread produces the content. One thread hashes it for the fingerprint, several
+//! compress frames, and one writes the frames in order and hashes them for the digest.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Write},
     mem,
     path::Path,
     sync::{
@@ -14,59 +14,58 @@ use std::{
     thread,
 };
 
+use aar_fs::HashingWriter;
 use aar_types::{Digest, Fingerprint, ImageInfo};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 use zeekstd::SeekTable;
 use zstd::{bulk::Compressor, zstd_safe::CParameter};
 
-use super::{FRAME, LaneReceiver, LaneSender, join, lanes, width};
+use super::{FRAME, Results, WorkQueue, join, ordered_workers, worker_count};
 use crate::Error;
 
-/// As fast as disks and networks are, and not much larger than what takes ten times as long.
+/// The level keeps up with disks and networks; higher levels are ten times slower and save little.
 const LEVEL: i32 = 3;
 
-/// Content that has been produced, on its way to be hashed and to be compressed.
-type Chunk = Arc<Vec<u8>>;
+/// The content of a frame.
+type ContentChunk = Arc<Vec<u8>>;
 
-/// A compressed frame and the size of its content.
-struct Frame {
+struct CompressedFrame {
     bytes: Vec<u8>,
-    content: usize,
+    content_size: usize,
 }
 
-/// Writes the tar that `produce` puts out as an image to the file `to`, and syncs it. The file is
-/// removed when that fails.
+/// Writes the tar that `produce` writes as an image to the file `to` and syncs it. On failure the
+/// file is removed.
 pub(crate) fn write_image(
     to: &Path,
     produce: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<ImageInfo, Error> {
-    write_with(to, width(), produce).inspect_err(|_| {
-        // The failure that is reported is the first one; a file that stays is found by the reaper.
+    write_with(to, worker_count(), produce).inspect_err(|_| {
+        // The first failure is reported. A file that cannot be removed is left to the reaper.
         let _ = fs::remove_file(to);
     })
 }
 
 fn write_with(
     to: &Path,
-    width: usize,
+    workers: usize,
     produce: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
 ) -> Result<ImageInfo, Error> {
     let file = fs::File::create(to)?;
     thread::scope(|scope| {
-        let (sender, frames) = lanes(scope, width, compressor);
+        let (to_compress, frames) = ordered_workers(scope, workers, compressor);
         let (to_hash, chunks) = sync_channel(2);
         let hashing = scope.spawn(move || hash(&chunks));
         let writing = scope.spawn(move || write_frames(file, frames));
-        let mut content = Content::new(sender, to_hash);
-        let produced = produce(&mut content).and_then(|()| Ok(content.flush_last()?));
-        drop(content);
+        let mut content = ChunkWriter::new(to_compress, to_hash);
+        let produced = produce(&mut content).and_then(|()| Ok(content.finish()?));
         let written = join(writing);
         let fingerprint = join(hashing);
-        // When writing fails, the producer fails too, but knows less.
+        // When writing fails, producing fails too, but without the reason.
         let (digest, size) = written?;
         produced?;
-        sync_folder_of(to)?;
+        aar_fs::sync_parent(to)?;
         Ok(ImageInfo {
             fingerprint,
             digest,
@@ -75,15 +74,15 @@ fn write_with(
     })
 }
 
-/// Cuts what is written to it into chunks.
-struct Content {
+/// Splits the content into chunks.
+struct ChunkWriter {
     chunk: Vec<u8>,
-    to_compress: LaneSender<Chunk>,
-    to_hash: SyncSender<Chunk>,
+    to_compress: WorkQueue<ContentChunk>,
+    to_hash: SyncSender<ContentChunk>,
 }
 
-impl Content {
-    fn new(to_compress: LaneSender<Chunk>, to_hash: SyncSender<Chunk>) -> Self {
+impl ChunkWriter {
+    fn new(to_compress: WorkQueue<ContentChunk>, to_hash: SyncSender<ContentChunk>) -> Self {
         Self {
             chunk: Vec::with_capacity(FRAME),
             to_compress,
@@ -96,15 +95,12 @@ impl Content {
         let hashed = self.to_hash.send(Arc::clone(&chunk));
         let compressed = self.to_compress.send(chunk);
         if hashed.is_err() || compressed.is_err() {
-            return Err(io::Error::new(
-                io::ErrorKind::BrokenPipe,
-                "the image cannot be written",
-            ));
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok(())
     }
 
-    fn flush_last(&mut self) -> io::Result<()> {
+    fn finish(mut self) -> io::Result<()> {
         if self.chunk.is_empty() {
             Ok(())
         } else {
@@ -113,7 +109,7 @@ impl Content {
     }
 }
 
-impl Write for Content {
+impl Write for ChunkWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = bytes.len().min(FRAME - self.chunk.len());
         self.chunk.extend_from_slice(&bytes[..count]);
@@ -128,7 +124,7 @@ impl Write for Content {
     }
 }
 
-fn hash(chunks: &Receiver<Chunk>) -> Fingerprint {
+fn hash(chunks: &Receiver<ContentChunk>) -> Fingerprint {
     let mut sha256 = Sha256::new();
     for chunk in chunks {
         sha256.update(&*chunk);
@@ -136,16 +132,17 @@ fn hash(chunks: &Receiver<Chunk>) -> Fingerprint {
     Fingerprint::from_bytes(sha256.finalize().into())
 }
 
-fn compressor() -> impl FnMut(Chunk) -> io::Result<Frame> {
+fn compressor() -> impl FnMut(ContentChunk) -> io::Result<CompressedFrame> {
     let mut compressor = None;
     move |chunk| {
         let compressor = match &mut compressor {
             Some(compressor) => compressor,
             none => none.insert(new_compressor()?),
         };
-        let bytes = compressor.compress(&chunk)?;
-        let content = chunk.len();
-        Ok(Frame { bytes, content })
+        Ok(CompressedFrame {
+            bytes: compressor.compress(&chunk)?,
+            content_size: chunk.len(),
+        })
     }
 }
 
@@ -155,65 +152,28 @@ fn new_compressor() -> io::Result<Compressor<'static>> {
     Ok(compressor)
 }
 
-/// Writes frames, then the table of them, and syncs the file.
+/// Writes the frames and the seek table, and syncs the file.
 fn write_frames(
     file: fs::File,
-    frames: LaneReceiver<io::Result<Frame>>,
+    frames: Results<io::Result<CompressedFrame>>,
 ) -> Result<(Digest, u64), Error> {
-    let mut output = Output::new(file);
+    let mut output = HashingWriter::new(file);
     let mut table = SeekTable::new();
     for frame in frames {
         let frame = frame?;
-        output.write(&frame.bytes)?;
+        output.write_all(&frame.bytes)?;
         table
-            .log_frame(length(frame.bytes.len())?, length(frame.content)?)
+            .log_frame(length(frame.bytes.len())?, length(frame.content_size)?)
             .map_err(io::Error::other)?;
     }
-    let mut serialized = Vec::new();
-    table.into_serializer().read_to_end(&mut serialized)?;
-    output.write(&serialized)?;
-    output.finish()
+    io::copy(&mut table.into_serializer(), &mut output)?;
+    let (file, digest, size) = output.finish();
+    file.sync_all()?;
+    Ok((digest, size))
 }
 
 fn length(length: usize) -> io::Result<u32> {
     u32::try_from(length).map_err(io::Error::other)
-}
-
-/// A file that is hashed while it is written.
-struct Output {
-    file: fs::File,
-    sha256: Sha256,
-    size: u64,
-}
-
-impl Output {
-    fn new(file: fs::File) -> Self {
-        Self {
-            file,
-            sha256: Sha256::new(),
-            size: 0,
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.sha256.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn finish(self) -> Result<(Digest, u64), Error> {
-        self.file.sync_all()?;
-        let digest = Digest::from_bytes(self.sha256.finalize().into());
-        Ok((digest, self.size))
-    }
-}
-
-fn sync_folder_of(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) if folder != Path::new("") => fs::File::open(folder)?.sync_all(),
-        _ => fs::File::open(".")?.sync_all(),
-    }
 }
 
 #[cfg(test)]
@@ -225,12 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn the_image_is_the_same_on_any_number_of_cores() {
+    fn image_is_the_same_for_any_number_of_workers() {
         let folder = tempfile::tempdir().unwrap();
         let content = content(5 * FRAME + 17);
-        let write = |name: &str, width| {
+        let write = |name: &str, workers| {
             let to = folder.path().join(name);
-            let info = write_with(&to, width, |out| Ok(out.write_all(&content)?)).unwrap();
+            let info = write_with(&to, workers, |out| Ok(out.write_all(&content)?)).unwrap();
             let bytes = fs::read(to).unwrap();
             assert_eq!(info.size, bytes.len() as u64);
             assert_eq!(
@@ -249,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_producer_that_fails_leaves_no_file_behind() {
+    fn failed_producer_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("image");
         let failed = write_image(&to, |out| {
@@ -261,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_reported_as_such_and_ends_the_work() {
+    fn full_disk_is_reported_as_full_storage() {
         let failed = write_with(Path::new("/dev/full"), 2, |out| {
             (0..100).try_for_each(|_| Ok(out.write_all(&content(FRAME))?))
         });

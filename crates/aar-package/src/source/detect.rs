@@ -1,4 +1,5 @@
-//! Tells formats apart: by content first, by name where content says nothing.
+//! Detecting the format of an archive: by its content, or by its name where the content has no
+//! magic number.
 
 use std::{
     io::{self, Read, Seek},
@@ -9,31 +10,30 @@ use fs_err as fs;
 
 use crate::Error;
 
-/// A format that packages come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum ArchiveFormat {
     Zip,
     Tar,
     TarBzip2,
     TarZstd,
 }
 
-/// What begins how. Formats that packages do not come in are there for the message.
-const BEGINNINGS: &[(&[u8], Result<Format, &str>)] = &[
-    (b"PK\x03\x04", Ok(Format::Zip)),
-    (b"PK\x05\x06", Ok(Format::Zip)),
-    (b"BZh", Ok(Format::TarBzip2)),
-    (b"\x28\xb5\x2f\xfd", Ok(Format::TarZstd)),
+/// The magic numbers of archives. Unsupported formats are listed to be named in the error.
+const MAGIC: &[(&[u8], Result<ArchiveFormat, &str>)] = &[
+    (b"PK\x03\x04", Ok(ArchiveFormat::Zip)),
+    (b"PK\x05\x06", Ok(ArchiveFormat::Zip)),
+    (b"BZh", Ok(ArchiveFormat::TarBzip2)),
+    (b"\x28\xb5\x2f\xfd", Ok(ArchiveFormat::TarZstd)),
     (b"\x1f\x8b", Err("a gzip file")),
     (b"\xfd7zXZ\0", Err("an xz file")),
     (b"7z\xbc\xaf\x27\x1c", Err("a 7z file")),
     (b"Rar!", Err("a rar file")),
 ];
 
-/// Where tar files since 1988 say that they are.
+/// The offset and the magic number of tar files. Tar files from before 1988 have none.
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 
-pub(super) fn format(file: &mut fs::File, path: &Path) -> Result<Format, Error> {
+pub(super) fn format(file: &mut fs::File, path: &Path) -> Result<ArchiveFormat, Error> {
     let mut start = Vec::new();
     file.take(512).read_to_end(&mut start)?;
     file.rewind()?;
@@ -45,43 +45,39 @@ pub(super) fn format(file: &mut fs::File, path: &Path) -> Result<Format, Error> 
         })
 }
 
-fn by_content(start: &[u8]) -> Option<Result<Format, &'static str>> {
+fn by_content(start: &[u8]) -> Option<Result<ArchiveFormat, &'static str>> {
     let (offset, magic) = TAR_MAGIC;
-    if start
-        .get(offset..)
-        .is_some_and(|rest| rest.starts_with(magic))
-    {
-        return Some(Ok(Format::Tar));
+    let tar = start.get(offset..);
+    if tar.is_some_and(|rest| rest.starts_with(magic)) {
+        return Some(Ok(ArchiveFormat::Tar));
     }
-    let known = BEGINNINGS
-        .iter()
-        .find(|(beginning, _)| start.starts_with(beginning));
+    let known = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
     known.map(|(_, format)| *format)
 }
 
-/// Only tar files from before 1988 do not say what they are.
-fn by_name(path: &Path, start: &[u8]) -> Result<Format, &'static str> {
+fn by_name(path: &Path, start: &[u8]) -> Result<ArchiveFormat, &'static str> {
     let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
     match extension.to_str() {
         _ if start.is_empty() => Err("an empty file"),
-        Some("tar") => Ok(Format::Tar),
-        Some("zip") => Err("named like a zip file, but is none"),
-        Some("bz2") => Err("named like a bzip2 file, but is none"),
-        Some("zst") => Err("named like a Zstandard file, but is none"),
+        Some("tar") => Ok(ArchiveFormat::Tar),
+        Some("zip") => Err("it has the extension of a zip file, but another content"),
+        Some("bz2") => Err("it has the extension of a bzip2 file, but another content"),
+        Some("zst") => Err("it has the extension of a Zstandard file, but another content"),
         _ => Err("a file of an unknown format"),
     }
 }
 
-/// A buffer that suits large files.
 pub(super) const BUFFER: usize = 256 << 10;
 
-/// The reader of the tar file inside.
-pub(super) fn decompress(file: fs::File, format: Format) -> io::Result<Box<dyn Read>> {
+/// The memory for decompression, as a power of two. `zstd -19` needs less than these 32 MiB.
+const MAX_WINDOW_LOG: u32 = 25;
+
+pub(super) fn decompress(file: fs::File, format: ArchiveFormat) -> io::Result<Box<dyn Read>> {
     let file = io::BufReader::with_capacity(BUFFER, file);
     Ok(match format {
-        Format::Zip | Format::Tar => Box::new(file),
-        Format::TarBzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
-        Format::TarZstd => {
+        ArchiveFormat::Zip | ArchiveFormat::Tar => Box::new(file),
+        ArchiveFormat::TarBzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
+        ArchiveFormat::TarZstd => {
             let mut decoder = zstd::Decoder::with_buffer(file)?;
             decoder.window_log_max(MAX_WINDOW_LOG)?;
             Box::new(decoder)
@@ -89,14 +85,11 @@ pub(super) fn decompress(file: fs::File, format: Format) -> io::Result<Box<dyn R
     })
 }
 
-/// Decompressing takes this much memory, as a power of two; 32 MiB is beyond what `zstd -19` uses.
-const MAX_WINDOW_LOG: u32 = 25;
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn detect(name: &str, content: &[u8]) -> Result<Format, String> {
+    fn detect(name: &str, content: &[u8]) -> Result<ArchiveFormat, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
@@ -105,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn content_decides_whatever_the_name_says() {
+    fn format_is_detected_by_content_under_any_name() {
         let mut tar = [0; 512];
         tar[257..262].copy_from_slice(b"ustar");
         for (content, format) in [
-            (&b"PK\x03\x04...."[..], Format::Zip),
-            (b"BZh91AY", Format::TarBzip2),
-            (b"\x28\xb5\x2f\xfd..", Format::TarZstd),
-            (&tar, Format::Tar),
+            (&b"PK\x03\x04...."[..], ArchiveFormat::Zip),
+            (b"BZh91AY", ArchiveFormat::TarBzip2),
+            (b"\x28\xb5\x2f\xfd..", ArchiveFormat::TarZstd),
+            (&tar, ArchiveFormat::Tar),
         ] {
             for name in ["a", "a.zip", "a.tar.bz2", "a.apk"] {
                 assert_eq!(detect(name, content), Ok(format), "{name}");
@@ -121,11 +114,15 @@ mod tests {
     }
 
     #[test]
-    fn the_name_helps_where_content_says_nothing() {
-        assert_eq!(detect("old.tar", b"some name"), Ok(Format::Tar));
+    fn format_without_magic_number_is_detected_by_name() {
+        assert_eq!(detect("old.tar", b"some name"), Ok(ArchiveFormat::Tar));
         for (name, content, found) in [
             ("a.zip", &b""[..], "an empty file"),
-            ("a.zip", b"text", "named like a zip file, but is none"),
+            (
+                "a.zip",
+                b"text",
+                "it has the extension of a zip file, but another content",
+            ),
             ("a", b"text", "a file of an unknown format"),
             ("a.tgz", b"\x1f\x8b\x08", "a gzip file"),
         ] {

@@ -1,4 +1,4 @@
-//! Lists the folder that is to be packed. Links are entries of their own and are not followed.
+//! Listing a package folder. Links are listed as links and not followed.
 
 use std::{
     fs::Metadata,
@@ -12,60 +12,63 @@ use std::{
 use fs_err as fs;
 
 use crate::{
-    Error, Limits, Problem,
-    disk::DiskFile,
+    EntryError, Error, Limits,
     path::EntryPath,
-    tree::{Content, FileNode, Intake, Node, Tree},
+    source::DiskFile,
+    tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder},
 };
 
-pub(super) fn list(root: &Path, limits: &Limits) -> Result<Tree, Error> {
-    let mut intake = Intake::new(limits, None);
-    add_children(&mut intake, root, root)?;
-    intake.finish()
+pub(super) fn list(root: &Path, limits: &Limits) -> Result<PackageTree, Error> {
+    let mut builder = TreeBuilder::new(limits, None);
+    add_children(&mut builder, root, root)?;
+    builder.finish()
 }
 
-fn add_children(intake: &mut Intake<'_>, root: &Path, folder: &Path) -> Result<(), Error> {
+fn add_children(builder: &mut TreeBuilder<'_>, root: &Path, folder: &Path) -> Result<(), Error> {
     for child in fs::read_dir(folder)? {
         let child = child?.path();
         let relative = child.strip_prefix(root).unwrap_or(&child);
-        let Some(path) = intake.path(relative.as_os_str().as_bytes())? else {
+        let Some(path) = builder.parse_path(relative.as_os_str().as_bytes())? else {
             continue;
         };
-        let node = node(intake, &path, &child)?;
-        let is_folder = matches!(node, Node::Folder);
-        intake.add(path, node)?;
+        let entry = read_entry(builder, &path, &child)?;
+        let is_folder = matches!(entry, PackageEntry::Folder);
+        builder.add(path, entry)?;
         if is_folder {
-            add_children(intake, root, &child)?;
+            add_children(builder, root, &child)?;
         }
     }
     Ok(())
 }
 
-fn node(intake: &Intake<'_>, path: &EntryPath, child: &Path) -> Result<Node, Error> {
+fn read_entry(
+    builder: &TreeBuilder<'_>,
+    path: &EntryPath,
+    child: &Path,
+) -> Result<PackageEntry, Error> {
     let metadata = fs::symlink_metadata(child)?;
     if metadata.is_dir() {
-        return Ok(Node::Folder);
+        return Ok(PackageEntry::Folder);
     }
     if metadata.is_symlink() {
         let target = fs::read_link(child)?;
-        let target = intake.target(path, target.as_os_str().as_bytes())?;
-        return Ok(Node::Symlink(target));
+        let target = builder.parse_target(path, target.as_os_str().as_bytes())?;
+        return Ok(PackageEntry::Symlink(target));
     }
     if !metadata.is_file() {
-        return Err(Error::entry(path, Problem::Kind(name_of(&metadata))));
+        return Err(Error::entry(path, EntryError::Type(type_name(&metadata))));
     }
-    Ok(Node::File(FileNode {
+    Ok(PackageEntry::File(FileEntry {
         size: metadata.size(),
         executable: metadata.mode() & 0o100 != 0,
-        content: Content::Disk(DiskFile::new(child, &metadata)),
+        content: ContentLocation::Disk(DiskFile::new(child, &metadata)),
     }))
 }
 
-fn name_of(metadata: &Metadata) -> &'static str {
-    let kind = metadata.file_type();
-    match () {
-        () if kind.is_fifo() => "named pipe",
-        () if kind.is_socket() => "socket",
-        () => "device",
+fn type_name(metadata: &Metadata) -> &'static str {
+    match metadata.file_type() {
+        fifo if fifo.is_fifo() => "named pipe",
+        socket if socket.is_socket() => "socket",
+        _ => "device",
     }
 }

@@ -1,8 +1,7 @@
-//! Records of extended headers: `LENGTH KEY=VALUE\n`, where the length counts itself.
+//! Records of pax headers: `LENGTH KEY=VALUE\n`, where the length includes its own digits.
 
 use std::io;
 
-/// Appends a record.
 pub(super) fn write(records: &mut Vec<u8>, key: &str, value: &[u8]) {
     let bare = key.len() + value.len() + " =\n".len();
     let mut length = bare + digits(bare);
@@ -16,7 +15,7 @@ fn digits(number: usize) -> usize {
     number.to_string().len()
 }
 
-/// Reads the first record: its key, its value, and what follows it.
+/// Reads the first record. Returns its key, its value and the remaining records.
 pub(super) fn read(records: &[u8]) -> io::Result<(&[u8], &[u8], &[u8])> {
     parse(records).ok_or_else(|| {
         io::Error::new(
@@ -29,10 +28,10 @@ pub(super) fn read(records: &[u8]) -> io::Result<(&[u8], &[u8], &[u8])> {
 fn parse(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = records.iter().position(|byte| *byte == b' ')?;
     let length: usize = std::str::from_utf8(&records[..space]).ok()?.parse().ok()?;
-    let (record, rest) = records.split_at_checked(length)?;
+    let (record, tail) = records.split_at_checked(length)?;
     let body = record.get(space + 1..)?.strip_suffix(b"\n")?;
     let equals = body.iter().position(|byte| *byte == b'=')?;
-    Some((&body[..equals], &body[equals + 1..], rest))
+    Some((&body[..equals], &body[equals + 1..], tail))
 }
 
 #[cfg(test)]
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_length_of_a_record_counts_its_own_digits() {
+    fn record_length_includes_its_own_digits() {
         for (value, length) in [
             (1, "9 "),
             (2, "11 "),
@@ -57,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn records_are_read_back_whatever_their_value_holds() {
+    fn records_with_any_value_are_read_back() {
         let mut records = Vec::new();
         write(&mut records, "a", b"x\ny=z");
         write(&mut records, "b", b"");
-        let (key, value, rest) = read(&records).unwrap();
+        let (key, value, tail) = read(&records).unwrap();
         assert_eq!((key, value), (&b"a"[..], &b"x\ny=z"[..]));
-        let (key, value, rest) = read(rest).unwrap();
-        assert_eq!((key, value, rest), (&b"b"[..], &b""[..], &b""[..]));
+        let (key, value, tail) = read(tail).unwrap();
+        assert_eq!((key, value, tail), (&b"b"[..], &b""[..], &b""[..]));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The canonical tar: the same bytes for the same content, on every machine.
+//! Writing the canonical tar: the same bytes for the same content, on every machine.
 //!
-//! Headers are ustar, with an extended header before one only where ustar cannot hold a value: a
-//! path that its two fields do not take, a link target of more than 100 bytes, a size of 8 GiB or
-//! more. Times, owners and the names of owners are zero or empty. Two zero blocks end it.
+//! Headers are ustar. An extended header is added only where ustar cannot hold a value: a path that
+//! does not fit into its two fields, a link target of more than 100 bytes, a size of 8 GiB or more.
+//! Times, owners and their names are zero or empty. Two zero blocks mark the end.
 
 use std::io::{self, Read, Write};
 
@@ -13,10 +13,9 @@ use super::{BLOCK, padding, pax};
 /// The largest size that the eleven octal digits of a ustar header hold.
 const MAX_USTAR_SIZE: u64 = 0o777_7777_7777;
 
-/// How much content is copied at a time.
-const COPY: usize = 256 << 10;
+const BUFFER: usize = 256 << 10;
 
-/// Writes entries in the order in which they are given, which has to be that of their paths.
+/// Writes entries, which the caller adds in the order of their paths.
 pub(crate) struct TarWriter<W> {
     inner: W,
     buffer: Vec<u8>,
@@ -24,7 +23,7 @@ pub(crate) struct TarWriter<W> {
 
 impl<W: Write> TarWriter<W> {
     pub(crate) fn new(inner: W) -> Self {
-        let buffer = vec![0; COPY];
+        let buffer = vec![0; BUFFER];
         Self { inner, buffer }
     }
 
@@ -36,8 +35,8 @@ impl<W: Write> TarWriter<W> {
         self.header(path, EntryType::Symlink, 0o777, 0, target)
     }
 
-    /// Writes a file whose content is `size` bytes long; content that is not is an error.
-    /// `copied` is told how many bytes each step has copied, and may stop by an error.
+    /// Writes a file. The content must have exactly `size` bytes. `copied` is called after each
+    /// step with the number of copied bytes; its error stops the work.
     pub(crate) fn file(
         &mut self,
         path: &str,
@@ -52,7 +51,7 @@ impl<W: Write> TarWriter<W> {
         self.zeros(padding(size))
     }
 
-    /// Ends the tar and gives back what it was written to.
+    /// Writes the end marker.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.zeros(2 * BLOCK)?;
         Ok(self.inner)
@@ -82,7 +81,7 @@ impl<W: Write> TarWriter<W> {
     fn header(
         &mut self,
         path: &str,
-        kind: EntryType,
+        entry_type: EntryType,
         mode: u32,
         size: u64,
         target: &str,
@@ -103,26 +102,26 @@ impl<W: Write> TarWriter<W> {
             self.extended_header(&records)?;
         }
         let size = if size > MAX_USTAR_SIZE { 0 } else { size };
-        self.plain_header(header, kind, mode, size)
+        self.ustar_header(header, entry_type, mode, size)
     }
 
     fn extended_header(&mut self, records: &[u8]) -> io::Result<()> {
         let mut header = Header::new_ustar();
         header.set_path("PaxHeader")?;
         let size = records.len() as u64;
-        self.plain_header(header, EntryType::XHeader, 0o644, size)?;
+        self.ustar_header(header, EntryType::XHeader, 0o644, size)?;
         self.inner.write_all(records)?;
         self.zeros(padding(size))
     }
 
-    fn plain_header(
+    fn ustar_header(
         &mut self,
         mut header: Header,
-        kind: EntryType,
+        entry_type: EntryType,
         mode: u32,
         size: u64,
     ) -> io::Result<()> {
-        header.set_entry_type(kind);
+        header.set_entry_type(entry_type);
         header.set_mode(mode);
         header.set_uid(0);
         header.set_gid(0);
@@ -138,8 +137,8 @@ impl<W: Write> TarWriter<W> {
     }
 }
 
-fn wrong_size(how: &str) -> io::Error {
-    let message = format!("the content is {how} than its declared size");
+fn wrong_size(longer_or_shorter: &str) -> io::Error {
+    let message = format!("the content is {longer_or_shorter} than its declared size");
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_holds_nothing_of_the_machine_it_was_made_on() {
+    fn header_does_not_depend_on_the_machine() {
         let bytes = written(|tar| file(tar, 2, b"ab"));
         assert_eq!(bytes.len(), 4 * 512);
         assert_eq!(&bytes[..2], b"f\0");
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn extended_headers_are_there_only_where_ustar_is_too_small() {
+    fn extended_header_is_written_only_for_values_beyond_ustar() {
         let fits = format!("{}/{}", "a".repeat(155), "b".repeat(99));
         assert_eq!(written(|tar| tar.folder(&fits)).len(), 512 + 1024);
         let too_long = format!("{}/{}", "a".repeat(156), "b".repeat(99));
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_ustar_cannot_hold_goes_to_an_extended_header() {
+    fn size_beyond_ustar_is_written_to_an_extended_header() {
         let mut tar = TarWriter::new(Vec::new());
         tar.header("f", EntryType::Regular, 0o644, MAX_USTAR_SIZE, "")
             .unwrap();
@@ -200,11 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn content_of_another_size_is_an_error() {
-        for (size, complaint) in [(1, "longer"), (3, "shorter")] {
+    fn content_of_another_size_is_refused() {
+        for (size, expected) in [(1, "longer"), (3, "shorter")] {
             let mut tar = TarWriter::new(Vec::new());
             let error = file(&mut tar, size, b"ab").unwrap_err();
-            assert!(error.to_string().contains(complaint), "{error}");
+            assert!(error.to_string().contains(expected), "{error}");
         }
     }
 }

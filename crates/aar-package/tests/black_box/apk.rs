@@ -1,19 +1,19 @@
-//! What is read out of `app.apk`.
+//! Reading the metadata of `app.apk`.
 
 use aar_package::check_architecture;
 use aar_types::{Architecture, Fingerprint};
 use rcgen::{CertificateParams, KeyPair};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Apk, MANIFEST, Place, Tree, axml, resources, sign};
+use crate::support::{Apk, MANIFEST, PackageContent, TestFolder, axml, resources, sign};
 
-fn packed(apk: &[u8]) -> Tree {
-    Tree::new(MANIFEST).file("app.apk", apk)
+fn packed(apk: &[u8]) -> PackageContent {
+    PackageContent::new(MANIFEST).file("app.apk", apk)
 }
 
 #[test]
-fn facts_are_read_whatever_the_package_is_packed_in() {
-    let place = Place::new();
+fn facts_are_read_from_all_formats() {
+    let dir = TestFolder::new();
     let apk = Apk {
         files: &[
             ("lib/x86_64/liba.so", b"a"),
@@ -23,15 +23,15 @@ fn facts_are_read_whatever_the_package_is_packed_in() {
         ],
         ..Apk::default()
     };
-    let tree = packed(&apk.build());
-    tree.to_folder(&place.path("folder"), 0);
+    let content = packed(&apk.build());
+    content.to_folder(&dir.path("folder"), 0);
     for package in [
-        place.path("folder"),
-        place.file("deflated.zip", &tree.to_zip(0)),
-        place.file("stored.zip", &tree.to_zip(1)),
-        place.file("a.tar.bz2", &tree.to_tar_bz2(0)),
+        dir.path("folder"),
+        dir.file("deflated.zip", &content.to_zip(0)),
+        dir.file("stored.zip", &content.to_zip(1)),
+        dir.file("a.tar.bz2", &content.to_tar_bz2(0)),
     ] {
-        let package = place.open(&package).unwrap();
+        let package = dir.open(&package).unwrap();
         let facts = package.apk().unwrap();
         assert_eq!(facts.package, "com.canonical.candy");
         assert_eq!(facts.version_name, "1.4.2");
@@ -48,8 +48,8 @@ fn facts_are_read_whatever_the_package_is_packed_in() {
 }
 
 #[test]
-fn a_version_name_that_is_kept_in_the_resources_is_found_there() {
-    let place = Place::new();
+fn version_name_in_the_resources_is_resolved() {
+    let dir = TestFolder::new();
     let table = resources("2.0-beta");
     for (reference, files, name) in [
         ("@7f010000", &[("resources.arsc", &*table)][..], "2.0-beta"),
@@ -62,41 +62,41 @@ fn a_version_name_that_is_kept_in_the_resources_is_found_there() {
             files,
             ..Apk::default()
         };
-        let package = place.open_bytes(&packed(&apk.build()).to_zip(0)).unwrap();
+        let package = dir.open_bytes(&packed(&apk.build()).to_zip(0)).unwrap();
         assert_eq!(package.apk().unwrap().version_name, name, "{reference}");
     }
 }
 
 #[test]
-fn the_signer_is_the_certificate_in_the_signing_block() {
-    let place = Place::new();
+fn signer_is_the_certificate_of_the_signing_block() {
+    let dir = TestFolder::new();
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![])
         .unwrap()
         .self_signed(&key)
         .unwrap();
     let apk = sign(&Apk::default().build(), certificate.der());
-    let package = place.open_bytes(&packed(&apk).to_tar_bz2(0)).unwrap();
+    let package = dir.open_bytes(&packed(&apk).to_tar_bz2(0)).unwrap();
     let expected = Fingerprint::from_bytes(Sha256::digest(certificate.der()).into());
     assert_eq!(package.apk().unwrap().signer, expected.to_string());
 }
 
 #[test]
-fn a_declared_boot_package_is_kept() {
-    let place = Place::new();
-    let tree =
-        Tree::new("name: a\nboot-package: com.other.app").file("app.apk", &Apk::default().build());
-    let package = place.open_bytes(&tree.to_zip(0)).unwrap();
+fn declared_boot_package_is_kept() {
+    let dir = TestFolder::new();
+    let content = PackageContent::new("name: a\nboot-package: com.other.app")
+        .file("app.apk", &Apk::default().build());
+    let package = dir.open_bytes(&content.to_zip(0)).unwrap();
     assert_eq!(package.manifest().application.boot_package, "com.other.app");
 }
 
 #[test]
-fn extra_data_belongs_to_the_package_of_the_apk() {
-    let place = Place::new();
-    let tree = Tree::new("name: a\nextra-data: {x: {target: /data/data/com.other/x}}")
+fn extra_data_of_another_package_than_the_apk_is_refused() {
+    let dir = TestFolder::new();
+    let content = PackageContent::new("name: a\nextra-data: {x: {target: /data/data/com.other/x}}")
         .file("extra-data/x", b"")
         .file("app.apk", &Apk::default().build());
-    let refusal = place.refusal(&tree.to_zip(0));
+    let refusal = dir.refusal(&content.to_zip(0));
     assert!(
         refusal.contains("extra-data.x.target") && refusal.contains("com.canonical.candy"),
         "{refusal}"
@@ -104,58 +104,60 @@ fn extra_data_belongs_to_the_package_of_the_apk() {
 }
 
 #[test]
-fn an_apk_that_is_none_is_refused_with_the_reason() {
-    let place = Place::new();
-    let no_manifest = Tree::default().file("classes.dex", b"dex").to_zip(0);
+fn invalid_apk_is_refused_with_the_reason() {
+    let dir = TestFolder::new();
+    let no_manifest = PackageContent::default()
+        .file("classes.dex", b"dex")
+        .to_zip(0);
     let android = |manifest: &[u8]| {
-        Tree::default()
+        PackageContent::default()
             .file("AndroidManifest.xml", manifest)
             .to_zip(1)
     };
     let mut damaged = android(&axml("com.a.b", "1", 1));
     damaged[60] ^= 1;
     for (apk, reason) in [
-        (b"not a zip file".to_vec(), "app.apk is not usable: "),
+        (b"not a zip file".to_vec(), "app.apk is not a valid APK: "),
         (
             no_manifest,
-            "app.apk is not usable: it has no AndroidManifest.xml",
+            "app.apk is not a valid APK: it has no AndroidManifest.xml",
         ),
         (
             android(b""),
-            "app.apk is not usable: its AndroidManifest.xml is damaged",
+            "app.apk is not a valid APK: its AndroidManifest.xml is damaged",
         ),
         (
             android(b"<manifest/>"),
-            "app.apk is not usable: its AndroidManifest.xml is damaged",
+            "app.apk is not a valid APK: its AndroidManifest.xml is damaged",
         ),
         (
             damaged,
-            "app.apk is not usable: its AndroidManifest.xml is damaged",
+            "app.apk is not a valid APK: its AndroidManifest.xml is damaged",
         ),
         (
             android(&axml("", "1", 1)),
-            "app.apk is not usable: its AndroidManifest.xml names the package \"\"",
+            "app.apk is not a valid APK: its AndroidManifest.xml has the package name \"\"",
         ),
         (
             android(&axml("../../etc", "1", 1)),
-            "app.apk is not usable: its AndroidManifest.xml names the package \"../../etc\"",
+            "app.apk is not a valid APK: its AndroidManifest.xml has the package name \"../../etc\"",
         ),
         (
-            Tree::default()
+            PackageContent::default()
                 .file("AndroidManifest.xml", &vec![0; 5 << 20])
                 .to_zip(0),
-            "app.apk is not usable: its AndroidManifest.xml is too large",
+            "app.apk is not a valid APK: its AndroidManifest.xml is too large",
         ),
     ] {
-        let refusal = place.refusal(&packed(&apk).to_zip(0));
+        let refusal = dir.refusal(&packed(&apk).to_zip(0));
         assert!(refusal.starts_with(reason), "{refusal}");
     }
 }
 
-/// Without a limit the tree of elements overflows the stack when it is dropped.
+/// Without truncation, dropping the tree of elements overflows the stack.
 #[test]
-fn a_manifest_that_nests_without_end_costs_nothing() {
-    let place = Place::new();
+fn deeply_nested_android_manifest_is_read() {
+    let dir = TestFolder::new();
     let manifest = axml("com.a.b", "1", 1);
     let find = |chunk: [u8; 4]| {
         manifest
@@ -172,17 +174,19 @@ fn a_manifest_that_nests_without_end_costs_nothing() {
         &manifest[after..],
     ]
     .concat();
-    let apk = Tree::default()
+    let apk = PackageContent::default()
         .file("AndroidManifest.xml", &nested)
         .to_zip(0);
-    let package = place.open_bytes(&packed(&apk).to_zip(0)).unwrap();
+    let package = dir.open_bytes(&packed(&apk).to_zip(0)).unwrap();
     assert_eq!(package.apk().unwrap().package, "com.a.b");
 }
 
 #[test]
-fn a_package_without_an_apk_has_no_facts() {
-    let place = Place::new();
-    let package = place.open_bytes(&Tree::new(MANIFEST).to_zip(0)).unwrap();
+fn package_without_apk_has_no_facts() {
+    let dir = TestFolder::new();
+    let package = dir
+        .open_bytes(&PackageContent::new(MANIFEST).to_zip(0))
+        .unwrap();
     assert_eq!(package.apk(), None);
     assert_eq!(package.manifest().application.boot_package, "");
 }

@@ -1,13 +1,13 @@
-//! Zip files that should not get in.
+//! Malicious and damaged zip files.
 
 use std::io::Write as _;
 
 use aar_package::{Limits, Package};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::support::{MANIFEST, Place, Tree};
+use crate::support::{MANIFEST, PackageContent, TestFolder};
 
-/// Replaces all occurrences of some bytes by as many others.
+/// Replaces all occurrences of `from`. There must be one, and the length must not change.
 fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut found = 0;
@@ -21,62 +21,64 @@ fn replace(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn with(path: &str) -> Vec<u8> {
-    Tree::new(MANIFEST)
+fn zip_with(path: &str) -> Vec<u8> {
+    PackageContent::new(MANIFEST)
         .file(path, b"content of the entry")
         .to_zip(1)
 }
 
 #[test]
-fn paths_that_leave_the_package_or_cannot_be_kept_are_refused() {
-    let place = Place::new();
-    for (path, complaint) in [
+fn paths_outside_the_package_or_not_portable_are_refused() {
+    let dir = TestFolder::new();
+    for (path, expected) in [
         (&b"/bc"[..], r#""/bc": the path is absolute"#),
-        (b"../", r#""../": the path climbs with `..`"#),
+        (b"../", r#""../": the path contains `..`"#),
         (b"a\\c", r#""a\\c": the path has a backslash"#),
         (b"a\0c", r#""a\0c": the path has a control character"#),
         (b"a\xffc", "\"a\u{fffd}c\": the path is not UTF-8"),
     ] {
         assert_eq!(
-            place.refusal(&replace(with("abc"), b"abc", path)),
-            complaint
+            dir.refusal(&replace(zip_with("abc"), b"abc", path)),
+            expected
         );
     }
 }
 
 #[test]
-fn the_same_name_twice_is_refused() {
-    let place = Place::new();
-    let zip = Tree::new(MANIFEST)
+fn duplicate_name_is_refused() {
+    let dir = TestFolder::new();
+    let zip = PackageContent::new(MANIFEST)
         .file("one", b"1")
         .file("two", b"2")
         .to_zip(1);
     assert_eq!(
-        place.refusal(&replace(zip, b"two", b"one")),
-        "\"one\": is there twice"
+        dir.refusal(&replace(zip, b"two", b"one")),
+        "\"one\": occurs twice"
     );
-    let zip = Tree::new(MANIFEST)
+    let zip = PackageContent::new(MANIFEST)
         .file("One", b"1")
         .file("one", b"2")
         .to_zip(1);
     let expected = "\"one\": differs from \"One\" in upper and lower case only";
-    assert_eq!(place.refusal(&zip), expected);
+    assert_eq!(dir.refusal(&zip), expected);
 }
 
 #[test]
-fn devices_and_links_out_are_refused() {
-    let place = Place::new();
-    let link = Tree::new(MANIFEST)
+fn devices_and_links_outside_are_refused() {
+    let dir = TestFolder::new();
+    let link = PackageContent::new(MANIFEST)
         .link("link", "../../etc/passwd")
         .to_zip(0);
     assert_eq!(
-        place.refusal(&link),
-        "\"link\": links to \"../../etc/passwd\", which is outside of the package"
+        dir.refusal(&link),
+        "\"link\": links to \"../../etc/passwd\", which is outside the package"
     );
     let symlink_mode = (0o120_777_u32 << 16).to_le_bytes();
     let pipe_mode = (0o010_644_u32 << 16).to_le_bytes();
-    let zip = Tree::new(MANIFEST).link("thing", "manifest.yaml").to_zip(1);
-    let refusal = place.refusal(&replace(zip, &symlink_mode, &pipe_mode));
+    let zip = PackageContent::new(MANIFEST)
+        .link("thing", "manifest.yaml")
+        .to_zip(1);
+    let refusal = dir.refusal(&replace(zip, &symlink_mode, &pipe_mode));
     assert!(
         refusal.starts_with("\"thing\": is a device, pipe or socket"),
         "{refusal}"
@@ -84,54 +86,56 @@ fn devices_and_links_out_are_refused() {
 }
 
 #[test]
-fn a_link_with_an_endless_target_is_refused() {
-    let place = Place::new();
-    let link = Tree::new(MANIFEST)
+fn link_with_oversized_target_is_refused() {
+    let dir = TestFolder::new();
+    let link = PackageContent::new(MANIFEST)
         .link("link", &"x/".repeat(1 << 20))
         .to_zip(0);
-    assert!(
-        place
-            .refusal(&link)
-            .starts_with("\"link\": links to \"x/x/")
-    );
+    assert!(dir.refusal(&link).starts_with("\"link\": links to \"x/x/"));
 }
 
 #[test]
-fn a_content_with_a_wrong_checksum_makes_no_image() {
-    let place = Place::new();
+fn content_with_wrong_checksum_makes_no_image() {
+    let dir = TestFolder::new();
     let zip = replace(
-        with("abc"),
+        zip_with("abc"),
         b"content of the entry",
         b"content of the Entry",
     );
-    let package = place.open_bytes(&zip).unwrap();
-    let error = place.write(&package, "image").unwrap_err();
+    let package = dir.open_bytes(&zip).unwrap();
+    let error = dir.write(&package, "image").unwrap_err();
     assert_eq!(error.to_string(), "the archive is damaged at abc");
-    assert!(!place.path("image").exists());
+    assert!(!dir.path("image").exists());
 }
 
 #[test]
-fn a_content_of_another_size_than_declared_makes_no_image() {
-    let place = Place::new();
-    let deflated = Tree::new(MANIFEST).file("abc", &[b'x'; 1000]).to_zip(0);
-    for lie in [999_u32, 1001] {
+fn content_of_another_size_than_declared_makes_no_image() {
+    let dir = TestFolder::new();
+    let deflated = PackageContent::new(MANIFEST)
+        .file("abc", &[b'x'; 1000])
+        .to_zip(0);
+    for declared in [999_u32, 1001] {
         let zip = replace(
             deflated.clone(),
             &1000_u32.to_le_bytes(),
-            &lie.to_le_bytes(),
+            &declared.to_le_bytes(),
         );
-        let package = place.open_bytes(&zip).unwrap();
-        let error = place.write(&package, "image").unwrap_err();
-        assert_eq!(error.to_string(), "the archive is damaged at abc", "{lie}");
+        let package = dir.open_bytes(&zip).unwrap();
+        let error = dir.write(&package, "image").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the archive is damaged at abc",
+            "{declared}"
+        );
     }
 }
 
 #[test]
-fn a_manifest_or_an_apk_of_another_size_than_declared_is_refused() {
-    let place = Place::new();
+fn manifest_or_apk_of_another_size_than_declared_is_refused() {
+    let dir = TestFolder::new();
     for name in ["manifest.yaml", "app.apk"] {
         let text = format!("name: a # {}", "x".repeat(990));
-        let tree = Tree::new(if name == "app.apk" { MANIFEST } else { &text });
+        let tree = PackageContent::new(if name == "app.apk" { MANIFEST } else { &text });
         let tree = if name == "app.apk" {
             tree.file(name, text.as_bytes())
         } else {
@@ -142,7 +146,7 @@ fn a_manifest_or_an_apk_of_another_size_than_declared_is_refused() {
             &1000_u32.to_le_bytes(),
             &999_u32.to_le_bytes(),
         );
-        let refusal = place.refusal(&zip);
+        let refusal = dir.refusal(&zip);
         assert!(
             refusal.starts_with(&format!("the archive is damaged at {name}")),
             "{refusal}"
@@ -151,11 +155,11 @@ fn a_manifest_or_an_apk_of_another_size_than_declared_is_refused() {
 }
 
 #[test]
-fn zip_files_that_are_cut_or_damaged_are_refused() {
-    let place = Place::new();
-    let zip = with("abc");
+fn truncated_zip_file_is_refused() {
+    let dir = TestFolder::new();
+    let zip = zip_with("abc");
     for cut in [4, zip.len() / 2, zip.len() - 1] {
-        let refusal = place.refusal(&zip[..cut]);
+        let refusal = dir.refusal(&zip[..cut]);
         assert!(
             refusal.starts_with("the archive is damaged at its directory"),
             "{refusal}"
@@ -164,19 +168,19 @@ fn zip_files_that_are_cut_or_damaged_are_refused() {
 }
 
 #[test]
-fn encrypted_and_strangely_compressed_entries_are_refused() {
-    let place = Place::new();
-    let zip = with("abc");
+fn encrypted_entry_and_unknown_compression_are_refused() {
+    let dir = TestFolder::new();
+    let zip = zip_with("abc");
     let directory = zip
         .windows(4)
         .rposition(|window| window == b"PK\x01\x02")
         .unwrap();
     let mut encrypted = zip.clone();
     encrypted[directory + 8] |= 1;
-    assert_eq!(place.refusal(&encrypted), "\"abc\": is encrypted");
+    assert_eq!(dir.refusal(&encrypted), "\"abc\": is encrypted");
     let mut method = zip;
     method[directory + 10] = 14;
-    let refusal = place.refusal(&method);
+    let refusal = dir.refusal(&method);
     assert!(
         refusal.starts_with("\"abc\": is compressed with "),
         "{refusal}"
@@ -184,9 +188,9 @@ fn encrypted_and_strangely_compressed_entries_are_refused() {
 }
 
 #[test]
-fn entries_that_share_their_content_are_refused() {
-    let place = Place::new();
-    let mut zip = Tree::new(MANIFEST)
+fn overlapping_entries_are_refused() {
+    let dir = TestFolder::new();
+    let mut zip = PackageContent::new(MANIFEST)
         .file("one", &[7; 5000])
         .file("two", &[7; 10])
         .to_zip(1);
@@ -200,7 +204,7 @@ fn entries_that_share_their_content_are_refused() {
     let (one, two) = (find(b"one"), find(b"two"));
     let offset = zip[one + 42..one + 46].to_owned();
     zip[two + 42..two + 46].copy_from_slice(&offset);
-    let refusal = place.refusal(&zip);
+    let refusal = dir.refusal(&zip);
     assert!(
         refusal.ends_with("in the archive") && refusal.contains("overlaps"),
         "{refusal}"
@@ -208,8 +212,8 @@ fn entries_that_share_their_content_are_refused() {
 }
 
 #[test]
-fn bombs_are_refused_by_what_they_say_of_themselves() {
-    let place = Place::new();
+fn zip_bomb_is_refused_by_its_declared_size() {
+    let dir = TestFolder::new();
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("manifest.yaml", SimpleFileOptions::default())
         .unwrap();
@@ -222,24 +226,24 @@ fn bombs_are_refused_by_what_they_say_of_themselves() {
     }
     let bomb = zip.finish().unwrap().into_inner();
     assert_eq!(
-        place.refusal(&bomb),
+        dir.refusal(&bomb),
         "the package is refused at \"bomb\": more than 1000 times the size of the archive"
     );
 }
 
 #[test]
-fn the_number_of_entries_is_limited_before_they_are_kept() {
-    let place = Place::new();
+fn zip_with_too_many_entries_is_refused_by_its_directory() {
+    let dir = TestFolder::new();
     let limits = Limits {
         entries: 10,
         ..Limits::default()
     };
-    let mut tree = Tree::new(MANIFEST);
+    let mut tree = PackageContent::new(MANIFEST);
     for number in 0..10 {
         tree = tree.file(&format!("file{number}"), b"");
     }
-    let path = place.file("package", &tree.to_zip(0));
-    let error = Package::open(&path, &place.staging(), &limits).unwrap_err();
+    let path = dir.file("package", &tree.to_zip(0));
+    let error = Package::open(&path, &dir.staging(), &limits).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the package is refused at \"its directory\": more than 10 entries"

@@ -1,10 +1,12 @@
-//! The crate as its users see it: packages go in, images and refusals come out.
+//! The public interface of the crate.
 
-// `cfg(test)` is always true here; it tells the linter that helpers are tests too.
+// `cfg(test)` is always true here. It tells clippy that helper functions are test code too.
 #[cfg(test)]
 mod apk;
 #[cfg(test)]
-mod hostile;
+mod hostile_folder;
+#[cfg(test)]
+mod hostile_tar;
 #[cfg(test)]
 mod hostile_zip;
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! The same content is the same package, whatever it comes in.
+//! The same content makes the same image, whatever format the package has.
 
 use std::fs;
 
 use aar_package::Limits;
 use proptest::{prelude::*, sample::Index};
 
-use crate::support::{Apk, Item, MANIFEST, Place, Tree, chain};
+use crate::support::{Apk, MANIFEST, PackageContent, PackageItem, TestFolder, chain};
 
-fn sample() -> Tree {
+fn sample() -> PackageContent {
     let long = "a-rather-long-name-of-a-folder/".repeat(9) + &"x".repeat(120);
-    Tree::new(
+    PackageContent::new(
         "name: candy\nextra-data: {main.obb: {target: /sdcard/Android/obb/com.canonical.candy}}\n",
     )
     .file("extra-data/main.obb", &vec![7; 3_000_000])
@@ -24,210 +24,210 @@ fn sample() -> Tree {
     .file("\u{fc}mlaut", b"")
 }
 
-/// What the canonical tar of the sample hashes to, as computed by another program. It must never
-/// change: images that are stored somewhere would no longer be those of their packages.
+/// The SHA-256 of the canonical tar of the sample, computed by another program. It must never
+/// change: stored images would no longer match their packages.
 const GOLDEN: &str = "2f9963d69117fb0f48efa20716256a0d5ec82f2351b436406de36372c6504b0e";
 
 #[test]
-fn the_fingerprint_of_a_package_never_changes() {
-    let place = Place::new();
-    sample().to_folder(&place.path("folder"), 0);
-    let (_, info) = place.image(&place.path("folder"));
+fn fingerprint_of_the_sample_package_is_unchanged() {
+    let dir = TestFolder::new();
+    sample().to_folder(&dir.path("folder"), 0);
+    let (_, info) = dir.image(&dir.path("folder"));
     assert_eq!(info.fingerprint.to_string(), GOLDEN);
 }
 
 #[test]
-fn folder_zip_and_tar_make_the_same_image() {
-    let place = Place::new();
-    let tree = sample().file("app.apk", &Apk::default().build());
-    tree.to_folder(&place.path("folder"), 0);
-    let (_, folder) = place.image(&place.path("folder"));
+fn all_formats_of_a_package_make_the_same_image() {
+    let dir = TestFolder::new();
+    let content = sample().file("app.apk", &Apk::default().build());
+    content.to_folder(&dir.path("folder"), 0);
+    let (_, expected) = dir.image(&dir.path("folder"));
     for (name, archive) in [
-        ("a.zip", tree.to_zip(1)),
-        ("b.zip", tree.to_zip(2)),
-        ("a.tar", tree.to_tar(1)),
-        ("a.tar.bz2", tree.to_tar_bz2(3)),
-        ("a.tar.zst", zstd::encode_all(&*tree.to_tar(2), 19).unwrap()),
-        ("named.wrongly.zip", tree.to_tar_bz2(1)),
+        ("a.zip", content.to_zip(1)),
+        ("b.zip", content.to_zip(2)),
+        ("a.tar", content.to_tar(1)),
+        ("a.tar.bz2", content.to_tar_bz2(3)),
+        (
+            "a.tar.zst",
+            zstd::encode_all(&*content.to_tar(2), 19).unwrap(),
+        ),
+        ("named.wrongly.zip", content.to_tar_bz2(1)),
     ] {
-        let (_, image) = place.image(&place.file(name, &archive));
-        assert_eq!(image, folder, "{name}");
+        let (_, image) = dir.image(&dir.file(name, &archive));
+        assert_eq!(image, expected, "{name}");
     }
-    assert_eq!(place.staged(), 0);
+    assert_eq!(dir.staged(), 0);
 }
 
 #[test]
-fn an_exported_image_is_a_package_again() {
-    let place = Place::new();
-    let package = place.file("a.zip", &sample().to_zip(0));
-    let (path, first) = place.image(&package);
-    let exported = place.path("exported");
+fn exported_image_is_a_package_with_the_same_image() {
+    let dir = TestFolder::new();
+    let package = dir.file("a.zip", &sample().to_zip(0));
+    let (path, first) = dir.image(&package);
+    let exported = dir.path("exported");
     fs::rename(path, &exported).unwrap();
-    assert_eq!(place.image(&exported).1, first);
+    assert_eq!(dir.image(&exported).1, first);
 }
 
 #[test]
-fn the_top_of_an_archive_may_be_named_or_not() {
-    let place = Place::new();
-    let plain = place
-        .image(&place.file("a", &Tree::new(MANIFEST).to_tar_bz2(0)))
+fn archive_with_listed_top_makes_the_same_image() {
+    let dir = TestFolder::new();
+    let plain = dir
+        .image(&dir.file("a", &PackageContent::new(MANIFEST).to_tar_bz2(0)))
         .1;
-    let mut dotted = Tree::default()
+    let mut dotted = PackageContent::default()
         .folder("./")
         .file("./manifest.yaml", MANIFEST.as_bytes());
-    assert_eq!(
-        place.image(&place.file("b", &dotted.to_tar_bz2(0))).1,
-        plain
-    );
+    assert_eq!(dir.image(&dir.file("b", &dotted.to_tar_bz2(0))).1, plain);
     dotted.0.remove(0);
-    assert_eq!(place.image(&place.file("c", &dotted.to_zip(0))).1, plain);
+    assert_eq!(dir.image(&dir.file("c", &dotted.to_zip(0))).1, plain);
 }
 
 #[test]
-fn the_manifest_has_to_be_at_the_top() {
-    let place = Place::new();
-    let nested = Tree::default().file("candy/manifest.yaml", MANIFEST.as_bytes());
+fn manifest_in_a_folder_is_refused() {
+    let dir = TestFolder::new();
+    let nested = PackageContent::default().file("candy/manifest.yaml", MANIFEST.as_bytes());
     assert_eq!(
-        place.refusal(&nested.to_zip(0)),
+        dir.refusal(&nested.to_zip(0)),
         "there is no manifest.yaml at the top, but there is candy/manifest.yaml: pack the content \
          of the folder, not the folder itself"
     );
-    let none = Tree::default().file("app.apk", &Apk::default().build());
+    let none = PackageContent::default().file("app.apk", &Apk::default().build());
     assert_eq!(
-        place.refusal(&none.to_tar_bz2(0)),
+        dir.refusal(&none.to_tar_bz2(0)),
         "there is no manifest.yaml"
     );
 }
 
 #[test]
-fn what_the_manifest_is_about_has_to_be_what_it_should() {
-    let place = Place::new();
-    for (tree, complaint) in [
+fn reserved_paths_of_another_type_are_refused() {
+    let dir = TestFolder::new();
+    for (content, expected) in [
         (
-            Tree::default().folder("manifest.yaml"),
+            PackageContent::default().folder("manifest.yaml"),
             r#""manifest.yaml": must be a file"#,
         ),
         (
-            Tree::default()
+            PackageContent::default()
                 .file("m", b"name: a")
                 .link("manifest.yaml", "m"),
             r#""manifest.yaml": must be a file"#,
         ),
         (
-            Tree::new(MANIFEST).folder("app.apk"),
+            PackageContent::new(MANIFEST).folder("app.apk"),
             r#""app.apk": must be a file"#,
         ),
         (
-            Tree::new(MANIFEST).file("hooks", b""),
+            PackageContent::new(MANIFEST).file("hooks", b""),
             r#""hooks": must be a folder"#,
         ),
         (
-            Tree::new(MANIFEST).file("extra-data", b""),
+            PackageContent::new(MANIFEST).file("extra-data", b""),
             r#""extra-data": must be a folder"#,
         ),
         (
-            Tree::new("name: a\nextra-data: {x: {target: /data/data/com.a/x}}"),
+            PackageContent::new("name: a\nextra-data: {x: {target: /data/data/com.a/x}}"),
             "manifest.yaml: extra-data.x: there is no extra-data/x in the package",
         ),
-        (Tree::new("name: \u{0}"), "manifest.yaml: "),
+        (PackageContent::new("name: \u{0}"), "manifest.yaml: "),
         (
-            Tree::default().file("manifest.yaml", b"name: \xff"),
+            PackageContent::default().file("manifest.yaml", b"name: \xff"),
             r#""manifest.yaml": must be a text in UTF-8"#,
         ),
         (
-            Tree::new(&format!("name: a # {}", "x".repeat(1 << 18))),
+            PackageContent::new(&format!("name: a # {}", "x".repeat(1 << 18))),
             r#""manifest.yaml": is larger than 262144 bytes"#,
         ),
     ] {
-        let refusal = place.refusal(&tree.to_tar_bz2(0));
-        assert!(refusal.starts_with(complaint), "{refusal}");
+        let refusal = dir.refusal(&content.to_tar_bz2(0));
+        assert!(refusal.starts_with(expected), "{refusal}");
     }
 }
 
 #[test]
-fn a_manifest_is_refused_with_every_complaint() {
-    let place = Place::new();
-    let refusal = place.refusal(&Tree::new("nome: candy\nversion: [1]\n").to_zip(0));
-    for complaint in [
-        "nome: there is no such key",
+fn manifest_is_refused_with_all_errors() {
+    let dir = TestFolder::new();
+    let refusal = dir.refusal(&PackageContent::new("nome: candy\nversion: [1]\n").to_zip(0));
+    for expected in [
+        "nome: is an unknown key",
         "version: a list",
         "name: is missing",
     ] {
-        assert!(refusal.contains(complaint), "{refusal}");
+        assert!(refusal.contains(expected), "{refusal}");
     }
 }
 
 #[test]
-fn other_files_go_with_the_package() {
-    let place = Place::new();
-    let small = place
-        .image(&place.file("a", &Tree::new(MANIFEST).to_zip(0)))
+fn other_files_are_part_of_the_image() {
+    let dir = TestFolder::new();
+    let small = dir
+        .image(&dir.file("a", &PackageContent::new(MANIFEST).to_zip(0)))
         .1;
-    let large = Tree::new(MANIFEST)
+    let large = PackageContent::new(MANIFEST)
         .file("something-for-hooks/data.bin", b"1")
         .to_zip(0);
     assert_ne!(
-        place.image(&place.file("b", &large)).1.fingerprint,
+        dir.image(&dir.file("b", &large)).1.fingerprint,
         small.fingerprint
     );
 }
 
 #[test]
-fn hooks_can_run_even_if_the_archive_does_not_say_so() {
-    let place = Place::new();
-    let with = Tree::new(MANIFEST).program("hooks/pre-start", b"#!/bin/sh");
-    let without = Tree::new(MANIFEST).file("hooks/pre-start", b"#!/bin/sh");
-    let first = place.image(&place.file("a", &with.to_zip(0))).1;
-    assert_eq!(place.image(&place.file("b", &without.to_zip(0))).1, first);
+fn hooks_without_executable_bit_become_executable() {
+    let dir = TestFolder::new();
+    let with = PackageContent::new(MANIFEST).program("hooks/pre-start", b"#!/bin/sh");
+    let without = PackageContent::new(MANIFEST).file("hooks/pre-start", b"#!/bin/sh");
+    let first = dir.image(&dir.file("a", &with.to_zip(0))).1;
+    assert_eq!(dir.image(&dir.file("b", &without.to_zip(0))).1, first);
 }
 
 #[test]
-fn folders_zips_and_plain_tars_are_read_where_they_are() {
-    let place = Place::new();
-    let tree = sample();
-    tree.to_folder(&place.path("folder"), 0);
-    place.file("a.zip", &tree.to_zip(0));
-    place.file("a.tar", &tree.to_tar(0));
+fn folders_zips_and_plain_tars_need_no_staging() {
+    let dir = TestFolder::new();
+    let content = sample();
+    content.to_folder(&dir.path("folder"), 0);
+    dir.file("a.zip", &content.to_zip(0));
+    dir.file("a.tar", &content.to_tar(0));
     for name in ["folder", "a.zip", "a.tar"] {
-        let nowhere = place.path("nowhere");
-        let opened = aar_package::Package::open(&place.path(name), &nowhere, &Limits::default());
-        let image = place.write(&opened.unwrap(), "image").unwrap();
+        let missing = dir.path("missing");
+        let opened = aar_package::Package::open(&dir.path(name), &missing, &Limits::default());
+        let image = dir.write(&opened.unwrap(), "image").unwrap();
         assert_eq!(image.fingerprint.to_string(), GOLDEN, "{name}");
     }
 }
 
 #[test]
-fn staging_that_cannot_be_used_is_an_error_that_names_it() {
-    let place = Place::new();
-    let package = place.file("a", &Tree::new(MANIFEST).to_tar_bz2(0));
-    let nowhere = place.path("nowhere");
-    let error = aar_package::Package::open(&package, &nowhere, &Limits::default()).unwrap_err();
-    assert!(chain(&error).contains("nowhere"), "{error}");
+fn missing_staging_folder_is_named_in_the_error() {
+    let dir = TestFolder::new();
+    let package = dir.file("a", &PackageContent::new(MANIFEST).to_tar_bz2(0));
+    let missing = dir.path("missing");
+    let error = aar_package::Package::open(&package, &missing, &Limits::default()).unwrap_err();
+    assert!(chain(&error).contains("missing"), "{error}");
 }
 
-fn item() -> impl Strategy<Value = Item> {
+fn item() -> impl Strategy<Value = PackageItem> {
     prop_oneof![
-        1 => Just(Item::Folder),
-        1 => Just(Item::Link("manifest.yaml".to_owned())),
+        1 => Just(PackageItem::Folder),
+        1 => Just(PackageItem::Link("manifest.yaml".to_owned())),
         4 => (proptest::collection::vec(any::<u8>(), 0..2000), any::<bool>())
-            .prop_map(|(content, executable)| Item::File { content, executable }),
+            .prop_map(|(content, executable)| PackageItem::File { content, executable }),
     ]
 }
 
-/// Entries at the top or in folders, none of which are in the way of each other.
-fn tree() -> impl Strategy<Value = Tree> {
+/// Entries at the top or in folders, without conflicts.
+fn content() -> impl Strategy<Value = PackageContent> {
     let entry = ("[a-d]{0,2}", item());
     proptest::collection::vec(entry, 0..12).prop_map(|entries| {
-        let mut tree = Tree::new(MANIFEST);
+        let mut content = PackageContent::new(MANIFEST);
         for (number, (folder, item)) in entries.into_iter().enumerate() {
             let (path, item) = match item {
-                Item::Link(target) => (format!("link{number}"), Item::Link(target)),
+                PackageItem::Link(target) => (format!("link{number}"), PackageItem::Link(target)),
                 item if folder.is_empty() => (format!("top{number}"), item),
                 item => (format!("{folder}/{folder}.x/entry{number}"), item),
             };
-            tree.0.push((path, item));
+            content.0.push((path, item));
         }
-        tree
+        content
     })
 }
 
@@ -235,22 +235,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn order_times_owners_and_permissions_do_not_matter(
-        tree in tree(),
+    fn image_does_not_depend_on_order_times_owners_and_permissions(
+        content in content(),
         order in proptest::collection::vec(any::<Index>(), 24),
-        spice in any::<u8>(),
+        variant in any::<u8>(),
     ) {
-        let place = Place::new();
-        tree.to_folder(&place.path("folder"), spice);
-        let (_, expected) = place.image(&place.path("folder"));
-        let mut shuffled = tree.clone();
+        let dir = TestFolder::new();
+        content.to_folder(&dir.path("folder"), variant);
+        let (_, expected) = dir.image(&dir.path("folder"));
+        let mut shuffled = content.clone();
         for pair in order.chunks(2) {
-            let (a, b) = (pair[0].index(tree.0.len()), pair[1].index(tree.0.len()));
+            let (a, b) = (pair[0].index(content.0.len()), pair[1].index(content.0.len()));
             shuffled.0.swap(a, b);
         }
-        let zip = place.file("a.zip", &shuffled.to_zip(spice.wrapping_add(1)));
-        prop_assert_eq!(place.image(&zip).1, expected);
-        let tar = place.file("a.tar.bz2", &shuffled.to_tar_bz2(spice.wrapping_add(2)));
-        prop_assert_eq!(place.image(&tar).1, expected);
+        let zip = dir.file("a.zip", &shuffled.to_zip(variant.wrapping_add(1)));
+        prop_assert_eq!(dir.image(&zip).1, expected);
+        let tar = dir.file("a.tar.bz2", &shuffled.to_tar_bz2(variant.wrapping_add(2)));
+        prop_assert_eq!(dir.image(&tar).1, expected);
     }
 }

@@ -38,12 +38,11 @@ impl Registry {
             .await?
             .expired_uploads(self.now())
             .await?;
-        let mut items = Vec::new();
-        for row in expired {
-            let bytes = self.storage().staged_size(&row).await?;
-            items.push(GcItem::StaleUpload { id: row.id, bytes });
-        }
-        Ok(items)
+        let items = expired.into_iter().map(|row| GcItem::StaleUpload {
+            id: row.id,
+            bytes: row.durable,
+        });
+        Ok(items.collect())
     }
 
     pub(super) async fn orphaned_blobs(&self) -> Result<Vec<GcItem>, Error> {

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use aar_types::Digest;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
 
 use super::MigrationReport;
 use crate::{
@@ -32,7 +31,7 @@ pub(super) struct Copying {
     images: HashMap<Digest, u64>,
     /// The descriptors that the target has, and which state of their originals they are. It is not
     /// known of those that no pass has compared yet.
-    descriptors: HashMap<Path, Option<String>>,
+    descriptors: HashMap<String, Option<String>>,
 }
 
 impl Copying {
@@ -116,7 +115,7 @@ impl Copying {
     async fn copy_descriptors(
         &mut self,
         source: &Storage,
-        originals: &HashMap<Path, Option<String>>,
+        originals: &HashMap<String, Option<String>>,
     ) -> Result<(), Error> {
         let Self {
             target,
@@ -145,12 +144,12 @@ impl Copying {
 
     async fn delete_descriptors(
         &mut self,
-        originals: &HashMap<Path, Option<String>>,
+        originals: &HashMap<String, Option<String>>,
     ) -> Result<(), Error> {
-        let gone = |path: &Path, _: &mut Option<String>| !originals.contains_key(path);
+        let gone = |path: &String, _: &mut Option<String>| !originals.contains_key(path);
         let gone: Vec<_> = self.descriptors.extract_if(gone).collect();
         for (path, _) in gone {
-            if let Some(key) = ObjectKey::of(&path)
+            if let Some(key) = ObjectKey::parse(&path)
                 && self.target.delete(&key).await?
             {
                 self.report.descriptors += 1;
@@ -167,8 +166,8 @@ fn described(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> {
 }
 
 /// Copies a descriptor unless the target has the same. Tells whether it was copied.
-async fn copy_descriptor(source: &Storage, target: &Storage, path: &Path) -> Result<bool, Error> {
-    let Some(key) = ObjectKey::of(path) else {
+async fn copy_descriptor(source: &Storage, target: &Storage, path: &str) -> Result<bool, Error> {
+    let Some(key) = ObjectKey::parse(path) else {
         return Ok(false);
     };
     match source.get(&key).await? {

@@ -61,7 +61,7 @@ impl Operator {
         let old = self.registry.storage();
         self.registry.follow_storage(to).await?;
         for row in given_up {
-            if let Err(error) = old.discard_staged(&row).await {
+            if let Err(error) = old.staged(row.staged_id()).abort().await {
                 tracing::warn!(%error, id = %row.id, "an upload stays in the old storage");
             }
         }

@@ -8,7 +8,6 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use object_store::path::Path;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -207,8 +206,7 @@ async fn write_all(storage: Arc<Storage>, entries: Vec<OutboxRow>) -> Vec<Result
 }
 
 async fn write(storage: Arc<Storage>, entry: OutboxRow) -> Result<(), Error> {
-    let path = Path::from(entry.key.as_str());
-    let Some(key) = ObjectKey::of(&path) else {
+    let Some(key) = ObjectKey::parse(&entry.key) else {
         tracing::error!(
             key = entry.key,
             "the outbox has an entry without a valid key"

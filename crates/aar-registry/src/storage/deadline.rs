@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{ObjectKey, Storage};
+use super::{Backend, ObjectKey, Storage};
 use crate::Error;
 
 /// How long a bucket may take for a small request, retries included.

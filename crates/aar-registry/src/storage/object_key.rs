@@ -1,25 +1,20 @@
-//! The names of everything in the storage. No other file makes or reads such a name.
+//! The keys of all objects: the same in a folder and in a bucket. No other file writes or parses them.
 
 use aar_types::{ApplicationName, Architecture, Digest, Fingerprint, VersionNumber};
-use object_store::path::Path;
 
 use crate::keys::{UploadId, VariantKey, VersionKey};
 
-/// The folders that a storage has from its beginning.
-pub(super) const FOLDERS: [&str; 2] = ["blobs/sha256", "staging"];
-
-/// The name of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ObjectKey {
-    /// `registry.json`: whose storage it is.
+    /// `registry.json`: whose storage this is.
     Registry,
     /// `blobs/sha256/<2>/<digest>`: the bytes of an image.
     Blob(Digest),
-    /// `applications/<name>/<architecture>/<number>.json`: what is known of a version.
+    /// `applications/<name>/<architecture>/<number>.json`: the descriptor of a version.
     Version(VersionKey),
-    /// `applications/<name>/<architecture>/application.json`: what holds for all its versions.
+    /// `applications/<name>/<architecture>/application.json`: the descriptor of all its versions.
     Variant(VariantKey),
-    /// `trust/<fingerprint>.json`: what is known of a certificate.
+    /// `trust/<fingerprint>.json`: the descriptor of a certificate.
     Certificate(Fingerprint),
 }
 
@@ -32,12 +27,12 @@ pub(crate) enum Area {
     Applications,
     /// Descriptors of certificates.
     Trust,
-    /// What has come of uploads and is not a blob yet.
+    /// Uploads in flight.
     Staging,
 }
 
 impl Area {
-    /// What all names in it begin with, before a slash.
+    /// Its keys begin with this and a slash.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Blobs => "blobs",
@@ -46,18 +41,14 @@ impl Area {
             Self::Staging => "staging",
         }
     }
-
-    pub(super) fn prefix(self) -> Path {
-        Path::from(self.name())
-    }
 }
 
-/// `staging/<upload>`: the name of what an upload has staged.
+/// The key of what an upload has staged, or of the tail of its last request.
 pub(super) fn staged(upload: UploadId) -> String {
     format!("{}/{upload}", Area::Staging.name())
 }
 
-/// The upload whose staged bytes have this name.
+/// The upload that such a key belongs to.
 pub(super) fn upload_of(name: &str) -> Option<UploadId> {
     let upload = name.rsplit('/').next()?.parse().ok()?;
     (staged(upload) == name).then_some(upload)
@@ -72,14 +63,9 @@ impl ObjectKey {
         format!("{}/{name}/", Area::Applications.name())
     }
 
-    pub(crate) fn path(&self) -> Path {
-        Path::from(self.to_string())
-    }
-
-    /// The name that a path is, if it is one.
-    pub(crate) fn of(path: &Path) -> Option<Self> {
-        let text = path.as_ref();
-        let segments: Vec<_> = text.split('/').collect();
+    /// `None` if the registry has no such key.
+    pub(crate) fn parse(path: &str) -> Option<Self> {
+        let segments: Vec<_> = path.split('/').collect();
         let key = match segments.as_slice() {
             ["registry.json"] => Self::Registry,
             ["blobs", "sha256", _, digest] => Self::Blob(digest.parse().ok()?),
@@ -87,7 +73,7 @@ impl ObjectKey {
             ["trust", file] => Self::Certificate(file.strip_suffix(".json")?.parse().ok()?),
             _ => return None,
         };
-        (key.to_string() == text).then_some(key)
+        (key.to_string() == path).then_some(key)
     }
 }
 
@@ -136,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_read_back_from_its_path() {
+    fn every_key_is_parsed_from_its_text() {
         let number = VersionNumber(17);
         let variant = variant();
         let version = VersionKey {
@@ -151,13 +137,16 @@ mod tests {
             ObjectKey::Certificate(Fingerprint::from_bytes([1; 32])),
         ];
         for key in keys {
-            assert_eq!(ObjectKey::of(&key.path()), Some(key.clone()), "{key}");
-            assert_eq!(key.path().as_ref(), key.to_string());
+            assert_eq!(
+                ObjectKey::parse(&key.to_string()),
+                Some(key.clone()),
+                "{key}"
+            );
         }
     }
 
     #[test]
-    fn an_upload_is_read_back_from_the_name_of_what_it_has_staged() {
+    fn upload_is_parsed_from_its_staging_key() {
         let upload: UploadId = "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10".parse().unwrap();
         assert_eq!(upload_of(&staged(upload)), Some(upload));
         for name in [
@@ -171,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nearly_a_key_is_none() {
+    fn text_that_is_almost_a_key_is_none() {
         let digest = "ab".repeat(32);
         for path in [
             format!("blobs/sha256/cd/{digest}"),
@@ -182,7 +171,7 @@ mod tests {
             "trust/x.json".into(),
             "notes.txt".into(),
         ] {
-            assert_eq!(ObjectKey::of(&Path::from(path.as_str())), None, "{path}");
+            assert_eq!(ObjectKey::parse(&path), None, "{path}");
         }
     }
 }

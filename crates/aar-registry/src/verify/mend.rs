@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
 
 use super::descriptors::{Verdict, described_keys};
 use crate::{Error, Operator, Registry, storage::Area};
@@ -18,7 +17,7 @@ impl Operator {
         let mut written = Vec::new();
         let mut keys = described_keys(&self.registry);
         while let Some(key) = keys.try_next().await? {
-            let is_missing = !listed.contains(&key.path());
+            let is_missing = !listed.contains(&key.to_string());
             if is_missing && self.check(&key, true).await? == Verdict::Repaired {
                 written.push(key.to_string());
             }
@@ -28,7 +27,7 @@ impl Operator {
 }
 
 impl Registry {
-    async fn listed_descriptors(&self) -> Result<HashSet<Path>, Error> {
+    async fn listed_descriptors(&self) -> Result<HashSet<String>, Error> {
         let storage = self.storage();
         let areas = stream::iter([Area::Applications, Area::Trust]);
         let objects = areas.flat_map(move |area| storage.list(area));

@@ -23,7 +23,7 @@ impl Verification<'_> {
                 None => false,
             };
             if !known {
-                self.report.stray.push(object.path.to_string());
+                self.report.stray.push(object.path);
                 strays.extend(key);
             }
         }

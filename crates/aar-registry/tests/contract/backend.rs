@@ -47,7 +47,7 @@ async fn on_backends(backends: &[Backend], test: impl AsyncFn(Fixture)) {
     for &backend in backends {
         let _note = FailureNote(backend);
         if let Some(fixture) = Fixture::start(backend).await {
-            test(fixture).await;
+            Box::pin(test(fixture)).await;
         }
     }
 }

@@ -8,7 +8,7 @@ use aar_registry::{
     BucketProblem, Content, Error, GcItem, Operator, Options, Registry, S3Options, StorageOptions,
     Upload, UploadNew,
 };
-use aar_testkit::{Answer, Fault, Http, S3Network, S3Server, Seen};
+use aar_testkit::{Fault, S3Network, S3Server, Seen, TestClient, TestResponse};
 use aar_types::ImageInfo;
 
 use crate::backend::{
@@ -380,9 +380,9 @@ async fn everything_there_is(fixture: &Fixture, registry: &Registry, n: usize, o
 }
 
 /// Fetches an address with nothing to show.
-async fn get(url: &str, headers: &'static [(&str, &str)]) -> Answer {
+async fn get(url: &str, headers: &'static [(&str, &str)]) -> TestResponse {
     let url = url.to_owned();
-    let fetch = move || Http::plain("").send("GET", &url, headers, Vec::new());
+    let fetch = move || TestClient::plain("").send("GET", &url, headers, Vec::new());
     tokio::task::spawn_blocking(fetch).await.unwrap()
 }
 

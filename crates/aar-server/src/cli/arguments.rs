@@ -14,13 +14,17 @@ use super::{
     name = "aar",
     version,
     disable_version_flag = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = "Examples:
+  aar trust add --publisher /etc/ssl/ams-build.crt
+  aar status
+  aar trust list"
 )]
 pub(super) struct Arguments {
-    /// The folder that holds configuration, certificates and database
+    /// The folder of configuration, certificates and database
     ///
-    /// Default: `$AAR_BASE_DIR`, else `$SNAP_COMMON`, else /var/lib/aar where the Debian package is
-    /// installed, else /var/snap/aar/common for root and the data folder of the user for others.
+    /// Default: `$AAR_BASE_DIR`; then `$SNAP_COMMON`; then /var/lib/aar if the Debian package is
+    /// installed; then /var/snap/aar/common for root and the data folder of the user for others.
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(super) base_dir: Option<PathBuf>,
     /// Print version
@@ -30,29 +34,28 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-/// What there is to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the registry
     Serve,
-    /// Manage the certificates that are trusted
+    /// Manage the trusted certificates
     #[command(subcommand)]
     Trust(TrustCommand),
-    /// Look at applications and delete them
+    /// List, show and delete applications
     #[command(subcommand, alias = "app")]
     Application(ApplicationCommand),
-    /// Show what the registry holds
+    /// Show the content of the registry
     Status(StatusArguments),
-    /// Show who did what
+    /// Show the audit log
     Audit(AuditArguments),
-    /// Free the space of images and uploads that nobody needs any more
+    /// Delete unused images and expired uploads
     Gc(GcArguments),
-    /// Compare database and storage, or rebuild the database
+    /// Verify or migrate the storage, or rebuild the database
     #[command(subcommand)]
     Storage(StorageCommand),
-    /// Check the configuration file and print what it comes to
+    /// Check the configuration file and print the effective configuration
     CheckConfig(CheckConfigArguments),
-    /// Print a script that completes commands in a shell
+    /// Print a completion script for a shell
     Completion(CompletionArgs),
     /// Print the reference of this command line
     #[command(hide = true)]

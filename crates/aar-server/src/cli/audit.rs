@@ -6,21 +6,22 @@ use serde::Serialize;
 
 use super::context::Context;
 
-/// `audit [--since TIME] [--limit COUNT] [--format FORMAT]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar audit --since 24h
+  aar audit --since 2026-05-01T12:00:00Z --limit 1000 --format json")]
 pub(super) struct AuditArguments {
-    /// Only what happened since then: a time such as 2026-05-01T12:00:00Z, or how long ago, such as 24h
+    /// Show entries since a time such as 2026-05-01T12:00:00Z, or of the last hours, such as 24h
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
-    /// How many entries to show, the newest
+    /// The number of newest entries to show
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// A moment, or how long ago it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Since {
     Moment(Timestamp),
@@ -53,12 +54,11 @@ impl Since {
     }
 }
 
-/// An entry as it is shown.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Entry(AuditEntry);
+struct AuditListing(AuditEntry);
 
-impl Rows for Entry {
+impl Rows for AuditListing {
     const HEADERS: &'static [&'static str] = &[
         "TIME", "WHO", "FROM", "ACTION", "TARGET", "OUTCOME", "DETAIL",
     ];
@@ -67,7 +67,7 @@ impl Rows for Entry {
         let entry = &self.0;
         vec![
             entry.at.to_string(),
-            self.who(),
+            self.actor(),
             entry.address.clone().unwrap_or_default(),
             entry.action.clone(),
             entry.target.clone(),
@@ -77,10 +77,10 @@ impl Rows for Entry {
     }
 }
 
-impl Entry {
-    fn who(&self) -> String {
+impl AuditListing {
+    fn actor(&self) -> String {
         let fingerprint = self.0.fingerprint.map(|it| it.to_string());
-        // Twelve digits tell certificates apart, and leave the table readable.
+        // Twelve digits distinguish certificates and keep the table readable.
         let short = fingerprint.map(|digits| digits.chars().take(12).collect());
         self.0.operator.clone().or(short).unwrap_or_default()
     }
@@ -93,7 +93,7 @@ fn outcome(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Prints who did what, the newest first.
+/// Prints the audit log, newest entries first.
 pub(super) async fn run(context: &Context<'_>, arguments: &AuditArguments) -> anyhow::Result<Exit> {
     let opened = context.open().await?;
     let query = AuditQuery {
@@ -104,7 +104,7 @@ pub(super) async fn run(context: &Context<'_>, arguments: &AuditArguments) -> an
         limit: arguments.limit,
     };
     let entries = opened.operator.audit(&query).await?;
-    let entries: Vec<_> = entries.into_iter().map(Entry).collect();
+    let entries: Vec<_> = entries.into_iter().map(AuditListing).collect();
     context.printer.listing(arguments.format, &entries)?;
     opened.close().await;
     Ok(Exit::Done)
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_is_a_moment_or_a_length_of_time() {
+    fn since_is_a_moment_or_a_duration() {
         let now = "2026-05-02T00:00:00Z".parse().unwrap();
         let moment = |text: &str| text.parse().map(|since: Since| since.moment(now));
         assert_eq!(
@@ -123,8 +123,8 @@ mod tests {
             Ok("2026-05-01T12:00:00Z".parse().unwrap())
         );
         assert_eq!(moment("24h"), Ok("2026-05-01T00:00:00Z".parse().unwrap()));
-        for bad in ["yesterday", "-1h", ""] {
-            assert!(moment(bad).is_err(), "{bad:?} was accepted");
+        for invalid in ["yesterday", "-1h", ""] {
+            assert!(moment(invalid).is_err(), "{invalid:?}");
         }
     }
 }

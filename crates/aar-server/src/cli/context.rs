@@ -9,20 +9,19 @@ use aar_types::Clock;
 
 use crate::{
     config::{Config, StorageConfig},
-    service::{Told, tell},
+    service::{Notified, notify},
 };
 
-/// What every command works with.
+/// What all commands use.
 pub(super) struct Context<'a> {
     pub(super) base: PathBuf,
     pub(super) printer: &'a Printer,
     pub(super) clock: Clock,
 }
 
-/// A registry that a command works on.
-pub(super) struct Opened {
+/// An open registry.
+pub(super) struct OpenRegistry {
     registry: Registry,
-    /// The right to administer it.
     pub(super) operator: Operator,
 }
 
@@ -41,94 +40,91 @@ impl<'a> Context<'a> {
         Ok(Config::of_base(&self.base)?)
     }
 
-    /// The registry of the base folder. A folder without one is refused: it was mistyped, or the
-    /// registry is somewhere else.
-    pub(super) async fn open(&self) -> anyhow::Result<Opened> {
+    /// Opens the registry of the base folder. A folder without registry is refused, because most likely it
+    /// is the wrong one.
+    pub(super) async fn open(&self) -> anyhow::Result<OpenRegistry> {
         self.require_access()?;
         let config = self.config()?;
         self.require_registry(&config.database.path)?;
         self.open_with(config).await
     }
 
-    /// Whom the registry of the base folder trusts, from its database alone: the storage may be
-    /// away.
+    /// Opens only the database, for commands that must work while the storage is unreachable.
     pub(super) async fn trust_records(&self) -> anyhow::Result<TrustRecords> {
         self.require_access()?;
         let config = self.config()?;
         self.require_registry(&config.database.path)?;
-        refuse_strangers(writable(&config.database.path))?;
+        check_access(writable(&config.database.path))?;
         let options = config.registry(self.clock.clone());
         Ok(TrustRecords::open(&options, &user()).await?)
     }
 
-    /// The registry of the base folder, with its images in another place than the configuration
-    /// says.
-    pub(super) async fn open_in(&self, storage: StorageConfig) -> anyhow::Result<Opened> {
+    /// Opens the registry of the base folder with another storage than the configured one.
+    pub(super) async fn open_in(&self, storage: StorageConfig) -> anyhow::Result<OpenRegistry> {
         let mut config = self.config()?;
         config.storage = storage;
         self.open_with(config).await
     }
 
-    /// The registry of the base folder, which is created where there is none.
-    pub(super) async fn open_or_create(&self) -> anyhow::Result<Opened> {
+    /// Opens the registry of the base folder, or creates it.
+    pub(super) async fn open_or_create(&self) -> anyhow::Result<OpenRegistry> {
         self.require_access()?;
         self.open_with(self.config()?).await
     }
 
-    async fn open_with(&self, config: Config) -> anyhow::Result<Opened> {
-        refuse_strangers(writable(&config.database.path))?;
+    async fn open_with(&self, config: Config) -> anyhow::Result<OpenRegistry> {
+        check_access(writable(&config.database.path))?;
         let options = config.registry(self.clock.clone());
         let registry = Registry::open(options).await?;
         let operator = registry.operator(&user());
-        Ok(Opened { registry, operator })
+        Ok(OpenRegistry { registry, operator })
     }
 
     fn require_registry(&self, database: &Path) -> anyhow::Result<()> {
-        // What may not be looked at is there; opening it says the rest.
+        // A database that cannot be accessed exists; opening it reports the cause.
         if database.try_exists().unwrap_or(true) {
             return Ok(());
         }
         let base = std::path::absolute(&self.base)?;
         let missing = format!(
-            "there is no registry in {}: {} is missing",
+            "{} has no registry: {} does not exist",
             base.display(),
             database.display()
         );
-        let hint = "`aar serve` and `aar trust add` create a registry there, `aar storage rebuild` \
-            makes a lost database anew; another folder is chosen with --base-dir or AAR_BASE_DIR";
+        let hint = "select another folder with --base-dir or AAR_BASE_DIR, create a registry with `aar serve` \
+            or `aar trust add`, or restore a lost database with `aar storage rebuild`";
         Err(Failure::new(missing).with_hint(hint).into())
     }
 
-    /// Most commands are typed by people who are not the user that the service runs as.
+    /// Refuses a base folder that the current user cannot access.
     pub(super) fn require_access(&self) -> anyhow::Result<()> {
-        refuse_strangers(accessible(&self.base))
+        check_access(accessible(&self.base))
     }
 
-    /// Whether somebody agrees to what cannot be undone. Where nobody can be asked, the command
-    /// line has to say so.
-    pub(super) fn agreed(&self, question: &str, yes: bool) -> anyhow::Result<bool> {
+    /// Asks for confirmation of an action that cannot be undone. Without a terminal, `--yes` is required.
+    pub(super) fn confirm(&self, question: &str, yes: bool) -> anyhow::Result<bool> {
         if yes {
             return Ok(true);
         }
         if !self.printer.is_interactive() {
-            let failure = Failure::new("this cannot be undone, and nobody can be asked here");
-            return Err(failure.with_hint("confirm it with --yes").into());
+            let failure = Failure::new("this cannot be undone and needs a confirmation");
+            return Err(failure
+                .with_hint("without a terminal, confirm it with --yes")
+                .into());
         }
         Ok(self.printer.confirm(question)?)
     }
 
-    /// Tells a service that runs what was changed, and waits until it has taken it in.
-    pub(super) async fn announce(&self) {
-        if tell(&self.base).await == Told::Silent {
-            self.printer.warn(
-                "the running registry does not answer; it takes the change in as soon as it can",
-            );
+    /// Notifies a running service of a change, and waits until it has applied it.
+    pub(super) async fn notify_service(&self) {
+        if notify(&self.base).await == Notified::NoResponse {
+            self.printer
+                .warn("the running registry does not respond; it will apply the change later");
         }
     }
 }
 
-impl Opened {
-    /// Ends the work in good order.
+impl OpenRegistry {
     pub(super) async fn close(self) {
         self.registry.close().await;
     }
@@ -138,19 +134,19 @@ fn accessible(base: &Path) -> io::Result<()> {
     fs_err::read_dir(base).map(drop)
 }
 
-/// The folder of a snap lets everybody in; what is in it does not.
+/// The base folder of a snap is accessible to all users, its database is not.
 fn writable(database: &Path) -> io::Result<()> {
     let mut options = fs_err::OpenOptions::new();
     options.read(true).write(true).open(database).map(drop)
 }
 
-/// What is missing is made; what is not ours needs somebody else.
-fn refuse_strangers(access: io::Result<()>) -> anyhow::Result<()> {
+/// A missing file will be created. A file of another user needs that user.
+fn check_access(access: io::Result<()>) -> anyhow::Result<()> {
     match access {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let failure = Failure::from_error(&error);
             Err(failure
-                .with_hint("run the command as the user of the service, with sudo for root")
+                .with_hint("run the command as the user of the service, or with sudo")
                 .into())
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
@@ -158,7 +154,7 @@ fn refuse_strangers(access: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Whose name the audit log gets: with sudo, the one who typed the command.
+/// The user name for the audit log; with sudo, that of the caller.
 pub(super) fn user() -> String {
     let variables = ["SUDO_USER", "USER", "LOGNAME"];
     let mut names = variables.iter().filter_map(|name| std::env::var(name).ok());
@@ -172,10 +168,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_not_use_the_database_is_told_to_be_somebody_else_and_a_missing_one_is_made() {
+    fn inaccessible_database_is_refused_with_a_hint_and_a_missing_one_is_allowed() {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-        refuse_strangers(writable(&folder.path().join("missing"))).unwrap();
-        let refused = refuse_strangers(Err(io::ErrorKind::PermissionDenied.into())).unwrap_err();
+        check_access(writable(&folder.path().join("missing"))).unwrap();
+        let refused = check_access(Err(io::ErrorKind::PermissionDenied.into())).unwrap_err();
         let failure = refused.downcast_ref::<Failure>().unwrap();
         assert!(failure.hint().unwrap().contains("sudo"));
     }

@@ -5,23 +5,24 @@ use serde::Serialize;
 
 use super::context::Context;
 
-/// `gc [--dry-run] [--format FORMAT]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar gc --dry-run
+  aar gc")]
 pub(super) struct GcArguments {
-    /// Show what would be freed, and free nothing
+    /// Show what would be deleted, but delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// An item as it is shown.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Item(GcItem);
+struct GcListing(GcItem);
 
-impl Rows for Item {
+impl Rows for GcListing {
     const HEADERS: &'static [&'static str] = &["KIND", "WHAT", "SIZE"];
 
     fn row(&self) -> Vec<String> {
@@ -37,7 +38,6 @@ impl Rows for Item {
     }
 }
 
-/// Prints what can be freed, and frees it unless this is a dry run.
 pub(super) async fn run(context: &Context<'_>, arguments: &GcArguments) -> anyhow::Result<Exit> {
     let opened = context.open().await?;
     let plan = opened.operator.gc_plan().await?;
@@ -47,18 +47,18 @@ pub(super) async fn run(context: &Context<'_>, arguments: &GcArguments) -> anyho
         plan.items
     } else {
         let report = opened.operator.gc_apply(plan).await?;
-        tell(context, &report);
+        report_result(context, &report);
         report.freed
     };
-    let items: Vec<_> = items.into_iter().map(Item).collect();
+    let items: Vec<_> = items.into_iter().map(GcListing).collect();
     context.printer.listing(arguments.format, &items)?;
     opened.close().await;
     Ok(Exit::Done)
 }
 
-fn tell(context: &Context<'_>, report: &GcReport) {
+fn report_result(context: &Context<'_>, report: &GcReport) {
     for spared in &report.spared {
-        let what = Item(spared.item.clone()).row().join(" ");
+        let what = GcListing(spared.item.clone()).row().join(" ");
         context
             .printer
             .warn(format_args!("kept: {what}: {}", spared.reason));

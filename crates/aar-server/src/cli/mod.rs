@@ -1,8 +1,7 @@
-//! The command line of `aar`: a file for each command.
+//! The command line of `aar`: one file for each command.
 //!
-//! A command is a function of resolved values. It speaks through the [`Printer`] and
-//! works on the metadata directly, so it does the same whether the service runs or not; a
-//! service that runs is told of what a command has changed before the command returns.
+//! A command works on the metadata directly, so it does the same with and without a running service. It
+//! notifies a running service of changes before it returns. All output goes through the [`Printer`].
 
 mod application;
 mod arguments;
@@ -20,7 +19,7 @@ use std::{ffi::OsString, process::ExitCode, time::Duration};
 use aar_cli::{Exit, Failure, Printer};
 use aar_daemon::{
     base_dir::{self, Program},
-    owner::{Keep, work_as_owner},
+    owner::{KeptPrivileges, work_as_owner},
 };
 use clap::CommandFactory as _;
 
@@ -29,15 +28,15 @@ use self::{
     context::Context,
 };
 
-/// How long a folder that hangs can keep a program that has come to its end.
-const LAST_WORK: Duration = Duration::from_secs(2);
+/// How long blocking work, for example on a hanging file system, can delay the exit.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     run(&Printer::from_terminal(), std::env::args_os()).into()
 }
 
-/// Runs a command line, the name of the program first, and tells how the run ended.
+/// Runs a command line, whose first argument is the name of the program.
 pub fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments = match aar_cli::parse::<Arguments>(printer, arguments) {
         Ok(arguments) => arguments,
@@ -54,17 +53,17 @@ pub fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> 
 
 fn execute(printer: &Printer, arguments: Arguments) -> anyhow::Result<Exit> {
     let base = base_dir::resolve(Program::Aar, arguments.base_dir);
-    let keep = match arguments.command {
-        Command::Serve => Keep::Nothing,
-        _ => Keep::Reading,
+    let kept = match arguments.command {
+        Command::Serve => KeptPrivileges::None,
+        _ => KeptPrivileges::ReadFiles,
     };
-    work_as_owner(&base, keep)?;
+    work_as_owner(&base, kept)?;
     let context = Context::new(base, printer);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(dispatch(&context, arguments.command));
-    runtime.shutdown_timeout(LAST_WORK);
+    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
     outcome
 }
 

@@ -4,7 +4,7 @@ use aar_daemon::{Shutdown, allow_open_files, logging};
 use super::context::Context;
 use crate::service::Server;
 
-/// Runs the registry until it is told to stop.
+/// Runs the registry until a signal stops it.
 pub(super) async fn run(context: &Context<'_>) -> anyhow::Result<Exit> {
     let config = context.config()?;
     logging::init(&config.logger);

@@ -5,19 +5,17 @@ use serde::Serialize;
 
 use super::context::Context;
 
-/// `status [--format FORMAT]`.
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// A line of the table.
 #[derive(Serialize)]
-struct Line(&'static str, String);
+struct StatusLine(&'static str, String);
 
-impl Rows for Line {
+impl Rows for StatusLine {
     const HEADERS: &'static [&'static str] = &["NAME", "VALUE"];
 
     fn row(&self) -> Vec<String> {
@@ -25,7 +23,6 @@ impl Rows for Line {
     }
 }
 
-/// Prints what the registry holds.
 pub(super) async fn run(
     context: &Context<'_>,
     arguments: &StatusArguments,
@@ -42,25 +39,25 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-fn lines(status: &Status) -> Vec<Line> {
+fn lines(status: &Status) -> Vec<StatusLine> {
     let size = |bytes| Bytes(bytes).to_string();
     let free = status.free_bytes.map_or_else(|| "unknown".to_owned(), size);
     vec![
-        Line("registry", status.registry_id.to_string()),
-        Line("revision", status.revision.to_string()),
-        Line("applications", status.applications.to_string()),
-        Line("versions", status.versions.to_string()),
-        Line(
+        StatusLine("registry", status.registry_id.to_string()),
+        StatusLine("revision", status.revision.to_string()),
+        StatusLine("applications", status.applications.to_string()),
+        StatusLine("versions", status.versions.to_string()),
+        StatusLine(
             "images",
             format!("{} ({})", status.blobs, size(status.blob_bytes)),
         ),
-        Line("unreferenced", size(status.unreferenced_bytes)),
-        Line(
+        StatusLine("unreferenced", size(status.unreferenced_bytes)),
+        StatusLine(
             "uploads",
             format!("{} ({})", status.uploads, size(status.staged_bytes)),
         ),
-        Line("free", free),
-        Line("trusted", status.trusted.to_string()),
-        Line("revoked", status.revoked.to_string()),
+        StatusLine("free", free),
+        StatusLine("trusted", status.trusted.to_string()),
+        StatusLine("revoked", status.revoked.to_string()),
     ]
 }

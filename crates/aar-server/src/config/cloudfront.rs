@@ -1,42 +1,42 @@
 use aar_registry::{CloudFrontOptions, CloudFrontProblem};
 use serde::{Deserialize, Serialize};
 
-use super::{Life, Secret};
+use super::{Secret, UrlTtl};
 
-/// The CDN in front of the bucket: section `storage.s3.cloudfront`.
+/// The section `storage.s3.cloudfront`: a CDN in front of the bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", try_from = "Written")]
+#[serde(rename_all = "kebab-case", try_from = "CloudFrontSection")]
 pub struct CloudFrontConfig {
-    /// Its address, with scheme.
+    /// Its URL.
     pub base_url: String,
-    /// The RSA key that signs URLs, as PEM.
+    /// The RSA key that signs URLs, in PEM form.
     pub private_key: Secret,
     /// The id of that key.
     pub keypair_id: String,
-    /// The life of a signed URL, where it is fixed.
+    /// The time to live of a signed URL, if it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration: Option<Life>,
+    pub duration: Option<UrlTtl>,
 }
 
-/// The section as it is written: the address with or without scheme, the key as any text.
+/// The section in the file: the URL may have no scheme, and nothing is checked yet.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Written {
+struct CloudFrontSection {
     base_url: String,
     private_key: String,
     keypair_id: String,
-    duration: Option<Life>,
+    duration: Option<UrlTtl>,
 }
 
-impl TryFrom<Written> for CloudFrontConfig {
+impl TryFrom<CloudFrontSection> for CloudFrontConfig {
     type Error = CloudFrontProblem;
 
-    fn try_from(written: Written) -> Result<Self, CloudFrontProblem> {
+    fn try_from(section: CloudFrontSection) -> Result<Self, CloudFrontProblem> {
         let config = Self {
-            base_url: with_scheme(&written.base_url),
-            private_key: Secret::new(written.private_key),
-            keypair_id: written.keypair_id.trim().to_owned(),
-            duration: written.duration,
+            base_url: with_scheme(&section.base_url),
+            private_key: Secret::new(section.private_key),
+            keypair_id: section.keypair_id.trim().to_owned(),
+            duration: section.duration,
         };
         config.registry().check()?;
         Ok(config)
@@ -44,20 +44,19 @@ impl TryFrom<Written> for CloudFrontConfig {
 }
 
 impl CloudFrontConfig {
-    /// What the registry is to know of the CDN.
     pub(super) fn registry(&self) -> CloudFrontOptions {
         CloudFrontOptions {
             base_url: self.base_url.clone(),
             private_key: self.private_key.registry(),
             keypair_id: self.keypair_id.clone(),
-            duration: self.duration.map(Life::get),
+            duration: self.duration.map(UrlTtl::get),
         }
     }
 }
 
 fn with_scheme(url: &str) -> String {
     let url = url.trim();
-    // What is half a scheme is for the check to refuse, not to be taken for a host.
+    // A malformed scheme must not be taken for a host: the check refuses it.
     if url.contains(":/") {
         url.to_owned()
     } else {
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_taken_with_or_without_scheme() {
+    fn url_is_accepted_with_and_without_scheme() {
         for (url, expected) in [
             ("d1dfs.cloudfront.net", "https://d1dfs.cloudfront.net"),
             (

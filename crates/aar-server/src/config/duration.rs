@@ -4,15 +4,15 @@ use aar_types::parse_duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-macro_rules! span_type {
-    ($(#[$doc:meta])* $name:ident, $good:expr, $expected:literal) => {
+macro_rules! duration_type {
+    ($(#[$doc:meta])* $name:ident, $is_valid:expr, $expected:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Duration);
 
         impl $name {
-            /// The length of time.
+            /// The duration.
             pub const fn get(self) -> Duration {
                 self.0
             }
@@ -22,8 +22,8 @@ macro_rules! span_type {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                let good: fn(&Duration) -> bool = $good;
-                let duration = parse_duration(text).ok().filter(good).map(Self);
+                let is_valid: fn(&Duration) -> bool = $is_valid;
+                let duration = parse_duration(text).ok().filter(is_valid).map(Self);
                 duration.ok_or_else(|| format!("{text:?} is not {}", $expected))
             }
         }
@@ -37,15 +37,15 @@ macro_rules! span_type {
         }
 
         impl From<$name> for String {
-            fn from(span: $name) -> Self {
-                span.to_string()
+            fn from(duration: $name) -> Self {
+                duration.to_string()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match SignedDuration::try_from(self.0) {
-                    // The parts without blanks between them, as they are read.
+                    // Without spaces, as it is read.
                     Ok(duration) => f.write_str(&format!("{duration:#}").replace(' ', "")),
                     Err(_) => write!(f, "{}s", self.0.as_secs()),
                 }
@@ -54,33 +54,31 @@ macro_rules! span_type {
     };
 }
 
-span_type! {
-    /// A length of time, written like `90s`, `5m` or `1h30m`. It may be none: `0s`.
-    Span, |_| true, "a duration (such as 0s, 90s, 5m or 1h30m)"
+duration_type! {
+    /// A duration, written like `90s`, `5m` or `1h30m`; `0s` is allowed.
+    ConfigDuration, |_| true, "a duration (such as 0s, 90s, 5m or 1h30m)"
 }
 
-span_type! {
-    /// A length of time above zero, written like `90s`, `5m` or `1h30m`.
-    Period, |duration| !duration.is_zero(), "a duration above zero (such as 90s, 5m or 1h30m)"
+duration_type! {
+    /// A duration above zero, written like `90s`, `5m` or `1h30m`.
+    NonZeroDuration, |duration| !duration.is_zero(), "a duration above zero (such as 90s, 5m or 1h30m)"
 }
 
-impl Span {
-    /// So many seconds.
+impl ConfigDuration {
     pub(super) const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 }
 
-impl Period {
-    /// So many seconds.
+impl NonZeroDuration {
     pub(super) const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 }
 
-span_type! {
-    /// The life of a signed address, which counts whole seconds: one at least, written like `90s`.
-    Life, |duration| duration.as_secs() > 0, "a duration of a second at least (such as 90s, 5m or 1h30m)"
+duration_type! {
+    /// The time to live of a signed URL, which counts whole seconds: at least one, written like `90s`.
+    UrlTtl, |duration| duration.as_secs() > 0, "a duration of at least one second (such as 90s, 5m or 1h30m)"
 }
 
 #[cfg(test)]
@@ -88,38 +86,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_writes_them() {
+    fn durations_are_read_in_the_form_of_go() {
         for (text, seconds) in [("90s", 90), ("5m", 300), ("1h30m", 5400), ("1h0m0s", 3600)] {
-            assert_eq!(text.parse(), Ok(Span::seconds(seconds)));
-            assert_eq!(text.parse(), Ok(Period::seconds(seconds)));
+            assert_eq!(text.parse(), Ok(ConfigDuration::seconds(seconds)));
+            assert_eq!(text.parse(), Ok(NonZeroDuration::seconds(seconds)));
         }
     }
 
     #[test]
-    fn what_is_written_can_be_read_back() {
+    fn written_duration_is_read_back() {
         for text in ["0s", "90s", "24h", "1s500ms"] {
-            let span: Span = text.parse().unwrap();
-            assert_eq!(span.to_string().parse(), Ok(span));
+            let duration: ConfigDuration = text.parse().unwrap();
+            assert_eq!(duration.to_string().parse(), Ok(duration));
         }
     }
 
     #[test]
-    fn negative_and_unitless_durations_are_refused_and_zero_where_it_makes_no_sense() {
+    fn negative_and_unitless_durations_are_refused_and_zero_if_it_is_invalid() {
         for bad in ["-5m", "5", "", "soon"] {
-            assert!(bad.parse::<Span>().is_err(), "{bad:?} was accepted");
-            assert!(bad.parse::<Period>().is_err(), "{bad:?} was accepted");
+            assert!(
+                bad.parse::<ConfigDuration>().is_err(),
+                "{bad:?} was accepted"
+            );
+            assert!(
+                bad.parse::<NonZeroDuration>().is_err(),
+                "{bad:?} was accepted"
+            );
         }
-        assert!("0s".parse::<Span>().is_ok());
-        assert!("0s".parse::<Period>().is_err());
+        assert!("0s".parse::<ConfigDuration>().is_ok());
+        assert!("0s".parse::<NonZeroDuration>().is_err());
     }
 
     #[test]
-    fn an_address_lives_a_second_at_least() {
+    fn ttl_is_at_least_one_second() {
         for bad in ["500ms", "999ms", "0s"] {
-            assert!(bad.parse::<Life>().is_err(), "{bad:?} was accepted");
+            assert!(bad.parse::<UrlTtl>().is_err(), "{bad:?} was accepted");
         }
         for good in ["1s", "1500ms", "1m"] {
-            assert!(good.parse::<Life>().is_ok(), "{good:?} was refused");
+            assert!(good.parse::<UrlTtl>().is_ok(), "{good:?} was refused");
         }
     }
 }

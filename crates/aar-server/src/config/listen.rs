@@ -3,8 +3,8 @@ use std::{fmt, io, net::SocketAddr, str::FromStr};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, lookup_host};
 
-/// An address to listen on: `address:port`, `[address]:port`, `name:port`, or `:port` for every
-/// address of the machine.
+/// A listen address: `address:port`, `[address]:port`, `name:port`, or `:port` for all addresses of the
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ListenAddress {
@@ -13,19 +13,19 @@ pub struct ListenAddress {
 }
 
 impl ListenAddress {
-    /// The socket address that this stands for on the present machine.
+    /// The socket address on this machine.
     pub async fn resolve(&self) -> io::Result<SocketAddr> {
         if self.host.is_empty() {
-            return Ok(self.every_address().await);
+            return Ok(self.all_addresses().await);
         }
         let mut found = lookup_host((self.host.as_str(), self.port)).await?;
         found
             .next()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host name has no address"))
     }
 
-    /// IPv6 takes IPv4 in; a kernel without it has to do with the latter.
-    async fn every_address(&self) -> SocketAddr {
+    /// An IPv6 socket accepts IPv4 too; a kernel without IPv6 gets an IPv4 socket.
+    async fn all_addresses(&self) -> SocketAddr {
         let has_v6 = TcpListener::bind("[::]:0").await.is_ok();
         let host = if has_v6 { "[::]" } else { "0.0.0.0" };
         let text = format!("{host}:{}", self.port);
@@ -54,19 +54,19 @@ impl FromStr for ListenAddress {
         };
         let (host, port) = text.rsplit_once(':').ok_or_else(refuse)?;
         let port = port.parse().map_err(|_| refuse())?;
-        let bare = host
+        let unbracketed = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
-        let good = match bare {
-            Some(bare) => bare.parse::<std::net::Ipv6Addr>().is_ok(),
+        let is_valid = match unbracketed {
+            Some(host) => host.parse::<std::net::Ipv6Addr>().is_ok(),
             None => host
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')),
         };
-        if !good {
+        if !is_valid {
             return Err(refuse());
         }
-        let host = bare.unwrap_or(host).to_owned();
+        let host = unbracketed.unwrap_or(host).to_owned();
         Ok(Self { host, port })
     }
 }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_and_written_alike() {
+    fn written_address_equals_the_one_read() {
         for text in [
             "10.0.0.5:3000",
             "[::1]:443",
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_by_its_text() {
+    fn invalid_address_is_refused_with_its_text() {
         for text in [
             "",
             "3000",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_host_stands_for_every_address() {
+    async fn empty_host_stands_for_all_addresses() {
         let address: ListenAddress = ":3000".parse().unwrap();
         let resolved = address.resolve().await.unwrap();
         assert!(resolved.ip().is_unspecified());
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_looked_up() {
+    async fn host_name_is_resolved() {
         let address: ListenAddress = "localhost:3000".parse().unwrap();
         assert!(address.resolve().await.unwrap().ip().is_loopback());
     }

@@ -1,8 +1,8 @@
-//! The configuration file, `conf/main.yaml` under the base folder: one section per file here.
+//! The configuration file, `conf/main.yaml` below the base folder. Each section has a file here.
 //!
-//! The file says only what differs from the defaults; no file at all means all of them. Relative
-//! paths are meant from the base folder. Whatever is not understood is refused, by file, line and
-//! key, before anything is touched: a misspelt key must not become a default.
+//! All keys have defaults, and the file may be missing. Paths are relative to the base folder. An invalid
+//! file is refused with file, line and key before anything is changed: a misspelt key must not silently
+//! select a default.
 
 mod cloudfront;
 mod database;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cloudfront::CloudFrontConfig;
 pub use database::DatabaseConfig;
-pub use duration::{Life, Period, Span};
+pub use duration::{ConfigDuration, NonZeroDuration, UrlTtl};
 pub use gc::GcConfig;
 pub use http::HttpConfig;
 pub use listen::ListenAddress;
@@ -38,29 +38,29 @@ pub use secret::Secret;
 pub use size::Size;
 pub use storage::{FsConfig, StorageConfig};
 
-use storage::Sketch;
+use storage::StorageKindCheck;
 pub use uploads::UploadsConfig;
 
-/// Everything that can be configured.
+/// The configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
-    /// How the registry is reached.
+    /// The HTTP server.
     pub http: HttpConfig,
-    /// Where images are.
+    /// The storage of images.
     pub storage: StorageConfig,
-    /// Where metadata is.
+    /// The database.
     pub database: DatabaseConfig,
-    /// What is logged, and how.
+    /// The log.
     pub logger: LoggerConfig,
-    /// What uploads may take.
+    /// The limits of uploads.
     pub uploads: UploadsConfig,
-    /// When unused images go.
+    /// The garbage collection.
     pub gc: GcConfig,
 }
 
 impl Config {
-    /// Where the configuration file of a base folder is.
+    /// The path of the configuration file of a base folder.
     pub fn path(base: &Path) -> PathBuf {
         base.join("conf/main.yaml")
     }
@@ -72,13 +72,13 @@ impl Config {
 
     /// The configuration in a file, with its relative paths resolved from the base folder.
     pub fn load(file: &Path, base: &Path) -> Result<Self, ConfigError> {
-        // What is wrong with one kind of storage is of no interest where there are two.
-        config_file::load::<Sketch>(file)?;
+        // With two kinds of storage, errors within one of them do not matter.
+        config_file::load::<StorageKindCheck>(file)?;
         let config: Self = config_file::load(file)?.unwrap_or_default();
         Ok(config.resolved(base))
     }
 
-    /// The same from a text that is to be the file.
+    /// The configuration in a text that is to become the file.
     fn parse(text: &str, file: &Path, base: &Path) -> Result<Self, ConfigError> {
         let config: Self = config_file::parse(file, text)?;
         Ok(config.resolved(base))

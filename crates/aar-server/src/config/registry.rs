@@ -4,22 +4,21 @@ use aar_types::Clock;
 use super::{Config, StorageConfig, UploadsConfig};
 
 impl Config {
-    /// What the registry is to be opened with.
+    /// The options to open the registry with.
     pub fn registry(&self, clock: Clock) -> Options {
         let path = self.database.path.clone();
         let database = DatabaseOptions::Sqlite { path };
-        let usual = Options::new(database, self.storage.registry());
+        let defaults = Options::new(database, self.storage.registry());
         Options {
             clock,
-            uploads: self.uploads.registry(usual.uploads),
+            uploads: self.uploads.registry(defaults.uploads),
             gc_grace: self.gc.grace.get(),
-            ..usual
+            ..defaults
         }
     }
 }
 
 impl StorageConfig {
-    /// What the registry is to know of the storage.
     pub(crate) fn registry(&self) -> StorageOptions {
         match self {
             Self::Fs(fs) => StorageOptions::Fs {
@@ -31,12 +30,12 @@ impl StorageConfig {
 }
 
 impl UploadsConfig {
-    fn registry(&self, usual: UploadLimits) -> UploadLimits {
+    fn registry(&self, defaults: UploadLimits) -> UploadLimits {
         UploadLimits {
             max_open: u64::from(self.max_open.get()),
             max_staged_bytes: self.max_staged.bytes(),
             expire_after: self.expire_after.get(),
-            ..usual
+            ..defaults
         }
     }
 }

@@ -3,82 +3,82 @@ use std::time::Duration;
 use aar_registry::{Encryption, S3Options};
 use serde::{Deserialize, Serialize};
 
-use super::{CloudFrontConfig, Life, Secret};
+use super::{CloudFrontConfig, Secret, UrlTtl};
 
-/// What a signature of S3 is good for at most.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
+/// The longest time to live that S3 accepts.
+const MAX_TTL: Duration = Duration::from_hours(7 * 24);
 
-/// Images in a bucket: section `storage.s3`.
+/// The section `storage.s3`: images in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", try_from = "Written")]
+#[serde(rename_all = "kebab-case", try_from = "S3Section")]
 pub struct S3Config {
     /// The region of the bucket.
     pub region: String,
     /// The name of the bucket.
     pub bucket: String,
-    /// The address of the service, where it is not AWS.
+    /// The URL of the S3 service, if it is not AWS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Whether the bucket is named in the path of addresses instead of their host.
+    /// Whether URLs have the bucket in their path instead of their host.
     pub force_path_style: bool,
-    /// What stands before the name of every object. It may be empty.
+    /// The prefix of all keys; may be empty.
     pub prefix: String,
-    /// The credentials. Without them, those of the environment, of a web identity, of the
-    /// container, or of the instance.
+    /// The credentials. By default they come from the environment, a web identity, the container or the
+    /// instance.
     #[serde(flatten)]
     pub credentials: Option<S3Credentials>,
-    /// How objects are encrypted where they are stored.
+    /// Server-side encryption of objects.
     #[serde(flatten)]
     pub encryption: Option<EncryptionConfig>,
-    /// Whether downloads are redirected to the bucket, or served through the registry.
+    /// Whether downloads are redirected to the bucket instead of passing through the registry.
     pub redirect: bool,
-    /// The life of a signed address, where it is fixed.
+    /// The time to live of a signed URL, if it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url_duration: Option<Life>,
-    /// The CDN that serves downloads, where there is one.
+    pub url_duration: Option<UrlTtl>,
+    /// The CDN that serves downloads, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloudfront: Option<CloudFrontConfig>,
 }
 
-/// Credentials for the bucket that are written down.
+/// Credentials in the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct S3Credentials {
-    /// The id of the key.
+    /// The access key id.
     pub access_key: String,
-    /// The key.
+    /// The secret access key.
     pub secret_access_key: Secret,
-    /// What belongs to keys that do not last.
+    /// The session token of temporary credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_token: Option<Secret>,
 }
 
-/// How objects are encrypted where they are stored.
+/// Server-side encryption.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EncryptionConfig {
-    /// With whose key.
+    /// The kind of key.
     pub server_side_encryption: EncryptionKind,
-    /// The key of the key management service.
+    /// The id of the KMS key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
 }
 
-/// With whose key objects are encrypted.
+/// The kind of key that encrypts objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EncryptionKind {
-    /// The storage's own.
+    /// A key of S3.
     #[serde(rename = "AES256")]
     Aes256,
-    /// One of the key management service.
+    /// A key of the key management service.
     #[serde(rename = "aws:kms")]
     Kms,
 }
 
-/// The section as it is written: it could hold half of a key, or empty names.
+/// The section in the file, which may have incomplete credentials or empty names.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Written {
+struct S3Section {
     region: String,
     bucket: String,
     endpoint: Option<String>,
@@ -95,55 +95,55 @@ struct Written {
     server_side_encryption: Option<EncryptionKind>,
     kms_key_id: Option<String>,
     redirect: Option<bool>,
-    url_duration: Option<Life>,
+    url_duration: Option<UrlTtl>,
     cloudfront: Option<CloudFrontConfig>,
 }
 
-impl TryFrom<Written> for S3Config {
+impl TryFrom<S3Section> for S3Config {
     type Error = &'static str;
 
-    fn try_from(written: Written) -> Result<Self, Self::Error> {
-        written.check()?;
+    fn try_from(section: S3Section) -> Result<Self, Self::Error> {
+        section.check()?;
         let config = Self {
-            credentials: written.credentials()?,
-            encryption: written.encryption()?,
-            region: written.region,
-            bucket: written.bucket,
-            endpoint: written.endpoint,
-            force_path_style: written.force_path_style,
-            prefix: written.prefix.trim_matches('/').to_owned(),
-            redirect: written.redirect.unwrap_or(true),
-            url_duration: written.url_duration,
-            cloudfront: written.cloudfront,
+            credentials: section.credentials()?,
+            encryption: section.encryption()?,
+            region: section.region,
+            bucket: section.bucket,
+            endpoint: section.endpoint,
+            force_path_style: section.force_path_style,
+            prefix: section.prefix.trim_matches('/').to_owned(),
+            redirect: section.redirect.unwrap_or(true),
+            url_duration: section.url_duration,
+            cloudfront: section.cloudfront,
         };
         config.registry().check_address()?;
         Ok(config)
     }
 }
 
-/// Whether a prefix means the same in a key, in an address and in a listing.
+/// Whether a prefix needs no escaping in keys, URLs and listings.
 fn is_plain(prefix: &str) -> bool {
     let prefix = prefix.trim_matches('/');
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "!_.()-".contains(letter);
-    let named = |segment: &str| !matches!(segment, "" | "." | "..");
-    let segment = |segment: &str| named(segment) && segment.chars().all(plain);
-    prefix.is_empty() || prefix.split('/').all(segment)
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "!_.()-".contains(letter);
+    let is_named = |segment: &str| !matches!(segment, "" | "." | "..");
+    let is_valid = |segment: &str| is_named(segment) && segment.chars().all(is_plain);
+    prefix.is_empty() || prefix.split('/').all(is_valid)
 }
 
-impl Written {
+impl S3Section {
     fn check(&self) -> Result<(), &'static str> {
         if self.region.is_empty() {
             Err("region is empty")
         } else if self.bucket.is_empty() {
             Err("bucket is empty")
         } else if self.bucket.contains('/') {
-            Err("bucket is a name without slashes: what follows them belongs into prefix")
+            Err("bucket must not contain slashes: put the rest into prefix")
         } else if !is_plain(&self.prefix) {
             Err(
-                "prefix is made of segments of ASCII letters, digits and !_.()- with single slashes between them, none of them . or ..",
+                "prefix must consist of segments of ASCII letters, digits and !_.()-, separated by single slashes; a segment must not be . or ..",
             )
-        } else if self.url_duration.is_some_and(|life| life.get() > LONGEST) {
-            Err("url-duration is at most 168h: S3 takes no longer signature")
+        } else if self.url_duration.is_some_and(|ttl| ttl.get() > MAX_TTL) {
+            Err("url-duration must be 168h or less: S3 accepts no longer signature")
         } else if self.redirect == Some(false) && self.cloudfront.is_some() {
             Err("redirect: false and cloudfront exclude each other: keep one of them")
         } else {
@@ -158,7 +158,7 @@ impl Written {
             self.secret_access_key.is_empty(),
         ) {
             (true, true) if token.is_some() => {
-                Err("session-token is given without access-key and secret-access-key")
+                Err("session-token needs access-key and secret-access-key")
             }
             (true, true) => Ok(None),
             (false, false) => Ok(Some(S3Credentials {
@@ -166,15 +166,15 @@ impl Written {
                 secret_access_key: Secret::new(self.secret_access_key.clone()),
                 session_token: token.cloned().map(Secret::new),
             })),
-            (false, true) => Err("access-key is given without secret-access-key"),
-            (true, false) => Err("secret-access-key is given without access-key"),
+            (false, true) => Err("access-key needs secret-access-key"),
+            (true, false) => Err("secret-access-key needs access-key"),
         }
     }
 
     fn encryption(&self) -> Result<Option<EncryptionConfig>, &'static str> {
         match (self.server_side_encryption, &self.kms_key_id) {
             (None | Some(EncryptionKind::Aes256), Some(_)) => {
-                Err("kms-key-id belongs to server-side-encryption: aws:kms")
+                Err("kms-key-id needs server-side-encryption: aws:kms")
             }
             (None, None) => Ok(None),
             (Some(server_side_encryption), kms_key_id) => Ok(Some(EncryptionConfig {
@@ -186,7 +186,6 @@ impl Written {
 }
 
 impl S3Config {
-    /// What the registry is to know of the bucket.
     pub(super) fn registry(&self) -> S3Options {
         let credentials = self.credentials.as_ref();
         S3Options {
@@ -198,7 +197,7 @@ impl S3Config {
             credentials: credentials.map(S3Credentials::registry),
             encryption: self.encryption.as_ref().map(EncryptionConfig::registry),
             redirect: self.redirect,
-            url_duration: self.url_duration.map(Life::get),
+            url_duration: self.url_duration.map(UrlTtl::get),
             cloudfront: self.cloudfront.as_ref().map(CloudFrontConfig::registry),
         }
     }

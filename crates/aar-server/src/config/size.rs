@@ -20,7 +20,7 @@ const UNITS: &[(&str, u64)] = &[
 pub struct Size(u64);
 
 impl Size {
-    /// So many GiB.
+    /// A size in GiB.
     pub const fn gib(count: u64) -> Self {
         Self(count << 30)
     }
@@ -64,12 +64,12 @@ impl From<Size> for String {
 }
 
 impl fmt::Display for Size {
-    /// In the largest unit that shows the exact number.
+    /// Uses the largest unit with a whole number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fitting = UNITS
+        let largest = UNITS
             .iter()
             .find(|(_, factor)| self.0.is_multiple_of(*factor));
-        let (name, factor) = fitting.unwrap_or(&("B", 1));
+        let (name, factor) = largest.unwrap_or(&("B", 1));
         write!(f, "{}{name}", self.0 / factor)
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_and_written_in_either_kind_of_unit() {
+    fn sizes_are_read_and_written_in_binary_and_decimal_units() {
         for text in ["200GiB", "1TiB", "512MiB", "3GB", "17B"] {
             assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
         }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::S3Config;
 
-/// Where images are: section `storage`, which holds exactly one kind.
+/// The section `storage`, which has exactly one kind of storage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", try_from = "Kinds")]
+#[serde(rename_all = "lowercase", try_from = "StorageSection")]
 pub enum StorageConfig {
     /// In a folder.
     Fs(FsConfig),
@@ -14,16 +14,15 @@ pub enum StorageConfig {
     S3(Box<S3Config>),
 }
 
-/// Images in a folder: section `storage.fs`.
+/// The section `storage.fs`: images in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FsConfig {
-    /// The folder. Uploads are staged in it, too: it has to be one volume.
+    /// The folder, on one volume: uploads are staged in it, too.
     pub root_directory: PathBuf,
 }
 
 impl StorageConfig {
-    /// Images in this folder.
     pub(crate) fn folder(root_directory: PathBuf) -> Self {
         Self::Fs(FsConfig { root_directory })
     }
@@ -35,29 +34,29 @@ impl Default for StorageConfig {
     }
 }
 
-const BOTH: &str = "there are both fs and s3: keep one of them";
+const BOTH: &str = "fs and s3 exclude each other: keep one of them";
 
-/// The kinds that a file names, whatever may be wrong with each.
+/// Refuses a file with two kinds of storage, without reading the keys of either.
 #[derive(Deserialize)]
-pub(super) struct Sketch {
+pub(super) struct StorageKindCheck {
     #[serde(rename = "storage")]
-    _storage: Option<Named>,
+    _storage: Option<OneStorageKind>,
 }
 
 #[derive(Deserialize)]
-#[serde(try_from = "NamedKinds")]
-struct Named;
+#[serde(try_from = "StorageKinds")]
+struct OneStorageKind;
 
 #[derive(Deserialize)]
-struct NamedKinds {
+struct StorageKinds {
     fs: Option<IgnoredAny>,
     s3: Option<IgnoredAny>,
 }
 
-impl TryFrom<NamedKinds> for Named {
+impl TryFrom<StorageKinds> for OneStorageKind {
     type Error = &'static str;
 
-    fn try_from(kinds: NamedKinds) -> Result<Self, Self::Error> {
+    fn try_from(kinds: StorageKinds) -> Result<Self, Self::Error> {
         if kinds.fs.is_some() && kinds.s3.is_some() {
             return Err(BOTH);
         }
@@ -65,26 +64,26 @@ impl TryFrom<NamedKinds> for Named {
     }
 }
 
-/// The section as it is written: it could hold both kinds, or none.
+/// The section in the file, which may have both kinds or none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kinds {
+struct StorageSection {
     fs: Option<FsConfig>,
     s3: Option<Box<S3Config>>,
 }
 
-impl TryFrom<Kinds> for StorageConfig {
+impl TryFrom<StorageSection> for StorageConfig {
     type Error = &'static str;
 
-    fn try_from(kinds: Kinds) -> Result<Self, Self::Error> {
-        match (kinds.fs, kinds.s3) {
+    fn try_from(section: StorageSection) -> Result<Self, Self::Error> {
+        match (section.fs, section.s3) {
             (Some(fs), None) if fs.root_directory.as_os_str().is_empty() => {
                 Err("fs.root-directory is empty")
             }
             (Some(fs), None) => Ok(Self::Fs(fs)),
             (None, Some(s3)) => Ok(Self::S3(s3)),
             (Some(_), Some(_)) => Err(BOTH),
-            (None, None) => Err("there is neither fs nor s3: name one of them"),
+            (None, None) => Err("fs or s3 is missing: add one of them"),
         }
     }
 }

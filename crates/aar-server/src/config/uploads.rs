@@ -2,18 +2,18 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Period, Size};
+use super::{NonZeroDuration, Size};
 
-/// What uploads may take: section `uploads`.
+/// The section `uploads`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct UploadsConfig {
-    /// How many may be open at a time.
+    /// The number of open uploads.
     pub max_open: NonZeroU32,
-    /// How much all that are open may store, such as `200GiB`.
+    /// The size of all open uploads together, such as `200GiB`.
     pub max_staged: Size,
-    /// After how long without progress one is thrown away.
-    pub expire_after: Period,
+    /// The time without progress until an upload is deleted.
+    pub expire_after: NonZeroDuration,
 }
 
 impl Default for UploadsConfig {
@@ -21,7 +21,7 @@ impl Default for UploadsConfig {
         Self {
             max_open: const { NonZeroU32::new(256).unwrap() },
             max_staged: Size::gib(256),
-            expire_after: Period::seconds(24 * 60 * 60),
+            expire_after: NonZeroDuration::seconds(24 * 60 * 60),
         }
     }
 }

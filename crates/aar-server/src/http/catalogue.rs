@@ -1,11 +1,12 @@
-//! Answers that show the catalogue: each says of which registry and which revision.
+//! Responses with the catalogue, which name the registry and the revision.
 //!
-//! Between two changes the catalogue is the same for everybody, and after a change everybody comes
-//! to see it. So what an answer says of its revision, and its body, are made once for each revision
-//! and handed to all; who asks at the same moment waits for the one that is being made.
+//! Between two changes all clients see the same catalogue, and after a change they all fetch it. So
+//! headers and bodies are created once for each revision and cached; concurrent requests for the same body
+//! wait for it.
 
 use std::{fmt::Display, future::Future, sync::Arc};
 
+use aar_daemon::http::ETag;
 use aar_types::{Envelope, ErrorCode, RegistryId, Revision, headers};
 use arc_swap::ArcSwap;
 use axum::{
@@ -20,53 +21,52 @@ use quick_cache::{
 };
 use serde::Serialize;
 
-use super::{conditions::ETag, errors::ApiError};
+use super::error::ApiError;
 
-/// How much is kept of bodies that are made.
-const KEPT: u64 = 16 << 20;
-/// About how many bodies that is.
-const BODIES: usize = 64;
+const CACHE_BYTES: u64 = 16 << 20;
+/// The expected number of bodies.
+const CACHE_ITEMS: usize = 64;
 
-/// Which state of the catalogue an answer shows. Cheap to clone.
+/// The headers of responses with one revision of the catalogue. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Stamp(Arc<State>);
+pub(crate) struct RevisionHeaders(Arc<HeadersInner>);
 
-struct State {
+struct HeadersInner {
     revision: Revision,
-    tag: ETag,
+    etag: ETag,
     headers: [(HeaderName, HeaderValue); 3],
 }
 
-impl Stamp {
+impl RevisionHeaders {
     fn new(registry_id: &RegistryId, revision: Revision) -> Self {
-        let tag = ETag::new(format_args!("{registry_id}-{revision}"));
+        let etag = ETag::new(format_args!("{registry_id}-{revision}"));
         let headers = [
-            (header::ETAG, value(tag.as_str())),
+            (header::ETAG, etag.header()),
             (
                 HeaderName::from_static(headers::REGISTRY_ID),
-                value(registry_id.as_str()),
+                // An id consists of letters, digits and hyphens.
+                HeaderValue::from_str(registry_id.as_str()).unwrap_or(HeaderValue::from_static("")),
             ),
             (
                 HeaderName::from_static(headers::REVISION),
                 HeaderValue::from(revision.0),
             ),
         ];
-        Self(Arc::new(State {
+        Self(Arc::new(HeadersInner {
             revision,
-            tag,
+            etag,
             headers,
         }))
     }
 
-    /// The answer to a caller who has this state already.
+    /// The response to a client that has this revision.
     pub(super) fn not_modified(&self, request: &HeaderMap) -> Option<Response> {
-        let known = self.0.tag.is_known(request);
-        known.then(|| self.on(StatusCode::NOT_MODIFIED))
+        let is_known = self.0.etag.is_known(request);
+        is_known.then(|| self.add_to(StatusCode::NOT_MODIFIED))
     }
 
-    /// An answer that shows this state.
-    pub(crate) fn on(&self, answer: impl IntoResponse) -> Response {
-        let mut response = answer.into_response();
+    pub(crate) fn add_to(&self, response: impl IntoResponse) -> Response {
+        let mut response = response.into_response();
         for (name, value) in &self.0.headers {
             response.headers_mut().insert(name, value.clone());
         }
@@ -74,115 +74,105 @@ impl Stamp {
     }
 }
 
-/// An id is letters, digits and hyphens, and so is a tag but for its quotes: every header takes them.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
-}
-
-/// A body that is made.
 #[derive(Clone)]
-struct Prepared {
-    stamp: Stamp,
+struct CachedResponse {
+    headers: RevisionHeaders,
     body: Bytes,
 }
 
-impl IntoResponse for Prepared {
+impl IntoResponse for CachedResponse {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/json");
         let body = ([(header::CONTENT_TYPE, json)], Body::from(self.body));
-        self.stamp.on(body)
+        self.headers.add_to(body)
     }
 }
 
-type Bodies = Cache<Key, Prepared, Size>;
-
-/// What was asked for, at which revision.
-type Key = (Revision, Box<str>);
+type BodyCache = Cache<CacheKey, CachedResponse, SizeInBytes>;
+type CacheKey = (Revision, Box<str>);
 
 #[derive(Clone)]
-struct Size;
+struct SizeInBytes;
 
-impl Weighter<Key, Prepared> for Size {
-    fn weight(&self, (_, asked): &Key, prepared: &Prepared) -> u64 {
-        (asked.len() + prepared.body.len()) as u64
+impl Weighter<CacheKey, CachedResponse> for SizeInBytes {
+    fn weight(&self, (_, key): &CacheKey, response: &CachedResponse) -> u64 {
+        (key.len() + response.body.len()) as u64
     }
 }
 
-/// Room for a few large bodies: all of it is in one place, where each of them finds enough.
-fn bodies() -> Bodies {
+/// One shard, so that a single body can be almost as large as the cache.
+fn body_cache() -> BodyCache {
     let options = OptionsBuilder::new()
         .shards(1)
-        .estimated_items_capacity(BODIES)
-        .weight_capacity(KEPT)
+        .estimated_items_capacity(CACHE_ITEMS)
+        .weight_capacity(CACHE_BYTES)
         .build();
     match options {
         Ok(options) => Cache::with_options(
             options,
-            Size,
+            SizeInBytes,
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
         ),
-        // Only options that are left out are refused.
-        Err(_) => Cache::with_weighter(BODIES, KEPT, Size),
+        // Options are refused only if one is missing.
+        Err(_) => Cache::with_weighter(CACHE_ITEMS, CACHE_BYTES, SizeInBytes),
     }
 }
 
-/// The answers of the present revision.
-pub(super) struct Answers {
+/// The responses of the current revision.
+pub(super) struct ResponseCache {
     registry_id: RegistryId,
-    present: ArcSwap<State>,
-    bodies: Bodies,
+    current: ArcSwap<HeadersInner>,
+    bodies: BodyCache,
 }
 
-impl Answers {
+impl ResponseCache {
     pub(super) fn new(registry_id: RegistryId) -> Self {
         Self {
-            present: ArcSwap::new(Stamp::new(&registry_id, Revision(0)).0),
-            bodies: bodies(),
+            current: ArcSwap::new(RevisionHeaders::new(&registry_id, Revision(0)).0),
+            bodies: body_cache(),
             registry_id,
         }
     }
 
-    /// The state at a revision.
-    pub(super) fn stamp(&self, revision: Revision) -> Stamp {
-        let present = self.present.load();
-        if present.revision == revision {
-            return Stamp(Arc::clone(&present));
+    /// The headers of a revision. A new revision clears the cache: no request needs an older one.
+    pub(super) fn headers_at(&self, revision: Revision) -> RevisionHeaders {
+        let current = self.current.load();
+        if current.revision == revision {
+            return RevisionHeaders(Arc::clone(&current));
         }
-        let stamp = Stamp::new(&self.registry_id, revision);
-        // Nobody will ask for what was made at an earlier one.
-        if revision > present.revision {
-            self.present.store(Arc::clone(&stamp.0));
+        let headers = RevisionHeaders::new(&self.registry_id, revision);
+        if revision > current.revision {
+            self.current.store(Arc::clone(&headers.0));
             self.bodies.clear();
         }
-        stamp
+        headers
     }
 
-    /// Answers a request for something of the catalogue, which is at this revision. `make` reads it
-    /// and tells which revision it has read; it is only called where nobody else has.
-    pub(super) async fn answer<T: Serialize, F>(
+    /// Responds from the cache, or calls `read`, which returns the revision that it has read.
+    pub(super) async fn respond<T: Serialize, F>(
         &self,
         revision: Revision,
-        asked: impl Display,
-        make: impl FnOnce(Revision) -> F,
+        key: impl Display,
+        read: impl FnOnce(Revision) -> F,
     ) -> Result<Response, ApiError>
     where
         F: Future<Output = Result<(Envelope<T>, Revision), ApiError>>,
     {
-        let key = (revision, asked.to_string().into());
-        let prepare = async {
-            // What reading needs is there only for the one who reads: a thousand may wait for it.
-            let (envelope, revision) = Box::pin(make(revision)).await?;
+        let key = (revision, key.to_string().into());
+        let create = async {
+            // Boxed, because a thousand requests may wait here and only one reads.
+            let (envelope, revision) = Box::pin(read(revision)).await?;
             let body = serde_json::to_vec(&envelope)
                 .map_err(|error| ApiError::failure(ErrorCode::Internal, error))?;
-            Ok::<_, ApiError>(Prepared {
-                stamp: self.stamp(revision),
-                // Without the room that it has grown into and does not need.
+            Ok::<_, ApiError>(CachedResponse {
+                headers: self.headers_at(revision),
+                // Without the spare capacity of the vector.
                 body: body.into_boxed_slice().into(),
             })
         };
-        let prepared = self.bodies.get_or_insert_async(&key, prepare).await?;
-        Ok(prepared.into_response())
+        let response = self.bodies.get_or_insert_async(&key, create).await?;
+        Ok(response.into_response())
     }
 }
 
@@ -195,80 +185,80 @@ mod tests {
 
     use super::*;
 
-    fn answers() -> Arc<Answers> {
+    fn cache() -> Arc<ResponseCache> {
         let id = "3ddfe147-db35-4904-8aff-1c65ef9c9767".parse().unwrap();
-        Arc::new(Answers::new(id))
+        Arc::new(ResponseCache::new(id))
     }
 
-    /// Answers with a text of this length, and counts how often it is made.
-    async fn ask(answers: &Answers, revision: u64, length: usize, made: &AtomicUsize) {
+    /// Responds with a text of this length, and counts how often it is read.
+    async fn respond(cache: &ResponseCache, revision: u64, length: usize, reads: &AtomicUsize) {
         let revision = Revision(revision);
         let read = async |revision| {
-            made.fetch_add(1, Ordering::SeqCst);
+            reads.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             Ok((Envelope::sync("x".repeat(length)), revision))
         };
-        answers.stamp(revision);
-        let answer = answers.answer(revision, "/1.0/applications", read).await;
-        let answer = answer.unwrap();
-        let shown = &answer.headers()[headers::REVISION];
+        cache.headers_at(revision);
+        let response = cache.respond(revision, "/1.0/applications", read).await;
+        let response = response.unwrap();
+        let shown = &response.headers()[headers::REVISION];
         assert_eq!(shown, &HeaderValue::from(revision.0));
     }
 
     #[tokio::test]
-    async fn an_answer_is_made_once_for_each_revision_however_large_it_is() {
-        let (answers, made) = (answers(), AtomicUsize::new(0));
+    async fn response_is_read_once_for_each_revision_whatever_its_size() {
+        let (cache, reads) = (cache(), AtomicUsize::new(0));
         for length in [100, 12 << 20] {
             let (first, second) = (length as u64, length as u64 + 1);
-            let before = made.load(Ordering::SeqCst);
+            let before = reads.load(Ordering::SeqCst);
             tokio::join!(
-                ask(&answers, first, length, &made),
-                ask(&answers, first, length, &made)
+                respond(&cache, first, length, &reads),
+                respond(&cache, first, length, &reads)
             );
-            ask(&answers, first, length, &made).await;
-            assert_eq!(made.load(Ordering::SeqCst), before + 1);
-            ask(&answers, second, length, &made).await;
-            assert_eq!(made.load(Ordering::SeqCst), before + 2);
+            respond(&cache, first, length, &reads).await;
+            assert_eq!(reads.load(Ordering::SeqCst), before + 1);
+            respond(&cache, second, length, &reads).await;
+            assert_eq!(reads.load(Ordering::SeqCst), before + 2);
         }
     }
 
     #[tokio::test]
-    async fn who_waits_is_answered_when_the_one_who_made_the_answer_is_gone_or_fails() {
-        let (answers, made) = (answers(), AtomicUsize::new(0));
-        answers.stamp(Revision(1));
-        let other = Arc::clone(&answers);
-        let gone = tokio::spawn(async move {
+    async fn waiting_request_is_answered_when_the_reading_one_is_cancelled_or_fails() {
+        let (cache, reads) = (cache(), AtomicUsize::new(0));
+        cache.headers_at(Revision(1));
+        let other = Arc::clone(&cache);
+        let cancelled = tokio::spawn(async move {
             let never = |_| pending::<Result<(Envelope<()>, Revision), ApiError>>();
-            let _ = other.answer(Revision(1), "/1.0/applications", never).await;
+            let _ = other.respond(Revision(1), "/1.0/applications", never).await;
         });
         tokio::task::yield_now().await;
-        let waits = ask(&answers, 1, 10, &made);
-        tokio::pin!(waits);
+        let waiting = respond(&cache, 1, 10, &reads);
+        tokio::pin!(waiting);
         tokio::select! {
             biased;
-            () = &mut waits => panic!("it was not waited for"),
+            () = &mut waiting => panic!("it did not wait"),
             () = tokio::task::yield_now() => {}
         }
-        gone.abort();
-        waits.await;
-        assert_eq!(made.load(Ordering::SeqCst), 1);
+        cancelled.abort();
+        waiting.await;
+        assert_eq!(reads.load(Ordering::SeqCst), 1);
 
         let fails = async |_| Err::<(Envelope<()>, Revision), _>(ApiError::invalid("no"));
-        let failed = answers.answer(Revision(2), "/1.0/applications", fails);
+        let failed = cache.respond(Revision(2), "/1.0/applications", fails);
         assert!(failed.await.is_err());
-        ask(&answers, 2, 10, &made).await;
+        respond(&cache, 2, 10, &reads).await;
     }
 
     #[tokio::test]
-    async fn what_was_made_for_an_earlier_revision_is_not_kept() {
-        let (answers, made) = (answers(), AtomicUsize::new(0));
-        answers.stamp(Revision(1));
-        ask(&answers, 1, 100, &made).await;
-        assert_eq!(answers.bodies.len(), 1);
-        answers.stamp(Revision(2));
-        assert_eq!(answers.bodies.len(), 0);
-        // An answer about an earlier one, as of the change feed, does not bring it back.
-        answers.stamp(Revision(1));
-        assert_eq!(answers.present.load().revision, Revision(2));
+    async fn responses_of_an_earlier_revision_are_dropped() {
+        let (cache, reads) = (cache(), AtomicUsize::new(0));
+        cache.headers_at(Revision(1));
+        respond(&cache, 1, 100, &reads).await;
+        assert_eq!(cache.bodies.len(), 1);
+        cache.headers_at(Revision(2));
+        assert_eq!(cache.bodies.len(), 0);
+        // The headers of an earlier revision, as of the change feed, do not make it current.
+        cache.headers_at(Revision(1));
+        assert_eq!(cache.current.load().revision, Revision(2));
     }
 }

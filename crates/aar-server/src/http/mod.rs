@@ -1,19 +1,17 @@
-//! The HTTP side: routes, who may call them, and how requests and answers are written.
+//! The HTTP API: routes, authorisation, requests and responses.
 //!
-//! A request goes four hops: a line of [`mod@router`], a handler in [`v1`], a function of the
-//! registry,
-//! a query of its metadata. Handlers translate and nothing else.
+//! A request takes four steps: a row in [`mod@router`], a handler in [`v1`], a method of the registry, a
+//! query of its metadata. Handlers only translate.
 
+mod auth;
 mod catalogue;
-mod completion;
-mod conditions;
-mod errors;
-mod identity;
+mod detached;
+mod error;
 mod parameters;
 mod report;
 mod router;
 mod tus;
 mod v1;
 
-pub(crate) use identity::App;
+pub(crate) use auth::AppState;
 pub(crate) use router::{openapi, router};

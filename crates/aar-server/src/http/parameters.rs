@@ -1,20 +1,18 @@
-//! What requests carry, read strictly: a part that is not understood is named in a 400.
+//! Path, query and body of requests, read strictly: the response to an invalid request names the part.
 
 use std::str::FromStr;
 
+use aar_daemon::http::{JsonBodyError, media_type, parse_query, read_json_body};
 use aar_registry::UploadId;
 use aar_types::{ApplicationName, Architecture, ErrorCode, VersionNumber};
-use axum::{
-    Json, RequestExt,
-    extract::{
-        FromRequest, FromRequestParts, Query, RawPathParams, Request, rejection::JsonRejection,
-    },
-};
-use http::request::Parts;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use http::{HeaderMap, request::Parts};
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::errors::ApiError;
+use super::error::ApiError;
+
+const MAX_BODY: usize = 2 * 1024 * 1024;
 
 /// The path of an application.
 #[derive(Debug, IntoParams)]
@@ -47,8 +45,7 @@ pub(crate) struct VersionPath {
 }
 
 impl VersionPath {
-    /// There is no such version.
-    pub(crate) fn missing(&self) -> ApiError {
+    pub(crate) fn not_found(&self) -> ApiError {
         let Self {
             name,
             architecture,
@@ -63,18 +60,18 @@ impl VersionPath {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct UploadPath {
-    /// The id of the upload, as its creation has told it.
+    /// The id of the upload, from the response that created it.
     #[param(value_type = String)]
     pub(crate) id: UploadId,
 }
 
-/// The places of a route, by name.
-struct Places(RawPathParams);
+/// The parameters of a path, by name.
+struct PathParameters(RawPathParams);
 
-impl Places {
-    async fn of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let places = RawPathParams::from_request_parts(parts, state).await;
-        places
+impl PathParameters {
+    async fn read<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await;
+        parameters
             .map(Self)
             .map_err(|rejection| ApiError::invalid(format!("path: {}", rejection.body_text())))
     }
@@ -88,67 +85,66 @@ impl Places {
     }
 }
 
-macro_rules! from_places {
+macro_rules! from_path_parameters {
     ($($type:ident { $($field:ident),+ })+) => {$(
         impl<S: Send + Sync> FromRequestParts<S> for $type {
             type Rejection = ApiError;
 
             async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-                let places = Places::of(parts, state).await?;
-                Ok(Self { $($field: places.get(stringify!($field))?),+ })
+                let parameters = PathParameters::read(parts, state).await?;
+                Ok(Self { $($field: parameters.get(stringify!($field))?),+ })
             }
         }
     )+};
 }
 
-from_places! {
+from_path_parameters! {
     ApplicationPath { name }
     VariantPath { name, architecture }
     VersionPath { name, architecture, number }
     UploadPath { id }
 }
 
-/// The part of the address after the question mark. Unknown names are refused: a filter that is
-/// misspelt must not select everything.
+/// The query. Unknown names are refused: a misspelt filter must not select everything.
 #[derive(Debug)]
-pub(crate) struct Asked<T>(pub(crate) T);
+pub(crate) struct StrictQuery<T>(pub(crate) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(value)| Self(value))
-            .map_err(|rejection| ApiError::invalid(format!("query: {}", detail(&rejection))))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = parse_query(&parts.uri).map(Self);
+        query.map_err(|error| ApiError::invalid(format!("query: {error}")))
     }
 }
 
 /// A JSON body.
 #[derive(Debug)]
-pub(crate) struct Sent<T>(pub(crate) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Sent<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let body = request.extract::<Json<T>, _>().await;
-        body.map(|Json(value)| Self(value))
-            .map_err(|rejection| refuse_body(&rejection))
+        if !is_json(request.headers()) {
+            let message = "header content-type: send the body as application/json";
+            return Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
+        }
+        let body = read_json_body(request.into_body(), MAX_BODY, b"").await;
+        body.map(Self).map_err(|error| {
+            let code = match error {
+                JsonBodyError::TooLarge { .. } => ErrorCode::TooLarge,
+                JsonBodyError::Incomplete(_) | JsonBodyError::Invalid(_) => {
+                    ErrorCode::InvalidRequest
+                }
+            };
+            ApiError::new(code, error.to_string())
+        })
     }
 }
 
-fn refuse_body(rejection: &JsonRejection) -> ApiError {
-    let code = match rejection.status().as_u16() {
-        413 => ErrorCode::TooLarge,
-        415 => ErrorCode::UnsupportedMediaType,
-        _ => ErrorCode::InvalidRequest,
-    };
-    ApiError::new(code, format!("body: {}", detail(rejection)))
-}
-
-/// The innermost cause: it names the key and the value, the outer ones only repeat the kind.
-fn detail(rejection: &(dyn std::error::Error + 'static)) -> String {
-    let outermost = rejection.to_string();
-    rejection.source().map_or(outermost, ToString::to_string)
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = media_type(headers);
+    let subtype = media_type.strip_prefix("application/");
+    subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }

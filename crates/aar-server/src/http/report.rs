@@ -1,33 +1,33 @@
-//! Around every request: an id, one line in the log, and the bodies of errors.
+//! The middleware around every request: request id, one log entry, bodies of errors.
 
 use std::{net::SocketAddr, time::Instant};
 
+use aar_daemon::http::with_json_body;
 use aar_tls::Peer;
 use aar_types::{ErrorBody, ErrorCode, Fingerprint, headers};
 use axum::{
-    Json,
     extract::{ConnectInfo, MatchedPath, Request},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use http::{HeaderValue, Method, Uri};
 use tracing::{debug, error, warn};
 
-use super::errors::ApiError;
+use super::error::ApiError;
 
-/// What the log says of a request. It becomes text only where a line is written.
-struct Seen {
+/// The fields of log entries about a request. They become text only when an entry is written.
+struct RequestLog {
     request_id: String,
     method: Method,
     uri: Uri,
-    /// The route, without what stands in its places: paths carry names, routes do not.
+    /// The route, with placeholders instead of names.
     route: Option<MatchedPath>,
     address: Option<SocketAddr>,
     fingerprint: Option<Fingerprint>,
 }
 
-impl Seen {
-    fn of(request: &Request) -> Self {
+impl RequestLog {
+    fn new(request: &Request) -> Self {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         let peer = peer.map(|ConnectInfo(peer)| peer);
         Self {
@@ -55,7 +55,7 @@ impl Seen {
         fingerprint.unwrap_or_else(|| "none".to_owned())
     }
 
-    fn log_answer(&self, response: &Response, started: Instant) {
+    fn log_response(&self, response: &Response, started: Instant) {
         debug!(
             request_id = self.request_id,
             method = self.method.as_str(),
@@ -70,7 +70,7 @@ impl Seen {
 
     fn log_error(&self, error: &ApiError) {
         if let (ErrorCode::StorageFull, Some(chain)) = (error.code(), error.chain()) {
-            // It is the same for everybody who writes, and nothing is wrong with the program.
+            // Every request that writes fails like this, and the program is not at fault.
             warn!(
                 request_id = self.request_id,
                 fingerprint = self.fingerprint(),
@@ -78,7 +78,7 @@ impl Seen {
                 method = self.method.as_str(),
                 path = self.uri.path(),
                 error = chain,
-                "request refused for want of space"
+                "request refused: no space left"
             );
         } else if let Some(chain) = error.chain() {
             error!(
@@ -107,12 +107,12 @@ impl Seen {
                 request_id = self.request_id,
                 code = error.code().as_str(),
                 message = error.message(),
-                "request not served"
+                "request invalid"
             );
         }
     }
 
-    /// Who may read the log may know more: bodies of failures carry the id and no cause.
+    /// The body of a failure has the request id and no cause, which is for readers of the log.
     fn error_body(&self, error: &ApiError) -> ErrorBody {
         let mut body = ErrorBody::new(error.code(), error.message());
         if error.code().status() >= 500 {
@@ -122,27 +122,17 @@ impl Seen {
     }
 }
 
-/// The middleware.
 pub(crate) async fn report(request: Request, next: Next) -> Response {
-    let seen = Seen::of(&request);
+    let log = RequestLog::new(&request);
     let started = Instant::now();
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        seen.log_error(&error);
-        response = with_body(response, seen.error_body(&error));
+        log.log_error(&error);
+        response = with_json_body(response, &log.error_body(&error));
     }
-    if let Ok(id) = HeaderValue::from_str(&seen.request_id) {
+    if let Ok(id) = HeaderValue::from_str(&log.request_id) {
         response.headers_mut().insert(headers::REQUEST_ID, id);
     }
-    seen.log_answer(&response, started);
+    log.log_response(&response, started);
     response
-}
-
-/// The status and headers of one response with another body.
-fn with_body(response: Response, body: ErrorBody) -> Response {
-    let (mut parts, _) = response.into_parts();
-    let (written, body) = Json(body).into_response().into_parts();
-    parts.headers.remove(http::header::CONTENT_LENGTH);
-    parts.headers.extend(written.headers);
-    Response::from_parts(parts, body)
 }

@@ -1,13 +1,14 @@
-//! The route table. The OpenAPI document is generated from the same lines.
+//! The table of routes. The OpenAPI document is generated from the same rows.
 
+use aar_daemon::http::drain_body;
 use aar_types::{ErrorBody, ErrorCode};
 use axum::{Router, extract::Request, middleware::from_fn};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    errors::ApiError,
-    identity::App,
+    auth::AppState,
+    error::ApiError,
     report::report,
     tus,
     v1::{applications, changes, server, uploads, versions},
@@ -17,22 +18,22 @@ use super::{
 #[openapi(
     info(
         title = "Anbox Application Registry",
-        description = "Applications, their versions and images, for the subclusters of a fleet. \
-                       Callers show a client certificate; what it may do is decided by its \
-                       fingerprint.",
+        description = "Applications with their versions and images, for the subclusters of a fleet. \
+                       Callers authenticate with a client certificate, and its fingerprint decides \
+                       what they may do.",
     ),
     components(schemas(ErrorBody)),
     tags(
         (name = "server", description = "The registry itself. No certificate is needed."),
         (name = "applications", description = "The catalogue."),
         (name = "versions", description = "Versions of an application, and their images."),
-        (name = "uploads", description = "Images on their way in: the tus 1.0 protocol."),
-        (name = "changes", description = "What has changed."),
+        (name = "uploads", description = "Uploads of images, by the tus 1.0 protocol."),
+        (name = "changes", description = "The changes of the catalogue."),
     )
 )]
 struct Document;
 
-fn table() -> OpenApiRouter<App> {
+fn table() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(server::versions::versions))
         .routes(routes!(server::info::info))
@@ -51,47 +52,49 @@ fn table() -> OpenApiRouter<App> {
         .merge(upload_table())
 }
 
-fn upload_table() -> OpenApiRouter<App> {
+fn upload_table() -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(uploads::options::options))
         .routes(routes!(uploads::create::create))
         .routes(routes!(uploads::show::show))
         .routes(routes!(uploads::append::append))
         .routes(routes!(uploads::remove::remove))
-        .layer(from_fn(tus::name_version))
+        .layer(from_fn(tus::add_version))
 }
 
-/// The service.
+/// The API.
 ///
-/// A request meets, in this order:
+/// A request passes, from the outside in:
 ///
-/// 1. `report`: gives it an id; on the way out logs the answer and writes the body of an error;
-/// 2. `tus::name_version`, on the upload routes only: names the version of the protocol;
-/// 3. the handler's extractors, from left to right: first *who calls* ([`super::identity`]), so
-///    that nobody learns from a 400 what only a 401 or 403 should answer, then path, query and body;
-/// 4. the handler.
-pub(crate) fn router(app: App) -> Router {
+/// 1. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
+/// 2. `drain_body`: on the way out handles a body that was not read;
+/// 3. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
+/// 4. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+///    unauthorised caller gets 401 or 403 before anything else is checked, then path, query and body;
+/// 5. the handler.
+pub(crate) fn router(state: AppState) -> Router {
     let (router, _) = table().split_for_parts();
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn(drain_body))
         .layer(from_fn(report))
-        .with_state(app)
+        .with_state(state)
 }
 
-/// The document that describes the API.
+/// The OpenAPI document.
 pub(crate) fn openapi() -> OpenApi {
     table().into_openapi()
 }
 
 async fn no_route(request: Request) -> ApiError {
-    let message = format!("there is no route {}", request.uri().path());
+    let message = format!("no such route: {}", request.uri().path());
     ApiError::new(ErrorCode::RouteNotFound, message)
 }
 
 async fn no_method(request: Request) -> ApiError {
     let message = format!(
-        "{} does not take {}",
+        "{} does not accept {}",
         request.uri().path(),
         request.method()
     );

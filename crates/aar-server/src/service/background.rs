@@ -4,37 +4,37 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use super::{control::Control, watch::Watch};
+use super::{control::ControlSocket, watch::Watch};
 
-/// The tasks that keep a service in step while it answers requests. They go on while it drains: a
-/// certificate that is revoked then is cut all the same.
+/// The background tasks of the service. They continue while it drains: connections of a certificate that
+/// is revoked then are cut, too.
 pub(super) struct Background {
     tasks: TaskTracker,
-    end: CancellationToken,
+    stop: CancellationToken,
 }
 
 impl Background {
-    /// Follows changes of trust, and answers commands that tell of them.
-    pub(super) fn begin(watch: Watch, control: Control) -> Self {
-        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+    /// Starts to watch for changes and to answer commands on the control socket.
+    pub(super) fn start(watch: Watch, control: ControlSocket) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let watch = Arc::new(watch);
-        tasks.spawn(control.serve(Arc::clone(&watch), end.clone()));
-        let until = end.clone();
-        tasks.spawn(async move { watch.follow(until).await });
-        Self { tasks, end }
+        tasks.spawn(control.serve(Arc::clone(&watch), stop.clone()));
+        let stopped = stop.clone();
+        tasks.spawn(async move { watch.run(stopped).await });
+        Self { tasks, stop }
     }
 
-    /// Adds a task that ends by itself when the service is told to stop.
+    /// Adds a task that ends when the service drains.
     pub(super) fn add(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
 
-    /// Ends the tasks, and waits for them within a limit.
-    pub(super) async fn end(self, limit: Duration) {
-        self.end.cancel();
+    /// Stops the tasks and waits for them, for `limit` at most.
+    pub(super) async fn stop(self, limit: Duration) {
+        self.stop.cancel();
         self.tasks.close();
         if timeout(limit, self.tasks.wait()).await.is_err() {
-            warn!("a task in the background does not end; it is dropped");
+            warn!("a background task did not end within the limit and is dropped");
         }
     }
 }

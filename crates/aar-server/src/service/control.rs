@@ -1,9 +1,8 @@
-//! The control socket, by which commands tell the running service that they changed something.
+//! The control socket: a command tells the running service that it has changed the metadata.
 //!
-//! Commands work on the metadata directly, whether a service runs or not. One that has written
-//! connects, sends a line, and reads a line: by then the service has re-read what it holds in
-//! memory, and has cut the connections of whoever is no longer trusted. The folder and the socket
-//! belong to the user that runs the service; nobody else can connect.
+//! Commands write to the metadata directly, with or without a running service. After a write, a command
+//! sends a line to the socket and waits for a line. By then the service has reloaded its state and cut the
+//! connections of certificates that are no longer trusted. Only the user of the service can connect.
 
 use std::{
     io,
@@ -23,111 +22,112 @@ use tracing::debug;
 
 use super::watch::Watch;
 
-/// What a command asks, and what the service answers.
 const REFRESH: &str = "refresh\n";
 const DONE: &str = "done\n";
 const FAILED: &str = "failed\n";
 const UNKNOWN: &str = "unknown\n";
 
-/// The longest request that is read.
-const LONGEST: u64 = 64;
+/// The longest request, in bytes.
+const MAX_REQUEST: u64 = 64;
 
-/// How long a command waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a command waits for a response, and the service for a request.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 fn path(base: &Path) -> PathBuf {
     base.join("run/control.socket")
 }
 
-/// What became of telling the service.
+/// Whether the service has applied a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It has taken the change in.
-    Done,
-    /// None runs: the next one starts with the change.
+pub(crate) enum Notified {
+    Applied,
+    /// No service runs; the next one starts with the change.
     NotRunning,
-    /// One runs, but did not answer; it notices the change by itself once it can.
-    Silent,
+    /// A service runs but does not respond; it detects the change later.
+    NoResponse,
 }
 
-/// Tells the service of a base folder that something was changed.
-pub(crate) async fn tell(base: &Path) -> Told {
-    match timeout(PATIENCE, ask(&path(base))).await {
-        Ok(Ok(())) => Told::Done,
-        Ok(Err(error)) if is_absence(&error) => Told::NotRunning,
-        Ok(Err(_)) | Err(_) => Told::Silent,
+/// Notifies the service of a base folder of a change.
+pub(crate) async fn notify(base: &Path) -> Notified {
+    match timeout(TIME_LIMIT, request_refresh(&path(base))).await {
+        Ok(Ok(())) => Notified::Applied,
+        Ok(Err(error)) if is_not_running(&error) => Notified::NotRunning,
+        Ok(Err(_)) | Err(_) => Notified::NoResponse,
     }
 }
 
-/// No socket, or one that a killed service has left behind.
-fn is_absence(error: &io::Error) -> bool {
+/// There is no socket, or one that a killed service has left.
+fn is_not_running(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
     )
 }
 
-async fn ask(socket: &Path) -> io::Result<()> {
+async fn request_refresh(socket: &Path) -> io::Result<()> {
     let mut stream = UnixStream::connect(socket).await?;
     stream.write_all(REFRESH.as_bytes()).await?;
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).await?;
-    if answer == DONE {
+    let mut response = String::new();
+    BufReader::new(stream).read_line(&mut response).await?;
+    if response == DONE {
         Ok(())
     } else {
-        Err(io::Error::other("the service did not do it"))
+        Err(io::Error::other("the service could not apply the change"))
     }
 }
 
-/// The service's end of the socket.
+/// The listening side of the control socket.
 #[derive(Debug)]
-pub(super) struct Control {
+pub(super) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
 }
 
-impl Control {
-    /// Opens the socket of a base folder, which the caller has locked.
+impl ControlSocket {
+    /// Binds the socket of a base folder, which the caller has locked.
     pub(super) fn open(base: &Path) -> io::Result<Self> {
         let path = path(base);
         let listener = bind_unix(&path, 0o600)?;
         Ok(Self { listener, path })
     }
 
-    /// Answers, one after the other, until the service stops.
+    /// Answers commands, one after the other, until the service stops.
     pub(super) async fn serve(self, watch: Arc<Watch>, stop: CancellationToken) {
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             let Ok((stream, _)) = accepted else {
-                // Out of file descriptors, most likely: give others the time to close theirs.
-                tokio::time::sleep(PATIENCE).await;
+                // Most likely there are no free file descriptors: wait until some are closed.
+                tokio::time::sleep(TIME_LIMIT).await;
                 continue;
             };
-            match timeout(PATIENCE, answer(stream, &watch)).await {
+            match timeout(TIME_LIMIT, respond(stream, &watch)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(%error, "a command hung up"),
-                Err(_) => debug!("a command connected and said nothing"),
+                Ok(Err(error)) => debug!(%error, "command disconnected"),
+                Err(_) => debug!("command connected but sent no request"),
             }
         }
     }
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // The next start removes what cannot be removed now.
+        // If it cannot be removed, the next start replaces it.
         let _ = fs_err::remove_file(&self.path);
     }
 }
 
-async fn answer(stream: UnixStream, watch: &Watch) -> io::Result<()> {
+async fn respond(stream: UnixStream, watch: &Watch) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut request = String::new();
-    (&mut stream).take(LONGEST).read_line(&mut request).await?;
-    let answer = match request.as_str() {
+    (&mut stream)
+        .take(MAX_REQUEST)
+        .read_line(&mut request)
+        .await?;
+    let response = match request.as_str() {
         REFRESH if watch.refresh().await => DONE,
         REFRESH => FAILED,
         _ => UNKNOWN,
     };
-    stream.get_mut().write_all(answer.as_bytes()).await
+    stream.get_mut().write_all(response.as_bytes()).await
 }
 
 #[cfg(test)]
@@ -143,23 +143,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_no_service_runs_there_is_nobody_to_tell() {
+    async fn notification_without_a_service_reports_not_running() {
         let base = base();
-        assert_eq!(tell(base.path()).await, Told::NotRunning);
+        assert_eq!(notify(base.path()).await, Notified::NotRunning);
     }
 
     #[tokio::test]
-    async fn a_socket_that_was_left_behind_is_nobody_and_does_not_hinder_the_next_service() {
+    async fn stale_socket_reports_not_running_and_is_replaced() {
         let base = base();
         drop(UnixListener::bind(path(base.path())).unwrap());
-        assert_eq!(tell(base.path()).await, Told::NotRunning);
-        Control::open(base.path()).unwrap();
+        assert_eq!(notify(base.path()).await, Notified::NotRunning);
+        ControlSocket::open(base.path()).unwrap();
     }
 
     #[tokio::test]
-    async fn the_socket_is_for_its_owner_only_and_goes_with_the_service() {
+    async fn socket_is_private_and_removed_with_the_service() {
         let base = base();
-        let control = Control::open(base.path()).unwrap();
+        let control = ControlSocket::open(base.path()).unwrap();
         let mode = fs_err::metadata(path(base.path()))
             .unwrap()
             .permissions()
@@ -170,9 +170,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_service_that_hangs_is_waited_for_a_moment_only() {
+    async fn hanging_service_is_waited_for_briefly() {
         let base = base();
         let _hanging = UnixListener::bind(path(base.path())).unwrap();
-        assert_eq!(tell(base.path()).await, Told::Silent);
+        assert_eq!(notify(base.path()).await, Notified::NoResponse);
     }
 }

@@ -5,10 +5,10 @@ use aar_daemon::{ConfigError, lock::LockError};
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is not understood.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The base folder is served already, or cannot be used.
+    /// The base folder is in use by another process, or cannot be used.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The registry cannot be opened.
@@ -17,10 +17,10 @@ pub enum Error {
     /// The certificate cannot be used, or the address cannot be listened on.
     #[error(transparent)]
     Tls(#[from] aar_tls::Error),
-    /// The configured address means nothing on this machine.
+    /// The configured address cannot be resolved.
     #[error("cannot listen on {address}")]
     Address {
-        /// The address, as configured.
+        /// The configured address.
         address: String,
         /// Why.
         source: io::Error,

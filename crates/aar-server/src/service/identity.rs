@@ -7,26 +7,26 @@ use tracing::{info, warn};
 
 use super::Error;
 
-/// Subclusters pin the certificate: a short life would only make work for people.
-const LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-/// Clocks of clients may be behind.
-const LEEWAY: SignedDuration = SignedDuration::from_hours(24);
-/// From when on the log reminds of the end.
-const REMINDER: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Subclusters pin the certificate, and a new one has to be distributed by hand.
+const VALIDITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// The clocks of clients may be slow.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(24);
+/// How long before its expiry the log warns.
+const WARNING_PERIOD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The certificate of the service and its key: `certs/server.crt` and `certs/server.key`, made on
-/// the first start.
+/// The certificate of the service and its key, `certs/server.crt` and `certs/server.key`. The first start
+/// creates them.
 pub(super) fn load(base: &Path, listen: IpAddr, clock: &Clock) -> Result<Identity, Error> {
     let certs = base.join("certs");
-    aar_daemon::base_dir::private_dir(&certs)?;
+    aar_fs::create_private_folder(&certs)?;
     let new = describe(listen, clock.now());
     let (cert, key) = (certs.join("server.crt"), certs.join("server.key"));
     let (identity, created) = Identity::load_or_create(&cert, &key, &new)?;
     let certificate = identity.certificate();
     if created {
-        info!(path = %cert.display(), fingerprint = %certificate.fingerprint(), "a certificate was made");
+        info!(path = %cert.display(), fingerprint = %certificate.fingerprint(), "certificate created");
     }
-    warn_of_end(certificate, clock.now());
+    warn_of_expiry(certificate, clock.now());
     Ok(identity)
 }
 
@@ -35,16 +35,16 @@ fn describe(listen: IpAddr, now: Timestamp) -> NewIdentity {
     NewIdentity {
         common_name: hosts.first().cloned().unwrap_or_else(|| "aar".to_owned()),
         hosts,
-        not_before: now.saturating_sub(LEEWAY).unwrap_or(now),
-        not_after: now.saturating_add(LIFE).unwrap_or(Timestamp::MAX),
+        not_before: now.saturating_sub(CLOCK_SKEW).unwrap_or(now),
+        not_after: now.saturating_add(VALIDITY).unwrap_or(Timestamp::MAX),
     }
 }
 
-fn warn_of_end(certificate: &Certificate, now: Timestamp) {
-    let soon = now.saturating_add(REMINDER).unwrap_or(now);
+fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
+    let soon = now.saturating_add(WARNING_PERIOD).unwrap_or(now);
     if certificate.validity_at(soon) == Validity::Expired {
         let not_after = certificate.not_after();
-        warn!(%not_after, "the certificate of the registry ends soon; clients refuse it then");
+        warn!(%not_after, "the certificate of the registry expires soon: clients will refuse it");
     }
 }
 
@@ -55,8 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_start_makes_a_private_key_and_a_certificate_for_ten_years_and_later_ones_keep_it()
-    {
+    fn first_start_creates_a_ten_year_certificate_and_later_ones_keep_it() {
         let base = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let (listen, clock) = ("127.0.0.1".parse().unwrap(), Clock::system());
         let first = load(base.path(), listen, &clock).unwrap();

@@ -5,7 +5,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::causes::chain;
+use crate::error_chain::error_chain;
 
 /// Puts right what a killed process may have left, at the start and then again and again. Frees what
 /// nobody needs any more: images without a version, uploads that nobody continues, leftover files.
@@ -18,7 +18,7 @@ pub(super) async fn run(operator: Operator, period: Duration, stop: Cancellation
             Ok(report) => tell(&report),
             Err(failure) => {
                 error!(
-                    error = chain(&failure),
+                    error = error_chain(&failure),
                     "nothing could be freed; the next attempt is made later"
                 );
             }
@@ -38,7 +38,7 @@ async fn mend(operator: &Operator) {
         Ok(written) => warn!(?written, "descriptors were missing and are written again"),
         Err(failure) => {
             error!(
-                error = chain(&failure),
+                error = error_chain(&failure),
                 "descriptors could not be looked at; the next attempt is made later"
             );
         }

@@ -1,14 +1,14 @@
-//! The running service: what `aar serve` starts, keeps going, and stops.
+//! The service that `aar serve` runs.
 
 mod background;
 mod control;
 mod error;
 mod identity;
 mod maintenance;
-mod moved;
+mod moved_storage;
 mod server;
 mod watch;
 
-pub(crate) use control::{Told, tell};
+pub(crate) use control::{Notified, notify};
 pub use error::Error;
 pub use server::Server;

@@ -4,7 +4,8 @@ use std::{
     time::Duration,
 };
 
-use aar_daemon::{base_dir::private_dir, lock::Lock, notify_ready, notify_stopping, serve_tls};
+use aar_daemon::{lock::Lock, notify_ready, notify_stopping, serve_tls};
+use aar_fs::create_private_folder;
 use aar_registry::Registry;
 use aar_tls::{Certificate, Connections, Limits, TlsListener};
 use aar_types::Clock;
@@ -13,44 +14,45 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Error, background::Background, control::Control, identity, maintenance, moved::Moved,
-    watch::Watch,
+    Error, background::Background, control::ControlSocket, identity, maintenance,
+    moved_storage::MovedStorage, watch::Watch,
 };
 use crate::{
     config::Config,
-    http::{App, router},
+    http::{AppState, router},
 };
 
-/// As whom the service itself does things.
+/// The name of the service in the audit log.
 const OPERATOR: &str = "aar serve";
 
-/// A registry that listens, ready to be run.
+/// A registry that listens and is ready to run.
 pub struct Server {
     base: PathBuf,
     config: Config,
     registry: Registry,
     certificate: Certificate,
     listener: TlsListener,
-    control: Control,
+    control: ControlSocket,
     _lock: Lock,
 }
 
 impl Server {
-    /// Opens the registry of a base folder and listens. Whatever is missing is made: folders,
-    /// certificate, database.
+    /// Opens the registry of a base folder and listens. Missing folders, certificate and database are
+    /// created. The certificate comes first: `aar status` succeeds as soon as the database exists, and
+    /// scripts that wait for it read the certificate next.
     pub async fn start(base: &Path, config: Config, clock: Clock) -> Result<Self, Error> {
-        private_dir(base)?;
+        create_private_folder(base)?;
         let lock = Lock::acquire(base)?;
-        private_dir(&base.join("run"))?;
+        create_private_folder(&base.join("run"))?;
+        let address = resolve(&config).await?;
+        let identity = identity::load(base, address.ip(), &clock)?;
         let registry = Registry::open(config.registry(clock.clone())).await?;
         let operator = registry.operator(OPERATOR);
         operator.restore_revocations().await?;
-        let address = resolve(&config).await?;
-        let identity = identity::load(base, address.ip(), &clock)?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;
         Ok(Self {
             base: base.to_owned(),
-            control: Control::open(base)?,
+            control: ControlSocket::open(base)?,
             certificate: identity.certificate().clone(),
             config,
             registry,
@@ -59,50 +61,57 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The listen address.
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
     }
 
-    /// What it shows to whoever connects.
+    /// Its certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// Serves until `stop` is cancelled, and then as long as open requests take, within the
-    /// configured limit.
+    /// Serves until `stop` is cancelled, then until the requests in flight have ended, for the configured
+    /// time at most.
     pub async fn run(self, stop: CancellationToken) {
         let limit = self.config.http.drain.get();
-        let app = self.app(stop.clone());
-        self.announce();
+        let state = self.app_state(stop.clone());
+        self.log_start();
         let connections = Connections::default();
-        let moved = Moved::new(&self.base);
+        let moved = MovedStorage::new(&self.base);
         let watch = Watch::new(self.registry.clone(), connections.clone(), moved);
-        let background = Background::begin(watch, self.control);
+        let background = Background::start(watch, self.control);
         let operator = self.registry.operator(OPERATOR);
         let period = self.config.gc.interval.get();
         background.add(maintenance::deliver(operator.clone(), stop.clone()));
         background.add(maintenance::run(operator, period, stop.clone()));
         notify_ready();
-        serve_tls(self.listener, connections, router(app.clone()), stop, limit).await;
-        finish(&app, limit).await;
-        background.end(limit).await;
+        serve_tls(
+            self.listener,
+            connections,
+            router(state.clone()),
+            stop,
+            limit,
+        )
+        .await;
+        finish(&state, limit).await;
+        background.stop(limit).await;
         self.registry.close().await;
-        info!("the registry has stopped");
+        info!("registry stopped");
     }
 
-    fn app(&self, stop: CancellationToken) -> App {
-        let largest = self.config.uploads.max_staged.bytes();
-        App::new(self.registry.clone(), largest, stop)
+    fn app_state(&self, stop: CancellationToken) -> AppState {
+        let max_upload = self.config.uploads.max_staged.bytes();
+        AppState::new(self.registry.clone(), max_upload, stop)
     }
 
-    fn announce(&self) {
+    fn log_start(&self) {
         info!(
             address = %self.local_addr(),
             fingerprint = %self.certificate.fingerprint(),
             registry = %self.registry.id(),
             base = %self.base.display(),
-            "the registry is served"
+            "registry started"
         );
     }
 }
@@ -115,10 +124,10 @@ async fn resolve(config: &Config) -> Result<SocketAddr, Error> {
     })
 }
 
-/// Waits for the work of callers that have hung up.
-async fn finish(app: &App, limit: Duration) {
+/// Waits for tasks whose callers have disconnected.
+async fn finish(state: &AppState, limit: Duration) {
     notify_stopping();
-    if timeout(limit, app.completion().finish()).await.is_err() {
-        warn!("work that was begun is not done; the next start takes care of what it leaves");
+    if timeout(limit, state.detached().finish()).await.is_err() {
+        warn!("tasks did not end within the limit; the next start cleans up after them");
     }
 }

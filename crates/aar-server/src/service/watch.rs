@@ -14,38 +14,37 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use super::moved::Moved;
-use crate::causes::chain;
+use super::moved_storage::MovedStorage;
+use crate::error_chain::error_chain;
 
-/// How often to look whether another process has written.
-const PERIOD: Duration = Duration::from_millis(500);
+/// The interval of checks for writes of other processes.
+const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Keeps the running service in step with what is written, and carries every loss of trust to the
-/// connections that are open.
+/// Reloads the state of the service after writes of other processes, and cuts connections whose
+/// certificates have lost trust.
 pub(super) struct Watch {
     registry: Registry,
     connections: Connections,
-    moved: Moved,
-    /// What each certificate could do when the connections were last looked at.
-    seen: Mutex<HashMap<Fingerprint, Role>>,
-    /// Whether the last look at what is written failed.
-    failing: AtomicBool,
+    moved: MovedStorage,
+    /// The role of each certificate when connections were last checked.
+    roles: Mutex<HashMap<Fingerprint, Role>>,
+    /// Whether the last reload failed.
+    is_failing: AtomicBool,
 }
 
 impl Watch {
-    pub(super) fn new(registry: Registry, connections: Connections, moved: Moved) -> Self {
-        let seen = Mutex::new(roles(&registry.trust()));
+    pub(super) fn new(registry: Registry, connections: Connections, moved: MovedStorage) -> Self {
+        let roles = Mutex::new(trusted_roles(&registry.trust()));
         Self {
             registry,
             connections,
             moved,
-            seen,
-            failing: AtomicBool::new(false),
+            roles,
+            is_failing: AtomicBool::new(false),
         }
     }
 
-    /// Takes over what another process has written. When this returns true, nobody who lost trust
-    /// by it has a connection any more.
+    /// Reloads the state. If this returns true, no certificate that has lost trust has an open connection.
     pub(super) async fn refresh(&self) -> bool {
         let refreshed = self.registry.refresh().await;
         self.cut();
@@ -53,30 +52,30 @@ impl Watch {
             Ok(()) => self.moved.follow(&self.registry).await,
             failed => failed,
         };
-        self.note(refreshed)
+        self.log_change(refreshed)
     }
 
-    /// Logs the beginning and the end of a failure: this is asked for twice a second.
-    fn note(&self, refreshed: Result<(), Error>) -> bool {
-        let done = refreshed.is_ok();
-        let failed_before = self.failing.swap(!done, Ordering::Relaxed);
+    /// Logs the beginning and the end of failures only, because reloads run twice a second.
+    fn log_change(&self, refreshed: Result<(), Error>) -> bool {
+        let is_done = refreshed.is_ok();
+        let failed_before = self.is_failing.swap(!is_done, Ordering::Relaxed);
         match refreshed {
-            Ok(()) if failed_before => info!("changes of other processes can be read again"),
+            Ok(()) if failed_before => info!("changes of other processes are read again"),
             Err(failure) if !failed_before => {
                 error!(
-                    error = chain(&failure),
+                    error = error_chain(&failure),
                     "changes of other processes cannot be read"
                 );
             }
             _ => {}
         }
-        done
+        is_done
     }
 
-    /// Follows changes of trust until the service stops.
-    pub(super) async fn follow(&self, stop: CancellationToken) {
+    /// Watches for changes until the service stops.
+    pub(super) async fn run(&self, stop: CancellationToken) {
         let mut trust = self.registry.trust_changes();
-        let mut tick = interval(PERIOD);
+        let mut tick = interval(INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -93,23 +92,23 @@ impl Watch {
         }
     }
 
-    /// Cuts the connections of certificates that may do less than when this was last called.
+    /// Cuts the connections of certificates whose role is lower than at the last call.
     fn cut(&self) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = roles(&self.registry.trust());
-        let lost = |fingerprint: &Fingerprint| seen.get(fingerprint) > now.get(fingerprint);
+        let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = trusted_roles(&self.registry.trust());
+        let lost = |fingerprint: &Fingerprint| roles.get(fingerprint) > now.get(fingerprint);
         let count = self.connections.cut(lost);
         if count > 0 {
             info!(
                 connections = count,
-                "connections were cut: their certificates lost trust"
+                "connections cut: their certificates have lost trust"
             );
         }
-        *seen = now;
+        *roles = now;
     }
 }
 
-fn roles(table: &TrustTable) -> HashMap<Fingerprint, Role> {
+fn trusted_roles(table: &TrustTable) -> HashMap<Fingerprint, Role> {
     let trusted = table
         .certificates()
         .filter(|known| table.is_trusted(&known.fingerprint));

@@ -1,15 +1,14 @@
-//! Whatever happens in whatever order, and wherever the process is killed: at the end both sides
-//! are the same.
+//! Both sides converge after any sequence of events, kills of the process included.
 
 use std::{sync::Arc, time::Duration};
 
-use aar_sync::{Agent, LocalApplication, LocalVersion, Mode, Origin, Outcome};
+use aar_sync::{Agent, LocalApplication, LocalVersion, Origin, RoundOutcome, SyncMode};
 use aar_types::{ApplicationName, Clock, Variant};
 use proptest::prelude::*;
 
-use crate::support::{Registry, Shelf, config, content, until};
+use crate::support::{FakeRegistry, TestCatalogue, config, content, until};
 
-/// Too few for the brake, which would wait for somebody.
+/// Too few for the removal guard, which would wait for a confirmation.
 const NAMES: [&str; 2] = ["a", "b"];
 
 #[derive(Debug, Clone)]
@@ -35,11 +34,11 @@ enum Event {
         name: usize,
         tagged: bool,
     },
-    /// A round, killed after so many calls of the catalogue.
+    /// A round whose process is killed after so many calls of the catalogue.
     Round {
         calls: Option<i64>,
     },
-    /// The registry fails for a round.
+    /// The registry fails during a round.
     Outage,
 }
 
@@ -64,41 +63,46 @@ fn tags(tagged: bool) -> &'static [&'static str] {
     if tagged { &["wanted"] } else { &["other"] }
 }
 
-/// Runs a round in a process of its own, so to say; it may be killed.
-fn round(registry: &Registry, shelf: &Shelf, mode: Mode, calls: Option<i64>) -> Option<Outcome> {
+/// Runs a round in its own runtime, which stands for a process that can be killed.
+fn round(
+    registry: &FakeRegistry,
+    catalogue: &TestCatalogue,
+    mode: SyncMode,
+    calls: Option<i64>,
+) -> Option<RoundOutcome> {
     let mut config = config(registry, mode);
     config.tags = vec!["wanted".to_owned()];
-    shelf.kill_after(calls);
+    catalogue.kill_after(calls);
     let process = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
     let outcome = process.block_on(async {
-        let catalogue = Arc::new(shelf.clone());
-        let agent = Agent::spawn(catalogue, Some(config).into(), Clock::system());
+        let shared = Arc::new(catalogue.clone());
+        let agent = Agent::spawn(shared, Some(config).into(), Clock::system());
         tokio::select! {
             report = agent.sync_now(None) => {
                 agent.stop().await;
                 Some(report.unwrap().outcome)
             }
-            () = shelf.killed(), if calls.is_some() => None,
-            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("the round hangs"),
+            () = catalogue.killed(), if calls.is_some() => None,
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("the round does not end"),
         }
     });
     process.shutdown_background();
-    shelf.kill_after(None);
+    catalogue.kill_after(None);
     outcome
 }
 
-fn happen(event: &Event, registry: &Registry) {
+fn apply(event: &Event, registry: &FakeRegistry) {
     match *event {
         Event::Publish {
             name,
             number,
             tagged,
         } => {
-            // Versions do not change: the same number has the same content for ever.
+            // Versions are immutable: the same number always has the same content.
             registry.publish(NAMES[name], number, tags(tagged));
         }
         Event::SetPublished {
@@ -112,36 +116,39 @@ fn happen(event: &Event, registry: &Registry) {
         Event::RemoveApplication { name } => registry.remove_application(NAMES[name]),
         Event::SetTags { name, tagged } => registry.set_tags(NAMES[name], tags(tagged)),
         Event::Round { .. } => {}
-        Event::Outage => registry.answer(Some((503, ""))),
+        Event::Outage => registry.respond_with(Some((503, ""))),
     }
 }
 
-/// What is not as it should be when nothing is left to do.
-fn difference(registry: &Registry, shelf: &Shelf) -> Option<String> {
-    let (there, here) = (registry.variants(), shelf.all());
+/// Where the sides differ once nothing is left to do.
+fn difference(registry: &FakeRegistry, catalogue: &TestCatalogue) -> Option<String> {
+    let (remote, local) = (registry.variants(), catalogue.all());
     let wanted = |variant: &Variant| variant.metadata.tags.iter().any(|tag| tag == "wanted");
-    for (name, variant) in there.iter().filter(|(_, variant)| wanted(variant)) {
-        let found = here.get(name).map_or(&[][..], |found| &found.versions);
+    for (name, variant) in remote.iter().filter(|(_, variant)| wanted(variant)) {
+        let found = local.get(name).map_or(&[][..], |found| &found.versions);
         for version in variant.versions.iter().filter(|version| version.published) {
             let found = found.iter().find(|found| found.number == version.number);
             if !found.is_some_and(|found| found.published && found.image == version.image) {
-                return Some(format!("{name}/{} is not as it should be", version.number));
+                return Some(format!(
+                    "{name}/{} differs from the registry",
+                    version.number
+                ));
             }
         }
     }
-    let strange = |(name, found): (&ApplicationName, &LocalApplication)| {
-        let variant = there.get(name).filter(|variant| wanted(variant));
-        let fits = variant.is_some_and(|variant| belongs(found, variant));
-        (!fits).then(|| format!("{name} should not be here like this"))
+    let unexpected = |(name, found): (&ApplicationName, &LocalApplication)| {
+        let variant = remote.get(name).filter(|variant| wanted(variant));
+        let fits = variant.is_some_and(|variant| is_justified(found, variant));
+        (!fits).then(|| format!("{name} differs from the registry"))
     };
-    here.iter().find_map(strange)
+    local.iter().find_map(unexpected)
 }
 
-/// Whether everything of an application that is here may be here.
-fn belongs(local: &LocalApplication, variant: &Variant) -> bool {
+/// Whether the registry justifies every local version of an application.
+fn is_justified(local: &LocalApplication, variant: &Variant) -> bool {
     let published = variant.versions.iter().filter(|version| version.published);
     let oldest = published.map(|version| version.number).min();
-    let may_be_here = |local: &LocalVersion| {
+    let is_allowed = |local: &LocalVersion| {
         let mut versions = variant.versions.iter();
         let version = versions.find(|version| version.number == local.number);
         let kept = local.published || oldest.is_none_or(|oldest| local.number > oldest);
@@ -149,92 +156,92 @@ fn belongs(local: &LocalApplication, variant: &Variant) -> bool {
     };
     local.origin == Origin::Imported
         && local.metadata == variant.metadata
-        && local.versions.iter().all(may_be_here)
+        && local.versions.iter().all(is_allowed)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn a_client_ends_up_with_what_the_registry_says(events in events()) {
+    fn client_converges_after_kills_and_outages(events in events()) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let registry = runtime.block_on(Registry::start());
-        let shelf = Shelf::new();
+        let registry = runtime.block_on(FakeRegistry::start());
+        let catalogue = TestCatalogue::new();
         for event in &events {
-            happen(event, &registry);
+            apply(event, &registry);
             match event {
-                Event::Round { calls } => drop(round(&registry, &shelf, Mode::Pull, *calls)),
+                Event::Round { calls } => drop(round(&registry, &catalogue, SyncMode::Pull, *calls)),
                 Event::Outage => {
-                    let outcome = round(&registry, &shelf, Mode::Pull, None);
-                    assert_eq!(outcome, Some(Outcome::Failed));
-                    registry.answer(None);
+                    let outcome = round(&registry, &catalogue, SyncMode::Pull, None);
+                    assert_eq!(outcome, Some(RoundOutcome::Failed));
+                    registry.respond_with(None);
                 }
                 _ => {}
             }
         }
-        let outcome = round(&registry, &shelf, Mode::Pull, None);
-        assert_eq!(outcome, Some(Outcome::Done));
-        assert_eq!(difference(&registry, &shelf), None);
-        let files = shelf.files();
+        let outcome = round(&registry, &catalogue, SyncMode::Pull, None);
+        assert_eq!(outcome, Some(RoundOutcome::Done));
+        assert_eq!(difference(&registry, &catalogue), None);
+        let files = catalogue.files();
         assert!(!files.iter().any(|file| file.ends_with(".partial")), "{files:?}");
     }
 
     #[test]
-    fn a_client_that_listens_needs_no_round_by_hand(
+    fn watching_client_converges_without_requested_rounds(
         events in events(),
         pause in 0_u64..20,
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let (registry, shelf) = (Registry::start().await, Shelf::new());
-            let mut config = config(&registry, Mode::Pull);
+            let (registry, catalogue) = (FakeRegistry::start().await, TestCatalogue::new());
+            let mut config = config(&registry, SyncMode::Pull);
             config.tags = vec!["wanted".to_owned()];
-            let catalogue = Arc::new(shelf.clone());
-            let agent = Agent::spawn(catalogue, Some(config).into(), Clock::system());
+            let shared = Arc::new(catalogue.clone());
+            let agent = Agent::spawn(shared, Some(config).into(), Clock::system());
             for event in events.iter().filter(|event| !matches!(event, Event::Outage)) {
-                happen(event, &registry);
+                apply(event, &registry);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
-            until("both are the same", || difference(&registry, &shelf).is_none()).await;
+            until("both sides are equal", || difference(&registry, &catalogue).is_none()).await;
             agent.stop().await;
         });
     }
 
     #[test]
-    fn a_registry_ends_up_with_what_the_publisher_has(
+    fn registry_converges_after_kills_of_the_publisher(
         edits in prop::collection::vec((0..NAMES.len(), 0_u32..4, any::<bool>(), prop::option::of(0_i64..20)), 1..20),
     ) {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let registry = runtime.block_on(Registry::start());
-        let shelf = Shelf::new();
+        let registry = runtime.block_on(FakeRegistry::start());
+        let catalogue = TestCatalogue::new();
         for (name, number, published, kill) in edits {
             let name = NAMES[name];
-            shelf.create(name, number, &content(&format!("{name}/{number}"), 5000));
-            shelf.edit(name, |local| {
+            catalogue.create(name, number, &content(&format!("{name}/{number}"), 5000));
+            catalogue.edit(name, |local| {
                 local.metadata.addons = vec![format!("addon{number}")];
                 local.versions.iter_mut().for_each(|version| {
                     version.published = published || version.number.0 != number;
                 });
             });
             if kill.is_some() {
-                round(&registry, &shelf, Mode::Push, kill);
+                round(&registry, &catalogue, SyncMode::Push, kill);
             }
         }
-        let outcome = round(&registry, &shelf, Mode::Push, None);
-        assert_eq!(outcome, Some(Outcome::Done));
-        let there = registry.variants();
-        for (name, local) in shelf.all() {
-            let known = there.get(&name).map_or(&[][..], |variant| &variant.versions);
+        let outcome = round(&registry, &catalogue, SyncMode::Push, None);
+        assert_eq!(outcome, Some(RoundOutcome::Done));
+        let remote = registry.variants();
+        for (name, local) in catalogue.all() {
+            let known = remote.get(&name).map_or(&[][..], |variant| &variant.versions);
             for version in &local.versions {
                 let found = known.iter().find(|found| found.number == version.number);
                 assert_eq!(found.is_some_and(|found| found.published), version.published);
                 if let Some(found) = found {
                     assert_eq!(found.image, version.image);
                     assert!(registry.has(&found.image.digest));
-                    assert!(!shelf.has_upload_of(&found.image.digest));
+                    assert!(!catalogue.has_upload_of(&found.image.digest));
                 }
             }
-            if let Some(variant) = there.get(&name) {
+            if let Some(variant) = remote.get(&name) {
                 assert_eq!(&variant.metadata, &local.metadata);
             }
         }

@@ -1,15 +1,15 @@
-//! The agent between a registry over real TLS and a catalogue that keeps what it is told.
+//! The agent between a registry over real TLS and a local catalogue in memory.
 #![expect(
     clippy::unwrap_used,
     reason = "a test ends where something does not work"
 )]
 
+mod application_state;
 mod cancelling;
 mod convergence;
 mod pull;
 mod push;
-mod real;
+mod real_registry;
 mod removal;
 mod schedule;
-mod standing;
 mod support;

@@ -16,7 +16,7 @@ use super::{
     network::pass,
     serve::{Answer, Failure, Handler, Serving, say},
 };
-use crate::{Bucket, Http};
+use crate::{Bucket, TestClient};
 
 const LIFE: std::time::Duration = std::time::Duration::from_mins(5);
 /// The header of a PKCS#8 document around an RSA key of 2048 bits.
@@ -101,9 +101,9 @@ impl CloudFront {
     }
 
     /// A client of it.
-    pub fn http(&self) -> Http {
+    pub fn http(&self) -> TestClient {
         let base = format!("https://localhost:{}", self.serving.address().port());
-        Http::new(&base, &self.certificate, None)
+        TestClient::new(&base, &self.certificate, None)
     }
 
     /// Gives faults to the next requests, one to each.

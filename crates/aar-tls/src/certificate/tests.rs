@@ -16,7 +16,7 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn what_a_certificate_says_is_read() {
+fn subject_and_dates_are_read() {
     let made = identity("2036-01-01T00:00:00Z");
     let certificate = made.certificate();
     assert_eq!(certificate.subject(), "CN=ams0");
@@ -25,7 +25,7 @@ fn what_a_certificate_says_is_read() {
 }
 
 #[test]
-fn every_form_a_certificate_travels_in_is_read_back() {
+fn pem_base64_and_der_are_read_back() {
     let made = identity("2036-01-01T00:00:00Z");
     let certificate = made.certificate();
     let pem = certificate.to_pem();
@@ -55,7 +55,7 @@ fn every_form_a_certificate_travels_in_is_read_back() {
 }
 
 #[test]
-fn a_refusal_says_what_was_found_instead() {
+fn refusal_describes_the_text() {
     let made = identity("2036-01-01T00:00:00Z");
     assert!(refusal("").contains("empty"));
     assert!(refusal(" \n").contains("empty"));
@@ -68,7 +68,7 @@ fn a_refusal_says_what_was_found_instead() {
 }
 
 #[test]
-fn bytes_after_the_certificate_are_refused() {
+fn bytes_after_a_certificate_are_refused() {
     let mut der = identity("2036-01-01T00:00:00Z")
         .certificate()
         .der()
@@ -78,7 +78,7 @@ fn bytes_after_the_certificate_are_refused() {
 }
 
 #[test]
-fn validity_is_a_matter_of_the_moment() {
+fn validity_depends_on_the_moment() {
     let made = identity("2036-01-01T00:00:00Z");
     let at = |moment: &str| made.certificate().validity_at(moment.parse().unwrap());
     assert_eq!(at("2025-12-31T23:59:59Z"), Validity::NotYetValid);
@@ -88,12 +88,12 @@ fn validity_is_a_matter_of_the_moment() {
 }
 
 #[test]
-fn a_certificate_without_an_end_is_valid_for_as_long_as_time_is_counted() {
+fn certificate_without_expiry_ends_with_the_largest_timestamp() {
     let made = identity("9999-12-30T22:00:00Z");
     assert_eq!(
         made.certificate().validity_at(Timestamp::MAX),
         Validity::Expired
     );
-    let endless = timestamp(ASN1Time::from_timestamp(253_402_300_799).unwrap());
-    assert_eq!(endless, Timestamp::MAX);
+    let without_expiry = timestamp(ASN1Time::from_timestamp(253_402_300_799).unwrap());
+    assert_eq!(without_expiry, Timestamp::MAX);
 }

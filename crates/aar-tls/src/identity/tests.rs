@@ -23,7 +23,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn what_is_missing_is_made_once_and_kept_private() {
+fn missing_identity_is_created_once_with_private_key() {
     let (_folder, cert, key) = files();
     let (made, created) = Identity::load_or_create(&cert, &key, &new("aar")).unwrap();
     assert!(created);
@@ -39,7 +39,7 @@ fn what_is_missing_is_made_once_and_kept_private() {
 }
 
 #[test]
-fn a_key_without_certificate_gets_one_and_stays() {
+fn key_without_certificate_gets_one() {
     let (_folder, cert, key) = files();
     Identity::load_or_create(&cert, &key, &new("aar")).unwrap();
     let kept = fs_err::read_to_string(&key).unwrap();
@@ -50,7 +50,7 @@ fn a_key_without_certificate_gets_one_and_stays() {
 }
 
 #[test]
-fn a_certificate_without_key_is_an_error_and_stays() {
+fn certificate_without_key_is_refused_and_kept() {
     let (_folder, cert, key) = files();
     Identity::load_or_create(&cert, &key, &new("aar")).unwrap();
     let kept = fs_err::read(&cert).unwrap();
@@ -61,7 +61,7 @@ fn a_certificate_without_key_is_an_error_and_stays() {
 }
 
 #[test]
-fn a_key_of_another_certificate_is_refused_by_name() {
+fn key_of_another_certificate_is_refused_by_name() {
     let (folder, cert, key) = files();
     let other = folder.path().join("other.key");
     Identity::load_or_create(&cert, &key, &new("aar")).unwrap();
@@ -74,7 +74,7 @@ fn a_key_of_another_certificate_is_refused_by_name() {
 }
 
 #[test]
-fn debug_output_does_not_show_the_key() {
+fn debug_output_hides_the_key() {
     let made = Identity::generate(&new("secret")).unwrap();
     let shown = format!("{made:?}");
     let secret = made.key_pem().lines().nth(1).unwrap();

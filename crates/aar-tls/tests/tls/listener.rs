@@ -1,4 +1,4 @@
-//! Whom the listener lets in, as whom, and for how long.
+//! Which peers the listener accepts, how they are identified, and when they are cut.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use tokio::{
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn a_peer_without_certificate_is_let_in_as_nobody() {
+async fn peer_without_certificate_is_accepted_without_fingerprint() {
     let (mut client, mut stream, peer) = pair(None).await;
     assert_eq!(peer.fingerprint(), None);
     client.write_all(b"hello").await.unwrap();
@@ -30,7 +30,7 @@ async fn a_peer_without_certificate_is_let_in_as_nobody() {
 }
 
 #[tokio::test]
-async fn a_peer_is_known_by_the_certificate_it_shows() {
+async fn peer_is_identified_by_its_certificate() {
     let ams = identity("ams0");
     let (_client, _stream, peer) = pair(Some(&ams)).await;
     assert_eq!(peer.certificate.as_ref(), Some(ams.certificate()));
@@ -38,7 +38,7 @@ async fn a_peer_is_known_by_the_certificate_it_shows() {
 }
 
 #[tokio::test]
-async fn dates_are_left_to_whoever_decides_on_trust() {
+async fn expired_client_certificate_is_accepted_by_the_listener() {
     let old = valid("old", "2000-01-01T00:00:00Z", "2001-01-01T00:00:00Z");
     let (_client, _stream, peer) = pair(Some(&old)).await;
     let shown = peer.certificate.unwrap();
@@ -46,7 +46,7 @@ async fn dates_are_left_to_whoever_decides_on_trust() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_hold_the_key_stays_outside() {
+async fn peer_without_the_key_is_refused() {
     let server = identity("server");
     let mut listener = listen(&server, Limits::default()).await;
     let to = listener.local_addr();
@@ -57,7 +57,7 @@ async fn whoever_does_not_hold_the_key_stays_outside() {
         client.read_u8().await.unwrap_err()
     });
     let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
-    assert!(accepted.is_err(), "the thief came in");
+    assert!(accepted.is_err(), "a peer without the key was accepted");
     let refusal = thief.await.unwrap().to_string();
     assert!(refusal.contains("DecryptError"), "{refusal}");
 }
@@ -72,7 +72,7 @@ fn certificate_with_another_key() -> SingleCertAndKey {
 }
 
 #[tokio::test]
-async fn a_session_is_never_resumed() {
+async fn session_is_never_resumed() {
     let server = identity("server");
     let mut listener = listen(&server, Limits::default()).await;
     let to = listener.local_addr();
@@ -94,7 +94,7 @@ async fn a_session_is_never_resumed() {
 }
 
 #[tokio::test]
-async fn a_client_that_would_rather_speak_http2_is_given_http1() {
+async fn client_that_prefers_http2_gets_http1() {
     let server = identity("server");
     let mut listener = listen(&server, Limits::default()).await;
     let mut both = config(&server, None);
@@ -106,7 +106,7 @@ async fn a_client_that_would_rather_speak_http2_is_given_http1() {
 }
 
 #[tokio::test]
-async fn older_tls_and_plain_text_are_refused_and_others_come_in() {
+async fn older_tls_and_plain_text_are_refused_and_do_not_block_others() {
     let server = identity("server");
     let mut listener = listen(&server, Limits::default()).await;
     let to = listener.local_addr();
@@ -126,7 +126,7 @@ async fn older_tls_and_plain_text_are_refused_and_others_come_in() {
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 70]);
 }
 
-/// The hello of a client that knows TLS 1.2 and no later.
+/// The client hello of TLS 1.2.
 fn tls12_hello() -> Vec<u8> {
     let mut body = vec![3, 3];
     body.extend([7; 32]);
@@ -141,7 +141,7 @@ fn tls12_hello() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn silent_peers_keep_nobody_out_and_are_dropped_in_time() {
+async fn silent_peers_are_dropped_and_then_others_are_accepted() {
     let server = identity("server");
     let limits = Limits {
         handshake_timeout: Duration::from_millis(600),
@@ -156,7 +156,7 @@ async fn silent_peers_keep_nobody_out_and_are_dropped_in_time() {
         silent.push(TcpStream::connect(to).await.unwrap());
     }
     let accepting = tokio::spawn(async move { listener.accept().await });
-    // The address has its three places taken: one more is turned away at once …
+    // The address has reached its limit of three: another connection is closed at once …
     let refused = connect(to, config(&server, None)).await;
     assert!(refused.is_err());
     assert!(begun.elapsed() < Duration::from_millis(500));
@@ -166,13 +166,13 @@ async fn silent_peers_keep_nobody_out_and_are_dropped_in_time() {
             Ok(0) | Err(_)
         ));
     }
-    // … and is welcome when they have been dropped.
+    // … and is accepted after they were dropped.
     connect(to, config(&server, None)).await.unwrap();
     accepting.await.unwrap();
 }
 
 #[tokio::test]
-async fn more_handshakes_than_allowed_in_all_wait_for_their_turn() {
+async fn handshakes_beyond_the_total_limit_wait() {
     let server = identity("server");
     let limits = Limits {
         handshake_timeout: Duration::from_millis(300),
@@ -193,7 +193,7 @@ async fn more_handshakes_than_allowed_in_all_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn a_cut_ends_a_read_that_waits() {
+async fn cut_ends_a_pending_read() {
     let (_client, mut stream, peer) = pair(Some(&identity("ams0"))).await;
     let reading = tokio::spawn(async move { stream.read_u8().await });
     tokio::task::yield_now().await;
@@ -203,7 +203,7 @@ async fn a_cut_ends_a_read_that_waits() {
 }
 
 #[tokio::test]
-async fn a_cut_ends_a_transfer_in_the_middle() {
+async fn cut_ends_a_transfer() {
     let (mut client, mut stream, peer) = pair(Some(&identity("ams0"))).await;
     let connections = Connections::default();
     stream.keep(connections.track(&peer));
@@ -225,15 +225,12 @@ async fn a_cut_ends_a_transfer_in_the_middle() {
     let rest = timeout(SOON, client.read_to_end(&mut Vec::new()))
         .await
         .unwrap();
-    assert!(
-        rest.is_err(),
-        "the end of a cut transfer looked like a proper one"
-    );
+    assert!(rest.is_err(), "the transfer ended as if it were complete");
     assert_eq!(connections.count(), 0);
 }
 
 #[tokio::test]
-async fn both_halves_of_a_split_connection_are_cut() {
+async fn cut_ends_both_halves_of_a_split_connection() {
     let (_client, stream, peer) = pair(Some(&identity("ams0"))).await;
     let (mut reader, mut writer) = tokio::io::split(stream);
     let reading = tokio::spawn(async move { reader.read_u8().await.map(drop) });

@@ -1,4 +1,4 @@
-//! A listener on loopback, and the clients that come to it.
+//! A listener on loopback, and clients for it.
 
 use std::{io, net::SocketAddr, sync::Arc};
 

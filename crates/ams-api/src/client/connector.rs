@@ -100,7 +100,7 @@ impl Connector {
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         opened.map_err(|source| match PinMismatch::find(&source) {
-            Some(mismatch) => Error::OtherServer {
+            Some(mismatch) => Error::WrongCertificate {
                 endpoint: self.endpoint.clone(),
                 source: mismatch.clone(),
             },

@@ -7,21 +7,21 @@ use tokio_tungstenite::{
 use super::{AmsClient, connector::Connection};
 use crate::{Error, Event, EventSelection};
 
-/// What happens in AMS, as it happens.
+/// The events of AMS, as they happen.
 pub struct EventStream {
     client: AmsClient,
     socket: WebSocketStream<Connection>,
 }
 
 impl AmsClient {
-    /// Listens to what happens from now on.
+    /// Subscribes to events.
     pub async fn events(&self, selection: EventSelection) -> Result<EventStream, Error> {
         let connection = self.connector.connect().await?;
         let path = format!("/1.0/events?type={}", selection.as_str());
         // Only the path is sent; the host is the one that is connected already.
         let mut request = format!("ws://ams{path}")
             .into_client_request()
-            .map_err(|error| self.broken(error))?;
+            .map_err(|error| self.connection_lost(error))?;
         if let Ok(name) = http::HeaderValue::from_str(&self.user_agent) {
             request.headers_mut().insert(http::header::USER_AGENT, name);
         }
@@ -30,17 +30,17 @@ impl AmsClient {
                 client: self.clone(),
                 socket,
             }),
-            Err(WebSocketError::Http(answer)) => {
-                let body = answer.body().as_deref().unwrap_or_default();
-                Err(super::call::refused(answer.status(), body))
+            Err(WebSocketError::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err(super::call::refused(response.status(), body))
             }
-            Err(error) => Err(self.broken(error)),
+            Err(error) => Err(self.connection_lost(error)),
         }
     }
 }
 
 impl EventStream {
-    /// The next event; none when AMS has ended the stream.
+    /// The next event; `None` when AMS has closed the stream.
     pub async fn next(&mut self) -> Result<Option<Event>, Error> {
         while let Some(message) = self.socket.next().await {
             match message {
@@ -48,7 +48,7 @@ impl EventStream {
                 Ok(Message::Binary(bytes)) => return self.read(&bytes).map(Some),
                 Ok(Message::Close(_)) => return Ok(None),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Err(error) => return Err(self.client.broken(error)),
+                Err(error) => return Err(self.client.connection_lost(error)),
             }
         }
         Ok(None)

@@ -1,7 +1,4 @@
-//! The client: one method for each thing that AMS can be asked for.
-//!
-//! Each request has a connection of its own. A command makes a few of them, and a connection that
-//! nobody else uses can be dropped to cancel what runs on it.
+//! The client: one method for each request of the API.
 
 mod applications;
 mod call;
@@ -27,20 +24,20 @@ use crate::Error;
 pub use events::EventStream;
 pub use export::{Export, Exported};
 pub use operations::Watch;
-pub use package::Package;
+pub use package::PackageBody;
 
-/// Where AMS is, and who it is known to be.
+/// The address of an AMS, and the certificates of both sides.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// On this machine, behind a unix socket.
+    /// The Unix socket of an AMS on this machine.
     Socket(PathBuf),
-    /// On another machine.
+    /// An AMS on another machine.
     Remote {
-        /// Its address, `https://…`.
+        /// The address, `https://…`.
         url: Url,
-        /// The certificate that it has to show.
+        /// The certificate that the server must show.
         server: Fingerprint,
-        /// Who is asking.
+        /// The certificate and key of this client.
         identity: Identity,
     },
 }
@@ -53,7 +50,7 @@ pub struct AmsClient {
 }
 
 impl AmsClient {
-    /// A client that names itself `user_agent`. Nothing is connected yet.
+    /// Creates a client. It connects with the first request.
     pub fn new(endpoint: Endpoint, user_agent: &str, clock: Clock) -> Result<Self, Error> {
         Ok(Self {
             connector: Arc::new(Connector::new(endpoint, clock)?),
@@ -66,7 +63,7 @@ impl AmsClient {
         self.connector.is_local()
     }
 
-    /// Where AMS is, for people.
+    /// The address or socket, for messages.
     pub fn endpoint(&self) -> &str {
         self.connector.endpoint()
     }

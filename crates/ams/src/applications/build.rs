@@ -1,126 +1,137 @@
-//! How the image of a version is made: in the staging folder, then moved to its place, then named
-//! by its row. A crash at any point leaves a version that says it failed, and no file that is not
-//! removed at the next start.
+//! Building the image of a version: written in the staging folder, moved to its final path, then
+//! named by the row of the version. After a crash at any point the version is marked failed, and
+//! every left-over file is removed.
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use aar_types::{ApplicationMetadata, Digest, ImageInfo, VersionNumber};
+use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 
-use super::{Applications, guard::MayEdit, guard::sealed::Permit as _, unmade::Unmade};
+use super::{Applications, failed_version::FailedVersion, keyed_lock::QueuedLock};
 use crate::{
-    Error, foundation::Foundation, operations::Context, staging::StagedFile, store::Ready,
+    Error,
+    operations::OperationContext,
+    services::Services,
+    staging::StagedFile,
+    store::{EditPermit, Permit as _, ReadyVersion},
 };
 
-/// A version that has its number and no image yet.
+/// A version in state `initializing`.
 #[derive(Debug)]
-pub(super) struct Begun {
-    pub(super) permit: MayEdit,
+pub(super) struct StartedVersion {
+    pub(super) permit: EditPermit,
     pub(super) number: VersionNumber,
-    /// What the package says of all versions, which holds once this one is ready.
+    /// The metadata in the package. It applies once this version is ready.
     pub(super) metadata: Option<ApplicationMetadata>,
-    /// How many bytes of content there are, for the progress.
+    /// Bytes, the total of the progress.
     pub(super) content_size: u64,
 }
 
-/// Writes an image to a path.
-pub(super) trait Write:
-    FnOnce(&Path, &dyn Fn(u64), &AtomicBool) -> Result<ImageInfo, aar_package::Error> + Send + 'static
-{
-}
-impl<F> Write for F where
-    F: FnOnce(&Path, &dyn Fn(u64), &AtomicBool) -> Result<ImageInfo, aar_package::Error>
-        + Send
-        + 'static
-{
+/// Writes an image to a path, reports the bytes that are done, and stops when the flag is set.
+pub(super) type WriteImage = Box<
+    dyn FnOnce(&Path, &dyn Fn(u64), &AtomicBool) -> Result<ImageInfo, aar_package::Error> + Send,
+>;
+
+/// Allows an operation to build a version of its application.
+pub(super) struct BuildTurn<'a> {
+    _lock: OwnedMutexGuard<()>,
+    _slot: SemaphorePermit<'a>,
 }
 
 impl Applications {
-    /// Makes the image of a version and with it the version usable; or keeps the reason why not.
+    /// Waits for the builds before this one.
+    pub(super) async fn build_turn(
+        &self,
+        context: &OperationContext,
+        queued: QueuedLock,
+    ) -> Result<BuildTurn<'_>, Error> {
+        let turn = async {
+            let lock = queued.acquire().await;
+            let slot = self.0.build_slots.acquire().await;
+            Ok(BuildTurn {
+                _lock: lock,
+                _slot: slot.map_err(|_| Error::Cancelled)?,
+            })
+        };
+        context.unless_cancelled(turn).await
+    }
+
+    /// Builds the image of a version and marks the version ready, or records why that failed.
     pub(super) async fn build(
         &self,
-        context: &Context,
-        begun: Begun,
-        write: impl Write,
+        context: &OperationContext,
+        version: StartedVersion,
+        write: WriteImage,
     ) -> Result<(), Error> {
-        self.tell("application-version-created", begun.permit.id());
-        let outcome = self.make(context, &begun, write).await;
-        self.settle(&begun, outcome).await
-    }
-
-    async fn make(&self, context: &Context, begun: &Begun, write: impl Write) -> Result<(), Error> {
-        let staged = self.0.base.staging.new_image();
-        let (staged, image) = write_image(context, staged, begun.content_size, write).await?;
-        context.go_on()?;
-        self.finish(begun, &staged, image).await
-    }
-
-    /// Places the image and names it, with nobody cleaning up in between.
-    async fn finish(
-        &self,
-        begun: &Begun,
-        staged: &StagedFile,
-        image: ImageInfo,
-    ) -> Result<(), Error> {
-        let config = self.0.base.config.current();
-        let keep = config.max_published_versions();
-        let ready = Ready {
-            number: begun.number,
-            image,
-            metadata: begun.metadata.clone(),
-            publish: config.auto_publish().then_some(keep),
-        };
-        match self.name(begun, staged, &ready).await {
-            Ok(Some(retired)) => {
-                self.clean_up(begun.permit.id(), retired).await;
-                Ok(())
-            }
-            unnamed => {
-                self.0.base.images.remove_unused([image.digest]).await;
-                unnamed?;
-                Err(Error::ApplicationNotFound(begun.permit.id().to_string()))
-            }
-        }
-    }
-
-    /// The lock of the images comes before that of the metadata, for which nobody else holds both.
-    async fn name(
-        &self,
-        begun: &Begun,
-        staged: &StagedFile,
-        ready: &Ready,
-    ) -> Result<Option<Vec<Digest>>, Error> {
-        let Foundation { images, store, .. } = &self.0.base;
-        let _alone = images.lock().await;
-        images.place(staged.path(), ready.image.digest).await?;
-        // Somebody may have read the metadata and be about to write it back changed.
-        let _editing = self.0.editing.lock().await;
-        store.version_ready(&begun.permit, ready).await
-    }
-
-    /// Puts down how the making of a version went.
-    async fn settle(&self, begun: &Begun, outcome: Result<(), Error>) -> Result<(), Error> {
+        self.notify("application-version-created", version.permit.id());
+        let outcome = self.try_build(context, &version, write).await;
         match &outcome {
-            Ok(()) => self.tell("application-version-ready", begun.permit.id()),
+            Ok(()) => self.notify("application-version-ready", version.permit.id()),
             Err(error) => {
-                let unmade = Unmade::by(error, begun.permit.clone(), begun.number);
-                self.put_down(unmade).await;
+                let failed = FailedVersion::new(error, version.permit, version.number);
+                self.record_failure(failed).await;
             }
         }
         outcome
     }
+
+    async fn try_build(
+        &self,
+        context: &OperationContext,
+        version: &StartedVersion,
+        write: WriteImage,
+    ) -> Result<(), Error> {
+        let staged = self.0.services.staging.new_image();
+        let (staged, image) = write_image(context, staged, version.content_size, write).await?;
+        context.check_cancelled()?;
+        let config = self.0.services.config.current();
+        let keep = config.max_published_versions();
+        let ready = ReadyVersion {
+            number: version.number,
+            image,
+            metadata: version.metadata.clone(),
+            publish: config.auto_publish().then_some(keep),
+        };
+        match self.commit(version, &staged, &ready).await {
+            Ok(Some(retired)) => {
+                self.remove_retired(version.permit.id(), retired).await;
+                Ok(())
+            }
+            uncommitted => {
+                self.0.services.images.remove_unused([image.digest]).await;
+                uncommitted?;
+                Err(Error::ApplicationNotFound(version.permit.id().to_string()))
+            }
+        }
+    }
+
+    /// Moves the image to its path and marks the version ready. Locks are taken in this order
+    /// everywhere: images, then metadata.
+    async fn commit(
+        &self,
+        version: &StartedVersion,
+        staged: &StagedFile,
+        ready: &ReadyVersion,
+    ) -> Result<Option<Vec<Digest>>, Error> {
+        let Services { images, store, .. } = &self.0.services;
+        let _images = images.lock().await;
+        images.place(staged.path(), ready.image.digest).await?;
+        // An edit may have read the metadata and be about to write its changed form.
+        let _metadata = self.0.metadata_lock.lock().await;
+        store.version_ready(&version.permit, ready).await
+    }
 }
 
 async fn write_image(
-    context: &Context,
+    context: &OperationContext,
     staged: StagedFile,
     content_size: u64,
-    write: impl Write,
+    write: WriteImage,
 ) -> Result<(StagedFile, ImageInfo), Error> {
     let context = context.clone();
     let written = tokio::task::spawn_blocking(move || {
-        let stop = context.stop_flag();
         let progress = |done| context.progress(done, content_size);
-        write(staged.path(), &progress, &stop).map(|image| (staged, image))
+        write(staged.path(), &progress, context.cancel_flag()).map(|image| (staged, image))
     });
     written.await?.map_err(|error| match error {
         aar_package::Error::Cancelled => Error::Cancelled,
@@ -130,42 +141,45 @@ async fn write_image(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use aar_testkit::Package;
     use aar_types::Clock;
     use ams_api::{Operation, StatusCode};
-    use tokio::time::Duration;
 
-    use crate::{Ams, Settings, applications::CreateOptions, staging::StagedFile};
+    use super::*;
+    use crate::{Settings, applications::CreateOptions};
 
-    async fn ended(ams: &Ams, begun: &Operation, limit: Duration) -> StatusCode {
-        let operation = ams.operations().wait(begun.id, Some(limit)).await;
+    async fn status_after(services: &Services, begun: &Operation, limit: Duration) -> StatusCode {
+        let operation = services.operations.wait(begun.id, Some(limit)).await;
         operation.unwrap().status_code
     }
 
     #[tokio::test]
-    async fn a_package_does_not_take_effect_between_the_reading_and_writing_of_an_edit() {
+    async fn package_takes_effect_only_after_an_edit_that_has_read_the_metadata() {
         let folder = aar_testkit::Folder::new("ams-build");
-        let ams = Ams::open(folder.path(), Settings::default(), Clock::system())
+        let services = Services::open(folder.path(), &Settings::default(), Clock::system())
             .await
             .unwrap();
+        let applications = Applications::open(services.clone()).await.unwrap();
         let upload = |package: Package| -> StagedFile {
-            let staged = ams.staging().new_file().unwrap();
+            let staged = services.staging.new_file().unwrap();
             package.write_zip(staged.path());
             staged
         };
-        let applications = ams.applications();
-        let game = upload(Package::new("game"));
-        let made = applications.create(game, CreateOptions::default());
-        let patience = Duration::from_mins(1);
-        assert_eq!(ended(&ams, &made, patience).await, StatusCode::Success);
+        let created = applications.create(upload(Package::new("game")), CreateOptions::default());
+        let minute = Duration::from_mins(1);
+        let status = status_after(&services, &created, minute).await;
+        assert_eq!(status, StatusCode::Success);
 
-        let editing = applications.0.editing.lock().await;
+        let edit = applications.0.metadata_lock.lock().await;
         let next = upload(Package::new("game").tagged("new"));
-        let begun = applications.update("game", next).await.unwrap();
-        // Long enough for all of it, were there nothing to wait for.
-        let short = Duration::from_secs(2);
-        assert_eq!(ended(&ams, &begun, short).await, StatusCode::Running);
-        drop(editing);
-        assert_eq!(ended(&ams, &begun, patience).await, StatusCode::Success);
+        let updated = applications.update("game", next).await.unwrap();
+        // The whole build takes less if it does not wait for the lock.
+        let status = status_after(&services, &updated, Duration::from_secs(2)).await;
+        assert_eq!(status, StatusCode::Running);
+        drop(edit);
+        let status = status_after(&services, &updated, minute).await;
+        assert_eq!(status, StatusCode::Success);
     }
 }

@@ -2,50 +2,50 @@ use aar_package::{Limits, Manifest, Package, check_architecture};
 use aar_types::{ApkFacts, Architecture};
 use ams_api::Operation;
 
-use super::{ApplicationId, Applications, address, build::Begun, guard};
+use super::{
+    Applications, address,
+    build::{StartedVersion, WriteImage},
+};
 use crate::{
     Error,
-    operations::{Context, NewOperation},
+    operations::{NewOperation, OperationContext},
     staging::StagedFile,
-    store::NewApplication,
+    store::{ApplicationId, NewApplication},
 };
 
-/// What the package does not say of a new application.
+/// Attributes of a new application that are not part of its package.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CreateOptions {
-    /// Whether it runs in a virtual machine instead of a container.
+    /// Run in a virtual machine instead of a container.
     pub vm: bool,
 }
 
 impl Applications {
-    /// Begins to make an application of an uploaded package. Its id is in the resources of the
-    /// operation.
+    /// Starts to create an application from an uploaded package. The resources of the operation
+    /// contain its id.
     pub fn create(&self, package: StagedFile, options: CreateOptions) -> Operation {
         let id = ApplicationId::new();
         let applications = self.clone();
         let new = NewOperation::on("Creating application", "applications", address(&id));
-        let place = self.0.lines.join(&id);
-        self.0
-            .base
-            .operations
-            .start(new.cancellable(), async move |context| {
-                let _turn = context.unless_cancelled(place.turn()).await?;
-                applications
-                    .create_from(&context, id, package, options)
-                    .await
-            })
+        let queued = self.0.build_locks.queue(&id);
+        let operations = &self.0.services.operations;
+        operations.start(new.cancellable(), async move |context| {
+            let _turn = applications.build_turn(&context, queued).await?;
+            applications
+                .create_from(&context, id, package, options)
+                .await
+        })
     }
 
     async fn create_from(
         &self,
-        context: &Context,
+        context: &OperationContext,
         id: ApplicationId,
         package: StagedFile,
         options: CreateOptions,
     ) -> Result<(), Error> {
-        let _turn = self.turn(context).await?;
         let package = self.open_package(package).await?;
-        context.go_on()?;
+        context.check_cancelled()?;
         let Manifest {
             name,
             mut application,
@@ -58,28 +58,25 @@ impl Applications {
             metadata: application,
             created_at: self.now(),
         };
-        let number = self.0.base.store.add_application(&new, &version).await?;
-        let begun = Begun {
-            permit: guard::created(&new),
-            number,
+        let store = &self.0.services.store;
+        let version = StartedVersion {
+            number: store.add_application(&new, &version).await?,
+            permit: new.edit_permit(),
             metadata: None,
             content_size: package.content.content_size(),
         };
-        self.tell("application-created", &new.id);
-        self.build(context, begun, move |to, progress, stop| {
-            package.content.write_image(to, progress, stop)
-        })
-        .await
+        self.notify("application-created", &new.id);
+        self.build(context, version, package.into_writer()).await
     }
 
     /// Opens an uploaded package and checks that it can run here.
     pub(super) async fn open_package(&self, file: StagedFile) -> Result<OpenPackage, Error> {
-        let staging = self.0.base.staging.folder().to_owned();
-        let architecture = self.0.base.architecture;
-        let default_abi = self.0.base.config.current().default_abi().to_owned();
+        let staging = self.0.services.staging.folder().to_owned();
+        let architecture = self.0.services.architecture;
+        let default_abi = self.0.services.config.current().default_abi().to_owned();
         let opened = tokio::task::spawn_blocking(move || {
             let content = Package::open(file.path(), &staging, &Limits::default());
-            let content = content.map_err(of_upload)?;
+            let content = content.map_err(without_path)?;
             if let Some(facts) = content.apk() {
                 check_architecture(facts, architecture)?;
             }
@@ -97,7 +94,6 @@ impl Applications {
     }
 }
 
-/// An uploaded package that was found good.
 #[derive(Debug)]
 pub(super) struct OpenPackage {
     pub(super) manifest: Manifest,
@@ -105,8 +101,18 @@ pub(super) struct OpenPackage {
     _file: StagedFile,
 }
 
-/// Where an upload lies means nothing to whoever has sent it.
-fn of_upload(error: aar_package::Error) -> aar_package::Error {
+impl OpenPackage {
+    pub(super) fn into_writer(self) -> WriteImage {
+        Box::new(move |to, progress, stop| {
+            // Keeps the uploaded file until the image is written.
+            let package = self;
+            package.content.write_image(to, progress, stop)
+        })
+    }
+}
+
+/// The path of an upload in the staging folder means nothing to the client that sent it.
+fn without_path(error: aar_package::Error) -> aar_package::Error {
     match error {
         aar_package::Error::Format { found, .. } => aar_package::Error::Format {
             path: "the upload".into(),
@@ -116,7 +122,8 @@ fn of_upload(error: aar_package::Error) -> aar_package::Error {
     }
 }
 
-/// The ABI that an application is bound to: by its native code, else by the configuration.
+/// The ABI of an application: the configured one if its native code allows that, else the best one
+/// of its native code.
 fn abi(apk: Option<&ApkFacts>, architecture: Architecture, default: &str) -> String {
     let abis = apk.map_or(&[][..], |facts| &facts.abis);
     let has = |abi: &&str| abis.iter().any(|own| own == abi);
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_abi_is_the_best_that_the_native_code_offers() {
+    fn abi_is_the_best_one_of_the_native_code() {
         let all = facts(&["armeabi-v7a", "arm64-v8a", "x86", "x86_64"]);
         assert_eq!(abi(Some(&all), Architecture::Amd64, ""), "x86_64");
         assert_eq!(abi(Some(&all), Architecture::Arm64, ""), "arm64-v8a");
@@ -154,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_configured_abi_holds_where_the_native_code_allows_it() {
+    fn configured_abi_is_used_if_the_native_code_allows_it() {
         let all = facts(&["x86", "x86_64"]);
         assert_eq!(abi(Some(&all), Architecture::Amd64, "x86"), "x86");
         assert_eq!(abi(Some(&all), Architecture::Amd64, "arm64-v8a"), "x86_64");

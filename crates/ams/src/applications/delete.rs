@@ -1,48 +1,47 @@
-use aar_types::{Digest, VersionNumber};
+use aar_types::VersionNumber;
 use ams_api::Operation;
 
-use super::{Applications, address, guard, guard::MayDelete};
+use super::{Applications, address};
 use crate::{
     Error,
     operations::NewOperation,
-    store::{StoredApplication, StoredVersion},
+    store::{DeletePermit, StoredApplication},
 };
 
 impl Applications {
-    /// Begins to delete an application with its versions. One that came from the registry is
-    /// deleted with force only.
+    /// Starts to delete an application with its versions. Imported applications need `force`.
     pub async fn delete(&self, id_or_name: &str, force: bool) -> Result<Operation, Error> {
         self.delete_many(&[id_or_name.to_owned()], force).await
     }
 
-    /// Begins to delete several applications. All of them are looked at first: if one of them
-    /// cannot be deleted, none is. One that fails later ends the operation. Who is named twice, by
-    /// id and name perhaps, is deleted once.
+    /// Starts to delete several applications, or refuses all if one cannot be deleted. A failure
+    /// after that ends the operation. An application that is listed twice, such as by id and by
+    /// name, is deleted once.
     pub async fn delete_many(&self, ids: &[String], force: bool) -> Result<Operation, Error> {
-        let mut doomed: Vec<(StoredApplication, MayDelete)> = Vec::with_capacity(ids.len());
+        let mut targets: Vec<(StoredApplication, DeletePermit)> = Vec::with_capacity(ids.len());
         for id in ids {
             let application = self.expect(id).await?;
-            let permit = guard::delete(&application, force)?;
-            if doomed.iter().all(|(known, _)| known.id != application.id) {
-                doomed.push((application, permit));
+            let permit = application.delete_permit(force)?;
+            if targets.iter().all(|(known, _)| known.id != application.id) {
+                targets.push((application, permit));
             }
         }
         let mut new = NewOperation::on("Deleting application", "applications", String::new());
-        let addresses = doomed
+        let addresses = targets
             .iter()
             .map(|(application, _)| address(&application.id));
         new.resources
             .insert("applications".to_owned(), addresses.collect());
         let applications = self.clone();
-        Ok(self.0.base.operations.start(new, async move |_| {
-            for (application, permit) in &doomed {
+        Ok(self.0.services.operations.start(new, async move |_| {
+            for (application, permit) in &targets {
                 applications.remove(application, permit).await?;
             }
             Ok(())
         }))
     }
 
-    /// Begins to delete one version. One that came from the registry is deleted with force only.
+    /// Starts to delete one version. Versions of imported applications need `force`.
     pub async fn delete_version(
         &self,
         id_or_name: &str,
@@ -51,43 +50,31 @@ impl Applications {
     ) -> Result<Operation, Error> {
         let application = self.expect(id_or_name).await?;
         let image = application.expect_version(number)?.image();
-        let permit = guard::delete(&application, force)?;
+        let permit = application.delete_permit(force)?;
         let address = address(&application.id);
         let new = NewOperation::on("Deleting version", "applications", address);
         let applications = self.clone();
-        Ok(self.0.base.operations.start(new, async move |_| {
-            applications
-                .0
-                .base
-                .store
-                .remove_version(&permit, number)
-                .await?;
-            applications
-                .0
-                .base
-                .images
-                .remove_unused(image.map(|image| image.digest))
-                .await;
-            applications.tell("application-version-deleted", &application.id);
+        Ok(self.0.services.operations.start(new, async move |_| {
+            let services = &applications.0.services;
+            services.store.remove_version(&permit, number).await?;
+            let digest = image.map(|image| image.digest);
+            services.images.remove_unused(digest).await;
+            applications.notify("application-version-deleted", &application.id);
             Ok(())
         }))
     }
 
-    /// Rows first, files after.
+    /// Removes rows first, then files.
     async fn remove(
         &self,
         application: &StoredApplication,
-        permit: &MayDelete,
+        permit: &DeletePermit,
     ) -> Result<(), Error> {
-        self.0.base.store.remove_application(permit).await?;
-        self.0.base.images.remove_unused(digests(application)).await;
-        self.tell("application-deleted", &application.id);
+        let services = &self.0.services;
+        services.store.remove_application(permit).await?;
+        let digests = application.image_digests();
+        services.images.remove_unused(digests).await;
+        self.notify("application-deleted", &application.id);
         Ok(())
     }
-}
-
-/// The images of an application.
-pub(crate) fn digests(application: &StoredApplication) -> Vec<Digest> {
-    let images = application.versions.iter().filter_map(StoredVersion::image);
-    images.map(|image| image.digest).collect()
 }

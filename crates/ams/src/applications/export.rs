@@ -5,21 +5,18 @@ use aar_types::{Digest, VersionNumber};
 use super::{Applications, publish::not_ready, view};
 use crate::Error;
 
-/// The image of a version, to be downloaded.
+/// The image of a version as a download.
 #[derive(Debug, Clone)]
 pub struct ExportFile {
-    /// The file.
     pub path: PathBuf,
-    /// The SHA-256 of its bytes.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// In bytes.
     pub size: u64,
-    /// A name to save it under. What follows its first dot is the extension.
+    /// The name to save it under. Clients take everything after the first dot for its extension.
     pub file_name: String,
 }
 
 impl Applications {
-    /// The image of a version.
     pub async fn export(
         &self,
         id_or_name: &str,
@@ -30,7 +27,7 @@ impl Applications {
         let refusal = || not_ready(&application, number, view::status(&version.state));
         let image = version.image().ok_or_else(refusal)?;
         Ok(ExportFile {
-            path: self.0.base.images.path(&image.digest),
+            path: self.0.services.images.path(&image.digest),
             digest: image.digest,
             size: image.size,
             file_name: file_name(application.name.as_str(), number),
@@ -47,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_follows_the_first_dot_of_an_exported_file_is_its_extension() {
+    fn exported_file_name_has_its_first_dot_before_the_extension() {
         let name = file_name("com.foo.bar", VersionNumber(3));
         assert_eq!(name.split_once('.'), Some(("com-foo-bar_3", "tar.zst")));
     }

@@ -1,92 +1,82 @@
-//! Which applications a listing shows.
+//! The filter of a listing.
 
 use ams_api::{Application, ApplicationFilter};
 
 use crate::{
     Error,
-    config::items::{self, list},
+    config::{parse_flag, parse_list},
 };
 
-/// A filter whose values were understood.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    id: Option<String>,
-    name: Option<String>,
-    /// Any of them; an application has one.
-    instance_types: Vec<String>,
-    status: Option<String>,
-    boot_package: Option<String>,
-    abi: Option<String>,
-    parent_image_variant: Option<String>,
-    immutable: Option<bool>,
-    inhibit_auto_updates: Option<bool>,
-    published: Option<bool>,
-    vm: Option<bool>,
-    addons: Vec<String>,
-    tags: Vec<String>,
-}
+/// Whether an application has the requested value of one attribute.
+type HasValue = fn(&Application, &str) -> bool;
 
-impl Filter {
-    /// Understands a filter, or names the value that makes no sense. A condition without a value is
-    /// none.
-    pub(super) fn read(given: &ApplicationFilter) -> Result<Self, Error> {
-        let given = given.clone();
-        let text = |value: Option<String>| value.filter(|value| !value.is_empty());
-        let flag = |field, value| flag(field, text(value));
-        Ok(Self {
-            immutable: flag("immutable", given.immutable)?,
-            inhibit_auto_updates: flag("inhibit_auto_updates", given.inhibit_auto_updates)?,
-            published: flag("published", given.published)?,
-            vm: flag("vm", given.vm)?,
-            id: text(given.id),
-            name: text(given.name),
-            instance_types: list(&given.instance_type.unwrap_or_default()),
-            status: text(given.status).map(status).transpose()?,
-            boot_package: text(given.boot_package),
-            abi: text(given.abi),
-            parent_image_variant: text(given.parent_image_variant),
-            addons: list(&given.addons.unwrap_or_default()),
-            tags: list(&given.tags.unwrap_or_default()),
-        })
+#[derive(Debug)]
+pub(super) struct ListingFilter(Vec<(String, HasValue)>);
+
+impl ListingFilter {
+    /// Ignores conditions without a value.
+    pub(super) fn parse(filter: &ApplicationFilter) -> Result<Self, Error> {
+        let status = filter.status.as_deref().map(parse_status).transpose()?;
+        check_flag("immutable", filter.immutable.as_ref())?;
+        check_flag("inhibit_auto_updates", filter.inhibit_auto_updates.as_ref())?;
+        check_flag("published", filter.published.as_ref())?;
+        check_flag("vm", filter.vm.as_ref())?;
+        let conditions: [(_, HasValue); 13] = [
+            (&filter.id, |it, id| it.id == id),
+            (&filter.name, |it, name| it.name == name),
+            (&filter.instance_type, |it, any| {
+                let any = parse_list(any);
+                any.is_empty() || any.contains(&it.instance_type)
+            }),
+            (&status, |it, status| it.status.as_str() == status),
+            (&filter.boot_package, |it, name| it.boot_package == name),
+            (&filter.abi, |it, abi| it.abi == abi),
+            (&filter.parent_image_variant, |it, variant| {
+                it.parent_image_variant == variant
+            }),
+            (&filter.immutable, |it, flag| is(it.immutable, flag)),
+            (&filter.inhibit_auto_updates, |it, flag| {
+                is(it.inhibit_auto_updates, flag)
+            }),
+            (&filter.published, |it, flag| is(it.published, flag)),
+            (&filter.vm, |it, flag| is(it.vm, flag)),
+            (&filter.addons, |it, all| has_all(&it.addons, all)),
+            (&filter.tags, |it, all| has_all(&it.tags, all)),
+        ];
+        let set = conditions.into_iter().filter_map(|(value, has_value)| {
+            let value = value.clone().filter(|value| !value.is_empty())?;
+            Some((value, has_value))
+        });
+        Ok(Self(set.collect()))
     }
 
-    /// Whether every condition holds.
-    pub(super) fn takes(&self, it: &Application) -> bool {
-        let same = |wanted: &Option<String>, value: &str| {
-            wanted.as_deref().is_none_or(|wanted| wanted == value)
-        };
-        let is = |wanted: Option<bool>, value| wanted.is_none_or(|wanted| wanted == value);
-        let any = |wanted: &[String], value| wanted.is_empty() || wanted.contains(value);
-        let all = |wanted: &[String], values: &[String]| {
-            wanted.iter().all(|wanted| values.contains(wanted))
-        };
-        same(&self.id, &it.id)
-            && same(&self.name, &it.name)
-            && any(&self.instance_types, &it.instance_type)
-            && same(&self.status, it.status.as_str())
-            && same(&self.boot_package, &it.boot_package)
-            && same(&self.abi, &it.abi)
-            && same(&self.parent_image_variant, &it.parent_image_variant)
-            && is(self.immutable, it.immutable)
-            && is(self.inhibit_auto_updates, it.inhibit_auto_updates)
-            && is(self.published, it.published)
-            && is(self.vm, it.vm)
-            && all(&self.addons, &it.addons)
-            && all(&self.tags, &it.tags)
+    /// Whether the application meets every condition.
+    pub(super) fn matches(&self, it: &Application) -> bool {
+        self.0.iter().all(|(value, has_value)| has_value(it, value))
     }
 }
 
-fn flag(field: &str, value: Option<String>) -> Result<Option<bool>, Error> {
-    let read = |value: String| {
-        let nonsense = || Error::field(field, format!("{value:?} is neither true nor false"));
-        items::flag(&value).ok_or_else(nonsense)
-    };
-    value.map(read).transpose()
+fn is(value: bool, flag: &str) -> bool {
+    parse_flag(flag) == Some(value)
 }
 
-fn status(value: String) -> Result<String, Error> {
-    match value.as_str() {
-        "initializing" | "ready" | "error" | "deleted" | "unknown" => Ok(value),
+fn has_all(values: &[String], list: &str) -> bool {
+    parse_list(list).iter().all(|value| values.contains(value))
+}
+
+fn check_flag(field: &str, value: Option<&String>) -> Result<(), Error> {
+    match value {
+        Some(value) if !value.is_empty() && parse_flag(value).is_none() => {
+            let reason = format!("{value:?} is neither true nor false");
+            Err(Error::field(field, reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn parse_status(value: &str) -> Result<String, Error> {
+    match value {
+        "" | "initializing" | "ready" | "error" | "deleted" | "unknown" => Ok(value.to_owned()),
         "active" => Ok("ready".to_owned()),
         _ => Err(Error::field(
             "status",
@@ -116,15 +106,17 @@ mod tests {
         }
     }
 
-    fn takes(attribute: &str, value: &str) -> bool {
-        let mut given = ApplicationFilter::default();
-        given.set(attribute, value).unwrap();
-        Filter::read(&given).unwrap().takes(&application())
+    fn matches(attribute: &str, value: &str) -> bool {
+        let mut filter = ApplicationFilter::default();
+        filter.set(attribute, value).unwrap();
+        ListingFilter::parse(&filter)
+            .unwrap()
+            .matches(&application())
     }
 
     #[test]
-    fn every_attribute_takes_what_fits_and_leaves_what_does_not() {
-        for (attribute, fits, differs) in [
+    fn every_attribute_matches_equal_values_only() {
+        for (attribute, equal, different) in [
             ("id", "btavtegj1qm58qg7ru50", "bta"),
             ("name", "game", "Game"),
             ("instance_type", "a4.3", "a2.3"),
@@ -140,24 +132,24 @@ mod tests {
             ("parent_image_variant", "android", "aaos"),
             ("vm", "false", "true"),
         ] {
-            assert!(takes(attribute, fits), "{attribute}={fits}");
-            assert!(!takes(attribute, differs), "{attribute}={differs}");
+            assert!(matches(attribute, equal), "{attribute}={equal}");
+            assert!(!matches(attribute, different), "{attribute}={different}");
         }
     }
 
     #[test]
-    fn a_condition_without_a_value_is_none() {
+    fn condition_without_a_value_is_ignored() {
         for attribute in ApplicationFilter::ATTRIBUTES {
-            assert!(takes(attribute, ""), "{attribute}");
+            assert!(matches(attribute, ""), "{attribute}");
         }
     }
 
     #[test]
-    fn a_value_that_makes_no_sense_is_named() {
+    fn refusal_names_attribute_and_value() {
         for (attribute, value) in [("vm", "perhaps"), ("status", "asleep")] {
-            let mut given = ApplicationFilter::default();
-            given.set(attribute, value).unwrap();
-            let message = Filter::read(&given).unwrap_err().to_string();
+            let mut filter = ApplicationFilter::default();
+            filter.set(attribute, value).unwrap();
+            let message = ListingFilter::parse(&filter).unwrap_err().to_string();
             assert!(
                 message.contains(attribute) && message.contains(value),
                 "{message}"

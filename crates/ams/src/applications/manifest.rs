@@ -8,18 +8,18 @@ use crate::{
     store::{StoredApplication, StoredVersion},
 };
 
-/// The manifest of a version, to be downloaded.
+/// The manifest of a version as a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestFile {
-    /// Its text, as YAML.
+    /// YAML.
     pub text: String,
     /// The SHA-256 of the text.
     pub sha256: Digest,
 }
 
 impl Applications {
-    /// The manifest of a version, or of the newest one. It says what holds now, also where that
-    /// was changed after the package was uploaded.
+    /// The manifest of a version, or of the newest one, with all changes that were made after its
+    /// package was uploaded.
     pub async fn manifest(
         &self,
         id_or_name: &str,
@@ -36,7 +36,7 @@ impl Applications {
     }
 }
 
-/// The newest version that is ready, or the newest of all where none is.
+/// The newest ready version, else the newest one.
 fn newest(application: &StoredApplication) -> Result<&StoredVersion, Error> {
     let ready = application.newest_ready().map(|(version, _)| version);
     let any = || application.versions.last();
@@ -46,7 +46,7 @@ fn newest(application: &StoredApplication) -> Result<&StoredVersion, Error> {
     })
 }
 
-/// The manifest that a version would be uploaded with to be as it is now.
+/// The manifest of a package that would produce the version as it is now.
 pub(super) fn manifest_of(application: &StoredApplication, version: &StoredVersion) -> Manifest {
     Manifest {
         name: application.name.clone(),

@@ -1,71 +1,70 @@
 //! Changing attributes of an application without a new package.
 //!
-//! What belongs to the application is changed in place. What belongs to a version makes a new
-//! version, whose image is that of the newest ready one with another manifest; where one is being
-//! made, it is waited for. Attributes that are given as they are already change nothing.
+//! Attributes of the application are changed in place. Changed attributes of a version make a new
+//! version: the image of the newest ready one with another manifest. If builds of the application
+//! are in progress, the patch waits for them. Attributes that have their requested values already
+//! change nothing.
 //!
-//! A package brings attributes of the application, too, once its version is ready. Whoever changes
-//! them behind it changes them at once, and again after it.
+//! A package contains attributes of the application, too, and sets them once its version is ready.
+//! A patch that was requested after the package is therefore applied at once and again after it.
 
 use aar_package::rewrite_image;
 use aar_types::{
-    ApplicationMetadata, ApplicationName, BrokenRule, ImageInfo, Resources, VersionManifest,
+    ApplicationMetadata, ApplicationName, ImageInfo, Resources, RuleViolation, VersionManifest,
 };
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
 use super::{
-    ApplicationId, Applications, address,
-    build::Begun,
-    guard::{self, MayEdit},
-    line::Place,
-    manifest::manifest_of,
+    Applications, address, build::StartedVersion, keyed_lock::QueuedLock, manifest::manifest_of,
 };
 use crate::{
     Error,
-    operations::{Context, NewOperation},
-    store::{NewVersion, StoredApplication, StoredVersion},
+    operations::{NewOperation, OperationContext},
+    store::{ApplicationId, EditPermit, NewVersion, StoredApplication, StoredVersion},
 };
 
 impl Applications {
-    /// Changes attributes, and begins to make a new version where they ask for one.
+    /// Changes attributes, and starts to build a new version if they are attributes of versions.
     pub async fn patch(
         &self,
         id_or_name: &str,
         patch: ApplicationPatch,
     ) -> Result<Operation, Error> {
         let (applications, id) = (self.clone(), id_or_name.to_owned());
-        tokio::spawn(async move { applications.patch_to_the_end(&id, &patch).await }).await?
+        // Runs to completion, also if the client hangs up.
+        tokio::spawn(async move { applications.start_patch(&id, patch).await }).await?
     }
 
-    async fn patch_to_the_end(
-        &self,
-        id: &str,
-        patch: &ApplicationPatch,
-    ) -> Result<Operation, Error> {
-        let Edited { id, name, place } = self.edit(id, patch).await?;
+    async fn start_patch(&self, id: &str, patch: ApplicationPatch) -> Result<Operation, Error> {
+        let PatchedInPlace { id, name, queued } = self.patch_in_place(id, &patch).await?;
         let new = NewOperation::on("Updating application", "applications", address(&id));
-        let Some(place) = place else {
-            return Ok(self.0.base.operations.done(new));
+        let operations = &self.0.services.operations;
+        let Some(queued) = queued else {
+            return Ok(operations.completed(new));
         };
-        let (applications, patch) = (self.clone(), patch.clone());
-        let work = async move |context: Context| {
-            let _turn = context.unless_cancelled(place.turn()).await?;
+        let applications = self.clone();
+        let work = async move |context: OperationContext| {
+            let _turn = applications.build_turn(&context, queued).await?;
             applications.rebuild(&context, &id, &name, &patch).await
         };
-        Ok(self.0.base.operations.start(new.cancellable(), work))
+        Ok(operations.start(new.cancellable(), work))
     }
 
-    /// Changes in place what can be, and tells what needs a new version.
-    async fn edit(&self, id_or_name: &str, patch: &ApplicationPatch) -> Result<Edited, Error> {
-        let _alone = self.0.editing.lock().await;
+    async fn patch_in_place(
+        &self,
+        id_or_name: &str,
+        patch: &ApplicationPatch,
+    ) -> Result<PatchedInPlace, Error> {
+        let _lock = self.0.metadata_lock.lock().await;
         let before = self.expect(id_or_name).await?;
-        let permit = guard::edit(&before)?;
-        let place = self.0.lines.join(&before.id);
-        let waits = place.is_behind_others();
+        let permit = before.edit_permit()?;
+        let queued = self.0.build_locks.queue(&before.id);
+        let must_wait = queued.is_waiting();
         let changed = match changed_version(&before, patch) {
-            // What it starts from is being made; what is asked for can be judged by itself.
-            Err(Error::NothingToStartFrom(_)) if waits => {
-                check_alone(patch)?;
+            // The first version is being built. Its attributes are not known yet, but those of the
+            // patch can be validated.
+            Err(Error::NothingToStartFrom(_)) if must_wait => {
+                validate_version_attributes(patch)?;
                 None
             }
             changed => changed?,
@@ -73,97 +72,95 @@ impl Applications {
         let mut metadata = before.metadata.clone();
         apply_to_application(patch, &mut metadata)?;
         let version = changed.as_ref().map(|(version, _)| version);
-        check(&metadata, version)?;
-        self.keep_attributes(&permit, &before, &metadata).await?;
-        Ok(Edited {
+        validate(&metadata, version)?;
+        self.write_metadata(&permit, &before, &metadata).await?;
+        Ok(PatchedInPlace {
             id: before.id,
             name: before.name,
-            // What is as it should be may be otherwise once those before have made their versions.
-            place: (waits || changed.is_some()).then_some(place),
+            // The builds before this one may change attributes that have their requested values.
+            queued: (must_wait || changed.is_some()).then_some(queued),
         })
     }
 
-    async fn keep_attributes(
+    async fn write_metadata(
         &self,
-        permit: &MayEdit,
+        permit: &EditPermit,
         before: &StoredApplication,
         metadata: &ApplicationMetadata,
     ) -> Result<(), Error> {
         if *metadata != before.metadata {
-            self.0.base.store.set_metadata(permit, metadata).await?;
-            self.tell("application-updated", &before.id);
+            let store = &self.0.services.store;
+            store.set_metadata(permit, metadata).await?;
+            self.notify("application-updated", &before.id);
         }
         Ok(())
     }
 
-    /// The application as it is once those before have come to an end, with the attributes that
-    /// their packages have changed back.
-    async fn amended(
+    /// Applies a patch again to attributes of the application, which packages may have changed
+    /// since.
+    async fn patch_again(
         &self,
         id: &ApplicationId,
         name: &ApplicationName,
         patch: &ApplicationPatch,
-    ) -> Result<StoredApplication, Error> {
-        let _alone = self.0.editing.lock().await;
-        let mut application = self.expect_still(id, name).await?;
-        let permit = guard::edit(&application)?;
+    ) -> Result<(EditPermit, StoredApplication), Error> {
+        let _lock = self.0.metadata_lock.lock().await;
+        let mut application = self.expect_again(id, name).await?;
+        let permit = application.edit_permit()?;
         let mut metadata = application.metadata.clone();
         apply_to_application(patch, &mut metadata)?;
-        self.keep_attributes(&permit, &application, &metadata)
+        self.write_metadata(&permit, &application, &metadata)
             .await?;
         application.metadata = metadata;
-        Ok(application)
+        Ok((permit, application))
     }
 
-    /// Makes a version of the image of the newest one that is ready by now and a changed manifest.
+    /// Builds a version from the image of the newest ready one and a changed manifest.
     async fn rebuild(
         &self,
-        context: &Context,
+        context: &OperationContext,
         id: &ApplicationId,
         name: &ApplicationName,
         patch: &ApplicationPatch,
     ) -> Result<(), Error> {
-        let _turn = self.turn(context).await?;
-        let application = self.amended(id, name, patch).await?;
-        let permit = guard::edit(&application)?;
+        let (permit, application) = self.patch_again(id, name, patch).await?;
         let Some((changed, image)) = changed_version(&application, patch)? else {
             return Ok(());
         };
-        check(&application.metadata, Some(&changed))?;
+        validate(&application.metadata, Some(&changed))?;
         let new = NewVersion {
             manifest: &changed.manifest,
             created_at: self.now(),
         };
-        let begun = Begun {
-            number: self.0.base.store.begin_version(&permit, new).await?,
+        let version = StartedVersion {
+            number: self.0.services.store.add_version(&permit, new).await?,
             permit,
             metadata: None,
             content_size: image.size,
         };
         let manifest = manifest_of(&application, &changed);
-        let from = self.0.base.images.path(&image.digest);
-        self.build(context, begun, move |to, progress, stop| {
+        let from = self.0.services.images.path(&image.digest);
+        let write = move |to: &_, progress: &dyn Fn(_), stop: &_| {
             rewrite_image(&from, &manifest, to, progress, stop)
-        })
-        .await
+        };
+        self.build(context, version, Box::new(write)).await
     }
 }
 
-/// What an edit has come to.
-struct Edited {
+struct PatchedInPlace {
     id: ApplicationId,
     name: ApplicationName,
-    /// Where a version is to be made.
-    place: Option<Place>,
+    /// Present if a version may have to be built.
+    queued: Option<QueuedLock>,
 }
 
-/// The newest ready version as the patch wants it, with the image it has now; `None` where the
-/// patch wants nothing that it is not already.
+/// The newest ready version with the patch applied, and its present image. `None` if the patch does
+/// not change it.
 fn changed_version(
     application: &StoredApplication,
     patch: &ApplicationPatch,
 ) -> Result<Option<(StoredVersion, ImageInfo)>, Error> {
-    if !patch.makes_version() {
+    if !patch.creates_version() {
         return Ok(None);
     }
     let missing = || Error::NothingToStartFrom(application.name.clone());
@@ -173,22 +170,24 @@ fn changed_version(
     Ok((changed.manifest != base.manifest).then_some((changed, image)))
 }
 
-/// What could not stand in a manifest is refused.
-fn check(metadata: &ApplicationMetadata, changed: Option<&StoredVersion>) -> Result<(), Error> {
-    metadata.check().map_err(broken)?;
-    changed.map_or(Ok(()), |version| version.manifest.check().map_err(broken))
+/// Refuses attributes that no manifest may contain.
+fn validate(metadata: &ApplicationMetadata, version: Option<&StoredVersion>) -> Result<(), Error> {
+    metadata.check().map_err(field_error)?;
+    version.map_or(Ok(()), |version| {
+        version.manifest.check().map_err(field_error)
+    })
 }
 
-/// What is asked of a version is refused where no version could be so. Every rule is about one
-/// field, so what the others say does not matter.
-fn check_alone(patch: &ApplicationPatch) -> Result<(), Error> {
+/// Validates the attributes of the patch without those that it keeps: every rule is about one
+/// field.
+fn validate_version_attributes(patch: &ApplicationPatch) -> Result<(), Error> {
     let mut manifest = VersionManifest::default();
     apply_to_version(patch, &mut manifest);
-    manifest.check().map_err(broken)
+    manifest.check().map_err(field_error)
 }
 
-/// Requests and answers write the field in two ways.
-fn broken(rule: BrokenRule) -> Error {
+/// The API spells one field differently in requests and responses.
+fn field_error(rule: RuleViolation) -> Error {
     let reason = format!("{:?} is not {}", rule.found, rule.allowed);
     match rule.field.as_str() {
         "instance_type" => Error::field("instance-type", reason),
@@ -200,12 +199,12 @@ fn apply_to_application(
     patch: &ApplicationPatch,
     metadata: &mut ApplicationMetadata,
 ) -> Result<(), Error> {
-    put(&mut metadata.image, patch.image.as_ref());
-    put(&mut metadata.instance_type, patch.instance_type.as_ref());
-    put(&mut metadata.tags, patch.tags.as_ref());
-    put(&mut metadata.addons, patch.addons.as_ref());
-    put(&mut metadata.node_selector, patch.node_selector.as_ref());
-    put(
+    set(&mut metadata.image, patch.image.as_ref());
+    set(&mut metadata.instance_type, patch.instance_type.as_ref());
+    set(&mut metadata.tags, patch.tags.as_ref());
+    set(&mut metadata.addons, patch.addons.as_ref());
+    set(&mut metadata.node_selector, patch.node_selector.as_ref());
+    set(
         &mut metadata.inhibit_auto_updates,
         patch.inhibit_auto_updates.as_ref(),
     );
@@ -216,21 +215,21 @@ fn apply_to_application(
 }
 
 fn apply_to_resources(patch: &ResourcesPatch, resources: &mut Resources) -> Result<(), Error> {
-    put_count("resources.cpus", &mut resources.cpus, patch.cpus)?;
-    put_count(
-        "resources.gpu-slots",
+    set_count(&mut resources.cpus, patch.cpus, "resources.cpus")?;
+    set_count(
         &mut resources.gpu_slots,
         patch.gpu_slots,
+        "resources.gpu-slots",
     )?;
-    put_count(
-        "resources.vpu-slots",
+    set_count(
         &mut resources.vpu_slots,
         patch.vpu_slots,
+        "resources.vpu-slots",
     )?;
-    put(&mut resources.memory, patch.memory.as_ref());
-    put(&mut resources.disk_size, patch.disk_size.as_ref());
-    put(&mut resources.gpu_type, patch.gpu_type.as_ref());
-    put(
+    set(&mut resources.memory, patch.memory.as_ref());
+    set(&mut resources.disk_size, patch.disk_size.as_ref());
+    set(&mut resources.gpu_type, patch.gpu_type.as_ref());
+    set(
         &mut resources.no_disk_reserve,
         patch.no_disk_reserve.as_ref(),
     );
@@ -238,37 +237,37 @@ fn apply_to_resources(patch: &ResourcesPatch, resources: &mut Resources) -> Resu
 }
 
 fn apply_to_version(patch: &ApplicationPatch, manifest: &mut VersionManifest) {
-    put(&mut manifest.services, patch.services.as_ref());
-    put(&mut manifest.features, patch.features.as_ref());
-    put(&mut manifest.watchdog, patch.watchdog.as_ref());
-    put(&mut manifest.boot_activity, patch.boot_activity.as_ref());
-    put(
+    set(&mut manifest.services, patch.services.as_ref());
+    set(&mut manifest.features, patch.features.as_ref());
+    set(&mut manifest.watchdog, patch.watchdog.as_ref());
+    set(&mut manifest.boot_activity, patch.boot_activity.as_ref());
+    set(
         &mut manifest.required_permissions,
         patch.required_permissions.as_ref(),
     );
-    put(&mut manifest.video_encoder, patch.video_encoder.as_ref());
-    put(
+    set(&mut manifest.video_encoder, patch.video_encoder.as_ref());
+    set(
         &mut manifest.manifest_version,
         patch.manifest_version.as_ref(),
     );
-    put(&mut manifest.hooks, patch.hooks.as_ref());
-    put(&mut manifest.bootstrap, patch.bootstrap.as_ref());
+    set(&mut manifest.hooks, patch.hooks.as_ref());
+    set(&mut manifest.bootstrap, patch.bootstrap.as_ref());
 }
 
-fn put<T: Clone>(slot: &mut T, given: Option<&T>) {
-    if let Some(given) = given {
-        slot.clone_from(given);
+fn set<T: Clone>(attribute: &mut T, value: Option<&T>) {
+    if let Some(value) = value {
+        attribute.clone_from(value);
     }
 }
 
-/// A number below zero takes the override away.
-fn put_count(field: &str, slot: &mut Option<u32>, given: Option<i64>) -> Result<(), Error> {
-    match given {
+/// A negative number removes the override.
+fn set_count(attribute: &mut Option<u32>, value: Option<i64>, field: &str) -> Result<(), Error> {
+    match value {
         None => {}
-        Some(given) if given < 0 => *slot = None,
-        Some(given) => {
-            let count = u32::try_from(given).map_err(|_| Error::field(field, "is too large"))?;
-            *slot = Some(count);
+        Some(value) if value < 0 => *attribute = None,
+        Some(value) => {
+            let count = u32::try_from(value).map_err(|_| Error::field(field, "is too large"))?;
+            *attribute = Some(count);
         }
     }
     Ok(())
@@ -279,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resources_that_are_not_given_stay_and_numbers_below_zero_take_them_away() {
+    fn resources_patch_keeps_absent_fields_and_removes_negative_ones() {
         let mut resources = Resources {
             cpus: Some(2),
             gpu_slots: Some(1),

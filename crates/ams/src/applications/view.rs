@@ -7,11 +7,11 @@ use ams_api::{
 
 use crate::store::{Origin, StoredApplication, StoredVersion, VersionState};
 
-/// An application with its versions, which use the addons of every application as well as its own.
-pub(super) fn application(stored: &StoredApplication, of_all: &[String]) -> Application {
+/// Versions use the addons of their application and the globally configured ones.
+pub(super) fn application(stored: &StoredApplication, global_addons: &[String]) -> Application {
     let metadata = stored.metadata.clone();
     let status = application_status(stored);
-    let addons = addons(&metadata.addons, of_all);
+    let addons = addons(&metadata.addons, global_addons);
     let version = |version| version_of(version, &metadata, &addons);
     Application {
         id: stored.id.to_string(),
@@ -68,7 +68,6 @@ fn version_of(
     }
 }
 
-/// The status of a version.
 pub(super) fn status(state: &VersionState) -> VersionStatus {
     match state {
         VersionState::Initializing => VersionStatus::Initializing,
@@ -77,7 +76,6 @@ pub(super) fn status(state: &VersionState) -> VersionStatus {
     }
 }
 
-/// An application is as its newest version is.
 fn application_status(stored: &StoredApplication) -> ApplicationStatus {
     match stored.versions.last().map(|newest| &newest.state) {
         Some(VersionState::Initializing) => ApplicationStatus::Initializing,
@@ -94,8 +92,8 @@ fn error_message(state: &VersionState) -> String {
     }
 }
 
-fn addons(own: &[String], of_all: &[String]) -> Vec<ApplicationAddon> {
-    let more = of_all.iter().filter(|addon| !own.contains(addon));
+fn addons(own: &[String], global: &[String]) -> Vec<ApplicationAddon> {
+    let more = global.iter().filter(|addon| !own.contains(addon));
     let addon = |name: &String| ApplicationAddon {
         name: name.clone(),
         version: 0,
@@ -103,7 +101,7 @@ fn addons(own: &[String], of_all: &[String]) -> Vec<ApplicationAddon> {
     own.iter().chain(more).map(addon).collect()
 }
 
-/// Base images name their variant where it is not the usual one.
+/// The names of base images contain their variant, unless it is `android`.
 fn variant(image: &str) -> &'static str {
     if image.contains("aaos") {
         "aaos"

@@ -8,7 +8,7 @@ use std::{ffi::OsString, path::PathBuf};
 use aar_cli::{CompletionArgs, Exit, Failure, Printer};
 use aar_daemon::{
     BaseDir, Program,
-    owner::{Keep, work_as_owner},
+    owner::{KeptPrivileges, work_as_owner},
 };
 use ams::Settings;
 use anyhow::Context;
@@ -21,7 +21,7 @@ const SETTINGS: &str = "server/settings.yaml";
 #[derive(Debug, Parser)]
 #[command(name = "ams", version, disable_version_flag = true)]
 struct Arguments {
-    /// The folder that everything is kept in
+    /// Keep all data in this folder
     #[arg(long, global = true, value_name = "FOLDER")]
     base_dir: Option<PathBuf>,
     /// Print the version
@@ -33,21 +33,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API until told to stop (the default)
+    /// Serve the API until SIGTERM or SIGINT (the default)
     Serve,
-    /// Check the settings file and end
+    /// Validate the settings file
     CheckConfig,
-    /// Print the script that completes command lines in a shell
+    /// Print the completion script for a shell
     Completion(CompletionArgs),
-    /// Print the reference of this command line
+    /// Print the reference of this command line in Markdown
     #[command(hide = true)]
     Reference,
-    /// Print the reference of the configuration items
+    /// Print the reference of the configuration items in Markdown
     #[command(hide = true)]
     ConfigReference,
 }
 
-/// The settings, with the files that they name in order.
+/// Reads the settings and checks the certificate files that they name.
 fn settings(base: &BaseDir) -> anyhow::Result<Settings> {
     let path = base.join(SETTINGS);
     let settings = Settings::load(&path)?;
@@ -56,7 +56,6 @@ fn settings(base: &BaseDir) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
-/// Runs a command line.
 pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Arguments = match aar_cli::parse(printer, arguments) {
         Ok(arguments) => arguments,
@@ -75,13 +74,14 @@ fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
     let base = || {
         let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())
             .map_err(|error| Failure::from_error(&error))?;
-        work_as_owner(base.path(), Keep::Nothing).map_err(|error| Failure::from_error(&error))?;
+        work_as_owner(base.path(), KeptPrivileges::None)
+            .map_err(|error| Failure::from_error(&error))?;
         Ok(base)
     };
     match &arguments.command {
         None | Some(Command::Serve) => serve::run(&base()?),
         Some(Command::CheckConfig) => {
-            check_config::require(arguments.base_dir.as_deref())?;
+            check_config::require_base_dir(arguments.base_dir.as_deref())?;
             check_config::run(&base()?, printer)
         }
         Some(Command::Completion(shell)) => shell
@@ -90,7 +90,7 @@ fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
         Some(Command::Reference) => aar_cli::print_reference(&Arguments::command(), printer)
             .map_err(|error| Failure::from_error(&error)),
         Some(Command::ConfigReference) => printer
-            .data(&ams::config::items::reference())
+            .data(&ams::config::reference())
             .map_err(|error| Failure::from_error(&error)),
     }
 }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_printed_for_both_flags() {
+    fn both_version_flags_print_the_version() {
         for flag in ["-v", "--version"] {
             let (exit, stdout, _) = ams(&[flag]);
             let version = format!("ams {}\n", env!("CARGO_PKG_VERSION"));
@@ -126,32 +126,32 @@ mod tests {
     }
 
     #[test]
-    fn a_check_makes_nothing_and_says_where_there_is_nothing_to_check() {
+    fn check_creates_no_folder_and_reports_a_missing_one() {
         let parent = tempfile::tempdir().unwrap();
         let base = parent.path().join("mistyped");
         let check = || ams(&["check-config", "--base-dir", base.to_str().unwrap()]);
         let (exit, _, stderr) = check();
         assert_eq!(exit, Exit::Failed);
-        let missing = format!("there is no base folder {}", base.display());
+        let missing = format!("the base folder {} does not exist", base.display());
         assert!(stderr.contains(&missing), "{stderr}");
         assert!(!base.exists());
         fs_err::create_dir(&base).unwrap();
         let (exit, _, stderr) = check();
         assert_eq!(exit, Exit::Done);
         assert!(
-            stderr.contains("settings.yaml: the defaults hold"),
+            stderr.contains("settings.yaml does not exist: the defaults apply"),
             "{stderr}"
         );
     }
 
     #[test]
-    fn good_settings_are_found_good() {
+    fn valid_settings_pass_the_check() {
         let (exit, stderr) = check("listen-address: 127.0.0.1:8444\nlogger: {level: info}\n");
-        assert_eq!((exit, &*stderr), (Exit::Done, "the settings are good\n"));
+        assert_eq!((exit, &*stderr), (Exit::Done, "the settings are valid\n"));
     }
 
     #[test]
-    fn bad_settings_are_refused_with_file_line_and_key() {
+    fn invalid_settings_are_refused_with_file_line_and_key() {
         let (exit, stderr) = check("logger:\n  level: loud\n");
         assert_eq!(exit, Exit::Failed);
         for part in ["settings.yaml", "2", "logger.level", "loud"] {
@@ -160,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_nobody_knows_is_a_wrong_usage() {
+    fn unknown_command_is_a_usage_error() {
         let (exit, stdout, stderr) = ams(&["dance"]);
         assert_eq!((exit, &*stdout), (Exit::Usage, ""));
         assert!(stderr.contains("dance"), "{stderr}");
     }
 
     #[test]
-    fn command_lines_are_completed() {
+    fn completion_script_contains_the_commands() {
         let (exit, stdout, _) = ams(&["completion", "bash"]);
         assert_eq!(exit, Exit::Done);
         assert!(stdout.contains("check-config"), "{stdout}");

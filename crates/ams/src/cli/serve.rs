@@ -1,34 +1,28 @@
-//! `ams serve`: from an empty folder or a settled one to a service, and to its end.
+//! `ams serve`: starts the service, runs it, and stops it.
 //!
-//! Everything that can be wrong is found before the service manager is told that it is ready:
-//! settings, folder in use, keys, database, addresses.
+//! Settings, the lock of the base folder, keys, database and addresses are checked before the
+//! service manager is notified that AMS is ready.
 
-use std::{
-    fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, time::Duration,
-};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use aar_cli::Failure;
 use aar_daemon::{
     BaseDir, Shutdown, allow_open_files, logging, notify_ready, notify_stopping, serve::bind_unix,
 };
-use aar_tls::{Identity, Limits, NewIdentity, TlsListener, host_names};
+use aar_tls::{Limits, TlsListener, host_names};
 use aar_types::Clock;
 use ams::{
     Ams, Settings,
     http::{MetricsListener, Server},
+    identity::load_or_create,
 };
 use anyhow::Context;
-use jiff::SignedDuration;
 use tokio::net::UnixListener;
 
-/// How long requests under way may take when the service stops.
+/// How long requests in flight may take when the service stops.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
-/// For how long the certificate that is made at the first start is good.
-const CERTIFICATE_LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-
 const SERVER: &str = "server";
 
-/// Serves until the process is told to stop.
 pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
     serve(base).map_err(|error| Failure::from_error(error.as_ref()))
 }
@@ -37,20 +31,21 @@ fn serve(base: &BaseDir) -> anyhow::Result<()> {
     let settings = super::settings(base)?;
     logging::init(&settings.logger);
     allow_open_files();
-    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(serve_settings(base, settings))
 }
 
 async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()> {
     let shutdown = Shutdown::install()?;
     let clock = Clock::system();
-    let folder = base.private_dir(SERVER)?;
+    let folder = base.join(SERVER);
     let address = settings.listen_address;
-    let identity = identity(&folder, address, &clock)?;
+    let hosts = host_names(Some(address.ip()));
+    let identity = load_or_create(&folder, SERVER, "ams".to_owned(), hosts, &clock)?;
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
     let https = TlsListener::bind(address, &identity, Limits::default()).await?;
-    let unix = listen_locally(base.path(), &folder, ams.allowed_uids())?;
+    let unix = bind_local_socket(base.path(), &folder, &ams.settings().allowed_uids)?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
     let server = Server {
@@ -66,25 +61,9 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     Ok(end?)
 }
 
-/// The certificate that this server shows, made at the first start.
-fn identity(folder: &Path, address: SocketAddr, clock: &Clock) -> anyhow::Result<Identity> {
-    let now = clock.now();
-    let new = NewIdentity {
-        common_name: "ams".to_owned(),
-        hosts: host_names(Some(address.ip())),
-        not_before: now.saturating_sub(SignedDuration::from_hours(24))?,
-        not_after: now.saturating_add(CERTIFICATE_LIFE)?,
-    };
-    let (certificate, key) = (folder.join("server.crt"), folder.join("server.key"));
-    let (identity, created) = Identity::load_or_create(&certificate, &key, &new)?;
-    let fingerprint = identity.certificate().fingerprint();
-    tracing::info!(%fingerprint, created, "the certificate of this server");
-    Ok(identity)
-}
-
-/// Members of the group of the service may connect, and are asked who they are. Where other users
-/// are allowed, anybody gets as far as to be asked; what else is in the folders stays closed.
-fn listen_locally(
+/// Users in the group of the service may connect; the server then checks their user id. With
+/// `allowed-uids` every user may connect and is checked; other files in the folders stay private.
+fn bind_local_socket(
     base: &Path,
     folder: &Path,
     allowed_uids: &[u32],
@@ -93,9 +72,9 @@ fn listen_locally(
     if allowed_uids.is_empty() {
         return bind_unix(&socket, 0o660);
     }
-    for passed in [base, folder] {
-        let mode = fs_err::metadata(passed)?.permissions().mode();
-        fs_err::set_permissions(passed, Permissions::from_mode(mode | 0o011))?;
+    for parent in [base, folder] {
+        let mode = fs_err::metadata(parent)?.permissions().mode();
+        fs_err::set_permissions(parent, Permissions::from_mode(mode | 0o011))?;
     }
     bind_unix(&socket, 0o666)
 }

@@ -1,11 +1,10 @@
-//! Passwords in addresses, which nobody gets to see.
+//! Masking passwords in URLs.
 
 use url::Url;
 
-/// What stands for a password.
 const MASK: &str = "***";
 
-/// An address with a mask in the place of its password; as it is where there is none.
+/// Replaces the password of a URL, if it has one, by a mask.
 pub(super) fn masked(address: &str) -> String {
     let text = masked_text(address);
     let Ok(mut url) = Url::parse(address) else {
@@ -14,7 +13,7 @@ pub(super) fn masked(address: &str) -> String {
     if url.password().is_none() || url.set_password(Some(MASK)).is_err() {
         return text;
     }
-    // Addresses can be written in ways that their text does not tell.
+    // A URL can be spelled in ways that the search in its text does not recognise.
     if Url::parse(&text).as_ref() == Ok(&url) {
         text
     } else {
@@ -22,7 +21,6 @@ pub(super) fn masked(address: &str) -> String {
     }
 }
 
-/// Whether an address has the mask where its password would be.
 pub(super) fn is_masked(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| url.password() == Some(MASK))
 }
@@ -30,7 +28,7 @@ pub(super) fn is_masked(address: &str) -> bool {
 fn masked_text(address: &str) -> String {
     let begin = address.find("://").map_or(0, |scheme| scheme + 3);
     let (scheme, rest) = address.split_at(begin);
-    // A password may have in it what ends an address elsewhere.
+    // A password may contain characters that end a URL elsewhere.
     let password = rest.rsplit_once('@').and_then(|(user, host)| {
         let (user, _) = user.split_once(':').filter(|(_, word)| !word.is_empty())?;
         Some(format!("{scheme}{user}:{MASK}@{host}"))
@@ -43,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_in_an_address_is_not_shown_however_it_is_written() {
+    fn password_in_a_url_is_masked_in_every_spelling() {
         for (address, shown) in [
             ("http://proxy:3128", "http://proxy:3128"),
             ("http://user@proxy:3128", "http://user@proxy:3128"),

@@ -1,11 +1,12 @@
-//! The configuration items: what `amc config set` changes while AMS runs.
+//! The configuration items, which `amc config set` changes while AMS runs.
 //!
-//! [`items`] is the table of what there is; this module keeps the values, hands out consistent
-//! snapshots of them ([`Configuration`]), and tells whoever watches of every change at once.
+//! `items.rs` defines them. This module stores their values, returns consistent snapshots of them
+//! ([`ConfigValues`]), and notifies watchers of every change.
 
-pub mod items;
+mod items;
 mod masked;
 mod password;
+mod value_type;
 mod values;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
@@ -15,9 +16,11 @@ use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 
 use crate::{Error, store::Store};
-use items::Item;
+use items::ConfigItem;
 
-pub use values::{Configuration, RegistryTarget};
+pub use items::reference;
+pub(crate) use value_type::{parse_flag, parse_list};
+pub use values::{ConfigValues, RegistryTarget};
 
 /// The configuration items. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,11 +29,12 @@ pub struct Config(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Store,
-    current: watch::Sender<Arc<Configuration>>,
-    /// Held from the write until its snapshot is out, so that snapshots come in order; also while
-    /// a password is checked, so that guessing costs the guessers and not the machine.
-    writing: Mutex<()>,
-    checking: Mutex<()>,
+    current: watch::Sender<Arc<ConfigValues>>,
+    /// Held from the write until its snapshot is sent, so that snapshots are in order.
+    write_lock: Mutex<()>,
+    /// Allows one password check at a time: the hash is costly, and many guesses at once must not
+    /// occupy the machine.
+    password_lock: Mutex<()>,
 }
 
 impl Config {
@@ -39,43 +43,41 @@ impl Config {
         Ok(Self(Arc::new(Inner {
             store,
             current: watch::Sender::new(current),
-            writing: Mutex::new(()),
-            checking: Mutex::new(()),
+            write_lock: Mutex::new(()),
+            password_lock: Mutex::new(()),
         })))
     }
 
-    /// The values at this moment.
-    pub fn current(&self) -> Arc<Configuration> {
+    pub fn current(&self) -> Arc<ConfigValues> {
         Arc::clone(&self.0.current.borrow())
     }
 
-    /// The values from now on.
-    pub fn changes(&self) -> watch::Receiver<Arc<Configuration>> {
+    /// The values after every change from now on.
+    pub fn changes(&self) -> watch::Receiver<Arc<ConfigValues>> {
         self.0.current.subscribe()
     }
 
-    /// How many requests a second are answered.
-    pub fn max_requests_per_second(&self) -> u32 {
-        self.current().max_requests_per_second()
-    }
-
-    /// Every item with its value, as the API shows it: numbers and booleans as such, secrets as
-    /// `set` or nothing.
-    pub fn shown(&self) -> BTreeMap<String, Value> {
+    /// The values of all items as the API shows them, without secrets.
+    pub fn display_values(&self) -> BTreeMap<String, Value> {
         let current = self.current();
-        let shown = |item: &Item| (item.name.to_owned(), item.show(current.get(item.name)));
-        items::ITEMS.iter().map(shown).collect()
+        let display = |item: &ConfigItem| {
+            let value = item.display(current.get(item.name));
+            (item.name.to_owned(), value)
+        };
+        items::ITEMS.iter().map(display).collect()
     }
 
-    /// Sets an item; an empty value gives it its default again. An address that is given as it is
-    /// shown, with a mask in the place of its password, is left as it is.
+    /// Sets an item; an empty value restores its default. A URL that equals the shown one, with a
+    /// masked password, changes nothing.
     pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let item = items::find(name)?;
-        if item.hides_password(value) {
-            let unchanged = item.show(self.current().get(item.name)) == value.trim();
-            return unchanged.then_some(()).ok_or_else(|| item.refuse_mask());
+        if item.has_masked_password(value) {
+            let unchanged = item.display(self.current().get(item.name)) == value.trim();
+            return unchanged
+                .then_some(())
+                .ok_or_else(|| item.masked_password_error());
         }
-        let value = item.accept(value)?;
+        let value = item.parse(value)?;
         let stored = match value {
             Some(password) if item.name == CORE_TRUST_PASSWORD => {
                 Some(password::hash(password).await?)
@@ -87,31 +89,31 @@ impl Config {
         tokio::spawn(write).await?
     }
 
-    /// Tells the address that AMS really listens on, for `core.https_address`.
+    /// Sets the value of `core.https_address` to the address that AMS listens on.
     pub fn listening_on(&self, address: SocketAddr) {
         self.0.current.send_modify(|current| {
-            let mut next = Configuration::clone(current);
+            let mut next = ConfigValues::clone(current);
             next.put(CORE_HTTPS_ADDRESS, address.to_string());
             *current = Arc::new(next);
         });
     }
 
-    /// Whether this is the trust password. Never, while none is set.
+    /// Whether this is the trust password. `false` while none is set.
     pub(crate) async fn is_trust_password(&self, candidate: &str) -> Result<bool, Error> {
         let current = self.current();
         let hash = current.get(CORE_TRUST_PASSWORD);
         if hash.is_empty() || candidate.is_empty() {
             return Ok(false);
         }
-        let _one_at_a_time = self.0.checking.lock().await;
+        let _lock = self.0.password_lock.lock().await;
         password::matches(candidate.to_owned(), hash.to_owned()).await
     }
 
-    async fn write(&self, item: &'static Item, value: Option<&str>) -> Result<(), Error> {
-        let _in_order = self.0.writing.lock().await;
+    async fn write(&self, item: &'static ConfigItem, value: Option<&str>) -> Result<(), Error> {
+        let _lock = self.0.write_lock.lock().await;
         self.0.store.set_config(item.name, value).await?;
         self.0.current.send_modify(|current| {
-            let mut next = Configuration::clone(current);
+            let mut next = ConfigValues::clone(current);
             next.set(item.name, value);
             *current = Arc::new(next);
         });
@@ -120,14 +122,17 @@ impl Config {
     }
 }
 
-async fn load(store: &Store) -> Result<Configuration, Error> {
-    let mut configuration = Configuration::default();
+async fn load(store: &Store) -> Result<ConfigValues, Error> {
+    let mut values = ConfigValues::default();
     for (name, value) in store.config().await? {
         if let Ok(item) = items::find(&name) {
-            configuration.put(item.name, value);
+            values.put(item.name, value);
         } else {
-            tracing::warn!(item = name, "an unknown configuration item is ignored");
+            tracing::warn!(
+                item = name,
+                "ignoring an unknown configuration item in the database"
+            );
         }
     }
-    Ok(configuration)
+    Ok(values)
 }

@@ -1,42 +1,41 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use aar_sync::Mode;
-use aar_tls::ProxySettings;
+use aar_client::ProxySettings;
+use aar_sync::SyncMode;
 use aar_types::Fingerprint;
 use ams_api::config_items as names;
 use url::Url;
 
-use super::items;
+use super::{
+    items,
+    value_type::{duration, parse_list},
+};
 
-/// The values of all items at one moment.
+/// The values of all items at one moment. Items that are not set have their defaults.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Configuration(BTreeMap<&'static str, String>);
+pub struct ConfigValues(BTreeMap<&'static str, String>);
 
-/// What the registry agent is told by the configuration.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RegistryTarget {
-    /// Where the registry is.
     pub url: Option<Url>,
-    /// The certificate it is to show.
+    /// Of the certificate of the registry.
     pub fingerprint: Option<Fingerprint>,
-    /// What the agent does by itself.
-    pub mode: Mode,
-    /// How long it rests between two rounds.
+    pub mode: SyncMode,
+    /// Between two scheduled rounds.
     pub interval: Duration,
-    /// The tags to pull; empty for everything.
+    /// The tags to pull; empty for all applications.
     pub filter: Vec<String>,
-    /// Through which proxy the registry is reached.
     pub proxy: ProxySettings,
 }
 
-/// Only the names: among the values are secrets.
-impl fmt::Debug for Configuration {
+/// Omits the values, some of which are secrets.
+impl fmt::Debug for ConfigValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-/// Without the proxies, which may have passwords.
+/// Omits the proxies, whose URLs may contain passwords.
 impl fmt::Debug for RegistryTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegistryTarget")
@@ -46,56 +45,54 @@ impl fmt::Debug for RegistryTarget {
     }
 }
 
-impl Configuration {
-    /// The value of an item, in the form in which it is kept; its default where none is set.
+impl ConfigValues {
+    /// The value of an item in its stored form.
     pub fn get(&self, name: &str) -> &str {
         let default = || items::find(name).map_or("", |item| item.default);
         self.0.get(name).map_or_else(default, String::as_str)
     }
 
-    /// The addons that every application uses beside its own.
+    /// The addons that every application uses in addition to its own.
     pub fn addons(&self) -> Vec<String> {
-        items::list(self.get(names::APPLICATION_ADDONS))
+        parse_list(self.get(names::APPLICATION_ADDONS))
     }
 
-    /// Whether a new version is published once it is ready.
+    /// Whether a new version is published when it is ready.
     pub fn auto_publish(&self) -> bool {
         self.get(names::APPLICATION_AUTO_PUBLISH) == "true"
     }
 
-    /// How many published versions of an application made here are kept.
+    /// The most published versions of an application that was created here.
     pub fn max_published_versions(&self) -> u32 {
         self.count(names::APPLICATION_MAX_PUBLISHED_VERSIONS)
     }
 
-    /// The Android ABI of applications that run on any; empty for none.
+    /// The ABI of applications that do not depend on one; empty for none.
     pub fn default_abi(&self) -> &str {
         self.get(names::APPLICATION_DEFAULT_ABI)
     }
 
-    /// How many requests a second are answered.
     pub fn max_requests_per_second(&self) -> u32 {
         self.count(names::CORE_MAX_REQUESTS_PER_SECOND)
     }
 
-    /// The registry, and what is to be done with it.
     pub fn registry(&self) -> RegistryTarget {
         RegistryTarget {
             url: self.get(names::REGISTRY_URL).parse().ok(),
             fingerprint: self.get(names::REGISTRY_FINGERPRINT).parse().ok(),
             mode: self.mode(),
-            interval: items::duration(self.get(names::REGISTRY_UPDATE_INTERVAL))
+            interval: duration(self.get(names::REGISTRY_UPDATE_INTERVAL))
                 .unwrap_or(Duration::from_hours(1)),
-            filter: items::list(self.get(names::REGISTRY_FILTER)),
+            filter: parse_list(self.get(names::REGISTRY_FILTER)),
             proxy: self.proxy(),
         }
     }
 
-    fn mode(&self) -> Mode {
+    fn mode(&self) -> SyncMode {
         match self.get(names::REGISTRY_MODE) {
-            "push" => Mode::Push,
-            "manual" => Mode::Manual,
-            _ => Mode::Pull,
+            "push" => SyncMode::Push,
+            "manual" => SyncMode::Manual,
+            _ => SyncMode::Pull,
         }
     }
 
@@ -128,16 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_of_a_configuration_has_no_secrets() {
-        let mut configuration = Configuration::default();
+    fn debug_output_of_the_configuration_has_no_secrets() {
+        let mut values = ConfigValues::default();
         let proxy = "http://user:secret@proxy:3128";
-        configuration.put(names::CORE_PROXY_HTTPS, proxy.to_owned());
-        let target = configuration.registry();
+        values.put(names::CORE_PROXY_HTTPS, proxy.to_owned());
+        let target = values.registry();
         assert_eq!(
             target.proxy.https.as_ref().unwrap().password(),
             Some("secret")
         );
-        let printed = format!("{configuration:?} {target:?}");
+        let printed = format!("{values:?} {target:?}");
         assert!(!printed.contains("secret"), "{printed}");
     }
 }

@@ -1,23 +1,17 @@
-//! JSON bodies, path and query parameters: read strictly, refused in the frame that clients know.
+//! JSON bodies, path and query parameters, read strictly.
 //!
-//! The content type of a body is not asked for where only JSON makes sense: the programs in the
-//! field send none, or the one that curl makes up.
+//! The content type of a JSON body is not checked: existing programs send none, or the default of curl.
 
-use std::error::Error as _;
-
-use aar_types::Invalid;
+use aar_daemon::http::{JsonBodyError, parse_query, read_json_body};
+use aar_types::InvalidValue;
 use axum::{
-    body::{Body, Bytes},
-    extract::{
-        FromRequest, FromRequestParts, Request,
-        rejection::{PathRejection, QueryRejection},
-    },
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request, rejection::PathRejection},
     http::request::Parts,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use super::{error::ApiError, json};
+use super::error::ApiError;
 
 const MAX_BODY: usize = 1024 * 1024;
 
@@ -33,20 +27,18 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
     }
 }
 
-/// Reads a whole body as JSON.
 pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
-    let body = collect(body).await?;
-    let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    json::read(json).map_err(|misfit| ApiError::BadRequest(misfit.to_string()))
+    Ok(read_json_body(body, MAX_BODY, b"{}").await?)
 }
 
-async fn collect(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge {
-            limit: MAX_BODY as u64,
-        }),
-        Err(error) => Err(ApiError::BadRequest(format!("the body broke off: {error}"))),
+impl From<JsonBodyError> for ApiError {
+    fn from(error: JsonBodyError) -> Self {
+        match error {
+            JsonBodyError::TooLarge { limit } => Self::TooLarge { limit },
+            JsonBodyError::Incomplete(_) | JsonBodyError::Invalid(_) => {
+                Self::BadRequest(error.to_string())
+            }
+        }
     }
 }
 
@@ -60,59 +52,126 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(path)) => Ok(Self(path)),
-            Err(PathRejection::FailedToDeserializePathParams(bad)) => {
-                Err(ApiError::BadRequest(bad.into_kind().to_string()))
+            Err(PathRejection::FailedToDeserializePathParams(invalid)) => {
+                Err(ApiError::BadRequest(invalid.into_kind().to_string()))
             }
             Err(rejection) => Err(ApiError::BadRequest(rejection.body_text())),
         }
     }
 }
 
-/// The parameters behind the question mark; those that the route does not know are ignored.
+/// The query parameters; unknown ones are ignored.
 #[derive(Debug)]
 pub(super) struct Query<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match axum::extract::Query::from_request_parts(parts, state).await {
-            Ok(axum::extract::Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(ApiError::BadRequest(misread(&rejection))),
-        }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parse_query(&parts.uri)
+            .map(Self)
+            .map_err(ApiError::BadRequest)
     }
 }
 
-/// What is wrong with which parameter. How it came out means nothing to the caller.
-fn misread(rejection: &QueryRejection) -> String {
-    let cause = rejection.source();
-    cause.map_or_else(|| rejection.body_text(), ToString::to_string)
-}
-
-impl From<Invalid> for ApiError {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidValue> for ApiError {
+    fn from(invalid: InvalidValue) -> Self {
         Self::BadRequest(invalid.to_string())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ams_api::{ApplicationPatch, ApplicationsDelete, ConfigPost, SyncPost};
     use serde_json::{Value, json};
 
     use super::*;
 
+    async fn refusal<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
+        let refused = read_json::<T>(Body::from(json.to_owned())).await;
+        let ApiError::BadRequest(message) = refused.unwrap_err() else {
+            panic!("{json}");
+        };
+        message
+    }
+
     #[tokio::test]
-    async fn an_empty_body_stands_for_an_empty_object() {
+    async fn empty_body_stands_for_an_empty_object() {
         let value: Value = read_json(Body::empty()).await.unwrap();
         assert_eq!(value, json!({}));
     }
 
     #[tokio::test]
-    async fn a_body_that_is_no_json_or_too_large_is_refused() {
+    async fn invalid_and_large_bodies_are_refused() {
         let refused = read_json::<Value>(Body::from("{")).await.unwrap_err();
         assert!(matches!(refused, ApiError::BadRequest(_)), "{refused:?}");
         let large = Body::from(vec![b' '; MAX_BODY + 1]);
         let refused = read_json::<Value>(large).await.unwrap_err();
         assert!(matches!(refused, ApiError::TooLarge { .. }), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn list_is_not_an_object_at_any_depth() {
+        let whole = "body: a list is not an object";
+        let delete = refusal::<ApplicationsDelete>(r#"[["game"], true]"#);
+        assert_eq!(delete.await, whole);
+        let config = refusal::<ConfigPost>(r#"["registry.mode", "manual"]"#);
+        assert_eq!(config.await, whole);
+        assert_eq!(refusal::<SyncPost>("[true]").await, whole);
+        for (json, field) in [
+            (r#"{"resources": [4]}"#, "resources"),
+            (r#"{"watchdog": [true, []]}"#, "watchdog"),
+            (r#"{"services": [["ssh", 22]]}"#, "services[0]"),
+        ] {
+            let refusal = refusal::<ApplicationPatch>(json).await;
+            assert_eq!(refusal, format!("{field}: a list is not an object"));
+        }
+    }
+
+    #[tokio::test]
+    async fn refusal_names_the_field_in_plain_words() {
+        for (json, expected) in [
+            (r#"{"tags": "fun"}"#, "tags: \"fun\" is not a list"),
+            (r#"{"tags": [1]}"#, "tags[0]: 1 is not a text"),
+            (
+                r#"{"resources": {"cpus": "many"}}"#,
+                "resources.cpus: \"many\" is not a whole number",
+            ),
+            (
+                r#"{"resources": {"cpus": 1.5}}"#,
+                "resources.cpus: 1.5 is not a whole number",
+            ),
+            (
+                r#"{"inhibit_auto_updates": 1}"#,
+                "inhibit_auto_updates: 1 is not true or false",
+            ),
+            (
+                r#"{"services": [{"name": "a"}]}"#,
+                "services[0].port: is missing",
+            ),
+            (
+                r#"{"services": [{"name": "a", "port": 70000}]}"#,
+                "services[0].port: 70000 is out of range",
+            ),
+            (
+                r#"{"services": [{"name": "a", "port": 1, "protocols": ["sctp"]}]}"#,
+                "services[0].protocols[0]: \"sctp\" is not one of tcp, udp",
+            ),
+            (
+                r#"{"video_encoder": "magic"}"#,
+                "video_encoder: \"magic\" is not a video encoder (gpu, gpu-preferred, software or \
+                 vpu)",
+            ),
+            (r#"{"video_encoder": 1}"#, "video_encoder: 1 is not a text"),
+        ] {
+            assert_eq!(refusal::<ApplicationPatch>(json).await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn unknown_fields_are_ignored() {
+        let json = r#"{"ids": ["a", "b"], "force": true, "later": {"more": [1, null]}}"#;
+        let read: ApplicationsDelete = read_json(Body::from(json)).await.unwrap();
+        assert_eq!((read.ids.len(), read.force), (2, true));
     }
 }

@@ -1,9 +1,8 @@
-//! Enrolment with the trust password: who knows it may add a certificate without being trusted.
+//! Enrolment with the trust password: a caller that knows it adds a certificate without being trusted.
 //!
-//! Passwords invite guessing. Every attempt counts as a wrong one until the password has proved
-//! right, so guesses cannot run beside each other, and every wrong one locks the address that it
-//! came from, twice as long each time. The table of addresses is bounded; while it is full, only
-//! addresses that are in it may try.
+//! To prevent guessing, a wrong password locks the address of the caller, twice as long each time. An
+//! attempt counts as wrong until its password has proved correct, so attempts cannot run concurrently.
+//! The table of addresses is bounded; while it is full, only addresses in it may try.
 
 use std::{
     collections::HashMap,
@@ -16,16 +15,16 @@ use jiff::{SignedDuration, Timestamp};
 
 const MAX_ADDRESSES: usize = 4096;
 const MAX_LOCK: SignedDuration = SignedDuration::from_mins(5);
-/// After this time without an attempt an address is forgotten.
-const MEMORY: SignedDuration = SignedDuration::from_mins(30);
+/// The time after the last attempt until an address is forgotten.
+const RETENTION: SignedDuration = SignedDuration::from_mins(30);
 
 #[derive(Debug, Clone, Copy)]
-struct Failures {
+struct FailedAttempts {
     count: u32,
     last: Timestamp,
 }
 
-impl Failures {
+impl FailedAttempts {
     fn locked_until(self) -> Timestamp {
         let doublings = self.count.saturating_sub(1).min(16);
         let lock = SignedDuration::from_secs(1 << doublings).min(MAX_LOCK);
@@ -37,26 +36,26 @@ impl Failures {
     }
 
     fn forgotten_at(self) -> Timestamp {
-        self.last.saturating_add(MEMORY).unwrap_or(Timestamp::MAX)
+        self.last
+            .saturating_add(RETENTION)
+            .unwrap_or(Timestamp::MAX)
     }
 }
 
-/// Remembers the wrong attempts.
 #[derive(Debug)]
-pub(super) struct Enrolment {
+pub(super) struct EnrolmentLimiter {
     clock: Clock,
-    failures: Mutex<HashMap<IpAddr, Failures>>,
+    failures: Mutex<HashMap<IpAddr, FailedAttempts>>,
 }
 
-impl Enrolment {
-    /// Nobody has tried yet.
+impl EnrolmentLimiter {
     pub(super) fn new(clock: Clock) -> Self {
         let failures = Mutex::default();
         Self { clock, failures }
     }
 
-    /// Whether a password that comes from `address` may be looked at now, or else how long that
-    /// has to wait. It counts as wrong until [`succeeded`](Self::succeeded) says otherwise.
+    /// Admits an attempt from `address`, or returns the time to wait. The attempt counts as wrong until
+    /// [`succeeded`](Self::succeeded) is called.
     pub(super) fn admit(&self, address: IpAddr) -> Result<(), SignedDuration> {
         let now = self.clock.now();
         let address = network(address);
@@ -65,34 +64,34 @@ impl Enrolment {
         let before = failures.get(&address).copied();
         let locked_until = match before {
             Some(failed) => Some(failed.locked_until()),
-            None if failures.len() >= MAX_ADDRESSES => room_at(&failures),
+            None if failures.len() >= MAX_ADDRESSES => next_capacity(&failures),
             None => None,
         };
         if let Some(until) = locked_until.filter(|until| now < *until) {
             return Err(until.duration_since(now));
         }
         let count = before.map_or(0, |failed| failed.count).saturating_add(1);
-        failures.insert(address, Failures { count, last: now });
+        failures.insert(address, FailedAttempts { count, last: now });
         Ok(())
     }
 
-    /// The password that was admitted last from `address` is right.
+    /// The password of the last admitted attempt from `address` is correct.
     pub(super) fn succeeded(&self, address: IpAddr) {
         self.failures().remove(&network(address));
     }
 
-    fn failures(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
+    fn failures(&self) -> MutexGuard<'_, HashMap<IpAddr, FailedAttempts>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// When the first of the addresses is forgotten.
-fn room_at(failures: &HashMap<IpAddr, Failures>) -> Option<Timestamp> {
+/// When the first address is forgotten.
+fn next_capacity(failures: &HashMap<IpAddr, FailedAttempts>) -> Option<Timestamp> {
     let forgotten = failures.values().map(|failed| failed.forgotten_at());
     forgotten.min()
 }
 
-/// Whoever has one IPv6 address commonly has the 2^64 around it.
+/// A caller with one IPv6 address usually has the whole /64 network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
@@ -110,13 +109,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn enrolment() -> (Enrolment, ManualClock) {
+    fn enrolment() -> (EnrolmentLimiter, ManualClock) {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
-        (Enrolment::new(clock.clone().into()), clock)
+        (EnrolmentLimiter::new(clock.clone().into()), clock)
     }
 
     #[test]
-    fn each_attempt_locks_its_address_for_longer_until_one_is_right() {
+    fn attempts_lock_their_address_twice_as_long_until_one_succeeds() {
         let (enrolment, clock) = enrolment();
         let address = ip("10.0.0.1");
         for lock in [1, 2, 4, 8] {
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_locked_out_hears_for_how_long() {
+    fn locked_address_is_given_the_time_to_wait() {
         let (enrolment, clock) = enrolment();
         let address = ip("10.0.0.1");
         assert_eq!(enrolment.admit(address), Ok(()));
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn no_lock_is_longer_than_the_longest() {
+    fn lock_is_never_longer_than_the_maximum() {
         let (enrolment, clock) = enrolment();
         for _ in 0..200 {
             assert!(enrolment.admit(ip("10.0.0.1")).is_ok());
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_an_ipv6_network_are_one_address() {
+    fn addresses_of_an_ipv6_network_count_as_one() {
         let (enrolment, _) = enrolment();
         assert!(enrolment.admit(ip("2001:db8::1")).is_ok());
         assert!(enrolment.admit(ip("2001:db8::2")).is_err());
@@ -161,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_addresses_is_bounded_and_empties_with_time() {
+    fn table_of_addresses_is_bounded_and_empties_over_time() {
         let (enrolment, clock) = enrolment();
         for number in 0..MAX_ADDRESSES {
             let address = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
             assert!(enrolment.admit(address).is_ok());
         }
         assert!(enrolment.admit(ip("10.0.0.1")).is_err());
-        clock.advance(MEMORY + SignedDuration::from_secs(1));
+        clock.advance(RETENTION + SignedDuration::from_secs(1));
         assert!(enrolment.admit(ip("10.0.0.1")).is_ok());
     }
 }

@@ -1,6 +1,6 @@
-//! The frame around every answer that is not a file: result, page, operation or error.
+//! The envelope of every response that is not a file: result, page, operation or error.
 //!
-//! All of its keys are always there, as clients in the field read them without asking.
+//! Existing clients read all keys without checking for them, so all are always present.
 
 use aar_types::ResponseKind;
 use ams_api::Operation;
@@ -11,9 +11,8 @@ use axum::{
 };
 use serde::Serialize;
 
-/// The frame, as it travels.
 #[derive(Debug, Serialize)]
-pub(super) struct Frame<'a, T> {
+pub(super) struct Envelope<'a, T> {
     #[serde(rename = "type")]
     kind: ResponseKind,
     status: &'a str,
@@ -26,32 +25,30 @@ pub(super) struct Frame<'a, T> {
     metadata: T,
 }
 
-impl<'a, T> Frame<'a, T> {
-    /// Begun: `metadata` is the operation that is found at `operation`.
+impl<'a, T> Envelope<'a, T> {
+    /// The work continues in the background; `metadata` is the operation at the address `operation`.
     pub(super) fn accepted(operation: &'a str, metadata: T) -> Self {
         Self {
             kind: ResponseKind::Async,
             status: "Operation created",
             status_code: 100,
             operation,
-            ..Self::done(metadata)
+            ..Self::success(metadata)
         }
     }
 
-    /// Refused or failed.
-    pub(super) fn failed(status: StatusCode, error: &'a str, metadata: T) -> Self {
+    pub(super) fn error(status: StatusCode, error: &'a str, metadata: T) -> Self {
         Self {
             kind: ResponseKind::Error,
             status: "",
             status_code: 0,
             error_code: status.as_u16(),
             error,
-            ..Self::done(metadata)
+            ..Self::success(metadata)
         }
     }
 
-    /// Done: `metadata` is what was asked for.
-    pub(super) fn done(metadata: T) -> Self {
+    pub(super) fn success(metadata: T) -> Self {
         Self {
             kind: ResponseKind::Sync,
             status: "Success",
@@ -65,41 +62,41 @@ impl<'a, T> Frame<'a, T> {
     }
 }
 
-/// An answer that is complete.
+/// A complete result.
 #[derive(Debug)]
-pub(super) struct Done<T>(pub(super) T);
+pub(super) struct Success<T>(pub(super) T);
 
-impl<T: Serialize> IntoResponse for Done<T> {
+impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
-        Json(Frame::done(self.0)).into_response()
+        Json(Envelope::success(self.0)).into_response()
     }
 }
 
-/// A part of a collection, and how much there is in all.
+/// A part of a collection.
 #[derive(Debug)]
 pub(super) struct Page<T> {
     /// The entries, or their addresses.
     pub(super) entries: Vec<T>,
-    /// How many entries match, on this page or not.
+    /// The number of matching entries on all pages.
     pub(super) total: u64,
 }
 
 impl<T: Serialize> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
         let total_size = Some(self.total);
-        let frame = Frame::done(self.entries);
-        Json(Frame {
+        let envelope = Envelope::success(self.entries);
+        Json(Envelope {
             total_size,
-            ..frame
+            ..envelope
         })
         .into_response()
     }
 }
 
-/// The answer to a call whose work goes on in the background.
+/// The response to a call whose work continues in the background.
 pub(super) fn accepted(operation: &Operation) -> Response {
     let address = Operation::url(operation.id);
-    let mut response = Json(Frame::accepted(&address, operation)).into_response();
+    let mut response = Json(Envelope::accepted(&address, operation)).into_response();
     *response.status_mut() = StatusCode::ACCEPTED;
     if let Ok(location) = HeaderValue::try_from(address) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -114,22 +111,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_frame_has_the_keys_that_clients_read() {
-        let done = to_value(Frame::done(json!({}))).unwrap();
+    fn envelope_has_the_keys_that_clients_read() {
+        let success = to_value(Envelope::success(json!({}))).unwrap();
         assert_eq!(
-            done,
+            success,
             json!({"type": "sync", "status": "Success", "status_code": 200, "operation": "",
                    "error_code": 0, "error": "", "metadata": {}})
         );
-        let accepted = to_value(Frame::accepted("/1.0/operations/x", 1)).unwrap();
+        let accepted = to_value(Envelope::accepted("/1.0/operations/x", 1)).unwrap();
         assert_eq!(
             accepted,
             json!({"type": "async", "status": "Operation created", "status_code": 100,
                    "operation": "/1.0/operations/x", "error_code": 0, "error": "", "metadata": 1})
         );
-        let failed = to_value(Frame::failed(StatusCode::NOT_FOUND, "gone", json!({}))).unwrap();
+        let error = to_value(Envelope::error(StatusCode::NOT_FOUND, "gone", json!({}))).unwrap();
         assert_eq!(
-            failed,
+            error,
             json!({"type": "error", "status": "", "status_code": 0, "operation": "",
                    "error_code": 404, "error": "gone", "metadata": {}})
         );

@@ -1,14 +1,13 @@
-//! What goes wrong, as callers see it: one table from error to status, one place that writes the
-//! body, one place that logs.
+//! Errors as responses: one table from error to status, one place that writes bodies, one that logs.
 //!
-//! Failures of the server are logged with all their causes under the id of the request; the caller
-//! is told that id and nothing else. Refusals tell the caller everything there is to tell.
+//! A failure of the server is logged with all its causes under the id of the request, and its response
+//! holds only that id. A refusal tells the caller everything.
 
 use std::{error, io, sync::Arc};
 
-use ams_api::refusals;
+use aar_daemon::http::{RangeNotSatisfiable, with_json_body};
+use ams_api::error_codes;
 use axum::{
-    Json,
     extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
@@ -18,10 +17,9 @@ use serde_json::json;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{auth::refusal::Refusal, envelope::Frame};
+use super::{auth::Refusal, envelope::Envelope};
 use crate::{Error, chain};
 
-/// What callers are told where the disk is full.
 const NO_SPACE: &str = "AMS has no space left on its disk: free some, then try again";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(aar_types::headers::REQUEST_ID);
@@ -29,54 +27,38 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(aar_types::headers::REQUE
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     BadRequest(String),
-    /// The caller may not.
+    /// The caller is not authorised.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
-    /// There is no such route.
-    #[error("there is no such route")]
+    #[error("no such route")]
     NoRoute,
-    /// The route exists, for other methods.
     #[error("the route does not take this method")]
     MethodNotAllowed,
-    /// The condition of the request is not met.
-    #[error("the resource is not, or no longer, in the state that If-Match names")]
+    #[error("the resource has changed: its ETag is not the one in If-Match")]
     PreconditionFailed,
-    /// The body does not fit.
     #[error("the body is larger than {limit} bytes")]
-    TooLarge {
-        /// What would have fitted.
-        limit: u64,
-    },
-    /// The range does not overlap the file.
-    #[error("the range lies outside of the file of {size} bytes")]
-    RangeNotSatisfiable {
-        /// The size of the file.
-        size: u64,
-    },
-    /// The caller has to slow down.
-    #[error("too many requests: {0}")]
-    TooManyRequests(&'static str),
-    /// AMS could not, or would not.
+    TooLarge { limit: usize },
+    #[error(transparent)]
+    RangeNotSatisfiable(#[from] RangeNotSatisfiable),
+    #[error("the limit of requests per second is reached: try again later")]
+    TooManyRequests,
     #[error(transparent)]
     Domain(#[from] Error),
-    /// The answer could not be made.
-    #[error("the answer could not be made")]
+    #[error("the response could not be created")]
     Internal(#[source] Box<dyn error::Error + Send + Sync>),
 }
 
 impl ApiError {
-    /// A failure of the server that has no name of its own.
+    /// A failure of the server without a variant of its own.
     pub(super) fn internal(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
 
-    /// The status of the answer.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -85,8 +67,8 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::TooManyRequests(_) | Self::Refused(Refusal::TooManyGuesses { .. }) => {
+            Self::RangeNotSatisfiable(_) => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::TooManyRequests | Self::Refused(Refusal::TooManyAttempts { .. }) => {
                 StatusCode::TOO_MANY_REQUESTS
             }
             Self::Refused(_) => StatusCode::FORBIDDEN,
@@ -95,26 +77,25 @@ impl ApiError {
         }
     }
 
-    /// What tells refusals of the same status apart.
+    /// The code that distinguishes errors with the same status.
     fn code(&self) -> Option<&'static str> {
         match self {
             Self::Refused(_) | Self::Domain(Error::WrongTrustPassword) => {
-                Some(refusals::NOT_AUTHORIZED)
+                Some(error_codes::NOT_AUTHORIZED)
             }
-            Self::Domain(Error::Immutable(_)) => Some(refusals::IMMUTABLE),
-            Self::Domain(Error::MadeHere(_)) => Some(refusals::MADE_HERE),
+            Self::Domain(Error::Immutable(_)) => Some(error_codes::IMMUTABLE),
+            Self::Domain(Error::MadeHere(_)) => Some(error_codes::MADE_HERE),
             _ => None,
         }
     }
 
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
-            Self::RangeNotSatisfiable { size } => {
-                let range = HeaderValue::try_from(format!("bytes */{size}")).ok()?;
-                Some((header::CONTENT_RANGE, range))
+            Self::RangeNotSatisfiable(refused) => {
+                Some((header::CONTENT_RANGE, refused.content_range()))
             }
-            Self::TooManyRequests(_) => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
-            Self::Refused(Refusal::TooManyGuesses { seconds }) => {
+            Self::TooManyRequests => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Refused(Refusal::TooManyAttempts { seconds }) => {
                 Some((header::RETRY_AFTER, HeaderValue::from(*seconds)))
             }
             _ => None,
@@ -154,7 +135,6 @@ fn status_of(error: &Error) -> StatusCode {
         Error::Lock(_)
         | Error::Setting(_)
         | Error::Store(_)
-        | Error::Migration(_)
         | Error::Corrupt(_)
         | Error::Io(_)
         | Error::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -167,7 +147,7 @@ impl From<io::Error> for ApiError {
     }
 }
 
-/// The body is written by [`answer`], which knows the id of the request.
+/// [`report`] writes the body: it knows the id of the request.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
@@ -179,8 +159,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Gives every request an id, writes the bodies of errors and logs failures.
-pub(super) async fn answer(request: Request, next: Next) -> Response {
+/// The middleware that assigns request ids, writes the bodies of errors and logs failures.
+pub(super) async fn report(request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().to_string();
     let route = format!("{} {}", request.method(), request.uri().path());
     let span = tracing::info_span!("request", id, route);
@@ -203,12 +183,12 @@ fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
     let causes = chain(error);
     let (message, metadata) = match status {
         StatusCode::INTERNAL_SERVER_ERROR => {
-            tracing::error!(error = causes, "a request failed");
+            tracing::error!(error = causes, "request failed");
             ("internal server error", json!({"request_id": id}))
         }
-        // It is the same for every request that writes, and nothing is wrong with the program.
+        // Every request that writes fails like this, and the program is not at fault.
         StatusCode::INSUFFICIENT_STORAGE => {
-            tracing::warn!(error = causes, "a request was refused for want of space");
+            tracing::warn!(error = causes, "request refused: no space left");
             (NO_SPACE, json!({"request_id": id}))
         }
         _ => match error.code() {
@@ -216,12 +196,7 @@ fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
             None => (&*causes, json!({})),
         },
     };
-    let body = Json(Frame::failed(status, message, metadata)).into_response();
-    let (mut head, _) = response.into_parts();
-    let (body_head, body) = body.into_parts();
-    head.headers.remove(header::CONTENT_LENGTH);
-    head.headers.extend(body_head.headers);
-    Response::from_parts(head, body)
+    with_json_body(response, &Envelope::error(status, message, metadata))
 }
 
 #[cfg(test)]
@@ -235,7 +210,7 @@ mod tests {
 
     async fn body_of(error: fn() -> ApiError) -> (Response<()>, Value) {
         let handler = get(move || async move { Err::<(), _>(error()) });
-        let router = Router::new().route("/", handler).layer(from_fn(answer));
+        let router = Router::new().route("/", handler).layer(from_fn(report));
         let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -244,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_tells_everything() {
+    async fn refusal_tells_its_cause() {
         let (head, body) = body_of(|| Error::ApplicationNotFound("a".to_owned()).into()).await;
         assert_eq!(head.status(), StatusCode::NOT_FOUND);
         assert_eq!(body["error"], "there is no application \"a\"");
@@ -255,21 +230,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refusals_of_the_same_status_are_told_apart_by_their_code() {
+    async fn refusals_with_the_same_status_have_different_codes() {
         let game = || Error::Immutable("game".parse().unwrap()).into();
         let (head, body) = body_of(game).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
-        assert_eq!(body["metadata"]["code"], refusals::IMMUTABLE);
+        assert_eq!(body["metadata"]["code"], error_codes::IMMUTABLE);
         let (head, body) = body_of(|| Error::MadeHere("game".parse().unwrap()).into()).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
-        assert_eq!(body["metadata"]["code"], refusals::MADE_HERE);
+        assert_eq!(body["metadata"]["code"], error_codes::MADE_HERE);
         let (head, body) = body_of(|| Refusal::User(7).into()).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
-        assert_eq!(body["metadata"]["code"], refusals::NOT_AUTHORIZED);
+        assert_eq!(body["metadata"]["code"], error_codes::NOT_AUTHORIZED);
     }
 
     #[tokio::test]
-    async fn a_failure_tells_the_id_of_the_request_and_nothing_else() {
+    async fn failure_tells_only_the_request_id() {
         let (head, body) = body_of(|| Error::Corrupt("a secret".to_owned()).into()).await;
         assert_eq!(head.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(body["error"], "internal server error");
@@ -281,11 +256,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_and_a_range_outside_have_answers_of_their_own() {
+    async fn full_disk_and_unsatisfiable_range_have_responses_of_their_own() {
         let (head, body) = body_of(|| io::Error::from(io::ErrorKind::StorageFull).into()).await;
         assert_eq!(head.status(), StatusCode::INSUFFICIENT_STORAGE);
         assert_eq!(body["error"], NO_SPACE);
-        let (head, _) = body_of(|| ApiError::RangeNotSatisfiable { size: 3 }).await;
+        let (head, _) = body_of(|| RangeNotSatisfiable { size: 3 }.into()).await;
         assert_eq!(head.headers()[header::CONTENT_RANGE], "bytes */3");
     }
 }

@@ -1,8 +1,7 @@
-//! Tokens for the events websocket: a signed JWT stands in for the certificate where a client,
-//! such as a page in a browser, cannot choose what its websocket shows.
+//! Tokens for the event websocket, for clients that cannot show a certificate there, such as browsers.
 //!
-//! A token lives for a minute, names who it was issued to, and is worth no more than that caller
-//! still is when it is used. The key is made at start and never leaves the process.
+//! A token is a signed JWT that names the caller it was issued to and is valid for a minute. It is
+//! accepted while that caller is authorised. The key is created at the start and stays in the process.
 
 use std::io;
 
@@ -12,20 +11,20 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
-use super::auth::identity::Identity;
+use super::auth::CallerId;
 
-const LIFE: SignedDuration = SignedDuration::from_mins(1);
+const TTL: SignedDuration = SignedDuration::from_mins(1);
 const AUDIENCE: &str = "events";
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     aud: String,
-    sub: Identity,
+    sub: CallerId,
     iat: i64,
     exp: i64,
 }
 
-/// Issues tokens, and knows its own again.
+/// Issues and checks tokens.
 pub(super) struct EventTokens {
     clock: Clock,
     signing: EncodingKey,
@@ -33,10 +32,10 @@ pub(super) struct EventTokens {
 }
 
 impl EventTokens {
-    /// Makes the key.
+    /// Creates the key.
     pub(super) fn new(clock: Clock) -> io::Result<Self> {
         let mut secret = [0; 32];
-        // Requests of up to 256 bytes are answered in full.
+        // The system call never returns less for up to 256 bytes.
         getrandom(&mut secret, GetRandomFlags::empty())?;
         Ok(Self {
             clock,
@@ -45,23 +44,23 @@ impl EventTokens {
         })
     }
 
-    /// A token for the given caller.
-    pub(super) fn issue(&self, to: Identity) -> Result<String, jsonwebtoken::errors::Error> {
+    /// A token for a caller.
+    pub(super) fn issue(&self, to: CallerId) -> Result<String, jsonwebtoken::errors::Error> {
         let now = self.clock.now().as_second();
         let claims = Claims {
             aud: AUDIENCE.to_owned(),
             sub: to,
             iat: now,
-            exp: now.saturating_add(LIFE.as_secs()),
+            exp: now.saturating_add(TTL.as_secs()),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
     }
 
-    /// Who the token was issued to, if it was issued here and is not too old.
-    pub(super) fn holder(&self, token: &str) -> Option<Identity> {
+    /// The caller that a token was issued to, if it was issued here and has not expired.
+    pub(super) fn holder(&self, token: &str) -> Option<CallerId> {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_audience(&[AUDIENCE]);
-        // Its own look at the time would pass by the clock that was given.
+        // The library would use the system clock, not `self.clock`.
         rules.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.checking, &rules)
             .ok()?
@@ -78,24 +77,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_good_for_a_minute_and_only_where_it_was_issued() {
+    fn token_is_valid_for_a_minute_and_only_where_it_was_issued() {
         let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
         let tokens = EventTokens::new(clock.clone().into()).unwrap();
         let fingerprint = aar_types::Fingerprint::from_bytes([7; 32]);
-        let holder = Identity::Certificate { fingerprint };
+        let holder = CallerId::Certificate { fingerprint };
         let token = tokens.issue(holder).unwrap();
         assert_eq!(tokens.holder(&token), Some(holder));
 
         let elsewhere = EventTokens::new(clock.clone().into()).unwrap();
         assert_eq!(elsewhere.holder(&token), None);
-        clock.advance(LIFE);
+        clock.advance(TTL);
         assert_eq!(tokens.holder(&token), None);
     }
 
     #[test]
-    fn an_altered_or_unsigned_token_is_nobodys() {
+    fn altered_and_unsigned_tokens_are_invalid() {
         let tokens = EventTokens::new(Clock::system()).unwrap();
-        let token = tokens.issue(Identity::Local { uid: 7 }).unwrap();
+        let token = tokens.issue(CallerId::Local { uid: 7 }).unwrap();
         let (claims, _) = token.rsplit_once('.').unwrap();
         for bad in [
             "",

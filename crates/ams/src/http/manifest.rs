@@ -1,4 +1,4 @@
-//! Manifests as answers: a YAML file with its hash.
+//! Manifests as responses: a YAML file with its hash.
 
 use ams_api::headers::MANIFEST_SHA256;
 use axum::{
@@ -8,8 +8,7 @@ use axum::{
 
 use crate::applications::ManifestFile;
 
-/// The answer that is the file.
-pub(super) fn answer(file: ManifestFile) -> Response {
+pub(super) fn respond(file: ManifestFile) -> Response {
     let headers = [
         (
             header::CONTENT_TYPE.as_str(),

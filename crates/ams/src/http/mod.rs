@@ -1,26 +1,20 @@
-//! The HTTP API of AMS, on HTTPS and on the unix socket.
+//! The HTTP API of AMS, on HTTPS and on the Unix socket.
 //!
-//! `router.rs` is the table of routes; `v1/<resource>/<verb>.rs` holds what each does. The
-//! way of a request: the limit of requests per second (HTTPS only), the id under which it is
-//! logged, the door (`auth`), the handler. Whatever goes wrong comes back as one error type and
-//! is written and logged in one place.
+//! `router.rs` is the table of routes and names the middleware in order; `v1/<resource>/<verb>.rs` holds
+//! the handlers. Authorisation is in `auth`. All errors become one type, which `error.rs` writes and logs.
 
 mod auth;
 mod body;
-mod download;
 mod enrolment;
 mod envelope;
 mod error;
-mod etag;
 mod event_token;
-mod json;
-mod listing;
 mod manifest;
 mod metrics;
-mod rate;
+mod page_query;
 mod router;
 mod serve;
-mod unread;
+mod state_tag;
 mod upload;
 mod v1;
 

@@ -1,30 +1,32 @@
-//! The API: one line for each route.
+//! The table of routes.
 
+use std::sync::Arc;
+
+use aar_daemon::http::{
+    RateLimiter, drain_body,
+    metrics::{self, HttpMetrics, Transport},
+};
 use axum::{
     Router,
     extract::{Request, State},
     http::uri::PathAndQuery,
-    middleware::{self, Next},
+    middleware::{Next, from_fn, from_fn_with_state, map_request},
     response::Response,
     routing::{delete, get, patch, post},
 };
 
 use super::{
-    auth::Api,
-    error,
-    error::ApiError,
-    metrics::{self, Metrics, Transport},
-    rate::Pace,
-    unread,
+    auth::AppState,
+    error::{self, ApiError},
     v1::{applications, certificates, config, events, operations, registry, service, versions},
 };
 
 macro_rules! routes {
     ($($method:ident $path:literal => $handler:path,)+) => {
-        /// Every route there is, as method and path.
+        /// All routes, as method and path.
         pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
 
-        fn routes() -> Router<Api> {
+        fn routes() -> Router<AppState> {
             Router::new()$(.route($path, $method($handler)))+
         }
     };
@@ -76,36 +78,40 @@ routes! {
     post   "/1.0/registry/sync"                     => registry::sync::sync,
 }
 
-/// The API for one listener. A `pace` limits how many requests a second it takes.
-pub(super) fn router(
-    api: Api,
-    pace: Option<Pace>,
-    metrics: &Metrics,
-    transport: Transport,
-) -> Router {
+/// The API for one listener.
+///
+/// A request passes, from the outside in:
+///
+/// 1. `merge_slashes`: repairs the path before a route is chosen;
+/// 2. `metrics::measure`: measures everything below;
+/// 3. `error::report`: assigns the request id; on the way out writes and logs errors;
+/// 4. `drain_body`: on the way out handles a body that was not read;
+/// 5. `limit_rate`, only on HTTPS;
+/// 6. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+///    unauthorised caller gets 401 or 403 before anything else is checked;
+/// 7. the handler.
+pub(super) fn router(state: AppState, metrics: &HttpMetrics, transport: Transport) -> Router {
     let mut router = routes()
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
-    if let Some(pace) = pace {
-        let limit = std::sync::Arc::new((pace, api.clone()));
-        router = router.layer(middleware::from_fn_with_state(limit, keep_pace));
+    if let Transport::Https = transport {
+        let limit = Arc::new((RateLimiter::default(), state.clone()));
+        router = router.layer(from_fn_with_state(limit, limit_rate));
     }
-    let measure = middleware::from_fn_with_state((metrics.clone(), transport), metrics::observe);
-    // Outside of the others, so that they write the bodies of whatever goes wrong further in, and
-    // measure all of it.
+    let measure = from_fn_with_state((metrics.clone(), transport), metrics::measure);
     let router = router
-        .layer(middleware::from_fn(unread::settle))
-        .layer(middleware::from_fn(error::answer))
+        .layer(from_fn(drain_body))
+        .layer(from_fn(error::report))
         .layer(measure)
-        .with_state(api);
-    // What is to change the way of a request has to lie before all routes.
+        .with_state(state);
+    // A layer of the router above would run after the route is chosen.
     Router::new()
         .fallback_service(router)
-        .layer(middleware::map_request(one_slash))
+        .layer(map_request(merge_slashes))
 }
 
-/// Scripts put the address of an operation behind an address of AMS that ends with a slash.
-async fn one_slash(mut request: Request) -> Request {
+/// Scripts join an address of AMS that ends with a slash and the path of an operation.
+async fn merge_slashes(mut request: Request) -> Request {
     let target = request
         .uri()
         .path_and_query()
@@ -119,19 +125,15 @@ async fn one_slash(mut request: Request) -> Request {
     request
 }
 
-type Limit = std::sync::Arc<(Pace, Api)>;
-
-async fn keep_pace(
-    State(limit): State<Limit>,
+async fn limit_rate(
+    State(limit): State<Arc<(RateLimiter, AppState)>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let (pace, api) = &*limit;
-    if pace.admits(api.max_requests_per_second()) {
+    let (limiter, state) = &*limit;
+    if limiter.admits(state.max_requests_per_second()) {
         Ok(next.run(request).await)
     } else {
-        Err(ApiError::TooManyRequests(
-            "the limit of this server is reached",
-        ))
+        Err(ApiError::TooManyRequests)
     }
 }

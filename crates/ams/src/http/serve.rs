@@ -1,36 +1,34 @@
-//! Serving the API until the process is told to stop.
+//! Serves the API until the process has to stop.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{collections::BTreeSet, future, io, time::Duration};
 
-use aar_daemon::{serve_tls, serve_unix};
+use aar_daemon::{
+    http::metrics::{HttpMetrics, Transport},
+    serve_tls, serve_unix,
+};
 use aar_tls::{Certificate, Connections, TlsListener};
 use aar_types::Fingerprint;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    auth::Api,
-    metrics::{Metrics, MetricsListener, Transport},
-    rate::Pace,
-    router::router,
-};
+use super::{auth::AppState, metrics::MetricsListener, router::router};
 use crate::Ams;
 
 /// The API on its listeners.
 pub struct Server {
-    /// AMS.
+    /// AMS itself.
     pub ams: Ams,
-    /// For callers from anywhere.
+    /// For remote callers.
     pub https: TlsListener,
-    /// For callers on this machine.
+    /// For local callers.
     pub unix: UnixListener,
-    /// For Prometheus, where it is wanted.
+    /// For Prometheus, if it is configured.
     pub metrics: Option<MetricsListener>,
 }
 
 impl Server {
-    /// Serves until `drain` is cancelled, then until the requests under way have ended or `limit`
-    /// is over.
+    /// Serves until `drain` is cancelled, then until the requests in flight have ended, for `limit` at
+    /// most.
     pub async fn run(self, drain: CancellationToken, limit: Duration) -> io::Result<()> {
         let Self {
             ams,
@@ -39,42 +37,34 @@ impl Server {
             metrics: listener,
         } = self;
         ams.config().listening_on(https.local_addr());
-        let api = Api::new(ams.clone(), drain.clone())?;
+        let state = AppState::new(ams.clone(), drain.clone())?;
         let connections = Connections::default();
-        let metrics = Metrics::default();
-        let remote = router(api.clone(), Some(Pace::new()), &metrics, Transport::Https);
-        let local = router(api, None, &metrics, Transport::Unix);
+        let metrics = HttpMetrics::default();
+        let remote = router(state.clone(), &metrics, Transport::Https);
+        let local = router(state, &metrics, Transport::Unix);
+        let serve_metrics = async {
+            if let Some(listener) = listener {
+                let drain = drain.clone();
+                listener.run(ams.clone(), metrics, drain, limit).await;
+            }
+        };
         let serving = async {
             tokio::join!(
                 serve_tls(https, connections.clone(), remote, drain.clone(), limit),
                 serve_unix(unix, local, drain.clone(), limit),
-                serve_metrics(listener, &ams, metrics, &drain, limit),
+                serve_metrics,
             )
         };
         tokio::select! {
             ((), (), ()) = serving => {}
-            () = cut_removed(&ams, &connections) => {}
+            () = cut_untrusted(&ams, &connections) => {}
         }
         Ok(())
     }
 }
 
-async fn serve_metrics(
-    listener: Option<MetricsListener>,
-    ams: &Ams,
-    metrics: Metrics,
-    drain: &CancellationToken,
-    limit: Duration,
-) {
-    if let Some(listener) = listener {
-        listener
-            .run(ams.clone(), metrics, drain.clone(), limit)
-            .await;
-    }
-}
-
 /// Cuts the connections of certificates that are removed from the trust store.
-async fn cut_removed(ams: &Ams, connections: &Connections) {
+async fn cut_untrusted(ams: &Ams, connections: &Connections) {
     let mut changes = ams.trust().changes();
     let mut before = trusted(ams);
     while changes.changed().await.is_ok() {
@@ -83,19 +73,16 @@ async fn cut_removed(ams: &Ams, connections: &Connections) {
         if cut > 0 {
             tracing::info!(
                 connections = cut,
-                "cut: their certificate is no longer trusted"
+                "connections cut: their certificate is no longer trusted"
             );
         }
         before = now;
     }
-    // AMS is gone, and nothing can change any more.
-    std::future::pending::<()>().await;
+    // The trust store is closed and cannot change.
+    future::pending::<()>().await;
 }
 
 fn trusted(ams: &Ams) -> BTreeSet<Fingerprint> {
-    ams.trust()
-        .list()
-        .iter()
-        .map(Certificate::fingerprint)
-        .collect()
+    let certificates = ams.trust().list();
+    certificates.iter().map(Certificate::fingerprint).collect()
 }

@@ -1,11 +1,11 @@
-//! Bodies that are packages: streamed to a staged file, with their hash taken on the way where one was
-//! announced.
+//! Uploaded packages: streamed to a staged file and hashed if the client announced a hash.
 //!
-//! Receiving, hashing and writing overlap. Whatever goes wrong, and be it that the sender hangs
-//! up, the staged file is gone with the request.
+//! Receiving and writing overlap. The staged file is removed with the request if anything fails, for
+//! example the connection.
 
 use std::{io::Write, time::Duration};
 
+use aar_fs::Sha256Hasher;
 use aar_types::Digest;
 use ams_api::headers;
 use axum::{body::Body, http::HeaderMap};
@@ -13,18 +13,17 @@ use bytes::Bytes;
 use fs_err::File;
 use futures_util::StreamExt;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::error::ApiError;
 use crate::{Ams, Error, staging::StagedFile};
 
-/// How many pieces may be received and not yet written.
-const PIECES: usize = 16;
-/// How long a sender may be silent.
-const SILENCE: Duration = Duration::from_mins(2);
+/// How many received pieces may wait to be written.
+const QUEUE: usize = 16;
+/// The longest pause of a client.
+const IDLE_LIMIT: Duration = Duration::from_mins(2);
 
-/// Receives a package that is what the headers announce.
+/// Receives a package and checks it against the hash in the headers.
 pub(super) async fn receive(
     ams: &Ams,
     headers: &HeaderMap,
@@ -34,7 +33,7 @@ pub(super) async fn receive(
     check_details(headers)?;
     let staged = ams.staging().new_file()?;
     let file = fs_err::tokio::File::create(staged.path()).await?;
-    let hash = announced.is_some().then(Sha256::new);
+    let hash = announced.is_some().then(Sha256Hasher::new);
     let found = store(file.into_std().await, hash, body).await?;
     match (announced, found) {
         (Some(announced), Some(found)) if announced != found => {
@@ -57,15 +56,14 @@ fn announced(headers: &HeaderMap) -> Result<Option<Digest>, ApiError> {
         .and_then(|text| text.trim().parse().ok());
     let refusal = || {
         ApiError::BadRequest(format!(
-            "{}: {value:?} is no SHA-256 in hexadecimal digits",
+            "{}: {value:?} is not a SHA-256 in hexadecimal digits",
             headers::FINGERPRINT
         ))
     };
     digest.map(Some).ok_or_else(refusal)
 }
 
-/// The details that may come with an upload have nothing to say to applications, but have to be
-/// what they are announced as.
+/// The API lets a client send details with an upload. Applications have none, but they must be JSON.
 fn check_details(headers: &HeaderMap) -> Result<(), ApiError> {
     let details = headers
         .get(headers::REQUEST)
@@ -82,31 +80,39 @@ fn check_details(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-async fn store(file: File, hash: Option<Sha256>, body: Body) -> Result<Option<Digest>, ApiError> {
-    let (sender, receiver) = mpsc::channel(PIECES);
-    let writer = tokio::task::spawn_blocking(move || write(file, hash, receiver));
-    let passed_on = pass_on(body, sender).await;
-    // A full disk explains why nothing more could be passed on, so it is told first.
+async fn store(
+    file: File,
+    hasher: Option<Sha256Hasher>,
+    body: Body,
+) -> Result<Option<Digest>, ApiError> {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let writer = tokio::task::spawn_blocking(move || write(file, hasher, receiver));
+    let forwarded = forward(body, sender).await;
+    // If writing fails, forwarding fails too, but without the cause.
     let digest = writer.await.map_err(Error::from)??;
-    passed_on?;
+    forwarded?;
     Ok(digest)
 }
 
-/// An upload of nothing is not begun as if it were a package.
-async fn pass_on(body: Body, to: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
+async fn forward(body: Body, to: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
     let mut body = body.into_data_stream();
     let mut is_empty = true;
     loop {
-        let piece = timeout(SILENCE, body.next()).await;
+        let piece = timeout(IDLE_LIMIT, body.next()).await;
         match piece {
-            Err(_) => return Err(ApiError::BadRequest("the upload stalled".to_owned())),
+            Err(_) => {
+                return Err(ApiError::BadRequest(format!(
+                    "the upload stalled: nothing arrived for {} s",
+                    IDLE_LIMIT.as_secs()
+                )));
+            }
             Ok(None) if is_empty => {
                 return Err(ApiError::BadRequest("the upload is empty".to_owned()));
             }
             Ok(None) => return Ok(()),
             Ok(Some(Err(error))) => {
                 return Err(ApiError::BadRequest(format!(
-                    "the upload broke off: {error}"
+                    "the upload is incomplete: {error}"
                 )));
             }
             Ok(Some(Ok(piece))) => {
@@ -121,16 +127,16 @@ async fn pass_on(body: Body, to: mpsc::Sender<Bytes>) -> Result<(), ApiError> {
 
 fn write(
     mut file: File,
-    mut hash: Option<Sha256>,
+    mut hasher: Option<Sha256Hasher>,
     mut pieces: mpsc::Receiver<Bytes>,
 ) -> std::io::Result<Option<Digest>> {
     while let Some(piece) = pieces.blocking_recv() {
-        if let Some(hash) = &mut hash {
-            hash.update(&piece);
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&piece);
         }
         file.write_all(&piece)?;
     }
-    Ok(hash.map(|hash| Digest::from_bytes(hash.finalize().into())))
+    Ok(hasher.map(Sha256Hasher::finish))
 }
 
 #[cfg(test)]
@@ -146,22 +152,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_stored_in_order_and_its_hash_is_that_of_all_of_it() {
+    async fn body_is_stored_in_order_and_hashed_as_a_whole() {
         let (folder, file) = file();
         let pieces = (0..100_u8).map(|n| Ok::<_, std::io::Error>(Bytes::from(vec![n; 1000])));
-        let hash = Some(Sha256::new());
-        let digest = store(file, hash, Body::from_stream(stream::iter(pieces)))
+        let hasher = Some(Sha256Hasher::new());
+        let digest = store(file, hasher, Body::from_stream(stream::iter(pieces)))
             .await
             .unwrap();
         let stored = fs_err::read(folder.path().join("staged")).unwrap();
         assert_eq!(stored.len(), 100_000);
         assert!(stored.is_sorted());
-        let expected = Digest::from_bytes(Sha256::digest(&stored).into());
+        let expected = aar_fs::digest_of(&stored);
         assert_eq!(digest, Some(expected));
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_is_refused() {
+    async fn incomplete_body_is_refused() {
         let (_folder, file) = file();
         let cut = [
             Ok(Bytes::from_static(b"x")),
@@ -174,22 +180,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_with_nothing_in_it_is_refused() {
+    async fn empty_body_is_refused() {
         let (_folder, file) = file();
         let refused = store(file, None, Body::empty()).await.unwrap_err();
         assert_eq!(refused.to_string(), "the upload is empty");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sender_that_falls_silent_is_not_waited_for() {
-        let (sender, _receiver) = mpsc::channel(PIECES);
+    async fn silent_client_is_not_waited_for() {
+        let (sender, _receiver) = mpsc::channel(QUEUE);
         let silent = Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
-        let refused = pass_on(silent, sender).await.unwrap_err();
+        let refused = forward(silent, sender).await.unwrap_err();
         assert!(refused.to_string().contains("stalled"), "{refused}");
     }
 
     #[test]
-    fn headers_that_announce_nonsense_are_refused() {
+    fn invalid_headers_are_refused() {
         let headers = |name, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());

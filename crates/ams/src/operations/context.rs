@@ -13,54 +13,54 @@ use uuid::Uuid;
 use super::Operations;
 use crate::Error;
 
-/// How often progress is told, at most.
+/// The least time between two reports of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The wish that an operation stops, for tasks and for threads.
+/// Cancels both tasks, by the token, and threads, by the flag.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cancel {
+pub(super) struct CancelSignal {
     token: CancellationToken,
     flag: Arc<AtomicBool>,
 }
 
-impl Cancel {
+impl CancelSignal {
     pub(super) fn cancel(&self) {
         self.flag.store(true, Ordering::Relaxed);
         self.token.cancel();
     }
 }
 
-/// What the work of an operation is given: a way to tell how far it is, and the wish of others
-/// that it stops. Cheap to clone.
+/// Lets the work of an operation report progress and find out that it was cancelled. Cheap to
+/// clone.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub struct OperationContext {
     operations: Operations,
     id: Uuid,
-    cancel: Cancel,
-    told: Arc<Mutex<Option<Instant>>>,
+    cancel: CancelSignal,
+    last_progress: Arc<Mutex<Option<Instant>>>,
 }
 
-impl Context {
-    pub(super) fn new(operations: Operations, id: Uuid, cancel: Cancel) -> Self {
+impl OperationContext {
+    pub(super) fn new(operations: Operations, id: Uuid, cancel: CancelSignal) -> Self {
         Self {
             operations,
             id,
             cancel,
-            told: Arc::default(),
+            last_progress: Arc::default(),
         }
     }
 
-    /// The id of the operation.
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// Resolves when the operation is to stop.
+    /// Waits until the operation is cancelled.
     pub async fn cancelled(&self) {
         self.cancel.token.cancelled().await;
     }
 
-    /// Does work that can be dropped at any moment, until it is done or the operation is to stop.
+    /// Awaits work that can be dropped at any await point; drops it when the operation is
+    /// cancelled.
     pub async fn unless_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, Error>>,
@@ -72,22 +72,22 @@ impl Context {
         }
     }
 
-    /// Fails when the operation is to stop.
-    pub fn go_on(&self) -> Result<(), Error> {
+    /// Fails if the operation is cancelled.
+    pub fn check_cancelled(&self) -> Result<(), Error> {
         if self.cancel.token.is_cancelled() {
             return Err(Error::Cancelled);
         }
         Ok(())
     }
 
-    /// The wish to stop, for work that runs on a thread of its own.
-    pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.cancel.flag)
+    /// Set when the operation is cancelled, for work on threads.
+    pub(crate) fn cancel_flag(&self) -> &AtomicBool {
+        &self.cancel.flag
     }
 
-    /// Tells how many bytes of about how many are done.
+    /// Reports progress in bytes. `total` may be an estimate.
     pub fn progress(&self, done: u64, total: u64) {
-        if self.is_time() || done == total {
+        if self.is_report_due() || done == total {
             self.operations.update(self.id, |operation| {
                 let progress = json!({"done": done, "total": total.max(done)});
                 operation.metadata.insert("progress".to_owned(), progress);
@@ -95,13 +95,14 @@ impl Context {
         }
     }
 
-    fn is_time(&self) -> bool {
+    fn is_report_due(&self) -> bool {
         let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = told.is_none_or(|last| now.duration_since(last) >= PROGRESS_INTERVAL);
-        if due {
-            *told = Some(now);
+        let last = self.last_progress.lock();
+        let mut last = last.unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.duration_since(last) >= PROGRESS_INTERVAL);
+        if is_due {
+            *last = Some(now);
         }
-        due
+        is_due
     }
 }

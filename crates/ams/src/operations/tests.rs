@@ -14,7 +14,7 @@ fn new() -> NewOperation {
 }
 
 #[tokio::test]
-async fn an_operation_runs_to_success_and_is_told_from_begin_to_end() {
+async fn operation_that_succeeds_sends_an_event_at_start_and_end() {
     let (operations, events, _) = operations();
     let mut listener = events.subscribe();
     let begun = operations.start(new(), |_| async { Ok(()) });
@@ -23,13 +23,13 @@ async fn an_operation_runs_to_success_and_is_told_from_begin_to_end() {
     let ended = operations.wait(begun.id, None).await.unwrap();
     assert_eq!(ended.status_code, StatusCode::Success);
     for status in [StatusCode::Running, StatusCode::Success] {
-        let told = listener.next().await.unwrap().operation().unwrap();
-        assert_eq!((told.id, told.status_code), (begun.id, status));
+        let event = listener.next().await.unwrap().operation().unwrap();
+        assert_eq!((event.id, event.status_code), (begun.id, status));
     }
 }
 
 #[tokio::test]
-async fn a_failed_operation_tells_the_whole_cause() {
+async fn failed_operation_has_the_whole_cause_as_error() {
     let (operations, ..) = operations();
     let begun = operations.start(new(), |_| async {
         Err(Error::ApplicationNotFound("x".into()))
@@ -40,24 +40,24 @@ async fn a_failed_operation_tells_the_whole_cause() {
 }
 
 #[tokio::test]
-async fn a_panic_ends_the_operation_and_nothing_else() {
+async fn panic_fails_the_operation_only() {
     let (operations, ..) = operations();
-    let begun = operations.start(new(), |_| async { panic!("on purpose") });
+    let begun = operations.start(new(), |_| async { panic!("expected by the test") });
     let ended = operations.wait(begun.id, None).await.unwrap();
     assert_eq!(ended.status_code, StatusCode::Failure);
 }
 
 #[tokio::test]
-async fn only_work_that_allows_it_is_cancelled() {
+async fn only_cancellable_operation_is_cancelled() {
     let (operations, ..) = operations();
-    let stubborn = operations.start(new(), |_| std::future::pending());
+    let uncancellable = operations.start(new(), |_| std::future::pending());
     assert!(matches!(
-        operations.cancel(stubborn.id),
+        operations.cancel(uncancellable.id),
         Err(Error::NotCancellable(_))
     ));
     let begun = operations.start(new().cancellable(), |context| async move {
         context.cancelled().await;
-        context.go_on()
+        context.check_cancelled()
     });
     assert!(begun.may_cancel);
     assert_eq!(operations.cancel(begun.id).unwrap(), Some(()));
@@ -67,7 +67,7 @@ async fn only_work_that_allows_it_is_cancelled() {
 }
 
 #[tokio::test]
-async fn waiting_ends_with_the_time_limit() {
+async fn wait_ends_with_its_time_limit() {
     let (operations, ..) = operations();
     let begun = operations.start(new(), |_| std::future::pending());
     let limit = Some(Duration::from_millis(5));
@@ -77,21 +77,21 @@ async fn waiting_ends_with_the_time_limit() {
 }
 
 #[tokio::test]
-async fn an_operation_is_kept_for_a_while_after_its_end() {
+async fn ended_operation_is_readable_for_an_hour() {
     let (operations, _, clock) = operations();
-    let first = operations.done(new());
+    let first = operations.completed(new());
     assert_eq!(first.status_code, StatusCode::Success);
     assert!(operations.list().is_empty());
     clock.advance(SignedDuration::from_mins(59));
-    operations.done(new());
+    operations.completed(new());
     assert!(operations.get(first.id).is_some());
     clock.advance(SignedDuration::from_mins(2));
-    operations.done(new());
+    operations.completed(new());
     assert!(operations.get(first.id).is_none());
 }
 
 #[tokio::test]
-async fn progress_is_told_now_and_then_and_at_the_end() {
+async fn progress_is_reported_at_intervals_and_at_the_end() {
     let (operations, events, _) = operations();
     let mut listener = events.subscribe();
     let begun = operations.start(new(), |context| async move {
@@ -101,9 +101,9 @@ async fn progress_is_told_now_and_then_and_at_the_end() {
         Ok(())
     });
     operations.wait(begun.id, None).await;
-    let mut told = Vec::new();
-    while told.last() != Some(&StatusCode::Success) {
-        told.push(
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&StatusCode::Success) {
+        statuses.push(
             listener
                 .next()
                 .await
@@ -113,7 +113,7 @@ async fn progress_is_told_now_and_then_and_at_the_end() {
                 .status_code,
         );
     }
-    assert!((4..100).contains(&told.len()), "{}", told.len());
+    assert!((4..100).contains(&statuses.len()), "{}", statuses.len());
     let ended = operations.get(begun.id).unwrap();
     assert_eq!(ended.metadata["progress"]["done"], 10_000);
 }

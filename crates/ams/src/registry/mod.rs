@@ -1,19 +1,16 @@
-//! How this AMS stands to its registry: the agent that keeps both in step, and what people ask of
-//! it by hand.
+//! The registry agent, and requests to the registry.
 //!
-//! The agent ([`aar_sync`]) is told what to do by the configuration. Every change of it, or of the
-//! trust store, reaches it at once.
+//! The agent ([`aar_sync`]) keeps the applications in sync as the configuration says.
 
+mod agent_config;
 mod catalogue;
-mod connect;
-mod follow;
-mod measure;
-mod show;
+mod metrics;
+mod view;
 
-use std::sync::Arc;
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use aar_client::{ListFilter, RegistryClient};
-use aar_sync::{Agent, AgentHandle, Configuration, Mode, RoundRefused, RoundReport};
+use aar_sync::{Agent, RegistryConfig, RoundRefused, RoundReport, SyncMode};
 use aar_tls::Identity;
 use aar_types::{ApplicationName, Architecture};
 use ams_api::{Operation, RegistryApplication, RegistryStatus};
@@ -21,64 +18,58 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Error,
-    applications::{Applications, guard},
-    arrivals::Arrivals,
-    foundation::Foundation,
-    operations::{NewOperation, Operations},
-    store::Store,
+    applications::Applications,
+    operations::{NewOperation, OperationContext},
+    services::Services,
 };
+use agent_config::AgentConfigSource;
 
-pub(crate) use catalogue::Catalogue;
-pub(crate) use measure::Measured;
+pub(crate) use catalogue::AgentCatalogue;
+pub(crate) use metrics::AgentMetrics;
 
-/// The registry, as this AMS sees it. Cheap to clone.
+/// How often the progress of a transfer is read.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Registry(Arc<Inner>);
+pub struct RegistrySync(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    agent: AgentHandle,
-    connector: connect::Connector,
+    agent: Agent,
+    config: AgentConfigSource,
     applications: Applications,
-    store: Store,
-    arrivals: Arrivals,
-    operations: Operations,
-    follower: AbortOnDropHandle<()>,
+    services: Services,
+    config_watch: AbortOnDropHandle<()>,
 }
 
-impl Registry {
-    /// Starts the agent.
+impl RegistrySync {
     pub(crate) fn start(
-        base: &Foundation,
+        services: &Services,
         applications: &Applications,
         identity: &Identity,
     ) -> Self {
-        let connector = connect::Connector {
-            config: base.config.clone(),
-            trust: base.trust.clone(),
+        let config = AgentConfigSource {
+            services: services.clone(),
             identity: identity.clone(),
-            clock: base.clock.clone(),
         };
-        let catalogue = Arc::new(Catalogue::new(base.clone()));
-        let (follower, agent) = follow::start(&connector, applications, |configuration| {
-            Agent::spawn(catalogue, configuration, base.clock.clone())
+        let catalogue = Arc::new(AgentCatalogue::new(services.clone()));
+        let (agent, config_watch) = config.start_agent(applications, |config| {
+            Agent::spawn(catalogue, config, services.clock.clone())
         });
         Self(Arc::new(Inner {
             agent,
-            connector,
+            config,
             applications: applications.clone(),
-            store: base.store.clone(),
-            arrivals: base.arrivals.clone(),
-            operations: base.operations.clone(),
-            follower,
+            services: services.clone(),
+            config_watch,
         }))
     }
 
-    /// How the agent is doing.
     pub async fn status(&self) -> Result<RegistryStatus, Error> {
-        let known = self.0.store.known_registry().await?;
-        let target = self.0.connector.target();
-        Ok(show::status(
+        let known = self.0.services.store.known_registry().await?;
+        let target = self.0.config.target();
+        Ok(view::status(
             self.0.agent.status(),
             &target,
             self.0.applications.architecture(),
@@ -86,76 +77,74 @@ impl Registry {
         ))
     }
 
-    /// What is measured of the agent.
-    pub(crate) fn measured(&self) -> Measured {
-        Measured::of(&self.0.agent.status(), &self.0.arrivals)
+    pub(crate) fn metrics(&self) -> AgentMetrics {
+        AgentMetrics::new(&self.0.agent.status(), &self.0.services.arrivals)
     }
 
-    /// The applications in the registry.
+    /// Of all architectures.
     pub async fn applications(&self) -> Result<Vec<RegistryApplication>, Error> {
         let listing = self.client()?.list(&ListFilter::default()).await?;
-        Ok(listing.applications.iter().map(show::application).collect())
+        Ok(listing.applications.iter().map(view::application).collect())
     }
 
-    /// Begins to push an application that was made here.
+    /// Starts to push a local application.
     pub async fn push(&self, id_or_name: &str) -> Result<Operation, Error> {
         self.refuse_in(
-            Mode::Pull,
+            SyncMode::Pull,
             "this AMS follows the registry and does not push to it",
         )?;
         self.client()?;
         let application = self.0.applications.expect(id_or_name).await?;
-        guard::edit(&application)?;
+        application.edit_permit()?;
         let new = operation("Pushing application", &application.name);
         let (agent, name) = (self.0.agent.clone(), application.name);
-        Ok(self.0.operations.start(new, async move |context| {
+        Ok(self.0.services.operations.start(new, async move |context| {
             let round = agent.push_one(name.clone());
-            let round = follow::with_progress(&agent, &context, &name, round);
+            let round = with_progress(&agent, &context, &name, round);
             context.unless_cancelled(outcome(round)).await
         }))
     }
 
-    /// Begins to pull an application.
+    /// Starts to pull an application.
     pub fn pull(&self, name: &ApplicationName) -> Result<Operation, Error> {
         self.refuse_in(
-            Mode::Push,
+            SyncMode::Push,
             "this AMS publishes to the registry and does not pull from it",
         )?;
         self.client()?;
         let (agent, name) = (self.0.agent.clone(), name.clone());
         let new = operation("Pulling application", &name);
-        Ok(self.0.operations.start(new, async move |context| {
+        Ok(self.0.services.operations.start(new, async move |context| {
             let round = agent.pull_one(name.clone());
-            let round = follow::with_progress(&agent, &context, &name, round);
+            let round = with_progress(&agent, &context, &name, round);
             context.unless_cancelled(outcome(round)).await
         }))
     }
 
-    /// Begins to delete, in the registry, the versions of an application that are for the
-    /// architecture of this AMS.
+    /// Starts to delete an application in the registry, for the architecture of this AMS.
     pub async fn delete(&self, name: &ApplicationName) -> Result<Operation, Error> {
         let (client, agent) = (self.client()?, self.0.agent.clone());
         let name = name.clone();
         let architecture = self.0.applications.architecture();
         let missing = Error::NotInRegistry(name.clone(), architecture);
-        if !is_there(&client, &name, architecture).await? {
+        if !exists(&client, &name, architecture).await? {
             return Err(missing);
         }
         let new = operation("Deleting application from the registry", &name);
-        Ok(self.0.operations.start(new, async move |context| {
+        Ok(self.0.services.operations.start(new, async move |context| {
             let delete = async move {
                 let removed = client.delete_application(&name, Some(architecture)).await?;
-                agent.deleted_there(name);
+                agent.deleted_in_registry(name);
                 removed.then_some(()).ok_or(missing)
             };
-            // Once begun it goes on without whoever asked: what is done there is noted here.
-            let begun = async { tokio::spawn(delete).await? };
-            context.unless_cancelled(begun).await
+            // It completes after a cancellation: the agent has to learn of the deletion.
+            let deletion = async { tokio::spawn(delete).await? };
+            context.unless_cancelled(deletion).await
         }))
     }
 
-    /// Begins a round, or joins the one that is running. Where removals are confirmed, those are
-    /// that are held back at this moment.
+    /// Starts a full round, or joins the running one. A confirmation is for the removals that are held
+    /// now.
     pub fn sync_now(&self, confirm_removals: bool) -> Result<Operation, Error> {
         self.client()?;
         let agent = self.0.agent.clone();
@@ -164,6 +153,7 @@ impl Registry {
         let new = NewOperation::on("Synchronising with the registry", "registry", address);
         Ok(self
             .0
+            .services
             .operations
             .start(new.cancellable(), async move |context| {
                 let round = outcome(agent.sync_now(confirmed));
@@ -172,20 +162,20 @@ impl Registry {
     }
 
     pub(crate) async fn stop(&self) {
-        self.0.follower.abort();
+        self.0.config_watch.abort();
         self.0.agent.stop().await;
     }
 
     fn client(&self) -> Result<RegistryClient, Error> {
-        match self.0.connector.configuration() {
-            Configuration::On(agent) => Ok(agent.client),
-            Configuration::Off => Err(not_configured(&RoundRefused::Off)),
-            Configuration::Unusable(why) => Err(Error::RegistryNotConfigured(why)),
+        match self.0.config.registry_config() {
+            RegistryConfig::Configured(config) => Ok(config.client),
+            RegistryConfig::NotConfigured => Err(not_configured(&RoundRefused::NotConfigured)),
+            RegistryConfig::Invalid(why) => Err(Error::RegistryNotConfigured(why)),
         }
     }
 
-    fn refuse_in(&self, mode: Mode, why: &str) -> Result<(), Error> {
-        let configured = self.0.connector.target().mode;
+    fn refuse_in(&self, mode: SyncMode, why: &str) -> Result<(), Error> {
+        let configured = self.0.config.target().mode;
         if configured == mode {
             return Err(Error::WrongMode(format!("registry.mode is {mode}: {why}")));
         }
@@ -193,7 +183,7 @@ impl Registry {
     }
 }
 
-async fn is_there(
+async fn exists(
     client: &RegistryClient,
     name: &ApplicationName,
     architecture: Architecture,
@@ -212,16 +202,38 @@ fn not_configured(refused: &RoundRefused) -> Error {
     Error::RegistryNotConfigured(refused.to_string())
 }
 
-/// A round that was asked for by hand failed unless everything is as it should be.
+/// A requested round is a success only if nothing failed, conflicts or is held.
 async fn outcome(
     round: impl Future<Output = Result<RoundReport, RoundRefused>>,
 ) -> Result<(), Error> {
     let report = round.await.map_err(|refused| match refused {
-        RoundRefused::Manual => Error::WrongMode(refused.to_string()),
+        RoundRefused::ManualMode => Error::WrongMode(refused.to_string()),
         other => not_configured(&other),
     })?;
-    match show::shortcomings(&report) {
+    match view::failure_message(&report) {
         Some(sentence) => Err(Error::Round(sentence)),
         None => Ok(()),
+    }
+}
+
+/// Waits for a round and reports the transfer of an application as progress.
+async fn with_progress<T>(
+    agent: &Agent,
+    context: &OperationContext,
+    name: &ApplicationName,
+    round: impl Future<Output = T>,
+) -> T {
+    let mut round = pin!(round);
+    let mut interval = tokio::time::interval(PROGRESS_INTERVAL);
+    loop {
+        tokio::select! {
+            result = &mut round => return result,
+            _ = interval.tick() => {
+                let transfers = agent.status().transfers;
+                if let Some(it) = transfers.iter().find(|transfer| transfer.name == *name) {
+                    context.progress(it.bytes, it.total);
+                }
+            }
+        }
     }
 }

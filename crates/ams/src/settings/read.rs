@@ -1,4 +1,4 @@
-//! Values of the settings file that need more than their type to be read.
+//! Values of the settings file with their own syntax or rules.
 
 use std::{
     collections::BTreeMap,
@@ -8,10 +8,10 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{MetricsTls, PORT, StoreDriver};
+use super::{DEFAULT_PORT, MetricsTls, StoreDriver};
 
-/// The labels of AMS's own measurements. A sample with a label twice is refused by Prometheus.
-const OWN_LABELS: &[&str] = &[
+/// The labels of the metrics of AMS. Prometheus refuses a sample that has a label twice.
+const RESERVED_LABELS: &[&str] = &[
     "code",
     "direction",
     "handler",
@@ -34,27 +34,27 @@ impl<'de> Deserialize<'de> for StoreDriver {
     }
 }
 
-/// The database file. Only etcd has a map here.
+/// The database file. Settings for etcd have a map instead.
 pub(super) fn store_data<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<PathBuf>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Data {
+    enum StoreData {
         File(PathBuf),
         Servers(de::IgnoredAny),
     }
-    match Option::<Data>::deserialize(deserializer)? {
-        Some(Data::File(path)) => Ok(Some(path)),
-        Some(Data::Servers(_)) => Err(no_etcd("a list of servers, as etcd has it,")),
+    match Option::<StoreData>::deserialize(deserializer)? {
+        Some(StoreData::File(path)) => Ok(Some(path)),
+        Some(StoreData::Servers(_)) => Err(no_etcd("a list of etcd servers")),
         None => Ok(None),
     }
 }
 
 fn no_etcd<E: de::Error>(found: &str) -> E {
     E::custom(format!(
-        "{found} is not supported: use `driver: sqlite` and leave `data` out, or name the file of \
-         the database there; nothing has to run beside AMS for it"
+        "{found} is not supported: use `driver: sqlite` and omit `data`, or set it to the path of \
+         the database file; SQLite needs no server"
     ))
 }
 
@@ -62,54 +62,54 @@ pub(super) fn ignored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), 
     de::IgnoredAny::deserialize(deserializer).map(drop)
 }
 
-pub(super) fn some_text<'de, D: Deserializer<'de>>(
+pub(super) fn optional_text<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-pub(super) fn some_certificate<'de, D: Deserializer<'de>>(
+pub(super) fn optional_certificate<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<MetricsTls>, D::Error> {
     let tls = Option::<MetricsTls>::deserialize(deserializer)?;
-    let given = |path: &PathBuf| !path.as_os_str().is_empty();
+    let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
     match tls {
-        Some(tls) if given(&tls.cert) != given(&tls.key) => Err(de::Error::custom(
-            "cert and key belong together: name both or neither",
+        Some(tls) if is_set(&tls.cert) != is_set(&tls.key) => Err(de::Error::custom(
+            "cert and key belong together: set both or neither",
         )),
-        tls => Ok(tls.filter(|tls| given(&tls.cert))),
+        tls => Ok(tls.filter(|tls| is_set(&tls.cert))),
     }
 }
 
 pub(super) fn labels<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
-    let labels = BTreeMap::<Label, String>::deserialize(deserializer)?;
+    let labels = BTreeMap::<LabelName, String>::deserialize(deserializer)?;
     Ok(labels
         .into_iter()
-        .map(|(Label(name), value)| (name, value))
+        .map(|(LabelName(name), value)| (name, value))
         .collect())
 }
 
-/// The name of a label. It is checked where it stands, so that a refusal names that line.
+/// A type of its own, so that a refusal names the line of the label.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Label(String);
+struct LabelName(String);
 
-impl<'de> Deserialize<'de> for Label {
+impl<'de> Deserialize<'de> for LabelName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        if OWN_LABELS.contains(&&*name) {
+        if RESERVED_LABELS.contains(&&*name) {
             return Err(de::Error::custom(format!(
-                "AMS has a label {name:?} of its own: choose another name"
+                "the label {name:?} is used by AMS: choose another name"
             )));
         }
-        let good = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let begins = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-        if !good || !begins || name.starts_with("__") {
+        let are_valid = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_first_valid = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+        if !are_valid || !is_first_valid || name.starts_with("__") {
             return Err(de::Error::custom(format!(
-                "{name:?} is not the name of a label: letters, digits and underscores, with no \
-                 digit and not two underscores at the beginning"
+                "{name:?} is not a valid label name: use letters, digits and underscores, without a \
+                 digit or two underscores at the start"
             )));
         }
         Ok(Self(name))
@@ -123,17 +123,18 @@ pub(super) fn listen_address<'de, D: Deserializer<'de>>(
     address(text.trim()).map_err(de::Error::custom)
 }
 
-pub(super) fn some_address<'de, D: Deserializer<'de>>(
+pub(super) fn optional_address<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<SocketAddr>, D::Error> {
-    let text = some_text(deserializer)?;
+    let text = optional_text(deserializer)?;
     let address = text.map(|text| address(text.trim()));
     address.transpose().map_err(de::Error::custom)
 }
 
-/// `ADDRESS:PORT`, or a port alone as Go takes it. A host name is looked up once.
+/// Parses `ADDRESS:DEFAULT_PORT`, or `:DEFAULT_PORT` as Go does. A host name is resolved once.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let refusal = || format!("{text:?} is not an address such as 10.0.0.5:{PORT} or :{PORT}");
+    let refusal =
+        || format!("{text:?} is not an address such as 10.0.0.5:{DEFAULT_PORT} or :{DEFAULT_PORT}");
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -141,11 +142,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let port = port.parse().map_err(|_| refusal())?;
     match host {
         "" => Ok((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port).into()),
-        name => resolve(name, port).map_err(|error| format!("{name:?} has no address: {error}")),
+        name => resolve(name, port).map_err(|error| format!("cannot resolve {name:?}: {error}")),
     }
 }
 
-/// The address of a host name, an IPv4 one where there are both, as Go chooses.
+/// Prefers IPv4, as Go does.
 fn resolve(name: &str, port: u16) -> std::io::Result<SocketAddr> {
     let found: Vec<_> = (name, port).to_socket_addrs()?.collect();
     let first = found.iter().find(|it| it.is_ipv4()).or(found.first());

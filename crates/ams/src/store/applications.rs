@@ -1,151 +1,29 @@
 use std::collections::BTreeMap;
 
-use aar_types::{ApplicationMetadata, ApplicationName, ImageInfo, VersionManifest, VersionNumber};
-use sqlx::{FromRow, types::Json};
+use aar_types::{ApplicationMetadata, ApplicationName};
+use sqlx::{SqliteConnection, types::Json};
 
-use super::{Store, Writer, corrupt, versions::VersionRow};
-use crate::{
-    Error,
-    applications::{
-        ApplicationId,
-        guard::{Change, Remove},
-    },
+use super::{
+    AllowsChange, AllowsDelete, NewApplication, Origin, Store, StoredApplication,
+    rows::{ApplicationRow, VersionRow},
 };
+use crate::Error;
 
-/// Where an application comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(rename_all = "lowercase")]
-pub(crate) enum Origin {
-    /// Made here.
-    Local,
-    /// Pulled from the registry.
-    Imported,
-}
-
-/// An application with its versions.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredApplication {
-    pub(crate) id: ApplicationId,
-    pub(crate) name: ApplicationName,
-    pub(crate) origin: Origin,
-    pub(crate) metadata: ApplicationMetadata,
-    /// Seconds since 1970.
-    pub(crate) created_at: i64,
-    /// Ordered by number.
-    pub(crate) versions: Vec<StoredVersion>,
-    /// Versions that were cleaned up: their images are gone, and nobody is shown them.
-    pub(crate) retired: Vec<StoredVersion>,
-}
-
-impl StoredApplication {
-    /// The newest version that can be used.
-    pub(crate) fn newest_ready(&self) -> Option<(&StoredVersion, ImageInfo)> {
-        let mut newest_first = self.versions.iter().rev();
-        newest_first.find_map(|version| Some((version, version.image()?)))
-    }
-
-    pub(crate) fn version(&self, number: VersionNumber) -> Option<&StoredVersion> {
-        self.versions
-            .iter()
-            .find(|version| version.number == number)
-    }
-
-    /// The version, or the refusal that names it.
-    pub(crate) fn expect_version(&self, number: VersionNumber) -> Result<&StoredVersion, Error> {
-        self.version(number).ok_or_else(|| Error::VersionNotFound {
-            application: self.name.clone(),
-            number,
-        })
-    }
-}
-
-/// A version of an application.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredVersion {
-    pub(crate) number: VersionNumber,
-    pub(crate) state: VersionState,
-    pub(crate) published: bool,
-    /// Seconds since 1970.
-    pub(crate) created_at: i64,
-    pub(crate) manifest: VersionManifest,
-}
-
-impl StoredVersion {
-    /// The image, where there is one.
-    pub(crate) fn image(&self) -> Option<ImageInfo> {
-        match self.state {
-            VersionState::Ready(image) => Some(image),
-            VersionState::Initializing | VersionState::Failed(_) => None,
-        }
-    }
-}
-
-/// How far a version has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum VersionState {
-    /// Its image is being made.
-    Initializing,
-    /// It can be used.
-    Ready(ImageInfo),
-    /// Its image could not be made, for this reason.
-    Failed(String),
-}
-
-/// An application that is about to be made here.
-#[derive(Debug)]
-pub(crate) struct NewApplication {
-    pub(crate) id: ApplicationId,
-    pub(crate) name: ApplicationName,
-    pub(crate) metadata: ApplicationMetadata,
-    pub(crate) created_at: i64,
-}
-
-#[derive(FromRow)]
-struct ApplicationRow {
-    id: String,
-    name: String,
-    origin: Origin,
-    metadata: Json<ApplicationMetadata>,
-    created_at: i64,
-}
-
-impl ApplicationRow {
-    fn read(self, versions: Vec<VersionRow>) -> Result<StoredApplication, Error> {
-        let (retired, versions): (Vec<_>, Vec<_>) =
-            versions.into_iter().partition(|version| version.retired);
-        let read = |rows: Vec<VersionRow>| -> Result<Vec<_>, Error> {
-            rows.into_iter().map(VersionRow::read).collect()
-        };
-        Ok(StoredApplication {
-            id: ApplicationId::stored(self.id),
-            name: self
-                .name
-                .parse()
-                .map_err(|e| corrupt("application name", &e))?,
-            origin: self.origin,
-            metadata: self.metadata.0,
-            created_at: self.created_at,
-            versions: read(versions)?,
-            retired: read(retired)?,
-        })
-    }
-}
-
-const SELECT_NAMED: &str =
+const SELECT_BY_NAME: &str =
     "SELECT id, name, origin, metadata, created_at FROM applications WHERE name = ?1";
-const SELECT_ONE: &str = "SELECT id, name, origin, metadata, created_at FROM applications
+const SELECT_BY_ID_OR_NAME: &str = "SELECT id, name, origin, metadata, created_at FROM applications
      WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC LIMIT 1";
 
 impl Store {
     /// All applications, ordered by name.
     pub(crate) async fn applications(&self) -> Result<Vec<StoredApplication>, Error> {
-        let mut reader = self.readers.begin().await?;
+        let mut reader = self.read().await?;
         let rows: Vec<ApplicationRow> = sqlx::query_as(
             "SELECT id, name, origin, metadata, created_at FROM applications ORDER BY name",
         )
         .fetch_all(&mut *reader)
         .await?;
-        let mut versions = all_versions(&mut reader).await?;
+        let mut versions = versions_by_application(&mut reader).await?;
         rows.into_iter()
             .map(|row| {
                 let own = versions.remove(&row.id).unwrap_or_default();
@@ -154,10 +32,9 @@ impl Store {
             .collect()
     }
 
-    /// How many applications there are.
     pub(crate) async fn count_applications(&self) -> Result<u64, Error> {
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM applications")
-            .fetch_one(&self.readers)
+            .fetch_one(self.readers())
             .await?;
         Ok(count.unsigned_abs())
     }
@@ -167,67 +44,56 @@ impl Store {
         &self,
         id_or_name: &str,
     ) -> Result<Option<StoredApplication>, Error> {
-        let mut reader = self.readers.begin().await?;
-        find(&mut reader, id_or_name).await
+        let mut reader = self.read().await?;
+        find(&mut reader, SELECT_BY_ID_OR_NAME, id_or_name).await
     }
 
-    /// The application with exactly this name.
+    /// The application with this name, never one whose id is spelled the same.
     pub(crate) async fn application_named(
         &self,
         name: &ApplicationName,
     ) -> Result<Option<StoredApplication>, Error> {
-        let mut reader = self.readers.begin().await?;
+        let mut reader = self.read().await?;
         find_named(&mut reader, name).await
     }
 
-    /// Replaces what holds for all versions.
     pub(crate) async fn set_metadata(
         &self,
-        permit: &impl Change,
+        permit: &impl AllowsChange,
         metadata: &ApplicationMetadata,
     ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.write().await?;
         update_metadata(&mut tx, permit, metadata).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Removes an application with all versions. Their images are free afterwards.
-    pub(crate) async fn remove_application(&self, permit: &impl Remove) -> Result<bool, Error> {
-        let done = sqlx::query("DELETE FROM applications WHERE id = ?1")
-            .bind(permit.id().as_str())
-            .execute(&self.writer)
-            .await?;
-        Ok(done.rows_affected() > 0)
+    /// Removes an application with all its versions. Removing their images is up to the caller.
+    pub(crate) async fn remove_application(
+        &self,
+        permit: &impl AllowsDelete,
+    ) -> Result<bool, Error> {
+        let statement =
+            sqlx::query("DELETE FROM applications WHERE id = ?1").bind(permit.id().as_str());
+        Ok(self.execute(statement).await? > 0)
     }
 }
 
-/// An application that cannot be meant by an id.
 pub(super) async fn find_named(
-    connection: &mut Writer,
+    connection: &mut SqliteConnection,
     name: &ApplicationName,
 ) -> Result<Option<StoredApplication>, Error> {
-    let row = sqlx::query_as(SELECT_NAMED)
-        .bind(name.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    with_versions(connection, row).await
+    find(connection, SELECT_BY_NAME, name.as_str()).await
 }
 
 async fn find(
-    connection: &mut Writer,
-    id_or_name: &str,
+    connection: &mut SqliteConnection,
+    select: &'static str,
+    key: &str,
 ) -> Result<Option<StoredApplication>, Error> {
-    let row = sqlx::query_as(SELECT_ONE)
-        .bind(id_or_name)
+    let row: Option<ApplicationRow> = sqlx::query_as(select)
+        .bind(key)
         .fetch_optional(&mut *connection)
         .await?;
-    with_versions(connection, row).await
-}
-
-async fn with_versions(
-    connection: &mut Writer,
-    row: Option<ApplicationRow>,
-) -> Result<Option<StoredApplication>, Error> {
     let Some(row) = row else { return Ok(None) };
     let versions: Vec<VersionRow> =
         sqlx::query_as("SELECT * FROM versions WHERE application_id = ?1 ORDER BY number")
@@ -238,7 +104,7 @@ async fn with_versions(
 }
 
 pub(super) async fn insert(
-    connection: &mut Writer,
+    connection: &mut SqliteConnection,
     new: &NewApplication,
     origin: Origin,
 ) -> Result<(), Error> {
@@ -259,10 +125,9 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// What holds for all versions at present.
 pub(super) async fn metadata_of(
-    connection: &mut Writer,
-    permit: &impl Change,
+    connection: &mut SqliteConnection,
+    permit: &impl AllowsChange,
 ) -> Result<ApplicationMetadata, Error> {
     let metadata: Option<Json<ApplicationMetadata>> =
         sqlx::query_scalar("SELECT metadata FROM applications WHERE id = ?1")
@@ -274,8 +139,8 @@ pub(super) async fn metadata_of(
 }
 
 pub(super) async fn update_metadata(
-    connection: &mut Writer,
-    permit: &impl Change,
+    connection: &mut SqliteConnection,
+    permit: &impl AllowsChange,
     metadata: &ApplicationMetadata,
 ) -> Result<(), Error> {
     let done = sqlx::query("UPDATE applications SET metadata = ?2 WHERE id = ?1")
@@ -289,7 +154,9 @@ pub(super) async fn update_metadata(
     Ok(())
 }
 
-async fn all_versions(connection: &mut Writer) -> Result<BTreeMap<String, Vec<VersionRow>>, Error> {
+async fn versions_by_application(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<String, Vec<VersionRow>>, Error> {
     let rows: Vec<VersionRow> =
         sqlx::query_as("SELECT * FROM versions ORDER BY application_id, number")
             .fetch_all(connection)

@@ -1,22 +1,12 @@
 use aar_types::{ApplicationMetadata, ApplicationName, Version};
-use sqlx::types::Json;
+use sqlx::{SqliteConnection, types::Json};
 
-use super::{
-    NewApplication, Origin, Store, Writer,
-    applications::{find_named, insert, update_metadata},
-    versions::size_column,
-};
-use crate::{
-    Error,
-    applications::{
-        ApplicationId,
-        guard::{self, FromRegistry, sealed::Permit as _},
-    },
-};
+use super::{ApplicationId, Origin, Permit as _, RegistryPermit, Store, rows::size_column};
+use crate::Error;
 
 impl Store {
-    /// Makes a version of the registry usable whose image is in place: application, metadata and
-    /// version in one transaction. The same again changes nothing.
+    /// Adds or replaces a version of the registry whose image is in place: application, metadata
+    /// and version in one transaction. Importing the same version again changes nothing.
     pub(crate) async fn import(
         &self,
         name: &ApplicationName,
@@ -24,40 +14,43 @@ impl Store {
         version: &Version,
         now: i64,
     ) -> Result<ApplicationId, Error> {
-        let mut tx = self.begin().await?;
-        let permit = entry(&mut tx, name, metadata, now).await?;
-        update_metadata(&mut tx, &permit, metadata).await?;
+        let mut tx = self.write().await?;
+        let permit = put_application(&mut tx, name, metadata, now).await?;
         put_version(&mut tx, &permit, version).await?;
         tx.commit().await?;
         Ok(permit.id().clone())
     }
 }
 
-/// The application that is imported into, made on the way if it is not there.
-async fn entry(
-    connection: &mut Writer,
+/// Changes no local application of the same name.
+async fn put_application(
+    connection: &mut SqliteConnection,
     name: &ApplicationName,
     metadata: &ApplicationMetadata,
     now: i64,
-) -> Result<FromRegistry, Error> {
-    if find_named(connection, name).await?.is_none() {
-        let new = NewApplication {
-            id: ApplicationId::new(),
-            name: name.clone(),
-            metadata: metadata.clone(),
-            created_at: now,
-        };
-        insert(connection, &new, Origin::Imported).await?;
-    }
-    match find_named(connection, name).await? {
-        Some(application) => guard::from_registry(&application),
-        None => Err(Error::ApplicationNotFound(name.to_string())),
-    }
+) -> Result<RegistryPermit, Error> {
+    let imported: Option<String> = sqlx::query_scalar(
+        "INSERT INTO applications (id, name, origin, metadata, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name) DO UPDATE SET metadata = excluded.metadata
+             WHERE origin = excluded.origin
+         RETURNING id",
+    )
+    .bind(ApplicationId::new().as_str())
+    .bind(name.as_str())
+    .bind(Origin::Imported)
+    .bind(Json(metadata))
+    .bind(now)
+    .fetch_optional(connection)
+    .await?;
+    imported
+        .map(|id| RegistryPermit::imported(ApplicationId::from_column(id)))
+        .ok_or_else(|| Error::MadeHere(name.clone()))
 }
 
 async fn put_version(
-    connection: &mut Writer,
-    permit: &FromRegistry,
+    connection: &mut SqliteConnection,
+    permit: &RegistryPermit,
     version: &Version,
 ) -> Result<(), Error> {
     sqlx::query(

@@ -1,50 +1,47 @@
 use aar_types::{Digest, VersionNumber};
+use sqlx::SqliteConnection;
 
-use super::{Store, Writer, corrupt};
-use crate::{
-    Error,
-    applications::guard::{Change, MayEdit, sealed::Permit as _},
-};
+use super::{AllowsChange, EditPermit, Permit as _, Store, rows::corrupt};
+use crate::Error;
 
 impl Store {
-    /// Publishes a ready version; the oldest ones beyond `keep` give way. Returns the images of
-    /// those that were retired: nothing may need them any more.
+    /// Publishes a ready version and unpublishes the oldest ones beyond `keep`. Returns the images
+    /// of versions that were retired; the caller removes those that no other version uses.
     pub(crate) async fn publish(
         &self,
-        permit: &MayEdit,
+        permit: &EditPermit,
         number: VersionNumber,
         keep: u32,
     ) -> Result<Vec<Digest>, Error> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.write().await?;
         let retired = publish(&mut tx, permit, number, keep).await?;
         tx.commit().await?;
         Ok(retired)
     }
 
-    /// Sets whether a version is published, and nothing else.
+    /// Sets whether a version is published, without retiring others.
     pub(crate) async fn set_published(
         &self,
-        permit: &impl Change,
+        permit: &impl AllowsChange,
         number: VersionNumber,
         published: bool,
     ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.write().await?;
         set_published(&mut tx, permit, number, published).await?;
         Ok(tx.commit().await?)
     }
 }
 
-/// Publishes a version; the oldest of the other published ones give way. Those that are older than
-/// it are retired. Newer ones are only unpublished: whoever goes back to an old version may want to
-/// come forward again.
+/// Of the versions that are unpublished, those older than `number` are retired. Newer ones stay: a
+/// user who went back to an old version may publish them again.
 pub(super) async fn publish(
-    connection: &mut Writer,
-    permit: &MayEdit,
+    connection: &mut SqliteConnection,
+    permit: &EditPermit,
     number: VersionNumber,
     keep: u32,
 ) -> Result<Vec<Digest>, Error> {
     set_published(connection, permit, number, true).await?;
-    let gave_way: Vec<(bool, String)> = sqlx::query_as(
+    let unpublished: Vec<(bool, String)> = sqlx::query_as(
         "UPDATE versions SET published = 0, retired = number < ?2
          WHERE application_id = ?1 AND published = 1 AND number <> ?2 AND number NOT IN (
              SELECT number FROM versions
@@ -57,15 +54,15 @@ pub(super) async fn publish(
     .bind(keep.saturating_sub(1))
     .fetch_all(connection)
     .await?;
-    let retired = gave_way.into_iter().filter(|(retired, _)| *retired);
+    let retired = unpublished.into_iter().filter(|(retired, _)| *retired);
     retired
         .map(|(_, digest)| digest.parse().map_err(|e| corrupt("digest", &e)))
         .collect()
 }
 
 async fn set_published(
-    connection: &mut Writer,
-    permit: &impl Change,
+    connection: &mut SqliteConnection,
+    permit: &impl AllowsChange,
     number: VersionNumber,
     published: bool,
 ) -> Result<(), Error> {

@@ -1,123 +1,53 @@
-use aar_types::{ApplicationMetadata, Digest, ImageInfo, VersionManifest, VersionNumber};
-use sqlx::{FromRow, types::Json};
+use aar_types::{ApplicationMetadata, Digest, VersionManifest, VersionNumber};
+use sqlx::{SqliteConnection, types::Json};
 
 use super::{
-    Store, StoredVersion, VersionState, Writer,
+    AllowsDelete, ApplicationId, EditPermit, NewApplication, NewVersion, Origin, Permit as _,
+    ReadyVersion, Store,
     applications::{insert, metadata_of, update_metadata},
-    corrupt,
     publish::publish,
+    rows::size_column,
 };
-use crate::{
-    Error,
-    applications::guard::{MayEdit, Remove, sealed::Permit as _},
-    store::{NewApplication, Origin},
-};
-
-/// What a version is begun with.
-#[derive(Debug)]
-pub(crate) struct NewVersion<'a> {
-    pub(crate) manifest: &'a VersionManifest,
-    pub(crate) created_at: i64,
-}
-
-/// A version whose image is durable.
-#[derive(Debug)]
-pub(crate) struct Ready {
-    pub(crate) number: VersionNumber,
-    pub(crate) image: ImageInfo,
-    /// What the package says of all versions. It holds from now on, unless a newer version came
-    /// first.
-    pub(crate) metadata: Option<ApplicationMetadata>,
-    /// Publish it, and keep at most so many published versions.
-    pub(crate) publish: Option<u32>,
-}
-
-#[derive(FromRow)]
-pub(super) struct VersionRow {
-    pub(super) application_id: String,
-    number: u32,
-    status: String,
-    error: String,
-    published: bool,
-    pub(super) retired: bool,
-    manifest: Json<VersionManifest>,
-    fingerprint: Option<String>,
-    digest: Option<String>,
-    size: Option<i64>,
-    created_at: i64,
-}
-
-impl VersionRow {
-    pub(super) fn read(self) -> Result<StoredVersion, Error> {
-        Ok(StoredVersion {
-            number: VersionNumber(self.number),
-            state: self.state()?,
-            published: self.published,
-            created_at: self.created_at,
-            manifest: self.manifest.0,
-        })
-    }
-
-    fn state(&self) -> Result<VersionState, Error> {
-        match self.status.as_str() {
-            "initializing" => Ok(VersionState::Initializing),
-            "error" => Ok(VersionState::Failed(self.error.clone())),
-            _ => self.image().map(VersionState::Ready),
-        }
-    }
-
-    fn image(&self) -> Result<ImageInfo, Error> {
-        let fingerprint = self.fingerprint.as_deref().unwrap_or_default();
-        let digest = self.digest.as_deref().unwrap_or_default();
-        let size = self.size.unwrap_or_default();
-        Ok(ImageInfo {
-            fingerprint: fingerprint
-                .parse()
-                .map_err(|e| corrupt("fingerprint", &e))?,
-            digest: digest.parse().map_err(|e| corrupt("digest", &e))?,
-            size: size.try_into().map_err(|e| corrupt("size", &e))?,
-        })
-    }
-}
+use crate::Error;
 
 impl Store {
-    /// Adds an application made here together with its first version.
+    /// Adds an application that is created here together with its first version.
     pub(crate) async fn add_application(
         &self,
         new: &NewApplication,
         manifest: &VersionManifest,
     ) -> Result<VersionNumber, Error> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.write().await?;
         insert(&mut tx, new, Origin::Local).await?;
         let first = NewVersion {
             manifest,
             created_at: new.created_at,
         };
-        let number = next_version(&mut tx, new.id.as_str(), &first).await?;
+        let number = insert_version(&mut tx, &new.id, &first).await?;
         tx.commit().await?;
         Ok(number)
     }
 
-    /// Begins a version: gives it a number, and shows it as being made.
-    pub(crate) async fn begin_version(
+    /// Adds a version in state `initializing` and returns its number.
+    pub(crate) async fn add_version(
         &self,
-        permit: &MayEdit,
+        permit: &EditPermit,
         new: NewVersion<'_>,
     ) -> Result<VersionNumber, Error> {
-        let mut tx = self.begin().await?;
-        let number = next_version(&mut tx, permit.id().as_str(), &new).await?;
+        let mut tx = self.write().await?;
+        let number = insert_version(&mut tx, permit.id(), &new).await?;
         tx.commit().await?;
         Ok(number)
     }
 
-    /// Makes a version usable whose image is in place, and returns the images of versions that were
-    /// retired in its favour. `None` if the version is gone.
+    /// Marks a version ready whose image is in place, and returns the images of versions that it
+    /// retired. `None` if the version was deleted meanwhile.
     pub(crate) async fn version_ready(
         &self,
-        permit: &MayEdit,
-        ready: &Ready,
+        permit: &EditPermit,
+        ready: &ReadyVersion,
     ) -> Result<Option<Vec<Digest>>, Error> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.write().await?;
         if !mark_ready(&mut tx, permit, ready).await? {
             return Ok(None);
         }
@@ -125,7 +55,7 @@ impl Store {
             && is_newest_ready(&mut tx, permit, ready.number).await?
         {
             let current = metadata_of(&mut tx, permit).await?;
-            update_metadata(&mut tx, permit, &completed(metadata, &current)).await?;
+            update_metadata(&mut tx, permit, &merged(metadata, &current)).await?;
         }
         let retired = match ready.publish {
             Some(keep) => publish(&mut tx, permit, ready.number, keep).await?,
@@ -135,32 +65,30 @@ impl Store {
         Ok(Some(retired))
     }
 
-    /// Keeps a version that could not be made, with the reason.
     pub(crate) async fn version_failed(
         &self,
-        permit: &MayEdit,
+        permit: &EditPermit,
         number: VersionNumber,
         reason: &str,
     ) -> Result<(), Error> {
-        sqlx::query(
+        let statement = sqlx::query(
             "UPDATE versions SET status = 'error', error = ?3
              WHERE application_id = ?1 AND number = ?2 AND status = 'initializing'",
         )
         .bind(permit.id().as_str())
         .bind(number.0)
-        .bind(reason)
-        .execute(&self.writer)
-        .await?;
+        .bind(reason);
+        self.execute(statement).await?;
         Ok(())
     }
 
-    /// Forgets a version whose making was cancelled, and the application if that was all of it.
+    /// Removes a version whose build was cancelled, and the application if it has no other version.
     pub(crate) async fn version_cancelled(
         &self,
-        permit: &MayEdit,
+        permit: &EditPermit,
         number: VersionNumber,
     ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.write().await?;
         sqlx::query(
             "DELETE FROM versions
              WHERE application_id = ?1 AND number = ?2 AND status = 'initializing'",
@@ -179,50 +107,47 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    /// Gives versions that an earlier run of AMS left unfinished the reason for it.
-    pub(crate) async fn end_unfinished_versions(&self, reason: &str) -> Result<u64, Error> {
-        let done = sqlx::query(
+    /// Marks the versions failed that an earlier run of AMS did not finish; returns how many.
+    pub(crate) async fn fail_unfinished_versions(&self, reason: &str) -> Result<u64, Error> {
+        let statement = sqlx::query(
             "UPDATE versions SET status = 'error', error = ?1 WHERE status = 'initializing'",
         )
-        .bind(reason)
-        .execute(&self.writer)
-        .await?;
-        Ok(done.rows_affected())
+        .bind(reason);
+        self.execute(statement).await
     }
 
-    /// Removes a version. Its image is free afterwards.
+    /// Removes a version. Removing its image is up to the caller.
     pub(crate) async fn remove_version(
         &self,
-        permit: &impl Remove,
+        permit: &impl AllowsDelete,
         number: VersionNumber,
     ) -> Result<bool, Error> {
-        let done = sqlx::query("DELETE FROM versions WHERE application_id = ?1 AND number = ?2")
+        let delete = "DELETE FROM versions WHERE application_id = ?1 AND number = ?2";
+        let statement = sqlx::query(delete)
             .bind(permit.id().as_str())
-            .bind(number.0)
-            .execute(&self.writer)
-            .await?;
-        Ok(done.rows_affected() > 0)
+            .bind(number.0);
+        Ok(self.execute(statement).await? > 0)
     }
 }
 
-async fn next_version(
-    connection: &mut Writer,
-    application: &str,
+async fn insert_version(
+    connection: &mut SqliteConnection,
+    application: &ApplicationId,
     new: &NewVersion<'_>,
 ) -> Result<VersionNumber, Error> {
     let number: Option<u32> = sqlx::query_scalar(
         "UPDATE applications SET next_number = next_number + 1 WHERE id = ?1
          RETURNING next_number - 1",
     )
-    .bind(application)
+    .bind(application.as_str())
     .fetch_optional(&mut *connection)
     .await?;
-    let number = number.ok_or_else(|| Error::ApplicationNotFound(application.to_owned()))?;
+    let number = number.ok_or_else(|| Error::ApplicationNotFound(application.to_string()))?;
     sqlx::query(
         "INSERT INTO versions (application_id, number, status, manifest, created_at)
          VALUES (?1, ?2, 'initializing', ?3, ?4)",
     )
-    .bind(application)
+    .bind(application.as_str())
     .bind(number)
     .bind(Json(new.manifest))
     .bind(new.created_at)
@@ -232,9 +157,9 @@ async fn next_version(
 }
 
 async fn mark_ready(
-    connection: &mut Writer,
-    permit: &MayEdit,
-    ready: &Ready,
+    connection: &mut SqliteConnection,
+    permit: &EditPermit,
+    ready: &ReadyVersion,
 ) -> Result<bool, Error> {
     let done = sqlx::query(
         "UPDATE versions SET status = 'ready', fingerprint = ?3, digest = ?4, size = ?5
@@ -250,8 +175,9 @@ async fn mark_ready(
     Ok(done.rows_affected() > 0)
 }
 
-/// What no package can say stays as it is now; it may have changed since the package came.
-fn completed(package: &ApplicationMetadata, current: &ApplicationMetadata) -> ApplicationMetadata {
+/// Attributes that no package can contain keep their current values, which may have changed since
+/// the package was uploaded.
+fn merged(package: &ApplicationMetadata, current: &ApplicationMetadata) -> ApplicationMetadata {
     ApplicationMetadata {
         vm: current.vm,
         inhibit_auto_updates: current.inhibit_auto_updates,
@@ -260,8 +186,8 @@ fn completed(package: &ApplicationMetadata, current: &ApplicationMetadata) -> Ap
 }
 
 async fn is_newest_ready(
-    connection: &mut Writer,
-    permit: &MayEdit,
+    connection: &mut SqliteConnection,
+    permit: &EditPermit,
     number: VersionNumber,
 ) -> Result<bool, Error> {
     let newest: u32 = sqlx::query_scalar(
@@ -271,9 +197,4 @@ async fn is_newest_ready(
     .fetch_one(connection)
     .await?;
     Ok(newest == number.0)
-}
-
-/// A size as SQLite takes it.
-pub(super) fn size_column(image: &ImageInfo) -> Result<i64, Error> {
-    i64::try_from(image.size).map_err(|_| Error::Corrupt(format!("a size of {}", image.size)))
 }

@@ -1,51 +1,44 @@
-use super::support::Here;
+use super::support::TestAms;
 
 #[tokio::test]
-async fn values_survive_a_restart_and_an_empty_one_is_the_default() {
-    let here = Here::new().await;
-    here.ams
-        .config()
-        .set("registry.mode", "push")
-        .await
-        .unwrap();
-    here.ams
-        .config()
+async fn value_survives_a_restart_and_an_empty_one_restores_the_default() {
+    let ams = TestAms::new().await;
+    ams.config().set("registry.mode", "push").await.unwrap();
+    ams.config()
         .set("application.max_published_versions", "7")
         .await
         .unwrap();
-    let here = here.again().await;
-    let shown = here.ams.config().shown();
+    let ams = ams.restart().await;
+    let shown = ams.config().display_values();
     assert_eq!(shown["registry.mode"], "push");
     assert_eq!(shown["application.max_published_versions"], 7);
     assert_eq!(shown["application.auto_publish"], true);
-    here.ams.config().set("registry.mode", "").await.unwrap();
-    assert_eq!(here.ams.config().shown()["registry.mode"], "pull");
+    ams.config().set("registry.mode", "").await.unwrap();
+    assert_eq!(ams.config().display_values()["registry.mode"], "pull");
 }
 
 #[tokio::test]
-async fn the_trust_password_is_told_as_set_and_kept_as_a_hash() {
-    let here = Here::new().await;
-    assert_eq!(here.ams.config().shown()["core.trust_password"], "");
-    here.ams
-        .config()
+async fn trust_password_is_shown_as_set_and_stored_as_a_hash() {
+    let ams = TestAms::new().await;
+    assert_eq!(ams.config().display_values()["core.trust_password"], "");
+    ams.config()
         .set("core.trust_password", "sUp3rs3cr3t")
         .await
         .unwrap();
-    assert_eq!(here.ams.config().shown()["core.trust_password"], "set");
-    let here = here.again().await;
+    assert_eq!(ams.config().display_values()["core.trust_password"], "set");
+    let ams = ams.restart().await;
     for file in ["server/ams.db", "server/ams.db-wal"] {
-        let bytes = fs_err::read(here.path(file)).unwrap_or_default();
+        let bytes = fs_err::read(ams.path(file)).unwrap();
         let found = bytes.windows(11).any(|window| window == b"sUp3rs3cr3t");
-        assert!(!found, "the password is readable in {file}");
+        assert!(!found, "{file} contains the password");
     }
 }
 
 #[tokio::test]
-async fn a_change_reaches_whoever_watches_at_once() {
-    let here = Here::new().await;
-    let mut changes = here.ams.config().changes();
-    here.ams
-        .config()
+async fn watcher_receives_a_change_at_once() {
+    let ams = TestAms::new().await;
+    let mut changes = ams.config().changes();
+    ams.config()
         .set("registry.url", "https://registry:3000")
         .await
         .unwrap();
@@ -55,34 +48,31 @@ async fn a_change_reaches_whoever_watches_at_once() {
 }
 
 #[tokio::test]
-async fn the_address_that_is_listened_on_is_shown_and_cannot_be_set() {
-    let here = Here::new().await;
-    here.ams
-        .config()
-        .listening_on("127.0.0.1:8444".parse().unwrap());
+async fn listen_address_is_shown_and_read_only() {
+    let ams = TestAms::new().await;
+    ams.config().listening_on("127.0.0.1:8444".parse().unwrap());
     assert_eq!(
-        here.ams.config().shown()["core.https_address"],
+        ams.config().display_values()["core.https_address"],
         "127.0.0.1:8444"
     );
-    let refusal = here
-        .ams
+    let refusal = ams
         .config()
         .set("core.https_address", ":1")
         .await
         .unwrap_err();
-    assert!(refusal.to_string().contains("read only"));
+    assert!(refusal.to_string().contains("read-only"));
 }
 
 #[tokio::test]
-async fn the_password_of_a_proxy_is_used_and_not_shown_and_survives_its_mask() {
-    let here = Here::new().await;
-    let config = here.ams.config();
+async fn proxy_password_is_used_but_masked_and_setting_the_mask_keeps_it() {
+    let ams = TestAms::new().await;
+    let config = ams.config();
     let item = "core.proxy_https";
     config
         .set(item, "http://user:secret@proxy:3128")
         .await
         .unwrap();
-    let shown = config.shown()[item].clone();
+    let shown = config.display_values()[item].clone();
     assert_eq!(shown, "http://user:***@proxy:3128");
     config.set(item, shown.as_str().unwrap()).await.unwrap();
     let proxy = config.current().registry().proxy.https.unwrap();
@@ -90,7 +80,7 @@ async fn the_password_of_a_proxy_is_used_and_not_shown_and_survives_its_mask() {
     let refusal = config.set(item, "http://user:***@other:3128").await;
     let refusal = refusal.unwrap_err().to_string();
     assert!(refusal.contains("give the password itself"), "{refusal}");
-    assert_eq!(config.shown()[item], shown);
+    assert_eq!(config.display_values()[item], shown);
     let refusal = config.set(item, "ftp://user:secret@proxy").await;
     let refusal = refusal.unwrap_err().to_string();
     assert!(!refusal.contains("secret"), "{refusal}");

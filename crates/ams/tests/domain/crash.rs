@@ -3,32 +3,32 @@ use aar_types::VersionNumber;
 use ams_api::{ApplicationStatus, VersionStatus};
 use sqlx::{Connection, SqliteConnection};
 
-use super::support::{Here, versions};
+use super::support::{TestAms, versions};
 
-/// A connection to the database past AMS.
-pub(super) async fn database(here: &Here) -> SqliteConnection {
-    let path = here.path("server/ams.db");
+/// Connects to the database directly.
+pub(super) async fn open_database(ams: &TestAms) -> SqliteConnection {
+    let path = ams.path("server/ams.db");
     let url = format!("sqlite://{}", path.display());
     SqliteConnection::connect(&url).await.unwrap()
 }
 
-/// Does to the database what a crash would have left undone.
-async fn sql(here: Here, statement: &'static str) -> Here {
-    let mut database = database(&here).await;
+/// Changes the database and restarts AMS.
+async fn restart_after_sql(ams: TestAms, statement: &'static str) -> TestAms {
+    let mut database = open_database(&ams).await;
     sqlx::query(statement).execute(&mut database).await.unwrap();
     database.close().await.unwrap();
-    here.again().await
+    ams.restart().await
 }
 
 #[tokio::test]
-async fn a_version_that_was_being_made_when_ams_died_says_so_and_hides_nothing() {
-    let here = Here::new().await;
-    here.create(&Package::new("game")).await;
-    here.update("game", &Package::new("game").tagged("b")).await;
-    let undo = "UPDATE versions SET status = 'initializing', published = 0,
+async fn version_interrupted_by_a_crash_is_failed_and_others_stay() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game")).await;
+    ams.update("game", &Package::new("game").tagged("b")).await;
+    let interrupt = "UPDATE versions SET status = 'initializing', published = 0,
         fingerprint = NULL, digest = NULL, size = NULL WHERE number = 1";
-    let here = sql(here, undo).await;
-    let application = here.get("game").await;
+    let ams = restart_after_sql(ams, interrupt).await;
+    let application = ams.get("game").await;
     assert_eq!(application.status, ApplicationStatus::Error);
     assert_eq!(
         versions(&application),
@@ -43,13 +43,12 @@ async fn a_version_that_was_being_made_when_ams_died_says_so_and_hides_nothing()
             .contains("upload its package again")
     );
     assert!(
-        here.ams
-            .applications()
+        ams.applications()
             .export("game", VersionNumber(0))
             .await
             .is_ok()
     );
-    let updated = here.update("game", &Package::new("game").tagged("c")).await;
+    let updated = ams.update("game", &Package::new("game").tagged("c")).await;
     assert_eq!(
         (updated.status, updated.versions.len()),
         (ApplicationStatus::Ready, 3)
@@ -57,20 +56,20 @@ async fn a_version_that_was_being_made_when_ams_died_says_so_and_hides_nothing()
 }
 
 #[tokio::test]
-async fn what_was_on_its_way_when_ams_died_is_removed_at_start() {
-    let here = Here::new().await;
-    let here = here
-        .again_after(|folder| drop(folder.write("data/artifacts/staging/left", "x")))
+async fn staged_file_left_by_a_crash_is_removed_at_start() {
+    let ams = TestAms::new().await;
+    let ams = ams
+        .restart_after(|folder| drop(folder.write("data/artifacts/staging/left", "x")))
         .await;
-    assert!(here.files().is_empty());
+    assert!(ams.files().is_empty());
 }
 
 #[tokio::test]
-async fn an_image_whose_row_was_never_written_is_there_for_the_next_round_however_old_it_is() {
-    let here = Here::new().await;
+async fn old_image_without_a_row_is_kept_for_the_next_round() {
+    let ams = TestAms::new().await;
     let orphan = format!("data/artifacts/images/ab/{}.tar.zst", "ab".repeat(32));
-    let here = here
-        .again_after(|folder| {
+    let ams = ams
+        .restart_after(|folder| {
             let path = folder.write(&orphan, "x");
             let file = fs_err::File::options().append(true).open(path).unwrap();
             file.into_file()
@@ -78,30 +77,25 @@ async fn an_image_whose_row_was_never_written_is_there_for_the_next_round_howeve
                 .unwrap();
         })
         .await;
-    // By then AMS has looked round its folder, should it do so at the start.
-    here.create(&Package::new("game")).await;
-    assert!(here.path(&orphan).exists());
+    // Gives a sweep at the start time to remove it.
+    ams.create(&Package::new("game")).await;
+    assert!(ams.path(&orphan).exists());
 }
 
 #[tokio::test]
-async fn a_failed_version_says_so_as_soon_as_that_can_be_written() {
-    let here = Here::new().await;
-    here.create(&Package::new("game")).await;
-    let mut database = database(&here).await;
+async fn failed_version_is_recorded_as_soon_as_the_database_can_be_written() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game")).await;
+    let mut database = open_database(&ams).await;
     let full = "CREATE TRIGGER full BEFORE UPDATE ON versions BEGIN
         SELECT RAISE(ABORT, 'no room'); END";
     sqlx::query(full).execute(&mut database).await.unwrap();
-    let staged = here.upload(&Package::new("game").tagged("b"));
-    let begun = here
-        .ams
-        .applications()
-        .update("game", staged)
-        .await
-        .unwrap();
-    let error = here.failed(begun).await;
+    let staged = ams.upload(&Package::new("game").tagged("b"));
+    let started = ams.applications().update("game", staged).await.unwrap();
+    let error = ams.expect_failure(started).await;
     assert!(error.contains("no room"), "{error}");
-    assert_eq!(here.files().len(), 1, "what no row names is not left lying");
-    let version = async || here.get("game").await.versions[1].clone();
+    assert_eq!(ams.files().len(), 1, "an image without a row is removed");
+    let version = async || ams.get("game").await.versions[1].clone();
     assert_eq!(version().await.status, VersionStatus::Initializing);
     sqlx::query("DROP TRIGGER full")
         .execute(&mut database)
@@ -116,46 +110,41 @@ async fn a_failed_version_says_so_as_soon_as_that_can_be_written() {
 }
 
 #[tokio::test]
-async fn a_version_whose_image_could_not_be_placed_keeps_the_reason() {
-    let here = Here::new().await;
-    here.create(&Package::new("game")).await;
-    let (images, aside) = (here.path("data/artifacts/images"), here.path("aside"));
+async fn version_whose_image_could_not_be_placed_has_the_reason() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game")).await;
+    let (images, aside) = (ams.path("data/artifacts/images"), ams.path("aside"));
     fs_err::rename(&images, &aside).unwrap();
-    fs_err::write(&images, "in the way").unwrap();
-    let staged = here.upload(&Package::new("game").tagged("b"));
-    let begun = here
-        .ams
-        .applications()
-        .update("game", staged)
-        .await
-        .unwrap();
-    let error = here.failed(begun).await;
+    fs_err::write(&images, "not a folder").unwrap();
+    let staged = ams.upload(&Package::new("game").tagged("b"));
+    let started = ams.applications().update("game", staged).await.unwrap();
+    let error = ams.expect_failure(started).await;
     fs_err::remove_file(&images).unwrap();
     fs_err::rename(&aside, &images).unwrap();
-    let application = here.get("game").await;
+    let application = ams.get("game").await;
     assert_eq!(application.status, ApplicationStatus::Error);
     assert_eq!(application.versions[1].error_message, error);
     assert_eq!(application.versions[0].status, VersionStatus::Ready);
-    let manifest = here.ams.applications().manifest("game", None).await;
-    assert!(manifest.is_ok(), "the version before is still there");
+    let manifest = ams.applications().manifest("game", None).await;
+    assert!(manifest.is_ok(), "the version before it is kept");
 }
 
 #[tokio::test]
-async fn one_process_at_a_time_has_the_folder() {
-    let here = Here::new().await;
-    let base = here.path("");
-    let second = ams::Ams::open(&base, ams::Settings::default(), here.clock.clone().into()).await;
+async fn second_process_cannot_open_the_base_folder() {
+    let ams = TestAms::new().await;
+    let base = ams.path("");
+    let second = ams::Ams::open(&base, ams::Settings::default(), ams.clock.clone().into()).await;
     let refusal = second.unwrap_err().to_string();
     assert!(refusal.contains("already in use"), "{refusal}");
 }
 
 #[tokio::test]
-async fn the_certificate_for_the_registry_is_made_once_with_a_private_key() {
+async fn client_certificate_is_created_once_with_a_private_key() {
     use std::os::unix::fs::PermissionsExt;
-    let here = Here::new().await;
-    let fingerprint = here.ams.registry_identity().certificate().fingerprint();
+    let ams = TestAms::new().await;
+    let fingerprint = ams.registry_identity().certificate().fingerprint();
     let mode = |path| {
-        fs_err::metadata(here.path(path))
+        fs_err::metadata(ams.path(path))
             .unwrap()
             .permissions()
             .mode()
@@ -165,20 +154,20 @@ async fn the_certificate_for_the_registry_is_made_once_with_a_private_key() {
         (mode("registry"), mode("registry/client.key")),
         (0o700, 0o600)
     );
-    let here = here.again().await;
+    let ams = ams.restart().await;
     assert_eq!(
-        here.ams.registry_identity().certificate().fingerprint(),
+        ams.registry_identity().certificate().fingerprint(),
         fingerprint
     );
 }
 
 #[tokio::test]
-async fn what_an_older_release_did_not_write_takes_its_default() {
-    let here = Here::new().await;
-    here.create(&Package::new("game").tagged("a")).await;
-    let here = sql(here, "UPDATE versions SET manifest = '{}'").await;
-    let here = sql(here, "UPDATE applications SET metadata = '{}'").await;
-    let application = here.get("game").await;
+async fn attribute_missing_in_the_database_has_its_default() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game").tagged("a")).await;
+    let ams = restart_after_sql(ams, "UPDATE versions SET manifest = '{}'").await;
+    let ams = restart_after_sql(ams, "UPDATE applications SET metadata = '{}'").await;
+    let application = ams.get("game").await;
     assert_eq!(application.status, ApplicationStatus::Ready);
     assert!(application.tags.is_empty());
     assert_eq!(application.versions[0].manifest_version, "");

@@ -3,7 +3,7 @@ use std::path::Path;
 use ams::Settings;
 
 #[test]
-fn every_example_of_a_settings_file_is_accepted() {
+fn example_settings_files_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/config");
     let mut loaded = 0;
     for file in fs_err::read_dir(folder).unwrap() {

@@ -1,15 +1,15 @@
 use aar_testkit::Package;
 use ams_api::{ApplicationFilter, EventKind, StatusCode};
 
-use super::support::Here;
+use super::support::TestAms;
 
 #[tokio::test]
-async fn a_listener_hears_the_whole_life_of_an_application() {
-    let here = Here::new().await;
-    let mut listener = here.ams.events().subscribe();
-    here.create(&Package::new("game")).await;
-    let begun = here.ams.applications().delete("game", false).await.unwrap();
-    here.succeeded(begun).await;
+async fn subscriber_receives_all_lifecycle_events_of_an_application() {
+    let ams = TestAms::new().await;
+    let mut listener = ams.events().subscribe();
+    ams.create(&Package::new("game")).await;
+    let started = ams.applications().delete("game", false).await.unwrap();
+    ams.expect_success(started).await;
     let mut actions = Vec::new();
     while actions
         .last()
@@ -32,30 +32,29 @@ async fn a_listener_hears_the_whole_life_of_an_application() {
 }
 
 #[tokio::test]
-async fn a_creation_that_is_cancelled_leaves_nothing() {
-    let here = Here::new().await;
-    let begun = here.begin_create(&Package::new("game").noise("level", 200 << 20, 5));
-    here.ams.operations().cancel(begun.id).unwrap();
-    let ended = here.ended(begun).await;
+async fn cancelled_creation_leaves_nothing() {
+    let ams = TestAms::new().await;
+    let started = ams.start_create(&Package::new("game").noise("level", 32 << 20, 5));
+    ams.operations().cancel(started.id).unwrap();
+    let ended = ams.wait(started).await;
     assert_eq!(ended.status_code, StatusCode::Cancelled);
-    let all = here
-        .ams
+    let all = ams
         .applications()
         .list(&ApplicationFilter::default())
         .await
         .unwrap();
     assert!(all.is_empty());
-    assert!(here.files().is_empty());
+    assert!(ams.files().is_empty());
 }
 
 #[tokio::test]
-async fn many_applications_at_once_all_become_ready() {
-    let here = Here::new().await;
-    let begun: Vec<_> = (0..8u64)
-        .map(|n| here.begin_create(&Package::new(&format!("game{n}")).noise("x", 10_000, n)))
+async fn applications_created_at_once_all_become_ready() {
+    let ams = TestAms::new().await;
+    let started: Vec<_> = (0..8u64)
+        .map(|n| ams.start_create(&Package::new(&format!("game{n}")).noise("x", 10_000, n)))
         .collect();
-    for operation in begun {
-        here.succeeded(operation).await;
+    for operation in started {
+        ams.expect_success(operation).await;
     }
-    assert_eq!(here.files().len(), 8);
+    assert_eq!(ams.files().len(), 8);
 }

@@ -3,17 +3,17 @@ use aar_testkit::Package;
 use aar_types::{VersionNumber, VideoEncoder};
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
-use super::support::Here;
+use super::support::TestAms;
 
-async fn patch(here: &Here, patch: ApplicationPatch) {
-    let begun = here.ams.applications().patch("game", patch).await.unwrap();
-    here.succeeded(begun).await;
+async fn patch(ams: &TestAms, patch: ApplicationPatch) {
+    let started = ams.applications().patch("game", patch).await.unwrap();
+    ams.expect_success(started).await;
 }
 
 #[tokio::test]
-async fn what_belongs_to_the_application_changes_without_a_new_version() {
-    let here = Here::new().await;
-    here.create(&Package::new("game").tagged("old")).await;
+async fn application_attributes_change_without_a_new_version() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game").tagged("old")).await;
     let change = ApplicationPatch {
         image: Some("jammy:aaos13:amd64".to_owned()),
         instance_type: Some("a4.3".to_owned()),
@@ -27,8 +27,8 @@ async fn what_belongs_to_the_application_changes_without_a_new_version() {
         }),
         ..ApplicationPatch::default()
     };
-    patch(&here, change).await;
-    let changed = here.get("game").await;
+    patch(&ams, change).await;
+    let changed = ams.get("game").await;
     assert_eq!(changed.versions.len(), 1);
     assert_eq!(
         (changed.instance_type.as_str(), changed.tags),
@@ -42,25 +42,24 @@ async fn what_belongs_to_the_application_changes_without_a_new_version() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_a_version_makes_a_new_one_with_the_same_content() {
-    let here = Here::new().await;
-    here.create(&Package::new("game").noise("level", 100_000, 4))
+async fn version_attributes_make_a_new_version_with_the_same_content() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game").noise("level", 100_000, 4))
         .await;
     let change = ApplicationPatch {
         video_encoder: Some(VideoEncoder::Software),
         features: Some(vec!["fast".to_owned()]),
         ..ApplicationPatch::default()
     };
-    patch(&here, change).await;
-    let changed = here.get("game").await;
+    patch(&ams, change).await;
+    let changed = ams.get("game").await;
     assert_eq!(changed.versions.len(), 2);
     assert_eq!(
         changed.versions[0].video_encoder,
         VideoEncoder::GpuPreferred
     );
     assert_eq!(changed.versions[1].video_encoder, VideoEncoder::Software);
-    let image = here
-        .ams
+    let image = ams
         .applications()
         .export("game", VersionNumber(1))
         .await
@@ -69,16 +68,16 @@ async fn what_belongs_to_a_version_makes_a_new_one_with_the_same_content() {
     assert_eq!(
         manifest.version.features,
         ["fast"],
-        "the image says what the version says"
+        "the manifest in the image is that of the version"
     );
 }
 
 #[tokio::test]
-async fn a_change_builds_on_the_version_that_is_being_made() {
-    let here = Here::new().await;
+async fn patch_starts_from_the_version_that_is_being_built() {
+    let ams = TestAms::new().await;
     let kept = "application.max_published_versions";
-    here.ams.config().set(kept, "10").await.unwrap();
-    here.create(&Package::new("game").noise("level", 3_000_000, 4))
+    ams.config().set(kept, "10").await.unwrap();
+    ams.create(&Package::new("game").noise("level", 3_000_000, 4))
         .await;
     let features = |word: &str| ApplicationPatch {
         features: Some(vec![word.to_owned()]),
@@ -88,24 +87,24 @@ async fn a_change_builds_on_the_version_that_is_being_made() {
         video_encoder: Some(VideoEncoder::Software),
         ..ApplicationPatch::default()
     };
-    let applications = here.ams.applications();
+    let applications = ams.applications();
     let package = Package::new("game")
         .noise("level", 3_000_000, 5)
         .with("boot-activity: com.game.Main");
-    let mut begun = vec![
+    let mut started = vec![
         applications.patch("game", features("a")).await.unwrap(),
         applications.patch("game", encoder.clone()).await.unwrap(),
     ];
-    let update = applications.update("game", here.upload(&package)).await;
-    begun.push(update.unwrap());
+    let update = applications.update("game", ams.upload(&package)).await;
+    started.push(update.unwrap());
     for patch in [features("b"), encoder, features("b")] {
-        begun.push(applications.patch("game", patch).await.unwrap());
+        started.push(applications.patch("game", patch).await.unwrap());
     }
-    for operation in begun {
-        here.succeeded(operation).await;
+    for operation in started {
+        ams.expect_success(operation).await;
     }
-    let made = here.get("game").await.versions;
-    let summary: Vec<_> = made
+    let versions = ams.get("game").await.versions;
+    let summary: Vec<_> = versions
         .iter()
         .map(|version| {
             let software = version.video_encoder == VideoEncoder::Software;
@@ -116,27 +115,27 @@ async fn a_change_builds_on_the_version_that_is_being_made() {
             )
         })
         .collect();
-    let made_of = |features: &str, software, updated| (features.to_owned(), software, updated);
-    // Two patches, each on what was before; a package with what it says; again two on that. The
-    // last patch finds everything as it wants it.
+    let version = |features: &str, software, updated| (features.to_owned(), software, updated);
+    // Two patches, each from the version before it; a package with its own attributes; two patches
+    // from that. The last patch changes nothing.
     let expected = [
-        made_of("", false, false),
-        made_of("a", false, false),
-        made_of("a", true, false),
-        made_of("", false, true),
-        made_of("b", false, true),
-        made_of("b", true, true),
+        version("", false, false),
+        version("a", false, false),
+        version("a", true, false),
+        version("", false, true),
+        version("b", false, true),
+        version("b", true, true),
     ];
     assert_eq!(summary, expected);
 }
 
 #[tokio::test]
-async fn a_change_of_an_application_that_is_being_created_waits_for_its_first_version() {
-    let here = Here::new().await;
+async fn patch_during_creation_waits_for_the_first_version() {
+    let ams = TestAms::new().await;
     let package = Package::new("game").noise("level", 8_000_000, 4);
-    let begun = here.begin_create(&package);
-    let id = begun.resource_names("applications").next().unwrap();
-    let applications = here.ams.applications();
+    let started = ams.start_create(&package);
+    let id = started.resource_names("applications").next().unwrap();
+    let applications = ams.applications();
     while applications.get(id).await.unwrap().is_none() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
@@ -144,37 +143,37 @@ async fn a_change_of_an_application_that_is_being_created_waits_for_its_first_ve
         manifest_version: Some("2".to_owned()),
         ..ApplicationPatch::default()
     };
-    patch(&here, change).await;
-    let versions = here.get("game").await.versions;
-    let made: Vec<_> = versions.iter().map(|it| &*it.manifest_version).collect();
-    assert_eq!(made, ["", "2"]);
+    patch(&ams, change).await;
+    let versions = ams.get("game").await.versions;
+    let numbers: Vec<_> = versions.iter().map(|it| &*it.manifest_version).collect();
+    assert_eq!(numbers, ["", "2"]);
 }
 
 #[tokio::test]
-async fn a_change_does_not_wait_for_one_that_was_cancelled() {
-    let here = Here::new().await;
-    here.create(&Package::new("game").noise("level", 3_000_000, 4))
+async fn patch_does_not_wait_for_a_cancelled_one() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game").noise("level", 3_000_000, 4))
         .await;
-    let applications = here.ams.applications();
+    let applications = ams.applications();
     let patch = |word: &str| ApplicationPatch {
         manifest_version: Some(word.to_owned()),
         ..ApplicationPatch::default()
     };
     let cancelled = applications.patch("game", patch("1")).await.unwrap();
     let waiting = applications.patch("game", patch("2")).await.unwrap();
-    here.ams.operations().cancel(waiting.id).unwrap();
-    here.ams.operations().cancel(cancelled.id).unwrap();
+    ams.operations().cancel(waiting.id).unwrap();
+    ams.operations().cancel(cancelled.id).unwrap();
     let last = applications.patch("game", patch("3")).await.unwrap();
-    here.succeeded(last).await;
-    let newest = here.get("game").await.versions.pop().unwrap();
+    ams.expect_success(last).await;
+    let newest = ams.get("game").await.versions.pop().unwrap();
     assert_eq!(newest.manifest_version, "3");
 }
 
 #[tokio::test]
-async fn attributes_that_are_changed_behind_a_package_are_not_undone_by_it() {
-    let here = Here::new().await;
-    here.create(&Package::new("game").tagged("old")).await;
-    let applications = here.ams.applications();
+async fn package_does_not_undo_a_later_patch() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game").tagged("old")).await;
+    let applications = ams.applications();
     let tags = |word: &str| ApplicationPatch {
         tags: Some(vec![word.to_owned()]),
         ..ApplicationPatch::default()
@@ -187,34 +186,34 @@ async fn attributes_that_are_changed_behind_a_package_are_not_undone_by_it() {
         let package = Package::new("game")
             .tagged("package")
             .noise("level.dat", 4 << 20, 1);
-        let update = applications.update("game", here.upload(&package));
+        let update = applications.update("game", ams.upload(&package));
         let update = update.await.unwrap();
         let change = applications.patch("game", change).await.unwrap();
-        here.succeeded(update).await;
-        here.succeeded(change).await;
-        assert_eq!(here.get("game").await.tags, [tag]);
+        ams.expect_success(update).await;
+        ams.expect_success(change).await;
+        assert_eq!(ams.get("game").await.tags, [tag]);
     }
-    let newest = here.get("game").await.versions.pop().unwrap();
+    let newest = ams.get("game").await.versions.pop().unwrap();
     assert_eq!(newest.manifest_version, "2");
 }
 
 #[tokio::test]
-async fn what_is_as_it_should_be_already_makes_no_version() {
-    let here = Here::new().await;
-    here.create(&Package::new("game").with("version: \"1\""))
+async fn patch_with_present_values_makes_no_version() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game").with("version: \"1\""))
         .await;
     let change = ApplicationPatch {
         manifest_version: Some("1".to_owned()),
         ..ApplicationPatch::default()
     };
-    patch(&here, change).await;
-    assert_eq!(here.get("game").await.versions.len(), 1);
+    patch(&ams, change).await;
+    assert_eq!(ams.get("game").await.versions.len(), 1);
 }
 
 #[tokio::test]
-async fn what_no_manifest_could_say_is_refused_and_nothing_changes() {
-    let here = Here::new().await;
-    let before = here.create(&Package::new("game")).await;
+async fn patch_that_no_manifest_may_contain_is_refused_and_changes_nothing() {
+    let ams = TestAms::new().await;
+    let before = ams.create(&Package::new("game")).await;
     for change in [
         ApplicationPatch {
             instance_type: Some("huge".to_owned()),
@@ -226,20 +225,20 @@ async fn what_no_manifest_could_say_is_refused_and_nothing_changes() {
             ..ApplicationPatch::default()
         },
     ] {
-        assert!(here.ams.applications().patch("game", change).await.is_err());
+        assert!(ams.applications().patch("game", change).await.is_err());
     }
-    assert_eq!(here.get("game").await, before);
+    assert_eq!(ams.get("game").await, before);
 }
 
 #[tokio::test]
-async fn an_application_without_versions_takes_only_what_a_manifest_could_say_too() {
-    let here = Here::new().await;
-    here.create(&Package::new("game")).await;
-    let applications = here.ams.applications();
-    let begun = applications
+async fn patch_of_an_application_without_versions_is_validated() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game")).await;
+    let applications = ams.applications();
+    let started = applications
         .delete_version("game", VersionNumber(0), false)
         .await;
-    here.succeeded(begun.unwrap()).await;
+    ams.expect_success(started.unwrap()).await;
     let change = ApplicationPatch {
         instance_type: Some("banana".to_owned()),
         ..ApplicationPatch::default()
@@ -250,13 +249,13 @@ async fn an_application_without_versions_takes_only_what_a_manifest_could_say_to
         "instance-type: \"banana\" is not one of a2.3, a4.3, a6.3, a8.3, a10.3, g2.3, g4.3, g6.3, \
          g8.3, g10.3"
     );
-    assert_eq!(here.get("game").await.instance_type, "a2.3");
+    assert_eq!(ams.get("game").await.instance_type, "a2.3");
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_field_that_was_sent_and_what_is_allowed() {
-    let here = Here::new().await;
-    here.create(&Package::new("game")).await;
+async fn refusal_names_the_requested_field_and_allowed_values() {
+    let ams = TestAms::new().await;
+    ams.create(&Package::new("game")).await;
     let change = ApplicationPatch {
         resources: Some(ResourcesPatch {
             memory: Some("1GB".to_owned()),
@@ -264,59 +263,59 @@ async fn a_refusal_names_the_field_that_was_sent_and_what_is_allowed() {
         }),
         ..ApplicationPatch::default()
     };
-    let refusal = here.ams.applications().patch("game", change).await;
+    let refusal = ams.applications().patch("game", change).await;
     let refusal = refusal.unwrap_err().to_string();
     assert!(
         refusal.starts_with("resources.memory: \"1GB\" is not "),
         "{refusal}"
     );
-    for alien in ["manifest", "line"] {
-        assert!(!refusal.contains(alien), "{refusal}");
+    for unrelated in ["manifest", "line"] {
+        assert!(!refusal.contains(unrelated), "{refusal}");
     }
 }
 
-/// An application whose first version is being made.
-async fn being_created(here: &Here) -> (Operation, String) {
-    let begun = here.begin_create(&Package::new("game").noise("level", 64 << 20, 4));
-    let id = begun.resource_names("applications").next().unwrap();
+/// Starts to create an application and waits until it exists.
+async fn start_slow_create(ams: &TestAms) -> (Operation, String) {
+    let started = ams.start_create(&Package::new("game").noise("level", 32 << 20, 4));
+    let id = started.resource_names("applications").next().unwrap();
     let id = id.to_owned();
-    while here.ams.applications().get(&id).await.unwrap().is_none() {
+    while ams.applications().get(&id).await.unwrap().is_none() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
-    (begun, id)
+    (started, id)
 }
 
 #[tokio::test]
-async fn what_waits_for_a_creation_that_is_cancelled_says_that_there_is_no_application() {
-    let here = Here::new().await;
-    let (begun, id) = being_created(&here).await;
-    let applications = here.ams.applications();
-    let package = here.upload(&Package::new("game"));
+async fn operations_after_a_cancelled_creation_fail_with_application_gone() {
+    let ams = TestAms::new().await;
+    let (started, id) = start_slow_create(&ams).await;
+    let applications = ams.applications();
+    let package = ams.upload(&Package::new("game"));
     let update = applications.update(&id, package).await.unwrap();
     let change = ApplicationPatch {
         manifest_version: Some("2".to_owned()),
         ..ApplicationPatch::default()
     };
     let change = applications.patch(&id, change).await.unwrap();
-    here.ams.operations().cancel(begun.id).unwrap();
+    ams.operations().cancel(started.id).unwrap();
     for operation in [update, change] {
         assert_eq!(
-            here.failed(operation).await,
-            "application game is gone: it was not created after all, or has been deleted meanwhile"
+            ams.expect_failure(operation).await,
+            "application game is gone: its creation failed, or it was deleted meanwhile"
         );
     }
 }
 
 #[tokio::test]
-async fn what_no_version_could_say_is_refused_before_there_is_one() {
-    let here = Here::new().await;
-    let (begun, id) = being_created(&here).await;
+async fn invalid_version_attribute_is_refused_before_the_first_version_is_ready() {
+    let ams = TestAms::new().await;
+    let (started, id) = start_slow_create(&ams).await;
     let change = ApplicationPatch {
         manifest_version: Some("9".repeat(51)),
         ..ApplicationPatch::default()
     };
-    let refusal = here.ams.applications().patch(&id, change).await;
+    let refusal = ams.applications().patch(&id, change).await;
     let refusal = refusal.unwrap_err().to_string();
     assert!(refusal.starts_with("manifest_version: "), "{refusal}");
-    here.ams.operations().cancel(begun.id).unwrap();
+    ams.operations().cancel(started.id).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Whatever the registry answers, or does not: AMS goes on, with a clear error.
+//! Requests to registries that fail, send invalid responses, or do not respond.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,25 +8,25 @@ use ams_api::{Operation, RoundOutcome, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::support::Here;
+use super::support::TestAms;
 
-async fn listening(identity: &Identity) -> TlsListener {
+async fn bind(identity: &Identity) -> TlsListener {
     let any = "127.0.0.1:0".parse().unwrap();
     TlsListener::bind(any, identity, Limits::default())
         .await
         .unwrap()
 }
 
-/// A server that answers every request with the same bytes and hangs up.
-async fn answering(identity: &Identity, answer: &'static str) -> SocketAddr {
-    let mut listener = listening(identity).await;
+/// A server that sends the same bytes as response to every request and closes the connection.
+async fn responding(identity: &Identity, response: &'static str) -> SocketAddr {
+    let mut listener = bind(identity).await;
     let address = listener.local_addr();
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await;
             tokio::spawn(async move {
                 let _ = stream.read(&mut [0; 4096]).await;
-                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.write_all(response.as_bytes()).await;
                 let _ = stream.shutdown().await;
             });
         }
@@ -34,15 +34,15 @@ async fn answering(identity: &Identity, answer: &'static str) -> SocketAddr {
     address
 }
 
-/// An answer with a JSON body.
-fn reply(status: &str, body: &Value) -> &'static str {
+/// A response with a JSON body.
+fn json_response(status: &str, body: &Value) -> &'static str {
     let body = body.to_string();
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}").leak()
 }
 
-async fn set_up(here: &Here, address: SocketAddr, identity: &Identity) {
-    let config = here.ams.config();
+async fn configure(ams: &TestAms, address: SocketAddr, identity: &Identity) {
+    let config = ams.config();
     let fingerprint = identity.certificate().fingerprint().to_string();
     config.set("registry.mode", "manual").await.unwrap();
     config
@@ -55,20 +55,20 @@ async fn set_up(here: &Here, address: SocketAddr, identity: &Identity) {
         .unwrap();
 }
 
-fn pull(here: &Here) -> Result<Operation, ams::Error> {
-    here.ams.registry().pull(&"game".parse().unwrap())
+fn pull(ams: &TestAms) -> Result<Operation, ams::Error> {
+    ams.registry().pull(&"game".parse().unwrap())
 }
 
 #[tokio::test]
-async fn a_manual_pull_without_a_registry_is_a_clear_error() {
-    let here = Here::new().await;
-    let refusal = pull(&here).unwrap_err().to_string();
+async fn pull_without_a_registry_names_the_missing_item() {
+    let ams = TestAms::new().await;
+    let refusal = pull(&ams).unwrap_err().to_string();
     assert!(refusal.contains("registry.url"), "{refusal}");
-    assert_eq!(here.ams.registry().status().await.unwrap().url, "");
+    assert_eq!(ams.registry().status().await.unwrap().url, "");
 }
 
 #[tokio::test]
-async fn a_manual_pull_survives_any_answer_of_the_registry() {
+async fn pull_fails_with_an_error_after_any_invalid_response() {
     let pulls = [
         "",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -79,21 +79,21 @@ async fn a_manual_pull_survives_any_answer_of_the_registry() {
          {\"type\": \"sync\", \"status\": \"\", \"status_code\": 200, \"metadata\": null}",
         "\u{0}\u{1}\u{2} not http at all",
     ]
-    .map(|answer| async move {
-        let (here, pki) = (Here::new().await, TestPki::new());
+    .map(|response| async move {
+        let (ams, pki) = (TestAms::new().await, TestPki::new());
         let identity = pki.publisher.identity();
-        here.ams.trust().add(identity.certificate()).await.unwrap();
-        set_up(&here, answering(identity, answer).await, identity).await;
-        let error = here.failed(pull(&here).unwrap()).await;
-        assert!(!error.is_empty(), "{answer:?}");
-        assert!(here.ams.registry().status().await.is_ok(), "AMS goes on");
+        ams.trust().add(identity.certificate()).await.unwrap();
+        configure(&ams, responding(identity, response).await, identity).await;
+        let error = ams.expect_failure(pull(&ams).unwrap()).await;
+        assert!(!error.is_empty(), "{response:?}");
+        assert!(ams.registry().status().await.is_ok(), "AMS still works");
     });
     futures_util::future::join_all(pulls).await;
 }
 
-/// A server that takes requests and never answers.
+/// A server that accepts connections and never sends a response.
 async fn silent(identity: &Identity) -> SocketAddr {
-    let mut listener = listening(identity).await;
+    let mut listener = bind(identity).await;
     let address = listener.local_addr();
     tokio::spawn(async move {
         let mut open = Vec::new();
@@ -105,22 +105,22 @@ async fn silent(identity: &Identity) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn what_is_asked_of_a_registry_that_does_not_answer_can_be_cancelled() {
-    let (here, pki) = (Here::new().await, TestPki::new());
+async fn request_to_a_silent_registry_can_be_cancelled() {
+    let (ams, pki) = (TestAms::new().await, TestPki::new());
     let identity = pki.publisher.identity();
-    here.ams.trust().add(identity.certificate()).await.unwrap();
-    set_up(&here, silent(identity).await, identity).await;
-    here.create(&Package::new("game")).await;
-    let registry = here.ams.registry();
-    let begun = [
-        pull(&here).unwrap(),
+    ams.trust().add(identity.certificate()).await.unwrap();
+    configure(&ams, silent(identity).await, identity).await;
+    ams.create(&Package::new("game")).await;
+    let registry = ams.registry();
+    let started = [
+        pull(&ams).unwrap(),
         registry.push("game").await.unwrap(),
-        pull(&here).unwrap(),
+        pull(&ams).unwrap(),
     ];
-    for operation in begun {
+    for operation in started {
         assert!(operation.may_cancel);
-        here.ams.operations().cancel(operation.id).unwrap();
-        let ended = here.ended(operation).await;
+        ams.operations().cancel(operation.id).unwrap();
+        let ended = ams.wait(operation).await;
         assert_eq!(ended.status_code, StatusCode::Cancelled, "{}", ended.err);
     }
     for _ in 0..500 {
@@ -133,26 +133,26 @@ async fn what_is_asked_of_a_registry_that_does_not_answer_can_be_cancelled() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the round goes on for nobody");
+    panic!("the cancelled round still runs");
 }
 
 #[tokio::test]
-async fn what_the_registry_does_not_have_cannot_be_deleted_from_it() {
+async fn application_that_the_registry_does_not_have_cannot_be_deleted_there() {
     let unknown = json!({"type": "error", "error_code": 404, "error": "",
         "code": "application_not_found"});
     let version = json!({"number": 0, "published": true, "created_at": "2026-01-01T00:00:00Z",
         "image": {"fingerprint": "00".repeat(32), "digest": "00".repeat(32), "size": 1}});
     let elsewhere = json!({"type": "sync", "status": "", "status_code": 200, "metadata":
         {"name": "game", "variants": [{"architecture": "arm64", "versions": [version]}]}});
-    for answer in [
-        reply("404 Not Found", &unknown),
-        reply("200 OK", &elsewhere),
+    for response in [
+        json_response("404 Not Found", &unknown),
+        json_response("200 OK", &elsewhere),
     ] {
-        let (here, pki) = (Here::new().await, TestPki::new());
+        let (ams, pki) = (TestAms::new().await, TestPki::new());
         let identity = pki.publisher.identity();
-        here.ams.trust().add(identity.certificate()).await.unwrap();
-        set_up(&here, answering(identity, answer).await, identity).await;
-        let deleted = here.ams.registry().delete(&"game".parse().unwrap()).await;
+        ams.trust().add(identity.certificate()).await.unwrap();
+        configure(&ams, responding(identity, response).await, identity).await;
+        let deleted = ams.registry().delete(&"game".parse().unwrap()).await;
         assert!(
             matches!(deleted, Err(ams::Error::NotInRegistry(..))),
             "{deleted:?}"
@@ -161,28 +161,27 @@ async fn what_the_registry_does_not_have_cannot_be_deleted_from_it() {
 }
 
 #[tokio::test]
-async fn a_registry_that_is_not_there_is_named() {
-    let (here, pki) = (Here::new().await, TestPki::new());
+async fn error_names_the_address_of_an_unreachable_registry() {
+    let (ams, pki) = (TestAms::new().await, TestPki::new());
     let identity = pki.publisher.identity();
-    here.ams.trust().add(identity.certificate()).await.unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
-    set_up(&here, address, identity).await;
-    let error = here.failed(pull(&here).unwrap()).await;
+    ams.trust().add(identity.certificate()).await.unwrap();
+    let port = aar_testkit::Port::take();
+    let address = port.address();
+    configure(&ams, address, identity).await;
+    let error = ams.expect_failure(pull(&ams).unwrap()).await;
     assert!(error.contains(&address.to_string()), "{error}");
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_the_configured_one_is_refused() {
-    let (here, pki) = (Here::new().await, TestPki::new());
+async fn registry_certificate_other_than_the_configured_one_is_refused() {
+    let (ams, pki) = (TestAms::new().await, TestPki::new());
     let (shown, expected) = (pki.publisher.identity(), pki.client.identity());
     for known in [shown, expected] {
-        here.ams.trust().add(known.certificate()).await.unwrap();
+        ams.trust().add(known.certificate()).await.unwrap();
     }
-    let address = answering(shown, "").await;
-    set_up(&here, address, expected).await;
-    let error = here.failed(pull(&here).unwrap()).await;
+    let address = responding(shown, "").await;
+    configure(&ams, address, expected).await;
+    let error = ams.expect_failure(pull(&ams).unwrap()).await;
     assert!(
         error.contains(&shown.certificate().fingerprint().to_string()),
         "{error}"
@@ -190,72 +189,61 @@ async fn a_certificate_that_is_not_the_configured_one_is_refused() {
 }
 
 #[tokio::test]
-async fn changes_of_the_trust_store_and_of_the_configuration_apply_to_the_next_request() {
-    let (here, pki) = (Here::new().await, TestPki::new());
+async fn trust_and_configuration_changes_apply_to_the_next_request() {
+    let (ams, pki) = (TestAms::new().await, TestPki::new());
     let (old, new) = (pki.publisher.identity(), pki.client.identity());
-    set_up(&here, answering(old, "").await, old).await;
-    let refusal = pull(&here).unwrap_err().to_string();
+    configure(&ams, responding(old, "").await, old).await;
+    let refusal = pull(&ams).unwrap_err().to_string();
     assert!(refusal.contains("not in the trust store"), "{refusal}");
-    here.ams.trust().add(old.certificate()).await.unwrap();
-    assert!(pull(&here).is_ok());
-    set_up(&here, answering(new, "").await, new).await;
-    assert!(pull(&here).is_err(), "the old certificate is not enough");
-    here.ams.trust().add(new.certificate()).await.unwrap();
-    assert!(pull(&here).is_ok());
-    let prefix = new.certificate().fingerprint().into();
-    here.ams.trust().remove(&prefix).await.unwrap();
+    ams.trust().add(old.certificate()).await.unwrap();
+    assert!(pull(&ams).is_ok());
+    configure(&ams, responding(new, "").await, new).await;
     assert!(
-        pull(&here).is_err(),
-        "the old certificate is not used any longer"
+        pull(&ams).is_err(),
+        "the new certificate is not trusted yet"
+    );
+    ams.trust().add(new.certificate()).await.unwrap();
+    assert!(pull(&ams).is_ok());
+    let prefix = new.certificate().fingerprint().into();
+    ams.trust().remove(&prefix).await.unwrap();
+    assert!(
+        pull(&ams).is_err(),
+        "the certificate is not trusted any more"
     );
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_configuration_is_in_the_status_at_once() {
-    let (here, pki) = (Here::new().await, TestPki::new());
+async fn status_shows_a_configuration_problem_at_once() {
+    let (ams, pki) = (TestAms::new().await, TestPki::new());
     let identity = pki.publisher.identity();
-    set_up(&here, "127.0.0.1:9".parse().unwrap(), identity).await;
-    wait_for_problem(&here, "not in the trust store").await;
-    here.ams.trust().add(identity.certificate()).await.unwrap();
-    wait_for_problem(&here, "").await;
+    configure(&ams, "127.0.0.1:9".parse().unwrap(), identity).await;
+    wait_for_problem(&ams, "not in the trust store").await;
+    ams.trust().add(identity.certificate()).await.unwrap();
+    wait_for_problem(&ams, "").await;
 }
 
-async fn wait_for_problem(here: &Here, wanted: &str) {
+async fn wait_for_problem(ams: &TestAms, expected: &str) {
     for _ in 0..500 {
-        let problem = here.ams.registry().status().await.unwrap().problem;
-        if problem.is_empty() == wanted.is_empty() && problem.contains(wanted) {
+        let problem = ams.registry().status().await.unwrap().problem;
+        if problem.is_empty() == expected.is_empty() && problem.contains(expected) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("the problem never became {wanted:?}");
+    panic!("the problem never became {expected:?}");
 }
 
 #[tokio::test]
-async fn a_publisher_does_not_pull_and_a_client_does_not_push() {
-    let here = Here::new().await;
-    here.ams
-        .config()
-        .set("registry.mode", "push")
-        .await
-        .unwrap();
+async fn publisher_cannot_pull_and_client_cannot_push() {
+    let ams = TestAms::new().await;
+    ams.config().set("registry.mode", "push").await.unwrap();
     assert!(
-        pull(&here)
+        pull(&ams)
             .unwrap_err()
             .to_string()
             .contains("registry.mode is push")
     );
-    here.ams
-        .config()
-        .set("registry.mode", "pull")
-        .await
-        .unwrap();
-    let refusal = here
-        .ams
-        .registry()
-        .push("game")
-        .await
-        .unwrap_err()
-        .to_string();
+    ams.config().set("registry.mode", "pull").await.unwrap();
+    let refusal = ams.registry().push("game").await.unwrap_err().to_string();
     assert!(refusal.contains("registry.mode is pull"), "{refusal}");
 }

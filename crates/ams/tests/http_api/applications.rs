@@ -116,7 +116,7 @@ async fn a_list_is_not_taken_for_an_object_and_does_no_harm() {
     }
     let game = show(&ams, "game").await;
     assert_eq!(game["versions"][0]["published"], true);
-    assert_eq!(ams.ams.config().shown()["registry.mode"], "pull");
+    assert_eq!(ams.ams.config().display_values()["registry.mode"], "pull");
 }
 
 #[tokio::test]

@@ -87,6 +87,51 @@ async fn what_is_served_is_what_the_reference_names() {
     assert_eq!(served, named);
 }
 
+/// Every series with its value, sorted. Numbers are normalised; values that depend on the speed of the
+/// machine or on the wording of a message are left out.
+fn series(exposition: &str) -> String {
+    let number = |text: &str| text.parse::<f64>().unwrap().to_string();
+    let lines = exposition
+        .lines()
+        .filter(|line| !line.starts_with("# HELP"));
+    let mut lines: Vec<_> = lines
+        .map(|line| match line.rsplit_once(' ') {
+            Some((series, value)) if !line.starts_with('#') => {
+                let is_timing = series.contains("_duration_seconds_") && !series.contains("_count");
+                let value = if is_timing || series.contains("_response_size_bytes_sum") {
+                    "any".to_owned()
+                } else {
+                    number(value)
+                };
+                let series = match series.split_once("le=\"") {
+                    Some((before, bound)) => {
+                        let (bound, after) = bound.split_once('"').unwrap();
+                        format!("{before}le=\"{}\"{after}", number(bound))
+                    }
+                    None => series.to_owned(),
+                };
+                format!("{series} {value}")
+            }
+            _ => line.to_owned(),
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn exposition_has_exactly_these_series() {
+    let ams = measured().await;
+    ams.get("/1.0/registry/applications").await;
+    ams.get("/1.0/applications").await;
+    ams.get("/1.0/applications").await;
+    let body = Body::from("{\"name\": \"registry.mode\", \"value\": \"\"}");
+    ams.call(&Door::Local, request(Method::PATCH, "/1.0/config", body))
+        .await;
+    let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
+    insta::assert_snapshot!(series(&text));
+}
+
 #[tokio::test]
 async fn requests_over_https_have_labels_of_their_own() {
     let ams = measured().await;

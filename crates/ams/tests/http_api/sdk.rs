@@ -229,7 +229,7 @@ async fn operations_are_listed_by_their_status() {
         .operations()
         .start(new.cancellable(), async |context| {
             context.cancelled().await;
-            context.go_on()
+            context.check_cancelled()
         });
     let listed = sdk.get("/1.0/operations?recursion=1").await;
     assert_eq!(listed["running"][0]["id"], operation.id.to_string());

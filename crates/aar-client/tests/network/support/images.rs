@@ -1,4 +1,4 @@
-//! A registry, or a storage behind one, that hands out one image with accidents.
+//! A registry or a storage that serves one image, with faults.
 
 use std::{
     collections::VecDeque,
@@ -8,64 +8,63 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Reply, Seen, Server};
+use super::{ReceivedRequest, Server, TestResponse};
 
-/// What happens to one request.
+/// The fault of one response.
 #[derive(Debug, Clone)]
-pub(crate) enum Accident {
-    /// Nothing.
+pub(crate) enum Fault {
     None,
-    /// The body breaks off after so many bytes.
+    /// The connection is cut after this number of bytes.
     Cut(usize),
-    /// The body stands still after so many bytes.
+    /// The body stalls after this number of bytes.
     Stall(usize, Duration),
-    /// One byte of it is another one.
+    /// This byte is flipped.
     Flip(usize),
-    /// The body ends after so many bytes as if that were all.
+    /// The image has only this number of bytes.
     Short(usize),
-    /// There are bytes at the end that do not belong to it.
+    /// The image has additional bytes.
     Long,
-    /// The same, and nothing says beforehand how many bytes there are.
-    LongUnsaid,
-    /// The whole is sent although a part was asked for.
+    /// The image has additional bytes, and the response does not declare its length.
+    LongChunked,
+    /// The range of the request is ignored.
     Whole,
-    /// Another part is sent than was asked for.
-    OtherPart,
-    /// This is answered instead.
+    /// Another range than the requested one is sent.
+    OtherRange,
+    /// Another status with these headers.
     Status(u16, Vec<(String, String)>),
 }
 
-pub(crate) fn status(status: u16) -> Accident {
-    Accident::Status(status, Vec::new())
+pub(crate) fn status(status: u16) -> Fault {
+    Fault::Status(status, Vec::new())
 }
 
-/// A server of one image. Accidents happen to its requests in order; then there are none.
-pub(crate) async fn serving(content: &[u8], accidents: Vec<Accident>) -> Server {
+/// A server of one image. The faults apply to its responses in order.
+pub(crate) async fn serving(content: &[u8], faults: Vec<Fault>) -> Server {
     let content = Bytes::copy_from_slice(content);
     let tag = format!("\"{}\"", super::image(&content).digest);
-    let accidents = Arc::new(Mutex::new(VecDeque::from(accidents)));
-    Server::answering(move |seen| {
-        let accident = accidents.lock().unwrap().pop_front();
-        answer(seen, &content, &tag, accident.unwrap_or(Accident::None))
+    let faults = Arc::new(Mutex::new(VecDeque::from(faults)));
+    Server::responding(move |request| {
+        let fault = faults.lock().unwrap().pop_front();
+        respond(request, &content, &tag, fault.unwrap_or(Fault::None))
     })
     .await
 }
 
-/// A registry that redirects to a storage, with a new address each time.
+/// A registry that redirects to a storage, with a new URL each time.
 pub(crate) async fn redirecting(storage: &Server) -> Server {
     let to = storage.url();
     let count = Mutex::new(0);
-    Server::answering(move |_| {
+    Server::responding(move |_| {
         let mut count = count.lock().unwrap();
         *count += 1;
         let to = to.join(&format!("bucket/blob?signature={count}")).unwrap();
-        Reply::status(307).header("location", to)
+        TestResponse::status(307).header("location", to)
     })
     .await
 }
 
-fn answer(seen: &Seen, content: &Bytes, tag: &str, accident: Accident) -> Reply {
-    let range = seen.header("range").map(|text| {
+fn respond(request: &ReceivedRequest, content: &Bytes, tag: &str, fault: Fault) -> TestResponse {
+    let range = request.header("range").map(|text| {
         let start = text
             .strip_prefix("bytes=")
             .unwrap()
@@ -73,45 +72,45 @@ fn answer(seen: &Seen, content: &Bytes, tag: &str, accident: Accident) -> Reply 
             .unwrap();
         start.parse::<usize>().unwrap()
     });
-    let matches = seen.header("if-range").is_none_or(|known| known == tag);
+    let matches = request.header("if-range").is_none_or(|known| known == tag);
     let mut start = range.filter(|_| matches).unwrap_or(0);
-    match accident {
-        Accident::Whole => start = 0,
-        Accident::OtherPart => start = start.saturating_sub(1),
+    match fault {
+        Fault::Whole => start = 0,
+        Fault::OtherRange => start = start.saturating_sub(1),
         _ => {}
     }
     let mut body = content.slice(start..);
-    let mut reply = if start > 0 {
+    let mut response = if start > 0 {
         let end = content.len() - 1;
         let range = format!("bytes {start}-{end}/{}", content.len());
-        Reply::status(206).header("content-range", range)
+        TestResponse::status(206).header("content-range", range)
     } else {
-        Reply::status(200)
+        TestResponse::status(200)
     };
-    reply = reply.header("etag", tag);
-    match accident {
-        Accident::Cut(after) => reply.cut_after = Some(after),
-        Accident::Stall(after, pause) => reply.stall_after = Some((after, pause)),
-        Accident::Flip(at) => {
+    response = response.header("etag", tag);
+    match fault {
+        Fault::Cut(after) => response.cut_after = Some(after),
+        Fault::Stall(after, pause) => response.stall_after = Some((after, pause)),
+        Fault::Flip(at) => {
             let mut bytes = body.to_vec();
             bytes[at] ^= 1;
             body = bytes.into();
         }
-        Accident::Short(length) => body.truncate(length),
-        Accident::Long => body = [&body, &b"more"[..]].concat().into(),
-        Accident::LongUnsaid => {
+        Fault::Short(length) => body.truncate(length),
+        Fault::Long => body = [&body, &b"more"[..]].concat().into(),
+        Fault::LongChunked => {
             body = [&body, &b"more"[..]].concat().into();
-            reply = reply.header("transfer-encoding", "chunked");
+            response = response.header("transfer-encoding", "chunked");
         }
-        Accident::Status(status, headers) => {
-            reply = Reply {
+        Fault::Status(status, headers) => {
+            response = TestResponse {
                 headers,
-                ..Reply::status(status)
+                ..TestResponse::status(status)
             };
             body = Bytes::new();
         }
-        Accident::None | Accident::Whole | Accident::OtherPart => {}
+        Fault::None | Fault::Whole | Fault::OtherRange => {}
     }
-    reply.body = body;
-    reply
+    response.body = body;
+    response
 }

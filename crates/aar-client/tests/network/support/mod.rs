@@ -1,18 +1,21 @@
-//! A registry of a few lines over real TLS, and a network that fails when it is told to.
+//! Test servers over real TLS, with faults.
 
+pub(crate) mod early_refusal;
 pub(crate) mod images;
 pub(crate) mod server;
 pub(crate) mod uploads;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use aar_client::{ClientOptions, Jitter, RegistryClient, RetryPolicy, Timeouts, Transfer};
+use aar_client::{ClientOptions, RegistryClient, Timeouts, Transfer};
 use aar_tls::{Identity, NewIdentity, ServerTrust};
 use aar_types::{ApplicationName, Architecture, Digest, Fingerprint, ImageInfo, VersionNumber};
+use backon::ExponentialBuilder;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
-pub(crate) use server::{Reply, Seen, Server};
+pub(crate) use server::{ReceivedRequest, Server, TestResponse};
 
 pub(crate) const NUMBER: VersionNumber = VersionNumber(3);
 pub(crate) const ARCHITECTURE: Architecture = Architecture::Amd64;
@@ -32,21 +35,23 @@ pub(crate) fn identity(name: &str) -> Identity {
     .unwrap()
 }
 
-/// Options with which failures are noticed and retried quickly.
 pub(crate) fn options(server: &Server) -> ClientOptions {
+    options_for(server.url(), server.fingerprint())
+}
+
+/// Options with short time limits and waits.
+pub(crate) fn options_for(url: Url, fingerprint: Fingerprint) -> ClientOptions {
     ClientOptions {
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
-            answer: Duration::from_secs(2),
+            response: Duration::from_secs(2),
             stall: Duration::from_millis(700),
         },
-        retry: RetryPolicy {
-            failures: 3,
-            first: Duration::from_millis(2),
-            longest: Duration::from_millis(10),
-        },
-        jitter: Jitter::seeded(1),
-        ..ClientOptions::new(server.url(), server.fingerprint(), identity("client"))
+        retry: ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(2))
+            .with_max_delay(Duration::from_millis(10))
+            .with_max_times(3),
+        ..ClientOptions::new(url, fingerprint, identity("client"))
     }
 }
 
@@ -63,7 +68,7 @@ pub(crate) fn client_of_two(server: &Server, storage: &Server) -> RegistryClient
     .unwrap()
 }
 
-/// Bytes that repeat nowhere, so that a wrong offset shows.
+/// Bytes without repetition, so that a wrong offset is detected.
 pub(crate) fn content(length: usize) -> Vec<u8> {
     let words = (0_u32..).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes());
     words.take(length).collect()
@@ -77,10 +82,9 @@ pub(crate) fn image(content: &[u8]) -> ImageInfo {
     }
 }
 
-/// A folder of the test below the target folder.
-pub(crate) struct Place(tempfile::TempDir);
+pub(crate) struct TestFolder(tempfile::TempDir);
 
-impl Place {
+impl TestFolder {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
@@ -93,7 +97,6 @@ impl Place {
         self.0.path().join("images/app.tar.zst.partial")
     }
 
-    /// A file with content beside the others.
     pub(crate) fn write(&self, content: &[u8]) -> PathBuf {
         let path = self.0.path().join("source");
         std::fs::write(&path, content).unwrap();
@@ -106,12 +109,12 @@ impl Place {
     }
 }
 
-pub(crate) fn watched() -> (Transfer, Arc<std::sync::Mutex<Vec<u64>>>) {
-    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let kept = Arc::clone(&seen);
+pub(crate) fn recording_transfer() -> (Transfer, Arc<std::sync::Mutex<Vec<u64>>>) {
+    let reports = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let kept = Arc::clone(&reports);
     let transfer = Transfer {
         progress: Arc::new(move |bytes| kept.lock().unwrap().push(bytes)),
         ..Transfer::default()
     };
-    (transfer, seen)
+    (transfer, reports)
 }

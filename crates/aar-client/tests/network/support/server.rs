@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server over TLS whose answers are closures, and which can cut an answer anywhere.
+//! An HTTP/1.1 server over TLS that responds by a closure and can cut or stall a response.
 
 use std::{
     convert::Infallible,
@@ -15,43 +15,42 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response,
     body::{Frame, Incoming},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
 use url::Url;
 
-/// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedRequest {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) certificate: Option<Fingerprint>,
-    /// Which connection it came on.
+    /// The id of the connection.
     pub(crate) connection: u64,
 }
 
-impl Seen {
+impl ReceivedRequest {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
-/// An answer, and how it arrives.
-pub(crate) struct Reply {
+/// A response and its fault.
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
-    /// The body breaks off after so many bytes.
+    /// The connection is cut after this number of bytes of the body.
     pub(crate) cut_after: Option<usize>,
-    /// The body stands still after so many bytes, for so long.
+    /// The body stalls after this number of bytes, for this time.
     pub(crate) stall_after: Option<(usize, Duration)>,
 }
 
-impl Reply {
+impl TestResponse {
     pub(crate) fn status(status: u16) -> Self {
         Self {
             status,
@@ -69,7 +68,6 @@ impl Reply {
         }
     }
 
-    /// A refusal in the registry's form.
     pub(crate) fn refusal(status: u16, code: &str) -> Self {
         let body =
             format!(r#"{{"type":"error","error_code":{status},"error":"no","code":"{code}"}}"#);
@@ -82,14 +80,15 @@ impl Reply {
     }
 }
 
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Reply> + Send>>;
-pub(crate) type Handler = Arc<dyn Fn(Seen, Incoming, Peer) -> Answer + Send + Sync>;
+pub(crate) type ResponseFuture = Pin<Box<dyn Future<Output = TestResponse> + Send>>;
+pub(crate) type Handler =
+    Arc<dyn Fn(ReceivedRequest, Incoming, Peer) -> ResponseFuture + Send + Sync>;
 
-/// The server. It ends with its owner.
+/// Stops when it is dropped.
 pub(crate) struct Server {
     address: std::net::SocketAddr,
     fingerprint: Fingerprint,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -100,12 +99,14 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// One that answers without looking at bodies.
-    pub(crate) async fn answering(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let answer = Arc::new(answer);
-        Self::start(Arc::new(move |seen, _, _| {
-            let reply = answer(&seen);
-            Box::pin(std::future::ready(reply))
+    /// A server that responds without reading bodies.
+    pub(crate) async fn responding(
+        respond: impl Fn(&ReceivedRequest) -> TestResponse + Send + Sync + 'static,
+    ) -> Self {
+        let respond = Arc::new(respond);
+        Self::start(Arc::new(move |request, _, _| {
+            let response = respond(&request);
+            Box::pin(std::future::ready(response))
         }))
         .await
     }
@@ -117,16 +118,16 @@ impl Server {
             .await
             .unwrap();
         let address = listener.local_addr();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&seen);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::clone(&requests);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await;
-                let (handler, seen) = (Arc::clone(&handler), Arc::clone(&kept));
+                let (handler, requests) = (Arc::clone(&handler), Arc::clone(&received));
                 tokio::spawn(async move {
-                    let service = service_fn(|request| serve(&handler, &seen, &peer, request));
+                    let service = service_fn(|request| serve(&handler, &requests, &peer, request));
                     let http = hyper::server::conn::http1::Builder::new();
-                    // A connection that was cut on purpose ends with an error.
+                    // A connection that a fault cuts ends with an error.
                     let _ = http.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -134,7 +135,7 @@ impl Server {
         Self {
             address,
             fingerprint: identity.certificate().fingerprint(),
-            seen,
+            requests,
             task,
         }
     }
@@ -147,9 +148,9 @@ impl Server {
         self.fingerprint
     }
 
-    /// What was asked so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    /// The requests received so far.
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -157,12 +158,12 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 async fn serve(
     handler: &Handler,
-    seen: &Mutex<Vec<Seen>>,
+    requests: &Mutex<Vec<ReceivedRequest>>,
     peer: &Peer,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
-    let asked = Seen {
+    let received = ReceivedRequest {
         method: parts.method,
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -170,32 +171,38 @@ async fn serve(
         certificate: peer.fingerprint(),
         connection: peer.id(),
     };
-    seen.lock().unwrap().push(asked.clone());
-    Ok(respond(handler(asked, body, peer.clone()).await))
+    requests.lock().unwrap().push(received.clone());
+    Ok(respond(handler(received, body, peer.clone()).await))
 }
 
-fn respond(reply: Reply) -> Response<Body> {
-    let mut response = Response::builder().status(StatusCode::from_u16(reply.status).unwrap());
-    let has_length = reply
+fn respond(response: TestResponse) -> Response<Body> {
+    let status = response.status;
+    let mut head = Response::builder().status(status);
+    let has_length = response
         .headers
         .iter()
         .any(|(name, _)| matches!(name.as_str(), "content-length" | "transfer-encoding"));
-    for (name, value) in &reply.headers {
-        response = response.header(name, value);
+    for (name, value) in &response.headers {
+        head = head.header(name, value);
     }
-    if !has_length && reply.status != 304 && reply.status != 204 {
-        response = response.header("content-length", reply.body.len());
+    if !has_length && status != 304 && status != 204 {
+        head = head.header("content-length", response.body.len());
     }
-    response.body(body(reply)).unwrap()
+    head.body(body(response)).unwrap()
 }
 
-/// The body in small pieces, with its accident.
-fn body(reply: Reply) -> Body {
-    const PIECE: usize = 10_000;
-    let state = (reply.body, 0_usize, reply.cut_after, reply.stall_after);
-    let pieces = stream::unfold(state, |(body, sent, cut, stall)| async move {
+/// The body in small chunks, with its fault.
+fn body(response: TestResponse) -> Body {
+    const CHUNK: usize = 10_000;
+    let state = (
+        response.body,
+        0_usize,
+        response.cut_after,
+        response.stall_after,
+    );
+    let chunks = stream::unfold(state, |(body, sent, cut, stall)| async move {
         if cut.is_some_and(|cut| sent >= cut) {
-            // Let what was sent arrive: a reset would overtake it.
+            // Otherwise the reset would arrive before the bytes.
             tokio::time::sleep(Duration::from_millis(5)).await;
             let broken = io::Error::other("cut");
             return Some((Err(broken), (body, sent, cut, stall)));
@@ -215,11 +222,11 @@ fn body(reply: Reply) -> Body {
         let limit = limits.into_iter().filter(|limit| *limit > sent).min();
         let end = body
             .len()
-            .min(sent + PIECE)
+            .min(sent + CHUNK)
             .min(limit.unwrap_or(usize::MAX));
-        let piece = Frame::data(body.slice(sent..end));
+        let chunk = Frame::data(body.slice(sent..end));
         let stall = stall.filter(|(after, _)| sent < *after);
-        Some((Ok(piece), (body, end, cut, stall)))
+        Some((Ok(chunk), (body, end, cut, stall)))
     });
-    StreamBody::new(pieces).boxed_unsync()
+    StreamBody::new(chunks).boxed_unsync()
 }

@@ -1,4 +1,4 @@
-//! The upload side of a registry: the tus protocol with accidents.
+//! The uploads of a registry: the tus protocol with faults.
 
 use std::{
     collections::VecDeque,
@@ -9,31 +9,29 @@ use aar_tls::Peer;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use super::{Reply, Seen, Server, server::Answer};
+use super::{ReceivedRequest, Server, TestResponse, server::ResponseFuture};
 
-/// What happens to one `PATCH`.
+/// The fault of one `PATCH`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Accident {
-    /// Nothing.
+pub(crate) enum Fault {
     None,
-    /// The connection breaks after so many bytes, which are kept.
+    /// The connection is cut after this number of bytes, which are stored.
     Cut(usize),
-    /// Everything arrives, and the answer does not.
-    LoseAnswer,
-    /// The upload has expired.
+    /// The part is stored, but the response is lost.
+    LoseResponse,
     Expire,
-    /// This is answered, and nothing is kept.
+    /// The request is refused, and nothing is stored.
     Refuse(u16, &'static str),
 }
 
 #[derive(Default)]
-pub(crate) struct Uploads {
-    /// What has arrived, by session.
+pub(crate) struct TestUploads {
+    /// The uploads; none for an expired one.
     sessions: Mutex<Vec<Option<Session>>>,
-    accidents: Mutex<VecDeque<Accident>>,
-    /// What is answered to the next who ask how an upload stands.
-    refused_looks: Mutex<VecDeque<u16>>,
-    /// Whether the registry has the content already.
+    faults: Mutex<VecDeque<Fault>>,
+    /// The statuses with which the next `HEAD` requests are refused.
+    head_refusals: Mutex<VecDeque<u16>>,
+    /// Whether the registry has the image.
     known: bool,
 }
 
@@ -44,24 +42,23 @@ struct Session {
     bytes: Vec<u8>,
 }
 
-impl Uploads {
-    pub(crate) fn new(accidents: Vec<Accident>) -> Arc<Self> {
+impl TestUploads {
+    pub(crate) fn new(faults: Vec<Fault>) -> Arc<Self> {
         Arc::new(Self {
-            accidents: Mutex::new(accidents.into()),
+            faults: Mutex::new(faults.into()),
             ..Self::default()
         })
     }
 
-    /// With refusals for those who ask how an upload stands.
-    pub(crate) fn refusing_looks(accidents: Vec<Accident>, looks: Vec<u16>) -> Arc<Self> {
+    pub(crate) fn refusing_head(faults: Vec<Fault>, looks: Vec<u16>) -> Arc<Self> {
         Arc::new(Self {
-            accidents: Mutex::new(accidents.into()),
-            refused_looks: Mutex::new(looks.into()),
+            faults: Mutex::new(faults.into()),
+            head_refusals: Mutex::new(looks.into()),
             ..Self::default()
         })
     }
 
-    pub(crate) fn that_know_everything() -> Arc<Self> {
+    pub(crate) fn with_stored_image() -> Arc<Self> {
         Arc::new(Self {
             known: true,
             ..Self::default()
@@ -70,14 +67,13 @@ impl Uploads {
 
     pub(crate) async fn serve(self: &Arc<Self>) -> Server {
         let uploads = Arc::clone(self);
-        Server::start(Arc::new(move |seen, body, peer| -> Answer {
+        Server::start(Arc::new(move |request, body, peer| -> ResponseFuture {
             let uploads = Arc::clone(&uploads);
-            Box::pin(async move { uploads.answer(&seen, body, &peer).await })
+            Box::pin(async move { uploads.respond(&request, body, &peer).await })
         }))
         .await
     }
 
-    /// What has arrived in a session.
     pub(crate) fn stored(&self, session: usize) -> Vec<u8> {
         let sessions = self.sessions.lock().unwrap();
         sessions[session].as_ref().unwrap().bytes.clone()
@@ -87,7 +83,7 @@ impl Uploads {
         self.sessions.lock().unwrap().len()
     }
 
-    /// Begins a session from outside, with some content.
+    /// Adds an unfinished upload.
     pub(crate) fn begin(&self, length: usize, bytes: &[u8]) {
         self.sessions.lock().unwrap().push(Some(Session {
             length,
@@ -96,20 +92,25 @@ impl Uploads {
         }));
     }
 
-    async fn answer(&self, seen: &Seen, body: Incoming, peer: &Peer) -> Reply {
-        assert_eq!(seen.header("tus-resumable"), Some("1.0.0"));
-        match seen.method.as_str() {
-            "POST" => self.create(seen),
-            "HEAD" => self.show(seen),
-            "PATCH" => self.append(seen, body, peer).await,
+    async fn respond(
+        &self,
+        request: &ReceivedRequest,
+        body: Incoming,
+        peer: &Peer,
+    ) -> TestResponse {
+        assert_eq!(request.header("tus-resumable"), Some("1.0.0"));
+        match request.method.as_str() {
+            "POST" => self.create(request),
+            "HEAD" => self.show(request),
+            "PATCH" => self.append(request, body, peer).await,
             other => panic!("{other}"),
         }
     }
 
-    fn create(&self, seen: &Seen) -> Reply {
+    fn create(&self, request: &ReceivedRequest) -> TestResponse {
         use base64::Engine;
-        let length: usize = seen.header("upload-length").unwrap().parse().unwrap();
-        let metadata = seen.header("upload-metadata").unwrap();
+        let length: usize = request.header("upload-length").unwrap().parse().unwrap();
+        let metadata = request.header("upload-metadata").unwrap();
         let encoded = metadata.strip_prefix("digest ").unwrap();
         let digest = base64::prelude::BASE64_STANDARD.decode(encoded).unwrap();
         let mut sessions = self.sessions.lock().unwrap();
@@ -119,61 +120,61 @@ impl Uploads {
             bytes: Vec::new(),
         }));
         let offset = if self.known { length } else { 0 };
-        Reply::status(201)
+        TestResponse::status(201)
             .header("location", format!("/1.0/uploads/{}", sessions.len() - 1))
             .header("upload-offset", offset)
     }
 
-    fn session(&self, seen: &Seen) -> Option<Session> {
+    fn session(&self, request: &ReceivedRequest) -> Option<Session> {
         let sessions = self.sessions.lock().unwrap();
-        sessions.get(index(seen)).cloned().flatten()
+        sessions.get(index(request)).cloned().flatten()
     }
 
-    fn show(&self, seen: &Seen) -> Reply {
-        if let Some(status) = self.refused_looks.lock().unwrap().pop_front() {
-            return Reply::status(status);
+    fn show(&self, request: &ReceivedRequest) -> TestResponse {
+        if let Some(status) = self.head_refusals.lock().unwrap().pop_front() {
+            return TestResponse::status(status);
         }
-        match self.session(seen) {
-            None => Reply::status(404),
-            Some(session) => Reply::status(200)
+        match self.session(request) {
+            None => TestResponse::status(404),
+            Some(session) => TestResponse::status(200)
                 .header("upload-length", session.length)
                 .header("upload-offset", session.bytes.len()),
         }
     }
 
-    async fn append(&self, seen: &Seen, body: Incoming, peer: &Peer) -> Reply {
-        let accident = self.accidents.lock().unwrap().pop_front();
-        let accident = accident.unwrap_or(Accident::None);
-        match accident {
-            Accident::Expire => self.sessions.lock().unwrap()[index(seen)] = None,
-            Accident::Refuse(status, code) => return Reply::refusal(status, code),
+    async fn append(&self, request: &ReceivedRequest, body: Incoming, peer: &Peer) -> TestResponse {
+        let fault = self.faults.lock().unwrap().pop_front();
+        let fault = fault.unwrap_or(Fault::None);
+        match fault {
+            Fault::Expire => self.sessions.lock().unwrap()[index(request)] = None,
+            Fault::Refuse(status, code) => return TestResponse::refusal(status, code),
             _ => {}
         }
-        let Some(session) = self.session(seen) else {
-            return Reply::refusal(404, "upload_not_found");
+        let Some(session) = self.session(request) else {
+            return TestResponse::refusal(404, "upload_not_found");
         };
         let offset = session.bytes.len().to_string();
-        if seen.header("upload-offset") != Some(&offset) {
-            return Reply::refusal(409, "upload_offset_conflict");
+        if request.header("upload-offset") != Some(&offset) {
+            return TestResponse::refusal(409, "upload_offset_conflict");
         }
-        let most = match accident {
-            Accident::Cut(after) => after,
+        let limit = match fault {
+            Fault::Cut(after) => after,
             _ => usize::MAX,
         };
-        self.receive(index(seen), body, most).await;
-        if matches!(accident, Accident::Cut(_) | Accident::LoseAnswer) {
+        self.receive(index(request), body, limit).await;
+        if matches!(fault, Fault::Cut(_) | Fault::LoseResponse) {
             peer.cut();
         }
-        self.conclude(seen)
+        self.conclude(request)
     }
 
-    async fn receive(&self, index: usize, mut body: Incoming, most: usize) {
+    async fn receive(&self, index: usize, mut body: Incoming, limit: usize) {
         let mut received = 0;
-        while received < most
+        while received < limit
             && let Some(Ok(frame)) = body.frame().await
         {
             let data = frame.into_data().unwrap();
-            let data = &data[..data.len().min(most - received)];
+            let data = &data[..data.len().min(limit - received)];
             received += data.len();
             let mut sessions = self.sessions.lock().unwrap();
             sessions[index]
@@ -184,19 +185,19 @@ impl Uploads {
         }
     }
 
-    fn conclude(&self, seen: &Seen) -> Reply {
-        let session = self.session(seen).unwrap();
+    fn conclude(&self, request: &ReceivedRequest) -> TestResponse {
+        let session = self.session(request).unwrap();
         if session.bytes.len() == session.length && !session.digest.is_empty() {
             let digest = super::image(&session.bytes).digest.to_string();
             if digest != session.digest {
-                self.sessions.lock().unwrap()[index(seen)] = None;
-                return Reply::refusal(422, "digest_mismatch");
+                self.sessions.lock().unwrap()[index(request)] = None;
+                return TestResponse::refusal(422, "digest_mismatch");
             }
         }
-        Reply::status(204).header("upload-offset", session.bytes.len())
+        TestResponse::status(204).header("upload-offset", session.bytes.len())
     }
 }
 
-fn index(seen: &Seen) -> usize {
-    seen.path.rsplit('/').next().unwrap().parse().unwrap()
+fn index(request: &ReceivedRequest) -> usize {
+    request.path.rsplit('/').next().unwrap().parse().unwrap()
 }

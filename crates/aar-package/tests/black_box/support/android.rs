@@ -9,7 +9,6 @@ const ANDROID: &str = "http://schemas.android.com/apk/res/android";
 /// No string, no namespace, no comment.
 const NONE: u32 = u32::MAX;
 
-/// What goes into an APK.
 pub(crate) struct Apk<'a> {
     pub(crate) package: &'a str,
     pub(crate) version_name: &'a str,

@@ -1,9 +1,9 @@
-//! Packages for tests, made by hand so that they can be wrong in every way.
+//! Packages for tests, built without checks so that they can be invalid in every way.
 
 mod android;
-mod content;
-mod raw_tar;
+mod package_content;
 mod signing;
+mod tar_builder;
 
 use std::{
     fs,
@@ -16,21 +16,20 @@ use aar_types::ImageInfo;
 use tempfile::TempDir;
 
 pub(crate) use android::{Apk, axml, resources};
-pub(crate) use content::{Item, Tree};
-pub(crate) use raw_tar::{RawTar, bzip2};
+pub(crate) use package_content::{PackageContent, PackageItem};
 pub(crate) use signing::sign;
+pub(crate) use tar_builder::{TarBuilder, bzip2};
 
-/// The shortest manifest.
 pub(crate) const MANIFEST: &str = "name: candy\n";
 
-/// A folder for one test: for packages, images, and for staging.
-pub(crate) struct Place(TempDir);
+/// A folder of one test for packages, images and staging.
+pub(crate) struct TestFolder(TempDir);
 
-impl Place {
+impl TestFolder {
     pub(crate) fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        fs::create_dir(place.staging()).unwrap();
-        place
+        let folder = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(folder.staging()).unwrap();
+        folder
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -51,12 +50,11 @@ impl Place {
         Package::open(package, &self.staging(), &Limits::default())
     }
 
-    /// Opens a package that is an archive with this content.
     pub(crate) fn open_bytes(&self, content: &[u8]) -> Result<Package, Error> {
         self.open(&self.file("package", content))
     }
 
-    /// What is said when a package is refused, with its reasons.
+    /// The error for a package that is refused, with its causes.
     pub(crate) fn refusal(&self, content: &[u8]) -> String {
         chain(&self.open_bytes(content).unwrap_err())
     }
@@ -65,20 +63,19 @@ impl Place {
         package.write_image(&self.path(name), &|_| (), &AtomicBool::new(false))
     }
 
-    /// The image of a package, as a path and by its hashes.
     pub(crate) fn image(&self, package: &Path) -> (PathBuf, ImageInfo) {
         let package = self.open(package).unwrap();
         let info = self.write(&package, "image.tar.zst").unwrap();
         (self.path("image.tar.zst"), info)
     }
 
-    /// What is left in the staging folder.
+    /// The number of files in the staging folder.
     pub(crate) fn staged(&self) -> usize {
         fs::read_dir(self.staging()).unwrap().count()
     }
 }
 
-/// An error and its reasons in one line.
+/// An error and its causes in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

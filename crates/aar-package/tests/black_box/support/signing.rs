@@ -1,6 +1,6 @@
-//! The block that APK signature scheme v2 puts in front of the directory of the zip file.
+//! The signing block of APK signature scheme v2, which is before the directory of the zip file.
 
-/// Adds a signing block with this certificate. The signature itself is not one.
+/// Adds a signing block with this certificate, but without a valid signature.
 pub(crate) fn sign(apk: &[u8], certificate: &[u8]) -> Vec<u8> {
     const V2: u32 = 0x7109_871a;
     let signed_data = [

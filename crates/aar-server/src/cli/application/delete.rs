@@ -4,27 +4,29 @@ use clap::Args;
 
 use crate::cli::context::Context;
 
-/// `application delete NAME [--architecture ARCH] [-y]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar application delete candy
+  aar application delete candy --architecture arm64 --yes")]
 pub(in crate::cli) struct DeleteArguments {
     /// The name of the application
     name: ApplicationName,
-    /// Only what there is for this architecture
+    /// Delete only this architecture
     #[arg(long, value_name = "ARCHITECTURE")]
     architecture: Option<Architecture>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
 
-/// Deletes an application, after a question.
 pub(super) async fn run(
     context: &Context<'_>,
     arguments: &DeleteArguments,
 ) -> anyhow::Result<Exit> {
     let what = describe(arguments);
-    let warning = format!("Delete {what}? Every subcluster that pulls from here removes it, too.");
-    if !context.agreed(&warning, arguments.yes)? {
+    let question =
+        format!("Delete {what}? All subclusters that pull from this registry remove it, too.");
+    if !context.confirm(&question, arguments.yes)? {
         return Ok(Exit::Failed);
     }
     let opened = context.open().await?;
@@ -37,12 +39,12 @@ pub(super) async fn run(
         .await?;
     opened.close().await;
     if versions == 0 {
-        return Err(Failure::new(format!("there is no {what}")).into());
+        return Err(Failure::new(format!("{what} does not exist")).into());
     }
-    context.announce().await;
+    context.notify_service().await;
     context
         .printer
-        .note(format_args!("{what} is deleted, with {versions} versions"));
+        .note(format_args!("{what} deleted, with {versions} versions"));
     Ok(Exit::Done)
 }
 

@@ -8,26 +8,26 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 
-/// How many applications are read at a time.
-const PAGE: u64 = 1000;
+const PAGE_SIZE: u64 = 1000;
 
-/// `application list [--architecture ARCH] [--format FORMAT]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar application list
+  aar application list --architecture arm64 --format json")]
 pub(in crate::cli) struct ListArguments {
-    /// Only what there is for this architecture
+    /// List only this architecture
     #[arg(long, value_name = "ARCHITECTURE")]
     architecture: Option<Architecture>,
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// An application as it is listed.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Entry(Application);
+struct ApplicationListing(Application);
 
-impl Rows for Entry {
+impl Rows for ApplicationListing {
     const HEADERS: &'static [&'static str] =
         &["NAME", "ARCHITECTURES", "TAGS", "VERSIONS", "PUBLISHED"];
 
@@ -35,7 +35,9 @@ impl Rows for Entry {
         let variants = || self.0.variants.iter();
         let versions = || variants().flat_map(|variant| &variant.versions);
         let architectures = variants().map(|variant| variant.architecture.to_string());
-        let tags: BTreeSet<_> = variants().flat_map(|it| it.metadata.tags.clone()).collect();
+        let tags: BTreeSet<_> = variants()
+            .flat_map(|variant| variant.metadata.tags.clone())
+            .collect();
         let published = versions().filter(|version| version.published).count();
         vec![
             self.0.name.to_string(),
@@ -47,7 +49,6 @@ impl Rows for Entry {
     }
 }
 
-/// Prints the catalogue.
 pub(super) async fn run(context: &Context<'_>, arguments: &ListArguments) -> anyhow::Result<Exit> {
     let opened = context.open().await?;
     let entries = catalogue(&opened.operator, arguments.architecture).await?;
@@ -59,10 +60,10 @@ pub(super) async fn run(context: &Context<'_>, arguments: &ListArguments) -> any
 async fn catalogue(
     operator: &Operator,
     architecture: Option<Architecture>,
-) -> anyhow::Result<Vec<Entry>> {
+) -> anyhow::Result<Vec<ApplicationListing>> {
     let mut query = ListQuery {
         architecture,
-        limit: PAGE,
+        limit: PAGE_SIZE,
         ..ListQuery::default()
     };
     let mut entries = Vec::new();
@@ -72,6 +73,6 @@ async fn catalogue(
             return Ok(entries);
         }
         query.offset += page.applications.len() as u64;
-        entries.extend(page.applications.into_iter().map(Entry));
+        entries.extend(page.applications.into_iter().map(ApplicationListing));
     }
 }

@@ -1,4 +1,4 @@
-//! `aar application`: the catalogue, as the operator of the registry sees it.
+//! `aar application`: the catalogue.
 
 mod delete;
 mod list;
@@ -9,7 +9,6 @@ use clap::Subcommand;
 
 use super::context::Context;
 
-/// What there is to do with applications.
 #[derive(Debug, Subcommand)]
 pub(super) enum ApplicationCommand {
     /// List the applications
@@ -21,7 +20,6 @@ pub(super) enum ApplicationCommand {
     Delete(delete::DeleteArguments),
 }
 
-/// Runs one of the commands.
 pub(super) async fn run(
     context: &Context<'_>,
     command: ApplicationCommand,

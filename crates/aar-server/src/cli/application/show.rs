@@ -5,24 +5,25 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 
-/// `application show NAME [--format FORMAT]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar application show candy
+  aar application show candy --format table")]
 pub(in crate::cli) struct ShowArguments {
     /// The name of the application
     name: ApplicationName,
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value = "yaml")]
     format: Format,
 }
 
-/// A version as it is listed.
 #[derive(Serialize)]
-struct Entry<'a> {
+struct VersionListing<'a> {
     architecture: Architecture,
     version: &'a Version,
 }
 
-impl Rows for Entry<'_> {
+impl Rows for VersionListing<'_> {
     const HEADERS: &'static [&'static str] = &[
         "VERSION",
         "ARCHITECTURE",
@@ -45,13 +46,13 @@ impl Rows for Entry<'_> {
     }
 }
 
-/// Prints an application: all of it, or as a table its versions.
+/// Prints an application as a document, or its versions as a table.
 pub(super) async fn run(context: &Context<'_>, arguments: &ShowArguments) -> anyhow::Result<Exit> {
     let opened = context.open().await?;
     let found = opened.operator.application(&arguments.name).await?;
     opened.close().await;
-    let missing = || Failure::new(format!("there is no application {}", arguments.name));
-    let application = found.ok_or_else(missing)?;
+    let not_found = || Failure::new(format!("application {} does not exist", arguments.name));
+    let application = found.ok_or_else(not_found)?;
     match arguments.format {
         Format::Json => context
             .printer
@@ -64,11 +65,11 @@ pub(super) async fn run(context: &Context<'_>, arguments: &ShowArguments) -> any
     Ok(Exit::Done)
 }
 
-fn versions(application: &Application) -> Vec<Entry<'_>> {
+fn versions(application: &Application) -> Vec<VersionListing<'_>> {
     let variants = application.variants.iter();
     let entries = variants.flat_map(|variant| {
         let architecture = variant.architecture;
-        variant.versions.iter().map(move |version| Entry {
+        variant.versions.iter().map(move |version| VersionListing {
             architecture,
             version,
         })

@@ -4,28 +4,30 @@ use aar_cli::{Bytes, DocumentFormat, Exit, Failure};
 use clap::Args;
 
 use crate::{
-    cli::context::{Context, Opened},
+    cli::context::{Context, OpenRegistry},
     config::{Config, StorageConfig, rewrite},
 };
 
-/// `storage migrate --to FILE|FOLDER [--format FORMAT]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar storage migrate --to bucket.yaml
+  aar storage migrate --to /srv/aar/data/")]
 pub(in crate::cli) struct MigrateArguments {
-    /// A configuration file whose section storage names the new place, or a folder; one that is
-    /// not there yet is named from the root, or with a slash at its end
+    /// The target: a configuration file with a section storage, or a folder; write a new folder as an
+    /// absolute path or with a slash at its end
     #[arg(long, value_name = "FILE|FOLDER")]
     to: PathBuf,
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: DocumentFormat,
 }
 
-/// Copies everything, switches over, and lets the configuration name the new place.
+/// Copies everything, switches to the target, and updates the configuration.
 pub(super) async fn run(
     context: &Context<'_>,
     arguments: &MigrateArguments,
 ) -> anyhow::Result<Exit> {
-    let target = Target::read(&arguments.to, &context.base)?;
+    let target = MigrationTarget::read(&arguments.to, &context.base)?;
     let opened = match context.open().await {
         Err(error) if has_moved(&error) => open_moved(context, &target, error).await?,
         opened => opened?,
@@ -33,26 +35,23 @@ pub(super) async fn run(
     let printer = context.printer;
     let report = opened.operator.migrate(&target.storage.registry()).await?;
     opened.close().await;
-    let kept = rewrite::replace(&context.base, &target.section, &target.storage)?;
-    context.announce().await;
+    let copy = rewrite::replace(&context.base, &target.section, &target.storage)?;
+    context.notify_service().await;
     printer.document(arguments.format, &report)?;
     let (images, bytes) = (report.images, Bytes(report.bytes));
     printer.note(format_args!(
-        "{images} images were copied, {bytes}; the section storage of {} names the new place",
+        "{images} images copied ({bytes}); the section storage of {} now selects the target",
         Config::path(&context.base).display()
     ));
-    if let Some(kept) = kept {
-        let kept = kept.display();
-        printer.note(format_args!(
-            "the configuration is kept as it was in {kept}"
-        ));
+    if let Some(copy) = copy {
+        let copy = copy.display();
+        printer.note(format_args!("{copy} has a copy of the old configuration"));
     }
     if report.uploads_given_up > 0 {
-        printer.note("uploads that were open begin anew with the next attempt of their publishers");
+        printer.note("open uploads were dropped: publishers start them again");
     }
-    printer.hint(
-        "where something else writes the configuration, such as a charm, change it there too",
-    );
+    printer
+        .hint("if something else writes the configuration, such as a charm, change it there, too");
     Ok(Exit::Done)
 }
 
@@ -61,16 +60,16 @@ fn has_moved(error: &anyhow::Error) -> bool {
     matches!(error, Some(aar_registry::Error::StorageMoved))
 }
 
-/// A run that was cut short after the registry had moved has left the configuration behind. Where
-/// it moved to this target, the rest of that run is done.
+/// An interrupted run may have moved the registry without updating the configuration. If it moved to the
+/// same target, this run completes it.
 async fn open_moved(
     context: &Context<'_>,
-    target: &Target,
+    target: &MigrationTarget,
     moved: anyhow::Error,
-) -> anyhow::Result<Opened> {
+) -> anyhow::Result<OpenRegistry> {
     let opened = context.open_in(target.storage.clone()).await;
     opened.map_err(|error| match error.downcast_ref() {
-        // It is not where the registry has moved to.
+        // The registry has moved to another storage than the target.
         Some(
             aar_registry::Error::StorageMoved
             | aar_registry::Error::ForeignStorage { .. }
@@ -81,13 +80,13 @@ async fn open_moved(
     })
 }
 
-/// Where to move, and how the configuration says it.
-struct Target {
+/// The new storage, and its section for the configuration file.
+struct MigrationTarget {
     storage: StorageConfig,
     section: String,
 }
 
-impl Target {
+impl MigrationTarget {
     fn read(to: &Path, base: &Path) -> anyhow::Result<Self> {
         if to.is_file() {
             return Ok(Self {
@@ -95,8 +94,8 @@ impl Target {
                 section: rewrite::section_of(to)?,
             });
         }
-        if !to.is_dir() && !is_meant_as_folder(to) {
-            return Err(not_there(to).into());
+        if !to.is_dir() && !is_new_folder(to) {
+            return Err(not_found(to).into());
         }
         let folder = std::path::absolute(to)?;
         Ok(Self {
@@ -106,18 +105,18 @@ impl Target {
     }
 }
 
-/// Whether a path where nothing is can be no slip in the name of a file.
-fn is_meant_as_folder(to: &Path) -> bool {
+/// Whether a path that does not exist is a new folder, not a misspelt file.
+fn is_new_folder(to: &Path) -> bool {
     let yaml = to.extension().is_some_and(|extension| {
         extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
     });
-    let ends_as_folder = to.as_os_str().as_encoded_bytes().ends_with(b"/");
-    ends_as_folder || (to.is_absolute() && !yaml)
+    let ends_with_slash = to.as_os_str().as_encoded_bytes().ends_with(b"/");
+    ends_with_slash || (to.is_absolute() && !yaml)
 }
 
-fn not_there(to: &Path) -> Failure {
-    Failure::new(format!("there is no file and no folder {}", to.display())).with_hint(
-        "name a configuration file that is there, or a folder; one that is to be made ends with /",
+fn not_found(to: &Path) -> Failure {
+    Failure::new(format!("{} does not exist", to.display())).with_hint(
+        "name an existing configuration file or folder; to create a folder, add / to its name",
     )
 }
 
@@ -126,8 +125,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_in_the_name_of_a_file_is_not_taken_for_a_folder() {
-        for (to, folder) in [
+    fn misspelt_file_is_not_taken_for_a_new_folder() {
+        for (to, expected) in [
             ("/srv/aar/data", true),
             ("/srv/aar/data/", true),
             ("data/", true),
@@ -137,7 +136,7 @@ mod tests {
             ("/etc/aar/typo.yaml", false),
             ("/etc/aar/TYPO.YML", false),
         ] {
-            assert_eq!(is_meant_as_folder(Path::new(to)), folder, "{to}");
+            assert_eq!(is_new_folder(Path::new(to)), expected, "{to}");
         }
     }
 }

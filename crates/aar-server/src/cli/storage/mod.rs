@@ -1,4 +1,4 @@
-//! `aar storage`: database and storage, whether they agree, and how one is made from the other.
+//! `aar storage`: verify, rebuild and migrate.
 
 mod migrate;
 mod rebuild;
@@ -9,24 +9,21 @@ use clap::Subcommand;
 
 use super::context::Context;
 
-/// What there is to do with the storage.
 #[derive(Debug, Subcommand)]
 pub(super) enum StorageCommand {
-    /// Compare every image with its digest and the database with the storage, both ways
+    /// Compare images with their digests and the database with the storage
     Verify(verify::VerifyArguments),
-    /// Fill an empty database from the storage alone
+    /// Rebuild a lost database from the storage
     ///
-    /// The registry must not run. A database that is damaged is moved away first. Where a
-    /// descriptor cannot be read, or names an image that is not stored, nothing is rebuilt unless
-    /// that loss is accepted.
+    /// Stop the registry first, and move a damaged database away. If a descriptor cannot be read or its
+    /// image is missing, nothing is rebuilt unless you accept the loss.
     Rebuild(rebuild::RebuildArguments),
-    /// Copy everything to another storage, and use that one from then on
+    /// Copy everything to another storage and switch to it
     ///
-    /// The registry may run meanwhile. What was cut short is begun again with the same command.
+    /// The registry can keep running. To resume an interrupted migration, run the same command again.
     Migrate(migrate::MigrateArguments),
 }
 
-/// Runs one of the commands.
 pub(super) async fn run(context: &Context<'_>, command: StorageCommand) -> anyhow::Result<Exit> {
     match command {
         StorageCommand::Verify(arguments) => verify::run(context, &arguments).await,

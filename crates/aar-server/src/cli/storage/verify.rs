@@ -4,22 +4,23 @@ use clap::Args;
 
 use crate::cli::context::Context;
 
-/// `storage verify [--repair] [--quick] [--format FORMAT]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar storage verify --quick
+  aar storage verify --repair --format json")]
 pub(in crate::cli) struct VerifyArguments {
-    /// Bring database and descriptors to agree where it is clear how, and remove images that are
-    /// corrupt
+    /// Repair descriptors where the correct content is known, and remove corrupt images
     #[arg(long)]
     repair: bool,
-    /// Compare sizes only, without reading every image
+    /// Compare only sizes, without reading images
     #[arg(long)]
     quick: bool,
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: DocumentFormat,
 }
 
-/// Prints what was found. What is wrong makes the command fail.
+/// Prints a report. The command fails if it has findings.
 pub(super) async fn run(
     context: &Context<'_>,
     arguments: &VerifyArguments,
@@ -39,31 +40,31 @@ fn conclude(context: &Context<'_>, report: &VerifyReport, repair: bool) -> Exit 
     let printer = context.printer;
     if report.is_sound() {
         let (images, bytes) = (report.blobs, Bytes(report.bytes));
-        printer.note(format_args!("{images} images are sound, {bytes} were read"));
+        printer.note(format_args!("{images} images verified, {bytes} read"));
         return Exit::Done;
     }
-    printer.warn("database and storage do not agree");
-    let described = report.undescribed.is_empty() && report.stray.is_empty();
-    if !described && !repair {
+    printer.warn("database and storage differ");
+    let is_described = report.undescribed.is_empty() && report.stray.is_empty();
+    if !is_described && !repair {
         printer.hint(
-            "`aar storage verify --repair` writes descriptors anew, takes over revocations, and removes \
-             descriptors that nothing belongs to",
+            "`aar storage verify --repair` writes missing descriptors, restores revocations, and removes \
+             descriptors without version",
         );
     }
     if !report.stray.is_empty() && repair {
         printer.hint(
-            "a stray version is there again once it is pushed again; what nobody wants is removed by hand",
+            "push a stray version again to restore it, or delete its descriptor from the storage",
         );
     }
     if report.removed.len() < report.corrupt.len() {
         printer.hint(
-            "`aar storage verify --repair` removes corrupt images, which are not replaced otherwise",
+            "`aar storage verify --repair` removes corrupt images, so that they can be uploaded again",
         );
     }
     if !report.affected.is_empty() {
         printer.hint(
-            "`aar application delete NAME` here, then `amc registry push` where the application \
-             comes from, replace what is affected",
+            "to replace affected versions, run `aar application delete NAME` here, then `amc registry push` \
+             on the publisher",
         );
     }
     Exit::Failed

@@ -9,20 +9,22 @@ use clap::Args;
 use super::certificate;
 use crate::cli::context::Context;
 
-/// `trust add [PATH] [-p] [-q]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar trust add client.crt
+  aar trust add --publisher build.crt
+  aar trust add < client.crt")]
 pub(in crate::cli) struct AddArguments {
-    /// The file with the certificate; standard input where none is named
+    /// The file with the certificate; default: standard input
     path: Option<PathBuf>,
-    /// Let its owner write, too: publish, change and delete applications
+    /// Allow the owner to publish, change and delete applications
     #[arg(short, long)]
     publisher: bool,
-    /// Do not warn
+    /// Suppress warnings
     #[arg(short, long)]
     quiet: bool,
 }
 
-/// Trusts the certificate from now on.
 pub(super) async fn run(context: &Context<'_>, arguments: &AddArguments) -> anyhow::Result<Exit> {
     let certificate = certificate::read(context.printer, arguments.path.as_deref())?;
     let role = if arguments.publisher {
@@ -39,7 +41,7 @@ pub(super) async fn run(context: &Context<'_>, arguments: &AddArguments) -> anyh
         .trust_add(describe(&certificate, role))
         .await?;
     opened.close().await;
-    context.announce().await;
+    context.notify_service().await;
     context.printer.note(outcome(&certificate, role, added));
     Ok(Exit::Done)
 }
@@ -47,16 +49,16 @@ pub(super) async fn run(context: &Context<'_>, arguments: &AddArguments) -> anyh
 fn warn(context: &Context<'_>, certificate: &Certificate, role: Role) {
     let printer = context.printer;
     if role == Role::Publisher && printer.is_interactive() {
-        printer.warn("a publisher may change and delete every application of the registry");
+        printer.warn("a publisher can change and delete all applications of the registry");
     }
     match certificate.validity_at(context.clock.now()) {
         Validity::Valid => {}
         Validity::Expired => printer.warn(format_args!(
-            "the certificate has expired on {}; it is refused",
+            "the certificate expired on {}: the registry refuses it",
             certificate.not_after()
         )),
         Validity::NotYetValid => printer.warn(format_args!(
-            "the certificate is not valid before {}; it is refused until then",
+            "the certificate is not valid before {}: the registry refuses it until then",
             certificate.not_before()
         )),
     }
@@ -77,9 +79,9 @@ fn outcome(certificate: &Certificate, role: Role, added: TrustAdded) -> String {
     let fingerprint = certificate.fingerprint();
     match added {
         TrustAdded::Added => format!("{fingerprint} is trusted as {role}"),
-        TrustAdded::AlreadyTrusted => format!("{fingerprint} is trusted as {role} already"),
+        TrustAdded::AlreadyTrusted => format!("{fingerprint} is already trusted as {role}"),
         TrustAdded::RoleChanged { from } => {
-            format!("{fingerprint} is trusted as {role} now, no longer as {from}")
+            format!("{fingerprint} is now trusted as {role} instead of {from}")
         }
     }
 }

@@ -7,28 +7,28 @@ use aar_cli::Printer;
 use aar_tls::Certificate;
 use anyhow::{Context as _, bail, ensure};
 
-/// More than any certificate takes.
-const LONGEST: u64 = 1 << 20;
+/// Larger than any certificate.
+const MAX_BYTES: u64 = 1 << 20;
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 
-/// Reads the one certificate of a file, or of standard input where no file is named.
+/// Reads a certificate from a file or from standard input.
 pub(super) fn read(printer: &Printer, path: Option<&Path>) -> anyhow::Result<Certificate> {
     if let Some(path) = path.filter(|path| *path != Path::new("-")) {
         let file = fs_err::File::open(path)?;
-        return parse(&bytes(file)?).with_context(|| path.display().to_string());
+        return parse(&read_bytes(file)?).with_context(|| path.display().to_string());
     }
     if io::stdin().is_terminal() {
         printer.note("paste the certificate, then press Ctrl-D");
     }
-    parse(&bytes(io::stdin().lock())?).context("standard input")
+    parse(&read_bytes(io::stdin().lock())?).context("standard input")
 }
 
-fn bytes(source: impl io::Read) -> anyhow::Result<Vec<u8>> {
+fn read_bytes(source: impl io::Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    source.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     ensure!(
-        bytes.len() as u64 <= LONGEST,
-        "this is too large to be a certificate"
+        bytes.len() as u64 <= MAX_BYTES,
+        "too large for a certificate"
     );
     Ok(bytes)
 }
@@ -39,7 +39,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Certificate> {
     };
     let count = text.matches(BEGIN).count();
     if count > 1 {
-        bail!("this holds {count} certificates; add one at a time");
+        bail!("the text has {count} certificates: add one at a time");
     }
     Ok(Certificate::from_pem(text)?)
 }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_read_as_text_and_as_bytes() {
+    fn certificate_is_read_in_pem_base64_and_der_form() {
         let identity = identity();
         let certificate = identity.certificate();
         for form in [
@@ -80,17 +80,17 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_by_what_it_is() {
+    fn refusal_describes_the_input() {
         let identity = identity();
         let twice = identity.certificate().to_pem().repeat(2);
-        for (given, complaint) in [
+        for (input, expected) in [
             (identity.key_pem(), "private key"),
             (&twice, "2 certificates"),
             ("", "empty"),
             ("hello", "-----BEGIN CERTIFICATE-----"),
         ] {
-            let refusal = refusal(given.as_bytes());
-            assert!(refusal.contains(complaint), "{refusal}");
+            let refusal = refusal(input.as_bytes());
+            assert!(refusal.contains(expected), "{refusal}");
         }
         assert!(refusal(&[0xff, 0x00]).contains("X.509"));
     }

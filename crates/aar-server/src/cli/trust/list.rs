@@ -7,21 +7,23 @@ use serde::Serialize;
 
 use crate::cli::context::Context;
 
-/// `trust list [--format FORMAT] [--revoked]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar trust list
+  aar trust list --revoked --format json")]
 pub(in crate::cli) struct ListArguments {
-    /// The form of the output
+    /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// List the revoked certificates instead
+    /// List revoked certificates instead
     #[arg(long)]
     revoked: bool,
 }
 
-/// A certificate as it is listed. Scripts read these names.
+/// Scripts rely on these field names.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
+struct CertificateListing {
     fingerprint: Fingerprint,
     role: Role,
     subject: String,
@@ -32,7 +34,7 @@ struct Entry {
     revoked: Option<Timestamp>,
 }
 
-impl From<TrustedCertificate> for Entry {
+impl From<TrustedCertificate> for CertificateListing {
     fn from(certificate: TrustedCertificate) -> Self {
         Self {
             fingerprint: certificate.fingerprint,
@@ -46,7 +48,7 @@ impl From<TrustedCertificate> for Entry {
     }
 }
 
-impl Rows for Entry {
+impl Rows for CertificateListing {
     const HEADERS: &'static [&'static str] = &["FINGERPRINT", "ROLE", "SUBJECT", "VALID UNTIL"];
 
     fn row(&self) -> Vec<String> {
@@ -59,12 +61,15 @@ impl Rows for Entry {
     }
 }
 
-/// Prints the certificates, the oldest first.
+/// Prints the certificates, oldest first.
 pub(super) async fn run(context: &Context<'_>, arguments: &ListArguments) -> anyhow::Result<Exit> {
     let records = context.trust_records().await?;
     let certificates = records.list(arguments.revoked).await?;
     records.close().await;
-    let entries: Vec<_> = certificates.into_iter().map(Entry::from).collect();
+    let entries: Vec<_> = certificates
+        .into_iter()
+        .map(CertificateListing::from)
+        .collect();
     context.printer.listing(arguments.format, &entries)?;
     Ok(Exit::Done)
 }

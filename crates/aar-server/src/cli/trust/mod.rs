@@ -1,4 +1,4 @@
-//! `aar trust`: who may come in. Changes take effect at once, also in a registry that runs.
+//! `aar trust`: the trusted certificates. Changes take effect at once, also in a running registry.
 
 mod add;
 mod certificate;
@@ -12,7 +12,6 @@ use clap::Subcommand;
 
 use super::context::Context;
 
-/// What there is to do with certificates.
 #[derive(Debug, Subcommand)]
 pub(super) enum TrustCommand {
     /// Trust a client certificate
@@ -22,11 +21,10 @@ pub(super) enum TrustCommand {
     List(list::ListArguments),
     /// Stop trusting a certificate; it can be added again later
     Remove(remove::RemoveArguments),
-    /// Revoke a certificate for ever
+    /// Revoke a certificate permanently
     Revoke(revoke::RevokeArguments),
 }
 
-/// Runs one of the commands.
 pub(super) async fn run(context: &Context<'_>, command: TrustCommand) -> anyhow::Result<Exit> {
     match command {
         TrustCommand::Add(arguments) => add::run(context, &arguments).await,

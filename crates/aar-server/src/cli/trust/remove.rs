@@ -6,14 +6,12 @@ use clap::Args;
 use super::withdraw::withdraw;
 use crate::cli::context::Context;
 
-/// `trust remove FINGERPRINT`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RemoveArguments {
-    /// The fingerprint, or as much of it as no other begins with
+    /// The fingerprint, or an unambiguous beginning of it
     fingerprint: FingerprintPrefix,
 }
 
-/// Stops trusting a certificate.
 pub(super) async fn run(
     context: &Context<'_>,
     arguments: &RemoveArguments,

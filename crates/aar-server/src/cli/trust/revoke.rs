@@ -6,17 +6,18 @@ use clap::Args;
 use super::withdraw::withdraw;
 use crate::cli::context::Context;
 
-/// `trust revoke FINGERPRINT [-y]`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aar trust revoke 1f0c8a
+  aar trust revoke 1f0c8a --yes")]
 pub(in crate::cli) struct RevokeArguments {
-    /// The fingerprint, or as much of it as no other begins with
+    /// The fingerprint, or an unambiguous beginning of it
     fingerprint: FingerprintPrefix,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
 
-/// Revokes a certificate, after a question.
 pub(super) async fn run(
     context: &Context<'_>,
     arguments: &RevokeArguments,
@@ -28,14 +29,14 @@ pub(super) async fn run(
         records.close().await;
         context
             .printer
-            .note(format_args!("{fingerprint} is revoked already"));
+            .note(format_args!("{fingerprint} is already revoked"));
         return Ok(Exit::Done);
     }
     let question = format!(
         "Revoke {fingerprint} ({})? It can never be trusted again.",
         known.subject
     );
-    if !context.agreed(&question, arguments.yes)? {
+    if !context.confirm(&question, arguments.yes)? {
         return Ok(Exit::Failed);
     }
     withdraw(context, records, fingerprint, Withdrawal::Revoke).await?;

@@ -20,7 +20,7 @@ pub(super) async fn withdraw(
 ) -> anyhow::Result<()> {
     records.withdraw(&fingerprint, how).await?;
     records.close().await;
-    context.announce().await;
+    context.notify_service().await;
     if let Err(why) = deliver(context).await {
         context.printer.warn(format_args!(
             "the storage cannot be used, and still has the certificate as trusted: {why}"

@@ -1,4 +1,4 @@
-//! A local catalogue in memory, with its images in a folder, that survives its agent.
+//! A local catalogue in memory, with its images in a folder. It outlives its agent.
 
 use std::{
     collections::BTreeMap,
@@ -17,20 +17,20 @@ use tokio::sync::Notify;
 
 use super::{fingerprint, image};
 
-/// Copies share what is in it, as a database does.
+/// Clones share their content, like connections to a database.
 #[derive(Clone)]
-pub(crate) struct Shelf(Arc<Inner>);
+pub(crate) struct TestCatalogue(Arc<Inner>);
 
 struct Inner {
     folder: tempfile::TempDir,
     content: Mutex<Content>,
-    /// After so many calls it stands still for ever, as if the process had been killed.
+    /// After so many calls, every call blocks forever, as if the process had been killed.
     calls_left: AtomicI64,
     killed: Notify,
-    /// How many of the next imports find the disk full.
+    /// How many of the next imports fail for lack of space.
     full: AtomicUsize,
-    swept: Notify,
-    sweeps: AtomicBool,
+    deleted: Notify,
+    deletions: AtomicBool,
 }
 
 #[derive(Default)]
@@ -40,7 +40,7 @@ struct Content {
     uploads: BTreeMap<Digest, String>,
 }
 
-impl Shelf {
+impl TestCatalogue {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
             folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
@@ -48,8 +48,8 @@ impl Shelf {
             calls_left: AtomicI64::new(i64::MAX),
             killed: Notify::new(),
             full: AtomicUsize::new(0),
-            swept: Notify::new(),
-            sweeps: AtomicBool::new(true),
+            deleted: Notify::new(),
+            deletions: AtomicBool::new(true),
         }))
     }
 
@@ -57,12 +57,12 @@ impl Shelf {
         self.0.content.lock().unwrap()
     }
 
-    /// What is on it, by name.
+    /// The applications by name.
     pub(crate) fn all(&self) -> BTreeMap<ApplicationName, LocalApplication> {
         self.content().applications.clone()
     }
 
-    /// The versions of an application in words: `0 1w`; `-` where there is none.
+    /// The versions of an application in words: `0 1w`; `-` if there is no application.
     pub(crate) fn versions(&self, application: &str) -> String {
         let content = self.content();
         let Some(found) = content.applications.get(&super::name(application)) else {
@@ -88,7 +88,7 @@ impl Shelf {
         self.content().uploads.contains_key(digest)
     }
 
-    /// Creates a version of an application of our own.
+    /// Creates a version of a local application.
     pub(crate) fn create(&self, application: &str, number: u32, bytes: &[u8]) {
         let image = image(bytes);
         std::fs::write(self.import_path(&image), bytes).unwrap();
@@ -105,7 +105,7 @@ impl Shelf {
         put(found, VersionNumber(number), true, image);
     }
 
-    /// Changes an application as its owner.
+    /// Changes an application like its owner.
     pub(crate) fn edit(&self, application: &str, work: impl FnOnce(&mut LocalApplication)) {
         let mut content = self.content();
         if let Some(found) = content.applications.get_mut(&super::name(application)) {
@@ -119,7 +119,7 @@ impl Shelf {
             .remove(&super::name(application));
     }
 
-    /// Lets it die after so many calls; `None` lets it live.
+    /// Blocks after so many calls; `None` never.
     pub(crate) fn kill_after(&self, calls: Option<i64>) {
         let calls = calls.unwrap_or(i64::MAX);
         self.0.calls_left.store(calls, Ordering::SeqCst);
@@ -129,21 +129,21 @@ impl Shelf {
         self.0.killed.notified().await;
     }
 
-    /// The next time that a round cleans up, which is the last thing it does.
-    pub(crate) fn swept(&self) -> impl Future<Output = ()> + '_ {
-        self.0.swept.notified()
+    /// The next time that a round deletes partial files, which is its last step.
+    pub(crate) fn partial_files_deleted(&self) -> impl Future<Output = ()> + '_ {
+        self.0.deleted.notified()
     }
 
-    /// Nothing can be swept from now on.
-    pub(crate) fn break_sweeping(&self) {
-        self.0.sweeps.store(false, Ordering::SeqCst);
+    /// From now on, partial files cannot be deleted.
+    pub(crate) fn fail_deletions(&self) {
+        self.0.deletions.store(false, Ordering::SeqCst);
     }
 
-    pub(crate) fn fill_up(&self, imports: usize) {
+    pub(crate) fn fill_disk(&self, imports: usize) {
         self.0.full.store(imports, Ordering::SeqCst);
     }
 
-    /// The names of the files in its folder.
+    /// The names of the files in the folder.
     pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.folder.path()).unwrap();
         let mut names: Vec<_> = entries
@@ -160,13 +160,17 @@ impl Shelf {
         }
     }
 
-    /// An imported application, which only the agent changes.
+    /// Changes an imported application, as only the agent does.
     async fn change(&self, name: &ApplicationName, work: impl FnOnce(&mut LocalApplication)) {
         self.call().await;
         {
             let mut content = self.content();
             if let Some(found) = content.applications.get_mut(name) {
-                assert_eq!(found.origin, Origin::Imported, "{name} was touched");
+                assert_eq!(
+                    found.origin,
+                    Origin::Imported,
+                    "{name} was changed by the agent"
+                );
                 work(found);
             }
         }
@@ -187,7 +191,7 @@ fn put(found: &mut LocalApplication, number: VersionNumber, published: bool, ima
     found.versions.sort_by_key(|version| version.number);
 }
 
-impl LocalCatalogue for Shelf {
+impl LocalCatalogue for TestCatalogue {
     fn architecture(&self) -> Architecture {
         Architecture::Amd64
     }
@@ -221,10 +225,10 @@ impl LocalCatalogue for Shelf {
         image_file: &Path,
     ) -> Result<(), LocalError> {
         self.call().await;
-        let take = |left: usize| left.checked_sub(1);
+        let decrement = |left: usize| left.checked_sub(1);
         let full = &self.0.full;
         if full
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, decrement)
             .is_ok()
         {
             return Err(LocalError::NoSpace);
@@ -244,7 +248,11 @@ impl LocalCatalogue for Shelf {
                 versions: Vec::new(),
                 building: false,
             });
-            assert_eq!(found.origin, Origin::Imported, "{name} was touched");
+            assert_eq!(
+                found.origin,
+                Origin::Imported,
+                "{name} was changed by the agent"
+            );
             put(found, version.number, version.published, version.image);
         }
         self.call().await;
@@ -252,7 +260,7 @@ impl LocalCatalogue for Shelf {
     }
 
     async fn retain_partial_files(&self, wanted: &[ImageInfo]) -> Result<(), LocalError> {
-        if !self.0.sweeps.load(Ordering::SeqCst) {
+        if !self.0.deletions.load(Ordering::SeqCst) {
             return Err(LocalError::failed("no permission"));
         }
         let wanted: Vec<_> = wanted
@@ -264,7 +272,7 @@ impl LocalCatalogue for Shelf {
                 std::fs::remove_file(self.0.folder.path().join(file)).unwrap();
             }
         }
-        self.0.swept.notify_waiters();
+        self.0.deleted.notify_waiters();
         Ok(())
     }
 

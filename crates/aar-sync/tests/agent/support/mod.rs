@@ -1,13 +1,12 @@
-//! Both sides in memory: a registry of a few hundred lines over real TLS, and a catalogue whose
-//! images are files.
+//! Both sides in memory: a registry over real TLS, and a local catalogue whose images are files.
 
 pub(crate) mod catalogue;
 pub(crate) mod registry;
-pub(crate) mod site;
+pub(crate) mod setup;
 
-pub(crate) use catalogue::Shelf;
-pub(crate) use registry::Registry;
-pub(crate) use site::{Site, config};
+pub(crate) use catalogue::TestCatalogue;
+pub(crate) use registry::FakeRegistry;
+pub(crate) use setup::{Setup, config};
 
 use std::{
     future::Future,
@@ -36,7 +35,7 @@ pub(crate) fn name(text: &str) -> ApplicationName {
     text.parse().unwrap()
 }
 
-/// Content that belongs to one version and no other.
+/// Content that is unique to its label.
 pub(crate) fn content(label: &str, length: usize) -> Vec<u8> {
     let seed = Sha256::digest(label);
     seed.iter().copied().cycle().take(length).collect()
@@ -51,28 +50,28 @@ pub(crate) fn image(content: &[u8]) -> ImageInfo {
     }
 }
 
-/// What stands for unpacking an image: anything but the digest.
+/// Stands for the fingerprint of an unpacked image; differs from the digest.
 pub(crate) fn fingerprint(content: &[u8]) -> Fingerprint {
     let inside = Sha256::new_with_prefix("inside").chain_update(content);
     Fingerprint::from_bytes(inside.finalize().into())
 }
 
-/// Asks for something: when this returns, the request has been made.
-pub(crate) fn asked<F: Future>(request: F) -> Pin<Box<F>> {
+/// Polls a request once, so that it has been sent when this returns.
+pub(crate) fn requested<F: Future>(request: F) -> Pin<Box<F>> {
     let mut request = Box::pin(request);
     let mut context = Context::from_waker(Waker::noop());
     assert!(request.as_mut().poll(&mut context).is_pending());
     request
 }
 
-/// Waits until something holds, which should not take long.
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let patience = async {
-        while !holds() {
+/// Waits until a condition holds, for up to ten seconds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let holds = async {
+        while !condition() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    within(what, Duration::from_secs(10), patience).await;
+    within(what, Duration::from_secs(10), holds).await;
 }
 
 pub(crate) async fn within<T>(what: &str, limit: Duration, work: impl Future<Output = T>) -> T {

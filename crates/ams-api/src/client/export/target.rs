@@ -1,7 +1,7 @@
 //! Where an image is written.
 //!
-//! A file appears whole or not at all, under the name that symbolic links lead to. What is no file,
-//! such as a pipe or a device, stays what it is: the image runs through it as it arrives.
+//! A file appears complete or not at all; symbolic links to it stay. A pipe or a device is not replaced:
+//! it gets the image as it arrives.
 
 use std::{
     fs::{OpenOptions, Permissions},
@@ -12,21 +12,20 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-pub(super) enum Target {
-    /// A file without a name that anybody looks at, which goes away when it is not kept, and the
-    /// path that it gets.
+pub(super) enum ExportTarget {
+    /// A temporary file, and the path that it gets on commit.
     File(NamedTempFile, PathBuf),
     Stream(Box<dyn Write + Send>),
 }
 
-impl Target {
-    /// What a path leads to. Waits at a pipe until somebody reads it.
+impl ExportTarget {
+    /// Opening a pipe blocks until it has a reader.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         match path.metadata() {
-            Ok(there) if !there.is_file() => {
+            Ok(existing) if !existing.is_file() => {
                 Ok(Self::stream(OpenOptions::new().write(true).open(path)?))
             }
-            _ => Self::file(behind_links(path)?),
+            _ => Self::file(resolve_links(path)?),
         }
     }
 
@@ -36,7 +35,7 @@ impl Target {
 
     fn file(path: PathBuf) -> io::Result<Self> {
         let folder = folder_of(&path);
-        // Without a path: what is said of a folder that is not there goes with that of the caller.
+        // The error of a missing folder must not contain a path: `cannot_write` adds that of the caller.
         folder.metadata()?;
         let file = tempfile::Builder::new()
             .prefix(".ams-export-")
@@ -45,7 +44,7 @@ impl Target {
         Ok(Self::File(file, path))
     }
 
-    /// Whether somebody has what was written, good or bad.
+    /// Whether the written bytes cannot be removed.
     pub(super) fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
     }
@@ -57,28 +56,27 @@ impl Target {
         }
     }
 
-    /// Says that what was written is good.
-    pub(super) fn keep(self) -> io::Result<()> {
+    pub(super) fn commit(self) -> io::Result<()> {
         let Self::File(file, to) = self else {
             return Ok(());
         };
         file.as_file().sync_all()?;
         let path = file.into_temp_path();
         fs_err::rename(&path, to)?;
-        // There is nothing left under that name to clean up.
+        // The temporary name is gone, so there is nothing to remove on drop.
         path.keep()?;
         Ok(())
     }
 }
 
-/// The path of the file that a path leads to, also where the last link leads to nothing yet.
-fn behind_links(path: &Path) -> io::Result<PathBuf> {
+/// Follows symbolic links, also to a file that does not exist yet.
+fn resolve_links(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => match path.read_link() {
-            Ok(target) => behind_links(&folder_of(path).join(target)),
+            Ok(target) => resolve_links(&folder_of(path).join(target)),
             Err(_) => Ok(path.to_owned()),
         },
-        found => found,
+        resolved => resolved,
     }
 }
 

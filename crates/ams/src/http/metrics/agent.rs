@@ -1,192 +1,172 @@
+use std::sync::atomic::AtomicU64;
+
 use ams_api::{RegistryStatus, RoundOutcome, TransferDirection};
+use prometheus_client::{
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
+    registry::Registry,
+};
 
-use super::text::Text;
-use crate::registry::Measured;
+use crate::registry::AgentMetrics;
 
-/// Writes how the registry agent is doing.
-pub(super) fn write(status: &RegistryStatus, text: &mut Text) {
-    let held = status
-        .held
-        .as_ref()
-        .map_or(0, |held| held.applications.len());
-    let failed = status
-        .applications
-        .iter()
-        .filter(|it| !it.error.is_empty())
-        .count();
-    let revision = status.revision.unwrap_or(0);
-    let skew = status.clock_skew_seconds.unwrap_or(0);
-    text.gauge(
-        "ams_registry_round_running",
+type Labels = [(&'static str, &'static str); 1];
+
+/// Adds the status of the registry agent to a registry of metrics.
+pub(super) fn register_status(status: &RegistryStatus, registry: &mut Registry) {
+    let held = status.held.as_ref().map(|held| held.applications.len());
+    let failed = status.applications.iter().filter(|it| !it.error.is_empty());
+    registry.register(
+        "round_running",
         "Whether a round runs",
-        u8::from(status.running),
+        ConstGauge::new(u32::from(status.running)),
     );
-    text.gauge(
-        "ams_registry_revision",
-        "Revision of the catalogue that was seen",
-        revision,
+    registry.register(
+        "revision",
+        "Last seen revision of the catalogue",
+        ConstGauge::new(status.revision.unwrap_or(0)),
     );
-    text.gauge(
-        "ams_registry_held_removals",
-        "Applications whose removal is held",
-        held,
+    registry.register(
+        "held_removals",
+        "Applications whose removal waits for a confirmation",
+        ConstGauge::new(held.unwrap_or(0)),
     );
-    text.gauge(
-        "ams_registry_conflicts",
-        "What cannot be brought together",
-        status.conflicts.len(),
+    registry.register(
+        "conflicts",
+        "Conflicts between AMS and the registry",
+        ConstGauge::new(status.conflicts.len()),
     );
-    text.gauge(
-        "ams_registry_failed_applications",
-        "Applications that are not in step",
-        failed,
+    registry.register(
+        "failed_applications",
+        "Applications that are not synchronised, with a reason",
+        ConstGauge::new(failed.count()),
     );
-    text.gauge(
-        "ams_registry_clock_skew_seconds",
-        "How far the registry's clock is ahead",
-        skew,
+    registry.register(
+        "clock_skew_seconds",
+        "How far the clock of the registry is ahead",
+        ConstGauge::new(status.clock_skew_seconds.unwrap_or(0)),
     );
-    last_round(status, text);
-    transfers(status, text);
+    register_last_round(status, registry);
+    register_transfers(status, registry);
 }
 
-fn last_round(status: &RegistryStatus, text: &mut Text) {
+fn register_last_round(status: &RegistryStatus, registry: &mut Registry) {
     let Some(round) = &status.last_round else {
         return;
     };
-    let took = round
-        .finished_at
-        .duration_since(round.started_at)
-        .as_secs_f64();
-    let done = u8::from(round.outcome == RoundOutcome::Done);
-    let ended = round.finished_at.as_second();
-    text.gauge(
-        "ams_registry_last_round_success",
-        "Whether the last round did all of it",
-        done,
+    let duration = round.finished_at.duration_since(round.started_at);
+    let is_done = round.outcome == RoundOutcome::Done;
+    registry.register(
+        "last_round_success",
+        "Whether the last round was complete",
+        ConstGauge::new(u32::from(is_done)),
     );
-    text.gauge(
-        "ams_registry_last_round_seconds",
-        "How long the last round took",
-        took,
+    registry.register(
+        "last_round_seconds",
+        "Duration of the last round",
+        ConstGauge::new(duration.as_secs_f64()),
     );
-    text.gauge(
-        "ams_registry_last_round_end_timestamp_seconds",
-        "When the last round ended",
-        ended,
+    registry.register(
+        "last_round_end_timestamp_seconds",
+        "End of the last round",
+        ConstGauge::new(round.finished_at.as_second()),
     );
-    let changes = "ams_registry_last_round_changes";
-    text.describe(changes, "What the last round did", "gauge");
-    for (kind, count) in [
-        ("imported", round.counts.imported),
-        ("pushed", round.counts.pushed),
-        ("updated", round.counts.updated),
-        ("removed", round.counts.removed),
-    ] {
-        text.sample(changes, &[("kind", kind)], count);
-    }
+    let changes = gauges([
+        ([("kind", "imported")], round.counts.imported),
+        ([("kind", "pushed")], round.counts.pushed),
+        ([("kind", "updated")], round.counts.updated),
+        ([("kind", "removed")], round.counts.removed),
+    ]);
+    registry.register("last_round_changes", "Actions of the last round", changes);
 }
 
-/// Writes what the agent has come to since the start.
-pub(super) fn write_measured(measured: &Measured, text: &mut Text) {
-    let Measured { totals, .. } = measured;
-    let counters = |text: &mut Text, name, help, label, values: &[(&str, u64)]| {
-        text.describe(name, help, "counter");
-        for (value, count) in values {
-            text.sample(name, &[(label, value)], count);
-        }
-    };
-    counters(
-        text,
-        "ams_registry_rounds_total",
-        "Rounds that have ended",
-        "outcome",
-        &[
-            ("done", totals.rounds.done),
-            ("incomplete", totals.rounds.incomplete),
-            ("failed", totals.rounds.failed),
-            ("cancelled", totals.rounds.cancelled),
-        ],
+fn register_transfers(status: &RegistryStatus, registry: &mut Registry) {
+    let directions = [TransferDirection::Pull, TransferDirection::Push];
+    let speeds = gauges(directions.map(|direction| {
+        let transfers = status.transfers.iter();
+        let transfers = transfers.filter(|transfer| transfer.direction == direction);
+        let speed = transfers.map(|transfer| transfer.bytes_per_second).sum();
+        ([("direction", direction.as_str())], speed)
+    }));
+    registry.register(
+        "transfer_bytes_per_second",
+        "Speed of the transfers in flight",
+        speeds,
     );
-    counters(
-        text,
-        "ams_registry_changes_total",
-        "What the rounds did",
-        "kind",
-        &[
-            ("imported", totals.counts.imported),
-            ("pushed", totals.counts.pushed),
-            ("updated", totals.counts.updated),
-            ("removed", totals.counts.removed),
-        ],
-    );
-    counters(
-        text,
-        "ams_registry_image_bytes_total",
-        "Size of the images that have arrived",
-        "direction",
-        &[
-            ("pull", totals.counts.bytes_pulled),
-            ("push", totals.counts.bytes_pushed),
-        ],
-    );
-    standing(measured, text);
 }
 
-fn standing(measured: &Measured, text: &mut Text) {
-    let last_done = measured.totals.last_done;
-    text.gauge(
-        "ams_registry_lag_seconds",
-        "For how long the two sides have not been in step",
-        measured.lag.as_secs_f64(),
+/// Adds what the agent has done since the start.
+pub(super) fn register_metrics(metrics: AgentMetrics, registry: &mut Registry) {
+    let rounds = metrics.totals.rounds;
+    let rounds = counters([
+        ([("outcome", "done")], rounds.done),
+        ([("outcome", "incomplete")], rounds.incomplete),
+        ([("outcome", "failed")], rounds.failed),
+        ([("outcome", "cancelled")], rounds.cancelled),
+    ]);
+    registry.register("rounds", "Rounds that have ended", rounds);
+    let counts = metrics.totals.counts;
+    let changes = counters([
+        ([("kind", "imported")], counts.imported),
+        ([("kind", "pushed")], counts.pushed),
+        ([("kind", "updated")], counts.updated),
+        ([("kind", "removed")], counts.removed),
+    ]);
+    registry.register("changes", "Actions of all rounds", changes);
+    let bytes = counters([
+        ([("direction", "pull")], counts.bytes_pulled),
+        ([("direction", "push")], counts.bytes_pushed),
+    ]);
+    registry.register("image_bytes", "Size of transferred images", bytes);
+    registry.register(
+        "lag_seconds",
+        "Time since AMS and the registry were in sync",
+        ConstGauge::new(metrics.lag.as_secs_f64()),
     );
-    text.gauge(
-        "ams_registry_last_success_timestamp_seconds",
-        "When a round last did all of it",
-        last_done.map_or(0, jiff::Timestamp::as_second),
+    let last_done = metrics.totals.last_done;
+    registry.register(
+        "last_success_timestamp_seconds",
+        "Time of the last complete round",
+        ConstGauge::new(last_done.map_or(0, jiff::Timestamp::as_second)),
     );
-    let states = "ams_registry_applications";
-    text.describe(
-        states,
-        "Applications that take part, by their state",
-        "gauge",
+    let states = metrics.applications;
+    let states = gauges(states.map(|(state, count)| ([("state", state)], count as u64)));
+    registry.register("applications", "Synchronised applications by state", states);
+    registry.register(
+        "publication_to_usable_seconds",
+        "Time from the publication of a version until it is usable here",
+        metrics.arrivals,
     );
-    for (state, count) in measured.applications {
-        text.sample(states, &[("state", state)], count);
-    }
-    let arrivals = "ams_registry_publication_to_usable_seconds";
-    text.describe(
-        arrivals,
-        "Time from the publication of a version until it can be used here",
-        "histogram",
-    );
-    text.histogram(arrivals, &[], &measured.arrivals);
 }
 
-fn transfers(status: &RegistryStatus, text: &mut Text) {
-    let name = "ams_registry_transfer_bytes_per_second";
-    text.describe(name, "Speed of the images that are on their way", "gauge");
-    for direction in [TransferDirection::Pull, TransferDirection::Push] {
-        let of_direction = status
-            .transfers
-            .iter()
-            .filter(|it| it.direction == direction);
-        let speed: u64 = of_direction.map(|it| it.bytes_per_second).sum();
-        text.sample(name, &[("direction", direction.as_str())], speed);
+fn gauges<const N: usize>(values: [(Labels, u64); N]) -> Family<Labels, Gauge<u64, AtomicU64>> {
+    let family = Family::<Labels, Gauge<u64, AtomicU64>>::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).set(value);
     }
+    family
+}
+
+fn counters<const N: usize>(values: [(Labels, u64); N]) -> Family<Labels, Counter> {
+    let family = Family::<Labels, Counter>::default();
+    for (labels, value) in values {
+        family.get_or_create(&labels).inc_by(value);
+    }
+    family
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use ams_api::{HeldRemovals, Round, RoundCounts};
     use jiff::Timestamp;
+    use prometheus_client::encoding::prometheus_text;
 
     use super::*;
 
     #[test]
-    fn what_the_agent_says_is_measured() {
+    fn status_of_the_agent_is_exposed() {
         let round = Round {
             started_at: Timestamp::from_second(100).unwrap(),
             finished_at: Timestamp::from_second(103).unwrap(),
@@ -207,13 +187,14 @@ mod tests {
             held: Some(held),
             ..RegistryStatus::default()
         };
-        let mut text = Text::new(&BTreeMap::new());
-        write(&status, &mut text);
-        let text = text.finish();
+        let mut registry = Registry::with_prefix("ams_registry");
+        register_status(&status, &mut registry);
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &registry).unwrap();
         for sample in [
             "ams_registry_held_removals 2\n",
             "ams_registry_last_round_success 0\n",
-            "ams_registry_last_round_seconds 3\n",
+            "ams_registry_last_round_seconds 3.0\n",
             "ams_registry_last_round_changes{kind=\"imported\"} 4\n",
         ] {
             assert!(text.contains(sample), "{sample}: {text}");

@@ -1,7 +1,11 @@
 use std::{collections::BTreeMap, future::IntoFuture, net::SocketAddr, time::Duration};
 
-use aar_daemon::serve_tls;
+use aar_daemon::{
+    http::metrics::{HttpMetrics, exposition},
+    serve_tls,
+};
 use aar_tls::{Connections, Limits, TlsListener};
+use aar_types::Digest;
 use axum::{
     Router,
     extract::{Request, State},
@@ -10,63 +14,65 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
-use sha2::{Digest, Sha256};
+use headers::{Authorization, HeaderMapExt, authorization::Basic};
+use prometheus_client::{metrics::gauge::ConstGauge, registry::Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Metrics, agent, text::Text};
+use super::agent;
 use crate::{Ams, Error, http::error::ApiError, settings::PrometheusSettings};
 
-/// Serves measurements to Prometheus.
+/// Serves metrics to Prometheus.
 pub struct MetricsListener {
-    socket: Socket,
+    socket: MetricsSocket,
     labels: BTreeMap<String, String>,
-    /// The hash of what the header has to say, where credentials are asked for.
-    credentials: Option<[u8; 32]>,
+    /// The hash of the expected credentials; none if everyone may read.
+    credentials: Option<Digest>,
 }
 
-enum Socket {
+enum MetricsSocket {
     Plain(TcpListener),
     Tls(Box<TlsListener>),
 }
 
-/// What is measured, for whoever may read it.
 #[derive(Clone)]
-struct Source {
+struct MetricsState {
     ams: Ams,
-    metrics: Metrics,
+    metrics: HttpMetrics,
     labels: BTreeMap<String, String>,
 }
 
 impl MetricsListener {
-    /// Begins to listen, if the settings say where.
+    /// Listens on the configured address, if there is one.
     pub async fn bind(settings: &PrometheusSettings) -> Result<Option<Self>, Error> {
         let Some(address) = settings.listen_address else {
             return Ok(None);
         };
         let socket = match settings.identity()? {
-            None => Socket::Plain(bind(address).await?),
+            None => MetricsSocket::Plain(bind(address).await?),
             Some(identity) => {
                 let listener = TlsListener::bind(address, &identity, Limits::default());
-                Socket::Tls(Box::new(listener.await?))
+                MetricsSocket::Tls(Box::new(listener.await?))
             }
         };
-        let named = settings.username.is_some() || settings.password.is_some();
+        let PrometheusSettings {
+            username, password, ..
+        } = settings;
+        let is_protected = username.is_some() || password.is_some();
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let pair = format!("{}:{}", text(&settings.username), text(&settings.password));
+        let credentials = is_protected.then(|| hash(&text(username), &text(password)));
         Ok(Some(Self {
             socket,
             labels: settings.extra_labels.clone(),
-            credentials: named.then(|| Sha256::digest(pair).into()),
+            credentials,
         }))
     }
 
-    /// The address that is listened on.
+    /// The listen address.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         match &self.socket {
-            Socket::Plain(listener) => Ok(listener.local_addr()?),
-            Socket::Tls(listener) => Ok(listener.local_addr()),
+            MetricsSocket::Plain(listener) => Ok(listener.local_addr()?),
+            MetricsSocket::Tls(listener) => Ok(listener.local_addr()),
         }
     }
 
@@ -74,7 +80,7 @@ impl MetricsListener {
     pub(in crate::http) async fn run(
         self,
         ams: Ams,
-        metrics: Metrics,
+        metrics: HttpMetrics,
         drain: CancellationToken,
         limit: Duration,
     ) {
@@ -83,7 +89,7 @@ impl MetricsListener {
             labels,
             credentials,
         } = self;
-        let source = Source {
+        let state = MetricsState {
             ams,
             metrics,
             labels,
@@ -91,14 +97,14 @@ impl MetricsListener {
         let router = Router::new()
             .route("/metrics", get(show))
             .route("/internal/1.0/metrics", get(show))
-            .layer(from_fn_with_state(credentials, check))
-            .with_state(source);
+            .layer(from_fn_with_state(credentials, authenticate))
+            .with_state(state);
         match socket {
-            Socket::Tls(listener) => {
+            MetricsSocket::Tls(listener) => {
                 serve_tls(*listener, Connections::default(), router, drain, limit).await;
             }
-            Socket::Plain(listener) => {
-                // Reading measurements is never worth waiting for.
+            MetricsSocket::Plain(listener) => {
+                // A stop does not wait for reads of metrics.
                 let serving = axum::serve(listener, router).into_future();
                 drain.run_until_cancelled(serving).await;
             }
@@ -111,27 +117,27 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     listener.map_err(|error| Error::Setting(format!("cannot serve metrics on {address}: {error}")))
 }
 
-async fn show(State(source): State<Source>) -> Result<Response, ApiError> {
-    let mut text = Text::new(&source.labels);
-    source.metrics.write(&mut text);
-    let applications = source.ams.applications().count().await?;
-    text.gauge(
-        "ams_cluster_applications_total",
+async fn show(State(state): State<MetricsState>) -> Result<Response, ApiError> {
+    let labels = state.labels.clone().into_iter();
+    let mut registry =
+        Registry::with_labels(labels.map(|(name, value)| (name.into(), value.into())));
+    let prefixed = registry.sub_registry_with_prefix("ams");
+    state.metrics.register(prefixed);
+    let applications = state.ams.applications().count().await?;
+    prefixed.register(
+        "cluster_applications_total",
         "Number of applications",
-        applications,
+        ConstGauge::new(applications),
     );
-    let registry = source.ams.registry();
-    agent::write(&registry.status().await?, &mut text);
-    agent::write_measured(&registry.measured(), &mut text);
-    let kind = [(
-        header::CONTENT_TYPE,
-        "text/plain; version=0.0.4; charset=utf-8",
-    )];
-    Ok((kind, text.finish()).into_response())
+    let agent = state.ams.registry();
+    let prefixed = prefixed.sub_registry_with_prefix("registry");
+    agent::register_status(&agent.status().await?, prefixed);
+    agent::register_metrics(agent.metrics(), prefixed);
+    Ok(exposition(&registry))
 }
 
-async fn check(
-    State(credentials): State<Option<[u8; 32]>>,
+async fn authenticate(
+    State(credentials): State<Option<Digest>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -142,13 +148,13 @@ async fn check(
     (StatusCode::UNAUTHORIZED, challenge).into_response()
 }
 
-/// The hash of the credentials that a request shows. Hashes may be compared in any time: how far
-/// two of them agree says nothing about what they were made of.
-fn shown(headers: &HeaderMap) -> Option<[u8; 32]> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, pair) = value.split_once(' ')?;
-    let pair = BASE64_STANDARD.decode(pair.trim()).ok()?;
-    scheme
-        .eq_ignore_ascii_case("basic")
-        .then(|| Sha256::digest(pair).into())
+fn shown(headers: &HeaderMap) -> Option<Digest> {
+    let Authorization(basic) = headers.typed_get::<Authorization<Basic>>()?;
+    Some(hash(basic.username(), basic.password()))
+}
+
+/// Comparing hashes takes no secret-dependent time: how far two hashes agree says nothing about the
+/// credentials.
+fn hash(username: &str, password: &str) -> Digest {
+    aar_fs::digest_of(format!("{username}:{password}").as_bytes())
 }

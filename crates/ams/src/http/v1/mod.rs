@@ -1,4 +1,4 @@
-//! Version 1.0 of the API: a folder for each resource, a file for each thing done with it.
+//! Version 1.0 of the API: a folder for each resource, a file for each verb.
 
 pub(super) mod applications;
 pub(super) mod certificates;

@@ -1,9 +1,9 @@
-//! The door of the registry, with real images in a real store.
+//! Imports with real images in a real store.
 
 use std::sync::atomic::AtomicBool;
 
 use aar_package::{Limits, Package};
-use aar_sync::{Held, HeldReason};
+use aar_sync::{HeldRemovals, HoldReason};
 use aar_testkit::Folder;
 use aar_types::{ManualClock, VersionManifest};
 use ams_api::{Application, ApplicationFilter, ApplicationPatch, ApplicationStatus};
@@ -14,7 +14,7 @@ use crate::{Ams, Settings, applications::CreateOptions, store::NewApplication};
 
 struct Client {
     ams: Ams,
-    catalogue: Catalogue,
+    catalogue: AgentCatalogue,
     clock: ManualClock,
     folder: Folder,
 }
@@ -45,7 +45,7 @@ impl Client {
         }
     }
 
-    async fn again(self) -> Self {
+    async fn restart(self) -> Self {
         let Self {
             ams,
             catalogue,
@@ -57,7 +57,7 @@ impl Client {
         Self::at(folder, clock).await
     }
 
-    /// A version as the registry has it, its image downloaded to its place.
+    /// A version of the registry, with its image at the import path.
     fn download(&self, number: u32, content: &str) -> (Version, PathBuf) {
         let source = self.folder.join("source");
         aar_testkit::Package::new("game")
@@ -91,8 +91,8 @@ impl Client {
         self.ams.applications().get("game").await.unwrap()
     }
 
-    /// An application of the same name that is made here.
-    async fn make_game(&self) {
+    /// Creates a local application of the same name.
+    async fn create_game(&self) {
         let staged = self.ams.staging().new_file().unwrap();
         aar_testkit::Package::new("game").write_zip(staged.path());
         let begun = self
@@ -116,7 +116,7 @@ fn metadata(tag: &str) -> ApplicationMetadata {
 }
 
 #[tokio::test]
-async fn an_imported_version_is_usable_and_its_application_immutable() {
+async fn imported_version_is_usable_and_its_application_immutable() {
     let client = Client::new().await;
     let file = client.import(3, "x").await.unwrap();
     let game = client.game().await.unwrap();
@@ -138,7 +138,7 @@ async fn an_imported_version_is_usable_and_its_application_immutable() {
 }
 
 #[tokio::test]
-async fn importing_the_same_again_changes_nothing() {
+async fn second_import_of_the_same_version_changes_nothing() {
     let client = Client::new().await;
     client.import(0, "x").await.unwrap();
     let before = client.game().await;
@@ -148,7 +148,7 @@ async fn importing_the_same_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn imported_applications_cannot_be_edited_anywhere() {
+async fn imported_application_cannot_be_edited_by_users() {
     let client = Client::new().await;
     client.import(0, "x").await.unwrap();
     let before = client.game().await;
@@ -176,7 +176,7 @@ async fn imported_applications_cannot_be_edited_anywhere() {
 }
 
 #[tokio::test]
-async fn an_imported_application_is_deleted_with_force() {
+async fn imported_application_is_deleted_with_force() {
     let client = Client::new().await;
     let file = client.import(0, "x").await.unwrap();
     let begun = client
@@ -191,9 +191,9 @@ async fn an_imported_application_is_deleted_with_force() {
 }
 
 #[tokio::test]
-async fn the_registry_never_touches_an_application_made_here() {
+async fn local_application_is_never_changed_by_the_registry() {
     let client = Client::new().await;
-    client.make_game().await;
+    client.create_game().await;
     let before = client.game().await;
     let catalogue = &client.catalogue;
     let (game, zero) = (name(), VersionNumber(0));
@@ -211,7 +211,7 @@ async fn the_registry_never_touches_an_application_made_here() {
 }
 
 #[tokio::test]
-async fn an_image_that_is_not_what_it_should_be_is_not_imported() {
+async fn image_with_other_content_is_not_imported() {
     let client = Client::new().await;
     let (mut version, file) = client.download(0, "x");
     version.image.fingerprint = aar_types::Fingerprint::from_bytes([9; 32]);
@@ -237,7 +237,7 @@ async fn an_image_that_is_not_what_it_should_be_is_not_imported() {
 }
 
 #[tokio::test]
-async fn metadata_changes_reach_an_imported_application() {
+async fn metadata_of_an_imported_application_is_updated() {
     let client = Client::new().await;
     client.import(0, "x").await.unwrap();
     let mut changed = metadata("new");
@@ -255,7 +255,7 @@ async fn metadata_changes_reach_an_imported_application() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_version_stays_and_comes_back_without_its_image_being_fetched() {
+async fn withdrawn_version_keeps_its_image() {
     let client = Client::new().await;
     let file = client.import(0, "x").await.unwrap();
     for published in [false, true] {
@@ -271,7 +271,7 @@ async fn a_withdrawn_version_stays_and_comes_back_without_its_image_being_fetche
 }
 
 #[tokio::test]
-async fn what_the_registry_removes_is_removed_and_removing_it_again_is_no_error() {
+async fn removals_are_idempotent() {
     let client = Client::new().await;
     let (old, new) = (
         client.import(0, "x").await.unwrap(),
@@ -299,7 +299,7 @@ async fn what_the_registry_removes_is_removed_and_removing_it_again_is_no_error(
 }
 
 #[tokio::test]
-async fn another_image_under_the_same_number_takes_the_place_of_the_first() {
+async fn import_replaces_another_image_of_the_same_number() {
     let client = Client::new().await;
     let old = client.import(0, "x").await.unwrap();
     let new = client.import(0, "y").await.unwrap();
@@ -314,23 +314,23 @@ async fn another_image_under_the_same_number_takes_the_place_of_the_first() {
 }
 
 #[tokio::test]
-async fn a_crash_before_the_row_shows_nothing_and_the_import_goes_on_after_it() {
+async fn import_completes_after_a_crash_before_its_row() {
     let client = Client::new().await;
     let (version, file) = client.download(0, "x");
-    let client = client.again().await;
+    let client = client.restart().await;
     assert!(client.game().await.is_none());
-    assert!(file.exists(), "the download is not lost");
+    assert!(file.exists(), "the download is kept");
     client
         .catalogue
         .import(&name(), &metadata("a"), &version, &file)
         .await
         .unwrap();
-    let client = client.again().await;
+    let client = client.restart().await;
     assert!(client.game().await.is_some());
 }
 
 #[tokio::test]
-async fn a_version_whose_image_went_missing_is_not_ready_until_it_is_pulled_again() {
+async fn version_with_a_missing_image_is_not_ready_until_it_is_imported_again() {
     let client = Client::new().await;
     let file = client.import(0, "x").await.unwrap();
     fs_err::remove_file(file).unwrap();
@@ -341,13 +341,13 @@ async fn a_version_whose_image_went_missing_is_not_ready_until_it_is_pulled_agai
 }
 
 #[tokio::test]
-async fn what_the_agent_has_to_remember_survives_a_restart() {
+async fn registry_and_upload_sessions_survive_a_restart() {
     let client = Client::new().await;
     let known = KnownRegistry {
         id: "some-registry".parse().unwrap(),
         revision: aar_types::Revision(12),
-        held: Some(Held {
-            reason: HeldReason::TooMany {
+        held: Some(HeldRemovals {
+            reason: HoldReason::TooMany {
                 removals: 3,
                 imported: 4,
             },
@@ -362,7 +362,7 @@ async fn what_the_agent_has_to_remember_survives_a_restart() {
         .remember_upload(&digest, Some("u1"))
         .await
         .unwrap();
-    let client = client.again().await;
+    let client = client.restart().await;
     assert_eq!(
         client.catalogue.known_registry().await.unwrap(),
         Some(known)
@@ -381,7 +381,7 @@ async fn what_the_agent_has_to_remember_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn a_version_that_is_still_being_made_is_told_apart_from_none() {
+async fn version_in_progress_marks_its_application_as_building() {
     let client = Client::new().await;
     let new = NewApplication {
         id: ApplicationId::new(),
@@ -397,11 +397,14 @@ async fn a_version_that_is_still_being_made_is_told_apart_from_none() {
 }
 
 #[tokio::test]
-async fn what_is_pushed_is_the_image_of_the_version() {
+async fn image_path_leads_to_the_image_of_the_version() {
     let client = Client::new().await;
-    client.make_game().await;
+    client.create_game().await;
     let local = client.catalogue.applications().await.unwrap().remove(0);
-    assert_eq!((local.origin, local.building), (From::Local, false));
+    assert_eq!(
+        (local.origin, local.building),
+        (aar_sync::Origin::Local, false)
+    );
     let version = &local.versions[0];
     assert!(version.ready && version.published);
     let path = client
@@ -413,7 +416,7 @@ async fn what_is_pushed_is_the_image_of_the_version() {
 }
 
 #[tokio::test]
-async fn only_unfinished_downloads_that_are_no_longer_wanted_are_removed() {
+async fn partial_files_of_unwanted_images_are_deleted() {
     let client = Client::new().await;
     let file = client.import(0, "x").await.unwrap();
     let (wanted, other) = (client.download(1, "y"), client.download(2, "z"));

@@ -98,9 +98,9 @@ impl Examples {
     async fn add_operations(&mut self, ams: &Running) {
         let ended = ams.create("name: heard-of\n").await.id;
         let new = NewOperation::on("Waiting", "applications", "/1.0/applications/x".to_owned());
-        let work = async move |context: ams::operations::Context| {
+        let work = async move |context: ams::operations::OperationContext| {
             context.cancelled().await;
-            context.go_on()
+            context.check_cancelled()
         };
         let running = ams.ams.operations().start(new.cancellable(), work).id;
         for (name, id) in [

@@ -224,9 +224,9 @@ async fn refusals(calls: &Calls<'_>) {
 
 async fn operations(calls: &Calls<'_>) {
     let new = NewOperation::on("Waiting", "applications", "/1.0/applications/x".to_owned());
-    let work = async move |context: ams::operations::Context| {
+    let work = async move |context: ams::operations::OperationContext| {
         context.cancelled().await;
-        context.go_on()
+        context.check_cancelled()
     };
     let begun = calls.ams.ams.operations().start(new.cancellable(), work);
     let id = begun.id.to_string();

@@ -9,80 +9,80 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsClient},
-    parameters::Asked,
+    auth::{AppState, ClientCaller},
+    error::{ApiError, Refusals},
+    parameters::StrictQuery,
 };
 
-/// How many applications a page has where the caller does not say, and at most.
-const USUAL: u64 = 100;
-const MOST: u64 = 1000;
+const DEFAULT_LIMIT: u64 = 100;
+const MAX_LIMIT: u64 = 1000;
 
-/// What to list.
+/// Which applications to list, and how.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http) struct Filter {
+pub(in crate::http) struct ApplicationsQuery {
     /// Only this architecture.
     architecture: Option<Architecture>,
-    /// Only what has at least one of these tags, separated by commas.
+    /// Only applications with at least one of these tags, separated by commas.
     #[serde(default)]
     tags: String,
-    /// 0 for the addresses of the applications, 1 for the applications themselves.
+    /// 0 lists addresses of applications, 1 lists applications.
     #[serde(default)]
     #[param(minimum = 0, maximum = 1)]
     recursion: u8,
-    /// How many applications to skip.
+    /// The number of applications to skip.
     #[serde(default)]
     offset: u64,
-    /// How many applications to list, 1000 at most; -1 for as many as there may be.
+    /// The largest number of applications to list, 1000 at most; -1 stands for 1000.
     #[param(minimum = -1, default = 100)]
     limit: Option<i64>,
 }
 
-/// In the answer: addresses or applications, as `recursion` asks.
+/// Addresses or applications, as `recursion` selects.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub(in crate::http) enum Listed {
+pub(in crate::http) enum ApplicationList {
     /// With `recursion=0`.
     Addresses(Vec<String>),
     /// With `recursion=1`.
     Applications(Vec<Application>),
 }
 
-/// The catalogue, ordered by name.
+/// Lists the catalogue, ordered by name.
 ///
-/// Every page says which revision of the catalogue it shows: pages of one revision make a complete
-/// list. A caller that sends the `ETag` of an earlier answer is told at once when nothing changed.
+/// Every page names the revision of the catalogue that it shows: pages of one revision make a complete
+/// list. With the `ETag` of an earlier response in `If-None-Match`, the response is 304 if nothing has
+/// changed.
 #[utoipa::path(
     get,
     path = "/1.0/applications",
     tag = "applications",
     operation_id = "list_applications",
-    params(Filter),
+    params(ApplicationsQuery),
     responses(
-        (status = 200, body = Envelope<Listed>),
-        (status = 304, description = "The caller has this revision"),
+        (status = 200, body = Envelope<ApplicationList>),
+        (status = 304, description = "The client has this revision"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn list(
-    AsClient(reader): AsClient,
-    State(app): State<App>,
+    ClientCaller(reader): ClientCaller,
+    State(state): State<AppState>,
     uri: Uri,
     headers: HeaderMap,
-    Asked(filter): Asked<Filter>,
+    StrictQuery(query): StrictQuery<ApplicationsQuery>,
 ) -> Result<Response, ApiError> {
-    let make = async |_| {
-        let page = reader.list(&filter.query()?).await?;
-        let listed = filter.listed(page.applications)?;
+    let read = async |_| {
+        let page = reader.list(&query.selection()?).await?;
+        let listed = query.listed(page.applications)?;
         Ok((Envelope::page(listed, page.total), page.revision))
     };
-    app.answer(&uri, &headers, make).await
+    state.respond(&uri, &headers, read).await
 }
 
-impl Filter {
-    fn query(&self) -> Result<ListQuery, ApiError> {
+impl ApplicationsQuery {
+    fn selection(&self) -> Result<ListQuery, ApiError> {
         let tags = self
             .tags
             .split(',')
@@ -98,23 +98,23 @@ impl Filter {
 
     fn limit(&self) -> Result<u64, ApiError> {
         match self.limit {
-            None => Ok(USUAL),
-            Some(-1) => Ok(MOST),
+            None => Ok(DEFAULT_LIMIT),
+            Some(-1) => Ok(MAX_LIMIT),
             Some(limit) => match u64::try_from(limit) {
-                Ok(limit @ 1..) => Ok(limit.min(MOST)),
+                Ok(limit @ 1..) => Ok(limit.min(MAX_LIMIT)),
                 _ => Err(ApiError::invalid(format!(
-                    "query: limit: {limit} is neither -1 nor above 0"
+                    "query: limit: {limit} is neither -1 nor positive"
                 ))),
             },
         }
     }
 
-    fn listed(&self, applications: Vec<Application>) -> Result<Listed, ApiError> {
+    fn listed(&self, applications: Vec<Application>) -> Result<ApplicationList, ApiError> {
         match self.recursion {
-            0 => Ok(Listed::Addresses(
+            0 => Ok(ApplicationList::Addresses(
                 applications.iter().map(address).collect(),
             )),
-            1 => Ok(Listed::Applications(applications)),
+            1 => Ok(ApplicationList::Applications(applications)),
             other => Err(ApiError::invalid(format!(
                 "query: recursion: {other} is neither 0 nor 1"
             ))),
@@ -130,8 +130,8 @@ fn address(application: &Application) -> String {
 mod tests {
     use super::*;
 
-    fn filter(limit: Option<i64>) -> Filter {
-        Filter {
+    fn query(limit: Option<i64>) -> ApplicationsQuery {
+        ApplicationsQuery {
             architecture: None,
             tags: " a, ,b".to_owned(),
             recursion: 0,
@@ -141,22 +141,22 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_kept_within_what_a_page_holds() {
-        for (asked, given) in [
+    fn limit_is_bounded_by_the_largest_page() {
+        for (limit, expected) in [
             (None, 100),
             (Some(-1), 1000),
             (Some(7), 7),
             (Some(5000), 1000),
         ] {
-            assert_eq!(filter(asked).limit().unwrap(), given);
+            assert_eq!(query(limit).limit().unwrap(), expected);
         }
-        for bad in [0, -2] {
-            assert!(filter(Some(bad)).limit().is_err(), "{bad} was accepted");
+        for invalid in [0, -2] {
+            assert!(query(Some(invalid)).limit().is_err(), "{invalid}");
         }
     }
 
     #[test]
     fn tags_are_separated_by_commas() {
-        assert_eq!(filter(None).query().unwrap().tags, ["a", "b"]);
+        assert_eq!(query(None).selection().unwrap().tags, ["a", "b"]);
     }
 }

@@ -1,22 +1,14 @@
 use aar_types::{ApplicationMetadata, Envelope, ErrorBody};
 use axum::{Json, extract::State};
-use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::ChangeResult;
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsPublisher},
-    parameters::{Sent, VariantPath},
+    auth::{AppState, PublisherCaller},
+    error::{ApiError, Refusals},
+    parameters::{JsonBody, VariantPath},
 };
 
-/// What became of the metadata.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Put {
-    /// Whether it is other than before.
-    changed: bool,
-}
-
-/// Replaces what holds for all versions of an application on one architecture, all of it.
+/// Replaces the metadata that all versions of an application on one architecture share.
 #[utoipa::path(
     put,
     path = "/1.0/applications/{name}/{architecture}",
@@ -25,23 +17,23 @@ pub(in crate::http) struct Put {
     params(VariantPath),
     request_body = ApplicationMetadata,
     responses(
-        (status = 200, body = Envelope<Put>),
-        (status = 404, body = ErrorBody, description = "There is no such application"),
+        (status = 200, body = Envelope<ChangeResult>),
+        (status = 404, body = ErrorBody, description = "The application does not exist"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn put(
-    AsPublisher(publisher): AsPublisher,
-    State(app): State<App>,
+    PublisherCaller(publisher): PublisherCaller,
+    State(state): State<AppState>,
     VariantPath { name, architecture }: VariantPath,
-    Sent(metadata): Sent<ApplicationMetadata>,
-) -> Result<Json<Envelope<Put>>, ApiError> {
-    let missing = ApiError::no_application(&name);
+    JsonBody(metadata): JsonBody<ApplicationMetadata>,
+) -> Result<Json<Envelope<ChangeResult>>, ApiError> {
+    let not_found = ApiError::no_application(&name);
     let put = async move {
         publisher
             .put_application(&name, architecture, metadata)
             .await
     };
-    let changed = app.completion().run(put).await?.ok_or(missing)?;
-    Ok(Json(Envelope::sync(Put { changed })))
+    let changed = state.detached().run(put).await?.ok_or(not_found)?;
+    Ok(Json(Envelope::sync(ChangeResult { changed })))
 }

@@ -6,12 +6,12 @@ use axum::{
 };
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsClient},
+    auth::{AppState, ClientCaller},
+    error::{ApiError, Refusals},
     parameters::ApplicationPath,
 };
 
-/// An application with all its versions.
+/// Shows an application with all its versions.
 #[utoipa::path(
     get,
     path = "/1.0/applications/{name}",
@@ -20,22 +20,22 @@ use crate::http::{
     params(ApplicationPath),
     responses(
         (status = 200, body = Envelope<Application>),
-        (status = 304, description = "The caller has this revision"),
-        (status = 404, body = ErrorBody, description = "There is no such application"),
+        (status = 304, description = "The client has this revision"),
+        (status = 404, body = ErrorBody, description = "The application does not exist"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn show(
-    AsClient(reader): AsClient,
-    State(app): State<App>,
+    ClientCaller(reader): ClientCaller,
+    State(state): State<AppState>,
     uri: Uri,
     headers: HeaderMap,
     ApplicationPath { name }: ApplicationPath,
 ) -> Result<Response, ApiError> {
-    let make = async |revision| {
+    let read = async |revision| {
         let found = reader.application(&name).await?;
         let application = found.ok_or_else(|| ApiError::no_application(&name))?;
         Ok((Envelope::sync(application), revision))
     };
-    app.answer(&uri, &headers, make).await
+    state.respond(&uri, &headers, read).await
 }

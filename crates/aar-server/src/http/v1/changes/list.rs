@@ -8,88 +8,89 @@ use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsClient},
-    parameters::Asked,
+    auth::{AppState, ClientCaller},
+    error::{ApiError, Refusals},
+    parameters::StrictQuery,
 };
 
-/// The longest time that a request may wait, in seconds.
-const LONGEST: u64 = 300;
+/// The longest wait, in seconds.
+const MAX_WAIT: u64 = 300;
 
 /// Which changes to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http) struct After {
-    /// The revision that the caller has seen.
+pub(in crate::http) struct ChangesQuery {
+    /// The revision that the client has seen.
     since: u64,
-    /// For how many seconds to wait for a change where there is none, 300 at most.
+    /// Seconds to wait for a change if there is none, 300 at most.
     #[serde(default)]
     #[param(maximum = 300)]
     wait: u64,
 }
 
-/// What has changed after a revision, oldest first.
+/// Lists the changes after a revision, oldest first.
 ///
-/// With `wait`, the answer comes with the next change. It is empty when there was none in that
-/// time, or when the service is about to stop.
+/// With `wait`, the response is sent after the next change. It is empty if there is none in that time, or
+/// if the service stops.
 #[utoipa::path(
     get,
     path = "/1.0/changes",
     tag = "changes",
     operation_id = "list_changes",
-    params(After),
+    params(ChangesQuery),
     responses(
         (status = 200, body = Envelope<Changes>),
-        (status = 410, body = ErrorBody, description = "What followed is no longer kept: list the catalogue"),
+        (status = 410, body = ErrorBody, description = "The changes after this revision are no longer kept: list the catalogue"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn list(
-    AsClient(reader): AsClient,
-    State(app): State<App>,
-    Asked(After { since, wait }): Asked<After>,
+    ClientCaller(reader): ClientCaller,
+    State(state): State<AppState>,
+    StrictQuery(ChangesQuery { since, wait }): StrictQuery<ChangesQuery>,
 ) -> Result<Response, ApiError> {
-    if wait > LONGEST {
-        let message = format!("query: wait: {wait} is more than {LONGEST} seconds");
+    if wait > MAX_WAIT {
+        let message = format!("query: wait: {wait} is more than {MAX_WAIT} seconds");
         return Err(ApiError::invalid(message));
     }
     let until = Instant::now() + Duration::from_secs(wait);
     let since = Revision(since);
-    if is_news(&reader, &app, since, until).await? {
-        let make = async |_| {
+    if wait_for_change(&reader, &state, since, until).await? {
+        let read = async |_| {
             let changes = reader.changes(since).await?;
             let revision = changes.revision;
             Ok((Envelope::sync(changes), revision))
         };
-        // What queries need is not kept while waiting.
-        let asked = format!("/1.0/changes?since={since}");
-        return Box::pin(app.answer(asked, &HeaderMap::new(), make)).await;
+        // Boxed, so that a waiting request does not hold the state of a query.
+        let key = format!("/1.0/changes?since={since}");
+        return Box::pin(state.respond(key, &HeaderMap::new(), read)).await;
     }
-    let nothing = Changes {
-        registry_id: app.registry_id().clone(),
+    let no_changes = Changes {
+        registry_id: state.registry_id().clone(),
         revision: since,
         changes: Vec::new(),
     };
-    Ok(app.stamp_at(since).on(Json(Envelope::sync(nothing))))
+    let response = Json(Envelope::sync(no_changes));
+    Ok(state.headers_at(since).add_to(response))
 }
 
-/// Waits for a change after a revision. `false` when there was none in time.
-async fn is_news(
+/// Waits for a change after a revision. Returns whether there was one in time.
+async fn wait_for_change(
     reader: &Reader,
-    app: &App,
+    state: &AppState,
     since: Revision,
     until: Instant,
 ) -> Result<bool, ApiError> {
-    let mut revisions = app.revisions();
+    let mut revisions = state.revisions();
     loop {
-        // Seen before the look: a change that comes after it wakes the next wait.
-        let present = *revisions.borrow_and_update();
-        // A caller can be ahead of what this process has heard of another, or of what there is.
-        if since < present || since > present && is_listed(reader, since).await? {
+        // Marked as seen before the comparison, so that a later change ends the wait below.
+        let current = *revisions.borrow_and_update();
+        // A client can have seen a change of another process before this one, or a revision that does not exist.
+        if since < current || since > current && is_listed(reader, since).await? {
             return Ok(true);
         }
-        let change = app.drain().run_until_cancelled(revisions.changed());
+        let change = state.drain().run_until_cancelled(revisions.changed());
         match timeout_at(until, change).await {
             Ok(Some(Ok(()))) => {}
             _ => return Ok(false),
@@ -97,7 +98,7 @@ async fn is_news(
     }
 }
 
-/// Whether the database knows of a change after a revision. It refuses what it has not come to yet.
+/// Whether the database has a change after a revision. It refuses a revision that it has not reached.
 async fn is_listed(reader: &Reader, since: Revision) -> Result<bool, ApiError> {
     let found = Box::pin(reader.changes(since)).await?;
     Ok(!found.changes.is_empty())

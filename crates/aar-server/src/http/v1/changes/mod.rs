@@ -1,3 +1,3 @@
-//! What has changed.
+//! The change feed.
 
 pub(in crate::http) mod list;

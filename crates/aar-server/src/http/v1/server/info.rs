@@ -1,9 +1,9 @@
 use aar_types::{Envelope, ServerInfo};
 use axum::Json;
 
-use crate::http::identity::AsAnybody;
+use crate::http::auth::AnyCaller;
 
-/// What the registry is and can do, and whether it knows the caller.
+/// Shows the registry, its API extensions, and whether it trusts the caller.
 #[utoipa::path(
     get,
     path = "/1.0",
@@ -11,7 +11,7 @@ use crate::http::identity::AsAnybody;
     operation_id = "show_server",
     responses((status = 200, body = Envelope<ServerInfo>))
 )]
-pub(in crate::http) async fn info(caller: AsAnybody) -> Json<Envelope<ServerInfo>> {
+pub(in crate::http) async fn info(caller: AnyCaller) -> Json<Envelope<ServerInfo>> {
     let role = caller.role();
     Json(Envelope::sync(ServerInfo {
         api_version: "1.0".to_owned(),

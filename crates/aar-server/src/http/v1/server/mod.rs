@@ -1,4 +1,4 @@
-//! The registry itself, for anybody.
+//! The registry itself, for all callers.
 
 pub(in crate::http) mod info;
 pub(in crate::http) mod openapi;

@@ -5,10 +5,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-/// Generated once: it does not change while the program runs.
 static DOCUMENT: LazyLock<String> = LazyLock::new(crate::openapi_json);
 
-/// This document.
+/// Shows this document.
 #[utoipa::path(
     get,
     path = "/1.0/openapi.json",

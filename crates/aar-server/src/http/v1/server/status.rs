@@ -1,21 +1,21 @@
 use aar_types::{Envelope, ServerStatus};
 use axum::{Json, http::StatusCode};
 
-use crate::http::identity::AsAnybody;
+use crate::http::auth::AnyCaller;
 
-/// Whether everything the registry needs can be used.
+/// Shows whether the registry can use its database and storage.
 #[utoipa::path(
     get,
     path = "/1.0/status",
     tag = "server",
     operation_id = "show_status",
     responses(
-        (status = 200, body = Envelope<ServerStatus>, description = "All is well"),
-        (status = 503, body = Envelope<ServerStatus>, description = "Something cannot be used"),
+        (status = 200, body = Envelope<ServerStatus>, description = "The registry is healthy"),
+        (status = 503, body = Envelope<ServerStatus>, description = "The registry is not healthy"),
     )
 )]
 pub(in crate::http) async fn status(
-    caller: AsAnybody,
+    caller: AnyCaller,
 ) -> (StatusCode, Json<Envelope<ServerStatus>>) {
     let health = caller.health().await;
     let status = if health.healthy {

@@ -1,7 +1,7 @@
 use aar_types::Envelope;
 use axum::Json;
 
-/// The versions of the API that are served.
+/// Lists the versions of the API.
 #[utoipa::path(
     get,
     path = "/",

@@ -7,17 +7,17 @@ use axum::{
     response::Response,
 };
 
-use super::standing;
+use super::upload_response;
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsPublisher},
+    auth::{AppState, PublisherCaller},
+    error::{ApiError, Refusals},
     tus::{self, Resumable},
 };
 
-/// Begins the upload of an image.
+/// Creates the upload of an image.
 ///
-/// An image that is stored already needs no bytes: the answer's offset is its length. A body of
-/// the type of `PATCH` holds the first bytes.
+/// If the image is stored already, the offset in the response is its length and no bytes are needed. A
+/// body with the media type of `PATCH` holds the first bytes.
 #[utoipa::path(
     post,
     path = "/1.0/uploads",
@@ -26,21 +26,21 @@ use crate::http::{
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
         ("Upload-Length" = u64, Header, description = "The size of the image"),
-        ("Upload-Metadata" = String, Header, description = "`digest` and, in base64, the hexadecimal SHA-256 of the image"),
+        ("Upload-Metadata" = String, Header, description = "`digest` followed by the hexadecimal SHA-256 of the image, in base64"),
     ),
-    request_body(content = Option<String>, content_type = "application/offset+octet-stream", description = "The first bytes, where there are any"),
+    request_body(content = Option<String>, content_type = "application/offset+octet-stream", description = "The first bytes, optional"),
     responses(
         (status = 201, description = "The upload is at `Location`"),
-        (status = 412, body = ErrorBody, description = "Another version of the protocol"),
+        (status = 412, body = ErrorBody, description = "The client uses another version of the protocol"),
         (status = 413, body = ErrorBody, description = "The image is too large"),
         (status = 429, body = ErrorBody, description = "Too many uploads are open"),
-        (status = 507, body = ErrorBody, description = "There is no space for it"),
+        (status = 507, body = ErrorBody, description = "No space is left"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn create(
-    AsPublisher(publisher): AsPublisher,
-    State(app): State<App>,
+    PublisherCaller(publisher): PublisherCaller,
+    State(state): State<AppState>,
     _: Resumable,
     headers: HeaderMap,
     body: Body,
@@ -59,7 +59,7 @@ pub(in crate::http) async fn create(
             .append(upload.id, 0, body.into_data_stream())
             .await
     };
-    let upload = app.completion().run(work).await?;
+    let upload = state.detached().run(work).await?;
     let location = [(header::LOCATION, format!("/1.0/uploads/{}", upload.id))];
-    Ok(standing(&upload, (StatusCode::CREATED, location)))
+    Ok(upload_response(&upload, (StatusCode::CREATED, location)))
 }

@@ -1,4 +1,4 @@
-//! Images on their way in.
+//! Uploads of images.
 
 pub(in crate::http) mod append;
 pub(in crate::http) mod create;
@@ -10,11 +10,11 @@ use aar_registry::Upload;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 
-use super::super::tus;
+use crate::http::tus;
 
-/// An answer that tells how an upload stands.
-fn standing(upload: &Upload, answer: impl IntoResponse) -> Response {
-    let mut response = answer.into_response();
+/// Adds the state of an upload to a response.
+fn upload_response(upload: &Upload, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
     let headers = response.headers_mut();
     headers.insert(tus::OFFSET, HeaderValue::from(upload.offset));
     if let Some(moment) = tus::http_date(upload.expires_at).filter(|_| !upload.complete) {

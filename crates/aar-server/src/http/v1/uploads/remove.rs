@@ -2,13 +2,13 @@ use aar_types::ErrorBody;
 use axum::{extract::State, http::StatusCode};
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsPublisher},
+    auth::{AppState, PublisherCaller},
+    error::{ApiError, Refusals},
     parameters::UploadPath,
     tus::Resumable,
 };
 
-/// Gives an upload up.
+/// Cancels an upload.
 #[utoipa::path(
     delete,
     path = "/1.0/uploads/{id}",
@@ -19,20 +19,20 @@ use crate::http::{
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
     ),
     responses(
-        (status = 204, description = "What was staged is gone"),
-        (status = 404, body = ErrorBody, description = "There is no such upload, or no longer"),
-        (status = 412, body = ErrorBody, description = "Another version of the protocol"),
+        (status = 204, description = "The received bytes are deleted"),
+        (status = 404, body = ErrorBody, description = "The upload does not exist or has ended"),
+        (status = 412, body = ErrorBody, description = "The client uses another version of the protocol"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn remove(
-    AsPublisher(publisher): AsPublisher,
-    State(app): State<App>,
+    PublisherCaller(publisher): PublisherCaller,
+    State(state): State<AppState>,
     _: Resumable,
     UploadPath { id }: UploadPath,
 ) -> Result<StatusCode, ApiError> {
     let terminate = async move { publisher.terminate(id).await };
-    if app.completion().run(terminate).await? {
+    if state.detached().run(terminate).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::no_upload(id))

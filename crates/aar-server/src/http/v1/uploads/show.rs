@@ -4,15 +4,15 @@ use axum::{
     response::Response,
 };
 
-use super::standing;
+use super::upload_response;
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::AsPublisher,
+    auth::PublisherCaller,
+    error::{ApiError, Refusals},
     parameters::UploadPath,
     tus::{self, Resumable},
 };
 
-/// Where an upload continues.
+/// Shows where an upload continues.
 #[utoipa::path(
     head,
     path = "/1.0/uploads/{id}",
@@ -23,14 +23,14 @@ use crate::http::{
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
     ),
     responses(
-        (status = 200, description = "`Upload-Offset` tells where"),
-        (status = 404, body = ErrorBody, description = "There is no such upload, or no longer"),
-        (status = 412, body = ErrorBody, description = "Another version of the protocol"),
+        (status = 200, description = "`Upload-Offset` is where the upload continues"),
+        (status = 404, body = ErrorBody, description = "The upload does not exist or has ended"),
+        (status = 412, body = ErrorBody, description = "The client uses another version of the protocol"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn show(
-    AsPublisher(publisher): AsPublisher,
+    PublisherCaller(publisher): PublisherCaller,
     _: Resumable,
     UploadPath { id }: UploadPath,
 ) -> Result<Response, ApiError> {
@@ -40,5 +40,5 @@ pub(in crate::http) async fn show(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (tus::LENGTH, HeaderValue::from(upload.length)),
     ];
-    Ok(standing(&upload, (StatusCode::OK, headers)))
+    Ok(upload_response(&upload, (StatusCode::OK, headers)))
 }

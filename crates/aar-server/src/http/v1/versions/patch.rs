@@ -1,22 +1,14 @@
 use aar_types::{Envelope, ErrorBody, VersionPatch};
 use axum::{Json, extract::State};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsPublisher},
-    parameters::{Sent, VersionPath},
+    auth::{AppState, PublisherCaller},
+    error::{ApiError, Refusals},
+    parameters::{JsonBody, VersionPath},
+    v1::applications::ChangeResult,
 };
 
-/// What became of the version.
-#[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Patched {
-    /// Whether it is other than before.
-    changed: bool,
-}
-
-/// Withdraws a version, or offers it again.
+/// Withdraws a version or publishes it again.
 #[utoipa::path(
     patch,
     path = "/1.0/applications/{name}/{architecture}/versions/{number}",
@@ -25,18 +17,18 @@ pub(in crate::http) struct Patched {
     params(VersionPath),
     request_body = VersionPatch,
     responses(
-        (status = 200, body = Envelope<Patched>),
-        (status = 404, body = ErrorBody, description = "There is no such version"),
+        (status = 200, body = Envelope<ChangeResult>),
+        (status = 404, body = ErrorBody, description = "The version does not exist"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn patch(
-    AsPublisher(publisher): AsPublisher,
-    State(app): State<App>,
+    PublisherCaller(publisher): PublisherCaller,
+    State(state): State<AppState>,
     path: VersionPath,
-    Sent(VersionPatch { published }): Sent<VersionPatch>,
-) -> Result<Json<Envelope<Patched>>, ApiError> {
-    let missing = path.missing();
+    JsonBody(VersionPatch { published }): JsonBody<VersionPatch>,
+) -> Result<Json<Envelope<ChangeResult>>, ApiError> {
+    let not_found = path.not_found();
     let VersionPath {
         name,
         architecture,
@@ -47,6 +39,6 @@ pub(in crate::http) async fn patch(
             .set_published(&name, architecture, number, published)
             .await
     };
-    let changed = app.completion().run(change).await?.ok_or(missing)?;
-    Ok(Json(Envelope::sync(Patched { changed })))
+    let changed = state.detached().run(change).await?.ok_or(not_found)?;
+    Ok(Json(Envelope::sync(ChangeResult { changed })))
 }

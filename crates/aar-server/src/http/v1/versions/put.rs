@@ -5,34 +5,33 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsPublisher},
-    parameters::{Sent, VersionPath},
+    auth::{AppState, PublisherCaller},
+    error::{ApiError, Refusals},
+    parameters::{JsonBody, VersionPath},
 };
 
-/// What became of the version.
+/// What has happened to the version.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::http) enum Outcome {
-    /// It is new.
+pub(in crate::http) enum PublishOutcome {
+    /// It was created.
     Created,
-    /// It was withdrawn and is offered again.
+    /// It was withdrawn and is published again.
     OfferedAgain,
-    /// It was there already, and is as it was.
+    /// It existed and has not changed.
     Unchanged,
 }
 
-/// The answer to the commit of a version.
+/// The result of a commit.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Committed {
-    /// What became of it.
-    outcome: Outcome,
+pub(in crate::http) struct PublishResult {
+    /// What has happened.
+    outcome: PublishOutcome,
 }
 
 /// Commits a version whose image is stored.
 ///
-/// Versions do not change: the same content again is accepted and changes nothing, another content
-/// is refused.
+/// Versions are immutable: the same content is accepted again, other content is refused.
 #[utoipa::path(
     put,
     path = "/1.0/applications/{name}/{architecture}/versions/{number}",
@@ -41,19 +40,19 @@ pub(in crate::http) struct Committed {
     params(VersionPath),
     request_body = VersionPut,
     responses(
-        (status = 201, body = Envelope<Committed>, description = "The version is new"),
-        (status = 200, body = Envelope<Committed>, description = "The version was there already"),
-        (status = 409, body = ErrorBody, description = "The version exists with another content, or its image is not stored"),
-        (status = 422, body = ErrorBody, description = "The stored image is not what the version says"),
+        (status = 201, body = Envelope<PublishResult>, description = "The version was created"),
+        (status = 200, body = Envelope<PublishResult>, description = "The version existed"),
+        (status = 409, body = ErrorBody, description = "The version exists with other content, or its image is not stored"),
+        (status = 422, body = ErrorBody, description = "The stored image does not have the declared size or fingerprint"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn put(
-    AsPublisher(publisher): AsPublisher,
-    State(app): State<App>,
+    PublisherCaller(publisher): PublisherCaller,
+    State(state): State<AppState>,
     path: VersionPath,
-    Sent(version): Sent<VersionPut>,
-) -> Result<(StatusCode, Json<Envelope<Committed>>), ApiError> {
+    JsonBody(version): JsonBody<VersionPut>,
+) -> Result<(StatusCode, Json<Envelope<PublishResult>>), ApiError> {
     let VersionPath {
         name,
         architecture,
@@ -64,10 +63,10 @@ pub(in crate::http) async fn put(
             .publish(&name, architecture, number, version)
             .await
     };
-    let (status, outcome) = match app.completion().run(put).await? {
-        Published::Created => (StatusCode::CREATED, Outcome::Created),
-        Published::OfferedAgain => (StatusCode::OK, Outcome::OfferedAgain),
-        Published::Unchanged => (StatusCode::OK, Outcome::Unchanged),
+    let (status, outcome) = match state.detached().run(put).await? {
+        Published::Created => (StatusCode::CREATED, PublishOutcome::Created),
+        Published::OfferedAgain => (StatusCode::OK, PublishOutcome::OfferedAgain),
+        Published::Unchanged => (StatusCode::OK, PublishOutcome::Unchanged),
     };
-    Ok((status, Json(Envelope::sync(Committed { outcome }))))
+    Ok((status, Json(Envelope::sync(PublishResult { outcome }))))
 }

@@ -2,13 +2,13 @@ use aar_types::{Envelope, ErrorBody};
 use axum::{Json, extract::State};
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsPublisher},
+    auth::{AppState, PublisherCaller},
+    error::{ApiError, Refusals},
     parameters::VersionPath,
-    v1::applications::remove::Removed,
+    v1::applications::DeletionResult,
 };
 
-/// Deletes a version; with the last one its application goes.
+/// Deletes a version. The application is deleted with its last version.
 #[utoipa::path(
     delete,
     path = "/1.0/applications/{name}/{architecture}/versions/{number}",
@@ -16,26 +16,26 @@ use crate::http::{
     operation_id = "remove_version",
     params(VersionPath),
     responses(
-        (status = 200, body = Envelope<Removed>),
-        (status = 404, body = ErrorBody, description = "There is no such version"),
+        (status = 200, body = Envelope<DeletionResult>),
+        (status = 404, body = ErrorBody, description = "The version does not exist"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn remove(
-    AsPublisher(publisher): AsPublisher,
-    State(app): State<App>,
+    PublisherCaller(publisher): PublisherCaller,
+    State(state): State<AppState>,
     path: VersionPath,
-) -> Result<Json<Envelope<Removed>>, ApiError> {
-    let missing = path.missing();
+) -> Result<Json<Envelope<DeletionResult>>, ApiError> {
+    let not_found = path.not_found();
     let VersionPath {
         name,
         architecture,
         number,
     } = path;
     let remove = async move { publisher.remove_version(&name, architecture, number).await };
-    if app.completion().run(remove).await? {
-        Ok(Json(Envelope::sync(Removed { versions: 1 })))
+    if state.detached().run(remove).await? {
+        Ok(Json(Envelope::sync(DeletionResult { versions: 1 })))
     } else {
-        Err(missing)
+        Err(not_found)
     }
 }

@@ -6,12 +6,12 @@ use axum::{
 };
 
 use crate::http::{
-    errors::{ApiError, Refusals},
-    identity::{App, AsClient},
+    auth::{AppState, ClientCaller},
+    error::{ApiError, Refusals},
     parameters::VersionPath,
 };
 
-/// A version.
+/// Shows a version.
 #[utoipa::path(
     get,
     path = "/1.0/applications/{name}/{architecture}/versions/{number}",
@@ -20,24 +20,24 @@ use crate::http::{
     params(VersionPath),
     responses(
         (status = 200, body = Envelope<Version>),
-        (status = 304, description = "The caller has this revision"),
-        (status = 404, body = ErrorBody, description = "There is no such version"),
+        (status = 304, description = "The client has this revision"),
+        (status = 404, body = ErrorBody, description = "The version does not exist"),
         Refusals,
     )
 )]
 pub(in crate::http) async fn show(
-    AsClient(reader): AsClient,
-    State(app): State<App>,
+    ClientCaller(reader): ClientCaller,
+    State(state): State<AppState>,
     uri: Uri,
     headers: HeaderMap,
     path: VersionPath,
 ) -> Result<Response, ApiError> {
-    let make = async |revision| {
+    let read = async |revision| {
         let found = reader
             .version(&path.name, path.architecture, path.number)
             .await?;
-        let version = found.ok_or_else(|| path.missing())?;
+        let version = found.ok_or_else(|| path.not_found())?;
         Ok((Envelope::sync(version), revision))
     };
-    app.answer(&uri, &headers, make).await
+    state.respond(&uri, &headers, read).await
 }

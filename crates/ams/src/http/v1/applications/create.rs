@@ -1,26 +1,26 @@
-//! `POST /1.0/applications`: a new application from the package in the body.
+//! `POST /1.0/applications`: creates an application from the package in the body.
 
 use axum::{body::Body, http::HeaderMap, response::Response};
 use serde::Deserialize;
 
 use crate::{
     applications::CreateOptions,
-    http::{auth::Trusted, body::Query, envelope, error::ApiError, listing::switch, upload},
+    http::{
+        auth::TrustedCaller, body::Query, envelope, error::ApiError, page_query::read_flag, upload,
+    },
 };
 
-/// What the package does not say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::http) struct Options {
-    /// Whether it runs in a virtual machine instead of a container.
-    #[serde(deserialize_with = "switch")]
+pub(in crate::http) struct CreateQuery {
+    /// Whether the application runs in a virtual machine instead of a container.
+    #[serde(deserialize_with = "read_flag")]
     vm: bool,
 }
 
-/// Receives the package and begins to make the application.
 pub(in crate::http) async fn create(
-    caller: Trusted,
-    Query(Options { vm }): Query<Options>,
+    caller: TrustedCaller,
+    Query(CreateQuery { vm }): Query<CreateQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {

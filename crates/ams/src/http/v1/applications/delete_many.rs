@@ -1,13 +1,12 @@
-//! `DELETE /1.0/applications`: several applications. The first that cannot be deleted ends it.
+//! `DELETE /1.0/applications`: deletes several applications, until one cannot be deleted.
 
 use ams_api::ApplicationsDelete;
 use axum::response::Response;
 
-use crate::http::{auth::Trusted, body::JsonBody, envelope, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::JsonBody, envelope, error::ApiError};
 
-/// Begins to delete them.
 pub(in crate::http) async fn delete_many(
-    caller: Trusted,
+    caller: TrustedCaller,
     JsonBody(ApplicationsDelete { ids, force }): JsonBody<ApplicationsDelete>,
 ) -> Result<Response, ApiError> {
     if ids.is_empty() {

@@ -1,21 +1,20 @@
-//! The parameter `entitlements`: what the caller may do with an application. Whoever is let in may
-//! do everything that the application itself allows.
+//! The parameter `entitlements`: shows what the caller may do with an application. A trusted caller may do
+//! everything that the application allows.
 
 use ams_api::Application;
 use serde::Deserialize;
 
-use crate::http::listing::switch;
+use crate::http::page_query::read_flag;
 
-/// Whether they are wanted.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::http) struct Wanted {
-    #[serde(deserialize_with = "switch")]
+pub(in crate::http) struct EntitlementsQuery {
+    #[serde(deserialize_with = "read_flag")]
     entitlements: bool,
 }
 
-impl Wanted {
-    /// Writes them into the application if they are.
+impl EntitlementsQuery {
+    /// Adds the entitlements to the application if they are requested.
     pub(super) fn attach(self, application: &mut Application) {
         if self.entitlements {
             let edit = (!application.immutable).then_some("can_edit");

@@ -1,24 +1,25 @@
-//! `GET /1.0/applications/<id>`: an application with its versions.
+//! `GET /1.0/applications/<id>`: shows an application with its versions.
 
 use axum::{http::HeaderMap, response::Response};
 
-use super::{entitlements::Wanted, find, shown::Shown};
+use super::{entitlements::EntitlementsQuery, find, response::ApplicationResponse};
 use crate::http::{
-    auth::Trusted,
+    auth::TrustedCaller,
     body::{Path, Query},
     error::ApiError,
-    etag::ETag,
+    state_tag::{show_tagged, state_tag},
 };
 
-/// Shows it. Its tag does not depend on what is shown beside it.
 pub(in crate::http) async fn get(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Query(entitlements): Query<EntitlementsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut application = find(&caller.ams, &id).await?;
-    let tag = ETag::of(&application)?;
-    wanted.attach(&mut application);
-    tag.answer(&Shown(application), &headers)
+    // The tag does not depend on the entitlements, which are not part of the resource.
+    let tag = state_tag(&application)?;
+    entitlements.attach(&mut application);
+    let response = ApplicationResponse(application);
+    Ok(show_tagged(&tag, &response, &headers))
 }

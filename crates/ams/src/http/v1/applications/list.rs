@@ -1,24 +1,25 @@
-//! `GET /1.0/applications`: the applications that meet all the conditions in the query.
+//! `GET /1.0/applications`: lists the applications that match all filters in the query.
 
 use ams_api::ApplicationFilter;
 use serde_json::Value;
 
-use super::{entitlements::Wanted, shown::Shown};
-use crate::http::{auth::Trusted, body::Query, envelope::Page, error::ApiError, listing::Listing};
+use super::{entitlements::EntitlementsQuery, response::ApplicationResponse};
+use crate::http::{
+    auth::TrustedCaller, body::Query, envelope::Page, error::ApiError, page_query::PageQuery,
+};
 
-/// Lists them.
 pub(in crate::http) async fn list(
-    caller: Trusted,
+    caller: TrustedCaller,
     Query(filter): Query<ApplicationFilter>,
-    Query(listing): Query<Listing>,
-    Query(wanted): Query<Wanted>,
+    Query(page): Query<PageQuery>,
+    Query(entitlements): Query<EntitlementsQuery>,
 ) -> Result<Page<Value>, ApiError> {
     let mut applications = caller.ams.applications().list(&filter).await?;
     for application in &mut applications {
-        wanted.attach(application);
+        entitlements.attach(application);
     }
-    let applications = applications.into_iter().map(Shown).collect();
-    listing.page(applications, |Shown(application)| {
+    let applications = applications.into_iter().map(ApplicationResponse).collect();
+    page.select(applications, |ApplicationResponse(application)| {
         format!("/1.0/applications/{}", application.id)
     })
 }

@@ -1,14 +1,13 @@
-//! `GET /1.0/applications/<id>/manifest`: the manifest of the newest version.
+//! `GET /1.0/applications/<id>/manifest`: sends the manifest of the newest version.
 
 use axum::response::Response;
 
-use crate::http::{auth::Trusted, body::Path, error::ApiError, manifest};
+use crate::http::{auth::TrustedCaller, body::Path, error::ApiError, manifest};
 
-/// Sends it as a file.
 pub(in crate::http) async fn newest(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let file = caller.ams.applications().manifest(&id, None).await?;
-    Ok(manifest::answer(file))
+    Ok(manifest::respond(file))
 }

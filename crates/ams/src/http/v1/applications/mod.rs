@@ -1,7 +1,7 @@
-//! Applications. Wherever an id is asked for, the name does as well.
+//! Applications. A name can take the place of an id everywhere.
 
 mod entitlements;
-mod shown;
+mod response;
 
 pub(in crate::http) mod create;
 pub(in crate::http) mod delete;
@@ -16,22 +16,21 @@ use axum::http::HeaderMap;
 
 use crate::{
     Ams, Error,
-    http::{error::ApiError, etag::ETag},
+    http::{error::ApiError, state_tag::check_if_match},
 };
 
-/// The application with this id or name, as the API shows it.
 async fn find(ams: &Ams, id: &str) -> Result<Application, Error> {
     let found = ams.applications().get(id).await?;
     found.ok_or_else(|| Error::ApplicationNotFound(id.to_owned()))
 }
 
-/// The application, if it is in the state that a request is meant for.
+/// Finds an application and compares its state with `If-Match`.
 pub(in crate::http) async fn expect_state(
     ams: &Ams,
     id: &str,
     headers: &HeaderMap,
 ) -> Result<Application, ApiError> {
     let application = find(ams, id).await?;
-    ETag::of(&application)?.check_if_match(headers)?;
+    check_if_match(&application, headers)?;
     Ok(application)
 }

@@ -1,7 +1,8 @@
-//! `PATCH /1.0/applications/<id>`: with a package (`application/octet-stream`) a new version, with
-//! JSON a change of attributes. An empty body changes nothing but is accepted. The tag in the
-//! answer is that of the application once the change has begun.
+//! `PATCH /1.0/applications/<id>`: a package (`application/octet-stream`) adds a version, JSON changes
+//! attributes, and an empty body changes nothing. The tag in the response is that of the application
+//! after the change has begun.
 
+use aar_daemon::http::media_type;
 use ams_api::ApplicationPatch;
 use axum::{
     body::Body,
@@ -13,11 +14,11 @@ use super::expect_state;
 use crate::{
     Ams,
     http::{
-        auth::Trusted,
+        auth::TrustedCaller,
         body::{Path, read_json},
         envelope,
         error::ApiError,
-        etag::ETag,
+        state_tag::state_tag,
         upload,
     },
     staging::StagedFile,
@@ -25,63 +26,58 @@ use crate::{
 
 const PACKAGE: &str = "application/octet-stream";
 
-/// Begins the change.
 pub(in crate::http) async fn update(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    // Whoever is refused is refused before the body is read, which may be long.
+    // Checked before the body, which may be large, and again under the lock.
     expect_state(&caller.ams, &id, &headers).await?;
-    let change = read(&caller.ams, &headers, body).await?;
-    let _one_at_a_time = caller.hold_changes().await;
+    let update = read(&caller.ams, &headers, body).await?;
+    let _lock = caller.lock_changes().await;
     let application = expect_state(&caller.ams, &id, &headers).await?;
     let applications = caller.ams.applications();
-    let operation = match change {
-        Change::Package(package) => applications.update(&application.id, package).await?,
-        Change::Attributes(patch) => applications.patch(&application.id, *patch).await?,
+    let operation = match update {
+        UpdateBody::Package(package) => applications.update(&application.id, package).await?,
+        UpdateBody::Attributes(patch) => applications.patch(&application.id, *patch).await?,
     };
     let mut response = envelope::accepted(&operation);
     if let Some(changed) = applications.get(&application.id).await? {
-        ETag::of(&changed)?.tag(&mut response)?;
+        let tag = state_tag(&changed)?.header();
+        response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
 }
 
-enum Change {
+enum UpdateBody {
     Package(StagedFile),
     Attributes(Box<ApplicationPatch>),
 }
 
-async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<Change, ApiError> {
+async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<UpdateBody, ApiError> {
     if is_package(headers) {
         upload::receive(ams, headers, body)
             .await
-            .map(Change::Package)
+            .map(UpdateBody::Package)
     } else {
         let patch = read_json(body).await;
         patch
-            .map(Change::Attributes)
+            .map(UpdateBody::Attributes)
             .map_err(|refused| hint(refused, headers))
     }
 }
 
-/// Who sends something else than JSON, and does not call it JSON, most likely sends a package.
+/// A body that is not JSON and not declared as JSON most likely is a package.
 fn hint(refused: ApiError, headers: &HeaderMap) -> ApiError {
-    if kind(headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+    if media_type(headers) == "application/json" {
         return refused;
     }
     ApiError::BadRequest(format!(
-        "{refused}; a package is sent with Content-Type: {PACKAGE}"
+        "{refused}; to send a package, set Content-Type: {PACKAGE}"
     ))
 }
 
 fn is_package(headers: &HeaderMap) -> bool {
-    kind(headers).is_some_and(|kind| kind.eq_ignore_ascii_case(PACKAGE))
-}
-
-fn kind(headers: &HeaderMap) -> Option<&str> {
-    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    kind.split(';').next().map(str::trim)
+    media_type(headers) == PACKAGE
 }

@@ -1,5 +1,5 @@
-//! `POST /1.0/certificates`: trusts a certificate. Who is not trusted yet has to give the trust
-//! password.
+//! `POST /1.0/certificates`: trusts a certificate: the one in the body, or that of the caller. A caller
+//! that is not trusted has to send the trust password.
 
 use aar_tls::Certificate;
 use ams_api::CertificatesPost;
@@ -8,29 +8,28 @@ use axum::response::Response;
 use super::{KIND, address};
 use crate::{
     Error,
-    http::{auth::Anyone, body::JsonBody, envelope, error::ApiError},
+    http::{auth::AnyCaller, body::JsonBody, envelope, error::ApiError},
     operations::NewOperation,
 };
 
-/// Adds it: the one in the body, or without one that of the caller.
 pub(in crate::http) async fn add(
-    caller: Anyone,
+    caller: AnyCaller,
     JsonBody(body): JsonBody<CertificatesPost>,
 ) -> Result<Response, ApiError> {
-    let given = || read(&caller, &body.certificate);
-    let (ams, certificate) = caller.enrol(&body.trust_password, given).await?;
+    let certificate = || read(&caller, &body.certificate);
+    let (ams, certificate) = caller.enrol(&body.trust_password, certificate).await?;
     let address = address(&certificate.fingerprint());
     let new = NewOperation::on("Adding certificate", KIND, address);
-    Ok(envelope::accepted(&ams.operations().done(new)))
+    Ok(envelope::accepted(&ams.operations().completed(new)))
 }
 
-fn read(caller: &Anyone, text: &str) -> Result<Certificate, ApiError> {
+fn read(caller: &AnyCaller, text: &str) -> Result<Certificate, ApiError> {
     if text.trim().is_empty() {
-        return caller.certificate().cloned().ok_or_else(none_given);
+        return caller.certificate().cloned().ok_or_else(no_certificate);
     }
     Ok(Certificate::from_pem(text).map_err(Error::from)?)
 }
 
-fn none_given() -> ApiError {
-    ApiError::BadRequest("certificate: there is none in the body, and none was shown".to_owned())
+fn no_certificate() -> ApiError {
+    ApiError::BadRequest("certificate: the body has none, and the caller shows none".to_owned())
 }

@@ -1,17 +1,18 @@
-//! `GET /1.0/certificates`: the trusted certificates.
+//! `GET /1.0/certificates`: lists the trusted certificates.
 
 use serde_json::Value;
 
 use super::show;
-use crate::http::{auth::Trusted, body::Query, envelope::Page, error::ApiError, listing::Listing};
+use crate::http::{
+    auth::TrustedCaller, body::Query, envelope::Page, error::ApiError, page_query::PageQuery,
+};
 
-/// Lists them.
 pub(in crate::http) async fn list(
-    caller: Trusted,
-    Query(listing): Query<Listing>,
+    caller: TrustedCaller,
+    Query(page): Query<PageQuery>,
 ) -> Result<Page<Value>, ApiError> {
     let certificates = caller.ams.trust().list().iter().map(show).collect();
-    listing.page(certificates, |known: &ams_api::Certificate| {
+    page.select(certificates, |known: &ams_api::Certificate| {
         format!("/1.0/certificates/{}", known.fingerprint)
     })
 }

@@ -1,4 +1,4 @@
-//! Certificates: whom AMS trusts.
+//! The trusted certificates.
 
 pub(in crate::http) mod add;
 pub(in crate::http) mod get;
@@ -13,7 +13,6 @@ fn address(fingerprint: &Fingerprint) -> String {
     format!("/1.0/certificates/{fingerprint}")
 }
 
-/// A certificate as the API shows it.
 fn show(certificate: &aar_tls::Certificate) -> ams_api::Certificate {
     ams_api::Certificate {
         certificate: certificate.to_base64(),

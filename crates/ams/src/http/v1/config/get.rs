@@ -1,11 +1,10 @@
-//! `GET /1.0/config`: every item with its value.
+//! `GET /1.0/config`: shows all items with their values.
 
 use ams_api::ServiceConfig;
 
-use crate::http::{auth::Trusted, envelope::Done};
+use crate::http::{auth::TrustedCaller, envelope::Success};
 
-/// Shows them.
-pub(in crate::http) async fn get(caller: Trusted) -> Done<ServiceConfig> {
-    let config = caller.ams.config().shown();
-    Done(ServiceConfig { config })
+pub(in crate::http) async fn get(caller: TrustedCaller) -> Success<ServiceConfig> {
+    let config = caller.ams.config().display_values();
+    Success(ServiceConfig { config })
 }

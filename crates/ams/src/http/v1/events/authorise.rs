@@ -1,27 +1,27 @@
-//! `POST /1.0/events/auth`: a short-lived token that opens the events websocket.
+//! `POST /1.0/events/auth`: issues a short-lived token for the event websocket.
 //!
-//! The published definition has the token at the top of the answer in its schema, and in the
-//! metadata in its words. It is in both places.
+//! The published API definition has the token at the top level in its schema, but in the metadata in its
+//! text. The response has it in both places.
 
 use ams_api::EventAuth;
 use axum::Json;
 use serde::Serialize;
 
-use crate::http::{auth::Trusted, envelope::Frame, error::ApiError};
+use crate::http::{auth::TrustedCaller, envelope::Envelope, error::ApiError};
 
-/// The frame with the token beside it.
 #[derive(Serialize)]
-pub(in crate::http) struct Authorised {
+pub(in crate::http) struct EventTokenResponse {
     token: String,
     #[serde(flatten)]
-    frame: Frame<'static, EventAuth>,
+    envelope: Envelope<'static, EventAuth>,
 }
 
-/// Issues one to the caller.
-pub(in crate::http) async fn authorise(caller: Trusted) -> Result<Json<Authorised>, ApiError> {
+pub(in crate::http) async fn authorise(
+    caller: TrustedCaller,
+) -> Result<Json<EventTokenResponse>, ApiError> {
     let token = caller.event_token()?;
-    let frame = Frame::done(EventAuth {
+    let envelope = Envelope::success(EventAuth {
         token: token.clone(),
     });
-    Ok(Json(Authorised { token, frame }))
+    Ok(Json(EventTokenResponse { token, envelope }))
 }

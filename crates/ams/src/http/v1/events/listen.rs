@@ -1,8 +1,8 @@
-//! `GET /1.0/events`: the websocket that tells what happens.
+//! `GET /1.0/events`: a websocket that sends events.
 //!
-//! The subscription stands before the handshake is answered, so a client that is connected when it
-//! makes a call misses nothing of what the call sets off. One that does not keep up is
-//! disconnected rather than told half of it: it reads the state and connects again.
+//! The subscription begins before the handshake is answered, so a connected client receives all events of
+//! its calls. A client that falls behind is disconnected, because it would miss events: it reads the state
+//! and connects again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,63 +18,61 @@ use serde::Deserialize;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use crate::{
-    events::{Ended, Subscription},
-    http::{auth::Listener, body::Query, error::ApiError},
+    events::{Subscription, SubscriptionError},
+    http::{auth::EventSubscriber, body::Query, error::ApiError},
 };
 
-/// How often a quiet connection is asked whether it is still there.
+/// The interval of pings, which detect clients that have gone.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
-/// How long a peer may take to take a message in.
+/// The longest time until a client accepts a message.
 const SEND_LIMIT: Duration = Duration::from_secs(10);
-/// What a peer may say: it has nothing to say.
+/// The largest message of a client, in bytes. Clients have nothing to send.
 const MAX_INCOMING: usize = 4096;
 
-/// What is to be told.
 #[derive(Debug, Default, Deserialize)]
-pub(in crate::http) struct Selection {
+pub(in crate::http) struct EventQuery {
     /// Kinds of events, separated by commas; empty or `all` for every kind.
     #[serde(default, rename = "type")]
     kinds: String,
 }
 
-/// Opens the websocket.
 pub(in crate::http) async fn listen(
-    listener: Listener,
-    Query(selection): Query<Selection>,
+    subscriber: EventSubscriber,
+    Query(query): Query<EventQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let wanted = selection.read()?;
+    let filter = query.filter()?;
     let upgrade = upgrade.map_err(|_| {
-        ApiError::BadRequest("events are told over a websocket: ask for the upgrade".to_owned())
+        ApiError::BadRequest("events are sent over a websocket: request the upgrade".to_owned())
     })?;
-    let events = listener.ams.events().subscribe();
-    let told = move |socket| {
-        Telling {
-            listener,
-            wanted,
+    let events = subscriber.ams.events().subscribe();
+    let stream = move |socket| {
+        EventStream {
+            subscriber,
+            filter,
             events,
             socket,
-            answered: true,
+            has_answered: true,
         }
         .run()
     };
-    Ok(upgrade.max_message_size(MAX_INCOMING).on_upgrade(told))
+    Ok(upgrade.max_message_size(MAX_INCOMING).on_upgrade(stream))
 }
 
-impl Selection {
-    fn read(&self) -> Result<Wanted, ApiError> {
-        let mut wanted = Wanted::default();
+impl EventQuery {
+    fn filter(&self) -> Result<EventFilter, ApiError> {
+        let mut filter = EventFilter::default();
         for kind in self.kinds.split(',').map(str::trim) {
             match kind {
                 "" | "all" => {
-                    return Ok(Wanted {
+                    return Ok(EventFilter {
                         operations: true,
                         lifecycle: true,
                     });
                 }
-                "operation" => wanted.operations = true,
-                "lifecycle" => wanted.lifecycle = true,
-                // Older servers have told of their log; clients go on to ask for it.
+                "operation" => filter.operations = true,
+                "lifecycle" => filter.lifecycle = true,
+                // Older servers sent log entries; clients still request them.
                 "logging" => {}
                 other => {
                     let message =
@@ -83,18 +81,18 @@ impl Selection {
                 }
             }
         }
-        Ok(wanted)
+        Ok(filter)
     }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Wanted {
+struct EventFilter {
     operations: bool,
     lifecycle: bool,
 }
 
-impl Wanted {
-    fn takes(self, event: &Event) -> bool {
+impl EventFilter {
+    fn matches(self, event: &Event) -> bool {
         match event.kind {
             EventKind::Operation => self.operations,
             EventKind::Lifecycle => self.lifecycle,
@@ -103,47 +101,48 @@ impl Wanted {
     }
 }
 
-/// Why a connection ends.
-enum End {
-    /// The peer has gone, or does not answer.
+/// Why a websocket is closed.
+enum CloseReason {
+    /// The client has gone or does not answer.
     Gone,
-    /// The server says so, with a code and a reason.
-    Close(u16, &'static str),
+    /// The server closes it, with a code and a text.
+    Server(u16, &'static str),
 }
 
-const STOPPING: End = End::Close(close_code::AWAY, "the server stops");
-const UNWELCOME: End = End::Close(close_code::POLICY, "no longer authorized");
-const TOO_SLOW: End = End::Close(close_code::AGAIN, "events were missed: connect again");
+const STOPPING: CloseReason = CloseReason::Server(close_code::AWAY, "the server stops");
+const UNAUTHORISED: CloseReason = CloseReason::Server(close_code::POLICY, "no longer authorized");
+const TOO_SLOW: CloseReason =
+    CloseReason::Server(close_code::AGAIN, "events were missed: connect again");
 
-/// One open websocket.
-struct Telling {
-    listener: Listener,
-    wanted: Wanted,
+/// An open websocket.
+struct EventStream {
+    subscriber: EventSubscriber,
+    filter: EventFilter,
     events: Subscription,
     socket: WebSocket,
-    /// Whether the peer has said anything since it was last asked.
-    answered: bool,
+    /// Whether the client has sent anything since the last ping.
+    has_answered: bool,
 }
 
-impl Telling {
+impl EventStream {
     async fn run(mut self) {
-        let drain = self.listener.drain();
-        let mut trust = self.listener.ams.trust().changes();
-        let mut ping = pings();
-        let end = loop {
+        let drain = self.subscriber.drain();
+        let mut trust = self.subscriber.ams.trust().changes();
+        let mut ping = ping_interval();
+        let reason = loop {
             let step = tokio::select! {
                 biased;
                 () = drain.cancelled() => Err(STOPPING),
-                Ok(()) = trust.changed() => self.check_welcome(),
-                event = self.events.next() => self.tell(event).await,
-                said = self.socket.recv() => self.hear(said.as_ref()),
-                _ = ping.tick() => self.ask().await,
+                Ok(()) = trust.changed() => self.check_authorised(),
+                event = self.events.next() => self.send_event(event).await,
+                received = self.socket.recv() => self.receive(received.as_ref()),
+                _ = ping.tick() => self.ping().await,
             };
-            if let Err(end) = step {
-                break end;
+            if let Err(reason) = step {
+                break reason;
             }
         };
-        if let End::Close(code, reason) = end {
+        if let CloseReason::Server(code, reason) = reason {
             let frame = CloseFrame {
                 code,
                 reason: reason.into(),
@@ -152,53 +151,59 @@ impl Telling {
         }
     }
 
-    async fn tell(&mut self, event: Result<Arc<Event>, Ended>) -> Result<(), End> {
+    async fn send_event(
+        &mut self,
+        event: Result<Arc<Event>, SubscriptionError>,
+    ) -> Result<(), CloseReason> {
         let event = event.map_err(|ended| match ended {
-            Ended::TooSlow(_) => TOO_SLOW,
-            Ended::Stopped => STOPPING,
+            SubscriptionError::TooSlow(_) => TOO_SLOW,
+            SubscriptionError::Stopped => STOPPING,
         })?;
-        if !self.wanted.takes(&event) {
+        if !self.filter.matches(&event) {
             return Ok(());
         }
-        let json = serde_json::to_string(&event).map_err(|_| End::Gone)?;
+        let json = serde_json::to_string(&event).map_err(|_| CloseReason::Gone)?;
         self.send(Message::text(json)).await
     }
 
-    fn hear(&mut self, said: Option<&Result<Message, axum::Error>>) -> Result<(), End> {
-        self.answered = true;
-        match said {
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(End::Gone),
+    fn receive(
+        &mut self,
+        received: Option<&Result<Message, axum::Error>>,
+    ) -> Result<(), CloseReason> {
+        self.has_answered = true;
+        match received {
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(CloseReason::Gone),
             Some(Ok(_)) => Ok(()),
         }
     }
 
-    async fn ask(&mut self) -> Result<(), End> {
-        if !std::mem::take(&mut self.answered) {
-            return Err(End::Gone);
+    async fn ping(&mut self) -> Result<(), CloseReason> {
+        if !std::mem::take(&mut self.has_answered) {
+            return Err(CloseReason::Gone);
         }
-        self.check_welcome()?;
+        self.check_authorised()?;
         self.send(Message::Ping(bytes::Bytes::new())).await
     }
 
-    /// Certificates run out, and are removed.
-    fn check_welcome(&self) -> Result<(), End> {
-        if self.listener.is_still_welcome() {
+    /// A certificate may expire or be removed while the websocket is open.
+    fn check_authorised(&self) -> Result<(), CloseReason> {
+        if self.subscriber.is_authorised() {
             Ok(())
         } else {
-            Err(UNWELCOME)
+            Err(UNAUTHORISED)
         }
     }
 
-    async fn send(&mut self, message: Message) -> Result<(), End> {
+    async fn send(&mut self, message: Message) -> Result<(), CloseReason> {
         let sent = timeout(SEND_LIMIT, self.socket.send(message)).await;
         match sent {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
+            Ok(Err(_)) | Err(_) => Err(CloseReason::Gone),
         }
     }
 }
 
-fn pings() -> Interval {
+fn ping_interval() -> Interval {
     let mut ping = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping
@@ -208,22 +213,22 @@ fn pings() -> Interval {
 mod tests {
     use super::*;
 
-    fn wanted(kinds: &str) -> Option<(bool, bool)> {
-        let selection = Selection {
+    fn filter(kinds: &str) -> Option<(bool, bool)> {
+        let query = EventQuery {
             kinds: kinds.to_owned(),
         };
-        let wanted = selection.read().ok()?;
-        Some((wanted.operations, wanted.lifecycle))
+        let filter = query.filter().ok()?;
+        Some((filter.operations, filter.lifecycle))
     }
 
     #[test]
-    fn kinds_are_chosen_by_name() {
-        assert_eq!(wanted(""), Some((true, true)));
-        assert_eq!(wanted("all"), Some((true, true)));
-        assert_eq!(wanted("operation"), Some((true, false)));
-        assert_eq!(wanted("lifecycle, operation"), Some((true, true)));
-        assert_eq!(wanted("operation,logging"), Some((true, false)));
-        assert_eq!(wanted("logging"), Some((false, false)));
-        assert_eq!(wanted("weather"), None);
+    fn kinds_are_selected_by_name() {
+        assert_eq!(filter(""), Some((true, true)));
+        assert_eq!(filter("all"), Some((true, true)));
+        assert_eq!(filter("operation"), Some((true, false)));
+        assert_eq!(filter("lifecycle, operation"), Some((true, true)));
+        assert_eq!(filter("operation,logging"), Some((true, false)));
+        assert_eq!(filter("logging"), Some((false, false)));
+        assert_eq!(filter("weather"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Events: what happens in AMS, told over a websocket.
+//! Events over a websocket.
 
 pub(in crate::http) mod authorise;
 pub(in crate::http) mod listen;

@@ -1,17 +1,17 @@
-//! `DELETE /1.0/operations/<uuid>`: tells an operation to stop.
+//! `DELETE /1.0/operations/<uuid>`: cancels an operation. It stays visible and has the status `Cancelled`
+//! once it has stopped.
 
 use axum::{http::StatusCode, response::IntoResponse};
 use serde_json::json;
 
 use super::find;
-use crate::http::{auth::Trusted, body::Path, envelope::Done, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::Path, envelope::Success, error::ApiError};
 
-/// Cancels it. It stays to be looked at, with the status `Cancelled` once it has stopped.
 pub(in crate::http) async fn cancel(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let operation = find(&caller.ams, &id)?;
     caller.ams.operations().cancel(operation.id)?;
-    Ok((StatusCode::ACCEPTED, Done(json!({}))))
+    Ok((StatusCode::ACCEPTED, Success(json!({}))))
 }

@@ -1,14 +1,13 @@
-//! `GET /1.0/operations/<uuid>`: an operation as it is now.
+//! `GET /1.0/operations/<uuid>`: shows an operation.
 
 use ams_api::Operation;
 
 use super::find;
-use crate::http::{auth::Trusted, body::Path, envelope::Done, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::Path, envelope::Success, error::ApiError};
 
-/// Shows it.
 pub(in crate::http) async fn get(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
-) -> Result<Done<Operation>, ApiError> {
-    find(&caller.ams, &id).map(Done)
+) -> Result<Success<Operation>, ApiError> {
+    find(&caller.ams, &id).map(Success)
 }

@@ -1,8 +1,8 @@
-//! `GET /1.0/operations`: the operations that are known at present.
+//! `GET /1.0/operations`: lists the current operations.
 //!
-//! The published definition has a list here. The public Go SDK was made for servers that answer
-//! operations by their status and reads nothing else, so that is what it gets. It sends no name of
-//! its own; it is known by that of its HTTP library.
+//! The published API definition has a list here. The public Go SDK reads only operations grouped by their
+//! status, as older servers sent them, so it gets those. It is recognised by the `User-Agent` of its HTTP
+//! library, because it sends no other.
 
 use std::collections::BTreeMap;
 
@@ -14,27 +14,26 @@ use axum::{
 use serde_json::Value;
 
 use crate::http::{
-    auth::Trusted,
+    auth::TrustedCaller,
     body::Query,
-    envelope::{Done, Page},
+    envelope::{Page, Success},
     error::ApiError,
-    listing::Listing,
+    page_query::PageQuery,
 };
 
 const GO: &str = "Go-http-client/";
 
-/// Lists them.
 pub(in crate::http) async fn list(
-    caller: Trusted,
-    Query(listing): Query<Listing>,
+    caller: TrustedCaller,
+    Query(page): Query<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let operations = caller.ams.operations().list();
-    if listing.recursion && is_go_sdk(&headers) {
-        let part = listing.part(operations)?;
-        return Ok(Done(by_status(part)).into_response());
+    if page.recursion && is_go_sdk(&headers) {
+        let part = page.part(operations)?;
+        return Ok(Success(by_status(part)).into_response());
     }
-    let page: Page<Value> = listing.page(operations, |it| Operation::url(it.id))?;
+    let page: Page<Value> = page.select(operations, |operation| Operation::url(operation.id))?;
     Ok(page.into_response())
 }
 

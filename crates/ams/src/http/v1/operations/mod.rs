@@ -1,4 +1,4 @@
-//! Operations: what AMS does in the background.
+//! Operations: work of AMS in the background.
 
 pub(in crate::http) mod cancel;
 pub(in crate::http) mod get;
@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::{Ams, http::error::ApiError};
 
-/// The operation with this id, as it is now.
 fn find(ams: &Ams, id: &str) -> Result<Operation, ApiError> {
     let missing = || ApiError::NotFound(format!("there is no operation {id}"));
     let uuid: Uuid = id.parse().map_err(|_| missing())?;

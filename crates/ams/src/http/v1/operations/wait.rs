@@ -1,4 +1,4 @@
-//! `GET /1.0/operations/<uuid>/wait`: an operation, once it has come to its end.
+//! `GET /1.0/operations/<uuid>/wait`: shows an operation when it has ended or the timeout is over.
 
 use std::time::Duration;
 
@@ -8,39 +8,37 @@ use serde::Deserialize;
 
 use super::find;
 use crate::http::{
-    auth::Trusted,
+    auth::TrustedCaller,
     body::{Path, Query},
-    envelope::Done,
+    envelope::Success,
     error::ApiError,
 };
 
-/// How long to wait.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::http) struct Patience {
-    /// In seconds, -1 for as long as it takes. Durations such as `1m30s` are understood too.
+pub(in crate::http) struct WaitQuery {
+    /// In seconds; -1 stands for no limit. Durations such as `1m30s` are accepted too.
     timeout: String,
 }
 
-/// Waits, and shows the operation as it is then: at its end, or when the time is over.
 pub(in crate::http) async fn wait(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
-    Query(patience): Query<Patience>,
-) -> Result<Done<Operation>, ApiError> {
-    let limit = patience.read()?;
+    Query(query): Query<WaitQuery>,
+) -> Result<Success<Operation>, ApiError> {
+    let limit = query.limit()?;
     let operation = find(&caller.ams, &id)?;
     let drain = caller.drain();
     tokio::select! {
-        // A server that stops does not wait for its callers' patience.
+        // A server that stops does not wait for the timeout.
         () = drain.cancelled() => {}
         _ = caller.ams.operations().wait(operation.id, limit) => {}
     }
-    find(&caller.ams, &id).map(Done)
+    find(&caller.ams, &id).map(Success)
 }
 
-impl Patience {
-    fn read(&self) -> Result<Option<Duration>, ApiError> {
+impl WaitQuery {
+    fn limit(&self) -> Result<Option<Duration>, ApiError> {
         if matches!(&*self.timeout, "" | "-1") {
             return Ok(None);
         }
@@ -64,25 +62,25 @@ impl Patience {
 mod tests {
     use super::*;
 
-    fn read(timeout: &str) -> Result<Option<Duration>, ApiError> {
+    fn limit(timeout: &str) -> Result<Option<Duration>, ApiError> {
         let timeout = timeout.to_owned();
-        Patience { timeout }.read()
+        WaitQuery { timeout }.limit()
     }
 
     #[test]
-    fn patience_is_given_in_seconds_or_as_a_duration_or_has_no_end() {
+    fn timeout_is_in_seconds_or_a_duration_or_unlimited() {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
-        for (text, limit) in [
+        for (text, expected) in [
             ("", None),
             ("-1", None),
             ("0", seconds(0)),
             ("90", seconds(90)),
             ("1m30s", seconds(90)),
         ] {
-            assert_eq!(read(text).unwrap(), limit, "{text}");
+            assert_eq!(limit(text).unwrap(), expected, "{text}");
         }
-        for bad in ["-2", "soon", "-5s"] {
-            assert!(read(bad).is_err(), "{bad}");
+        for invalid in ["-2", "soon", "-5s"] {
+            assert!(limit(invalid).is_err(), "{invalid}");
         }
     }
 }

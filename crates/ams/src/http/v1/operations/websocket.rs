@@ -1,15 +1,13 @@
-//! `GET /1.0/operations/<uuid>/websocket`: the other end of operations that talk to their caller.
-//!
-//! None of the operations in this program does: they are all tasks, which run by themselves.
+//! `GET /1.0/operations/<uuid>/websocket`: refused: all operations of AMS are tasks, which do not
+//! communicate with their caller.
 
 use std::convert::Infallible;
 
 use super::find;
-use crate::http::{auth::Trusted, body::Path, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::Path, error::ApiError};
 
-/// Says so.
 pub(in crate::http) async fn websocket(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
 ) -> Result<Infallible, ApiError> {
     let operation = find(&caller.ams, &id)?;

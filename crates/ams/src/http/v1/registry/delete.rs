@@ -4,11 +4,10 @@
 use aar_types::ApplicationName;
 use axum::response::Response;
 
-use crate::http::{auth::Trusted, body::Path, envelope, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::Path, envelope, error::ApiError};
 
-/// Begins it.
 pub(in crate::http) async fn delete(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(name): Path<ApplicationName>,
 ) -> Result<Response, ApiError> {
     let operation = caller.ams.registry().delete(&name).await?;

@@ -1,14 +1,16 @@
-//! `GET /1.0/registry/applications`: what the registry holds.
+//! `GET /1.0/registry/applications`: lists the applications of the registry.
 
 use serde_json::Value;
 
-use crate::http::{auth::Trusted, body::Query, envelope::Page, error::ApiError, listing::Listing};
+use crate::http::{
+    auth::TrustedCaller, body::Query, envelope::Page, error::ApiError, page_query::PageQuery,
+};
 
-/// Lists it. There are no addresses of these things to list, so they are always shown whole.
+/// The entries have no addresses, so they are always shown as a whole.
 pub(in crate::http) async fn list(
-    caller: Trusted,
-    Query(listing): Query<Listing>,
+    caller: TrustedCaller,
+    Query(page): Query<PageQuery>,
 ) -> Result<Page<Value>, ApiError> {
     let applications = caller.ams.registry().applications().await?;
-    listing.whole().page(applications, |_| String::new())
+    page.with_entries().select(applications, |_| String::new())
 }

@@ -1,4 +1,4 @@
-//! The registry: what it holds, and what this AMS exchanges with it.
+//! The registry and the synchronisation with it.
 
 pub(in crate::http) mod delete;
 pub(in crate::http) mod list;

@@ -5,20 +5,19 @@ use ams_api::SyncPost;
 use axum::response::Response;
 
 use crate::http::{
-    auth::Trusted,
+    auth::TrustedCaller,
     body::{JsonBody, Path},
     envelope,
     error::ApiError,
 };
 
-/// Begins it. Removals are held back, and confirmed, all together.
 pub(in crate::http) async fn pull(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(name): Path<ApplicationName>,
     JsonBody(SyncPost { confirm_removals }): JsonBody<SyncPost>,
 ) -> Result<Response, ApiError> {
     if confirm_removals {
-        let message = "confirm_removals is for everything that is held back: POST \
+        let message = "confirm_removals: confirms all held removals at once: POST \
                        /1.0/registry/sync";
         return Err(ApiError::BadRequest(message.to_owned()));
     }

@@ -1,12 +1,11 @@
-//! `POST /1.0/registry/applications/<id>/push`: sends one application to the registry.
+//! `POST /1.0/registry/applications/<id>/push`: pushes one application to the registry.
 
 use axum::response::Response;
 
-use crate::http::{auth::Trusted, body::Path, envelope, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::Path, envelope, error::ApiError};
 
-/// Begins it.
 pub(in crate::http) async fn push(
-    caller: Trusted,
+    caller: TrustedCaller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let operation = caller.ams.registry().push(&id).await?;

@@ -1,10 +1,11 @@
-//! `GET /1.0/registry/status`: how this AMS and its registry stand to each other.
+//! `GET /1.0/registry/status`: shows the state of the synchronisation.
 
 use ams_api::RegistryStatus;
 
-use crate::http::{auth::Trusted, envelope::Done, error::ApiError};
+use crate::http::{auth::TrustedCaller, envelope::Success, error::ApiError};
 
-/// Tells it.
-pub(in crate::http) async fn status(caller: Trusted) -> Result<Done<RegistryStatus>, ApiError> {
-    Ok(Done(caller.ams.registry().status().await?))
+pub(in crate::http) async fn status(
+    caller: TrustedCaller,
+) -> Result<Success<RegistryStatus>, ApiError> {
+    Ok(Success(caller.ams.registry().status().await?))
 }

@@ -1,13 +1,12 @@
-//! `POST /1.0/registry/applications/push` and `…/pull`: as the published definition prints them,
-//! without the application.
+//! `POST /1.0/registry/applications/push` and `…/pull`, as the published API definition prints them:
+//! refused, because the application is missing.
 
 use std::convert::Infallible;
 
-use crate::http::{auth::Trusted, body::Path, error::ApiError};
+use crate::http::{auth::TrustedCaller, body::Path, error::ApiError};
 
-/// Says what is missing.
 pub(in crate::http) async fn unnamed(
-    _: Trusted,
+    _: TrustedCaller,
     Path(last): Path<String>,
 ) -> Result<Infallible, ApiError> {
     let message = match &*last {

@@ -1,4 +1,4 @@
-//! The service itself: what it is and what it can do. Everybody may know.
+//! The service itself, for all callers.
 
 pub(in crate::http) mod status;
 pub(in crate::http) mod version;

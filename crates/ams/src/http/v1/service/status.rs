@@ -1,13 +1,12 @@
-//! `GET /1.0`: what the service can do, and whether it knows the caller.
+//! `GET /1.0`: shows the extensions of the service and whether it trusts the caller.
 //!
-//! The list of extensions is a promise: clients do not call what is missing in it. It names what
-//! works and nothing else.
+//! Clients do not call extensions that are not listed, so the list names exactly those that work.
 
 use std::collections::BTreeMap;
 
 use ams_api::{ServiceStatus, extensions};
 
-use crate::http::{auth::Anyone, envelope::Done};
+use crate::http::{auth::AnyCaller, envelope::Success};
 
 const EXTENSIONS: &[&str] = &[
     extensions::APPLICATION_APK_FACTS,
@@ -26,13 +25,12 @@ const EXTENSIONS: &[&str] = &[
     extensions::ZIP_ARCHIVE_SUPPORT,
 ];
 
-/// Tells it.
-pub(in crate::http) async fn show(caller: Anyone) -> Done<ServiceStatus> {
-    Done(ServiceStatus {
+pub(in crate::http) async fn show(caller: AnyCaller) -> Success<ServiceStatus> {
+    Success(ServiceStatus {
         api_extensions: EXTENSIONS.iter().map(ToString::to_string).collect(),
         api_status: "stable".to_owned(),
         api_version: "1.0".to_owned(),
-        auth: caller.standing(),
+        auth: caller.auth(),
         auth_methods: vec!["2waySSL".to_owned()],
         auth_permissions: BTreeMap::new(),
         cluster_id: String::new(),

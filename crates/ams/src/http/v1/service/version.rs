@@ -1,11 +1,10 @@
-//! `GET /1.0/version`: the version of the program.
+//! `GET /1.0/version`: shows the version of the program.
 
 use ams_api::VersionResponse;
 
-use crate::http::{auth::Anyone, envelope::Done};
+use crate::http::{auth::AnyCaller, envelope::Success};
 
-/// Tells it.
-pub(in crate::http) async fn show(_: Anyone) -> Done<VersionResponse> {
+pub(in crate::http) async fn show(_: AnyCaller) -> Success<VersionResponse> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Done(VersionResponse { version })
+    Success(VersionResponse { version })
 }

@@ -1,9 +1,8 @@
-//! `GET /`: the versions of the API. Clients come here first, without a certificate, to read that
-//! of the server.
+//! `GET /`: lists the versions of the API. Clients call it first, without a certificate, to read the
+//! certificate of the server.
 
-use crate::http::{auth::Anyone, envelope::Done};
+use crate::http::{auth::AnyCaller, envelope::Success};
 
-/// Lists the addresses of the versions.
-pub(in crate::http) async fn list(_: Anyone) -> Done<[&'static str; 1]> {
-    Done(["/1.0"])
+pub(in crate::http) async fn list(_: AnyCaller) -> Success<[&'static str; 1]> {
+    Success(["/1.0"])
 }

@@ -1,4 +1,4 @@
-//! Versions of an application, by their numbers.
+//! Versions of an application.
 
 pub(in crate::http) mod delete;
 pub(in crate::http) mod export;
@@ -10,15 +10,14 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use crate::http::{body::Path, error::ApiError};
 
-/// A version, as the path of a request names it.
 #[derive(Debug)]
-pub(in crate::http) struct Named {
+pub(in crate::http) struct VersionPath {
     /// The id or name of the application.
     id: String,
     number: VersionNumber,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
+impl<S: Send + Sync> FromRequestParts<S> for VersionPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {

@@ -1,0 +1,168 @@
+//! Requests for the content of an image, and what their responses contain.
+
+use aar_http::{
+    HeaderMap, HeaderValue, Method, RequestBuilder, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LOCATION, RANGE},
+};
+use url::Url;
+
+use super::{Download, partial_file::PartialFile};
+use crate::{Error, response::parsed};
+
+pub(super) const REQUEST: &str = "an image";
+const MAX_REDIRECTS: usize = 5;
+
+impl Download<'_> {
+    /// Requests the remaining content from the registry, or from the storage to which it redirects.
+    /// Each attempt starts at the registry, so a signed URL is never older than its request.
+    pub(super) async fn request(&self, partial: &mut PartialFile) -> Result<Response, Error> {
+        let offset = partial.received();
+        let request = self
+            .client
+            .version_request(Method::GET, self.version, &["image"]);
+        let mut request = with_range(request, offset);
+        if offset > 0 {
+            request = request.header(IF_RANGE, format!("\"{}\"", self.image.digest));
+        }
+        let limit = self.client.timeouts().response;
+        let response = self.client.send(request, limit).await?;
+        match response.status() {
+            status if status.is_redirection() => {
+                let registry = self.client.url();
+                self.follow(location(registry, &response)?, partial).await
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+            _ => self.client.accepted(response).await,
+        }
+    }
+
+    /// Follows redirects without credentials. Any server may send the content, because its digest
+    /// is verified.
+    async fn follow(&self, mut url: Url, partial: &mut PartialFile) -> Result<Response, Error> {
+        for _ in 0..MAX_REDIRECTS {
+            let response = self.fetch(url.clone(), partial).await?;
+            let status = response.status();
+            if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
+                partial.tag = strong_tag(response.headers());
+                return Ok(response);
+            }
+            if !status.is_redirection() {
+                return Err(Error::ContentRefused {
+                    host: host(&url),
+                    status: status.as_u16(),
+                });
+            }
+            url = location(&url, &response)?;
+        }
+        Err(Error::malformed(REQUEST, "there are too many redirects"))
+    }
+
+    /// Requests the remaining content from the storage. The tags of the storage differ from those
+    /// of the registry: the remaining content must have the tag of the content received before.
+    async fn fetch(&self, url: Url, partial: &PartialFile) -> Result<Response, Error> {
+        let host = host(&url);
+        let mut request = with_range(self.client.content_request(url), partial.received());
+        if let Some(tag) = partial.expected_tag() {
+            request = request.header(IF_RANGE, tag);
+        }
+        let limit = self.client.timeouts().response;
+        let sent = tokio::time::timeout(limit, request.send()).await;
+        match sent.map_err(|_| Error::Timeout { limit })? {
+            Err(aar_http::Error::Connect(source)) => {
+                Err(Error::ContentUnreachable { host, source })
+            }
+            response => response.map_err(|error| self.client.connection_error(error)),
+        }
+    }
+}
+
+fn with_range(request: RequestBuilder, offset: u64) -> RequestBuilder {
+    match offset {
+        0 => request,
+        _ => request.header(RANGE, format!("bytes={offset}-")),
+    }
+}
+
+fn host(url: &Url) -> String {
+    url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
+}
+
+/// The entity tag, unless it is weak and so unusable for `If-Range`.
+fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
+    let tag = headers.get(ETAG)?;
+    tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
+}
+
+fn location(base: &Url, response: &Response) -> Result<Url, Error> {
+    let location = response.headers().get(LOCATION);
+    let text = location.and_then(|value| value.to_str().ok());
+    let url = text.and_then(|text| base.join(text).ok());
+    url.ok_or_else(|| Error::malformed(REQUEST, "a redirect has no valid location"))
+}
+
+/// Whether the body of a response starts at the offset.
+pub(super) fn starts_at(response: &Response, offset: u64) -> Result<bool, Error> {
+    match response.status() {
+        StatusCode::OK => Ok(offset == 0),
+        StatusCode::RANGE_NOT_SATISFIABLE => Ok(false),
+        StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
+            Some((start, _)) => Ok(start == offset),
+            None => Err(Error::malformed(
+                REQUEST,
+                "the Content-Range is missing or invalid",
+            )),
+        },
+        status => Err(Error::malformed(REQUEST, format!("the status is {status}"))),
+    }
+}
+
+/// The size of the whole image, if the response declares it.
+pub(super) fn declared_size(response: &Response) -> Option<u64> {
+    let headers = response.headers();
+    match response.status() {
+        StatusCode::OK => parsed(headers, CONTENT_LENGTH),
+        StatusCode::PARTIAL_CONTENT => content_range(headers)?.1,
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            let range: String = parsed(headers, CONTENT_RANGE)?;
+            range.strip_prefix("bytes */")?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// The start and, if it is known, the total size in a `Content-Range`.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    Some((start.parse().ok()?, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_range_is_parsed_to_start_and_size() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_RANGE, text.parse().unwrap());
+            content_range(&headers)
+        };
+        assert_eq!(read("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(read("bytes 0-0/*"), Some((0, None)));
+        for invalid in [
+            "bytes */10",
+            "5-9/10",
+            "bytes 5-9",
+            "bytes x-9/10",
+            "bytes 5-9/x",
+        ] {
+            assert_eq!(read(invalid), None, "{invalid}");
+        }
+    }
+}

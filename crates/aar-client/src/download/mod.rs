@@ -1,0 +1,194 @@
+//! Downloads: into a partial file beside the final one, resumed at its end, and verified before the
+//! file gets its final name.
+
+mod content;
+mod partial_file;
+
+use std::path::{Path, PathBuf};
+
+use aar_types::{ApplicationName, Architecture, ImageInfo, VersionNumber};
+use backon::ExponentialBackoff;
+
+use self::{
+    content::{REQUEST, declared_size, starts_at},
+    partial_file::{PartialFile, digest_of, place},
+};
+use crate::{Error, RegistryClient, Transfer};
+
+impl RegistryClient {
+    /// Downloads the image of a version to a file. If the file exists, its digest is verified, and
+    /// it is downloaded only if the digest differs.
+    pub async fn download(
+        &self,
+        name: &ApplicationName,
+        architecture: Architecture,
+        number: VersionNumber,
+        image: &ImageInfo,
+        to: &Path,
+        transfer: &Transfer,
+    ) -> Result<(), Error> {
+        let download = Download {
+            client: self,
+            version: (name, architecture, number),
+            image,
+            to,
+            partial: partial_path(to),
+            transfer,
+        };
+        download.run().await
+    }
+}
+
+fn partial_path(to: &Path) -> PathBuf {
+    let mut path = to.as_os_str().to_owned();
+    path.push(".partial");
+    path.into()
+}
+
+struct Download<'a> {
+    client: &'a RegistryClient,
+    version: (&'a ApplicationName, Architecture, VersionNumber),
+    image: &'a ImageInfo,
+    to: &'a Path,
+    partial: PathBuf,
+    transfer: &'a Transfer,
+}
+
+enum Received {
+    /// The remaining content.
+    Remainder,
+    /// A response that does not continue the received bytes.
+    OtherRange,
+    OtherSize(u64),
+}
+
+impl Download<'_> {
+    /// Downloads the image. One that differs from the declared image is downloaded a second time.
+    async fn run(&self) -> Result<(), Error> {
+        if let Some(folder) = self.to.parent() {
+            fs_err::tokio::create_dir_all(folder).await?;
+        }
+        match self.attempt().await {
+            Err(error @ (Error::DigestMismatch { .. } | Error::SizeMismatch { .. })) => {
+                let (application, _, version) = self.version;
+                tracing::warn!(%application, %version, %error, "downloading an image again");
+                self.attempt().await
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt(&self) -> Result<(), Error> {
+        let mut partial = PartialFile::open(&self.partial, self.image.size).await?;
+        if self.is_complete().await? {
+            return partial.discard().await;
+        }
+        let mut backoff = self.client.backoff();
+        let mut furthest = partial.received();
+        while partial.received() < self.image.size {
+            let received = self.unless_cancelled(self.receive(&mut partial)).await;
+            // Bytes that are received again after a restart are no progress.
+            if partial.received() > furthest {
+                furthest = partial.received();
+                backoff = self.client.backoff();
+            }
+            match received {
+                Ok(Received::Remainder) => {}
+                Ok(Received::OtherSize(found)) => {
+                    partial.discard().await?;
+                    self.transfer.progress.report(0);
+                    let expected = self.image.size;
+                    return Err(Error::SizeMismatch { expected, found });
+                }
+                Ok(Received::OtherRange) => {
+                    let error = Error::Interrupted { source: None };
+                    partial = self.wait_before_retry(partial, &mut backoff, error).await?;
+                    partial = partial.restart(self.image.size).await?;
+                }
+                Err(error) => {
+                    partial = self.wait_before_retry(partial, &mut backoff, error).await?;
+                }
+            }
+        }
+        self.conclude(partial).await
+    }
+
+    /// Waits before the next attempt. If there is none, the received bytes are kept in the file.
+    async fn wait_before_retry(
+        &self,
+        partial: PartialFile,
+        backoff: &mut ExponentialBackoff,
+        error: Error,
+    ) -> Result<PartialFile, Error> {
+        let wait = self.client.wait_before_retry(backoff, error);
+        if let Err(last) = self.unless_cancelled(wait).await {
+            // The reason for the end is more important than a failure to keep the bytes.
+            let _ = partial.keep().await;
+            return Err(last);
+        }
+        Ok(partial)
+    }
+
+    /// Awaits work that can be dropped at any time.
+    async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            () = self.transfer.cancelled.cancelled() => Err(Error::Cancelled),
+            done = work => done,
+        }
+    }
+
+    /// Whether the final file exists with the declared content.
+    async fn is_complete(&self) -> Result<bool, Error> {
+        let found = fs_err::tokio::metadata(self.to).await;
+        let fits = found.is_ok_and(|found| found.len() == self.image.size);
+        if !fits || self.unless_cancelled(digest_of(self.to)).await? != self.image.digest {
+            return Ok(false);
+        }
+        self.transfer.progress.report(self.image.size);
+        Ok(true)
+    }
+
+    async fn conclude(&self, partial: PartialFile) -> Result<(), Error> {
+        let (found, file) = self.unless_cancelled(partial.finish()).await?;
+        let expected = self.image.digest;
+        if found == expected {
+            return place(file, &self.partial, self.to).await;
+        }
+        fs_err::tokio::remove_file(&self.partial).await?;
+        drop(file);
+        self.transfer.progress.report(0);
+        Err(Error::DigestMismatch { expected, found })
+    }
+
+    /// Requests the remaining content and appends it to the partial file.
+    async fn receive(&self, partial: &mut PartialFile) -> Result<Received, Error> {
+        let offset = partial.received();
+        let mut response = self.request(partial).await?;
+        if let Some(size) = declared_size(&response).filter(|size| *size != self.image.size) {
+            return Ok(Received::OtherSize(size));
+        }
+        if !starts_at(&response, offset)? {
+            if offset > 0 {
+                return Ok(Received::OtherRange);
+            }
+            let reason = "it does not start at byte 0";
+            return Err(Error::malformed(REQUEST, reason));
+        }
+        while let Some(chunk) = self.client.chunk(&mut response).await? {
+            if partial.received() + chunk.len() as u64 > self.image.size {
+                let reason = format!("it has more than the declared {} bytes", self.image.size);
+                return Err(Error::malformed(REQUEST, reason));
+            }
+            partial.append(&chunk).await?;
+            self.transfer.progress.report(partial.received());
+        }
+        if partial.received() < self.image.size {
+            return Err(Error::Interrupted { source: None });
+        }
+        Ok(Received::Remainder)
+    }
+}

@@ -1,9 +1,0 @@
-//! Stored images: checked, looked into, and written anew with another manifest.
-
-mod manifest;
-mod rewrite;
-mod verify;
-
-pub use manifest::read_image_manifest;
-pub use rewrite::rewrite_image;
-pub use verify::{verify_content, verify_image};

@@ -1,0 +1,154 @@
+//! Listing the directory of a zip file. The content is read later, in place.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+};
+
+use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
+
+use crate::{
+    EntryError, Error, Limits,
+    path::EntryPath,
+    tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder, check_top},
+    zip_directory::open_zip,
+};
+
+/// The size of the fixed part of a header: before the content, and in the directory.
+const LOCAL_HEADER: u64 = 30;
+const DIRECTORY_HEADER: usize = 46;
+
+/// The file type bits of a Unix mode.
+const FILE_TYPE: u32 = 0o170_000;
+const FOLDER: u32 = 0o040_000;
+const FILE: u32 = 0o100_000;
+const SYMLINK: u32 = 0o120_000;
+
+pub(super) fn open(file: File, limits: &Limits) -> Result<ZipArchive<File>, Error> {
+    let archive = open_zip(file, limits.entries).map_err(damaged)?;
+    archive.ok_or_else(|| Error::Limit {
+        entry: "its directory".to_owned(),
+        limit: format!("{} entries", limits.entries),
+    })
+}
+
+pub(super) fn list(
+    archive: &mut ZipArchive<File>,
+    file: &File,
+    limits: &Limits,
+) -> Result<PackageTree, Error> {
+    let mut builder = TreeBuilder::new(limits, Some(file.metadata()?.len()));
+    let mut extents = Vec::with_capacity(archive.len());
+    for index in 0..archive.len() {
+        let entry = archive.by_index_data(index).map_err(damaged)?;
+        let Some(path) = builder.parse_path(entry.name_raw())? else {
+            check_top(entry.is_dir())?;
+            continue;
+        };
+        extents.push(extent(&entry, &path));
+        let entry = match package_entry(&path, &entry, index)? {
+            Some(entry) => entry,
+            None => PackageEntry::Symlink(read_target(&builder, archive, &path, index)?),
+        };
+        builder.add(path, entry)?;
+    }
+    check_overlaps(extents)?;
+    if archive.has_duplicate_names() {
+        return Err(duplicate(file, archive.central_directory_start())?);
+    }
+    builder.finish()
+}
+
+/// The position of an entry in the file: its start and its lowest possible end.
+fn extent(entry: &ZipFileEntry<'_>, path: &EntryPath) -> (u64, u64, EntryPath) {
+    let start = entry.header_start();
+    let header = LOCAL_HEADER + entry.name_raw().len() as u64;
+    let end = start
+        .saturating_add(header)
+        .saturating_add(entry.compressed_size());
+    (start, end, path.clone())
+}
+
+/// The entry of the package; none for a link, whose target is its content.
+fn package_entry(
+    path: &EntryPath,
+    entry: &ZipFileEntry<'_>,
+    index: usize,
+) -> Result<Option<PackageEntry>, Error> {
+    let refused = |reason| Err(Error::entry(path, reason));
+    let mode = entry.unix_mode().unwrap_or_default();
+    match mode & FILE_TYPE {
+        _ if entry.encrypted() => refused(EntryError::Encrypted),
+        _ if !SUPPORTED_COMPRESSION_METHODS.contains(&entry.compression()) => refused(
+            EntryError::Compression(format!("{:?}", entry.compression())),
+        ),
+        FOLDER => Ok(Some(PackageEntry::Folder)),
+        0 | FILE if entry.is_dir() => Ok(Some(PackageEntry::Folder)),
+        0 | FILE => Ok(Some(PackageEntry::File(FileEntry {
+            size: entry.size(),
+            executable: mode & 0o100 != 0,
+            content: ContentLocation::ZipIndex(index),
+        }))),
+        SYMLINK => Ok(None),
+        _ => refused(EntryError::Type("device, pipe or socket")),
+    }
+}
+
+fn read_target(
+    builder: &TreeBuilder<'_>,
+    archive: &mut ZipArchive<File>,
+    path: &EntryPath,
+    index: usize,
+) -> Result<String, Error> {
+    let damaged = |error: io::Error| Error::damaged(path.as_str(), error);
+    let mut target = Vec::new();
+    let entry = archive
+        .by_index(index)
+        .map_err(io::Error::from)
+        .map_err(damaged)?;
+    let limit = builder.limits().path_length as u64 + 1;
+    entry
+        .take(limit)
+        .read_to_end(&mut target)
+        .map_err(damaged)?;
+    builder.parse_target(path, &target)
+}
+
+/// Refuses entries that share compressed bytes: they let a small file expand without limit.
+fn check_overlaps(mut extents: Vec<(u64, u64, EntryPath)>) -> Result<(), Error> {
+    extents.sort_unstable_by_key(|(start, ..)| *start);
+    let overlap = extents.windows(2).find(|pair| pair[0].1 > pair[1].0);
+    match overlap {
+        Some(pair) => Err(Error::entry(
+            &pair[1].2,
+            EntryError::Overlap(pair[0].2.to_string()),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Finds the duplicate entry. The library keeps only the last of several entries with one name.
+fn duplicate(mut file: &File, directory_start: u64) -> Result<Error, Error> {
+    file.seek(SeekFrom::Start(directory_start))?;
+    let mut directory = io::BufReader::new(file);
+    let mut seen = HashSet::new();
+    loop {
+        let mut header = [0; DIRECTORY_HEADER];
+        directory.read_exact(&mut header)?;
+        let length = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let mut name = vec![0; length(28).into()];
+        directory.read_exact(&mut name)?;
+        directory.seek_relative(i64::from(length(30)) + i64::from(length(32)))?;
+        if !seen.insert(name.clone()) {
+            return Ok(Error::Entry {
+                entry: String::from_utf8_lossy(&name).into_owned(),
+                reason: EntryError::Duplicate,
+            });
+        }
+    }
+}
+
+fn damaged(error: zip::result::ZipError) -> Error {
+    Error::damaged("its directory", error.into())
+}

@@ -1,0 +1,15 @@
+//! A reader for tar files of any origin, and a writer for the canonical form.
+
+mod pax;
+mod read;
+mod write;
+
+pub(crate) use read::{Skip, TarEntry, TarEntryType, TarReader, unexpected_end};
+pub(crate) use write::TarWriter;
+
+const BLOCK: u64 = 512;
+
+/// The number of zero bytes that fill the last block of content of this size.
+fn padding(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK
+}

@@ -1,0 +1,138 @@
+use std::collections::HashMap;
+
+use super::{PackageEntry, PackageTree};
+use crate::{EntryError, Error, Limits, path::EntryPath};
+
+/// How many characters of an invalid path or link target a message repeats.
+const MAX_SHOWN: usize = 200;
+
+/// Checks an entry that stands for the top of the package.
+pub(crate) fn check_top(is_folder: bool) -> Result<(), Error> {
+    if is_folder {
+        return Ok(());
+    }
+    Err(Error::Entry {
+        entry: ".".to_owned(),
+        reason: EntryError::MustBe("folder"),
+    })
+}
+
+/// Builds the tree of a package entry by entry and refuses entries that are not allowed.
+#[derive(Debug)]
+pub(crate) struct TreeBuilder<'l> {
+    limits: &'l Limits,
+    /// None for a folder, which cannot expand.
+    archive_size: Option<u64>,
+    tree: PackageTree,
+    folded_paths: HashMap<String, EntryPath>,
+    total_size: u64,
+}
+
+impl<'l> TreeBuilder<'l> {
+    pub(crate) fn new(limits: &'l Limits, archive_size: Option<u64>) -> Self {
+        Self {
+            limits,
+            archive_size,
+            tree: PackageTree::default(),
+            folded_paths: HashMap::new(),
+            total_size: 0,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &'l Limits {
+        self.limits
+    }
+
+    /// Parses the path of an entry. The top of the package has none.
+    pub(crate) fn parse_path(&self, raw: &[u8]) -> Result<Option<EntryPath>, Error> {
+        EntryPath::parse(raw, self.limits).map_err(|error| Error::Entry {
+            entry: shown(raw),
+            reason: error.into(),
+        })
+    }
+
+    /// Parses the target of a symbolic link.
+    pub(crate) fn parse_target(&self, link: &EntryPath, raw: &[u8]) -> Result<String, Error> {
+        let valid = |target: &&str| {
+            (1..=self.limits.path_length).contains(&target.len())
+                && !target.contains(char::is_control)
+        };
+        match std::str::from_utf8(raw).ok().filter(valid) {
+            Some(target) => Ok(target.to_owned()),
+            None => Err(Error::entry(link, EntryError::BrokenLink(shown(raw)))),
+        }
+    }
+
+    /// Adds an entry. Call it before the content is read: the size of the content is checked here.
+    pub(crate) fn add(&mut self, path: EntryPath, entry: PackageEntry) -> Result<(), Error> {
+        if let PackageEntry::File(file) = &entry {
+            self.check_size(&path, file.size)?;
+        }
+        for folder in path.ancestors() {
+            self.add_ancestor(&path, folder)?;
+        }
+        match (self.tree.0.get(&path), &entry) {
+            (None, _) => self.insert(path, entry),
+            (Some(PackageEntry::Folder), PackageEntry::Folder) => Ok(()),
+            (Some(_), _) => Err(Error::entry(&path, EntryError::Duplicate)),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<PackageTree, Error> {
+        self.tree.check_links()?;
+        Ok(self.tree)
+    }
+
+    fn add_ancestor(&mut self, path: &EntryPath, folder: EntryPath) -> Result<(), Error> {
+        match self.tree.0.get(&folder) {
+            None => self.insert(folder, PackageEntry::Folder),
+            Some(PackageEntry::Folder) => Ok(()),
+            Some(_) => {
+                let reason = EntryError::BelowNonFolder(folder.to_string());
+                Err(Error::entry(path, reason))
+            }
+        }
+    }
+
+    fn insert(&mut self, path: EntryPath, entry: PackageEntry) -> Result<(), Error> {
+        if self.tree.0.len() >= self.limits.entries {
+            let limit = format!("{} entries", self.limits.entries);
+            return Err(Error::limit(&path, limit));
+        }
+        if let Some(other) = self.folded_paths.insert(path.folded(), path.clone()) {
+            let reason = EntryError::CaseCollision(other.to_string());
+            return Err(Error::entry(&path, reason));
+        }
+        self.tree.0.insert(path, entry);
+        Ok(())
+    }
+
+    fn check_size(&mut self, path: &EntryPath, size: u64) -> Result<(), Error> {
+        if size > self.limits.file_size {
+            let reason = EntryError::TooLarge(self.limits.file_size);
+            return Err(Error::entry(path, reason));
+        }
+        self.total_size = self.total_size.saturating_add(size);
+        if self.total_size > self.limits.total_size {
+            let limit = format!("{} bytes in all", self.limits.total_size);
+            return Err(Error::limit(path, limit));
+        }
+        let max_expanded = self.archive_size.map_or(u64::MAX, |archive| {
+            archive
+                .saturating_mul(self.limits.expansion)
+                .max(Limits::EXPANSION_ALLOWANCE)
+        });
+        if self.total_size > max_expanded {
+            let limit = format!("{} times the size of the archive", self.limits.expansion);
+            return Err(Error::limit(path, limit));
+        }
+        Ok(())
+    }
+}
+
+fn shown(raw: &[u8]) -> String {
+    String::from_utf8_lossy(raw)
+        .chars()
+        .take(MAX_SHOWN)
+        .collect()
+}
