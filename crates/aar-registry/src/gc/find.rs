@@ -1,4 +1,4 @@
-//! Finding what can be freed. Nothing here deletes anything.
+//! Finding what can be freed, without deleting it.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Registry {
-    /// Everything that went out of use before this moment can be freed.
+    /// What is unused since before this moment can be freed.
     pub(super) fn grace_began(&self) -> Timestamp {
         let grace = SignedDuration::try_from(self.options().gc_grace);
         let grace = grace.unwrap_or(SignedDuration::MAX);
@@ -79,18 +79,18 @@ impl Registry {
         Ok(items)
     }
 
-    /// Leaves out of a plan the blobs of versions of which only a descriptor is left.
-    pub(super) async fn spare_described(&self, items: &mut Vec<GcItem>) -> Result<(), Error> {
+    /// Removes from a plan the blobs of versions that only a descriptor knows of.
+    pub(super) async fn spare_described_blobs(&self, items: &mut Vec<GcItem>) -> Result<(), Error> {
         if items.iter().all(|item| item.digest().is_none()) {
             return Ok(());
         }
-        let described = self.images_of_strays().await?;
+        let described = self.images_of_stray_versions().await?;
         items.retain(|item| !item.digest().is_some_and(|it| described.contains(it)));
         Ok(())
     }
 
-    /// The images of versions that have a descriptor and are not in the database.
-    async fn images_of_strays(&self) -> Result<HashSet<Digest>, Error> {
+    /// The images of versions that have a descriptor and no row.
+    async fn images_of_stray_versions(&self) -> Result<HashSet<Digest>, Error> {
         let mut found = self.storage().list(Area::Applications);
         let mut images = HashSet::new();
         while let Some(object) = found.try_next().await? {
@@ -121,7 +121,7 @@ impl Registry {
     }
 }
 
-/// Whether the database does not know a blob and no upload is about to bring it.
+/// Whether the database does not know a blob and no upload announces it.
 pub(super) async fn is_orphaned(
     tx: &mut Reading,
     digest: &Digest,

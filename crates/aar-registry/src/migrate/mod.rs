@@ -19,11 +19,12 @@ use uuid::Uuid;
 use copy::Copying;
 
 use crate::{
-    Error, Operator, Registry, StorageInUse, StorageOptions,
+    Error, Operator, Registry, StorageOptions,
     descriptor::{self, RegistryDescriptor},
     metadata::UploadRow,
     mutation::Mutation,
     open::storage_owner,
+    registry::StorageInUse,
     storage::{ObjectKey, Storage},
 };
 

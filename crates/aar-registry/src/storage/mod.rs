@@ -4,9 +4,9 @@
 //! be rebuilt from the storage alone.
 
 mod backend;
-mod brief;
 mod content;
 mod copy;
+mod deadline;
 mod fs;
 mod object_key;
 mod s3;
@@ -22,7 +22,6 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
 pub(crate) use backend::Backend;
-pub(crate) use brief::Brief;
 pub use content::Content;
 pub use fs::ImageFile;
 #[cfg(test)]

@@ -55,6 +55,14 @@ pub(super) fn upload_of(name: &str) -> Option<UploadId> {
 }
 
 impl ObjectKey {
+    /// The prefix of the keys of all certificates.
+    pub(crate) const CERTIFICATES: &str = "trust/";
+
+    /// The prefix of the keys of all descriptors of an application.
+    pub(crate) fn descriptors_of(name: &ApplicationName) -> String {
+        format!("{}/{name}/", Area::Applications.name())
+    }
+
     /// `None` if the registry has no such key.
     pub(crate) fn parse(path: &str) -> Option<Self> {
         let segments: Vec<_> = path.split('/').collect();

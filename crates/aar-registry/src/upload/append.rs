@@ -12,13 +12,13 @@ use super::{
     Upload,
     body::{ReadEnd, UploadBody},
     finish::finish,
-    lock::UploadLock,
     progress::{advance_in, is_renewal_due, renew},
 };
 use crate::{
     Error, Publisher, Registry, UploadId,
     metadata::{PartRow, UploadRow},
     storage::{Checkpoint, Durable, Progress, Resumed, StagedUpload, StagedWriter},
+    upload_lock::UploadLock,
 };
 
 pub(super) async fn append(

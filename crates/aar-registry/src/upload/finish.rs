@@ -1,15 +1,24 @@
 //! The end of an upload: what is staged becomes a blob.
 //!
-//! Garbage collection marks a blob before it deletes it, and spares what an open upload will store. So an
-//! upload first removes such a mark, then places the blob, then records it.
+//! The upload holds the lease of the blob from before it places the blob until it is recorded, so garbage
+//! collection does not delete it in between.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::{Upload, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
-    metadata::{BlobState, UploadRow},
+    lease::{LeaseHolder, PLACING},
+    metadata::{BlobState, UploadRow, Writing},
     mutation::Mutation,
-    storage::{Checkpoint, StagedUpload},
+    storage::{Checkpoint, ObjectKey, StagedUpload},
 };
+
+/// How long to wait for another task that places or deletes the same blob.
+const WAIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Compares the digest and places the blob. Can be repeated after an interruption at any step.
 pub(super) async fn finish(
@@ -23,10 +32,11 @@ pub(super) async fn finish(
         return Err(refuse(publisher, &row, Error::DigestMismatch { expected, found }).await);
     }
     let mut staged = registry.storage().staged(row.staged_id());
-    let placed = place(registry, &row, &mut *staged).await?;
+    let holder = LeaseHolder::default();
+    let placed = place(registry, &row, &mut *staged, &holder).await?;
     let stored = registry
         .mutate(&publisher.actor, move |change| {
-            Box::pin(record(change, row, placed))
+            Box::pin(record(change, row, placed, holder))
         })
         .await?;
     let is_left = match placed {
@@ -67,31 +77,66 @@ async fn place(
     registry: &Registry,
     row: &UploadRow,
     staged: &mut dyn StagedUpload,
+    holder: &LeaseHolder,
 ) -> Result<Placed, Error> {
-    match claim(registry, row).await? {
-        None => Ok(Placed::Before),
-        Some(parts) if staged.finish(&parts).await? => Ok(Placed::Now),
-        Some(_) => Ok(Placed::Lost),
+    let claim = claim(registry, row, holder).await?;
+    let blob = ObjectKey::Blob(row.digest);
+    let placing = async {
+        let storage = registry.storage();
+        if claim.is_known && storage.blob_size(&row.digest).await? == Some(row.length) {
+            return Ok(Placed::Before);
+        }
+        match staged.finish(&claim.parts).await? {
+            true => Ok(Placed::Now),
+            false => Ok(Placed::Lost),
+        }
+    };
+    registry
+        .under_lease(holder, (&blob, PLACING), placing)
+        .await
+}
+
+/// The right to place a blob.
+struct Claim {
+    /// The entity tags of the parts.
+    parts: Vec<String>,
+    /// Whether the database has the blob as stored.
+    is_known: bool,
+}
+
+/// Waits for the lease of the blob.
+async fn claim(registry: &Registry, row: &UploadRow, holder: &LeaseHolder) -> Result<Claim, Error> {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let mut tx = registry.write().await?;
+        if let Some(claim) = try_to_claim(registry, &mut tx, row, holder).await? {
+            tx.commit().await?;
+            return Ok(claim);
+        }
+        drop(tx);
+        if Instant::now() >= deadline {
+            return Err(Error::UploadLocked { id: row.id });
+        }
+        sleep(POLL).await;
     }
 }
 
-/// Keeps garbage collection from deleting the blob. Returns the tags of the parts; `None` if the blob is
-/// stored already.
-async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String>>, Error> {
-    let mut tx = registry.write().await?;
-    let blob = tx.blob(&row.digest).await?.map(|blob| blob.state);
-    match blob {
-        Some(BlobState::Deleting) => tx.delete_blob(&row.digest).await?,
-        Some(BlobState::Stored) => tx.renew_blob(&row.digest, registry.now()).await?,
-        None => {}
+async fn try_to_claim(
+    registry: &Registry,
+    tx: &mut Writing,
+    row: &UploadRow,
+    holder: &LeaseHolder,
+) -> Result<Option<Claim>, Error> {
+    let blob = ObjectKey::Blob(row.digest);
+    if !registry.acquire_lease(tx, &blob, holder, PLACING).await? {
+        return Ok(None);
     }
-    let parts = tx.part_tags(row.id).await?;
-    renew_in(registry, &mut tx, &mut row.clone()).await?;
-    tx.commit().await?;
-    let is_known = blob == Some(BlobState::Stored);
-    let is_stored =
-        is_known && registry.storage().blob_size(&row.digest).await? == Some(row.length);
-    Ok((!is_stored).then_some(parts))
+    renew_in(registry, tx, &mut row.clone()).await?;
+    let blob = tx.blob(&row.digest).await?;
+    Ok(Some(Claim {
+        parts: tx.part_tags(row.id).await?,
+        is_known: blob.is_some_and(|blob| blob.state == BlobState::Stored),
+    }))
 }
 
 /// Records the blob. `None` if the upload is gone.
@@ -99,6 +144,7 @@ async fn record(
     change: &mut Mutation,
     mut row: UploadRow,
     placed: Placed,
+    holder: LeaseHolder,
 ) -> Result<Option<UploadRow>, Error> {
     match change.tx.upload(row.id).await? {
         // Another process has recorded it.
@@ -113,6 +159,8 @@ async fn record(
         Placed::Before => blob != Some(BlobState::Stored),
         Placed::Lost => true,
     };
+    let key = ObjectKey::Blob(digest).to_string();
+    change.tx.release_lease(&key, holder.id()).await?;
     if is_lost {
         change.tx.delete_upload(id).await?;
         let detail = "what its upload had staged is lost".to_owned();

@@ -12,7 +12,6 @@ mod append;
 mod body;
 mod create;
 mod finish;
-mod lock;
 mod progress;
 
 use aar_types::Digest;
@@ -20,8 +19,6 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-
-pub(crate) use lock::UploadLocks;
 
 use crate::{
     Error, Publisher, Registry, UploadId, metadata::UploadRow, storage::StagedId,

@@ -106,9 +106,8 @@ impl Backend for FsStorage {
         let remove_empty_folders = !matches!(key, ObjectKey::Blob(_));
         blocking(move || {
             let existed = remove_if_exists(&file)?;
-            if existed {
-                sync_deletion(&root, &file, remove_empty_folders)?;
-            }
+            // Also when it did not exist: the process may have died before an earlier deletion was durable.
+            if_exists(sync_deletion(&root, &file, remove_empty_folders))?;
             Ok(existed)
         })
         .await

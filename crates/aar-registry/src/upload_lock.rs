@@ -32,7 +32,7 @@ struct KeyedLock {
 
 /// The right to write to an upload.
 #[derive(Debug)]
-pub(super) struct UploadLock {
+pub(crate) struct UploadLock {
     _guard: OwnedMutexGuard<()>,
     superseded: CancellationToken,
     _user: LockUser,
@@ -40,18 +40,18 @@ pub(super) struct UploadLock {
 
 impl UploadLock {
     /// Cancelled when a newer request waits for the lock.
-    pub(super) fn superseded(&self) -> &CancellationToken {
+    pub(crate) fn superseded(&self) -> &CancellationToken {
         &self.superseded
     }
 }
 
 impl UploadLocks {
-    pub(super) fn is_locked(&self, id: UploadId) -> bool {
+    pub(crate) fn is_locked(&self, id: UploadId) -> bool {
         self.lock().contains_key(&id)
     }
 
     /// Asks the request that has the lock to end, and waits for it.
-    pub(super) async fn acquire(&self, id: UploadId) -> Result<UploadLock, Error> {
+    pub(crate) async fn acquire(&self, id: UploadId) -> Result<UploadLock, Error> {
         let (mutex, superseded, user) = self.register(id);
         let locked = Error::UploadLocked { id };
         let Ok(guard) = tokio::time::timeout(HANDOVER, mutex.lock_owned()).await else {

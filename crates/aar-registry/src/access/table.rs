@@ -1,14 +1,12 @@
-//! Who is trusted, as it is kept in memory.
-
 use std::collections::HashMap;
 
 use aar_types::{Fingerprint, Role, TrustState};
 use jiff::Timestamp;
 
-use super::TrustedCertificate;
-use crate::{Refusal, metadata::TrustRow};
+use super::Refusal;
+use crate::metadata::{TrustRow, TrustedCertificate};
 
-/// Every certificate that the registry knows, as of one moment.
+/// All certificates that the registry knows, as of one moment.
 #[derive(Debug, Default)]
 pub struct TrustTable {
     revision: u64,
@@ -28,30 +26,27 @@ impl TrustTable {
         self.revision
     }
 
-    /// What is known of a certificate.
     pub fn get(&self, fingerprint: &Fingerprint) -> Option<&TrustedCertificate> {
         self.certificates.get(fingerprint)
     }
 
-    /// Whether a certificate is known and not revoked. Open connections of others are to be cut.
+    /// Whether a certificate is known and not revoked. The connections of all others are closed.
     pub fn is_trusted(&self, fingerprint: &Fingerprint) -> bool {
         self.get(fingerprint)
             .is_some_and(|known| known.state == TrustState::Trusted)
     }
 
-    /// Whether a certificate can never be trusted again.
     pub(crate) fn is_revoked(&self, fingerprint: &Fingerprint) -> bool {
         self.get(fingerprint)
             .is_some_and(|known| known.state == TrustState::Revoked)
     }
 
-    /// Every certificate, in no order.
+    /// In no order.
     pub fn certificates(&self) -> impl Iterator<Item = &TrustedCertificate> {
         self.certificates.values()
     }
 
-    /// The role of a certificate at a moment.
-    pub fn standing(&self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Role, Refusal> {
+    pub fn role(&self, fingerprint: &Fingerprint, now: Timestamp) -> Result<Role, Refusal> {
         let known = self.get(fingerprint).ok_or(Refusal::Unknown)?;
         if known.state == TrustState::Revoked {
             Err(Refusal::Revoked)
