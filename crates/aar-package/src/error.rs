@@ -114,6 +114,10 @@ pub enum EntryError {
     Duplicate,
     #[error("differs from {0:?} in upper and lower case only")]
     CaseCollision(String),
+    #[error("is the same name as {0:?} for Android, so one of them needs another name")]
+    NameCollision(String),
+    #[error("is a hard link to {0:?}, which is not a file before it in the archive")]
+    BrokenHardLink(String),
     #[error("is below {0:?}, which is not a folder")]
     BelowNonFolder(String),
     #[error("links to {0:?}, which is outside the package")]
@@ -123,9 +127,9 @@ pub enum EntryError {
     /// Also a link to itself.
     #[error("links to {0:?} through another link")]
     LinkThroughLink(String),
-    #[error("is encrypted")]
+    #[error("is encrypted; pack it without a password")]
     Encrypted,
-    #[error("is compressed with {0}, which is not supported")]
+    #[error("is compressed with {0}, which is not supported; pack it with Deflate")]
     Compression(String),
     /// Two entries share compressed bytes.
     #[error("overlaps {0:?} in the archive")]

@@ -7,6 +7,8 @@ use aar_types::{
     Watchdog, rules,
 };
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{
     Manifest,
     checker::{ManifestChecker, ManifestKey, MapFields},
@@ -191,7 +193,7 @@ fn extra_data(
             owner: or_default(checker.value(&fields.key("owner"), rules::owner)),
             permissions: or_default(checker.value(&fields.key("permissions"), rules::permissions)),
         };
-        data.insert(name.to_owned(), entry);
+        data.insert(name.nfc().collect(), entry);
     }
     data
 }

@@ -8,7 +8,8 @@ use std::{
 
 use fs_err as fs;
 
-use crate::Error;
+use super::bzip2_streams::Bzip2Streams;
+use crate::{Error, tar::has_checksum};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ArchiveFormat {
@@ -56,7 +57,8 @@ fn by_content(start: &[u8]) -> Option<Result<ArchiveFormat, &'static str>> {
         return Some(Ok(ArchiveFormat::Tar));
     }
     let known = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
-    known.map(|(_, format)| *format)
+    let old_tar = || has_checksum(start).then_some(Ok(ArchiveFormat::Tar));
+    known.map(|(_, format)| *format).or_else(old_tar)
 }
 
 fn by_name(path: &Path, start: &[u8]) -> Result<ArchiveFormat, &'static str> {
@@ -80,7 +82,7 @@ pub(super) fn decompress(file: fs::File, format: ArchiveFormat) -> io::Result<Bo
     let file = io::BufReader::with_capacity(BUFFER, file);
     Ok(match format {
         ArchiveFormat::Zip | ArchiveFormat::Tar => Box::new(file),
-        ArchiveFormat::TarBzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
+        ArchiveFormat::TarBzip2 => Box::new(Bzip2Streams::new(file)),
         ArchiveFormat::TarZstd => {
             let mut decoder = zstd::Decoder::with_buffer(file)?;
             decoder.window_log_max(MAX_WINDOW_LOG)?;

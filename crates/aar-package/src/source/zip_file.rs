@@ -8,6 +8,7 @@ use std::{
 
 use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
 
+use super::zip_names::EntryNames;
 use crate::{
     EntryError, Error, Limits, apk,
     package::MANIFEST,
@@ -41,15 +42,21 @@ pub(super) fn list(
 ) -> Result<PackageTree, Error> {
     check_is_package(archive)?;
     let mut builder = TreeBuilder::new(limits, Some(file.metadata()?.len()));
+    let names = EntryNames::of(archive);
     let mut extents = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(damaged)?;
-        let Some(path) = builder.parse_path(entry.name_raw())? else {
-            check_top(entry.is_dir())?;
+        let name = names.name(&entry);
+        let is_folder = name.ends_with(b"/");
+        let Some(path) = builder.parse_path(&name)? else {
+            check_top(is_folder)?;
             continue;
         };
         extents.push(extent(&entry, &path));
-        let entry = match package_entry(&path, &entry, index)? {
+        if path.is_system_file() {
+            continue;
+        }
+        let entry = match package_entry(&path, &entry, index, is_folder)? {
             Some(entry) => entry,
             None => PackageEntry::Symlink(read_target(&builder, archive, &path, index)?),
         };
@@ -99,6 +106,7 @@ fn package_entry(
     path: &EntryPath,
     entry: &ZipFileEntry<'_>,
     index: usize,
+    is_folder: bool,
 ) -> Result<Option<PackageEntry>, Error> {
     let refused = |reason| Err(Error::entry(path, reason));
     let mode = entry.unix_mode().unwrap_or_default();
@@ -108,7 +116,7 @@ fn package_entry(
             EntryError::Compression(format!("{:?}", entry.compression())),
         ),
         FOLDER => Ok(Some(PackageEntry::Folder)),
-        0 | FILE if entry.is_dir() => Ok(Some(PackageEntry::Folder)),
+        0 | FILE if is_folder => Ok(Some(PackageEntry::Folder)),
         0 | FILE => Ok(Some(PackageEntry::File(FileEntry {
             size: entry.size(),
             executable: mode & 0o100 != 0,
