@@ -36,7 +36,10 @@ fn create(fleet: &Fleet, name: &str, round: &mut SoakRound) {
         .noise("level.dat", size, round.seed())
         .write_folder(&folder);
     let path = folder.to_str().unwrap();
-    fleet.publisher.amc(&["application", "create", path]).success();
+    fleet
+        .publisher
+        .amc(&["application", "create", path])
+        .success();
     fs_err::remove_dir_all(folder).unwrap();
 }
 
