@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
 
-use aar_tls::{Certificate, HttpOptions, ServerTrust};
+use aar_http::{Body, Error, HttpClient, HttpOptions, Method, RequestBuilder, Response};
+use aar_tls::{Certificate, ServerTrust};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub(crate) fn run<T: Send>(work: impl Future<Output = T> + Send) -> T {
 /// A blocking HTTP client of one server.
 #[derive(Debug, Clone)]
 pub struct TestClient {
-    client: reqwest::Client,
+    client: HttpClient,
     base: String,
 }
 
@@ -38,7 +39,7 @@ pub struct TestResponse {
 }
 
 /// A response whose body is read piece by piece.
-pub struct Download(reqwest::Response);
+pub struct Download(Response);
 
 impl TestClient {
     /// A client that pins the server certificate in a file, and shows that of a persona.
@@ -49,7 +50,7 @@ impl TestClient {
         options.identity = persona.map(|persona| persona.identity().clone());
         options.read_timeout = Some(Duration::from_mins(5));
         Self {
-            client: aar_tls::http_client(options).unwrap(),
+            client: HttpClient::new(options).unwrap(),
             base: base.trim_end_matches('/').to_owned(),
         }
     }
@@ -59,7 +60,7 @@ impl TestClient {
         let trust = ServerTrust::Pinned(Vec::new());
         let options = HttpOptions::new(trust, "aar-testkit");
         Self {
-            client: aar_tls::http_client(options).unwrap(),
+            client: HttpClient::new(options).unwrap(),
             base: base.to_owned(),
         }
     }
@@ -90,17 +91,17 @@ impl TestClient {
         path: &str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Result<TestResponse, reqwest::Error> {
+    ) -> Result<TestResponse, Error> {
+        let request = self.request(method, path, headers).body(body);
         RUNTIME.block_on(async {
-            let request = self.request(method, path, headers).body(body);
-            let answer = request.send().await?;
-            let status = answer.status().as_u16();
-            let headers = answer.headers().iter().map(|(name, value)| {
+            let response = request.send().await?;
+            let status = response.status().as_u16();
+            let headers = response.headers().iter().map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 (name.to_string(), value)
             });
             let headers = headers.collect();
-            let body = answer.bytes().await?.to_vec();
+            let body = response.bytes().await?.to_vec();
             Ok(TestResponse {
                 status,
                 headers,
@@ -111,11 +112,10 @@ impl TestClient {
 
     /// Sends a GET request, and leaves the body to be read.
     pub fn download(&self, path: &str) -> Download {
-        // The time limits of a request need the runtime from the moment it is made.
-        let send = async { self.request("GET", path, &[]).send().await };
-        let answer = RUNTIME.block_on(send).unwrap();
-        assert_eq!(answer.status().as_u16(), 200, "GET {path}");
-        Download(answer)
+        let response = RUNTIME.block_on(self.request("GET", path, &[]).send());
+        let response = response.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "GET {path}");
+        Download(response)
     }
 
     /// Sends a request with a streamed body. Returns the status.
@@ -126,26 +126,18 @@ impl TestClient {
         headers: &[(&str, &str)],
         body: impl Iterator<Item = Bytes> + Send + 'static,
     ) -> u16 {
-        let body = stream::iter(body.map(Ok::<_, std::io::Error>));
-        let send = async {
-            let request = self.request(method, path, headers);
-            request.body(reqwest::Body::wrap_stream(body)).send().await
-        };
-        RUNTIME.block_on(send).unwrap().status().as_u16()
+        let body = Body::from_stream(stream::iter(body.map(Ok::<_, std::io::Error>)));
+        let request = self.request(method, path, headers).body(body);
+        RUNTIME.block_on(request.send()).unwrap().status().as_u16()
     }
 
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> reqwest::RequestBuilder {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let url = format!("{}{path}", self.base).parse().unwrap();
+        let request = self.client.request(method, url);
+        headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        })
     }
 }
 
@@ -167,7 +159,7 @@ impl TestResponse {
 
 impl Download {
     /// The length of the next piece; `None` at the end of the body, an error if the body is incomplete.
-    pub fn read(&mut self) -> Result<Option<usize>, reqwest::Error> {
+    pub fn read(&mut self) -> Result<Option<usize>, Error> {
         let piece = RUNTIME.block_on(self.0.chunk())?;
         Ok(piece.map(|bytes| bytes.len()))
     }

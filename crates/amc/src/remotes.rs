@@ -1,13 +1,12 @@
 //! The file of remotes: the AMS that this user added, and which one is the default.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use aar_cli::Failure;
 use aar_types::Fingerprint;
 use anyhow::Context;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 /// The built-in remote: the AMS on this machine.
 pub(crate) const LOCAL: &str = "local";
@@ -57,24 +56,18 @@ impl Default for Remotes {
 impl Remotes {
     pub(crate) fn load(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) => serde_saphyr::from_str(&text)
+        match aar_fs::if_exists(fs::read_to_string(&path))? {
+            Some(text) => serde_saphyr::from_str(&text)
                 .with_context(|| format!("cannot parse {}", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error.into()),
+            None => Ok(Self::default()),
         }
     }
 
-    /// A concurrent reader sees either the old remotes or the new ones.
     pub(crate) fn save(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut file, serde_saphyr::to_string(self)?.as_bytes())?;
-        file.as_file().sync_all()?;
         let path = folder.join(FILE);
-        file.persist(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(())
+        aar_fs::replace_with(&path, serde_saphyr::to_string(self)?.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     pub(crate) fn get(&self, name: &str) -> anyhow::Result<Remote> {

@@ -16,9 +16,9 @@ pub enum Error {
         /// What is wrong with the address.
         reason: &'static str,
     },
-    /// The TLS configuration cannot be created.
-    #[error("cannot set up TLS")]
-    Tls(#[from] aar_tls::Error),
+    /// The HTTP client cannot be created.
+    #[error("cannot set up the HTTP client")]
+    Client(#[source] aar_http::Error),
     /// The connection cannot be established.
     #[error("cannot reach AMS at {endpoint}")]
     Unreachable {

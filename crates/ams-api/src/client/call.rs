@@ -1,13 +1,12 @@
 //! Requests and responses.
 
-use std::{io, time::Duration};
+use std::{error, io, time::Duration};
 
+use aar_http::{Body, Method, Response, StatusCode, header};
+use aar_tls::PinMismatch;
 use aar_types::Envelope;
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Full, Limited, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
+use http::Request;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -20,9 +19,6 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// The longest response that is read into memory, in bytes.
 const RESPONSE_LIMIT: usize = 64 * 1024 * 1024;
-
-/// The body of a request.
-pub(super) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
 
 /// The response to a change. The metadata depends on the kind.
 #[derive(serde::Deserialize)]
@@ -43,7 +39,7 @@ struct ErrorResponse {
 
 impl AmsClient {
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        let request = self.request(Method::GET, path, empty())?;
+        let request = self.request(Method::GET, path, Body::default())?;
         let context = context(&Method::GET, path);
         let envelope: Envelope<T> = self.read(&context, request).await?;
         Ok(envelope.metadata)
@@ -64,8 +60,7 @@ impl AmsClient {
     ) -> Result<Option<Operation>, Error> {
         let context = context(&method, path);
         let json = serde_json::to_vec(body).map_err(|source| malformed(&context, Some(source)))?;
-        let body = Full::new(Bytes::from(json)).map_err(|never| match never {});
-        let mut request = self.request(method, path, body.boxed_unsync())?;
+        let mut request = self.request(method, path, json.into())?;
         let json = header::HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::CONTENT_TYPE, json);
         let response: ChangeResponse = self.read(&context, request).await?;
@@ -77,7 +72,7 @@ impl AmsClient {
     pub(super) async fn submit(
         &self,
         context: &str,
-        request: Request<Outgoing>,
+        request: Request<Body>,
     ) -> Result<Operation, Error> {
         let response = self.send(request).await?;
         let response: ChangeResponse = self.decode(context, response).await?;
@@ -87,7 +82,7 @@ impl AmsClient {
     async fn read<T: DeserializeOwned>(
         &self,
         context: &str,
-        request: Request<Outgoing>,
+        request: Request<Body>,
     ) -> Result<T, Error> {
         let exchange = async {
             let response = self.send(request).await?;
@@ -97,37 +92,22 @@ impl AmsClient {
         decoded.map_err(|_| self.no_response(TIME_LIMIT))?
     }
 
-    /// A request with the common headers.
     pub(super) fn request(
         &self,
         method: Method,
         path: &str,
-        body: Outgoing,
-    ) -> Result<Request<Outgoing>, Error> {
-        Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "ams")
-            .header(header::USER_AGENT, &*self.user_agent)
-            .body(body)
-            .map_err(|error| Error::File(io::Error::new(io::ErrorKind::InvalidInput, error)))
+        body: Body,
+    ) -> Result<Request<Body>, Error> {
+        let invalid = |error| Error::File(io::Error::new(io::ErrorKind::InvalidInput, error));
+        let url = self.base.join(path).map_err(io::Error::other)?;
+        let request = Request::builder().method(method).uri(url.as_str());
+        request.body(body).map_err(invalid)
     }
 
     /// Sends a request and waits for the response headers. An error status becomes an error.
-    pub(super) async fn send(
-        &self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Error> {
-        let connection = TokioIo::new(self.connector.connect().await?);
-        let (mut sender, driver) = http1::handshake(connection)
-            .await
-            .map_err(|error| self.connection_lost(error))?;
-        // The driver ends with the connection; the sender reports its errors.
-        tokio::spawn(async { drop(driver.await) });
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| self.connection_lost(error))?;
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response, Error> {
+        let response = self.http.execute(request).await;
+        let response = response.map_err(|error| self.failed(&error))?;
         if response.status().is_success() {
             Ok(response)
         } else {
@@ -138,22 +118,29 @@ impl AmsClient {
     async fn decode<T: DeserializeOwned>(
         &self,
         context: &str,
-        response: Response<Incoming>,
+        response: Response,
     ) -> Result<T, Error> {
         let body = self.collect(response).await?;
         serde_json::from_slice(&body).map_err(|source| malformed(context, Some(source)))
     }
 
-    async fn collect(&self, response: Response<Incoming>) -> Result<Bytes, Error> {
-        let body = Limited::new(response.into_body(), RESPONSE_LIMIT);
-        let collected = body
-            .collect()
-            .await
-            .map_err(|error| self.connection_lost(error))?;
-        Ok(collected.to_bytes())
+    async fn collect(&self, mut response: Response) -> Result<Bytes, Error> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            if body.len() + chunk.len() > RESPONSE_LIMIT {
+                return Err(self.connection_lost("the response is too long"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
     }
 
-    async fn error_response(&self, response: Response<Incoming>) -> Error {
+    pub(super) async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Error> {
+        let chunk = response.chunk().await;
+        chunk.map_err(|error| self.failed(&error))
+    }
+
+    async fn error_response(&self, response: Response) -> Error {
         let status = response.status();
         match self.collect(response).await {
             Ok(body) => refused(status, &body),
@@ -170,13 +157,36 @@ impl AmsClient {
 
     pub(super) fn connection_lost(
         &self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        source: impl Into<Box<dyn error::Error + Send + Sync>>,
     ) -> Error {
         Error::ConnectionLost {
             endpoint: self.endpoint().to_owned(),
             source: source.into(),
         }
     }
+
+    /// Explains why there is no response, or only a part of it.
+    pub(super) fn failed(&self, error: &aar_http::Error) -> Error {
+        let endpoint = self.endpoint().to_owned();
+        if let Some(mismatch) = PinMismatch::find(error) {
+            let source = mismatch.clone();
+            return Error::WrongCertificate { endpoint, source };
+        }
+        let cause = root_cause(error);
+        if error.is_connect() {
+            let kind = cause.downcast_ref().map(io::Error::kind);
+            let kind = kind.unwrap_or(io::ErrorKind::Other);
+            let source = io::Error::new(kind, cause.to_string());
+            return Error::Unreachable { endpoint, source };
+        }
+        self.connection_lost(cause.to_string())
+    }
+}
+
+/// The last error of a chain: those before it describe layers of the HTTP client.
+fn root_cause<'a>(error: &'a (dyn error::Error + 'static)) -> &'a (dyn error::Error + 'static) {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.last().unwrap_or(error)
 }
 
 pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {
@@ -198,10 +208,6 @@ fn operation_in(context: &str, response: ChangeResponse) -> Result<Option<Operat
     serde_json::from_value(response.metadata)
         .map(Some)
         .map_err(|source| malformed(context, Some(source)))
-}
-
-pub(super) fn empty() -> Outgoing {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 pub(super) fn context(method: &Method, path: &str) -> String {

@@ -4,22 +4,24 @@ use tokio_tungstenite::{
     tungstenite::{Error as WebSocketError, Message, client::IntoClientRequest, http},
 };
 
-use super::{AmsClient, connector::Connection};
+use super::AmsClient;
 use crate::{Error, Event, EventSelection};
 
 /// The events of AMS, as they happen.
 pub struct EventStream {
     client: AmsClient,
-    socket: WebSocketStream<Connection>,
+    socket: WebSocketStream<aar_http::Stream>,
 }
 
 impl AmsClient {
     /// Subscribes to events.
     pub async fn events(&self, selection: EventSelection) -> Result<EventStream, Error> {
-        let connection = self.connector.connect().await?;
-        let path = format!("/1.0/events?type={}", selection.as_str());
-        // Only the path is sent; the host is the one that is connected already.
-        let mut request = format!("ws://ams{path}")
+        let connection = self.http.connect(&self.base).await;
+        let connection = connection.map_err(|error| self.failed(&error))?;
+        // The connection is open already: the request needs the host only for its header.
+        let host = self.base.authority();
+        let url = format!("ws://{host}/1.0/events?type={}", selection.as_str());
+        let mut request = url
             .into_client_request()
             .map_err(|error| self.connection_lost(error))?;
         if let Ok(name) = http::HeaderValue::from_str(&self.user_agent) {

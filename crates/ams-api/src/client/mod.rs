@@ -4,7 +4,6 @@ mod applications;
 mod call;
 mod certificates;
 mod config;
-mod connector;
 mod events;
 mod export;
 mod operations;
@@ -14,17 +13,19 @@ mod service;
 
 use std::{path::PathBuf, sync::Arc};
 
-use aar_tls::Identity;
+use aar_http::{HttpClient, HttpOptions};
+use aar_tls::{Identity, ServerTrust};
 use aar_types::{Clock, Fingerprint};
 use url::Url;
-
-use connector::Connector;
 
 use crate::Error;
 pub use events::EventStream;
 pub use export::{Export, Exported};
 pub use operations::Watch;
 pub use package::PackageBody;
+
+/// The base of addresses on a Unix socket. The host is not used to connect.
+const LOCAL_BASE: &str = "http://ams/";
 
 /// The address of an AMS, and the certificates of both sides.
 #[derive(Debug, Clone)]
@@ -45,26 +46,65 @@ pub enum Endpoint {
 /// A client of one AMS. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AmsClient {
-    connector: Arc<Connector>,
+    http: HttpClient,
+    base: Url,
+    endpoint: Arc<str>,
     user_agent: Arc<str>,
+    is_local: bool,
 }
 
 impl AmsClient {
     /// Creates a client. It connects with the first request.
     pub fn new(endpoint: Endpoint, user_agent: &str, clock: Clock) -> Result<Self, Error> {
+        let mut options = HttpOptions::new(ServerTrust::Pinned(Vec::new()), user_agent);
+        // Each call has a time limit of its own, or none.
+        options.read_timeout = None;
+        options.clock = clock;
+        let is_local = matches!(endpoint, Endpoint::Socket(_));
+        let (base, endpoint) = match endpoint {
+            Endpoint::Socket(path) => {
+                let shown = path.display().to_string();
+                options.socket = Some(path);
+                (LOCAL_BASE.parse().ok(), shown)
+            }
+            Endpoint::Remote {
+                url,
+                server,
+                identity,
+            } => {
+                options.trust = ServerTrust::Pinned(vec![server]);
+                options.identity = Some(identity);
+                let shown = url.to_string();
+                (remote_base(url), shown)
+            }
+        };
+        let base = base.ok_or_else(|| Error::Address {
+            url: endpoint.clone(),
+            reason: "it does not start with https:// and a host",
+        })?;
         Ok(Self {
-            connector: Arc::new(Connector::new(endpoint, clock)?),
+            http: HttpClient::new(options).map_err(Error::Client)?,
+            base,
+            endpoint: endpoint.into(),
             user_agent: user_agent.into(),
+            is_local,
         })
     }
 
     /// Whether AMS is on this machine.
     pub fn is_local(&self) -> bool {
-        self.connector.is_local()
+        self.is_local
     }
 
     /// The address or socket, for messages.
     pub fn endpoint(&self) -> &str {
-        self.connector.endpoint()
+        &self.endpoint
     }
+}
+
+/// The address without path and query.
+fn remote_base(mut url: Url) -> Option<Url> {
+    url.set_path("/");
+    url.set_query(None);
+    Some(url).filter(|url| url.scheme() == "https" && url.has_host())
 }

@@ -5,24 +5,22 @@ use std::{
     time::Duration,
 };
 
+use aar_fs::Sha256Hasher;
+use aar_http::{Body, HeaderValue, Method, header};
 use aar_types::Digest;
 use bytes::Bytes;
 use futures_util::{
     FutureExt, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use http::{HeaderValue, Method, header};
-use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
 use hyper::ext::on_informational;
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{Notify, mpsc},
     time::timeout,
 };
 use tokio_util::io::ReaderStream;
 
-use super::{AmsClient, call::Outgoing, call::context};
+use super::{AmsClient, call::context};
 use crate::{Error, Operation, headers};
 
 const CHUNK: usize = 256 * 1024;
@@ -73,7 +71,7 @@ impl PackageBody {
     /// read once before. `read` is called with the number of bytes read so far. Blocks.
     pub fn hashed(mut file: File, read: &dyn Fn(u64)) -> io::Result<Self> {
         file.rewind()?;
-        let mut hash = Sha256::new();
+        let mut hasher = Sha256Hasher::new();
         let mut buffer = vec![0; CHUNK];
         let mut length = 0;
         loop {
@@ -81,13 +79,12 @@ impl PackageBody {
             if count == 0 {
                 break;
             }
-            hash.update(&buffer[..count]);
+            hasher.update(&buffer[..count]);
             length += count as u64;
             read(length);
         }
-        let digest = Digest::from_bytes(hash.finalize().into());
         Ok(Self {
-            digest: Some(digest),
+            digest: Some(hasher.finish()),
             ..Self::from_file(file, length)
         })
     }
@@ -105,24 +102,18 @@ impl PackageBody {
     }
 
     /// Streams the content once `proceed` is notified, or after a time-out.
-    fn body(
-        &self,
-        proceed: Arc<Notify>,
-        sent: impl Fn(u64) + Send + 'static,
-    ) -> io::Result<Outgoing> {
+    fn body(&self, proceed: Arc<Notify>, sent: impl Fn(u64) + Send + 'static) -> io::Result<Body> {
         let pieces = match &self.content {
             PackageContent::File { file, length } => read_file(file, *length)?,
             PackageContent::Writer(write) => read_writer(Arc::clone(write)),
         };
         let mut position = 0;
-        let frames = pieces.map_ok(move |piece| {
+        let pieces = pieces.inspect_ok(move |piece| {
             position += piece.len() as u64;
             sent(position);
-            Frame::data(piece)
         });
         let wait = async move { drop(timeout(CONTINUE_TIMEOUT, proceed.notified()).await) };
-        let body = wait.map(|()| frames).flatten_stream();
-        Ok(StreamBody::new(body).boxed_unsync())
+        Ok(Body::from_stream(wait.map(|()| pieces).flatten_stream()))
     }
 }
 

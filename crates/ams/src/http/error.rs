@@ -77,7 +77,7 @@ impl ApiError {
         }
     }
 
-    /// The code that distinguishes errors with the same status.
+    /// Distinguishes refusals with the same status.
     fn code(&self) -> Option<&'static str> {
         match self {
             Self::Refused(_) | Self::Domain(Error::WrongTrustPassword) => {

@@ -6,16 +6,14 @@ use std::{
     time::Duration,
 };
 
+use aar_fs::HashingWriter;
+use aar_http::{Body, HeaderMap, Method, Response, header};
 use aar_types::Digest;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, header};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, time::timeout};
 
 use self::target::ExportTarget;
-use super::{AmsClient, applications::version, call::context, call::empty};
+use super::{AmsClient, applications::version, call::context};
 use crate::{Error, headers};
 
 /// Chunks that may wait to be written.
@@ -31,7 +29,7 @@ pub struct Export {
     client: AmsClient,
     file_name: Option<String>,
     announced: Digest,
-    body: Incoming,
+    response: Response,
 }
 
 /// A complete download of an image.
@@ -48,7 +46,7 @@ impl AmsClient {
     pub async fn export(&self, id: &str, number: u32) -> Result<Export, Error> {
         let path = version(id, number);
         let response = self
-            .send(self.request(Method::GET, &path, empty())?)
+            .send(self.request(Method::GET, &path, Body::default())?)
             .await?;
         Export::new(self.clone(), response).ok_or_else(|| Error::Malformed {
             context: format!(
@@ -62,13 +60,13 @@ impl AmsClient {
 }
 
 impl Export {
-    fn new(client: AmsClient, response: Response<Incoming>) -> Option<Self> {
+    fn new(client: AmsClient, response: Response) -> Option<Self> {
         let announced = response.headers().get(headers::FINGERPRINT)?;
         Some(Self {
             client,
             announced: announced.to_str().ok()?.parse().ok()?,
             file_name: file_name(response.headers()),
-            body: response.into_body(),
+            response,
         })
     }
 
@@ -79,7 +77,8 @@ impl Export {
 
     /// The size in bytes, if AMS announces it.
     pub fn size(&self) -> Option<u64> {
-        self.body.size_hint().exact()
+        let length = self.response.headers().get(header::CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse().ok()
     }
 
     /// Writes the image to a file, which appears only when the image is complete and undamaged. Other
@@ -144,19 +143,8 @@ impl Export {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            let frame = timeout(IDLE_LIMIT, self.body.frame()).await;
-            let frame = frame.map_err(|_| self.client.no_response(IDLE_LIMIT))?;
-            let Some(frame) = frame
-                .transpose()
-                .map_err(|error| self.client.connection_lost(error))?
-            else {
-                return Ok(None);
-            };
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
-            }
-        }
+        let chunk = timeout(IDLE_LIMIT, self.client.chunk(&mut self.response)).await;
+        chunk.map_err(|_| self.client.no_response(IDLE_LIMIT))?
     }
 }
 
@@ -165,17 +153,13 @@ fn write_chunks(
     mut target: ExportTarget,
     mut queue: mpsc::Receiver<Bytes>,
 ) -> io::Result<(ExportTarget, Exported)> {
-    let mut writer = io::BufWriter::with_capacity(BUFFER, target.writer());
-    let mut hash = Sha256::new();
-    let mut size = 0;
+    let writer = io::BufWriter::with_capacity(BUFFER, target.writer());
+    let mut writer = HashingWriter::new(writer);
     while let Some(chunk) = queue.blocking_recv() {
-        hash.update(&chunk);
         writer.write_all(&chunk)?;
-        size += chunk.len() as u64;
     }
     writer.flush()?;
-    drop(writer);
-    let digest = Digest::from_bytes(hash.finalize().into());
+    let (_, digest, size) = writer.finish();
     Ok((target, Exported { digest, size }))
 }
 

@@ -4,17 +4,18 @@
 //! it gets the image as it arrives.
 
 use std::{
-    fs::{OpenOptions, Permissions},
+    fs::OpenOptions,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use aar_fs::{NewFile, if_exists};
+
+/// Before the umask.
+const MODE: u32 = 0o666;
 
 pub(super) enum ExportTarget {
-    /// A temporary file, and the path that it gets on commit.
-    File(NamedTempFile, PathBuf),
+    File(NewFile),
     Stream(Box<dyn Write + Send>),
 }
 
@@ -25,7 +26,7 @@ impl ExportTarget {
             Ok(existing) if !existing.is_file() => {
                 Ok(Self::stream(OpenOptions::new().write(true).open(path)?))
             }
-            _ => Self::file(resolve_links(path)?),
+            _ => Self::file(&resolve_links(path)?),
         }
     }
 
@@ -33,15 +34,10 @@ impl ExportTarget {
         Self::Stream(Box::new(out))
     }
 
-    fn file(path: PathBuf) -> io::Result<Self> {
-        let folder = folder_of(&path);
+    fn file(path: &Path) -> io::Result<Self> {
         // The error of a missing folder must not contain a path: `cannot_write` adds that of the caller.
-        folder.metadata()?;
-        let file = tempfile::Builder::new()
-            .prefix(".ams-export-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
-        Ok(Self::File(file, path))
+        folder_of(path).metadata()?;
+        Ok(Self::File(NewFile::create(path, MODE)?))
     }
 
     /// Whether the written bytes cannot be removed.
@@ -51,32 +47,27 @@ impl ExportTarget {
 
     pub(super) fn writer(&mut self) -> &mut (dyn Write + Send) {
         match self {
-            Self::File(file, _) => file,
+            Self::File(file) => file,
             Self::Stream(stream) => stream,
         }
     }
 
     pub(super) fn commit(self) -> io::Result<()> {
-        let Self::File(file, to) = self else {
-            return Ok(());
-        };
-        file.as_file().sync_all()?;
-        let path = file.into_temp_path();
-        fs_err::rename(&path, to)?;
-        // The temporary name is gone, so there is nothing to remove on drop.
-        path.keep()?;
-        Ok(())
+        match self {
+            Self::File(file) => file.replace(),
+            Self::Stream(_) => Ok(()),
+        }
     }
 }
 
 /// Follows symbolic links, also to a file that does not exist yet.
 fn resolve_links(path: &Path) -> io::Result<PathBuf> {
-    match path.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match path.read_link() {
-            Ok(target) => resolve_links(&folder_of(path).join(target)),
-            Err(_) => Ok(path.to_owned()),
-        },
-        resolved => resolved,
+    if let Some(resolved) = if_exists(path.canonicalize())? {
+        return Ok(resolved);
+    }
+    match path.read_link() {
+        Ok(target) => resolve_links(&folder_of(path).join(target)),
+        Err(_) => Ok(path.to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::future::IntoFuture;
 
-use aar_testkit::{CONTAINER_TOKEN, KeyServer, SOON, WEB_TOKEN};
+use aar_testkit::{CONTAINER_TOKEN, CredentialServer, SOON, WEB_IDENTITY_TOKEN};
 use aar_types::ManualClock;
 use futures_util::future::join_all;
 
@@ -31,7 +31,7 @@ fn credentials(variables: &[(&str, &str)]) -> (CredentialCache, ManualClock) {
     (credentials, clock)
 }
 
-fn instance_credentials(server: &KeyServer) -> (CredentialCache, ManualClock) {
+fn instance_credentials(server: &CredentialServer) -> (CredentialCache, ManualClock) {
     credentials(&[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &server.url())])
 }
 
@@ -55,28 +55,28 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 #[tokio::test]
 async fn renewal_does_not_delay_requests_while_the_keys_are_valid() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     let (credentials, clock) = instance_credentials(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     server.hold();
-    server.hand_out(&key("SECOND"), 3 * HOUR);
+    server.rotate(&key("SECOND"), 3 * HOUR);
     clock.advance(SignedDuration::from_mins(55));
-    let before = server.asked();
+    let before = server.request_count();
     for _ in 0..6 {
         assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     }
-    until("the renewal", async || server.asked() > before).await;
+    until("the renewal", async || server.request_count() > before).await;
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-    assert_eq!(server.asked(), before + 1);
+    assert_eq!(server.request_count(), before + 1);
     server.release();
     let second = Ok("SECOND".to_owned());
     until("the second", async || used(&credentials).await == second).await;
-    assert_eq!(server.handed_out(), 2);
+    assert_eq!(server.issued_count(), 2);
 }
 
 #[tokio::test]
 async fn concurrent_requests_share_one_fetch() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     server.hold();
     let (credentials, _) = instance_credentials(&server);
     let mut all = join_all((0..6).map(|_| used(&credentials))).into_future();
@@ -85,43 +85,43 @@ async fn concurrent_requests_share_one_fetch() {
     for one in all.await {
         assert_eq!(one, Ok("FIRST".to_owned()));
     }
-    assert_eq!(server.handed_out(), 1);
+    assert_eq!(server.issued_count(), 1);
 }
 
 #[tokio::test]
 async fn fetch_goes_on_when_the_caller_stops_waiting() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     server.hold();
     let (credentials, _) = instance_credentials(&server);
     let mut waiting = Box::pin(credentials.keys());
     assert!(futures_util::poll!(&mut waiting).is_pending());
     drop(waiting);
     server.release();
-    until("the fetch", async || server.handed_out() == 1).await;
+    until("the fetch", async || server.issued_count() == 1).await;
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-    assert_eq!(server.handed_out(), 1);
+    assert_eq!(server.issued_count(), 1);
 }
 
 #[tokio::test]
 async fn failure_is_returned_for_a_while_without_another_fetch() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
-    server.take_away();
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
+    server.remove_role();
     let (credentials, clock) = instance_credentials(&server);
     let refused = used(&credentials).await.unwrap_err();
     assert!(refused.contains("has no role"), "{refused}");
-    let asked = server.asked();
+    let asked = server.request_count();
     for _ in 0..6 {
         assert_eq!(used(&credentials).await, Err(refused.clone()));
     }
-    assert_eq!(server.asked(), asked);
-    server.hand_out(&key("FIRST"), HOUR);
+    assert_eq!(server.request_count(), asked);
+    server.rotate(&key("FIRST"), HOUR);
     clock.advance(PAUSE_AFTER_FAILURE);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
 }
 
 #[tokio::test]
 async fn expired_keys_are_not_used() {
-    let server = KeyServer::instance(&key("FIRST"), HOUR);
+    let server = CredentialServer::instance(&key("FIRST"), HOUR);
     let (credentials, clock) = instance_credentials(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
     clock.advance(SignedDuration::from_hours(2));
@@ -131,24 +131,24 @@ async fn expired_keys_are_not_used() {
 
 #[tokio::test]
 async fn keys_are_renewed_in_time_without_any_request() {
-    let server = KeyServer::instance(&key("FIRST"), Duration::from_secs(3));
+    let server = CredentialServer::instance(&key("FIRST"), Duration::from_secs(3));
     let (credentials, clock) = instance_credentials(&server);
     assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-    server.hand_out(&key("SECOND"), HOUR);
+    server.rotate(&key("SECOND"), HOUR);
     clock.advance(SignedDuration::from_secs(3));
-    until("the second", async || server.handed_out() == 2).await;
+    until("the second", async || server.issued_count() == 2).await;
 }
 
 #[tokio::test]
 async fn keys_of_every_source_are_renewed_before_they_expire() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
-    fs_err::write(&token, format!("{WEB_TOKEN}\n")).unwrap();
+    fs_err::write(&token, format!("{WEB_IDENTITY_TOKEN}\n")).unwrap();
     let token = token.to_str().unwrap();
     let first = key("FIRST");
-    let instance = KeyServer::instance(&first, HOUR);
-    let container = KeyServer::container(&first, HOUR);
-    let tokens = KeyServer::tokens(&first, HOUR);
+    let instance = CredentialServer::instance(&first, HOUR);
+    let container = CredentialServer::container(&first, HOUR);
+    let tokens = CredentialServer::web_identity(&first, HOUR);
     let (at_instance, at_container, at_tokens) = (instance.url(), container.url(), tokens.url());
     for (server, variables) in [
         (
@@ -173,22 +173,22 @@ async fn keys_of_every_source_are_renewed_before_they_expire() {
     ] {
         let (credentials, clock) = credentials(variables);
         assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
-        server.hand_out(&key("SECOND"), 3 * HOUR);
+        server.rotate(&key("SECOND"), 3 * HOUR);
         assert_eq!(used(&credentials).await, Ok("FIRST".to_owned()));
         clock.advance(SignedDuration::from_mins(55));
         let second = Ok("SECOND".to_owned());
         until("the second", async || used(&credentials).await == second).await;
-        assert_eq!((server.handed_out(), server.refused()), (2, 0));
+        assert_eq!((server.issued_count(), server.rejected_count()), (2, 0));
     }
 }
 
 #[tokio::test]
 async fn failing_source_says_why() {
-    let tokens = KeyServer::tokens(&key("FIRST"), HOUR);
-    tokens.take_away();
+    let tokens = CredentialServer::web_identity(&key("FIRST"), HOUR);
+    tokens.remove_role();
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
-    fs_err::write(&token, WEB_TOKEN).unwrap();
+    fs_err::write(&token, WEB_IDENTITY_TOKEN).unwrap();
     let (denied, _) = credentials(&[
         ("AWS_ENDPOINT_URL_STS", &tokens.url()),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap()),

@@ -2,22 +2,22 @@ use std::collections::BTreeMap;
 
 use http::Request;
 
-/// A request as it came in.
+/// A request that a server received.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct RecordedRequest {
     /// The method.
     pub method: String,
     /// The path.
     pub path: String,
-    /// The query, empty where there is none.
+    /// The query, empty if there is none.
     pub query: String,
     /// The headers, by name in lower case.
     pub headers: BTreeMap<String, String>,
-    /// Whether the connection showed a client certificate.
+    /// Whether the client presented a certificate.
     pub certificate: bool,
 }
 
-impl Seen {
+impl RecordedRequest {
     pub(super) fn of<B>(request: &Request<B>, certificate: bool) -> Self {
         let headers = request.headers().iter().map(|(name, value)| {
             let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -32,17 +32,17 @@ impl Seen {
         }
     }
 
-    /// Whether somebody fetches an image with an address that was signed for it.
+    /// Whether it downloads an image by a signed URL.
     pub fn is_download(&self) -> bool {
         self.method == "GET" && self.query.contains("Signature=")
     }
 
-    /// Whether a part of an upload is sent.
+    /// Whether it uploads a part.
     pub fn is_part(&self) -> bool {
         self.method == "PUT" && self.query.contains("partNumber=")
     }
 
-    /// Whether it is the registry that asks, for whatever.
+    /// Whether it is a request of the registry itself.
     pub fn is_registry(&self) -> bool {
         self.headers.contains_key("authorization")
     }

@@ -1,4 +1,4 @@
-//! The loop of every server here.
+//! The HTTP server that every server here runs on.
 
 use std::{io, net::SocketAddr, pin::Pin, sync::Arc};
 
@@ -13,87 +13,88 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::Seen;
+use super::RecordedRequest;
 use crate::{
     http::{RUNTIME, run},
     ports::ANY_PORT,
 };
 
-/// Why a connection ends without an answer, or in the middle of one.
-pub(super) type Failure = io::Error;
-pub(super) type Body = UnsyncBoxBody<Bytes, Failure>;
-pub(super) type Answer = Result<Response<Body>, Failure>;
-pub(super) type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
-/// What answers a request. An error ends the connection.
-pub(super) type Handler = Arc<dyn Fn(Request<Incoming>, Seen) -> Answering + Send + Sync>;
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+/// An error ends the connection without a response, or in the middle of one.
+pub(super) type HttpResult = io::Result<Response<Body>>;
+pub(super) type HttpFuture = Pin<Box<dyn Future<Output = HttpResult> + Send>>;
+pub(super) type Handler =
+    Arc<dyn Fn(Request<Incoming>, RecordedRequest) -> HttpFuture + Send + Sync>;
 
-/// A server that serves until it is dropped.
+/// A server that runs until it is dropped.
 #[derive(Debug)]
-pub(super) struct Serving {
+pub(super) struct HttpServer {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Serving {
-    /// Begins to serve plain HTTP.
-    pub(super) fn plain(handler: Handler) -> Self {
+impl HttpServer {
+    pub(super) fn start(handler: Handler) -> Self {
         let listener = run(TcpListener::bind(ANY_PORT)).unwrap();
         let address = listener.local_addr().unwrap();
         let task = RUNTIME.spawn(async move {
             loop {
                 if let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(talk(stream, Arc::clone(&handler), false));
+                    tokio::spawn(serve_connection(stream, Arc::clone(&handler), false));
                 }
             }
         });
         Self { address, task }
     }
 
-    /// Begins to serve HTTPS; whoever has a certificate to show is asked for it.
-    pub(super) fn tls(identity: &Identity, handler: Handler) -> Self {
+    /// Serves HTTPS and requests, but does not require, a client certificate.
+    pub(super) fn start_tls(identity: &Identity, handler: Handler) -> Self {
         let bind = TlsListener::bind(ANY_PORT, identity, Limits::default());
         let mut listener = run(bind).unwrap();
         let address = listener.local_addr();
         let task = RUNTIME.spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await;
-                let shown = peer.certificate.is_some();
-                tokio::spawn(talk(stream, Arc::clone(&handler), shown));
+                let has_certificate = peer.certificate.is_some();
+                tokio::spawn(serve_connection(
+                    stream,
+                    Arc::clone(&handler),
+                    has_certificate,
+                ));
             }
         });
         Self { address, task }
     }
 
-    /// Where.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-impl Drop for Serving {
+impl Drop for HttpServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn talk<S>(stream: S, handler: Handler, certificate: bool)
+async fn serve_connection<S>(stream: S, handler: Handler, has_certificate: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let seen = Seen::of(&request, certificate);
-        handler(request, seen)
+        let recorded = RecordedRequest::of(&request, has_certificate);
+        handler(request, recorded)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
-    // It ends where the other side ends it, and where a fault says so.
+    // It ends with the client, or with a fault.
     let _ended = connection.await;
 }
 
-/// An answer that is made up here.
-pub(super) fn say(status: u16, content: impl Into<Bytes>) -> Answer {
+/// A response that this server creates itself.
+pub(super) fn respond(status: u16, content: impl Into<Bytes>) -> HttpResult {
     let body = Full::new(content.into()).map_err(|never| match never {});
-    let answer = Response::builder().status(status);
-    answer.body(body.boxed_unsync()).map_err(io::Error::other)
+    let response = Response::builder().status(status);
+    response.body(body.boxed_unsync()).map_err(io::Error::other)
 }

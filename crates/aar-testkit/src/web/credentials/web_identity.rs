@@ -1,32 +1,32 @@
-use super::{Answer, Seen, State, say};
+use super::{HttpResult, RecordedRequest, Role, respond};
 
-/// What shows who somebody is.
-pub const WEB_TOKEN: &str = "token-of-the-web";
+/// The token that proves the identity.
+pub const WEB_IDENTITY_TOKEN: &str = "token-of-the-web";
 
-pub(super) fn answer(state: &State, _: &Seen, form: &str) -> Answer {
+pub(super) fn respond_to(role: &Role, _: &RecordedRequest, form: &str) -> HttpResult {
     let fields: Vec<_> = form.split('&').collect();
-    let token = format!("WebIdentityToken={WEB_TOKEN}");
+    let token = format!("WebIdentityToken={WEB_IDENTITY_TOKEN}");
     if !fields.contains(&"Action=AssumeRoleWithWebIdentity") || !fields.contains(&&*token) {
-        return state.refuse(400);
+        return role.reject(400);
     }
-    let Some((key, ends)) = state.give() else {
-        return say(403, refusal("AccessDenied"));
+    let Some((key, expiration)) = role.issue() else {
+        return respond(403, error_document("AccessDenied"));
     };
     let (id, secret) = (&key.access_key, &key.secret_key);
-    say(
+    respond(
         200,
         format!(
             r#"<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
               <AssumeRoleWithWebIdentityResult><Credentials>
                 <AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>
-                <SessionToken>token-of-{id}</SessionToken><Expiration>{ends}</Expiration>
+                <SessionToken>token-of-{id}</SessionToken><Expiration>{expiration}</Expiration>
               </Credentials></AssumeRoleWithWebIdentityResult>
             </AssumeRoleWithWebIdentityResponse>"#
         ),
     )
 }
 
-fn refusal(code: &str) -> String {
+fn error_document(code: &str) -> String {
     format!(
         r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
         <Code>{code}</Code><Message>Not authorized</Message></Error></ErrorResponse>"#
