@@ -285,7 +285,7 @@ async fn orphaned_files_are_freed_after_the_grace_period() {
     on_folders(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let staged = fixture.object("staging/0d8a9c1e-8f3c-4c5a-9a57-4f3f3f8b1a11");
-        let cut_short = fixture.object("applications/app/amd64/1.json#1");
+        let cut_short = fixture.object("applications/app/amd64/.new-a1B2c3");
         let orphan = fixture.object(&blob(&image(b"orphan").digest));
         fs::create_dir_all(orphan.parent().unwrap()).unwrap();
         let files = [&staged, &cut_short, &orphan];
@@ -318,8 +318,8 @@ async fn foreign_files_beside_the_images_are_never_freed() {
         let names = [
             "staging/report.pdf",
             "staging/deep/x.bin",
-            "applications/notes#1",
-            "trust/a#1",
+            "applications/.new-notes1",
+            "trust/.new-notes.txt",
         ];
         for name in names {
             let file = fixture.object(name);

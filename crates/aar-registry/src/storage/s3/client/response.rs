@@ -130,14 +130,7 @@ impl Refusal {
         const STATUS: [StatusCode; 2] =
             [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT];
         // The last two are damage in transit.
-        const CODES: [&str; 6] = [
-            "SlowDown",
-            "RequestLimitExceeded",
-            "Throttling",
-            "RequestTimeout",
-            "BadDigest",
-            "XAmzContentSHA256Mismatch",
-        ];
+        const CODES: [&str; 3] = ["RequestTimeout", "BadDigest", "XAmzContentSHA256Mismatch"];
         is_failure(self.status)
             || STATUS.contains(&self.status)
             || CODES.contains(&self.code.as_str())
