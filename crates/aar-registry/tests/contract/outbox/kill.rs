@@ -62,9 +62,9 @@ async fn kill_at(fixture: &mut Fixture, change: &str, request: u8, certificate: 
     let network = network(fixture);
     let mut child = RunningChange::start(fixture, &network, change, certificate);
     let passed = std::iter::repeat_n(Fault::None, request.into());
-    network.next(|_| true, passed.chain([Fault::Wait(HANG)]));
+    network.next(|_| true, passed.chain([Fault::Delay(HANG)]));
     child.begin();
-    let is_held = || network.left() == 0;
+    let is_held = || network.pending_faults() == 0;
     while !is_held() && !child.has_ended() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

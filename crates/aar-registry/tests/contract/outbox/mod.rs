@@ -8,7 +8,7 @@ use std::time::Duration;
 use aar_registry::{
     Error, Options, Published, Refusal, Registry, S3Options, StorageOptions, Withdrawal,
 };
-use aar_testkit::{Fault, S3Network, Seen};
+use aar_testkit::{Fault, RecordedRequest, S3Network};
 use aar_types::{ErrorCode, Role};
 use tokio::time::timeout;
 
@@ -22,15 +22,15 @@ const HANG: Duration = Duration::from_mins(5);
 /// A lease has expired after this time.
 const LEASE: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
 
-fn is_descriptor(seen: &Seen) -> bool {
+fn is_descriptor(seen: &RecordedRequest) -> bool {
     seen.path.ends_with(".json") && !seen.path.ends_with("/registry.json")
 }
 
-fn is_write_of_application(seen: &Seen) -> bool {
+fn is_write_of_application(seen: &RecordedRequest) -> bool {
     seen.method == "PUT" && seen.path.contains("/applications/")
 }
 
-fn is_write(seen: &Seen) -> bool {
+fn is_write(seen: &RecordedRequest) -> bool {
     matches!(&*seen.method, "PUT" | "DELETE") && is_descriptor(seen)
 }
 
@@ -76,7 +76,7 @@ async fn trust_changes_do_not_wait_for_publishers_that_wait_for_the_bucket() {
         for n in 0..PUBLISHERS {
             images.push(fixture.store(format!("image {n}").as_bytes()).await);
         }
-        network.each(is_write_of_application, Fault::Wait(HANG));
+        network.each(is_write_of_application, Fault::Delay(HANG));
         let publishers: Vec<_> = images
             .into_iter()
             .zip(0..)
@@ -88,7 +88,12 @@ async fn trust_changes_do_not_wait_for_publishers_that_wait_for_the_bucket() {
                 })
             })
             .collect();
-        let held = || network.seen().into_iter().filter(is_write_of_application);
+        let held = || {
+            network
+                .requests()
+                .into_iter()
+                .filter(is_write_of_application)
+        };
         until(|| held().count() >= PUBLISHERS as usize).await;
 
         let command = open_over(&fixture, &network).await.operator("command");
@@ -126,14 +131,14 @@ async fn older_content_never_replaces_newer_content_of_another_process() {
         let newer = open_over(&fixture, &fast).await.operator("newer");
         slow.next(
             is_write_of_application,
-            [Fault::Wait(Duration::from_secs(3))],
+            [Fault::Delay(Duration::from_secs(3))],
         );
         let older = tokio::spawn(async move {
             older
                 .put_application(&name("app"), AMD64, tagged(&["older"]))
                 .await
         });
-        until(|| slow.seen().iter().any(is_write_of_application)).await;
+        until(|| slow.requests().iter().any(is_write_of_application)).await;
         let changed = newer
             .put_application(&name("app"), AMD64, tagged(&["newer"]))
             .await;
@@ -274,13 +279,13 @@ async fn entries_that_a_killed_process_left_are_delivered_when_its_leases_expire
         let network = network(&fixture);
         let registry = open_over(&fixture, &network).await;
         let new = certificate(1, Role::Client);
-        network.each(is_write, Fault::Wait(HANG));
+        network.each(is_write, Fault::Delay(HANG));
         let operator = registry.operator("killed");
         let adding = tokio::spawn({
             let new = new.clone();
             async move { operator.trust_add(new).await }
         });
-        until(|| network.seen().iter().any(is_write)).await;
+        until(|| network.requests().iter().any(is_write)).await;
         // While its lease holds, no other process delivers the entry.
         let other = fixture.another().await.operator("other");
         assert_eq!(other.deliver_outbox().await.unwrap(), [""; 0]);
