@@ -4,38 +4,38 @@ use std::thread;
 
 use aar_testkit::{Folder, Generated, TestRegistry};
 
-use crate::site::{Site, commit};
+use crate::bench_registry::{BenchRegistry, commit};
 
-/// Versions of each application.
+/// The versions of each application.
 pub(crate) const VERSIONS_EACH: usize = 2;
-/// Different images among the versions.
+/// The distinct images.
 const IMAGES: u64 = 200;
-/// How many publish at a time.
+/// Publishers that work concurrently.
 const PUBLISHERS: usize = 8;
 
-/// A registry with a large catalogue, which nobody changes but for whom it trusts. It takes minutes to make and is kept
-/// in the target folder for the next time.
-pub(crate) fn large(versions: usize) -> Site {
+/// A registry with a large catalogue. Creating it takes minutes, so it is kept in the target folder for later
+/// runs, which change nothing but the trusted certificates.
+pub(crate) fn large(versions: usize) -> BenchRegistry {
     let name = format!("bench/catalogue-2-{versions}-{VERSIONS_EACH}");
-    let done = Folder::lasting(&name).join("complete");
-    if !done.exists() {
-        eprintln!("  making a catalogue of {versions} versions");
-        fs_err::remove_dir_all(Folder::lasting(&name).path()).unwrap();
-        let mut site = Site::of(TestRegistry::start_in(Folder::lasting(&name)));
-        fill(&site, versions);
-        site.registry.stop();
-        fs_err::write(&done, "").unwrap();
+    let complete = Folder::cached(&name).join("complete");
+    if !complete.exists() {
+        eprintln!("  creating a catalogue of {versions} versions");
+        fs_err::remove_dir_all(Folder::cached(&name).path()).unwrap();
+        let mut bench = BenchRegistry::new(TestRegistry::start_in(Folder::cached(&name)));
+        fill(&bench, versions);
+        bench.registry.stop();
+        fs_err::write(&complete, "").unwrap();
     }
-    Site::of(TestRegistry::start_in(Folder::lasting(&name)))
+    BenchRegistry::new(TestRegistry::start_in(Folder::cached(&name)))
 }
 
-/// Publishes so many versions of a few hundred small images.
-pub(crate) fn fill(site: &Site, versions: usize) {
+/// Publishes this number of versions with a few hundred small images.
+pub(crate) fn fill(bench: &BenchRegistry, versions: usize) {
     let image = |seed| Generated { size: 4096, seed };
-    let digests: Vec<_> = (1..=IMAGES).map(|seed| site.upload(image(seed))).collect();
+    let digests: Vec<_> = (1..=IMAGES).map(|seed| bench.upload(image(seed))).collect();
     thread::scope(|scope| {
         for publisher in 0..PUBLISHERS {
-            let (http, digests) = (site.publisher(), &digests);
+            let (http, digests) = (bench.publisher(), &digests);
             scope.spawn(move || {
                 for n in (publisher..versions / VERSIONS_EACH).step_by(PUBLISHERS) {
                     let digest = &digests[n % digests.len()];
@@ -48,7 +48,7 @@ pub(crate) fn fill(site: &Site, versions: usize) {
     });
 }
 
-/// The name of an application.
+/// The name of the n-th application.
 pub(crate) fn name(n: usize) -> String {
     format!("app-{n:06}")
 }

@@ -1,10 +1,9 @@
-//! What the figures were taken on.
+//! The machine and the versions of the peers, for the report.
 
 use std::process::Command;
 
 use serde::Serialize;
 
-/// The machine and the peers.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
     processor: String,
@@ -15,7 +14,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn here() -> Self {
+    pub(crate) fn current() -> Self {
         let cpus = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let memory = fs_err::read_to_string("/proc/meminfo").unwrap_or_default();
         let total =
@@ -24,11 +23,11 @@ impl Machine {
             processor: value(&cpus, "model name").unwrap_or("unknown").to_owned(),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: total.unwrap_or(0u64) >> 20,
-            kernel: said(Command::new("uname").arg("-sr")),
+            kernel: first_line(Command::new("uname").arg("-sr")),
             peers: [
-                said(Command::new("nginx").arg("-v")),
-                said(Command::new("docker-registry").arg("--version")),
-                said(Command::new("curl").arg("--version")),
+                first_line(Command::new("nginx").arg("-v")),
+                first_line(Command::new("docker-registry").arg("--version")),
+                first_line(Command::new("curl").arg("--version")),
             ]
             .into_iter()
             .filter(|line| !line.is_empty())
@@ -36,7 +35,6 @@ impl Machine {
         }
     }
 
-    /// In one line.
     pub(crate) fn line(&self) -> String {
         format!(
             "{}, {} cores, {} GiB, {}; {}",
@@ -54,8 +52,8 @@ fn value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     Some(line.split_once(':')?.1.trim())
 }
 
-/// The first line that a command prints, on either stream; nothing where there is no such command.
-pub(crate) fn said(command: &mut Command) -> String {
+/// The first line of the output of a command, on either stream; empty if it is not installed.
+pub(crate) fn first_line(command: &mut Command) -> String {
     let Ok(output) = command.output() else {
         return String::new();
     };

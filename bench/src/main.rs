@@ -1,31 +1,30 @@
-//! How fast the programs do what they exist for, beside what one would take instead: `cargo xtask
-//! bench`.
+//! Benchmarks of the programs beside alternatives such as nginx: `cargo xtask bench`.
 //!
-//! Every case gives each side the same files, certificates and TLS 1.3, lets them take turns
-//! (A B A B …) after a warm-up, and prints medians with the CPU time and the peak memory of each
-//! process. What is measured are the release builds of the programs, started as anybody would
-//! start them; the peers come from the distribution's packages.
+//! Every contender of a case gets the same files, certificates and TLS 1.3. After a warm-up they take contenders
+//! (A B A B …). The report shows medians with the CPU time and the peak memory of each process. The programs
+//! are release builds with their default configuration; the peers come from the packages of the
+//! distribution.
 #![expect(
     clippy::print_stderr,
     clippy::print_stdout,
-    reason = "it talks to a terminal"
+    reason = "this program prints to a terminal"
 )]
 #![expect(
     clippy::unwrap_used,
-    reason = "a benchmark ends where something does not work"
+    reason = "a benchmark ends with the first failure"
 )]
 
+mod bench_registry;
 mod cases;
 mod catalogue;
 mod instructions;
 mod load;
 mod machine;
 mod peers;
+mod plan;
 mod report;
-mod rounds;
-mod row;
+mod result;
 mod sample;
-mod site;
 mod usage;
 
 use std::{path::PathBuf, process::Command};
@@ -33,24 +32,25 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 
-use crate::{cases::CASES, report::Report, rounds::Plan};
+use crate::{cases::CASES, plan::Plan, report::Report};
 
 #[derive(Parser)]
 #[command(
-    about = "Measures the programs beside their peers",
+    about = "Measures the programs beside alternatives such as nginx",
+    after_help = "Examples:\n  cargo xtask bench --quick                  # does everything work?\n  cargo xtask bench --only download --save results.md",
     bin_name = "cargo xtask bench",
     args_conflicts_with_subcommands = true
 )]
 struct Cli {
     #[command(subcommand)]
-    instead: Option<Instead>,
-    /// Run this case only; may be given several times
+    command: Option<BenchCommand>,
+    /// Run only this case; can be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Smaller files and fewer rounds: shows that everything works, not how fast it is
+    /// Use small files and few rounds: checks that every case works, not how fast it is
     #[arg(long)]
     quick: bool,
-    /// Write the results to a file, too: .json for programs, .md for people
+    /// Also write the results to a file: .json for programs, .md for people
     #[arg(long, value_name = "FILE")]
     save: Vec<PathBuf>,
     /// List the cases
@@ -59,14 +59,14 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
-enum Instead {
-    /// Count the instructions of the hot paths and compare them with those kept
+enum BenchCommand {
+    /// Count the instructions of the hot paths and compare them with the baseline
     Instructions(instructions::Args),
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(Instead::Instructions(args)) = &cli.instead {
+    if let Some(BenchCommand::Instructions(args)) = &cli.command {
         return instructions::run(args);
     }
     if cli.list {
@@ -82,11 +82,11 @@ fn main() -> Result<()> {
     {
         let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
         bail!(
-            "--only {unknown}: no such case; there are {}",
+            "--only {unknown}: there is no such case; the cases are {}",
             names.join(", ")
         );
     }
-    insist_on_tools()?;
+    check_tools()?;
     let plan = if cli.quick {
         Plan::quick()
     } else {
@@ -96,9 +96,9 @@ fn main() -> Result<()> {
     for case in CASES {
         if cli.only.is_empty() || cli.only.iter().any(|only| only == case.name) {
             eprintln!("{}: {}", case.name, case.about);
-            for row in (case.run)(&plan) {
-                eprintln!("  {}", row.line());
-                report.add(row);
+            for comparison in (case.run)(&plan) {
+                eprintln!("  {}", comparison.line());
+                report.add(comparison);
             }
         }
     }
@@ -109,11 +109,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Without peers a case has less to compare; without these there is no case.
-fn insist_on_tools() -> Result<()> {
+/// Every case needs these tools; peers are optional.
+fn check_tools() -> Result<()> {
     for tool in ["curl", "openssl", "tar", "zstd"] {
         if Command::new(tool).arg("--help").output().is_err() {
-            bail!("{tool} is not installed; the benchmark cannot do without it");
+            bail!("{tool} is not installed, but the benchmark needs it");
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The results: a table for people, JSON for programs.
+//! The results as a table for people and as JSON for programs.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -9,40 +9,40 @@ use serde_json::{Value, json};
 
 use crate::{
     machine::Machine,
-    rounds::Plan,
-    row::{Row, Side},
+    plan::Plan,
+    result::{Comparison, Series},
     usage::Usage,
 };
 
-/// No program may hold more, in any case.
-const MOST_MEMORY: u64 = 64 << 20;
-/// The programs that this is said of.
-const OURS: [&str; 3] = ["aar", "ams", "amc"];
+/// The goal for the peak memory of each program, in bytes.
+const MEMORY_GOAL: u64 = 64 << 20;
+/// The programs that the goal is for.
+const PROGRAMS: [&str; 3] = ["aar", "ams", "amc"];
 
 pub(crate) struct Report {
     machine: Machine,
     quick: bool,
     rounds: usize,
     day: String,
-    rows: Vec<Row>,
+    comparisons: Vec<Comparison>,
 }
 
 impl Report {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
-            machine: Machine::here(),
+            machine: Machine::current(),
             quick: plan.quick,
             rounds: plan.rounds,
             day: Zoned::now().date().to_string(),
-            rows: Vec::new(),
+            comparisons: Vec::new(),
         }
     }
 
-    pub(crate) fn add(&mut self, row: Row) {
-        self.rows.push(row);
+    pub(crate) fn add(&mut self, comparison: Comparison) {
+        self.comparisons.push(comparison);
     }
 
-    /// Everything, as Markdown.
+    /// The report in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(ASCII_MARKDOWN);
@@ -55,9 +55,9 @@ impl Report {
             "goal",
             "CPU s · peak MiB",
         ]);
-        for row in &self.rows {
-            for (n, side) in row.sides.iter().enumerate() {
-                table.add_row(cells(row, n, side));
+        for comparison in &self.comparisons {
+            for (n, series) in comparison.series.iter().enumerate() {
+                table.add_row(cells(comparison, n, series));
             }
         }
         let mut text = String::new();
@@ -69,28 +69,32 @@ impl Report {
         let _ = writeln!(text, "{}, {} rounds{quick}\n", self.day, self.rounds);
         let _ = writeln!(text, "{}\n", self.machine.line());
         let _ = writeln!(text, "{table}\n");
-        let most = self.most_memory();
+        let peak = self.peak_memory();
         let _ = writeln!(
             text,
-            "The most memory of any of our programs: {} MiB (goal: ≤ 64).",
-            most >> 20
+            "The peak memory of aar, ams and amc: {} MiB (goal: ≤ 64).",
+            peak >> 20
         );
         text
     }
 
-    fn most_memory(&self) -> u64 {
-        let sides = self.rows.iter().flat_map(|row| &row.sides);
-        let usage = sides.flat_map(Side::usage);
-        let ours = usage.filter(|usage| OURS.iter().any(|name| usage.process.starts_with(name)));
-        ours.map(|usage| usage.peak_memory).max().unwrap_or(0)
+    fn peak_memory(&self) -> u64 {
+        let series = self.comparisons.iter().flat_map(|one| &one.series);
+        let usage = series.flat_map(Series::usage);
+        let programs =
+            usage.filter(|usage| PROGRAMS.iter().any(|name| usage.process.starts_with(name)));
+        programs.map(|usage| usage.peak_memory).max().unwrap_or(0)
     }
 
-    /// Writes it to a file, in the form that its name asks for.
+    /// Writes the report to a file; its extension selects the format.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let text = match path.extension().and_then(|extension| extension.to_str()) {
             Some("json") => serde_json::to_string_pretty(&self.json())? + "\n",
             Some("md") => self.table(),
-            _ => bail!("{}: the name has to end in .json or .md", path.display()),
+            _ => bail!(
+                "cannot save {}: the name must end in .json or .md",
+                path.display()
+            ),
         };
         Ok(fs_err::write(path, text)?)
     }
@@ -101,36 +105,36 @@ impl Report {
             "machine": self.machine,
             "quick": self.quick,
             "rounds": self.rounds,
-            "most_memory": self.most_memory(),
-            "most_memory_goal": MOST_MEMORY,
-            "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "most_memory": self.peak_memory(),
+            "most_memory_goal": MEMORY_GOAL,
+            "rows": self.comparisons.iter().map(json_row).collect::<Vec<_>>(),
         })
     }
 }
 
-fn row(row: &Row) -> Value {
-    let sides = row.sides.iter().map(|side| {
+fn json_row(comparison: &Comparison) -> Value {
+    let sides = comparison.series.iter().map(|series| {
         json!({
-            "name": side.name,
-            "median": side.median(),
-            "samples": side.samples.iter().map(|sample| sample.value).collect::<Vec<_>>(),
-            "ours_times": row.ratio(side),
-            "usage": side.usage(),
+            "name": series.name,
+            "median": series.median(),
+            "samples": series.samples.iter().map(|sample| sample.value).collect::<Vec<_>>(),
+            "ours_times": comparison.ratio(series),
+            "usage": series.usage(),
         })
     });
-    let goals = row.goals().into_iter();
+    let goals = comparison.goals().into_iter();
     json!({
-        "what": row.what,
-        "unit": row.unit,
+        "what": comparison.title,
+        "unit": comparison.unit,
         "sides": sides.collect::<Vec<_>>(),
         "goals": goals.map(|(goal, reached)| json!({"goal": goal, "reached": reached})).collect::<Vec<_>>(),
     })
 }
 
-fn cells(row: &Row, n: usize, side: &Side) -> Vec<String> {
-    let (least, most) = side.range();
-    let ours = n == 0;
-    let goals = row
+fn cells(comparison: &Comparison, n: usize, series: &Series) -> Vec<String> {
+    let (min, max) = series.range();
+    let is_first = n == 0;
+    let goals = comparison
         .goals()
         .into_iter()
         .map(|(goal, reached)| match reached {
@@ -140,29 +144,38 @@ fn cells(row: &Row, n: usize, side: &Side) -> Vec<String> {
         });
     let goals: Vec<_> = goals.collect();
     vec![
-        if ours {
-            row.what.clone()
+        if is_first {
+            comparison.title.clone()
         } else {
             String::new()
         },
-        side.name.clone(),
-        format!("{} {}", shown(side.median()), row.unit.name()),
-        format!("{}–{}", shown(least), shown(most)),
-        if ours {
+        series.name.clone(),
+        format!(
+            "{} {}",
+            three_digits(series.median()),
+            comparison.unit.name()
+        ),
+        format!("{}–{}", three_digits(min), three_digits(max)),
+        if is_first {
             String::new()
         } else {
-            format!("{:.2}", row.ratio(side))
+            format!("{:.2}", comparison.ratio(series))
         },
-        if ours {
+        if is_first {
             goals.join(", ")
         } else {
             String::new()
         },
-        side.usage().iter().map(used).collect::<Vec<_>>().join(", "),
+        series
+            .usage()
+            .iter()
+            .map(usage_text)
+            .collect::<Vec<_>>()
+            .join(", "),
     ]
 }
 
-fn used(usage: &Usage) -> String {
+fn usage_text(usage: &Usage) -> String {
     let Usage {
         process,
         cpu_seconds,
@@ -171,8 +184,7 @@ fn used(usage: &Usage) -> String {
     format!("{process} {cpu_seconds:.2} · {}", peak_memory >> 20)
 }
 
-/// Three digits say all that there is to say.
-fn shown(value: f64) -> String {
+fn three_digits(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),

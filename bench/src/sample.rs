@@ -1,12 +1,9 @@
-//! What is measured each time.
-
 use crate::usage::Usage;
 
-/// What one round of one side gives.
+/// The measurement of one contender in one round.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sample {
-    /// The figure, in the unit of the row.
+    /// In the unit of the comparison.
     pub(crate) value: f64,
-    /// What its processes used for it.
     pub(crate) usage: Vec<Usage>,
 }

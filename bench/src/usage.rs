@@ -1,4 +1,4 @@
-//! What processes use: CPU time and memory, as the kernel counts them.
+//! CPU time and memory of processes, as the kernel counts them.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -10,21 +10,20 @@ use std::{
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde::Serialize;
 
-/// How often the memory of a command is looked at.
-const LOOK: Duration = Duration::from_millis(10);
+/// How often the memory of a command is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a process, with those that it started, used.
+/// The resources that a process and its children used.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Usage {
-    /// Its name.
     pub(crate) process: String,
-    /// CPU seconds, in user and kernel.
+    /// In user and kernel mode.
     pub(crate) cpu_seconds: f64,
-    /// The most memory that one of them has held since it started, in bytes.
+    /// The largest resident set of one of them since its start, in bytes.
     pub(crate) peak_memory: u64,
 }
 
-/// Counts what a running process uses from now on.
+/// Measures what a running process uses from now on.
 pub(crate) struct Meter {
     process: String,
     id: u32,
@@ -49,40 +48,36 @@ impl Meter {
     }
 }
 
-/// A command that has ended well.
-pub(crate) struct Ran {
-    /// How long it took.
+/// A command that has succeeded.
+pub(crate) struct FinishedCommand {
     pub(crate) wall: Duration,
-    /// What it used.
     pub(crate) usage: Usage,
-    /// What it printed.
     pub(crate) stdout: String,
 }
 
-/// Runs a command to its end.
-pub(crate) fn run(process: &str, command: &mut Command) -> Ran {
-    let begun = Instant::now();
+pub(crate) fn run(process: &str, command: &mut Command) -> FinishedCommand {
+    let start = Instant::now();
     let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
     let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let out = read_aside(child.stdout.take().unwrap());
-    let err = read_aside(child.stderr.take().unwrap());
+    let out = read_on_a_thread(child.stdout.take().unwrap());
+    let err = read_on_a_thread(child.stderr.take().unwrap());
     let id = child.id();
-    let (over, peak_memory) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (has_ended, peak_memory) = (AtomicBool::new(false), AtomicU64::new(0));
     let wall = thread::scope(|scope| {
-        scope.spawn(|| watch(id, &over, &peak_memory));
+        scope.spawn(|| watch(id, &has_ended, &peak_memory));
         wait(&child);
-        over.store(true, Ordering::Relaxed);
-        begun.elapsed()
+        has_ended.store(true, Ordering::Relaxed);
+        start.elapsed()
     });
     let cpu_seconds = own_cpu(child.id());
     let status = child.wait().unwrap();
     let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
     assert!(status.success(), "{command:?}: {status}: {stdout}{stderr}");
-    Ran {
+    FinishedCommand {
         wall,
         usage: Usage {
             process: process.to_owned(),
@@ -93,7 +88,7 @@ pub(crate) fn run(process: &str, command: &mut Command) -> Ran {
     }
 }
 
-fn read_aside(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
+fn read_on_a_thread(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes).unwrap();
@@ -101,23 +96,23 @@ fn read_aside(mut from: impl std::io::Read + Send + 'static) -> thread::JoinHand
     })
 }
 
-/// Waits for the end of a process without reaping it, so that its times can still be read.
+/// Waits for the end of a process without reaping it, so that its CPU time can still be read.
 fn wait(child: &Child) {
     let id = Pid::from_raw(child.id().cast_signed()).unwrap();
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(id), options).unwrap();
 }
 
-/// Looks for the most memory of a process and those that it started.
-fn watch(id: u32, over: &AtomicBool, most: &AtomicU64) {
-    while !over.load(Ordering::Relaxed) {
+/// Polls the largest resident set of a process and its children.
+fn watch(id: u32, has_ended: &AtomicBool, max: &AtomicU64) {
+    while !has_ended.load(Ordering::Relaxed) {
         let now = family(id).into_iter().map(peak).max();
-        most.fetch_max(now.unwrap_or(0), Ordering::Relaxed);
-        thread::sleep(LOOK);
+        max.fetch_max(now.unwrap_or(0), Ordering::Relaxed);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// A process and those that it started.
+/// A process and all its descendants.
 fn family(id: u32) -> Vec<u32> {
     let mut all = vec![id];
     let mut next = 0;
@@ -138,9 +133,9 @@ fn cpu(id: u32) -> f64 {
     family(id).into_iter().map(own_cpu).sum()
 }
 
-/// User and system time of a process and of its children that have ended. They stand behind the name
-/// of the program and its closing bracket.
-#[expect(clippy::cast_precision_loss, reason = "ticks of a benchmark")]
+/// User and system time of a process and of its children that have ended: four fields of `/proc/<pid>/stat`
+/// after the name of the program, which is in brackets.
+#[expect(clippy::cast_precision_loss, reason = "numbers of ticks are small")]
 fn own_cpu(id: u32) -> f64 {
     let stat = fs_err::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
@@ -157,14 +152,14 @@ fn peak(id: u32) -> u64 {
     memory(id, "VmHWM:")
 }
 
-/// The memory that a process holds now, in bytes.
+/// The resident set of a process now, in bytes.
 pub(crate) fn resident(id: u32) -> u64 {
     memory(id, "VmRSS:")
 }
 
-fn memory(id: u32, which: &str) -> u64 {
+fn memory(id: u32, field: &str) -> u64 {
     let status = fs_err::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(which));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.map_or(0, |kib| kib.parse::<u64>().unwrap() * 1024)
 }

@@ -1,6 +1,6 @@
-"""Have this Python look for charm libraries in the packages that carry them, too.
+"""Make this Python find charm libraries in the packages that contain them.
 
-The tests and pyright then find in `charms.` what `charmcraft pack` would have fetched.
+The tests and pyright then import from `charms` what `charmcraft pack` would have fetched.
 """
 
 import sysconfig

@@ -16,7 +16,7 @@ CHARMS = Path(__file__).parent.parent
 
 
 def load_charm(name: str) -> ModuleType:
-    """The module `charm` of one of the charms; both are called that."""
+    """Load the module `charm` of a charm; both charms have one."""
     module_name = f"{name}_charm"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, CHARMS / name / "src/charm.py")
@@ -28,7 +28,7 @@ def load_charm(name: str) -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def resources_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A local charm is deployed without its resources, which the state of a test cannot say."""
+    """Report a missing resource as Juju does for a local charm; a test state cannot express it."""
     fetch = ops.Resources.fetch
 
     def fetch_or_miss(resources: ops.Resources, name: str) -> Path:

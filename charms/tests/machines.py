@@ -1,21 +1,21 @@
-"""Machines with the real programs on them, and the part of Juju that connects them.
+"""Machines with the real programs, and a stand-in for Juju that connects them.
 
-Juju's part, carrying each unit's data to the other side and telling it so, is played by `Juju`. The
-snaps' part, running the programs, is played by `Machine`. Nothing else is replaced.
+`Juju` copies the relation data of each unit to the other side and sends the events. `Machine` runs
+the programs instead of their snaps. Everything else is real.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import os
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import ports
 import pytest
 import yaml
 from ops import testing
@@ -37,7 +37,7 @@ needs_programs = pytest.mark.skipif(
 
 
 class Machine:
-    """One unit's machine: a base folder, a program that serves, and a charm."""
+    """The machine of one unit: a base folder, a running program and a charm."""
 
     def __init__(self, program: str, folder: Path, charm: Any, config: dict[str, Any]) -> None:
         self.program = program
@@ -47,11 +47,23 @@ class Machine:
         self.process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
 
+    def __enter__(self) -> Self:
+        """Return the machine; its program ends with the block, also after a failure."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
     def restart(self) -> None:
-        """Do what snapd does for the charm, but for starting again what has ended."""
+        """Restart the program, as snapd does; one that exits is not restarted."""
         self.stop()
         self.restarts += 1
-        command = [PROGRAMS[self.program], "--base-dir", self.base, "serve"]
+        # The kernel kills the program when this process ends, however it ends.
+        command = ["setpriv", "--pdeathsig", "KILL", PROGRAMS[self.program]]
+        command += ["--base-dir", self.base, "serve"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -60,17 +72,17 @@ class Machine:
         return self.base / "log"
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.terminate()
             self.process.wait(timeout=30)
             self.process = None
 
     def run(self, event: Callable[[testing.Context, testing.State], Any]) -> None:
-        """Have the charm handle an event on this machine."""
+        """Run the charm with an event on this machine."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("AAR_BASE_DIR", str(self.base))
             patch.setenv("AMS_BASE_DIR", str(self.base))
@@ -80,43 +92,43 @@ class Machine:
             patch.setattr(SnapProgram, "install", lambda *_: "")
             patch.setattr(SnapProgram, "stop", lambda _: self.stop())
             patch.setattr(SnapProgram, "restart", lambda _: self.restart())
-            patch.setattr(SnapProgram, "patience", 60)
-            patch.setattr(SnapProgram, "promptness", 0)
+            patch.setattr(SnapProgram, "restart_timeout", 60)
+            patch.setattr(SnapProgram, "response_timeout", 0)
             patch.setattr(snap_program, "time", Clock(self))
-            patch.setattr(snap_program.snap, "logs", lambda *_, **__: self._entries())
+            patch.setattr(snap_program.snap, "logs", lambda *_, **__: self._log_entries())
             call = SnapProgram.call
 
-            def call_built(of: SnapProgram, *args: str, **options: Any) -> Output:
-                of.program = str(PROGRAMS["aar" if of.name == "aar" else "amc"])
-                return call(of, *args, **options)
+            def call_built(snap_app: SnapProgram, *args: str, **options: Any) -> Output:
+                snap_app.program = str(PROGRAMS["aar" if snap_app.name == "aar" else "amc"])
+                return call(snap_app, *args, **options)
 
             patch.setattr(SnapProgram, "call", call_built)
             self.state = self.context.run(event(self.context, self.state), self.state)
 
-    def _entries(self) -> list[snap_program.snap.LogEntry]:
+    def _log_entries(self) -> list[snap_program.snap.LogEntry]:
         now = datetime.datetime.now(datetime.UTC)
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         return [snap_program.snap.LogEntry(now, self.program, 1, line) for line in lines]
 
     def configure(self, **options: Any) -> Any:
-        """Have the charm handle other options; returns the status that the unit gets."""
+        """Change options of the charm; returns the status of the unit."""
         self.state = dataclasses.replace(self.state, config={**self.state.config, **options})
         self.run(lambda context, _: context.on.config_changed())
         return self.state.unit_status
 
-    def look(self) -> Any:
-        """Have the charm look again; returns the status that the unit gets."""
+    def update_status(self) -> Any:
+        """Run the charm without a change; returns the status of the unit."""
         self.run(lambda context, _: context.on.update_status())
         return self.state.unit_status
 
-    def act(self, name: str, **parameters: Any) -> dict[str, Any]:
-        """Have the charm do an action; returns its results."""
+    def run_action(self, name: str, **parameters: Any) -> dict[str, Any]:
+        """Run an action of the charm; returns its results."""
         self.run(lambda context, _: context.on.action(name, params=parameters))
         return self.context.action_results or {}
 
-    def settle(self) -> None:
-        """Let the charm look again until it has nothing more to wait for."""
-        until(lambda: self.look() == ActiveStatus(), "the charm to become active")
+    def wait_until_active(self) -> None:
+        """Run the charm until its unit is active."""
+        until(lambda: self.update_status() == ActiveStatus(), "the charm to become active")
 
     def amc(self, *args: str) -> str:
         command = [PROGRAMS["amc"], "--socket", self.base / "server/unix.socket", *args]
@@ -125,20 +137,20 @@ class Machine:
     def config(self) -> dict[str, Any]:
         return yaml.safe_load(self.amc("config", "show"))["config"]
 
-    def offers(self) -> bool:
-        """Whether the application of the tests is usable on this AMS."""
+    def has_application(self) -> bool:
+        """Whether this AMS has imported the application of `new_package`."""
         listed = json.loads(self.amc("application", "list", "--format", "json"))
         return [(entry["name"], entry["status"]) for entry in listed] == [("hello", "ready")]
 
     def trusted(self) -> list[dict[str, str]]:
-        """Whom this registry trusts."""
+        """Return the certificates that this registry trusts."""
         command = [PROGRAMS["aar"], "--base-dir", self.base, "trust", "list", "--format", "json"]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return json.loads(done.stdout)
 
 
 class Clock:
-    """The time, which passes at once while a program is waited for that has ended."""
+    """A clock that skips ahead while the charm waits for a program that has exited."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -148,14 +160,14 @@ class Clock:
         return time.monotonic() + self._skipped
 
     def sleep(self, seconds: float) -> None:
-        if self._machine.runs:
+        if self._machine.is_running:
             time.sleep(seconds)
         else:
             self._skipped += 3600
 
 
 class Juju:
-    """Relations between machines: what one unit writes, the other is told."""
+    """Relations between machines: the data that one unit writes reaches the other."""
 
     def __init__(self, registry: Machine) -> None:
         self.registry = registry
@@ -173,10 +185,10 @@ class Juju:
             relations = [*machine.state.relations, relation]
             machine.state = dataclasses.replace(machine.state, relations=relations)
             machine.run(lambda context, state: context.on.relation_joined(by_id(state, number)))
-        self.carry(ams, number)
+        self.exchange_data(ams, number)
         return number
 
-    def carry(self, ams: Machine, number: int) -> None:
+    def exchange_data(self, ams: Machine, number: int) -> None:
         for _ in range(2):
             for source, target in ((self.registry, ams), (ams, self.registry)):
                 data = dict(by_id(source.state, number).local_unit_data)
@@ -187,7 +199,7 @@ class Juju:
                 target.state = dataclasses.replace(target.state, relations=[*others, relation])
                 target.run(lambda context, state: context.on.relation_changed(by_id(state, number)))
 
-    def separate(self, ams: Machine, number: int) -> None:
+    def remove_relation(self, ams: Machine, number: int) -> None:
         for machine in (ams, self.registry):
             machine.run(lambda context, state: context.on.relation_broken(by_id(state, number)))
             others = [r for r in machine.state.relations if r.id != number]
@@ -198,27 +210,28 @@ class Juju:
 def machines(
     tmp_path: Path, aar_charm: Any, ams_charm: Any
 ) -> Iterator[tuple[Machine, Machine, Machine]]:
-    """A registry, an AMS to publish and an AMS to receive."""
+    """A registry, a publisher and a client."""
+    with contextlib.ExitStack() as stack:
 
-    def machine(program: str, name: str, charm: Any) -> Machine:
-        folder = tmp_path / name
-        folder.mkdir()
-        config = {"port": free_port()}
-        if program == "ams":
-            config["prometheus_target_port"] = free_port()
-        return Machine(program, folder, charm, config)
+        def machine(program: str, name: str, charm: Any) -> Machine:
+            folder = tmp_path / name
+            folder.mkdir()
+            config = {"port": ports.reserve_port()}
+            if program == "ams":
+                config["prometheus_target_port"] = ports.reserve_port()
+            return stack.enter_context(Machine(program, folder, charm, config))
 
-    three = (
-        machine("aar", "r", aar_charm),
-        machine("ams", "p", ams_charm),
-        machine("ams", "c", ams_charm),
-    )
-    for each in three:
-        each.run(lambda context, _: context.on.install())
-        each.settle()
-    yield three
-    for each in three:
-        each.stop()
+        three = (
+            machine("aar", "r", aar_charm),
+            machine("ams", "p", ams_charm),
+            machine("ams", "c", ams_charm),
+        )
+        for each in three:
+            each.run(lambda context, _: context.on.install())
+            each.wait_until_active()
+        yield three
+        for each in three:
+            each.stop()
 
 
 def _loopback(program: str) -> list[testing.Network]:
@@ -237,18 +250,12 @@ def by_id(state: testing.State, number: int) -> testing.Relation:
 
 
 def new_package(folder: Path) -> Path:
-    """A package of the application of the tests."""
+    """Write a package of an application `hello`."""
     package = folder / "hello"
     package.mkdir()
     manifest = {"name": "hello", "instance-type": "a2.3", "boot-package": "com.example.hello"}
     (package / "manifest.yaml").write_text(yaml.safe_dump(manifest))
     return package
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(condition: Callable[[], bool], what: str, limit: float = 60) -> None:

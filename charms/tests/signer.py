@@ -1,4 +1,4 @@
-"""A certificate authority, as far as a charm sees it: another application in a relation."""
+"""A certificate authority in a relation."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ from ops import testing
 
 
 class Signer:
-    """It signs whatever a unit asks for."""
+    """It signs every request, or denies it."""
 
     def __init__(self) -> None:
         self.key = tls.PrivateKey.generate(key_algorithm="ecdsa")
@@ -21,16 +21,18 @@ class Signer:
     def relation(self, number: int = 77) -> testing.Relation:
         return testing.Relation("certificates", id=number, remote_app_name="authority")
 
-    def answer(self, relation: testing.Relation) -> testing.Relation:
-        """The relation after every request of the unit was granted."""
-        return self._tell(relation, certificates=[self._grant(csr) for csr in _requests(relation)])
+    def grant(self, relation: testing.Relation) -> testing.Relation:
+        """Return the relation with a certificate for every request of the unit."""
+        return self._respond(
+            relation, certificates=[self._sign(csr) for csr in _requests(relation)]
+        )
 
-    def refuse(self, relation: testing.Relation, why: str) -> testing.Relation:
-        error = {"code": 101, "name": "IP_NOT_ALLOWED", "message": why}
+    def deny(self, relation: testing.Relation, reason: str) -> testing.Relation:
+        error = {"code": 101, "name": "IP_NOT_ALLOWED", "message": reason}
         errors = [{"csr": csr, "error": error} for csr in _requests(relation)]
-        return self._tell(relation, request_errors=errors)
+        return self._respond(relation, request_errors=errors)
 
-    def _grant(self, csr: str) -> dict[str, Any]:
+    def _sign(self, csr: str) -> dict[str, Any]:
         request = tls.CertificateSigningRequest.from_string(csr)
         signed = request.sign(self.certificate, self.key, timedelta(days=90))
         chain = [signed.raw, self.certificate.raw]
@@ -41,11 +43,11 @@ class Signer:
             "certificate_signing_request": csr,
         }
 
-    def _tell(self, relation: testing.Relation, **told: Any) -> testing.Relation:
-        data = {key: json.dumps(value) for key, value in told.items()}
+    def _respond(self, relation: testing.Relation, **values: Any) -> testing.Relation:
+        data = {key: json.dumps(value) for key, value in values.items()}
         return dataclasses.replace(relation, remote_app_data=data)
 
 
 def _requests(relation: testing.Relation) -> list[str]:
-    asked = json.loads(relation.local_unit_data["certificate_signing_requests"])
-    return [entry["certificate_signing_request"] for entry in asked]
+    requests = json.loads(relation.local_unit_data["certificate_signing_requests"])
+    return [entry["certificate_signing_request"] for entry in requests]

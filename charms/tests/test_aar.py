@@ -19,7 +19,7 @@ Certificates = Callable[[], str]
 
 
 class Model:
-    """What the program does, as far as the charm can see it."""
+    """The behaviour of the program that the charm depends on."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -28,10 +28,10 @@ class Model:
         self.restarts = 0
         self.installed: list[tuple[str, str]] = []
         self.calls: list[tuple[str, ...]] = []
-        # What keeps it from starting, given its configuration.
-        self.refusal: Callable[[str], str] = lambda _config: ""
+        # The error that keeps it from starting with a configuration; empty if it starts.
+        self.start_error: Callable[[str], str] = lambda _config: ""
         self.is_up = True
-        self.holds = 1
+        self.stored = 1
 
     def install(self, revision: str, former: str, file: Path | None) -> str:
         self.installed.append((revision, former))
@@ -39,23 +39,23 @@ class Model:
 
     def restart(self) -> None:
         self.restarts += 1
-        self.is_up = not self.refusal(self.config)
+        self.is_up = not self.start_error(self.config)
 
     @property
     def config(self) -> str:
         return (self.base / "conf/main.yaml").read_text()
 
-    def shown(self) -> str:
+    def presented(self) -> str:
         if not self.is_up:
             raise ConnectionRefusedError("Connection refused")
         return pem((self.base / "certs/server.crt").read_text())
 
     def call(self, *args: str, stdin: str = "", **_: Any) -> Output:
         self.calls.append(args)
-        answer = self.answer(*args, stdin=stdin)
-        return answer if isinstance(answer, Output) else Output(answer)
+        response = self.respond(*args, stdin=stdin)
+        return response if isinstance(response, Output) else Output(response)
 
-    def answer(self, *args: str, stdin: str = "") -> str | Output:
+    def respond(self, *args: str, stdin: str = "") -> str | Output:
         match args:
             case ("--version",):
                 return "aar 0.1.0\n"
@@ -64,25 +64,25 @@ class Model:
                     raise ProgramError(f"{path}:1: storage: neither fs nor s3")
                 return ""
             case ("status", "--format", "json"):
-                return json.dumps({"applications": self.holds, "blobs": self.holds})
+                return json.dumps({"applications": self.stored, "blobs": self.stored})
             case ("storage", "migrate", "--to", _):
                 return ""
             case ("trust", "list", "--format", "json", *_):
                 rows = [{"Fingerprint": f, "Role": role} for f, role in self.trusted.items()]
                 return json.dumps(rows)
             case ("trust", "add", "--quiet", *flags):
-                print_ = fingerprint(stdin)
-                if print_ in self.revoked:
-                    raise ProgramError(f"the certificate {print_} is revoked")
-                self.trusted[print_] = "publisher" if flags else "client"
+                digest = fingerprint(stdin)
+                if digest in self.revoked:
+                    raise ProgramError(f"the certificate {digest} is revoked")
+                self.trusted[digest] = "publisher" if flags else "client"
                 return ""
-            case ("trust", "remove", print_):
-                del self.trusted[print_]
+            case ("trust", "remove", digest):
+                del self.trusted[digest]
                 return ""
-            case ("trust", "revoke", "--yes", print_):
-                del self.trusted[print_]
-                self.revoked.add(print_)
-                return Output(notes=f"{print_} is revoked for ever\n")
+            case ("trust", "revoke", "--yes", digest):
+                del self.trusted[digest]
+                self.revoked.add(digest)
+                return Output(notes=f"{digest} is revoked for ever\n")
             case ("storage", "verify"):
                 raise ProgramError("database and storage do not agree", Output("corrupt: [1]\n"))
             case ("gc", *flags):
@@ -94,20 +94,20 @@ class Model:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     model = Model(tmp_path)
     monkeypatch.setattr(Registry, "base", tmp_path)
-    monkeypatch.setattr(Registry, "shown", lambda _: model.shown())
-    monkeypatch.setattr(SnapProgram, "patience", 0)
-    monkeypatch.setattr(SnapProgram, "promptness", 0)
+    monkeypatch.setattr(Registry, "presented_certificate", lambda _: model.presented())
+    monkeypatch.setattr(SnapProgram, "restart_timeout", 0)
+    monkeypatch.setattr(SnapProgram, "response_timeout", 0)
     monkeypatch.setattr(SnapProgram, "install", model.install)
     monkeypatch.setattr(SnapProgram, "stop", lambda _: None)
     monkeypatch.setattr(SnapProgram, "restart", lambda _: model.restart())
-    monkeypatch.setattr(SnapProgram, "complaint", lambda *_: model.refusal(model.config))
+    monkeypatch.setattr(SnapProgram, "last_error", lambda *_: model.start_error(model.config))
     monkeypatch.setattr(SnapProgram, "call", lambda _, *a, **k: model.call(*a, **k))
     return model
 
 
 @pytest.fixture
 def certificate(program: Model, new_certificate: Certificates) -> str:
-    """The certificate that the registry has made."""
+    """The certificate that the registry has created."""
     (program.base / "certs").mkdir()
     pem = new_certificate()
     (program.base / "certs/server.crt").write_text(pem)
@@ -131,7 +131,7 @@ def ams(pem: str, mode: str = "client") -> dict[str, str]:
 @pytest.mark.parametrize(
     "event", ["install", "upgrade_charm", "start", "config_changed", "update_status"]
 )
-def test_every_event_of_life_ends_active(
+def test_lifecycle_events_end_with_active_status(
     event: str, context: testing.Context, program: Model, certificate: str
 ) -> None:
     state = context.run(getattr(context.on, event)(), testing.State())
@@ -143,7 +143,7 @@ def test_every_event_of_life_ends_active(
     assert config["storage"] == {"fs": {"root-directory": str(program.base / "data")}}
 
 
-def test_a_configuration_that_did_not_change_restarts_nothing(
+def test_unchanged_configuration_does_not_restart_the_registry(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
     state = context.run(context.on.install(), testing.State())
@@ -151,7 +151,7 @@ def test_a_configuration_that_did_not_change_restarts_nothing(
     assert program.restarts == 1
 
 
-def test_the_snap_is_installed_at_its_revision(
+def test_snap_revision_is_installed(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
     state = testing.State(config={"snap_revision": "42"})
@@ -162,28 +162,28 @@ def test_the_snap_is_installed_at_its_revision(
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "reason"),
     [
         ("storage: [", "storage_config is not YAML in line"),
-        ("s3: {}", "needs the key 'storage'"),
-        ("[storage]", "needs the key 'storage'"),
+        ("s3: {}", "needs the top-level key 'storage'"),
+        ("[storage]", "needs the top-level key 'storage'"),
         ("storage: {tape: {}}", "storage_config, line 1: storage: neither fs nor s3"),
     ],
 )
-def test_a_bad_storage_config_blocks_and_leaves_the_running_one(
-    text: str, complaint: str, context: testing.Context, program: Model, certificate: str
+def test_invalid_storage_config_blocks_and_keeps_the_running_one(
+    text: str, reason: str, context: testing.Context, program: Model, certificate: str
 ) -> None:
     state = context.run(context.on.install(), testing.State())
     before = (program.base / "conf/main.yaml").read_text()
     bad = dataclasses.replace(state, config={"storage_config": text})
     state = context.run(context.on.config_changed(), bad)
     assert isinstance(state.unit_status, BlockedStatus)
-    assert complaint in state.unit_status.message
+    assert reason in state.unit_status.message
     assert (program.base / "conf/main.yaml").read_text() == before
     assert not (program.base / "conf/candidate.yaml").exists()
 
 
-def test_trust_ends_with_its_relation_whatever_else_is_wrong(
+def test_trust_of_a_removed_relation_is_withdrawn_despite_other_failures(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("client", "ams", u0=ams(new_certificate()))
@@ -198,7 +198,7 @@ def test_trust_ends_with_its_relation_whatever_else_is_wrong(
 @pytest.mark.parametrize(
     "option", [{"public_interface": "eth9"}, {"port": 0}, {"snap_revision": "7"}]
 )
-def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
+def test_trust_of_a_removed_relation_is_withdrawn_despite_invalid_options(
     option: dict[str, Any],
     context: testing.Context,
     program: Model,
@@ -207,7 +207,7 @@ def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> str:
-        raise ProgramError("the store does not answer")
+        raise ProgramError("the store does not respond")
 
     relation = related("client", "ams", u0=ams(new_certificate()))
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
@@ -220,7 +220,7 @@ def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
     assert program.trusted == {}
 
 
-def test_trust_ends_before_the_configuration_can_go_wrong(
+def test_trust_of_a_removed_relation_is_withdrawn_before_the_configuration_changes(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("client", "ams", u0=ams(new_certificate()))
@@ -232,35 +232,33 @@ def test_trust_ends_before_the_configuration_can_go_wrong(
     assert names.index(("trust", "remove")) < [name for name, *_ in names].index("check-config")
 
 
-def test_storage_config_goes_into_the_file_as_it_is(
+def test_storage_config_is_written_verbatim(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    text = "storage:\n  s3:\n    region: eu-west-3\n    bucket: 0123  # as it is called\n"
+    text = "storage:\n  s3:\n    region: eu-west-3\n    bucket: 0123  # a comment\n"
     context.run(context.on.config_changed(), testing.State(config={"storage_config": text}))
     assert text in program.config
 
 
-@pytest.mark.parametrize(("holds", "moves"), [(0, True), (1, False)])
-def test_only_a_registry_that_holds_nothing_begins_elsewhere(
-    holds: int, moves: bool, context: testing.Context, program: Model, certificate: str
+@pytest.mark.parametrize(("stored", "moves"), [(0, True), (1, False)])
+def test_only_an_empty_registry_moves_to_another_storage(
+    stored: int, moves: bool, context: testing.Context, program: Model, certificate: str
 ) -> None:
-    program.holds = holds
+    program.stored = stored
     text = "storage: {s3: {region: eu-west-3, bucket: aar0}}"
     context.run(context.on.config_changed(), testing.State(config={"storage_config": text}))
     assert any(call[:2] == ("storage", "migrate") for call in program.calls) == moves
 
 
 @pytest.mark.parametrize("port", [0, -1, 70000])
-def test_what_is_no_port_blocks(
+def test_invalid_port_blocks(
     port: int, context: testing.Context, program: Model, certificate: str
 ) -> None:
     state = context.run(context.on.config_changed(), testing.State(config={"port": port}))
-    assert state.unit_status == BlockedStatus(
-        f"port: {port} is not a port, which is from 1 to 65535"
-    )
+    assert state.unit_status == BlockedStatus(f"port: {port} is not a port from 1 to 65535")
 
 
-def test_a_restart_that_snapd_refuses_is_done_at_the_next_event(
+def test_failed_restart_is_retried_at_the_next_event(
     context: testing.Context, program: Model, certificate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: SnapProgram) -> None:
@@ -277,7 +275,7 @@ def test_a_restart_that_snapd_refuses_is_done_at_the_next_event(
     assert program.restarts == 2
 
 
-def test_a_registry_that_does_not_answer_blocks_and_tells_nobody(
+def test_unresponsive_registry_blocks_and_publishes_nothing(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     state = context.run(context.on.install(), testing.State())
@@ -285,15 +283,15 @@ def test_a_registry_that_does_not_answer_blocks_and_tells_nobody(
     relation = related("client", "ams", u0=ams(new_certificate()))
     state = dataclasses.replace(state, relations=[relation])
     state = context.run(context.on.relation_changed(relation), state)
-    assert state.unit_status == BlockedStatus("the registry does not answer: Connection refused")
+    assert state.unit_status == BlockedStatus("the registry does not respond: Connection refused")
     assert "certificate" not in state.get_relation(relation.id).local_unit_data
 
 
-def test_an_unknown_public_interface_blocks(context: testing.Context, certificate: str) -> None:
+def test_unknown_public_interface_blocks(context: testing.Context, certificate: str) -> None:
     state = testing.State(config={"public_interface": "eth9"})
     state = context.run(context.on.config_changed(), state)
     assert state.unit_status == BlockedStatus(
-        "public_interface: there is no interface eth9 with an address"
+        "public_interface: the interface eth9 does not exist or has no address"
     )
 
 
@@ -303,7 +301,7 @@ def network(endpoint: str, address: str, ingress: str) -> testing.Network:
 
 
 @pytest.mark.parametrize(
-    ("config", "listens", "told"),
+    ("config", "listens", "published"),
     [
         ({}, ":3000", {"client": "203.0.113.1", "publisher": "203.0.113.2"}),
         ({"location": "example.com"}, ":3000", dict.fromkeys(MODES, "example.com")),
@@ -314,10 +312,10 @@ def network(endpoint: str, address: str, ingress: str) -> testing.Network:
         ),
     ],
 )
-def test_each_relation_is_told_the_address_that_it_is_reached_at(
+def test_relation_data_has_the_ingress_address_of_each_relation(
     config: dict[str, str],
     listens: str,
-    told: dict[str, str],
+    published: dict[str, str],
     context: testing.Context,
     program: Model,
     certificate: str,
@@ -333,22 +331,22 @@ def test_each_relation_is_told_the_address_that_it_is_reached_at(
     assert yaml.safe_load(program.config)["http"]["addr"] == listens
     for relation in relations:
         bag = state.get_relation(relation.id).local_unit_data
-        assert bag["ip"] == told[relation.endpoint]
+        assert bag["ip"] == published[relation.endpoint]
 
 
-def test_related_units_are_told_where_and_who(
+def test_relation_data_has_address_and_certificate(
     context: testing.Context, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("client", "ams", u0=ams(new_certificate()))
     state = testing.State(relations=[relation], config={"location": "203.0.113.9", "port": 3001})
     state = context.run(context.on.relation_changed(relation), state)
-    told = state.get_relation(relation.id).local_unit_data
-    assert told["certificate"] == certificate
-    assert told["fingerprint"] == fingerprint(certificate)
-    assert (told["ip"], told["port"]) == ("203.0.113.9", "3001")
+    published = state.get_relation(relation.id).local_unit_data
+    assert published["certificate"] == certificate
+    assert published["fingerprint"] == fingerprint(certificate)
+    assert (published["ip"], published["port"]) == ("203.0.113.9", "3001")
 
 
-def test_all_relations_keep_their_trust(
+def test_trust_of_every_relation_is_kept(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     pems = [new_certificate() for _ in range(4)]
@@ -380,7 +378,7 @@ def test_all_relations_keep_their_trust(
     assert program.trusted.keys() == {fingerprint(pems[0]), fingerprint(pems[2])}
 
 
-def test_what_an_operator_trusted_by_hand_stays(
+def test_certificate_added_by_hand_stays_trusted(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     by_hand = fingerprint(new_certificate())
@@ -393,7 +391,7 @@ def test_what_an_operator_trusted_by_hand_stays(
 
 
 @pytest.mark.parametrize("role", ["client", "publisher"])
-def test_what_an_operator_trusted_by_hand_stays_although_a_relation_brings_it_too(
+def test_certificate_added_by_hand_stays_trusted_after_its_relation_is_removed(
     role: str,
     context: testing.Context,
     program: Model,
@@ -411,7 +409,7 @@ def test_what_an_operator_trusted_by_hand_stays_although_a_relation_brings_it_to
     assert program.trusted == {fingerprint(pem): role}
 
 
-def test_what_a_former_version_noted_and_wrote_is_gone_on_with(
+def test_state_of_an_older_charm_is_used(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     pem = new_certificate()
@@ -441,7 +439,7 @@ def test_what_a_former_version_noted_and_wrote_is_gone_on_with(
     assert program.trusted == {}
 
 
-def test_a_renewed_certificate_takes_the_place_of_the_old(
+def test_renewed_certificate_replaces_the_old_one(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("client", "ams", u0=ams(new_certificate()))
@@ -456,16 +454,16 @@ def test_a_renewed_certificate_takes_the_place_of_the_old(
 
 
 @pytest.mark.parametrize(
-    ("bag", "complaint"),
+    ("bag", "reason"),
     [
-        ({"mode": "publisher", "certificate": "x"}, "mode publisher does not fit"),
-        ({"mode": "client"}, "no certificate was sent"),
+        ({"mode": "publisher", "certificate": "x"}, "mode publisher does not match"),
+        ({"mode": "client"}, "the certificate is missing"),
         ({"mode": "client", "certificate": "x"}, "not PEM"),
     ],
 )
-def test_a_unit_that_sends_nonsense_blocks_but_others_are_served(
+def test_invalid_relation_data_blocks_and_other_units_are_trusted(
     bag: dict[str, str],
-    complaint: str,
+    reason: str,
     context: testing.Context,
     program: Model,
     certificate: str,
@@ -476,11 +474,11 @@ def test_a_unit_that_sends_nonsense_blocks_but_others_are_served(
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
     assert isinstance(state.unit_status, BlockedStatus)
     assert state.unit_status.message.startswith("ams/0: ")
-    assert complaint in state.unit_status.message
+    assert reason in state.unit_status.message
     assert program.trusted == {fingerprint(good): "client"}
 
 
-def test_one_ams_cannot_be_client_and_publisher(
+def test_ams_that_is_client_and_publisher_blocks(
     context: testing.Context, certificate: str, new_certificate: Certificates
 ) -> None:
     pem = new_certificate()
@@ -494,7 +492,7 @@ def test_one_ams_cannot_be_client_and_publisher(
     assert "a client or a publisher, not both" in state.unit_status.message
 
 
-def test_a_duplicate_certificate_is_no_trouble(
+def test_duplicate_certificate_is_accepted(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     pem = new_certificate()
@@ -507,36 +505,34 @@ def test_a_duplicate_certificate_is_no_trouble(
     assert program.trusted == {fingerprint(pem): "client"}
 
 
-def test_an_unreachable_snap_blocks(
-    context: testing.Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unavailable_snap_blocks(context: testing.Context, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> str:
-        raise ProgramError("cannot install the snap aar: the store does not answer")
+        raise ProgramError("cannot install the snap aar: the store does not respond")
 
     monkeypatch.setattr(SnapProgram, "install", fail)
     state = context.run(context.on.install(), testing.State())
     assert state.unit_status == BlockedStatus(
-        "cannot install the snap aar: the store does not answer"
+        "cannot install the snap aar: the store does not respond"
     )
 
 
-def test_actions(
+def test_actions_run_their_commands(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
-    print_ = fingerprint(new_certificate())
-    program.trusted[print_] = "client"
+    digest = fingerprint(new_certificate())
+    program.trusted[digest] = "client"
     context.run(context.on.action("list-trusted"), testing.State())
     results = context.action_results
     assert results is not None
-    assert json.loads(results["result"]) == [{"Fingerprint": print_, "Role": "client"}]
-    context.run(context.on.action("revoke", params={"fingerprint": print_}), testing.State())
-    assert program.revoked == {print_}
-    assert context.action_results == {"result": f"{print_} is revoked for ever\n"}
+    assert json.loads(results["result"]) == [{"Fingerprint": digest, "Role": "client"}]
+    context.run(context.on.action("revoke", params={"fingerprint": digest}), testing.State())
+    assert program.revoked == {digest}
+    assert context.action_results == {"result": f"{digest} is revoked for ever\n"}
     context.run(context.on.action("gc", params={"dry-run": True}), testing.State())
     assert context.action_results == {"result": "gc ['--dry-run']\n", "notes": "0 B freed\n"}
 
 
-def test_what_a_check_has_found_is_the_result_of_the_action_that_fails(
+def test_failed_verification_returns_its_findings(
     context: testing.Context, certificate: str
 ) -> None:
     with pytest.raises(testing.ActionFailed, match="do not agree"):
@@ -544,7 +540,7 @@ def test_what_a_check_has_found_is_the_result_of_the_action_that_fails(
     assert context.action_results == {"result": "corrupt: [1]\n"}
 
 
-def test_a_revoked_certificate_blocks_and_is_named(
+def test_revoked_certificate_blocks_and_names_the_unit(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     pem = new_certificate()

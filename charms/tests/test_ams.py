@@ -20,7 +20,7 @@ Certificates = Callable[[], str]
 
 
 class Model:
-    """What AMS does, as far as the charm can see it."""
+    """The behaviour of AMS that the charm depends on."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -28,8 +28,8 @@ class Model:
         self.config = {"registry.mode": "pull", "registry.url": "", "registry.fingerprint": ""}
         self.calls: list[tuple[str, ...]] = []
         self.restarts = 0
-        # What keeps it from starting, given its settings.
-        self.refusal: Callable[[str], str] = lambda _settings: ""
+        # The error that keeps it from starting with its settings; empty if it starts.
+        self.start_error: Callable[[str], str] = lambda _settings: ""
         self.is_up = True
 
     @property
@@ -38,16 +38,16 @@ class Model:
 
     def restart(self) -> None:
         self.restarts += 1
-        self.is_up = not self.refusal(self.settings)
+        self.is_up = not self.start_error(self.settings)
 
     def call(self, *args: str, stdin: str = "", **_: Any) -> Output:
         self.calls.append(args)
         if args[0] not in {"--version", "--base-dir"} and not self.is_up:
             raise ProgramError("cannot reach AMS: no such file or directory")
-        answer = self.answer(*args, stdin=stdin)
-        return answer if isinstance(answer, Output) else Output(answer)
+        response = self.respond(*args, stdin=stdin)
+        return response if isinstance(response, Output) else Output(response)
 
-    def answer(self, *args: str, stdin: str = "") -> str | Output:
+    def respond(self, *args: str, stdin: str = "") -> str | Output:
         match args:
             case ("--version",):
                 return "amc 0.1.0\n"
@@ -64,14 +64,14 @@ class Model:
                 self.config[name] = value
                 return ""
             case ("config", "trust", "list", "--format", "json"):
-                return json.dumps([{"fingerprint": print_} for print_ in sorted(self.trusted)])
+                return json.dumps([{"fingerprint": digest} for digest in sorted(self.trusted)])
             case ("config", "trust", "add", "-"):
                 if fingerprint(stdin) in self.trusted:
                     raise ProgramError("certificate already exists")
                 self.trusted.add(fingerprint(stdin))
                 return ""
-            case ("config", "trust", "remove", print_):
-                self.trusted.remove(print_)
+            case ("config", "trust", "remove", digest):
+                self.trusted.remove(digest)
                 return ""
             case ("registry", "status", *_):
                 return "{}\n"
@@ -82,26 +82,26 @@ class Model:
     @property
     def registry(self) -> tuple[str, str, str]:
         keys = ("registry.mode", "registry.url", "registry.fingerprint")
-        mode, url, print_ = (self.config[key] for key in keys)
-        return mode, url, print_
+        mode, url, digest = (self.config[key] for key in keys)
+        return mode, url, digest
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     model = Model(tmp_path)
     monkeypatch.setattr(ManagementService, "base", tmp_path)
-    monkeypatch.setattr(SnapProgram, "patience", 0)
-    monkeypatch.setattr(SnapProgram, "promptness", 0)
+    monkeypatch.setattr(SnapProgram, "restart_timeout", 0)
+    monkeypatch.setattr(SnapProgram, "response_timeout", 0)
     monkeypatch.setattr(SnapProgram, "install", lambda *_: "")
     monkeypatch.setattr(SnapProgram, "restart", lambda _: model.restart())
-    monkeypatch.setattr(SnapProgram, "complaint", lambda *_: model.refusal(model.settings))
+    monkeypatch.setattr(SnapProgram, "last_error", lambda *_: model.start_error(model.settings))
     monkeypatch.setattr(SnapProgram, "call", lambda _, *a, **k: model.call(*a, **k))
     return model
 
 
 @pytest.fixture
 def certificate(program: Model, new_certificate: Certificates) -> str:
-    """The certificate that AMS has made for the registry."""
+    """The certificate that AMS has created for the registry."""
     (program.base / "registry").mkdir()
     pem = new_certificate()
     (program.base / "registry/client.crt").write_text(pem)
@@ -123,7 +123,7 @@ def related(endpoint: str, pem: str = "", address: str = "10.0.0.5") -> testing.
 @pytest.mark.parametrize(
     "event", ["install", "upgrade_charm", "start", "config_changed", "update_status"]
 )
-def test_every_event_of_life_ends_active(
+def test_lifecycle_events_end_with_active_status(
     event: str, context: testing.Context, program: Model
 ) -> None:
     state = context.run(getattr(context.on, event)(), testing.State())
@@ -138,7 +138,7 @@ def test_every_event_of_life_ends_active(
     ("endpoint", "mode", "registry_mode"),
     [("registry-client", "client", "pull"), ("registry-publisher", "publisher", "push")],
 )
-def test_relating_configures_ams_and_introduces_it(
+def test_relation_configures_ams_and_publishes_its_certificate(
     endpoint: str,
     mode: str,
     registry_mode: str,
@@ -164,7 +164,7 @@ def test_relating_configures_ams_and_introduces_it(
     assert program.trusted == {fingerprint(server)}
 
 
-def test_a_publisher_never_begins_by_pulling(
+def test_publisher_gets_its_mode_before_its_url(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("registry-publisher", new_certificate())
@@ -173,7 +173,7 @@ def test_a_publisher_never_begins_by_pulling(
     assert items.index("registry.mode") < items.index("registry.url")
 
 
-def test_nothing_is_set_twice(
+def test_unchanged_items_are_not_set_again(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client", new_certificate())
@@ -184,7 +184,7 @@ def test_nothing_is_set_twice(
     assert not [call for call in program.calls if "set" in call or "add" in call]
 
 
-def test_a_renewed_registry_certificate_takes_the_place_of_the_old(
+def test_renewed_registry_certificate_replaces_the_old_one(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client", new_certificate())
@@ -199,7 +199,7 @@ def test_a_renewed_registry_certificate_takes_the_place_of_the_old(
     assert program.config["registry.fingerprint"] == fingerprint(renewed)
 
 
-def test_a_registry_unit_that_leaves_is_followed_by_the_one_that_stays(
+def test_departing_registry_unit_is_replaced_by_the_remaining_one(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     units: dict[int, dict[str, str]] = {0: {}, 1: {}}
@@ -218,7 +218,7 @@ def test_a_registry_unit_that_leaves_is_followed_by_the_one_that_stays(
     assert program.config["registry.url"] == "https://10.0.0.1:3000"
 
 
-def test_a_relation_that_goes_takes_its_trust_with_it(
+def test_removed_relation_ends_its_trust(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     by_hand = fingerprint(new_certificate())
@@ -235,7 +235,7 @@ def test_a_relation_that_goes_takes_its_trust_with_it(
     "option",
     [{"public_interface": "eth9"}, {"port": 0}, {"log_level": "loud"}, {"snap_revision": "7"}],
 )
-def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
+def test_trust_of_a_removed_relation_is_withdrawn_despite_invalid_options(
     option: dict[str, Any],
     context: testing.Context,
     program: Model,
@@ -244,7 +244,7 @@ def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> str:
-        raise ProgramError("the store does not answer")
+        raise ProgramError("the store does not respond")
 
     relation = related("registry-client", new_certificate())
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
@@ -257,7 +257,7 @@ def test_trust_ends_with_its_relation_while_nothing_can_be_configured(
     assert program.registry == ("pull", "", "")
 
 
-def test_the_only_unit_of_a_registry_takes_its_trust_with_it(
+def test_last_departing_registry_unit_ends_its_trust(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client", new_certificate())
@@ -271,7 +271,7 @@ def test_the_only_unit_of_a_registry_takes_its_trust_with_it(
 
 
 @pytest.mark.parametrize("others", [1, 2])
-def test_a_relation_that_goes_takes_its_trust_with_it_while_others_are_there(
+def test_removed_relation_ends_only_its_own_trust(
     others: int,
     context: testing.Context,
     program: Model,
@@ -286,16 +286,16 @@ def test_a_relation_that_goes_takes_its_trust_with_it_while_others_are_there(
     assert "a client or a publisher" in state.unit_status.message
     state = context.run(context.on.relation_broken(state.get_relation(first.id)), state)
     if others == 1:
-        told = RegistryData.read(more[0].remote_units_data[0])
-        assert told is not None
-        assert program.trusted == {told.fingerprint}
-        assert program.registry == ("push", told.url, told.fingerprint)
+        published = RegistryData.read(more[0].remote_units_data[0])
+        assert published is not None
+        assert program.trusted == {published.fingerprint}
+        assert program.registry == ("push", published.url, published.fingerprint)
     else:
         assert program.trusted == set()
         assert program.config["registry.url"] == ""
 
 
-def test_what_an_operator_trusted_by_hand_stays_although_a_relation_brings_it_too(
+def test_certificate_added_by_hand_stays_trusted_after_its_relation_is_removed(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     pem = new_certificate()
@@ -307,9 +307,9 @@ def test_what_an_operator_trusted_by_hand_stays_although_a_relation_brings_it_to
     assert program.registry == ("pull", "", "")
 
 
-@pytest.mark.parametrize("goes", [False, True])
-def test_what_a_former_version_noted_is_gone_on_with(
-    goes: bool,
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_state_of_an_older_charm_is_used(
+    is_removed: bool,
     context: testing.Context,
     program: Model,
     certificate: str,
@@ -321,12 +321,12 @@ def test_what_a_former_version_noted_is_gone_on_with(
         "registry.url": "https://10.0.0.5:3000",
         "registry.fingerprint": fingerprint(pem),
     }
-    noted = testing.StoredState(
+    stored = testing.StoredState(
         owner_path="AmsCharm", content={"fingerprint": fingerprint(pem), "asked": ""}
     )
     relation = related("registry-client", pem)
-    state = testing.State(relations=[relation], stored_states={noted})
-    if not goes:
+    state = testing.State(relations=[relation], stored_states={stored})
+    if not is_removed:
         state = context.run(context.on.upgrade_charm(), state)
         assert not [call for call in program.calls if "set" in call or "add" in call]
     context.run(context.on.relation_broken(state.get_relation(relation.id)), state)
@@ -334,7 +334,7 @@ def test_what_a_former_version_noted_is_gone_on_with(
     assert program.registry == ("pull", "", "")
 
 
-def test_the_unit_with_the_lowest_number_is_followed_and_a_bad_one_hides_no_good_one(
+def test_first_valid_registry_unit_is_used(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     bags: dict[int, dict[str, str]] = {1: {"certificate": "x", "ip": "h", "port": "1"}}
@@ -347,7 +347,7 @@ def test_the_unit_with_the_lowest_number_is_followed_and_a_bad_one_hides_no_good
     assert program.config["registry.url"] == "https://10.0.0.2:3000"
 
 
-def test_a_renewed_certificate_of_ams_is_told_to_the_registry(
+def test_renewed_ams_certificate_is_published(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client", new_certificate())
@@ -358,7 +358,7 @@ def test_a_renewed_certificate_of_ams_is_told_to_the_registry(
     assert state.get_relation(relation.id).local_unit_data["certificate"] == renewed
 
 
-def test_a_certificate_of_ams_that_is_damaged_blocks_and_is_not_told(
+def test_damaged_ams_certificate_blocks_and_is_not_published(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     (program.base / "registry/client.crt").write_text("")
@@ -371,16 +371,14 @@ def test_a_certificate_of_ams_that_is_damaged_blocks_and_is_not_told(
 
 @pytest.mark.parametrize("option", ["port", "prometheus_target_port"])
 @pytest.mark.parametrize("port", [0, -1, 70000])
-def test_what_is_no_port_blocks(
+def test_invalid_port_blocks(
     option: str, port: int, context: testing.Context, program: Model
 ) -> None:
     state = context.run(context.on.config_changed(), testing.State(config={option: port}))
-    assert state.unit_status == BlockedStatus(
-        f"{option}: {port} is not a port, which is from 1 to 65535"
-    )
+    assert state.unit_status == BlockedStatus(f"{option}: {port} is not a port from 1 to 65535")
 
 
-def test_settings_that_the_program_refuses_are_named_by_their_option(
+def test_rejected_settings_block_and_name_the_option(
     context: testing.Context, program: Model
 ) -> None:
     state = context.run(context.on.install(), testing.State())
@@ -392,22 +390,20 @@ def test_settings_that_the_program_refuses_are_named_by_their_option(
     assert not (program.base / "candidate").exists()
 
 
-def test_settings_that_ams_does_not_start_with_give_way_to_the_former_ones(
+def test_former_settings_are_restored_when_ams_does_not_start(
     context: testing.Context, program: Model
 ) -> None:
     state = context.run(context.on.install(), testing.State())
     before = program.settings
-    program.refusal = lambda settings: "the port is taken" if ":9000" in settings else ""
+    program.start_error = lambda settings: "the port is taken" if ":9000" in settings else ""
     state = dataclasses.replace(state, config={"port": 9000})
     state = context.run(context.on.config_changed(), state)
-    assert state.unit_status == BlockedStatus(
-        "the port is taken; it has got back what it ran with before"
-    )
+    assert state.unit_status == BlockedStatus("the port is taken; the former files were restored")
     assert program.settings == before
     assert program.is_up
 
 
-def test_whoever_logs_in_may_call_amc(
+def test_login_user_may_call_amc(
     context: testing.Context, program: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context.run(context.on.install(), testing.State())
@@ -419,29 +415,27 @@ def test_whoever_logs_in_may_call_amc(
     assert yaml.safe_load(program.settings)["allowed-uids"] == [1000]
 
 
-def test_a_registry_that_was_set_by_hand_is_left_alone(
-    context: testing.Context, program: Model
-) -> None:
+def test_registry_set_by_hand_is_kept(context: testing.Context, program: Model) -> None:
     program.config["registry.url"] = "https://elsewhere:3000"
     context.run(context.on.update_status(), testing.State())
     assert program.config["registry.url"] == "https://elsewhere:3000"
 
 
-def test_a_lost_certificate_blocks_and_a_registry_without_one_is_waited_for(
+def test_lost_ams_certificate_blocks_and_missing_registry_data_waits(
     context: testing.Context, program: Model, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client")
     state = testing.State(relations=[relation])
     state = context.run(context.on.relation_joined(relation), state)
     assert isinstance(state.unit_status, BlockedStatus)
-    assert "lost registry/client.crt" in state.unit_status.message
+    assert "registry/client.crt of AMS is missing" in state.unit_status.message
     (program.base / "registry").mkdir()
     (program.base / "registry/client.crt").write_text(new_certificate())
     state = context.run(context.on.update_status(), state)
     assert state.unit_status == WaitingStatus("waiting for the registry")
 
 
-def test_two_registries_block(
+def test_two_registry_relations_block(
     context: testing.Context, certificate: str, new_certificate: Certificates
 ) -> None:
     relations = [
@@ -454,7 +448,7 @@ def test_two_registries_block(
     assert "a client or a publisher of one registry" in state.unit_status.message
 
 
-def test_a_registry_with_a_false_fingerprint_blocks(
+def test_mismatching_registry_fingerprint_blocks(
     context: testing.Context, program: Model, certificate: str, new_certificate: Certificates
 ) -> None:
     relation = related("registry-client", new_certificate())
@@ -466,16 +460,16 @@ def test_a_registry_with_a_false_fingerprint_blocks(
     assert program.trusted == set()
 
 
-def test_an_unknown_public_interface_blocks(context: testing.Context) -> None:
+def test_unknown_public_interface_blocks(context: testing.Context) -> None:
     state = testing.State(config={"public_interface": "eth9"})
     state = context.run(context.on.config_changed(), state)
     assert state.unit_status == BlockedStatus(
-        "public_interface: there is no interface eth9 with an address"
+        "public_interface: the interface eth9 does not exist or has no address"
     )
 
 
 @pytest.mark.parametrize(("mode", "direction"), [("pull", "pull"), ("push", "push")])
-def test_the_action_goes_the_way_of_the_mode_and_tells_what_it_did(
+def test_sync_action_pushes_or_pulls_according_to_the_mode(
     mode: str, direction: str, context: testing.Context, program: Model
 ) -> None:
     program.config["registry.mode"] = mode
@@ -485,31 +479,29 @@ def test_the_action_goes_the_way_of_the_mode_and_tells_what_it_did(
     assert context.action_results["result"] == "1 imported\n"
 
 
-def test_actions(context: testing.Context, program: Model) -> None:
+def test_actions_run_their_commands(context: testing.Context, program: Model) -> None:
     confirm = context.on.action("registry-sync", params={"confirm-removals": True})
     context.run(confirm, testing.State())
     assert program.calls[-1] == ("registry", "pull", "--confirm-removals")
     program.config["registry.mode"] = "push"
-    with pytest.raises(testing.ActionFailed, match="holds no removals back"):
+    with pytest.raises(testing.ActionFailed, match="no removals to confirm"):
         context.run(confirm, testing.State())
     context.run(context.on.action("registry-status"), testing.State())
     assert context.action_results == {"result": "{}\n"}
 
 
-def test_an_unreachable_snap_blocks(
-    context: testing.Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unavailable_snap_blocks(context: testing.Context, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> str:
-        raise ProgramError("cannot install the snap ams: the store does not answer")
+        raise ProgramError("cannot install the snap ams: the store does not respond")
 
     monkeypatch.setattr(SnapProgram, "install", fail)
     state = context.run(context.on.install(), testing.State())
     assert state.unit_status == BlockedStatus(
-        "cannot install the snap ams: the store does not answer"
+        "cannot install the snap ams: the store does not respond"
     )
 
 
-def test_an_ams_that_does_not_answer_blocks_until_it_does(
+def test_unresponsive_ams_blocks_until_it_responds(
     context: testing.Context,
     program: Model,
     certificate: str,
@@ -517,10 +509,10 @@ def test_an_ams_that_does_not_answer_blocks_until_it_does(
 ) -> None:
     relation = related("registry-client", new_certificate())
     program.is_up = False
-    program.refusal = lambda _: "the disk is full"
+    program.start_error = lambda _: "the disk is full"
     state = testing.State(relations=[relation])
     state = context.run(context.on.relation_changed(relation), state)
     assert state.unit_status == BlockedStatus("the disk is full")
-    program.refusal = lambda _: ""
+    program.start_error = lambda _: ""
     state = context.run(context.on.update_status(), state)
     assert state.unit_status == ActiveStatus()

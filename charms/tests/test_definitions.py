@@ -1,6 +1,6 @@
-"""What `charmcraft.yaml` says to Juju: in a form that Juju takes, and what the code goes by.
+"""The definitions in `charmcraft.yaml`: accepted by Juju, and equal to what the code uses.
 
-charmcraft itself looks at neither endpoints, options nor actions before it packs.
+charmcraft does not check endpoints, options and actions when it packs.
 """
 
 from pathlib import Path
@@ -76,7 +76,7 @@ JUJU = {
                         }
                     },
                     "required": {"items": {"type": "string"}},
-                    # A parameter that is misspelt must not pass for one that is left out.
+                    # A misspelt parameter must not be ignored.
                     "additionalProperties": {"const": False},
                     **DESCRIBED,
                 },
@@ -99,13 +99,13 @@ def options(name: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_juju_takes_the_definition(name: str) -> None:
+def test_definition_is_accepted_by_juju(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(JUJU)
     jsonschema.validate(definition(name), JUJU)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_default_has_the_type_of_its_option_or_parameter(name: str) -> None:
+def test_defaults_have_the_type_of_their_option(name: str) -> None:
     actions = definition(name)["actions"].values()
     parameters = [one for action in actions for one in action.get("params", {}).values()]
     for one in [*options(name).values(), *parameters]:
@@ -135,9 +135,7 @@ def test_a_default_has_the_type_of_its_option_or_parameter(name: str) -> None:
         ),
     ],
 )
-def test_the_endpoints_are_those_that_others_relate_to(
-    name: str, endpoints: dict[str, tuple[str, str]]
-) -> None:
+def test_endpoints_match_the_interface(name: str, endpoints: dict[str, tuple[str, str]]) -> None:
     meta = ops.CharmMeta(definition(name))
     found = {
         endpoint: (relation.role.name, relation.interface_name)
@@ -175,8 +173,10 @@ def test_the_endpoints_are_those_that_others_relate_to(
         ),
     ],
 )
-def test_the_options_are_those_that_deployments_set(name: str, expected: dict[str, Any]) -> None:
-    assert {option: said["default"] for option, said in options(name).items()} == expected
+def test_options_match_the_documentation(name: str, expected: dict[str, Any]) -> None:
+    assert {
+        option: definition["default"] for option, definition in options(name).items()
+    } == expected
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,7 @@ def test_the_options_are_those_that_deployments_set(name: str, expected: dict[st
         ("ams", {"registry-sync": ["confirm-removals"], "registry-status": []}),
     ],
 )
-def test_the_actions_are_those_that_the_guide_names(
-    name: str, parameters: dict[str, list[str]]
-) -> None:
+def test_actions_match_the_guide(name: str, parameters: dict[str, list[str]]) -> None:
     actions = definition(name)["actions"]
     meta = ops.CharmMeta(definition(name), actions)
     assert {action: list(it.parameters) for action, it in meta.actions.items()} == parameters

@@ -17,7 +17,7 @@ from charms.aar.v0.aar_interface import (
 CHARMS = Path(__file__).parent.parent
 
 
-def test_both_charms_ship_the_same_libraries() -> None:
+def test_libraries_of_both_charms_are_equal() -> None:
     def libraries(charm: str) -> dict[Path, str]:
         root = CHARMS / charm / "lib"
         return {path.relative_to(root): path.read_text() for path in root.rglob("*.py")}
@@ -25,7 +25,7 @@ def test_both_charms_ship_the_same_libraries() -> None:
     assert libraries("aar") == libraries("ams") != {}
 
 
-def test_what_one_side_writes_the_other_reads(new_certificate: Callable[[], str]) -> None:
+def test_written_relation_data_is_read_back(new_certificate: Callable[[], str]) -> None:
     databag: dict[str, str] = {}
     registry = RegistryData(new_certificate(), "10.0.0.5", 3000)
     registry.write(databag)
@@ -57,12 +57,12 @@ def of_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def with_colons(print_: str) -> str:
-    return ":".join(print_[i : i + 2] for i in range(0, len(print_), 2)).upper()
+def with_colons(digest: str) -> str:
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2)).upper()
 
 
 @pytest.mark.parametrize(
-    "take",
+    "compute",
     [
         lambda sent, pem: of_text(pem),
         lambda sent, pem: of_text(pem.rstrip("\n")),
@@ -75,60 +75,60 @@ def with_colons(print_: str) -> str:
     ids=["text", "stripped", "sent", "der", "text-colons", "der-colons", "quoted"],
 )
 @pytest.mark.parametrize("send", [str, json.dumps, str.strip], ids=["plain", "json", "stripped"])
-def test_a_fingerprint_of_the_certificate_or_of_its_text_is_believed(
+def test_fingerprint_of_der_or_text_is_accepted(
     send: Callable[[str], str],
-    take: Callable[[str, str], str],
+    compute: Callable[[str, str], str],
     new_certificate: Callable[[], str],
 ) -> None:
     pem = new_certificate()
     sent = send(pem)
-    databag = {"certificate": sent, "fingerprint": take(sent, pem), "ip": "h", "port": "3000"}
+    databag = {"certificate": sent, "fingerprint": compute(sent, pem), "ip": "h", "port": "3000"}
     read = RegistryData.read(databag)
     assert read is not None
-    # Whatever was sent, AMS is to expect that of the certificate.
+    # AMS uses the fingerprint of the DER form in any case.
     assert read.fingerprint == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
-def test_nothing_is_read_before_everything_is_there(new_certificate: Callable[[], str]) -> None:
+def test_incomplete_relation_data_is_not_read(new_certificate: Callable[[], str]) -> None:
     assert AmsData.read({}, "client") is None
     assert RegistryData.read({"certificate": new_certificate(), "ip": "10.0.0.5"}) is None
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "reason"),
     [
-        ({"mode": "publisher"}, "mode publisher does not fit the endpoint client"),
-        ({"mode": "boss"}, "mode 'boss' is neither"),
-        ({"certificate": ""}, "no certificate"),
+        ({"mode": "publisher"}, "mode publisher does not match the endpoint client"),
+        ({"mode": "leader"}, "mode 'leader' is neither"),
+        ({"certificate": ""}, "the certificate is missing"),
         ({"certificate": "garbage!"}, "not PEM"),
     ],
 )
-def test_unusable_data_of_an_ams_is_named(
-    change: dict[str, str], complaint: str, new_certificate: Callable[[], str]
+def test_invalid_ams_data_is_reported(
+    change: dict[str, str], reason: str, new_certificate: Callable[[], str]
 ) -> None:
     databag = {"certificate": new_certificate(), "mode": "client"} | change
-    with pytest.raises(InvalidRelationDataError, match=complaint):
+    with pytest.raises(InvalidRelationDataError, match=reason):
         AmsData.read(databag, "client")
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "reason"),
     [
-        ({"fingerprint": "0" * 64}, "fingerprint is not its certificate's"),
-        ({"fingerprint": of_text("")}, "fingerprint is not its certificate's"),
+        ({"fingerprint": "0" * 64}, "fingerprint does not match its certificate"),
+        ({"fingerprint": of_text("")}, "fingerprint does not match its certificate"),
         ({"certificate": "\\ud800"}, "not PEM"),
-        ({"port": "0"}, "port is '0'"),
-        ({"port": "http"}, "port is 'http'"),
+        ({"port": "0"}, "port '0' is invalid"),
+        ({"port": "http"}, "port 'http' is invalid"),
     ],
 )
-def test_unusable_data_of_a_registry_is_named(
-    change: dict[str, str], complaint: str, new_certificate: Callable[[], str]
+def test_invalid_registry_data_is_reported(
+    change: dict[str, str], reason: str, new_certificate: Callable[[], str]
 ) -> None:
     databag: dict[str, str] = {}
     RegistryData(new_certificate(), "10.0.0.5", 3000).write(databag)
-    with pytest.raises(InvalidRelationDataError, match=complaint):
+    with pytest.raises(InvalidRelationDataError, match=reason):
         RegistryData.read(databag | change)
 
 
-def test_the_url_of_an_ipv6_registry_is_bracketed(new_certificate: Callable[[], str]) -> None:
+def test_url_of_an_ipv6_registry_has_brackets(new_certificate: Callable[[], str]) -> None:
     assert RegistryData(new_certificate(), "fd00::5", 3000).url == "https://[fd00::5]:3000"

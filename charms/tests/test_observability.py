@@ -1,4 +1,4 @@
-"""What the charm `ams` tells the agent that collects measurements, and whether it makes sense."""
+"""The metrics endpoint and the alert rules that the charm `ams` publishes to the agent."""
 
 import json
 import re
@@ -21,7 +21,7 @@ DOCUMENTED = CHARMS.parent / "docs/reference/metrics.md"
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of an AMS that is there and answers."""
+    """The folder of an AMS that runs and responds."""
     monkeypatch.setattr(ManagementService, "base", tmp_path)
     monkeypatch.setattr(SnapProgram, "install", lambda *_: "")
     monkeypatch.setattr(SnapProgram, "restart", lambda _: (tmp_path / "restarted").touch())
@@ -39,8 +39,8 @@ def listen_address(base: Path) -> str:
     return settings["metrics"]["prometheus"]["listen-address"]
 
 
-def offered(state: testing.State) -> dict[str, Any]:
-    """What the agent is told."""
+def published(state: testing.State) -> dict[str, Any]:
+    """Return the data for the agent."""
     [relation] = state.get_relations("cos-agent")
     return json.loads(relation.local_unit_data["config"])
 
@@ -48,7 +48,7 @@ def offered(state: testing.State) -> dict[str, Any]:
 def targets(state: testing.State) -> list[tuple[str, list[str]]]:
     return [
         (job["metrics_path"], static["targets"])
-        for job in offered(state)["metrics_scrape_jobs"]
+        for job in published(state)["metrics_scrape_jobs"]
         for static in job["static_configs"]
     ]
 
@@ -59,7 +59,7 @@ def own_rules() -> list[dict[str, Any]]:
 
 
 def metrics(expression: Any) -> set[str]:
-    """The names of the metrics that a parsed expression asks for."""
+    """Return the names of the metrics in a parsed expression."""
     match expression:
         case promql_parser.VectorSelector():
             assert expression.name is not None
@@ -84,9 +84,7 @@ def documented_metrics() -> set[str]:
     return set(re.findall(r"^\| `(ams_\w+)` \|", DOCUMENTED.read_text(), re.MULTILINE))
 
 
-def test_the_agent_is_told_where_ams_serves_its_metrics(
-    context: testing.Context, base: Path
-) -> None:
+def test_agent_gets_the_metrics_endpoint(context: testing.Context, base: Path) -> None:
     relation = testing.Relation("cos-agent")
     state = testing.State(relations=[relation])
     state = context.run(context.on.relation_joined(relation, remote_unit=0), state)
@@ -95,7 +93,9 @@ def test_the_agent_is_told_where_ams_serves_its_metrics(
     assert listen_address(base) == "127.0.0.1:9104"
 
 
-def test_another_port_reaches_ams_and_the_agent(context: testing.Context, base: Path) -> None:
+def test_changed_metrics_port_reaches_ams_and_the_agent(
+    context: testing.Context, base: Path
+) -> None:
     state = testing.State(relations=[testing.Relation("cos-agent")])
     state = context.run(context.on.config_changed(), state)
     (base / "restarted").unlink()
@@ -107,7 +107,7 @@ def test_another_port_reaches_ams_and_the_agent(context: testing.Context, base: 
     assert targets(moved) == [("/metrics", ["localhost:9200"])]
 
 
-def test_metrics_are_served_to_this_machine_without_an_agent_too(
+def test_metrics_are_served_on_loopback_without_an_agent(
     context: testing.Context, base: Path
 ) -> None:
     state = context.run(context.on.install(), testing.State())
@@ -115,30 +115,30 @@ def test_metrics_are_served_to_this_machine_without_an_agent_too(
     assert listen_address(base) == "127.0.0.1:9104"
 
 
-def test_every_alert_reaches_the_agent_and_names_its_application(
+def test_alert_rules_reach_the_agent_with_the_application_label(
     context: testing.Context, base: Path
 ) -> None:
     state = testing.State(relations=[testing.Relation("cos-agent")])
     state = context.run(context.on.upgrade_charm(), state)
-    told = {
+    rules = {
         rule["alert"]: rule
-        for group in offered(state)["metrics_alert_rules"]["groups"]
+        for group in published(state)["metrics_alert_rules"]["groups"]
         for rule in group["rules"]
     }
     for rule in own_rules():
-        assert told[rule["alert"]]["labels"]["juju_application"] == "ams"
-        assert "%%" not in told[rule["alert"]]["expr"]
+        assert rules[rule["alert"]]["labels"]["juju_application"] == "ams"
+        assert "%%" not in rules[rule["alert"]]["expr"]
 
 
 @pytest.mark.parametrize("rule", own_rules(), ids=lambda rule: rule["alert"])
-def test_an_alert_asks_for_metrics_that_are_documented(rule: dict[str, Any]) -> None:
+def test_alert_rules_use_documented_metrics(rule: dict[str, Any]) -> None:
     expression = promql_parser.parse(rule["expr"].replace("%%juju_topology%%", ""))
     assert metrics(expression)
     assert metrics(expression) <= documented_metrics()
 
 
 @pytest.mark.parametrize("rule", own_rules(), ids=lambda rule: rule["alert"])
-def test_an_alert_says_how_severe_it_is_and_what_to_do(rule: dict[str, Any]) -> None:
+def test_alert_rules_have_severity_and_advice(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert rule["annotations"].keys() == {"summary", "description"}
     promql_parser.parse_duration(rule["for"])

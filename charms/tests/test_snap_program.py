@@ -1,4 +1,4 @@
-"""What the charms ask of snapd, and what they make of its answers."""
+"""The calls of snapd by the charms, and its results."""
 
 import datetime
 import subprocess
@@ -21,7 +21,7 @@ Calls = list[tuple[str, tuple[Any, ...], dict[str, Any]]]
 
 @dataclass
 class Installed:
-    """What snapd says of a snap, as far as it matters here."""
+    """The part of a snap's description that the charms use."""
 
     hold: str | None = None
 
@@ -40,32 +40,32 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
     return made
 
 
-def test_a_revision_is_installed_and_held(calls: Calls) -> None:
+def test_snap_revision_is_installed_and_held(calls: Calls) -> None:
     assert SnapProgram("aar", "aar").install("42", "", None) == "42"
     assert calls == [("ensure_installed", ("aar",), {"revision": "42"}), ("hold", ("aar",), {})]
 
 
-def test_what_snapd_holds_and_calls_by_name_already_is_not_asked_of_it_again(
+def test_held_snap_with_an_alias_is_not_changed_again(
     calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snap, "list_one", lambda _: Installed(hold="2318-01-01T00:00:00Z"))
-    # An alias is a link into nothing that a charm can see.
+    # The target of an alias does not exist here.
     (tmp_path / "amc").symlink_to("ams.amc")
     ManagementService().install("42", "42", None)
     assert [name for name, *_ in calls] == ["ensure_installed"]
 
 
-def test_without_a_revision_refreshing_is_left_to_snapd(calls: Calls) -> None:
+def test_snap_without_a_revision_is_refreshed_by_snapd(calls: Calls) -> None:
     assert SnapProgram("aar", "aar").install("", "", None) == ""
     assert calls == [("ensure_installed", ("aar",), {"update": False})]
 
 
-def test_a_revision_that_is_no_longer_asked_for_is_released(calls: Calls) -> None:
+def test_snap_whose_revision_option_is_reset_follows_its_channel(calls: Calls) -> None:
     assert SnapProgram("aar", "aar").install("", "42", None) == ""
     assert calls == [("unhold", ("aar",), {}), ("ensure_installed", ("aar",), {"update": True})]
 
 
-def test_a_file_is_installed_once(
+def test_attached_snap_is_installed_once(
     calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, file, program = tmp_path / "log", tmp_path / "aar.snap", tmp_path / "snap"
@@ -74,17 +74,17 @@ def test_a_file_is_installed_once(
     file.write_text("squashed")
     monkeypatch.setattr(snap_program, "SNAP", str(program))
     aar = SnapProgram("aar", "aar")
-    asked = aar.install("42", "", file)
-    assert aar.install("42", asked, file) == asked
+    requested = aar.install("42", "", file)
+    assert aar.install("42", requested, file) == requested
     assert log.read_text() == f"install --dangerous {file}\n"
     assert calls == []
     file.write_text("squashed anew")
-    assert aar.install("42", asked, file) != asked
+    assert aar.install("42", requested, file) != requested
     assert len(log.read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(("content", "found"), [(None, False), ("", False), ("squashed", True)])
-def test_an_attached_snap_goes_before_the_store(
+def test_attached_snap_takes_precedence_over_the_store(
     content: str | None,
     found: bool,
     ams_charm: Any,
@@ -95,29 +95,27 @@ def test_an_attached_snap_goes_before_the_store(
     resources = set() if content is None else {testing.Resource(name="snap", path=file)}
     if content is not None:
         file.write_text(content)
-    asked: list[Path | None] = []
+    requested: list[Path | None] = []
     monkeypatch.setattr(ManagementService, "base", tmp_path)
-    monkeypatch.setattr(SnapProgram, "patience", 0)
-    monkeypatch.setattr(SnapProgram, "promptness", 0)
-    monkeypatch.setattr(SnapProgram, "install", lambda *args: asked.append(args[-1]) or "")
+    monkeypatch.setattr(SnapProgram, "restart_timeout", 0)
+    monkeypatch.setattr(SnapProgram, "response_timeout", 0)
+    monkeypatch.setattr(SnapProgram, "install", lambda *args: requested.append(args[-1]) or "")
     monkeypatch.setattr(SnapProgram, "restart", lambda _: None)
     monkeypatch.setattr(SnapProgram, "call", lambda *_, **__: Output("amc 0.1.0"))
     context = testing.Context(ams_charm)
     context.run(context.on.install(), testing.State(resources=resources))
-    assert asked == [file if found else None]
+    assert requested == [file if found else None]
 
 
-def test_amc_can_be_called_by_its_name(calls: Calls) -> None:
+def test_amc_has_an_alias(calls: Calls) -> None:
     ManagementService().install("", "", None)
     assert ("alias", ("ams", "amc", "amc"), {}) in calls
 
 
 @pytest.mark.parametrize("step", ["ensure_installed", "stop", "restart"])
-def test_what_snapd_complains_about_is_passed_on(
-    step: str, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_snapd_error_is_reported(step: str, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise snap.TimeoutError("snapd does not answer")
+        raise snap.TimeoutError("snapd does not respond")
 
     monkeypatch.setattr(snap, step, fail)
     program = SnapProgram("aar", "aar")
@@ -126,7 +124,7 @@ def test_what_snapd_complains_about_is_passed_on(
         "stop": program.stop,
         "restart": program.restart,
     }
-    with pytest.raises(ProgramError, match=r"the snap aar: .*snapd does not answer"):
+    with pytest.raises(ProgramError, match=r"the snap aar: .*snapd does not respond"):
         steps[step]()
 
 
@@ -135,27 +133,27 @@ def entry(message: str, seconds: int) -> snap.LogEntry:
     return snap.LogEntry(when, "aar.daemon", 1, message)
 
 
-def test_the_complaint_of_a_service_is_the_last_since_it_was_restarted(
+def test_last_error_is_taken_from_the_log_since_the_restart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log = [entry("error: no bucket", 1), entry("Started", 2), entry("error: port taken", 3)]
     monkeypatch.setattr(snap, "logs", lambda *_, **__: log)
     program = SnapProgram("aar", "aar")
-    assert program.complaint() == "port taken"
-    assert program.complaint(log[-1].timestamp) == "port taken"
+    assert program.last_error() == "port taken"
+    assert program.last_error(log[-1].timestamp) == "port taken"
     log.pop()
-    assert program.complaint(log[-1].timestamp) == ""
+    assert program.last_error(log[-1].timestamp) == ""
 
 
-def test_a_log_that_cannot_be_read_is_no_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_log_has_no_last_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise snap.TimeoutError("snapd does not answer")
+        raise snap.TimeoutError("snapd does not respond")
 
     monkeypatch.setattr(snap, "logs", fail)
-    assert SnapProgram("aar", "aar").complaint() == ""
+    assert SnapProgram("aar", "aar").last_error() == ""
 
 
-def test_a_program_that_fails_is_quoted_by_its_error_line() -> None:
+def test_failed_program_is_quoted_by_its_error_line() -> None:
     program = SnapProgram("aar", "/bin/sh")
     script = "echo found; echo 'warning: hm' >&2; echo 'error: it is full' >&2; exit 1"
     with pytest.raises(ProgramError, match=r"^it is full$") as failed:
@@ -166,7 +164,7 @@ def test_a_program_that_fails_is_quoted_by_its_error_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "limited"),
+    ("command", "is_limited"),
     [
         (lambda: Registry().verify_storage(), False),
         (lambda: Registry().collect_garbage(dry_run=False), False),
@@ -175,8 +173,8 @@ def test_a_program_that_fails_is_quoted_by_its_error_line() -> None:
     ],
     ids=["verify", "gc", "sync", "status"],
 )
-def test_what_goes_through_every_image_takes_as_long_as_it_takes(
-    work: Callable[[], Any], limited: bool, monkeypatch: pytest.MonkeyPatch
+def test_command_that_reads_every_image_has_no_time_limit(
+    command: Callable[[], Any], is_limited: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[float | None] = []
 
@@ -185,5 +183,5 @@ def test_what_goes_through_every_image_takes_as_long_as_it_takes(
         return subprocess.CompletedProcess(command, 0, "config: {registry.mode: pull}", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    work()
-    assert (limits[-1] is not None) == limited
+    command()
+    assert (limits[-1] is not None) == is_limited

@@ -1,4 +1,4 @@
-"""Where the charm `aar` has images kept when a relation brings a bucket."""
+"""The storage that the charm `aar` configures from the bucket of a relation."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ from test_aar import Certificates, Model, certificate, context, program, related
 
 __all__ = ["certificate", "context", "program"]
 
-SAID = {
+BUCKET = {
     "bucket": "aar0",
     "region": "eu-west-3",
     "endpoint": "https://s3.example.com",
@@ -25,27 +25,27 @@ SAID = {
 }
 
 
-def integrator(**said: str) -> testing.Relation:
-    return testing.Relation("s3", remote_app_name="s3-integrator", remote_app_data=said)
+def integrator(**data: str) -> testing.Relation:
+    return testing.Relation("s3", remote_app_name="s3-integrator", remote_app_data=data)
 
 
-def believed(program: Model) -> str:
-    """The authorities that the snap has the registry believe, if not those of the system."""
+def trusted_authorities(program: Model) -> str:
+    """Return the file of CAs that the snap passes to the registry; empty for the system's."""
     script = Path(__file__).parents[2] / "packaging/snap/aar/local/authorities"
     command = [script, "sh", "-c", 'printf %s "$SSL_CERT_FILE"']
     environment = {"PATH": os.environ["PATH"], "SNAP_COMMON": str(program.base)}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    return done.stdout
+    completed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return completed.stdout
 
 
 def storage(program: Model) -> dict[str, Any]:
     return yaml.safe_load((program.base / "conf/main.yaml").read_text())["storage"]
 
 
-def test_images_are_kept_in_the_bucket_of_the_relation(
+def test_related_bucket_is_used_as_storage(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    relation = integrator(**SAID)
+    relation = integrator(**BUCKET)
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
     assert state.unit_status == ActiveStatus()
     assert storage(program) == {
@@ -61,10 +61,10 @@ def test_images_are_kept_in_the_bucket_of_the_relation(
     }
 
 
-def test_a_bucket_of_aws_is_found_by_its_region(
+def test_aws_bucket_is_configured_without_endpoint(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    relation = integrator(**SAID | {"endpoint": "https://s3.amazonaws.com", "path": ""})
+    relation = integrator(**BUCKET | {"endpoint": "https://s3.amazonaws.com", "path": ""})
     context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
     assert storage(program)["s3"].keys() == {
         "region",
@@ -74,7 +74,7 @@ def test_a_bucket_of_aws_is_found_by_its_region(
     }
 
 
-def test_credentials_in_a_secret_are_read(
+def test_credentials_are_read_from_a_secret(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
     secret = testing.Secret({"access-key": "AK", "secret-key": "SK"})
@@ -87,7 +87,7 @@ def test_credentials_in_a_secret_are_read(
     assert storage(program)["s3"]["secret-access-key"] == "SK"
 
 
-def test_nothing_is_kept_anywhere_before_the_bucket_is_known(
+def test_incomplete_bucket_data_waits_without_configuring_storage(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
     relation, publisher = integrator(bucket="aar0"), related("publisher", "ams", u0={})
@@ -96,11 +96,11 @@ def test_nothing_is_kept_anywhere_before_the_bucket_is_known(
     state = context.run(context.on.config_changed(), state)
     assert state.unit_status == WaitingStatus("waiting for the bucket")
     assert not (program.base / "conf/main.yaml").exists()
-    # Who does not know where the registry is cannot bring it anything.
+    # Without the address, publishers wait.
     assert "ip" not in state.get_relation(publisher.id).local_unit_data
 
 
-def test_what_somebody_has_to_do_is_told_before_what_is_waited_for(
+def test_blocked_status_precedes_waiting_status(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
     relation = integrator(bucket="aar0")
@@ -108,22 +108,22 @@ def test_what_somebody_has_to_do_is_told_before_what_is_waited_for(
     state = testing.State(relations=[relation, client])
     state = context.run(context.on.relation_changed(client), state)
     assert isinstance(state.unit_status, BlockedStatus)
-    assert state.unit_status.message.startswith("ams/0: mode publisher does not fit")
+    assert state.unit_status.message.startswith("ams/0: mode publisher does not match")
 
 
-@pytest.mark.parametrize("way_on", ["restore", "configure"])
-def test_a_bucket_that_is_gone_does_not_send_the_registry_to_an_empty_disk(
-    way_on: str, context: testing.Context, program: Model, certificate: str
+@pytest.mark.parametrize("repair", ["restore", "configure"])
+def test_removed_bucket_relation_blocks_and_keeps_the_storage(
+    repair: str, context: testing.Context, program: Model, certificate: str
 ) -> None:
-    relation = integrator(**SAID)
+    relation = integrator(**BUCKET)
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
     gone = state.get_relation(relation.id)
     state = context.run(context.on.relation_broken(gone), state)
     assert isinstance(state.unit_status, BlockedStatus)
-    assert "the bucket's relation is gone" in state.unit_status.message
+    assert "the relation s3 was removed" in state.unit_status.message
     assert "s3" in storage(program)
-    if way_on == "restore":
-        again = integrator(**SAID)
+    if repair == "restore":
+        again = integrator(**BUCKET)
         state = dataclasses.replace(state, relations=[again])
         state = context.run(context.on.relation_changed(again), state)
     else:
@@ -133,20 +133,20 @@ def test_a_bucket_that_is_gone_does_not_send_the_registry_to_an_empty_disk(
     assert state.unit_status == ActiveStatus()
 
 
-def test_a_bucket_from_two_sides_blocks(
+def test_storage_config_with_a_bucket_relation_blocks(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    relation = integrator(**SAID)
+    relation = integrator(**BUCKET)
     config = {"storage_config": "storage: {s3: {region: eu-west-3, bucket: other}}"}
     state = testing.State(relations=[relation], config=config)
     state = context.run(context.on.config_changed(), state)
     assert state.unit_status == BlockedStatus(
-        "both storage_config and a relation say where images are: remove one"
+        "storage_config and the relation s3 both configure the storage: remove one of them"
     )
 
 
 @pytest.mark.parametrize("form", ["list", "text"])
-def test_the_registry_knows_the_authorities_of_the_bucket_and_hands_images_out_itself(
+def test_bucket_with_a_ca_chain_is_trusted_and_not_redirected_to(
     form: str,
     context: testing.Context,
     program: Model,
@@ -155,26 +155,26 @@ def test_the_registry_knows_the_authorities_of_the_bucket_and_hands_images_out_i
 ) -> None:
     chain = [new_certificate(), new_certificate()]
     sent = json.dumps(chain) if form == "list" else "".join(chain)
-    relation = integrator(**SAID, **{"tls-ca-chain": sent})
+    relation = integrator(**BUCKET, **{"tls-ca-chain": sent})
     state = context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
     assert state.unit_status == ActiveStatus()
     authorities = program.base / "certs/authorities.crt"
     assert authorities.read_text() == "".join(chain)
     assert storage(program)["s3"]["redirect"] is False
-    assert believed(program) == str(authorities)
+    assert trusted_authorities(program) == str(authorities)
 
-    # Without the chain, the ones that everybody knows are enough again.
-    without = dataclasses.replace(state.get_relation(relation.id), remote_app_data=SAID)
+    # Without the chain, the CAs of the system are used again.
+    without = dataclasses.replace(state.get_relation(relation.id), remote_app_data=BUCKET)
     state = dataclasses.replace(state, relations=[without])
     context.run(context.on.relation_changed(without), state)
     assert not authorities.exists()
     assert "redirect" not in storage(program)["s3"]
-    assert believed(program) == ""
+    assert trusted_authorities(program) == ""
 
 
-def test_what_is_no_address_of_a_service_is_left_to_the_registry_to_judge(
+def test_invalid_bucket_endpoint_is_reported_by_the_registry(
     context: testing.Context, program: Model, certificate: str
 ) -> None:
-    relation = integrator(**SAID | {"endpoint": "https://["})
+    relation = integrator(**BUCKET | {"endpoint": "https://["})
     context.run(context.on.relation_changed(relation), testing.State(relations=[relation]))
     assert storage(program)["s3"]["endpoint"] == "https://["

@@ -1,4 +1,4 @@
-"""Both charms' real code drives the real programs until an application arrives."""
+"""Both charms with the real programs, until an application arrives."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ __all__ = ["machines"]
 pytestmark = needs_programs
 
 
-def test_relating_is_all_it_takes(
+def test_application_arrives_after_relating_the_charms(
     machines: tuple[Machine, Machine, Machine], tmp_path: Path
 ) -> None:
     registry, publisher, client = machines
@@ -26,21 +26,21 @@ def test_relating_is_all_it_takes(
     juju.relate(publisher, "publisher")
     number = juju.relate(client, "client")
     for machine in machines:
-        machine.settle()
+        machine.wait_until_active()
 
     publisher.amc("application", "create", str(new_package(tmp_path)))
-    until(client.offers, "the application to arrive at the client")
+    until(client.has_application, "the application to arrive at the client")
 
-    # The relation goes, and with it the trust and the way to the registry.
+    # Removing the relation removes trust, URL and fingerprint.
     trusted = registry.trusted()
-    juju.separate(client, number)
+    juju.remove_relation(client, number)
     assert len(registry.trusted()) == len(trusted) - 1 == 1
     config = client.config()
     assert config["registry.url"] == ""
     assert json.loads(client.amc("config", "trust", "list", "--format", "json")) == []
 
 
-def test_what_the_charm_has_scraped_are_the_metrics_of_ams(
+def test_scrape_job_reads_the_metrics_of_ams(
     machines: tuple[Machine, Machine, Machine],
 ) -> None:
     _, _, ams = machines
@@ -50,18 +50,18 @@ def test_what_the_charm_has_scraped_are_the_metrics_of_ams(
     offered = json.loads(by_id(ams.state, 98).local_unit_data["config"])
     [job] = offered["metrics_scrape_jobs"]
     [target] = job["static_configs"][0]["targets"]
-    with urllib.request.urlopen(f"http://{target}{job['metrics_path']}") as answer:
-        served = answer.read().decode()
+    with urllib.request.urlopen(f"http://{target}{job['metrics_path']}") as response:
+        metrics_text = response.read().decode()
     alerts = offered["metrics_alert_rules"]["groups"]
     own = [rule for group in alerts for rule in group["rules"] if rule["alert"].startswith("Ams")]
     metrics = {name for rule in own for name in re.findall(r"ams_\w+", rule["expr"])}
-    # The last round's are only there once one has ended.
+    # The metrics of the last round exist after the first round.
     metrics = {name for name in metrics if "last_round" not in name}
     assert metrics
-    assert {name for name in metrics if f"\n{name} " not in served} == set()
+    assert {name for name in metrics if f"\n{name} " not in metrics_text} == set()
 
 
-def test_a_renewed_certificate_of_the_registry_reaches_its_clients(
+def test_renewed_registry_certificate_reaches_the_clients(
     machines: tuple[Machine, Machine, Machine], tmp_path: Path
 ) -> None:
     registry, publisher, client = machines
@@ -71,16 +71,16 @@ def test_a_renewed_certificate_of_the_registry_reaches_its_clients(
 
     shutil.rmtree(registry.base / "certs")
     registry.restart()
-    registry.settle()
+    registry.wait_until_active()
     for machine, number in zip((publisher, client), numbers, strict=True):
-        juju.carry(machine, number)
+        juju.exchange_data(machine, number)
 
     assert client.amc("config", "show") != before
     publisher.amc("application", "create", str(new_package(tmp_path)))
-    until(client.offers, "the application to arrive at the client")
+    until(client.has_application, "the application to arrive at the client")
 
 
-def test_a_certificate_of_an_authority_reaches_the_clients(
+def test_certificate_of_an_authority_reaches_the_clients(
     machines: tuple[Machine, Machine, Machine], tmp_path: Path
 ) -> None:
     registry, publisher, client = machines
@@ -91,18 +91,18 @@ def test_a_certificate_of_an_authority_reaches_the_clients(
         registry.state, relations=[*registry.state.relations, relation]
     )
     registry.run(lambda context, _: context.on.config_changed())
-    answered = signer.answer(by_id(registry.state, 99))
+    granted = signer.grant(by_id(registry.state, 99))
     others = [r for r in registry.state.relations if r.id != 99]
-    registry.state = dataclasses.replace(registry.state, relations=[*others, answered])
-    registry.run(lambda context, _: context.on.relation_changed(answered))
-    registry.settle()
+    registry.state = dataclasses.replace(registry.state, relations=[*others, granted])
+    registry.run(lambda context, _: context.on.relation_changed(granted))
+    registry.wait_until_active()
     for machine, number in zip((publisher, client), numbers, strict=True):
-        juju.carry(machine, number)
+        juju.exchange_data(machine, number)
 
-    # The programs take what the authority issued, key and chain, and pin it.
-    shown = (registry.base / "certs/server.crt").read_text()
-    assert signer.certificate.raw.strip() in shown
+    # The programs use the issued key and chain, and pin the certificate.
+    certificate = (registry.base / "certs/server.crt").read_text()
+    assert signer.certificate.raw.strip() in certificate
     config = client.config()
-    assert config["registry.fingerprint"] == fingerprint(shown)
+    assert config["registry.fingerprint"] == fingerprint(certificate)
     publisher.amc("application", "create", str(new_package(tmp_path)))
-    until(client.offers, "the application to arrive at the client")
+    until(client.has_application, "the application to arrive at the client")

@@ -1,4 +1,4 @@
-//! Black-box suites: the built programs, driven from outside through the documented commands.
+//! Black-box tests: the built programs, driven from outside through the documented commands.
 //!
-//! The suites are in `tests/`, one file for each behaviour; `cargo test -p e2e withdrawal` runs
-//! one of them. What they stand on is in `aar-testkit`.
+//! The tests are in `tests/`, one file for each behaviour; `cargo xtask test -p e2e withdrawal` runs one
+//! of them. The fixtures are in `aar-testkit`.

@@ -1,23 +1,18 @@
-//! One name, one publisher for each architecture.
+//! An application has one publisher for each architecture.
 
 use aar_testkit::{Fleet, Mode, Package, SOON, TestAms, sha256, until};
 
-fn create(ams: &TestAms, seed: u64) {
-    let folder = ams.base().join("game");
-    Package::new("game")
-        .noise("level.dat", 1 << 20, seed)
-        .write_folder(&folder);
-    ams.amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+fn create_game(ams: &TestAms, seed: u64) {
+    ams.create(&Package::new("game").noise("level.dat", 1 << 20, seed));
 }
 
 #[test]
-fn each_client_gets_its_own_architecture_of_a_name() {
+fn client_gets_the_versions_of_its_architecture() {
     let fleet = Fleet::start();
     let arm_publisher = fleet.join("arm64", Mode::Push);
     let arm_client = fleet.join("arm64", Mode::Pull);
-    create(&fleet.publisher, 1);
-    create(&arm_publisher, 2);
+    create_game(&fleet.publisher, 1);
+    create_game(&arm_publisher, 2);
     fleet.client.wait_for("game", 0);
     arm_client.wait_for("game", 0);
 
@@ -36,30 +31,33 @@ fn each_client_gets_its_own_architecture_of_a_name() {
 }
 
 #[test]
-fn a_publisher_deletes_its_own_architecture_only() {
+fn publisher_deletes_only_its_own_architecture() {
     let fleet = Fleet::start();
     let arm_publisher = fleet.join("arm64", Mode::Push);
-    create(&fleet.publisher, 1);
-    create(&arm_publisher, 2);
+    create_game(&fleet.publisher, 1);
+    create_game(&arm_publisher, 2);
     fleet.client.wait_for("game", 0);
-    until("both are there", SOON, || {
+    until("both architectures are in the registry", SOON, || {
         let game = fleet.registry.application("game").unwrap();
         game["variants"].as_array().unwrap().len() == 2
     });
     arm_publisher
         .amc(&["application", "delete", "game", "-y"])
-        .done();
-    arm_publisher.amc(&["registry", "delete", "game"]).done();
+        .success();
+    arm_publisher.amc(&["registry", "delete", "game"]).success();
     let game = fleet.registry.application("game").unwrap();
     assert_eq!(game["variants"].as_array().unwrap().len(), 1);
     assert_eq!(game["variants"][0]["architecture"], "amd64");
-    assert!(fleet.client.offers("game", 0));
+    assert!(fleet.client.has_published("game", 0));
 
     fleet
         .publisher
         .amc(&["application", "delete", "game", "-y"])
-        .done();
-    fleet.publisher.amc(&["registry", "delete", "game"]).done();
+        .success();
+    fleet
+        .publisher
+        .amc(&["registry", "delete", "game"])
+        .success();
     assert!(fleet.registry.application("game").is_none());
     fleet.client.wait_until_gone("game");
 }

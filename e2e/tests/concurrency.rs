@@ -1,18 +1,15 @@
-//! Much at once.
+//! Several commands and publishers at the same time.
 
 use std::thread;
 
 use aar_testkit::{Fleet, Mode, Package, SOON, TestAms, until};
 
 fn create(ams: &TestAms, name: &str, seed: u64) {
-    let folder = Package::new(name).noise("level.dat", 2 << 20, seed);
-    let folder = folder.write_folder(&ams.base().join(name));
-    ams.amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+    ams.create(&Package::new(name).noise("level.dat", 2 << 20, seed));
 }
 
 #[test]
-fn many_applications_created_at_once_all_arrive_at_all_clients() {
+fn applications_created_concurrently_arrive_at_every_client() {
     let fleet = Fleet::start();
     let other = fleet.join("amd64", Mode::Pull);
     let names: Vec<_> = (0..6).map(|n| format!("app{n}")).collect();
@@ -28,19 +25,19 @@ fn many_applications_created_at_once_all_arrive_at_all_clients() {
         }
         assert_eq!(client.names(), names);
     }
-    fleet.registry.aar(&["storage", "verify"]).done();
+    fleet.registry.aar(&["storage", "verify"]).success();
 }
 
 #[test]
-fn two_publishers_of_one_name_do_not_overwrite_each_other() {
+fn second_publisher_of_a_name_is_refused() {
     let fleet = Fleet::start();
     let rival = fleet.join("amd64", Mode::Manual);
     create(&fleet.publisher, "game", 1);
     fleet.client.wait_for("game", 0);
     let before = fleet.registry.application("game").unwrap();
     create(&rival, "game", 2);
-    let refused = rival.amc(&["registry", "push", "game"]).refused();
-    assert!(refused.contains("error:"), "{refused}");
+    let error = rival.amc(&["registry", "push", "game"]).failure();
+    assert!(error.contains("error:"), "{error}");
     assert_eq!(fleet.registry.application("game").unwrap(), before);
     rival.set(&[("registry.mode", "push")]);
     let status = rival.wait_for_status("the conflict is reported", |s| {
@@ -51,16 +48,16 @@ fn two_publishers_of_one_name_do_not_overwrite_each_other() {
 }
 
 #[test]
-fn rounds_started_by_many_hands_join_into_one() {
+fn concurrent_pull_commands_all_succeed() {
     let fleet = Fleet::start();
     create(&fleet.publisher, "game", 1);
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| fleet.client.amc(&["registry", "pull"]).done());
+            scope.spawn(|| fleet.client.amc(&["registry", "pull"]).success());
         }
     });
     fleet.client.wait_for("game", 0);
-    until("the client is in step", SOON, || {
+    until("the last round is done", SOON, || {
         fleet.client.registry_status()["last_round"]["outcome"] == "done"
     });
     assert_eq!(fleet.client.names(), ["game"]);

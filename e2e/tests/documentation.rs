@@ -1,4 +1,4 @@
-//! What the documentation claims to be tested is tested.
+//! The documentation names existing tests and files.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Every source file that holds tests, as one text.
-fn tests() -> String {
+/// The text of every source file that may contain tests.
+fn test_sources() -> String {
     let folders = ["crates", "e2e/tests", "charms/tests"];
     let mut pending: Vec<_> = folders.iter().map(|folder| root().join(folder)).collect();
     let mut text = String::new();
@@ -26,7 +26,7 @@ fn tests() -> String {
 }
 
 #[test]
-fn every_test_that_the_comparison_names_exists() {
+fn tests_named_in_the_comparison_exist() {
     let page = root().join("docs/explanation/what-is-different.md");
     let page = std::fs::read_to_string(page).unwrap();
     let rows = page
@@ -39,18 +39,18 @@ fn every_test_that_the_comparison_names_exists() {
         .filter(|name| !name.trim().is_empty())
         .collect();
     assert!(names.len() > 20, "the page names {} tests", names.len());
-    let tests = tests();
+    let sources = test_sources();
     for name in names {
-        let found = [format!("fn {name}("), format!("def {name}(")];
+        let definitions = [format!("fn {name}("), format!("def {name}(")];
         assert!(
-            found.iter().any(|found| tests.contains(found)),
+            definitions.iter().any(|it| sources.contains(it)),
             "there is no test {name}"
         );
     }
 }
 
 #[test]
-fn every_link_between_documents_leads_somewhere() {
+fn links_between_documents_resolve() {
     let mut pending = vec![root().join("docs")];
     let mut pages: Vec<_> = [
         "README.md",
@@ -70,17 +70,19 @@ fn every_link_between_documents_leads_somewhere() {
             }
         }
     }
+    let mut checked = 0;
     for page in pages {
         let text = std::fs::read_to_string(&page).unwrap();
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
+        let links = text.split("](").skip(1);
+        for link in links.filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap();
-            let here = file.is_empty() || file.contains("://");
-            let there = page.parent().unwrap().join(file);
-            assert!(here || there.exists(), "{} links to {link}", page.display());
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let target = page.parent().unwrap().join(file);
+            assert!(target.exists(), "{} links to {link}", page.display());
+            checked += 1;
         }
     }
+    assert!(checked > 50, "only {checked} links were found");
 }

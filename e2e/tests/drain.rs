@@ -1,4 +1,4 @@
-//! Stopping: what is under way is finished, and no second word is needed unless one has no time.
+//! A program that is stopped finishes its running requests; a second signal ends it at once.
 
 use std::{
     net::TcpStream,
@@ -10,67 +10,64 @@ use aar_testkit::{Fleet, Package, Process, SOON, TestAms, TestPki, TestRegistry,
 
 const IMAGE: &str = "/1.0/applications/big/amd64/versions/0/image";
 
-/// A registry that has an image of this size.
-fn pushed(size: u64) -> Fleet {
-    let fleet = Fleet::served();
+/// A fleet whose registry has an image of this size.
+fn fleet_with_image(size: u64) -> Fleet {
+    let fleet = Fleet::start_manual_without_redirects();
     fleet.publisher.set(&[("registry.mode", "push")]);
-    let folder = fleet.publisher.base().join("big");
-    Package::new("big")
-        .noise("level.dat", size, 1)
-        .write_folder(&folder);
-    let create = ["application", "create", folder.to_str().unwrap()];
-    fleet.publisher.amc(&create).done();
-    until("it is pushed", SOON, || {
+    let package = Package::new("big").noise("level.dat", size, 1);
+    fleet.publisher.create(&package);
+    until("the image is pushed", SOON, || {
         fleet.registry.application("big").is_some()
     });
     fleet
 }
 
+/// Sends SIGTERM, and waits until the registry accepts no more connections.
+fn start_drain(fleet: &mut Fleet) {
+    fleet.registry.process().terminate();
+    until("new connections are refused", SOON, || {
+        TcpStream::connect(fleet.registry.address()).is_err()
+    });
+}
+
 #[test]
-fn a_registry_that_stops_finishes_a_download_first() {
-    let mut fleet = pushed(48 << 20);
+fn stopping_registry_finishes_running_downloads() {
+    let mut fleet = fleet_with_image(48 << 20);
     let pki = TestPki::new();
     fleet.registry.trust(pki.client.certificate(), "client");
     let http = fleet.registry.http(Some(&pki.client));
     let mut download = http.download(IMAGE);
-    let mut got = download.read().unwrap().unwrap() as u64;
-    fleet.registry.process().terminate();
-    until("nobody else comes in", SOON, || {
-        TcpStream::connect(fleet.registry.address()).is_err()
-    });
+    let mut received = download.read().unwrap().unwrap() as u64;
+    start_drain(&mut fleet);
     while let Some(n) = download.read().unwrap() {
-        got += n as u64;
+        received += n as u64;
     }
-    assert!(got > 48 << 20, "{got}");
-    assert!(fleet.registry.process().ended().success());
+    assert!(received > 48 << 20, "{received}");
+    assert!(fleet.registry.process().wait().success());
 }
 
-/// Whoever says it twice does not want to wait.
 #[test]
-fn a_second_signal_ends_a_registry_at_once() {
-    let mut fleet = pushed(64 << 20);
+fn second_signal_ends_a_stopping_registry_at_once() {
+    let mut fleet = fleet_with_image(64 << 20);
     let pki = TestPki::new();
     fleet.registry.trust(pki.client.certificate(), "client");
     let http = fleet.registry.http(Some(&pki.client));
     let mut download = http.download(IMAGE);
     download.read().unwrap();
+    start_drain(&mut fleet);
     fleet.registry.process().terminate();
-    until("nobody else comes in", SOON, || {
-        TcpStream::connect(fleet.registry.address()).is_err()
-    });
-    fleet.registry.process().terminate();
-    let begun = Instant::now();
-    assert_eq!(fleet.registry.process().ended().code(), Some(130));
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    let start = Instant::now();
+    assert_eq!(fleet.registry.process().wait().code(), Some(130));
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]
-fn the_service_manager_is_told_of_readiness_and_of_the_end() {
+fn service_manager_is_notified_of_start_and_stop() {
     let registry = TestRegistry::prepare("");
     let socket = registry.base().join("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
     manager.set_read_timeout(Some(SOON)).unwrap();
-    let told = || {
+    let notification = || {
         let mut message = [0; 256];
         let length = manager.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).into_owned()
@@ -78,21 +75,17 @@ fn the_service_manager_is_told_of_readiness_and_of_the_end() {
     let mut serve = registry.command();
     serve.arg("serve").env("NOTIFY_SOCKET", &socket);
     let mut process = Process::start(&mut serve, &registry.base().join("log"));
-    assert!(told().contains("READY=1"));
+    assert!(notification().contains("READY=1"));
     assert_eq!(registry.http(None).get("/1.0/status").status, 200);
     process.terminate();
-    assert!(told().contains("STOPPING=1"));
-    assert!(process.ended().success());
+    assert!(notification().contains("STOPPING=1"));
+    assert!(process.wait().success());
 }
 
 #[test]
-fn programs_stop_when_asked_and_start_again_where_they_were() {
+fn restarted_programs_keep_their_state() {
     let mut fleet = Fleet::start();
-    let folder = Package::new("game").write_folder(&fleet.publisher.base().join("game"));
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+    fleet.publisher.create(&Package::new("game"));
     fleet.client.wait_for("game", 0);
     let id = fleet.client.application("game").unwrap()["id"].clone();
     fleet.client.stop();
@@ -102,40 +95,29 @@ fn programs_stop_when_asked_and_start_again_where_they_were() {
     fleet.publisher.run();
     fleet.client.run();
     assert_eq!(fleet.client.application("game").unwrap()["id"], id);
-    assert!(fleet.client.offers("game", 0));
+    assert!(fleet.client.has_published("game", 0));
 }
 
 #[test]
-fn one_process_at_a_time_serves_a_base_folder() {
+fn second_process_on_a_base_folder_is_refused() {
     let (registry, ams) = (TestRegistry::start(), TestAms::start());
-    let refused = registry.aar(&["serve"]);
-    assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(
-        refused.stderr.contains("in use by process"),
-        "{}",
-        refused.stderr
-    );
-    let second = ams.serve_again();
-    assert_eq!(second.code, 1, "{second:?}");
-    assert!(
-        second.stderr.contains("in use by process"),
-        "{}",
-        second.stderr
-    );
+    for second in [registry.aar(&["serve"]), ams.start_second()] {
+        let error = second.failure();
+        assert!(error.contains("in use by process"), "{error}");
+    }
 }
 
 #[test]
-fn a_bad_configuration_is_refused_at_start_with_file_line_and_key() {
+fn invalid_configuration_is_refused_with_file_line_and_key() {
     let registry = TestRegistry::prepare("gc:\n  graze: 1h\n");
     let config = fs_err::read_to_string(registry.base().join("conf/main.yaml")).unwrap();
     let line = 1 + config
         .lines()
         .position(|line| line.contains("graze"))
         .unwrap();
-    let place = format!("main.yaml:{line}: gc.graze");
+    let location = format!("main.yaml:{line}: gc.graze");
     for command in [&["serve"][..], &["check-config"]] {
-        let refused = registry.aar(command);
-        assert_eq!(refused.code, 1, "{refused:?}");
-        assert!(refused.stderr.contains(&place), "{}", refused.stderr);
+        let error = registry.aar(command).failure();
+        assert!(error.contains(&location), "{error}");
     }
 }

@@ -1,43 +1,35 @@
-//! A client with a filter takes what carries one of its tags.
+//! A client with a filter pulls the applications that carry one of its tags.
 
 use aar_testkit::{Fleet, Mode, Package, SOON, until};
 
-fn create(fleet: &Fleet, name: &str, tags: &str) {
-    let folder = fleet.publisher.base().join(name);
-    Package::new(name).tagged(tags).write_folder(&folder);
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
-}
-
 #[test]
-fn a_client_follows_its_filter_and_the_tags_as_both_change() {
+fn client_follows_changes_of_its_filter_and_of_tags() {
     let fleet = Fleet::start();
     let client = fleet.join("amd64", Mode::Manual);
     client.set(&[("registry.filter", "eu,beta"), ("registry.mode", "pull")]);
-    create(&fleet, "paris", "eu, game");
-    create(&fleet, "denver", "us");
-    create(&fleet, "early", "beta");
+    let create = |name, tags| fleet.publisher.create(&Package::new(name).tagged(tags));
+    create("paris", "eu, game");
+    create("denver", "us");
+    create("early", "beta");
     fleet.client.wait_for("denver", 0);
     client.wait_for("paris", 0);
     client.wait_for("early", 0);
     assert_eq!(client.names(), ["early", "paris"]);
 
-    fleet
-        .publisher
-        .amc(&["application", "set", "denver", "tags", "us,eu"])
-        .done();
+    let set_tags = |name, tags| {
+        let set = ["application", "set", name, "tags", tags];
+        fleet.publisher.amc(&set).success();
+    };
+    set_tags("denver", "us,eu");
     client.wait_for("denver", 0);
-    fleet
-        .publisher
-        .amc(&["application", "set", "paris", "tags", "game"])
-        .done();
+    set_tags("paris", "game");
     client.wait_until_gone("paris");
 
     client.set(&[("registry.filter", "")]);
     client.wait_for("paris", 0);
-    until("an unfiltered client has everything", SOON, || {
-        client.names() == ["denver", "early", "paris"]
-    });
+    until(
+        "a client without filter has every application",
+        SOON,
+        || client.names() == ["denver", "early", "paris"],
+    );
 }

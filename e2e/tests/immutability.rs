@@ -1,51 +1,45 @@
-//! What was imported changes only through the registry.
+//! An imported application is changed only through the registry.
 
 use aar_testkit::{Fleet, Package};
 
 #[test]
-fn an_imported_application_cannot_be_edited_and_is_deleted_only_by_force() {
+fn imported_application_cannot_be_changed_and_is_deleted_only_with_force() {
     let fleet = Fleet::start();
-    let folder = fleet.publisher.base().join("game");
-    Package::new("game").write_folder(&folder);
-    let path = folder.to_str().unwrap().to_owned();
-    fleet
-        .publisher
-        .amc(&["application", "create", &path])
-        .done();
+    fleet.publisher.create(&Package::new("game"));
     fleet.client.wait_for("game", 0);
     let before = fleet.client.application("game").unwrap();
-    let edits: [&[&str]; 8] = [
+    let folder = fleet.publisher.base().join("game");
+    let path = folder.to_str().unwrap();
+    let changes: [&[&str]; 8] = [
         &["application", "set", "game", "tags", "mine"],
         &["application", "unset", "game", "tags"],
-        &["application", "update", "game", &path],
+        &["application", "update", "game", path],
         &["application", "revoke", "game", "0"],
         &["application", "publish", "game", "0"],
         &["application", "delete", "game", "-y"],
         &["application", "delete", "game", "--version", "0", "-y"],
-        &["application", "create", &path],
+        &["application", "create", path],
     ];
-    for edit in edits {
-        let refused = fleet.client.amc(edit).refused();
-        assert!(refused.contains("error:"), "{edit:?}: {refused}");
+    for change in changes {
+        let error = fleet.client.amc(change).failure();
+        assert!(error.contains("error:"), "{change:?}: {error}");
         assert_eq!(
             fleet.client.application("game").unwrap(),
             before,
-            "{edit:?}"
+            "{change:?}"
         );
     }
-    let refused = fleet
-        .client
-        .amc(&["application", "delete", "game", "-y"])
-        .refused();
-    assert!(refused.contains("immutable"), "{refused}");
-    assert!(refused.contains("--force"), "{refused}");
+    let delete = ["application", "delete", "game", "-y"];
+    let error = fleet.client.amc(&delete).failure();
+    assert!(error.contains("immutable"), "{error}");
+    assert!(error.contains("--force"), "{error}");
 
-    // In manual mode it is not fetched again right away.
+    // In pull mode it would be pulled again right away.
     fleet.client.set(&[("registry.mode", "manual")]);
     fleet
         .client
         .amc(&["application", "delete", "game", "--force", "-y"])
-        .done();
+        .success();
     assert!(fleet.client.names().is_empty());
     fleet.client.set(&[("registry.mode", "pull")]);
     fleet.client.wait_for("game", 0);

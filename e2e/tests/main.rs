@@ -17,9 +17,9 @@ mod immutability;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
-mod main_job;
-#[cfg(test)]
 mod manual_setup;
+#[cfg(test)]
+mod push_and_pull;
 #[cfg(test)]
 mod real_apks;
 #[cfg(test)]
@@ -42,6 +42,8 @@ mod s3_migration;
 mod s3_storage;
 #[cfg(test)]
 mod s3_uploads;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod storage;
 #[cfg(test)]

@@ -1,41 +1,41 @@
-//! Connecting AMS and registry by hand, word for word as operators know it.
+//! AMS and registry are connected manually, with the commands that operators know.
 
 use aar_testkit::{Package, TestAms, TestRegistry};
 
-/// What an operator does on the machine of an AMS.
+/// The steps on the machine of an AMS.
 fn configure(ams: &TestAms, registry: &TestRegistry, mode: &str) {
     fs_err::copy(registry.certificate(), ams.base().join("server.crt")).unwrap();
-    ams.amc(&["config", "trust", "add", "server.crt"]).done();
+    ams.amc(&["config", "trust", "add", "server.crt"]).success();
     let trusted = ams
         .amc(&["config", "trust", "list", "--format", "json"])
         .json();
     let fingerprint = trusted[0]["fingerprint"].as_str().unwrap();
     assert_eq!(fingerprint, registry.fingerprint());
-    let shown = ams.amc(&["config", "trust", "list"]).done();
+    let shown = ams.amc(&["config", "trust", "list"]).success();
     assert!(shown.contains(&fingerprint[..12]), "{shown}");
     ams.amc(&["config", "set", "registry.url", &registry.url()])
-        .done();
+        .success();
     ams.amc(&["config", "set", "registry.fingerprint", fingerprint])
-        .done();
+        .success();
     ams.amc(&["config", "set", "registry.update_interval", "5m"])
-        .done();
-    ams.amc(&["config", "set", "registry.mode", mode]).done();
+        .success();
+    ams.amc(&["config", "set", "registry.mode", mode]).success();
 }
 
 #[test]
-fn an_application_travels_after_the_manual_set_up() {
+fn application_arrives_after_manual_setup() {
     let registry = TestRegistry::start();
     let (publisher, client) = (TestAms::start(), TestAms::start());
     configure(&publisher, &registry, "push");
     configure(&client, &registry, "pull");
 
     // `cat client.crt | aar trust add`
-    let of_client = fs_err::read(client.client_certificate()).unwrap();
-    registry.aar_with(&["trust", "add"], &of_client).done();
+    let certificate = fs_err::read(client.client_certificate()).unwrap();
+    registry.aar_with(&["trust", "add"], &certificate).success();
     // `aar trust add --publisher client.crt`
-    let of_publisher = publisher.client_certificate();
-    let add = ["trust", "add", "-p", of_publisher.to_str().unwrap()];
-    registry.aar(&add).done();
+    let certificate = publisher.client_certificate();
+    let add = ["trust", "add", "-p", certificate.to_str().unwrap()];
+    registry.aar(&add).success();
 
     let listed = registry.aar(&["trust", "list", "--format", "json"]).json();
     let role = |fingerprint: &str| {
@@ -48,16 +48,16 @@ fn an_application_travels_after_the_manual_set_up() {
 
     let package = Package::new("hello").file("hooks/install.sh", "#!/bin/sh\n");
     package.write_folder(&publisher.base().join("hello"));
-    publisher.amc(&["application", "create", "hello"]).done();
+    publisher.amc(&["application", "create", "hello"]).success();
     client.wait_for("hello", 0);
     assert_eq!(client.application("hello").unwrap()["immutable"], true);
 }
 
 #[test]
-fn the_configuration_shows_what_was_set() {
+fn configuration_shows_the_values_that_were_set() {
     let (registry, ams) = (TestRegistry::start(), TestAms::start());
     configure(&ams, &registry, "pull");
-    let shown = ams.amc(&["config", "show"]).done();
+    let shown = ams.amc(&["config", "show"]).success();
     assert!(shown.starts_with("config:"), "{shown}");
     for (name, value) in [
         ("registry.url", registry.url()),
@@ -68,10 +68,10 @@ fn the_configuration_shows_what_was_set() {
         let line = shown.lines().find(|line| line.contains(name)).unwrap();
         assert!(line.contains(&value), "{line}");
     }
-    let refused = ams
+    let error = ams
         .amc(&["config", "set", "registry.mode", "sideways"])
-        .refused();
+        .failure();
     for allowed in ["pull", "push", "manual"] {
-        assert!(refused.contains(allowed), "{refused}");
+        assert!(error.contains(allowed), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Public releases of a real APK, one after the other, through the whole way.
+//! Public releases of a real APK are pushed and pulled one after the other.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,16 +7,16 @@ use std::{
 
 use aar_testkit::{Fleet, Folder, Package, program, sha256, skip, tool};
 
-const WHAT: &str = "real APKs";
-const SOURCE: &str = "io.appium.settings";
+const TEST: &str = "real APKs";
+const NPM_PACKAGE: &str = "io.appium.settings";
 const RELEASES: [&str; 4] = ["7.1.2", "7.1.7", "7.1.9", "7.1.11"];
 
-/// The APK inside a release of the npm package; `None` where it cannot be had.
-fn apk(folder: &Folder, release: &str) -> Option<PathBuf> {
+/// Downloads the APK in a release of the npm package; `None` if npm cannot download it.
+fn download_apk(folder: &Folder, release: &str) -> Option<PathBuf> {
     let to = folder.join(release);
     fs_err::create_dir_all(&to).unwrap();
     let packed = Command::new("npm")
-        .args(["pack", "--silent", &format!("{SOURCE}@{release}")])
+        .args(["pack", "--silent", &format!("{NPM_PACKAGE}@{release}")])
         .current_dir(&to)
         .output()
         .unwrap();
@@ -46,57 +46,50 @@ fn find_apk(folder: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn releases_of_a_real_apk_travel_one_after_the_other() {
+fn successive_releases_of_a_real_apk_arrive_unchanged() {
     let _built = program("amc");
     if tool("npm").is_none() {
-        return skip(WHAT, "there is no npm");
+        return skip(TEST, "npm is not installed");
     }
     let folder = Folder::new("apk");
     let Some(apks) = RELEASES
         .iter()
-        .map(|release| apk(&folder, release))
+        .map(|release| download_apk(&folder, release))
         .collect::<Option<Vec<_>>>()
     else {
-        return skip(WHAT, "npm cannot fetch the releases");
+        return skip(TEST, "npm cannot download the releases");
     };
     let fleet = Fleet::start();
-    let source = fleet.publisher.base().join("settings");
-    let path = source.to_str().unwrap();
     for (number, apk) in (0..).zip(&apks) {
         let package = Package::of_apk("settings").with(&format!("version: {}", RELEASES[number]));
-        package.copy("app.apk", apk).write_folder(&source);
-        let command = if number == 0 {
-            &["create", path][..]
+        let package = package.copy("app.apk", apk);
+        if number == 0 {
+            fleet.publisher.create(&package);
         } else {
-            &["update", "settings", path]
-        };
-        fleet
-            .publisher
-            .amc(&[&["application"], command].concat())
-            .done();
+            fleet.publisher.update(&package);
+        }
         fleet.client.wait_for("settings", number as u64);
-        let sent = sha256(&fleet.publisher.export("settings", number as u64));
+        let pushed = sha256(&fleet.publisher.export("settings", number as u64));
         assert_eq!(
             sha256(&fleet.client.export("settings", number as u64)),
-            sent
+            pushed
         );
     }
     let shown = fleet.client.application("settings").unwrap();
     assert_eq!(shown["config"]["boot-package"], "io.appium.settings");
     let last = fleet.client.version("settings", 3).unwrap();
     assert_eq!(last["manifest-version"], RELEASES[3]);
-    tells_of_each_apk(&fleet);
-    unpacked_as_it_was(&fleet, &apks[3]);
+    assert_facts_of_each_apk_are_shown(&fleet);
+    assert_export_contains_the_apk(&fleet, &apks[3]);
 }
 
-/// Every release has a version of its own. The oldest is no longer kept.
-fn tells_of_each_apk(fleet: &Fleet) {
+/// Every release has its own version. The oldest one is not kept.
+fn assert_facts_of_each_apk_are_shown(fleet: &Fleet) {
     let show = ["application", "show", "settings", "--format", "json"];
     let shown = fleet.client.amc(&show).json();
-    let told = |number: usize| &shown["versions"][number.to_string()]["apk"];
     let mut codes = Vec::new();
     for (number, release) in RELEASES.iter().enumerate().skip(1) {
-        let apk = told(number);
+        let apk = &shown["versions"][number.to_string()]["apk"];
         assert_eq!(apk["package"], "io.appium.settings");
         assert_eq!(apk["version-name"], *release);
         let signer = apk["signer"].as_str().unwrap();
@@ -115,10 +108,10 @@ fn tells_of_each_apk(fleet: &Fleet) {
     assert!(codes.is_sorted(), "{codes:?}");
 }
 
-/// The export is a plain archive that stock tools read, with the very APK inside.
-fn unpacked_as_it_was(fleet: &Fleet, apk: &Path) {
+/// tar and zstd can read an export.
+fn assert_export_contains_the_apk(fleet: &Fleet, apk: &Path) {
     if tool("zstd").is_none() {
-        return skip("unpacking an export with stock tools", "there is no zstd");
+        return skip("unpacking an export with tar", "zstd is not installed");
     }
     let to = fleet.client.base().join("unpacked");
     fs_err::create_dir_all(&to).unwrap();

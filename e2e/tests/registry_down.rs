@@ -1,27 +1,24 @@
-//! A registry that cannot be reached, is slow, lies, or is another one: the AMS runs on, its
-//! applications stay, and the reason can be seen.
+//! The registry is unreachable, slow, replaced, or sends malformed responses: AMS keeps running, its
+//! applications stay, and its status shows the reason.
 
-use aar_testkit::{Fleet, Lie, LyingRegistry, Package, SOON, TestRegistry, until};
+use aar_testkit::{
+    CannedResponse, Direction, FakeRegistry, Fleet, Package, SOON, TestRegistry, until,
+};
 use serde_json::Value;
 
-fn create(fleet: &Fleet, name: &str) {
-    let folder = Package::new(name).noise("level.dat", 1 << 20, 1);
-    let folder = folder.write_folder(&fleet.publisher.base().join(name));
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+fn package(name: &str) -> Package {
+    Package::new(name).noise("level.dat", 1 << 20, 1)
 }
 
-/// A fleet whose client has one application.
-fn one() -> Fleet {
+/// A fleet whose client has the application `game`.
+fn fleet_with_game() -> Fleet {
     let fleet = Fleet::start();
-    create(&fleet, "game");
+    fleet.publisher.create(&package("game"));
     fleet.client.wait_for("game", 0);
     fleet
 }
 
-fn failed(status: &Value) -> bool {
+fn has_failed(status: &Value) -> bool {
     let outcome = status["last_round"]["outcome"].as_str().unwrap_or_default();
     matches!(outcome, "failed" | "incomplete")
 }
@@ -31,37 +28,37 @@ fn error(status: &Value) -> &str {
 }
 
 #[test]
-fn an_unreachable_registry_is_waited_for() {
-    let mut fleet = one();
+fn unreachable_registry_is_retried_until_it_returns() {
+    let mut fleet = fleet_with_game();
     fleet.registry.kill();
-    let refused = fleet.client.amc(&["registry", "pull"]).refused();
-    assert!(refused.contains("error:"), "{refused}");
+    let message = fleet.client.amc(&["registry", "pull"]).failure();
+    assert!(message.contains("error:"), "{message}");
     let status = fleet
         .client
-        .wait_for_status("the failure is reported", failed);
+        .wait_for_status("the failure is reported", has_failed);
     assert!(!error(&status).is_empty(), "{status}");
     assert!(status["next_round"].is_string(), "{status}");
     assert_eq!(fleet.client.names(), ["game"]);
 
-    create(&fleet, "later");
+    fleet.publisher.create(&package("later"));
     fleet.registry.run();
     fleet.client.wait_for("later", 0);
     fleet
         .client
-        .wait_for_status("all is well", |s| s["last_round"]["outcome"] == "done");
+        .wait_for_status("a round succeeds", |s| s["last_round"]["outcome"] == "done");
 }
 
 #[test]
-fn a_registry_that_does_not_answer_holds_up_nothing_else() {
-    let fleet = one();
+fn unresponsive_registry_does_not_block_other_commands() {
+    let fleet = fleet_with_game();
     fleet.client_network.stall();
-    create(&fleet, "later");
+    fleet.publisher.create(&package("later"));
     for command in [
         &["info"][..],
         &["application", "list"],
         &["registry", "status"],
     ] {
-        fleet.client.amc(command).done();
+        fleet.client.amc(command).success();
     }
     assert_eq!(fleet.client.names(), ["game"]);
     fleet.client_network.heal();
@@ -69,11 +66,11 @@ fn a_registry_that_does_not_answer_holds_up_nothing_else() {
 }
 
 #[test]
-fn a_new_address_applies_at_once() {
-    let fleet = one();
+fn new_registry_address_applies_at_once() {
+    let fleet = fleet_with_game();
     fleet.client_network.fail();
-    create(&fleet, "later");
-    until("it is in the registry", SOON, || {
+    fleet.publisher.create(&package("later"));
+    until("the application is in the registry", SOON, || {
         fleet.registry.application("later").is_some()
     });
     fleet.client.set(&[("registry.url", &fleet.registry.url())]);
@@ -81,129 +78,126 @@ fn a_new_address_applies_at_once() {
 }
 
 #[test]
-fn another_certificate_is_refused_and_both_fingerprints_are_shown() {
-    let fleet = one();
+fn changed_registry_certificate_is_refused_with_both_fingerprints() {
+    let fleet = fleet_with_game();
     let other = TestRegistry::start();
     other.trust(&fleet.client.client_certificate(), "client");
-    fleet.client_network.lead_to(other.address());
-    let refused = fleet.client.amc(&["registry", "list"]).refused();
+    fleet.client_network.redirect_to(other.address());
+    let message = fleet.client.amc(&["registry", "list"]).failure();
     let expected = fleet.registry.fingerprint();
-    assert!(refused.contains(&other.fingerprint()), "{refused}");
-    assert!(refused.contains(&expected), "{refused}");
-    let _asked = fleet.client.amc(&["registry", "pull"]);
+    assert!(message.contains(&other.fingerprint()), "{message}");
+    assert!(message.contains(&expected), "{message}");
+    let _failed = fleet.client.amc(&["registry", "pull"]);
     let status = fleet
         .client
-        .wait_for_status("the mismatch is reported", failed);
+        .wait_for_status("the mismatch is reported", has_failed);
     assert!(error(&status).contains(&expected), "{status}");
     assert_eq!(fleet.client.names(), ["game"]);
 }
 
-#[test]
-fn whatever_a_registry_answers_leaves_the_ams_running_and_its_applications_alone() {
-    let mut fleet = one();
-    let list =
-        r#"{"type":"sync","status":"Success","status_code":200,"total_size":0,"metadata":[]}"#;
-    let known = fleet.client.registry_status();
-    let id = known["registry_id"].as_str().unwrap();
-    let lie = |status, headers: &str, body: &str, missing| Lie {
+const EMPTY_LIST: &str =
+    r#"{"type":"sync","status":"Success","status_code":200,"total_size":0,"metadata":[]}"#;
+
+/// Responses that the registry with this id would never send.
+fn malformed_responses(id: &str) -> [(&'static str, CannedResponse); 10] {
+    let response = |status, headers: &str, body: &str, missing| CannedResponse {
         status,
         headers: headers.to_owned(),
         body: body.to_owned(),
         missing,
     };
-    let same = format!("aar-registry-id: {id}\r\naar-revision: 999999\r\n");
-    let lies = [
-        ("nothing", lie("200 OK", "", "", 0)),
+    let ok = |headers: &str, body: &str| response("200 OK", headers, body, 0);
+    let with_status = |status, body: &str| response(status, "", body, 0);
+    let id = format!("aar-registry-id: {id}\r\naar-revision: 999999\r\n");
+    let html = "content-type: text/html\r\n";
+    let redirect = "location: https://127.0.0.1:1/\r\n";
+    [
+        ("no body", ok("", "")),
+        ("a web page", ok(html, "<html>Login</html>")),
         (
-            "a page",
-            lie(
-                "200 OK",
-                "content-type: text/html\r\n",
-                "<html>Login</html>",
-                0,
-            ),
+            "an incomplete body",
+            response("200 OK", &id, &EMPTY_LIST[..40], 100),
         ),
-        ("half an answer", lie("200 OK", &same, &list[..40], 100)),
-        ("an empty list of nobody", lie("200 OK", "", list, 0)),
+        ("an empty list without registry id", ok("", EMPTY_LIST)),
+        ("a body of another type", ok(&id, r#"{"metadata":"no"}"#)),
+        ("null", ok(&id, "null")),
         (
-            "another type",
-            lie("200 OK", &same, r#"{"metadata":"no"}"#, 0),
+            "a server error",
+            with_status("500 Internal Server Error", "oops"),
         ),
-        ("null", lie("200 OK", &same, "null", 0)),
-        ("an error", lie("500 Internal Server Error", "", "oops", 0)),
-        ("a refusal", lie("403 Forbidden", "", "{}", 0)),
-        ("not found", lie("404 Not Found", "", "", 0)),
-        (
-            "elsewhere",
-            lie("302 Found", "location: https://127.0.0.1:1/\r\n", "", 0),
-        ),
-    ];
-    let liar = LyingRegistry::of(&fleet.registry, lies[0].1.clone());
-    fleet.client_network.lead_to(liar.address());
-    for (what, lie) in lies {
-        liar.tell(lie);
+        ("a refusal", with_status("403 Forbidden", "{}")),
+        ("not found", with_status("404 Not Found", "")),
+        ("a redirect", response("302 Found", redirect, "", 0)),
+    ]
+}
+
+#[test]
+fn malformed_registry_response_leaves_ams_and_its_applications_intact() {
+    let mut fleet = fleet_with_game();
+    let status = fleet.client.registry_status();
+    let id = status["registry_id"].as_str().unwrap();
+    let responses = malformed_responses(id);
+    let fake = FakeRegistry::in_place_of(&fleet.registry, responses[0].1.clone());
+    fleet.client_network.redirect_to(fake.address());
+    for (case, response) in responses {
+        fake.respond_with(response);
         for command in [
             &["registry", "pull"][..],
             &["registry", "pull", "game"],
             &["registry", "list"],
         ] {
-            let asked = fleet.client.amc(command);
+            let output = fleet.client.amc(command);
             assert!(
-                asked.code == 1 || what.contains("list"),
-                "{what}: {asked:?}"
+                output.code == 1 || case.contains("list"),
+                "{case}: {output:?}"
             );
         }
-        fleet.client.process().insist();
-        assert_eq!(fleet.client.names(), ["game"], "{what}");
-        assert!(fleet.client.offers("game", 0), "{what}");
+        fleet.client.process().assert_running();
+        assert_eq!(fleet.client.names(), ["game"], "{case}");
+        assert!(fleet.client.has_published("game", 0), "{case}");
     }
-    fleet.client_network.lead_to(fleet.registry.address());
-    create(&fleet, "later");
-    fleet.client.amc(&["registry", "pull"]).done();
+    fleet.client_network.redirect_to(fleet.registry.address());
+    fleet.publisher.create(&package("later"));
+    fleet.client.amc(&["registry", "pull"]).success();
     fleet.client.wait_for("later", 0);
 }
 
 #[test]
-fn bytes_that_change_on_the_way_do_no_harm() {
-    let fleet = Fleet::served();
-    let folder = Package::new("game").noise("level.dat", 16 << 20, 1);
-    let folder = folder.write_folder(&fleet.publisher.base().join("game"));
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+fn bit_flip_during_a_pull_is_detected_and_retried() {
+    let fleet = Fleet::start_manual_without_redirects();
+    let package = Package::new("game").noise("level.dat", 16 << 20, 1);
+    fleet.publisher.create(&package);
     fleet.publisher.set(&[("registry.mode", "push")]);
-    until("it is in the registry", SOON, || {
+    until("the application is in the registry", SOON, || {
         fleet.registry.application("game").is_some()
     });
     fleet.client_network.throttle(16 << 20);
     fleet.client.set(&[("registry.mode", "pull")]);
-    until("the pull is under way", SOON, || {
-        fleet.client_network.bytes(aar_testkit::Direction::Down) > 4 << 20
+    until("the pull is in progress", SOON, || {
+        fleet.client_network.bytes(Direction::Down) > 4 << 20
     });
-    fleet.client_network.flip();
+    fleet.client_network.flip_bit();
     fleet.client.wait_for("game", 0);
 }
 
 #[test]
-fn the_manual_commands_work_without_any_mode_but_manual() {
-    let fleet = Fleet::introduced();
-    create(&fleet, "game");
-    fleet.publisher.amc(&["registry", "push", "game"]).done();
-    let listed = fleet
-        .client
-        .amc(&["registry", "list", "--format", "json"])
-        .json();
+fn push_pull_and_delete_work_in_manual_mode() {
+    let fleet = Fleet::start_manual();
+    fleet.publisher.create(&package("game"));
+    fleet.publisher.amc(&["registry", "push", "game"]).success();
+    let list = ["registry", "list", "--format", "json"];
+    let listed = fleet.client.amc(&list).json();
     assert_eq!(listed[0]["name"], "game", "{listed}");
     assert!(fleet.client.names().is_empty());
-    fleet.client.amc(&["registry", "pull", "game"]).done();
+    fleet.client.amc(&["registry", "pull", "game"]).success();
     fleet.client.wait_for("game", 0);
-    fleet.client.amc(&["registry", "pull", "missing"]).refused();
-    fleet.client.amc(&["registry", "delete", "game"]).refused();
-    fleet.publisher.amc(&["registry", "delete", "game"]).done();
+    fleet.client.amc(&["registry", "pull", "missing"]).failure();
+    fleet.client.amc(&["registry", "delete", "game"]).failure();
+    let delete = ["registry", "delete", "game"];
+    fleet.publisher.amc(&delete).success();
     assert!(fleet.registry.application("game").is_none());
     assert!(
-        fleet.client.offers("game", 0),
-        "nothing happens by itself in manual mode"
+        fleet.client.has_published("game", 0),
+        "a client in manual mode removed an application"
     );
 }

@@ -1,16 +1,17 @@
-//! Credentials that nobody has written down: of the instance, of the environment.
+//! Credentials that are not in the configuration file: of the instance role and of the environment.
 
 use std::time::Duration;
 
 use aar_testkit::{
-    Credentials, Fleet, KeyServer, Package, S3Server, SOON, TestPki, TestRegistry, sha256, until,
+    CredentialServer, Credentials, Fleet, Package, S3Server, SOON, TestPki, TestRegistry, sha256,
+    until,
 };
 
 const SIZE: u64 = 64 << 20;
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A registry that finds its credentials at an instance's metadata service.
-fn with_role(server: &'static S3Server, imds: &KeyServer) -> TestRegistry {
+/// A registry that gets its credentials from an instance metadata service.
+fn registry_with_role(server: &'static S3Server, imds: &CredentialServer) -> TestRegistry {
     let bucket = server.new_bucket();
     let section = bucket.section_at(&server.endpoint(), None);
     TestRegistry::prepare_s3(bucket, &section, "")
@@ -18,106 +19,102 @@ fn with_role(server: &'static S3Server, imds: &KeyServer) -> TestRegistry {
 }
 
 fn create(fleet: &Fleet, size: u64) {
-    let folder = Package::new("game").noise("level.dat", size, 1);
-    let folder = folder.write_folder(&fleet.publisher.base().join("game"));
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+    let package = Package::new("game").noise("level.dat", size, 1);
+    fleet.publisher.create(&package);
 }
 
-fn arrives_whole(fleet: &Fleet) {
+fn assert_arrives(fleet: &Fleet) {
     fleet.client.wait_for("game", 0);
-    let sent = sha256(&fleet.publisher.export("game", 0));
-    assert_eq!(sha256(&fleet.client.export("game", 0)), sent);
+    let pushed = sha256(&fleet.publisher.export("game", 0));
+    assert_eq!(sha256(&fleet.client.export("game", 0)), pushed);
     assert!(fleet.registry.bucket().unwrap().uploads().is_empty());
 }
 
 #[test]
-fn the_role_of_the_instance_is_used_and_its_token_asked_for_first() {
+fn instance_role_is_used_with_an_imds_token() {
     let Some(server) = S3Server::ceph("instance roles") else {
         return;
     };
-    let imds = KeyServer::instance(server.owner(), HOUR);
-    let mut registry = with_role(server, &imds);
+    let imds = CredentialServer::instance(server.owner(), HOUR);
+    let mut registry = registry_with_role(server, &imds);
     registry.run();
-    assert_eq!((imds.handed_out(), imds.refused()), (1, 0));
+    assert_eq!((imds.issued_count(), imds.rejected_count()), (1, 0));
     let fleet = Fleet::start_on(registry, &[]);
     create(&fleet, 1 << 20);
-    arrives_whole(&fleet);
-    assert_eq!(imds.refused(), 0);
+    assert_arrives(&fleet);
+    assert_eq!(imds.rejected_count(), 0);
     assert!(!fleet.registry.log().contains(server.secret_key()));
 }
 
 #[test]
-fn credentials_that_end_during_a_transfer_are_replaced_before() {
-    let Some(server) = S3Server::ceph("credentials that end") else {
+fn credentials_are_renewed_before_they_expire_in_a_transfer() {
+    let Some(server) = S3Server::ceph("credentials that expire") else {
         return;
     };
     let (first, second) = (server.new_key(), server.new_key());
-    let imds = KeyServer::instance(&first, Duration::from_secs(8));
-    let mut registry = with_role(server, &imds);
+    let imds = CredentialServer::instance(&first, Duration::from_secs(8));
+    let mut registry = registry_with_role(server, &imds);
     registry.run();
-    let fleet = Fleet::introduced_to(registry, &[]);
+    let fleet = Fleet::start_manual_on(registry, &[]);
     create(&fleet, SIZE);
-    imds.hand_out(&second, HOUR);
+    imds.rotate(&second, HOUR);
     fleet.publisher_network.throttle(6 << 20);
     fleet.publisher.set(&[("registry.mode", "push")]);
-    until("the second key is asked for", SOON, || {
-        imds.handed_out() > 1
+    until("the second key is requested", SOON, || {
+        imds.issued_count() > 1
     });
     let application = fleet.registry.application("game");
-    assert!(application.is_none(), "the transfer was over already");
-    // From here on nothing works that is signed with the first one.
+    assert!(application.is_none(), "the transfer has ended already");
+    // From now on, requests signed with the first key fail.
     server.remove_key(&first);
     fleet.publisher_network.heal();
     fleet.client.set(&[("registry.mode", "pull")]);
-    arrives_whole(&fleet);
-    assert_eq!(imds.refused(), 0);
-    fleet.registry.aar(&["storage", "verify"]).done();
+    assert_arrives(&fleet);
+    assert_eq!(imds.rejected_count(), 0);
+    fleet.registry.aar(&["storage", "verify"]).success();
 }
 
 #[test]
-fn a_signed_address_does_not_outlive_what_signs_it() {
-    let Some(server) = S3Server::ceph("addresses by credentials that end") else {
+fn presigned_url_does_not_outlive_its_credentials() {
+    let Some(server) = S3Server::ceph("URLs by credentials that expire") else {
         return;
     };
-    let imds = KeyServer::instance(server.owner(), Duration::from_mins(10));
-    let mut registry = with_role(server, &imds);
+    let imds = CredentialServer::instance(server.owner(), Duration::from_mins(10));
+    let mut registry = registry_with_role(server, &imds);
     registry.run();
-    let fleet = Fleet::introduced_to(registry, &[]);
+    let fleet = Fleet::start_manual_on(registry, &[]);
     create(&fleet, 1 << 20);
-    fleet.publisher.amc(&["registry", "push", "game"]).done();
+    fleet.publisher.amc(&["registry", "push", "game"]).success();
     let pki = TestPki::new();
     fleet.registry.trust(pki.client.certificate(), "client");
     let http = fleet.registry.http(Some(&pki.client));
-    let answer = http.get("/1.0/applications/game/amd64/versions/0/image");
-    let url = &answer.headers["location"];
-    let (_, life) = url.split_once("X-Amz-Expires=").unwrap();
-    let life: u64 = life.split('&').next().unwrap().parse().unwrap();
-    assert!((1..=600).contains(&life), "{url}");
+    let response = http.get("/1.0/applications/game/amd64/versions/0/image");
+    let url = &response.headers["location"];
+    let (_, ttl) = url.split_once("X-Amz-Expires=").unwrap();
+    let ttl: u64 = ttl.split('&').next().unwrap().parse().unwrap();
+    assert!((1..=600).contains(&ttl), "{url}");
     assert!(url.contains("X-Amz-Security-Token="), "{url}");
 }
 
 #[test]
-fn keys_in_the_environment_come_before_those_of_the_instance() {
+fn environment_keys_take_precedence_over_the_instance_role() {
     let Some(server) = S3Server::ceph("keys in the environment") else {
         return;
     };
-    let nobody = Credentials {
-        access_key: "AKIANOBODY".to_owned(),
+    let invalid = Credentials {
+        access_key: "AKIAINVALID".to_owned(),
         secret_key: "nothing".to_owned(),
     };
-    let imds = KeyServer::instance(&nobody, HOUR);
-    let mut registry = with_role(server, &imds)
+    let imds = CredentialServer::instance(&invalid, HOUR);
+    let mut registry = registry_with_role(server, &imds)
         .with_env("AWS_ACCESS_KEY_ID", server.access_key())
         .with_env("AWS_SECRET_ACCESS_KEY", server.secret_key());
     registry.run();
-    assert_eq!(imds.handed_out(), 0);
+    assert_eq!(imds.issued_count(), 0);
 }
 
 #[test]
-fn a_machine_without_any_credentials_is_told_what_to_write() {
+fn missing_credentials_prevent_the_start_with_a_hint() {
     let Some(server) = S3Server::ceph("no credentials") else {
         return;
     };
@@ -125,6 +122,6 @@ fn a_machine_without_any_credentials_is_told_what_to_write() {
     let section = bucket.section_at(&server.endpoint(), None);
     let registry = TestRegistry::prepare_s3(bucket, &section, "")
         .with_env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1");
-    let refused = registry.aar(&["serve"]).refused();
-    assert!(refused.contains("storage.s3.access-key"), "{refused}");
+    let error = registry.aar(&["serve"]).failure();
+    assert!(error.contains("storage.s3.access-key"), "{error}");
 }

@@ -1,43 +1,39 @@
-//! Downloads from a bucket: addresses that are signed for a time, and what clients show to those
-//! who hand out the bytes.
+//! Downloads from a bucket: presigned URLs, and what a client reveals to the storage.
 
 use std::{thread::sleep, time::Duration};
 
 use aar_testkit::{
-    Fault, Fleet, Generated, Http, Package, S3Network, S3Server, SOON, Seen, TestAms, TestCa,
-    TestPki, TestRegistry, sha256, until,
+    Fault, Fleet, Generated, Package, RecordedRequest, S3Network, S3Server, SOON, TestAms, TestCa,
+    TestClient, TestPki, TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 12 << 20;
 const IMAGE: &str = "/1.0/applications/game/amd64/versions/0/image";
 
-fn create(ams: &TestAms, name: &str) {
-    let folder = Package::new(name).noise("level.dat", SIZE, 1);
-    let folder = folder.write_folder(&ams.base().join(name));
-    ams.amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+fn create_game(ams: &TestAms) {
+    ams.create(&Package::new("game").noise("level.dat", SIZE, 1));
 }
 
-/// A registry with more in its section `storage.s3` that has an image.
-fn with_image(what: &str, more: &str) -> Option<(Fleet, Http)> {
-    let bucket = S3Server::ceph(what)?.new_bucket();
-    let section = bucket.section() + more;
+/// A fleet with a pushed image, and a client of its registry. `config` is added to `storage.s3`.
+fn fleet_with_image(test: &str, config: &str) -> Option<(Fleet, TestClient)> {
+    let bucket = S3Server::ceph(test)?.new_bucket();
+    let section = bucket.section() + config;
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    let fleet = Fleet::introduced_to(registry, &[]);
-    create(&fleet.publisher, "game");
-    fleet.publisher.amc(&["registry", "push", "game"]).done();
+    let fleet = Fleet::start_manual_on(registry, &[]);
+    create_game(&fleet.publisher);
+    fleet.publisher.amc(&["registry", "push", "game"]).success();
     let pki = TestPki::new();
     fleet.registry.trust(pki.client.certificate(), "client");
     let http = fleet.registry.http(Some(&pki.client));
     Some((fleet, http))
 }
 
-/// Where the registry sends whoever wants the image.
-fn address(http: &Http) -> String {
-    let answer = http.get(IMAGE);
-    assert_eq!(answer.status, 307, "{}", answer.text());
-    answer.headers["location"].clone()
+/// The URL to which the registry redirects a download.
+fn presigned_url(http: &TestClient) -> String {
+    let response = http.get(IMAGE);
+    assert_eq!(response.status, 307, "{}", response.text());
+    response.headers["location"].clone()
 }
 
 fn digest(fleet: &Fleet) -> String {
@@ -46,42 +42,42 @@ fn digest(fleet: &Fleet) -> String {
     image["digest"].as_str().unwrap().to_owned()
 }
 
-fn on_server(server: &'static S3Server) {
+fn assert_pushed_and_pulled_through(server: &'static S3Server) {
     let registry = TestRegistry::start_s3(server.new_bucket());
     let fleet = Fleet::start_on(registry, &[]);
-    create(&fleet.publisher, "game");
+    create_game(&fleet.publisher);
     fleet.client.wait_for("game", 0);
-    let sent = sha256(&fleet.publisher.export("game", 0));
-    assert_eq!(sha256(&fleet.client.export("game", 0)), sent);
-    assert_eq!(digest(&fleet), sent);
-    // Metadata went through the registry, and nothing like an image.
+    let pushed = sha256(&fleet.publisher.export("game", 0));
+    assert_eq!(sha256(&fleet.client.export("game", 0)), pushed);
+    assert_eq!(digest(&fleet), pushed);
+    // The registry sends metadata only; the image comes from the bucket.
     let down = fleet.client_network.bytes(aar_testkit::Direction::Down);
     assert!(down < SIZE / 4, "{down} bytes came from the registry");
     assert!(fleet.registry.bucket().unwrap().uploads().is_empty());
-    fleet.registry.aar(&["storage", "verify"]).done();
+    fleet.registry.aar(&["storage", "verify"]).success();
 }
 
 #[test]
-fn an_image_travels_through_a_bucket_of_ceph() {
-    if let Some(server) = S3Server::ceph("the main job on Ceph") {
-        on_server(server);
+fn image_is_pushed_and_pulled_through_ceph() {
+    if let Some(server) = S3Server::ceph("push and pull through Ceph") {
+        assert_pushed_and_pulled_through(server);
     }
 }
 
 #[test]
-fn an_image_travels_through_a_bucket_of_seaweed() {
-    if let Some(server) = S3Server::seaweed("the main job on SeaweedFS") {
-        on_server(server);
+fn image_is_pushed_and_pulled_through_seaweedfs() {
+    if let Some(server) = S3Server::seaweed("push and pull through SeaweedFS") {
+        assert_pushed_and_pulled_through(server);
     }
 }
 
 #[test]
-fn a_signed_address_is_good_for_one_image_and_its_ranges() {
-    let Some((fleet, http)) = with_image("signed addresses", "") else {
+fn presigned_url_allows_only_one_image_and_its_ranges() {
+    let Some((fleet, http)) = fleet_with_image("presigned URLs", "") else {
         return;
     };
-    let url = address(&http);
-    let plain = Http::plain("");
+    let url = presigned_url(&http);
+    let plain = TestClient::plain("");
     assert_eq!(plain.download(&url).hash().1, digest(&fleet));
 
     let whole = plain.get(&url).body;
@@ -103,34 +99,34 @@ fn a_signed_address_is_good_for_one_image_and_its_ranges() {
 }
 
 #[test]
-fn a_signed_address_is_refused_when_its_time_is_over() {
-    let Some((_fleet, http)) = with_image("late addresses", "    url-duration: 2s\n") else {
+fn presigned_url_is_refused_after_its_expiry() {
+    let Some((_fleet, http)) = fleet_with_image("expired URLs", "    url-duration: 2s\n") else {
         return;
     };
-    let url = address(&http);
-    let plain = Http::plain("");
+    let url = presigned_url(&http);
+    let plain = TestClient::plain("");
     assert_eq!(plain.get(&url).status, 200);
     sleep(Duration::from_secs(4));
     assert_eq!(plain.get(&url).status, 403);
-    assert_eq!(plain.get(&address(&http)).status, 200);
+    assert_eq!(plain.get(&presigned_url(&http)).status, 200);
 }
 
 #[test]
-fn the_registry_itself_hands_out_what_it_is_told_not_to_redirect() {
-    let Some((fleet, http)) = with_image("no redirects", "    redirect: false\n") else {
+fn registry_without_redirects_serves_images_itself() {
+    let Some((fleet, http)) = fleet_with_image("no redirects", "    redirect: false\n") else {
         return;
     };
     assert_eq!(http.download(IMAGE).hash().1, digest(&fleet));
     let whole = http.get(IMAGE).body;
     let part = http.send("GET", IMAGE, &[("range", "bytes=100-199")], Vec::new());
     assert_eq!((part.status, part.body.as_slice()), (206, &whole[100..200]));
-    fleet.client.amc(&["registry", "pull", "game"]).done();
+    fleet.client.amc(&["registry", "pull", "game"]).success();
     fleet.client.wait_for("game", 0);
 }
 
-/// A fleet whose storage is reached over TLS, with a certificate by an issuer of its own.
-fn over_tls(what: &str, clients_know: bool) -> Option<(Fleet, S3Network, TestCa)> {
-    let server = S3Server::ceph(what)?;
+/// A fleet whose storage has a certificate of a private CA, which the AMS trust only on request.
+fn fleet_over_tls(test: &str, is_trusted: bool) -> Option<(Fleet, S3Network, TestCa)> {
+    let server = S3Server::ceph(test)?;
     let ca = TestCa::new();
     let network = S3Network::start_tls(server.address(), &ca);
     let roots = ca.certificate();
@@ -141,63 +137,69 @@ fn over_tls(what: &str, clients_know: bool) -> Option<(Fleet, S3Network, TestCa)
         TestRegistry::prepare_s3(bucket, &section, "").with_env("SSL_CERT_FILE", roots);
     registry.run();
     let environment = [("SSL_CERT_FILE", roots)];
-    let known = if clients_know { &environment[..] } else { &[] };
-    let fleet = Fleet::start_on(registry, known);
-    create(&fleet.publisher, "game");
+    let trusted = if is_trusted { &environment[..] } else { &[] };
+    let fleet = Fleet::start_on(registry, trusted);
+    create_game(&fleet.publisher);
     Some((fleet, network, ca))
 }
 
 #[test]
-fn storage_sees_no_certificate_and_no_header_of_ours() {
-    let Some((fleet, network, _ca)) = over_tls("what storage sees", true) else {
+fn storage_receives_no_client_certificate_and_no_aar_header() {
+    let Some((fleet, network, _ca)) = fleet_over_tls("requests that the storage sees", true) else {
         return;
     };
     fleet.client.wait_for("game", 0);
-    let seen = network.seen();
-    assert!(seen.iter().any(Seen::is_part), "nothing was sent that way");
+    let seen = network.requests();
+    assert!(
+        seen.iter().any(RecordedRequest::is_part),
+        "no part was sent through the network"
+    );
     let downloads: Vec<_> = seen.iter().filter(|seen| seen.is_download()).collect();
-    assert!(!downloads.is_empty(), "nothing was fetched that way");
+    assert!(
+        !downloads.is_empty(),
+        "nothing was downloaded through the network"
+    );
     for seen in downloads {
         assert!(!seen.certificate, "a client certificate was shown");
-        let plain = ["host", "accept", "user-agent", "range", "if-range"];
-        let ours = seen
+        let expected = ["host", "accept", "user-agent", "range", "if-range"];
+        let others = seen
             .headers
             .keys()
-            .filter(|name| !plain.contains(&&***name));
-        assert_eq!(ours.count(), 0, "{:?}", seen.headers);
+            .filter(|name| !expected.contains(&&***name));
+        assert_eq!(others.count(), 0, "{:?}", seen.headers);
     }
 }
 
 #[test]
-fn storage_with_a_certificate_by_nobody_known_is_not_believed() {
-    let Some((fleet, network, _ca)) = over_tls("unknown issuers", false) else {
+fn storage_certificate_of_an_unknown_issuer_is_refused() {
+    let Some((fleet, network, _ca)) = fleet_over_tls("unknown issuers", false) else {
         return;
     };
     until("the image is pushed", SOON, || {
         fleet.registry.application("game").is_some()
     });
-    let refused = fleet.client.amc(&["registry", "pull", "game"]).refused();
+    let error = fleet.client.amc(&["registry", "pull", "game"]).failure();
     let port = network.url().rsplit(':').next().unwrap().to_owned();
-    assert!(refused.contains(&format!("localhost:{port}")), "{refused}");
-    assert!(refused.contains("certificate"), "{refused}");
+    assert!(error.contains(&format!("localhost:{port}")), "{error}");
+    assert!(error.contains("certificate"), "{error}");
     assert!(fleet.client.names().is_empty());
-    assert!(!network.seen().iter().any(Seen::is_download));
+    assert!(!network.requests().iter().any(RecordedRequest::is_download));
 }
 
 #[test]
-fn a_machine_without_any_issuers_works_with_a_registry_that_serves() {
-    let registry = TestRegistry::start_serving();
-    let nowhere = [
+fn ams_without_ca_certificates_works_without_redirects() {
+    let registry = TestRegistry::start_without_redirects();
+    let without_ca_certificates = [
         ("SSL_CERT_FILE", "/nonexistent"),
         ("SSL_CERT_DIR", "/nonexistent"),
     ];
-    let fleet = Fleet::start_on(registry, &nowhere);
-    create(&fleet.publisher, "game");
+    let fleet = Fleet::start_on(registry, &without_ca_certificates);
+    create_game(&fleet.publisher);
     fleet.client.wait_for("game", 0);
 }
 
 #[test]
-fn a_download_goes_on_where_it_was_cut() {
+fn cut_download_resumes_at_its_position() {
     let Some(server) = S3Server::ceph("cut downloads") else {
         return;
     };
@@ -206,28 +208,28 @@ fn a_download_goes_on_where_it_was_cut() {
     let section = bucket.section_at(&network.url(), Some(server.owner()));
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    network.next(Seen::is_download, [Fault::CutDown(SIZE / 2)]);
+    network.next(RecordedRequest::is_download, [Fault::CutResponse(SIZE / 2)]);
     let fleet = Fleet::start_on(registry, &[]);
-    create(&fleet.publisher, "game");
+    create_game(&fleet.publisher);
     fleet.client.wait_for("game", 0);
     let downloads: Vec<_> = network
-        .seen()
+        .requests()
         .into_iter()
-        .filter(Seen::is_download)
+        .filter(RecordedRequest::is_download)
         .collect();
     assert_eq!(downloads.len(), 2);
     let range = downloads[1].headers["range"]
         .strip_prefix("bytes=")
         .unwrap();
     let from: u64 = range.trim_end_matches('-').parse().unwrap();
-    assert!(from > SIZE / 4, "it began again at {from}");
+    assert!(from > SIZE / 4, "the download restarted at {from}");
     assert!(downloads[1].headers.contains_key("if-range"));
-    assert_ne!(downloads[0].query, "", "not by a signed address");
+    assert_ne!(downloads[0].query, "", "the URL is not presigned");
 }
 
 #[test]
-fn an_address_that_expires_in_the_middle_costs_one_more_question() {
-    let Some(server) = S3Server::ceph("addresses that expire") else {
+fn url_that_expires_during_a_download_costs_one_more_request() {
+    let Some(server) = S3Server::ceph("URLs that expire during a download") else {
         return;
     };
     let network = S3Network::start(server.address());
@@ -236,25 +238,28 @@ fn an_address_that_expires_in_the_middle_costs_one_more_question() {
     let section = section + "    url-duration: 1s\n";
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    let late = Fault::Wait(Duration::from_millis(2500));
-    network.next(Seen::is_download, [Fault::CutDown(SIZE / 2), late]);
+    let delay = Fault::Delay(Duration::from_millis(2500));
+    network.next(
+        RecordedRequest::is_download,
+        [Fault::CutResponse(SIZE / 2), delay],
+    );
     let fleet = Fleet::start_on(registry, &[]);
-    create(&fleet.publisher, "game");
+    create_game(&fleet.publisher);
     fleet.client.wait_for("game", 0);
     let downloads: Vec<_> = network
-        .seen()
+        .requests()
         .into_iter()
-        .filter(Seen::is_download)
+        .filter(RecordedRequest::is_download)
         .collect();
     assert_eq!(downloads.len(), 3, "{downloads:?}");
-    // The late one was refused; the next continues with an address of its own.
+    // The delayed request was refused; the next one continues with a new URL.
     assert_eq!(downloads[1].headers["range"], downloads[2].headers["range"]);
     assert_ne!(downloads[1].query, downloads[2].query);
     assert_eq!(sha256(&fleet.client.export("game", 0)), digest(&fleet));
 }
 
 #[test]
-fn generated_content_is_what_a_bucket_hands_out() {
+fn bucket_returns_the_uploaded_content() {
     let Some(server) = S3Server::ceph("generated content") else {
         return;
     };
@@ -267,12 +272,12 @@ fn generated_content_is_what_a_bucket_hands_out() {
         seed: 3,
     };
     let digest = content.digest();
-    let upload = content.begin_upload(&http, &digest);
+    let upload = content.start_upload(&http, &digest);
     assert_eq!(content.send_to(&http, &upload), 204);
     let key = format!("blobs/sha256/{}/{digest}", &digest[..2]);
     let url = registry.bucket().unwrap().presigned(&key, SOON).to_string();
     assert_eq!(
-        Http::plain("").download(&url).hash(),
+        TestClient::plain("").download(&url).hash(),
         (content.size, digest)
     );
 }

@@ -1,24 +1,24 @@
-//! Images beyond what one request to S3 can carry, in constant memory.
+//! Images beyond the limit of a single S3 request, in constant memory.
 //!
-//! One test, so that what is written is freed before more comes.
+//! This is one test, so that the space of one image is freed before the next one is written.
 
 use std::time::{Duration, Instant};
 
-use aar_testkit::{Bucket, Generated, Http, S3Server, TestPki, TestRegistry};
+use aar_testkit::{Bucket, Generated, S3Server, TestClient, TestPki, TestRegistry};
 
-const MEMORY: u64 = 128 << 20;
+const MEMORY_LIMIT: u64 = 128 << 20;
 const GIB: u64 = 1 << 30;
-/// What uploads of this size are cut into.
+/// The part size of uploads of this size.
 const PART: u64 = 8 << 20;
 const HEADERS: [(&str, &str); 1] = [("tus-resumable", "1.0.0")];
 
-struct Scene {
+struct LargeUploads {
     registry: TestRegistry,
-    publisher: Http,
+    publisher: TestClient,
     _pki: TestPki,
 }
 
-impl Scene {
+impl LargeUploads {
     fn start(server: &'static S3Server) -> Self {
         let registry = TestRegistry::start_s3(server.new_bucket());
         let pki = TestPki::new();
@@ -36,20 +36,19 @@ impl Scene {
     }
 
     fn send(&self, content: Generated, upload: &str, part: std::ops::Range<u64>) {
-        let begun = Instant::now();
+        let start = Instant::now();
         let status = content.send_part(&self.publisher, upload, part.clone());
         assert_eq!(status, 204, "{}", self.registry.log());
-        println!("{part:?} sent in {:?}", begun.elapsed());
+        println!("{part:?} sent in {:?}", start.elapsed());
     }
 
-    /// Where an image can be read.
-    fn address(&self, digest: &str) -> String {
+    fn presigned_url(&self, digest: &str) -> String {
         let key = format!("blobs/sha256/{}/{digest}", &digest[..2]);
-        let life = Duration::from_hours(1);
-        self.bucket().presigned(&key, life).to_string()
+        let ttl = Duration::from_hours(1);
+        self.bucket().presigned(&key, ttl).to_string()
     }
 
-    /// Makes it a version, and gives where the registry sends whoever wants it.
+    /// Publishes the image as a version, and returns the URL to which the registry redirects a download.
     fn publish(&self, digest: &str, size: u64) -> String {
         let path = "/1.0/applications/large/amd64/versions/0";
         let version = serde_json::json!({
@@ -69,73 +68,74 @@ impl Scene {
         image.headers["location"].clone()
     }
 
-    /// From how many parts it was put together: S3 writes that at the end of the tag.
+    /// The number of parts of the multipart upload, which S3 appends to the `ETag`.
     fn parts(&self, digest: &str) -> u64 {
         let first = [("range", "bytes=0-0")];
-        let answer = Http::plain("").send("GET", &self.address(digest), &first, Vec::new());
-        let tag = answer.headers["etag"].trim_matches('"').to_owned();
+        let response =
+            TestClient::plain("").send("GET", &self.presigned_url(digest), &first, Vec::new());
+        let tag = response.headers["etag"].trim_matches('"').to_owned();
         tag.rsplit('-').next().unwrap().parse().unwrap()
     }
 
-    fn stayed_small(&mut self) {
+    fn assert_memory_is_bounded(&mut self) {
         let peak = self.registry.process().peak_memory();
         println!("aar: {} MiB", peak >> 20);
-        assert!(peak < MEMORY, "aar took {} MiB", peak >> 20);
+        assert!(peak < MEMORY_LIMIT, "aar used {} MiB", peak >> 20);
         assert!(self.bucket().uploads().is_empty());
     }
 }
 
 #[test]
-fn images_of_many_gibibytes_and_a_thousand_parts_pass_in_constant_memory() {
+fn image_of_many_gibibytes_and_a_thousand_parts_passes_in_constant_memory() {
     let Some(server) = S3Server::ceph("images of many gibibytes") else {
         return;
     };
-    five_gibibytes_and_a_byte_go_there_and_back(server);
-    a_session_of_more_than_a_thousand_parts_survives_a_crash(server);
+    image_beyond_five_gibibytes_is_uploaded_and_downloaded(server);
+    upload_of_a_thousand_parts_resumes_after_a_crash(server);
 }
 
-fn five_gibibytes_and_a_byte_go_there_and_back(server: &'static S3Server) {
-    let mut scene = Scene::start(server);
+fn image_beyond_five_gibibytes_is_uploaded_and_downloaded(server: &'static S3Server) {
+    let mut uploads = LargeUploads::start(server);
     let content = Generated {
         size: 5 * GIB + 1,
         seed: 1,
     };
     let digest = content.digest();
-    let upload = content.begin_upload(&scene.publisher, &digest);
-    scene.send(content, &upload, 0..content.size);
-    let begun = Instant::now();
-    let address = scene.publish(&digest, content.size);
-    let read = Http::plain("").download(&address).hash();
+    let upload = content.start_upload(&uploads.publisher, &digest);
+    uploads.send(content, &upload, 0..content.size);
+    let start = Instant::now();
+    let url = uploads.publish(&digest, content.size);
+    let read = TestClient::plain("").download(&url).hash();
     assert_eq!(read, (content.size, digest));
-    println!("and read in {:?}", begun.elapsed());
-    scene.stayed_small();
+    println!("downloaded in {:?}", start.elapsed());
+    uploads.assert_memory_is_bounded();
 }
 
-fn a_session_of_more_than_a_thousand_parts_survives_a_crash(server: &'static S3Server) {
-    let mut scene = Scene::start(server);
+fn upload_of_a_thousand_parts_resumes_after_a_crash(server: &'static S3Server) {
+    let mut uploads = LargeUploads::start(server);
     let content = Generated {
         size: 1000 * PART + 1,
         seed: 2,
     };
     let digest = content.digest();
-    let upload = content.begin_upload(&scene.publisher, &digest);
+    let upload = content.start_upload(&uploads.publisher, &digest);
     let middle = 300 * PART;
-    scene.send(content, &upload, 0..middle);
-    scene.registry.kill();
-    scene.registry.run();
-    let publisher = &scene.publisher;
-    let there = publisher.send("HEAD", &upload, &HEADERS, Vec::new());
-    assert_eq!(there.headers["upload-offset"], middle.to_string());
-    scene.send(content, &upload, middle..content.size);
-    assert_eq!(scene.parts(&digest), 1001);
+    uploads.send(content, &upload, 0..middle);
+    uploads.registry.kill();
+    uploads.registry.run();
+    let publisher = &uploads.publisher;
+    let upload_state = publisher.send("HEAD", &upload, &HEADERS, Vec::new());
+    assert_eq!(upload_state.headers["upload-offset"], middle.to_string());
+    uploads.send(content, &upload, middle..content.size);
+    assert_eq!(uploads.parts(&digest), 1001);
     let last = format!("bytes={}-", content.size - 3);
-    let last = Http::plain("").send(
+    let last = TestClient::plain("").send(
         "GET",
-        &scene.address(&digest),
+        &uploads.presigned_url(&digest),
         &[("range", &last)],
         Vec::new(),
     );
     let expected = content.pieces().last().unwrap();
     assert_eq!(last.body.last(), expected.last());
-    scene.stayed_small();
+    uploads.assert_memory_is_bounded();
 }

@@ -1,21 +1,15 @@
-//! Who is trusted, and how fast that changes.
+//! Certificates are trusted, removed and revoked, and each change applies at once.
 
 use aar_testkit::{Direction, Fleet, Package, SOON, TestPki, TestRegistry, until};
 
 const IMAGE: &str = "/1.0/applications/big/amd64/versions/0/image";
 
-/// A registry with an image that takes a while.
-fn with_big_image(size: u64) -> Fleet {
-    let fleet = Fleet::served();
+/// A fleet whose registry has an image that is large enough to be cut in the middle.
+fn fleet_with_image(size: u64) -> Fleet {
+    let fleet = Fleet::start_manual_without_redirects();
     fleet.publisher.set(&[("registry.mode", "push")]);
-    let folder = fleet.publisher.base().join("big");
-    Package::new("big")
-        .noise("level.dat", size, 1)
-        .write_folder(&folder);
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
+    let package = Package::new("big").noise("level.dat", size, 1);
+    fleet.publisher.create(&package);
     until("the image is pushed", SOON, || {
         fleet.registry.application("big").is_some()
     });
@@ -23,65 +17,65 @@ fn with_big_image(size: u64) -> Fleet {
 }
 
 #[test]
-fn revoking_cuts_a_download_in_the_middle() {
+fn revocation_cuts_a_running_download() {
     let size = 96 << 20;
-    let fleet = with_big_image(size);
+    let fleet = fleet_with_image(size);
     let pki = TestPki::new();
     fleet.registry.trust(pki.client.certificate(), "client");
     let http = fleet.registry.http(Some(&pki.client));
     let mut download = http.download(IMAGE);
-    let mut got = download.read().unwrap().unwrap() as u64;
+    let mut received = download.read().unwrap().unwrap() as u64;
 
     let revoke = ["trust", "revoke", "-y", &pki.client.fingerprint()];
-    fleet.registry.aar(&revoke).done();
-    let cut = loop {
+    fleet.registry.aar(&revoke).success();
+    let is_cut = loop {
         match download.read() {
-            Ok(Some(n)) => got += n as u64,
+            Ok(Some(n)) => received += n as u64,
             Ok(None) => break false,
             Err(_) => break true,
         }
     };
-    assert!(cut, "the download went on to its end");
-    assert!(got < size / 2, "{got} bytes went out");
-    let refused = http.get(IMAGE);
+    assert!(is_cut, "the download continued to its end");
+    assert!(received < size / 2, "{received} bytes were sent");
+    let response = http.get(IMAGE);
     assert_eq!(
-        (refused.status, refused.code().as_str()),
+        (response.status, response.code().as_str()),
         (403, "certificate_revoked")
     );
 }
 
 #[test]
-fn revoking_cuts_an_ams_in_the_middle_of_a_pull() {
+fn revocation_cuts_a_running_pull() {
     let size = 48 << 20;
-    let fleet = with_big_image(size);
+    let fleet = fleet_with_image(size);
     fleet.client_network.throttle(8 << 20);
     fleet.client.set(&[("registry.mode", "pull")]);
-    let fetched = || fleet.client_network.bytes(Direction::Down);
-    until("the pull is under way", SOON, || fetched() > 4 << 20);
+    let received = || fleet.client_network.bytes(Direction::Down);
+    until("the pull is in progress", SOON, || received() > 4 << 20);
     let revoke = ["trust", "revoke", "-y", &fleet.client.client_fingerprint()];
-    fleet.registry.aar(&revoke).done();
+    fleet.registry.aar(&revoke).success();
     let status = fleet
         .client
         .wait_for_status("the refusal is reported", |s| {
             s.to_string().contains("revoked")
         });
-    assert!(fetched() < size, "{status}");
+    assert!(received() < size, "{status}");
     assert!(fleet.client.names().is_empty());
 }
 
 #[test]
-fn a_removed_certificate_is_refused_at_once_and_can_be_added_again() {
+fn removed_certificate_is_refused_at_once_and_can_be_added_again() {
     let registry = TestRegistry::start();
     let pki = TestPki::new();
     let http = registry.http(Some(&pki.removed));
     let list = || {
-        let answer = http.get("/1.0/applications");
-        let code = if answer.status == 200 {
+        let response = http.get("/1.0/applications");
+        let code = if response.status == 200 {
             String::new()
         } else {
-            answer.code()
+            response.code()
         };
-        (answer.status, code)
+        (response.status, code)
     };
     let fingerprint = pki.removed.fingerprint();
     assert_eq!(list(), (403, "certificate_unknown".to_owned()));
@@ -90,27 +84,27 @@ fn a_removed_certificate_is_refused_at_once_and_can_be_added_again() {
         assert_eq!(list().0, 200);
         registry
             .aar(&["trust", "remove", &fingerprint[..16]])
-            .done();
+            .success();
         assert_eq!(list(), (403, "certificate_unknown".to_owned()));
     }
-    let refused = registry.aar(&["trust", "remove", &fingerprint]).refused();
-    assert!(refused.contains("error:"), "{refused}");
+    let error = registry.aar(&["trust", "remove", &fingerprint]).failure();
+    assert!(error.contains("error:"), "{error}");
 }
 
 #[test]
-fn a_revoked_certificate_never_comes_back() {
+fn revoked_certificate_cannot_be_added_again() {
     let mut registry = TestRegistry::start();
     let pki = TestPki::new();
     registry.trust(pki.revoked.certificate(), "publisher");
     let fingerprint = pki.revoked.fingerprint();
-    // Without a terminal there is nobody to ask.
-    registry.aar(&["trust", "revoke", &fingerprint]).refused();
+    // Without a terminal the command cannot ask for confirmation.
+    registry.aar(&["trust", "revoke", &fingerprint]).failure();
     registry
         .aar(&["trust", "revoke", "--yes", &fingerprint])
-        .done();
+        .success();
     let pem = fs_err::read(pki.revoked.certificate()).unwrap();
-    let refused = registry.aar_with(&["trust", "add"], &pem).refused();
-    assert!(refused.contains("revoked"), "{refused}");
+    let error = registry.aar_with(&["trust", "add"], &pem).failure();
+    assert!(error.contains("revoked"), "{error}");
     let shown = registry
         .aar(&["trust", "list", "--revoked", "--format", "json"])
         .json();
@@ -126,20 +120,20 @@ fn a_revoked_certificate_never_comes_back() {
 
     registry.stop();
     registry.run();
-    let answer = registry.http(Some(&pki.revoked)).get("/1.0/applications");
+    let response = registry.http(Some(&pki.revoked)).get("/1.0/applications");
     assert_eq!(
-        (answer.status, answer.code().as_str()),
+        (response.status, response.code().as_str()),
         (403, "certificate_revoked")
     );
-    assert!(registry.aar_with(&["trust", "add"], &pem).code == 1);
+    registry.aar_with(&["trust", "add"], &pem).failure();
 }
 
 #[test]
-fn adding_a_certificate_again_succeeds_and_says_so() {
+fn adding_a_trusted_certificate_again_succeeds_with_a_note() {
     let registry = TestRegistry::start();
     let pki = TestPki::new();
     let path = pki.client.certificate().to_str().unwrap();
-    registry.aar(&["trust", "add", path]).done();
+    registry.aar(&["trust", "add", path]).success();
     let again = registry.aar(&["trust", "add", path]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(again.stderr.contains("already"), "{}", again.stderr);
@@ -148,7 +142,7 @@ fn adding_a_certificate_again_succeeds_and_says_so() {
 }
 
 #[test]
-fn callers_are_told_why_they_are_refused_and_it_is_put_on_record() {
+fn refused_caller_gets_the_reason_which_is_logged_and_audited() {
     let registry = TestRegistry::start();
     let pki = TestPki::new();
     for trusted in [&pki.expired, &pki.early, &pki.client] {
@@ -191,11 +185,11 @@ fn callers_are_told_why_they_are_refused_and_it_is_put_on_record() {
             "role_insufficient",
         ),
     ];
-    for (who, method, path, status, code) in cases {
-        let answer = registry.http(who).send(method, path, &[], Vec::new());
-        assert_eq!((answer.status, answer.code().as_str()), (status, code));
-        let Some(who) = who else { continue };
-        let fingerprint = who.fingerprint();
+    for (persona, method, path, status, code) in cases {
+        let response = registry.http(persona).send(method, path, &[], Vec::new());
+        assert_eq!((response.status, response.code().as_str()), (status, code));
+        let Some(persona) = persona else { continue };
+        let fingerprint = persona.fingerprint();
         until("the refusal is logged", SOON, || {
             let log = registry.log();
             let mut lines = log.lines();
@@ -214,32 +208,30 @@ fn callers_are_told_why_they_are_refused_and_it_is_put_on_record() {
 }
 
 #[test]
-fn ams_needs_the_certificate_of_the_registry_in_its_trust_store() {
+fn ams_without_the_registry_certificate_in_its_trust_store_refuses_it() {
     let fleet = Fleet::start();
-    let folder = Package::new("game").write_folder(&fleet.publisher.base().join("game"));
     let fingerprint = fleet.registry.fingerprint();
     fleet
         .client
         .amc(&["config", "trust", "remove", &fingerprint])
-        .done();
-    fleet
-        .publisher
-        .amc(&["application", "create", folder.to_str().unwrap()])
-        .done();
-    until("it is in the registry", SOON, || {
+        .success();
+    fleet.publisher.create(&Package::new("game"));
+    until("the application is in the registry", SOON, || {
         fleet.registry.application("game").is_some()
     });
-    let refused = fleet.client.amc(&["registry", "list"]).refused();
-    assert!(refused.contains("trust"), "{refused}");
-    fleet.client.wait_for_status("the agent says so, too", |s| {
-        !s["problem"].as_str().unwrap_or_default().is_empty()
-            || s["last_round"]["outcome"] == "failed"
-    });
+    let error = fleet.client.amc(&["registry", "list"]).failure();
+    assert!(error.contains("trust"), "{error}");
+    fleet
+        .client
+        .wait_for_status("the agent reports the problem", |status| {
+            !status["problem"].as_str().unwrap_or_default().is_empty()
+                || status["last_round"]["outcome"] == "failed"
+        });
     assert!(fleet.client.names().is_empty());
     let path = fleet.registry.certificate();
     let add = ["config", "trust", "add", path.to_str().unwrap()];
-    fleet.client.amc(&add).done();
+    fleet.client.amc(&add).success();
     fleet.client.wait_for("game", 0);
-    let twice = fleet.client.amc(&add).refused();
-    assert!(twice.contains("already exists"), "{twice}");
+    let error = fleet.client.amc(&add).failure();
+    assert!(error.contains("already exists"), "{error}");
 }

@@ -1,10 +1,10 @@
-//! Uploads with a stock client of the tus protocol.
+//! Uploads with tuspy, a widespread client of the tus protocol.
 
 use std::process::Command;
 
 use aar_testkit::{Folder, Persona, TestPki, TestRegistry, program, sha256, skip, tool};
 
-const WHAT: &str = "uploads with tuspy";
+const TEST: &str = "uploads with tuspy";
 const SCRIPT: &str = r#"
 import sys
 from tusclient import client
@@ -19,14 +19,14 @@ again.upload()
 print(again.url)
 "#;
 
-/// A Python with tuspy; `None` where it cannot be had.
+/// A virtual environment with tuspy; `None` if tuspy cannot be installed.
 fn python(folder: &Folder) -> Option<std::path::PathBuf> {
     let venv = folder.join("venv");
-    let made = Command::new("python3")
+    let created = Command::new("python3")
         .args(["-m", "venv"])
         .arg(&venv)
         .output();
-    if !made.unwrap().status.success() {
+    if !created.unwrap().status.success() {
         return None;
     }
     let python = venv.join("bin/python");
@@ -46,29 +46,29 @@ fn python(folder: &Folder) -> Option<std::path::PathBuf> {
 fn upload(
     python: &std::path::Path,
     registry: &TestRegistry,
-    who: &Persona,
+    persona: &Persona,
     file: &std::path::Path,
 ) -> String {
     let run = Command::new(python)
         .args(["-c", SCRIPT, &format!("{}/1.0/uploads", registry.url())])
-        .args([who.certificate(), who.key(), file])
+        .args([persona.certificate(), persona.key(), file])
         .arg(sha256(file))
         .output()
         .unwrap();
-    let complaints = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{complaints}\n{}", registry.log());
+    let errors = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{errors}\n{}", registry.log());
     String::from_utf8(run.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
-fn a_stock_client_uploads_in_parts_and_continues() {
+fn tuspy_uploads_in_parts_and_resumes() {
     let _built = program("aar");
     if tool("python3").is_none() {
-        return skip(WHAT, "there is no python3");
+        return skip(TEST, "python3 is not installed");
     }
     let folder = Folder::new("tus");
     let Some(python) = python(&folder) else {
-        return skip(WHAT, "tuspy cannot be installed");
+        return skip(TEST, "tuspy cannot be installed");
     };
     let (registry, pki) = (TestRegistry::start(), TestPki::new());
     registry.trust(pki.publisher.certificate(), "publisher");
@@ -80,10 +80,10 @@ fn a_stock_client_uploads_in_parts_and_continues() {
     let path = url.strip_prefix(&registry.url()).unwrap_or(&url);
     let http = registry.http(Some(&pki.publisher));
     let headers = [("tus-resumable", "1.0.0")];
-    let answer = http.send("HEAD", path, &headers, Vec::new());
-    assert_eq!(answer.headers["upload-offset"], bytes.len().to_string());
+    let response = http.send("HEAD", path, &headers, Vec::new());
+    assert_eq!(response.headers["upload-offset"], bytes.len().to_string());
     let digest = sha256(&file);
-    let stored = registry.stored();
+    let stored = registry.stored_objects();
     assert!(
         stored
             .iter()

@@ -1,92 +1,74 @@
-//! Taking a version back, and offering it again.
+//! A version is withdrawn and published again.
 
 use aar_testkit::{Direction, Fleet, Package, SOON, until};
 
 const SIZE: u64 = 2 << 20;
 
-fn two_versions() -> Fleet {
+fn package(seed: u64) -> Package {
+    Package::new("game").noise("level.dat", SIZE, seed)
+}
+
+fn fleet_with_two_versions() -> Fleet {
     let fleet = Fleet::start();
-    let folder = fleet.publisher.base().join("game");
-    let path = folder.to_str().unwrap();
-    Package::new("game")
-        .noise("level.dat", SIZE, 1)
-        .write_folder(&folder);
-    fleet.publisher.amc(&["application", "create", path]).done();
-    Package::new("game")
-        .noise("level.dat", SIZE, 2)
-        .write_folder(&folder);
-    fleet
-        .publisher
-        .amc(&["application", "update", "game", path])
-        .done();
+    fleet.publisher.create(&package(1));
+    fleet.publisher.update(&package(2));
     fleet.client.wait_for("game", 0);
     fleet.client.wait_for("game", 1);
     fleet
 }
 
-fn published(fleet: &Fleet, number: u64) -> Option<bool> {
+fn withdraw(fleet: &Fleet, number: &str) {
+    let revoke = ["application", "revoke", "game", number];
+    fleet.publisher.amc(&revoke).success();
+}
+
+fn publish(fleet: &Fleet, number: &str) {
+    let publish = ["application", "publish", "game", number];
+    fleet.publisher.amc(&publish).success();
+}
+
+fn is_published(fleet: &Fleet, number: u64) -> Option<bool> {
     let version = fleet.client.version("game", number)?;
     version["published"].as_bool()
 }
 
 #[test]
-fn a_withdrawn_version_stays_unpublished_and_comes_back_for_nothing() {
-    let fleet = two_versions();
-    fleet
-        .publisher
-        .amc(&["application", "revoke", "game", "1"])
-        .done();
+fn withdrawn_version_is_published_again_without_a_download() {
+    let fleet = fleet_with_two_versions();
+    withdraw(&fleet, "1");
     until("the version is withdrawn", SOON, || {
-        published(&fleet, 1) == Some(false)
+        is_published(&fleet, 1) == Some(false)
     });
-    assert_eq!(published(&fleet, 0), Some(true));
+    assert_eq!(is_published(&fleet, 0), Some(true));
 
     let before = fleet.client_network.bytes(Direction::Down);
-    fleet
-        .publisher
-        .amc(&["application", "publish", "game", "1"])
-        .done();
+    publish(&fleet, "1");
     fleet.client.wait_for("game", 1);
-    let fetched = fleet.client_network.bytes(Direction::Down) - before;
-    assert!(fetched < SIZE / 2, "{fetched} bytes were fetched again");
+    let received = fleet.client_network.bytes(Direction::Down) - before;
+    assert!(received < SIZE / 2, "{received} bytes were received again");
 }
 
 #[test]
-fn a_withdrawn_version_older_than_every_published_one_is_removed() {
-    let fleet = two_versions();
-    fleet
-        .publisher
-        .amc(&["application", "revoke", "game", "0"])
-        .done();
+fn withdrawn_version_older_than_all_published_ones_is_removed() {
+    let fleet = fleet_with_two_versions();
+    withdraw(&fleet, "0");
     until("the old version is removed", SOON, || {
         fleet.client.version("game", 0).is_none()
     });
-    assert_eq!(published(&fleet, 1), Some(true));
-    fleet
-        .publisher
-        .amc(&["application", "publish", "game", "0"])
-        .done();
+    assert_eq!(is_published(&fleet, 1), Some(true));
+    publish(&fleet, "0");
     fleet.client.wait_for("game", 0);
 }
 
 #[test]
-fn what_a_publisher_cleans_up_is_withdrawn_in_the_registry() {
-    let fleet = two_versions();
-    fleet
-        .publisher
-        .set(&[("application.max_published_versions", "2")]);
-    let folder = fleet.publisher.base().join("game");
-    Package::new("game")
-        .noise("level.dat", SIZE, 3)
-        .write_folder(&folder);
-    let path = folder.to_str().unwrap();
-    fleet
-        .publisher
-        .amc(&["application", "update", "game", path])
-        .done();
+fn version_removed_by_its_publisher_is_withdrawn_in_the_registry() {
+    let fleet = fleet_with_two_versions();
+    let keep_two = ("application.max_published_versions", "2");
+    fleet.publisher.set(&[keep_two]);
+    fleet.publisher.update(&package(3));
     fleet.client.wait_for("game", 2);
-    until("the first version is no longer offered", SOON, || {
-        !fleet.client.offers("game", 0)
+    until("the first version is withdrawn", SOON, || {
+        !fleet.client.has_published("game", 0)
     });
-    assert!(fleet.client.offers("game", 1));
+    assert!(fleet.client.has_published("game", 1));
 }

@@ -1,20 +1,19 @@
-//! `cargo xtask generate`: the files under `docs/reference/` that are made from code.
+//! `cargo xtask generate`: the files below `docs/reference/` that are generated from code.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use anyhow::{Result, bail};
 
 use crate::command::{self, output, root, target_dir};
 
-/// What to do with what was generated.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Write nothing; fail where a file in the repository differs
+    /// Write nothing; fail if a file in the repository differs
     #[arg(long)]
     pub(crate) check: bool,
 }
 
-/// A file and the command of a built program that prints it.
+/// A file, and the program and subcommand that print it.
 const FILES: &[(&str, &str, &str)] = &[
     ("docs/reference/openapi.json", "aar", "openapi"),
     ("docs/reference/aar.md", "aar", "reference"),
@@ -28,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut stale = Vec::new();
     for (file, program, subcommand) in FILES {
         let program = target_dir().join("debug").join(program);
-        let new = output(std::process::Command::new(program).arg(subcommand))?;
+        let new = output(Command::new(program).arg(subcommand))?;
         let path = root().join(file);
         if fs::read_to_string(&path).is_ok_and(|old| old == new) {
             continue;
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "not up to date: {}; run `cargo xtask generate` and commit",
+        "these files are not up to date; run `cargo xtask generate` and commit them: {}",
         stale.join(", ")
     )
 }

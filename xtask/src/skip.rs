@@ -1,12 +1,12 @@
-//! What cannot be tested here is skipped, loudly and by name; where `CI` is set, that is a failure.
+//! A part that cannot be tested on this machine is skipped and named; where `CI` is set, a skip is a
+//! failure.
 
 use anyhow::{Error, Result, bail};
 
-/// Says that a part is not tested, and why.
-pub(crate) fn skip(what: &str, reason: &Error) -> Result<()> {
+pub(crate) fn skip(part: &str, reason: &Error) -> Result<()> {
     if std::env::var_os("CI").is_some() {
-        bail!("cannot test {what}: {reason:#}");
+        bail!("cannot test {part}: {reason:#}");
     }
-    eprintln!("SKIPPED: {what}: {reason:#}");
+    eprintln!("SKIPPED: {part}: {reason:#}");
     Ok(())
 }

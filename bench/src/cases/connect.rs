@@ -1,4 +1,4 @@
-//! A new connection for each request: a handshake in which both sides show who they are.
+//! A new connection with a mutual TLS handshake for each request.
 
 use aar_testkit::Folder;
 
@@ -7,11 +7,11 @@ use super::{
     poll::{LIST, sample, tag},
 };
 use crate::{
+    bench_registry::BenchRegistry,
     load::{Ab, Load},
     peers::Nginx,
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
-    site::Site,
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
 };
 
 pub(crate) const CASE: Case = Case {
@@ -22,9 +22,9 @@ pub(crate) const CASE: Case = Case {
 
 const CONNECTIONS: usize = 8;
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let site = Site::start();
-    let certificates = site.certificates();
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let bench = BenchRegistry::start();
+    let certificates = bench.certificates();
     let Some(ab) = Ab::new(&certificates) else {
         return Vec::new();
     };
@@ -39,17 +39,18 @@ fn measure(plan: &Plan) -> Vec<Row> {
         keep_alive: false,
         status: 304,
     };
-    let ours = load(site.url(LIST), &tag(&site));
-    let mut turns: Vec<Turn<'_>> = vec![("aar", Box::new(|| sample(&ab, &ours, &site.meter())))];
+    let aar = load(bench.url(LIST), &tag(&bench));
+    let mut contenders: Vec<Contender<'_>> =
+        vec![("aar", Box::new(|| sample(&ab, &aar, &bench.meter())))];
     if let Some(nginx) = &nginx {
         let load = load(nginx.url("/catalogue"), &nginx.tag("/catalogue"));
         let ab = &ab;
-        turns.push(("nginx", Box::new(move || sample(ab, &load, &nginx.meter()))));
+        contenders.push(("nginx", Box::new(move || sample(ab, &load, &nginx.meter()))));
     }
     let goals = vec![Goal::Times("nginx", 1.0)];
-    vec![in_turn(
+    vec![measure_in_turns(
         plan,
-        Row::new("connect", Unit::PerSecond, goals),
-        turns,
+        Comparison::new("connect", Unit::PerSecond, goals),
+        contenders,
     )]
 }

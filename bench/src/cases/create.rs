@@ -1,4 +1,4 @@
-//! A package into an image.
+//! Creating an image from a package.
 
 use std::{
     io::Write,
@@ -12,23 +12,23 @@ use tokio::runtime::Runtime;
 
 use super::{Case, megabytes};
 use crate::{
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
+    bench_registry::api,
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::api,
     usage::{Meter, Usage, run},
 };
 
 pub(crate) const CASE: Case = Case {
     name: "create",
-    about: "a package into an image, beside tar, zstd and SHA-256",
+    about: "create an image from a package, beside tar, zstd and SHA-256",
     run: measure,
 };
 
-/// What one would do by hand.
-const HAND: &str = "tar | zstd";
+/// The same steps in a shell.
+const SHELL: &str = "tar | zstd";
 
-fn measure(plan: &Plan) -> Vec<Row> {
+fn measure(plan: &Plan) -> Vec<Comparison> {
     let mut ams = TestAms::start();
     let folder = Folder::new("create");
     let package = package(&folder, plan.image);
@@ -41,9 +41,10 @@ fn measure(plan: &Plan) -> Vec<Row> {
         Sample { value, usage }
     };
     let service = || {
-        let (wall, meter) = runtime.block_on(make(ams, &archive, id));
+        let (wall, meter) = runtime.block_on(create(ams, &archive, id));
         let usage = vec![meter.read()];
-        ams.amc(&["application", "delete", "big", "--yes"]).done();
+        ams.amc(&["application", "delete", "big", "--yes"])
+            .success();
         sample(wall, usage)
     };
     let command = || {
@@ -51,43 +52,44 @@ fn measure(plan: &Plan) -> Vec<Row> {
         let mut create = ams.amc_command();
         let ran = run("amc", create.args(["application", "create"]).arg(&package));
         let usage = vec![meter.read(), ran.usage];
-        ams.amc(&["application", "delete", "big", "--yes"]).done();
+        ams.amc(&["application", "delete", "big", "--yes"])
+            .success();
         sample(ran.wall, usage)
     };
-    let hand = || {
-        let ran = run("sh", &mut by_hand(&package, &image));
+    let shell = || {
+        let ran = run("sh", &mut in_a_shell(&package, &image));
         sample(ran.wall, vec![ran.usage])
     };
-    let turns = |ours| -> Vec<Turn<'_>> { vec![("aar", ours), (HAND, Box::new(hand))] };
-    let goals = vec![Goal::Times(HAND, 0.9)];
-    let made = Row::new("create: a package into an image", Unit::Megabytes, goals);
-    let whole = Row::new(
+    let contenders = |aar| -> Vec<Contender<'_>> { vec![("aar", aar), (SHELL, Box::new(shell))] };
+    let goals = vec![Goal::Times(SHELL, 0.9)];
+    let service_only = Comparison::new("create: an image from a package", Unit::Megabytes, goals);
+    let with_upload = Comparison::new(
         "create: with amc and the upload",
         Unit::Megabytes,
         Vec::new(),
     );
     vec![
-        in_turn(plan, made, turns(Box::new(service))),
-        in_turn(plan, whole, turns(Box::new(command))),
+        measure_in_turns(plan, service_only, contenders(Box::new(service))),
+        measure_in_turns(plan, with_upload, contenders(Box::new(command))),
     ]
 }
 
-/// Makes an application of an archive. Gives how long it took from the moment when the archive had
-/// arrived, and what counts from there.
-async fn make(ams: &TestAms, archive: &Path, id: u32) -> (Duration, Meter) {
+/// Creates an application from an archive. Returns the time and the meter from the moment when the upload
+/// was complete.
+async fn create(ams: &TestAms, archive: &Path, id: u32) -> (Duration, Meter) {
     let client = api(ams);
     let file = fs_err::File::open(archive).unwrap().into_parts().0;
     let length = file.metadata().unwrap().len();
-    let package = ams_api::Package::local(file, length);
+    let package = ams_api::PackageBody::from_file(file, length);
     let watch = client.watch().await;
-    let begun = client.create_application(&package, false, |_| ());
-    let begun = begun.await.unwrap();
-    let (arrived, meter) = (Instant::now(), Meter::start("ams", id));
-    watch.finish(begun, None, |_| ()).await.unwrap();
-    (arrived.elapsed(), meter)
+    let operation = client.create_application(&package, false, |_| ());
+    let operation = operation.await.unwrap();
+    let (uploaded, meter) = (Instant::now(), Meter::start("ams", id));
+    watch.wait(operation, None, |_| ()).await.unwrap();
+    (uploaded.elapsed(), meter)
 }
 
-fn by_hand(package: &Path, image: &Path) -> Command {
+fn in_a_shell(package: &Path, image: &Path) -> Command {
     let mut sh = Command::new("sh");
     sh.arg("-c").arg(
         "tar -C \"$1\" -cf - . | zstd -3 -T0 -q -f -o \"$2\" && openssl dgst -sha256 \"$2\" && sync \"$2\"",
@@ -96,7 +98,7 @@ fn by_hand(package: &Path, image: &Path) -> Command {
     sh
 }
 
-/// The package as one file, which AMS takes as it is.
+/// The package as an archive, which is uploaded unchanged.
 fn archive(folder: &Folder, package: &Path) -> PathBuf {
     let archive = folder.join("big.tar");
     let mut tar = Command::new("tar");
@@ -105,7 +107,7 @@ fn archive(folder: &Folder, package: &Path) -> PathBuf {
     archive
 }
 
-/// Half of it does not compress, as what is in an APK; half of it is text.
+/// Half of it does not compress, as in an APK; half of it is text.
 fn package(folder: &Folder, size: u64) -> PathBuf {
     let text = folder.join("text");
     let mut to = fs_err::File::create(&text).unwrap();
@@ -125,7 +127,7 @@ fn package(folder: &Folder, size: u64) -> PathBuf {
         .write_folder(&folder.join("big"))
 }
 
-/// About four times as long as what it is made of.
+/// Text that is about four times as long as the random bytes.
 fn lines(random: &[u8]) -> Vec<u8> {
     let line = |at: &[u8]| {
         let [a, b, c, d] = [at[0], at[1], at[2], at[3]];

@@ -1,4 +1,4 @@
-//! An image through the API, to nowhere.
+//! Downloading an image through the API.
 
 use std::process::Command;
 
@@ -6,44 +6,45 @@ use aar_testkit::Generated;
 
 use super::{Case, megabytes};
 use crate::{
+    bench_registry::BenchRegistry,
     peers::Nginx,
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::Site,
     usage::{Meter, run},
 };
 
 pub(crate) const CASE: Case = Case {
     name: "download",
-    about: "an image through the API to nowhere, beside nginx",
+    about: "download an image through the API, beside nginx",
     run: measure,
 };
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let site = Site::start();
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let bench = BenchRegistry::start();
     let content = Generated {
         size: plan.image,
         seed: 1,
     };
-    let url = site.url(&site.publish("big", content));
-    let certificates = site.certificates();
-    let nginx = Nginx::start(&site.registry.base().join("data"), &certificates);
+    let url = bench.url(&bench.publish("big", content));
+    let certificates = bench.certificates();
+    let nginx = Nginx::start(&bench.registry.base().join("data"), &certificates);
     let digest = content.digest();
     let file = format!("/blobs/sha256/{}/{digest}", &digest[..2]);
     let fetch = |url: &str, meter: &Meter| {
         let mut curl = certificates.curl();
         fetch(curl.args(["--output", "/dev/null", url]), plan.image, meter)
     };
-    let mut turns: Vec<Turn<'_>> = vec![("aar", Box::new(|| fetch(&url, &site.meter())))];
+    let mut contenders: Vec<Contender<'_>> =
+        vec![("aar", Box::new(|| fetch(&url, &bench.meter())))];
     if let Some(nginx) = &nginx {
-        turns.push((
+        contenders.push((
             "nginx",
             Box::new(|| fetch(&nginx.url(&file), &nginx.meter())),
         ));
     }
-    let row = Row::new("download", Unit::Megabytes, vec![Goal::Times("nginx", 1.0)]);
-    vec![in_turn(plan, row, turns)]
+    let comparison = Comparison::new("download", Unit::Megabytes, vec![Goal::Times("nginx", 1.0)]);
+    vec![measure_in_turns(plan, comparison, contenders)]
 }
 
 fn fetch(curl: &mut Command, size: u64, meter: &Meter) -> Sample {

@@ -1,4 +1,4 @@
-//! What is measured. Each case is a file.
+//! The cases, one in each file.
 
 mod connect;
 mod create;
@@ -10,13 +10,12 @@ mod push;
 mod read;
 mod waiting;
 
-use crate::{rounds::Plan, row::Row};
+use crate::{plan::Plan, result::Comparison};
 
-/// Something that is measured.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    pub(crate) run: fn(&Plan) -> Vec<Row>,
+    pub(crate) run: fn(&Plan) -> Vec<Comparison>,
 }
 
 pub(crate) const CASES: &[Case] = &[
@@ -31,8 +30,8 @@ pub(crate) const CASES: &[Case] = &[
     waiting::CASE,
 ];
 
-/// Megabytes in a second.
-#[expect(clippy::cast_precision_loss, reason = "sizes of a benchmark")]
+/// Megabytes per second.
+#[expect(clippy::cast_precision_loss, reason = "sizes are below 2^52")]
 pub(crate) fn megabytes(bytes: u64, wall: std::time::Duration) -> f64 {
     bytes as f64 / 1e6 / wall.as_secs_f64()
 }

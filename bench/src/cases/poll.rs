@@ -1,31 +1,31 @@
-//! Asking whether anything is new, when nothing is.
+//! Polling the catalogue when nothing has changed.
 
 use aar_testkit::Folder;
 
 use super::Case;
 use crate::{
+    bench_registry::BenchRegistry,
     catalogue,
     load::{Ab, Load},
     peers::{Distribution, MANIFEST, Nginx},
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::Site,
     usage::Meter,
 };
 
 pub(crate) const CASE: Case = Case {
     name: "poll",
-    about: "a poll when nothing has changed, beside nginx and docker-registry",
+    about: "poll when nothing has changed, beside nginx and docker-registry",
     run: measure,
 };
 
-/// A catalogue in which nothing can be large.
+/// The versions of a small catalogue.
 const FEW: usize = 10;
 pub(super) const LIST: &str = "/1.0/applications?architecture=amd64&recursion=1&limit=-1";
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let (many, few) = (catalogue::large(plan.versions), Site::start());
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let (many, few) = (catalogue::large(plan.versions), BenchRegistry::start());
     let tools = (Ab::new(&many.certificates()), Ab::new(&few.certificates()));
     let (Some(ab), Some(few_ab)) = tools else {
         return Vec::new();
@@ -45,19 +45,19 @@ fn measure(plan: &Plan) -> Vec<Row> {
             keep_alive: true,
             status: 304,
         };
-        let ours = load(many.url(LIST), &tag(&many));
-        let ours_few = load(few.url(LIST), &tag(&few));
-        let mut turns: Vec<Turn<'_>> = vec![
-            ("aar", Box::new(|| sample(&ab, &ours, &many.meter()))),
+        let large = load(many.url(LIST), &tag(&many));
+        let small = load(few.url(LIST), &tag(&few));
+        let mut contenders: Vec<Contender<'_>> = vec![
+            ("aar", Box::new(|| sample(&ab, &large, &many.meter()))),
             (
                 "aar, 10 versions",
-                Box::new(|| sample(&few_ab, &ours_few, &few.meter())),
+                Box::new(|| sample(&few_ab, &small, &few.meter())),
             ),
         ];
         if let Some(nginx) = &nginx {
             let load = load(nginx.url("/catalogue"), &nginx.tag("/catalogue"));
             let ab = &ab;
-            turns.push(("nginx", Box::new(move || sample(ab, &load, &nginx.meter()))));
+            contenders.push(("nginx", Box::new(move || sample(ab, &load, &nginx.meter()))));
         }
         if let Some(registry) = &registry {
             let (path, tag) = registry.put_manifest();
@@ -65,7 +65,7 @@ fn measure(plan: &Plan) -> Vec<Row> {
             load.headers.push(format!("Accept: {MANIFEST}"));
             load.requests /= 10;
             let ab = &ab;
-            turns.push((
+            contenders.push((
                 "docker-registry",
                 Box::new(move || sample(ab, &load, &registry.meter())),
             ));
@@ -75,25 +75,29 @@ fn measure(plan: &Plan) -> Vec<Row> {
             Goal::Times("docker-registry", 20.0),
             Goal::Times("aar, 10 versions", 0.9),
         ];
-        let what = format!(
+        let title = format!(
             "poll, {connections} connections, {} versions",
             plan.versions
         );
-        rows.push(in_turn(plan, Row::new(what, Unit::PerSecond, goals), turns));
+        rows.push(measure_in_turns(
+            plan,
+            Comparison::new(title, Unit::PerSecond, goals),
+            contenders,
+        ));
     }
     rows
 }
 
-/// The tag of the catalogue as it is.
-pub(super) fn tag(site: &Site) -> String {
-    let answer = site.publisher().get("/1.0/applications?limit=1");
-    answer.headers["etag"].clone()
+/// The present `ETag` of the catalogue.
+pub(super) fn tag(bench: &BenchRegistry) -> String {
+    let response = bench.publisher().get("/1.0/applications?limit=1");
+    response.headers["etag"].clone()
 }
 
 pub(super) fn sample(ab: &Ab, load: &Load, meter: &Meter) -> Sample {
-    let outcome = ab.run(load);
+    let result = ab.run(load);
     Sample {
-        value: outcome.per_second,
-        usage: vec![meter.read(), outcome.usage],
+        value: result.per_second,
+        usage: vec![meter.read(), result.usage],
     }
 }

@@ -1,4 +1,4 @@
-//! An update, from the moment a publisher is asked to publish it until a client offers it.
+//! The time from the publication of an update on a publisher until a client offers it.
 
 use std::time::Instant;
 
@@ -9,16 +9,16 @@ use tokio::runtime::Runtime;
 
 use super::Case;
 use crate::{
-    rounds::Plan,
-    row::{Goal, Row, Unit},
+    bench_registry::api,
+    plan::Plan,
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::api,
     usage::Meter,
 };
 
 pub(crate) const CASE: Case = Case {
     name: "propagation",
-    about: "an update, from asking for its publication until a client offers it",
+    about: "the time from the publication of an update until a client offers it",
     run: measure,
 };
 
@@ -27,11 +27,11 @@ const SIZE: u64 = 1 << 20;
 /// The updates of a round.
 const UPDATES: usize = 4;
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let mut fleet = Fleet::start();
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let mut fleet = DirectFleet::start();
     let runtime = Runtime::new().unwrap();
     let mut samples = Vec::new();
-    // The first ones warm up: from then on, each update also retires an old version.
+    // The first updates are the warm-up: from then on, each update also removes an old version.
     for number in 0..UPDATES + UPDATES * plan.rounds {
         fleet.prepare(number);
         let meters = fleet.meters();
@@ -44,18 +44,18 @@ fn measure(plan: &Plan) -> Vec<Row> {
         }
     }
     let goals = vec![Goal::AtMost(100.0)];
-    let what = "from publication to usable, 1 MiB";
-    vec![Row::new(what, Unit::Milliseconds, goals).ours(samples)]
+    let title = "from publication to usable, 1 MiB";
+    vec![Comparison::new(title, Unit::Milliseconds, goals).with_samples(samples)]
 }
 
-/// A registry with a publisher and a client, and nothing in between.
-struct Fleet {
+/// A registry with a publisher and a client, without proxies.
+struct DirectFleet {
     registry: TestRegistry,
     publisher: TestAms,
     client: TestAms,
 }
 
-impl Fleet {
+impl DirectFleet {
     fn start() -> Self {
         let (registry, publisher, client) =
             (TestRegistry::start(), TestAms::start(), TestAms::start());
@@ -67,7 +67,7 @@ impl Fleet {
                 ("registry.mode", "manual"),
                 ("application.auto_publish", "false"),
             ]);
-            ams.introduce(&registry, &registry.url(), role);
+            ams.connect_to(&registry, &registry.url(), role);
             ams.set(&[("registry.mode", mode)]);
         }
         Self {
@@ -77,18 +77,18 @@ impl Fleet {
         }
     }
 
-    /// Makes a version that is ready and not published, and waits until nobody has anything to do.
+    /// Creates a version that is ready but not published, and waits until both agents are idle.
     fn prepare(&self, number: usize) {
         let package = self.publisher.base().join("package");
         Package::new(NAME)
             .noise("level.dat", SIZE, number as u64)
             .write_folder(&package);
         let path = package.to_str().unwrap();
-        let made = match number {
+        let created = match number {
             0 => self.publisher.amc(&["application", "create", path]),
             _ => self.publisher.amc(&["application", "update", NAME, path]),
         };
-        made.done();
+        created.success();
         for ams in [&self.publisher, &self.client] {
             ams.wait_for_status("a round has ended", |status| status["running"] == false);
         }
@@ -102,25 +102,25 @@ impl Fleet {
         ]
     }
 
-    /// Publishes a version over the publisher's socket, and hears from the client's events when it
-    /// can be used there. Gives the milliseconds in between.
+    /// Publishes a version on the publisher, and waits for the event of its import on the client. Returns the
+    /// milliseconds in between.
     async fn propagate(&self, number: usize) -> f64 {
         let (publisher, client) = (api(&self.publisher), api(&self.client));
         let number = u32::try_from(number).unwrap();
         let mut events = client.events(EventSelection::Lifecycle).await.unwrap();
-        let begun = Instant::now();
+        let start = Instant::now();
         publisher.set_published(NAME, number, true).await.unwrap();
-        imported(&mut events).await;
-        let took = begun.elapsed();
+        wait_for_import(&mut events).await;
+        let elapsed = start.elapsed();
         let application = client.application(NAME).await.unwrap();
         let version = application.versions.last().unwrap();
         assert_eq!(version.number, number);
         assert!(version.published && version.status == VersionStatus::Ready);
-        took.as_secs_f64() * 1e3
+        elapsed.as_secs_f64() * 1e3
     }
 }
 
-async fn imported(events: &mut EventStream) {
+async fn wait_for_import(events: &mut EventStream) {
     loop {
         let event = events.next().await.unwrap().unwrap();
         let event = LifecycleEvent::deserialize(event.metadata).unwrap();

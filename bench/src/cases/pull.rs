@@ -1,4 +1,4 @@
-//! An image to a client: received, verified, durable, imported.
+//! Pulling an image: received, verified, durable, imported.
 
 use std::process::Command;
 
@@ -6,22 +6,22 @@ use aar_testkit::{Fleet, Mode, Package};
 
 use super::{Case, megabytes};
 use crate::{
+    bench_registry::Certificates,
     peers::Nginx,
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::Certificates,
     usage::{Meter, run},
 };
 
 pub(crate) const CASE: Case = Case {
     name: "pull",
-    about: "an image to a client AMS until it can be used, beside curl, SHA-256 and sync",
+    about: "pull an image to a client until it is usable, beside curl, SHA-256 and sync",
     run: measure,
 };
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let mut fleet = Fleet::introduced();
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let mut fleet = Fleet::start_manual();
     let package = fleet.publisher.base().join("big");
     Package::new("big")
         .noise("level.dat", plan.image, 1)
@@ -29,8 +29,8 @@ fn measure(plan: &Plan) -> Vec<Row> {
     fleet
         .publisher
         .amc(&["application", "create", package.to_str().unwrap()])
-        .done();
-    fleet.publisher.amc(&["registry", "push", "big"]).done();
+        .success();
+    fleet.publisher.amc(&["registry", "push", "big"]).success();
     fs_err::remove_dir_all(&package).unwrap();
     fleet.publisher.stop();
     let image = &fleet.registry.application("big").unwrap()["variants"][0]["versions"][0]["image"];
@@ -42,12 +42,12 @@ fn measure(plan: &Plan) -> Vec<Row> {
     let certificates = certificates(&fleet);
     let nginx = Nginx::start(&fleet.registry.base().join("data"), &certificates);
     let path = format!("/blobs/sha256/{}/{digest}", &digest[..2]);
-    let to = fleet.client.base().join("by-hand");
+    let target = fleet.client.base().join("downloaded");
     let registry = fleet.registry.process().id();
-    let mut turns: Vec<Turn<'_>> = vec![(
+    let mut contenders: Vec<Contender<'_>> = vec![(
         "aar",
         Box::new(|| {
-            // A new one each time: what is there already is not fetched.
+            // A new client each time, because an image is pulled only once.
             let mut client = fleet.join("amd64", Mode::Manual);
             let meters = [
                 Meter::start("ams", client.process().id()),
@@ -56,7 +56,7 @@ fn measure(plan: &Plan) -> Vec<Row> {
             let mut pull = client.amc_command();
             let ran = run("amc", pull.args(["registry", "pull", "big"]));
             let usage = meters.iter().map(Meter::read).collect();
-            assert!(client.offers("big", 0));
+            assert!(client.has_published("big", 0));
             Sample {
                 value: megabytes(size, ran.wall),
                 usage,
@@ -64,12 +64,15 @@ fn measure(plan: &Plan) -> Vec<Row> {
         }),
     )];
     if let Some(nginx) = &nginx {
-        turns.push((
+        contenders.push((
             "nginx",
             Box::new(|| {
                 let meter = nginx.meter();
-                let ran = run("sh", &mut by_hand(&certificates, &nginx.url(&path), &to));
-                fs_err::remove_file(&to).unwrap();
+                let ran = run(
+                    "sh",
+                    &mut in_a_shell(&certificates, &nginx.url(&path), &target),
+                );
+                fs_err::remove_file(&target).unwrap();
                 Sample {
                     value: megabytes(size, ran.wall),
                     usage: vec![ran.usage, meter.read()],
@@ -78,26 +81,26 @@ fn measure(plan: &Plan) -> Vec<Row> {
         ));
     }
     let goals = vec![Goal::Times("nginx", 0.8)];
-    vec![in_turn(
+    vec![measure_in_turns(
         plan,
-        Row::new("pull", Unit::Megabytes, goals),
-        turns,
+        Comparison::new("pull", Unit::Megabytes, goals),
+        contenders,
     )]
 }
 
-/// What a script would do, one thing after the other.
-fn by_hand(certificates: &Certificates, url: &str, to: &std::path::Path) -> Command {
+/// The same steps in a shell.
+fn in_a_shell(certificates: &Certificates, url: &str, target: &std::path::Path) -> Command {
     let mut curl = certificates.curl();
-    curl.arg("--output").arg(to).arg(url);
+    curl.arg("--output").arg(target).arg(url);
     let words = std::iter::once(curl.get_program()).chain(curl.get_args());
     let mut sh = Command::new("sh");
     sh.arg("-c")
-        .arg("to=$1; shift; \"$@\" && openssl dgst -sha256 \"$to\" && sync \"$to\"");
-    sh.arg("sh").arg(to).args(words);
+        .arg("target=$1; shift; \"$@\" && openssl dgst -sha256 \"$target\" && sync \"$target\"");
+    sh.arg("sh").arg(target).args(words);
     sh
 }
 
-/// The client AMS shows its own certificate.
+/// curl shows the certificate of the client AMS.
 fn certificates(fleet: &Fleet) -> Certificates {
     let certs = fleet.registry.base().join("certs");
     Certificates {

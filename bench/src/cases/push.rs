@@ -1,25 +1,25 @@
-//! An image into the registry: verified and durable when it is answered.
+//! Uploading an image: the registry has verified and synced it when it responds.
 
 use aar_testkit::{Folder, Generated};
 
 use super::{Case, megabytes};
 use crate::{
+    bench_registry::BenchRegistry,
     peers::Distribution,
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::Site,
     usage::run,
 };
 
 pub(crate) const CASE: Case = Case {
     name: "push",
-    about: "an image into the registry, verified and durable, beside docker-registry",
+    about: "upload an image to the registry until it is verified and durable, beside docker-registry",
     run: measure,
 };
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let host = Site::start();
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let host = BenchRegistry::start();
     let certificates = host.certificates();
     let peer = Distribution::start(&certificates);
     let content = Generated {
@@ -33,19 +33,17 @@ fn measure(plan: &Plan) -> Vec<Row> {
     pieces
         .try_for_each(|piece| std::io::Write::write_all(&mut to, &piece))
         .unwrap();
-    let mut turns: Vec<Turn<'_>> = vec![(
+    let mut contenders: Vec<Contender<'_>> = vec![(
         "aar",
         Box::new(|| {
-            // A new one each time: an image that is there already need not be stored.
-            let site = Site::start();
-            let http = site.publisher();
-            let upload = content.begin_upload(&http, &digest);
-            let publisher = &site.pki.publisher;
-            let who = (
-                publisher.certificate().to_owned(),
-                publisher.key().to_owned(),
-            );
-            let mut curl = site.certificates().curl_as(&who.0, &who.1);
+            // A new registry each time, because it stores an image only once.
+            let bench = BenchRegistry::start();
+            let http = bench.publisher();
+            let upload = content.start_upload(&http, &digest);
+            let publisher = &bench.pki.publisher;
+            let certificate = publisher.certificate().to_owned();
+            let key = publisher.key().to_owned();
+            let mut curl = bench.certificates().curl_as(&certificate, &key);
             curl.args(["--request", "PATCH", "--header", "expect:", "--upload-file"])
                 .arg(&file);
             curl.args([
@@ -55,8 +53,8 @@ fn measure(plan: &Plan) -> Vec<Row> {
                 "upload-offset: 0",
             ]);
             curl.args(["--header", "content-type: application/offset+octet-stream"]);
-            let url = site.url(&upload);
-            let meter = site.meter();
+            let url = bench.url(&upload);
+            let meter = bench.meter();
             let ran = run("curl", curl.arg(url));
             let usage = vec![meter.read(), ran.usage];
             Sample {
@@ -66,21 +64,21 @@ fn measure(plan: &Plan) -> Vec<Row> {
         }),
     )];
     if let Some(peer) = &peer {
-        turns.push((
+        contenders.push((
             "docker-registry",
             Box::new(|| {
-                let address = peer.begin_upload();
-                let joint = if address.contains('?') { '&' } else { '?' };
+                let url = peer.start_upload();
+                let separator = if url.contains('?') { '&' } else { '?' };
                 let mut curl = certificates.curl();
                 curl.args(["--header", "expect:", "--upload-file"])
                     .arg(&file);
                 let meter = peer.meter();
                 let ran = run(
                     "curl",
-                    curl.arg(format!("{address}{joint}digest=sha256:{digest}")),
+                    curl.arg(format!("{url}{separator}digest=sha256:{digest}")),
                 );
                 let usage = vec![meter.read(), ran.usage];
-                peer.forget();
+                peer.delete_blobs();
                 Sample {
                     value: megabytes(plan.image, ran.wall),
                     usage,
@@ -89,9 +87,9 @@ fn measure(plan: &Plan) -> Vec<Row> {
         ));
     }
     let goals = vec![Goal::Times("docker-registry", 2.0)];
-    vec![in_turn(
+    vec![measure_in_turns(
         plan,
-        Row::new("push", Unit::Megabytes, goals),
-        turns,
+        Comparison::new("push", Unit::Megabytes, goals),
+        contenders,
     )]
 }

@@ -1,32 +1,32 @@
-//! Reading a large catalogue, by many at a time.
+//! Reading a large catalogue on many connections.
 
 use super::Case;
 use crate::{
+    bench_registry::BenchRegistry,
     catalogue,
     load::{Ab, Load},
-    rounds::{Plan, Turn, in_turn},
-    row::{Goal, Row, Unit},
+    plan::{Contender, Plan, measure_in_turns},
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::Site,
 };
 
 pub(crate) const CASE: Case = Case {
     name: "read",
-    about: "pages, records and changes of a large catalogue: how long 99 of 100 requests take",
+    about: "read pages, versions and changes of a large catalogue: 99th percentile of the latency",
     run: measure,
 };
 
 const CONNECTIONS: usize = 32;
-/// How many changes there are to tell.
+/// The changes in a response.
 const CHANGES: usize = 100;
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let site = catalogue::large(plan.versions);
-    let Some(ab) = Ab::new(&site.certificates()) else {
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let bench = catalogue::large(plan.versions);
+    let Some(ab) = Ab::new(&bench.certificates()) else {
         return Vec::new();
     };
     let middle = plan.versions / catalogue::VERSIONS_EACH / 2;
-    let since = revision(&site) - CHANGES as u64;
+    let since = revision(&bench) - CHANGES as u64;
     let cases = [
         (
             "a page of 100 applications",
@@ -41,35 +41,35 @@ fn measure(plan: &Plan) -> Vec<Row> {
         ),
         ("100 changes", format!("/1.0/changes?since={since}")),
     ];
-    let each = cases.into_iter().map(|(what, path)| {
+    let comparisons = cases.into_iter().map(|(name, path)| {
         let load = Load {
-            url: site.url(&path),
+            url: bench.url(&path),
             headers: Vec::new(),
             requests: plan.requests / 6,
             connections: CONNECTIONS,
             keep_alive: true,
             status: 200,
         };
-        let turn = || {
-            let meter = site.meter();
-            let outcome = ab.run(&load);
+        let measure = || {
+            let meter = bench.meter();
+            let result = ab.run(&load);
             Sample {
-                value: outcome.p99,
-                usage: vec![meter.read(), outcome.usage],
+                value: result.p99,
+                usage: vec![meter.read(), result.usage],
             }
         };
-        let turns: Vec<Turn<'_>> = vec![("aar", Box::new(turn))];
-        let what = format!("{what} of {} versions, p99", plan.versions);
-        in_turn(
+        let contenders: Vec<Contender<'_>> = vec![("aar", Box::new(measure))];
+        let title = format!("{name} of {} versions, p99", plan.versions);
+        measure_in_turns(
             plan,
-            Row::new(what, Unit::Milliseconds, vec![Goal::AtMost(10.0)]),
-            turns,
+            Comparison::new(title, Unit::Milliseconds, vec![Goal::AtMost(10.0)]),
+            contenders,
         )
     });
-    each.collect()
+    comparisons.collect()
 }
 
-fn revision(site: &Site) -> u64 {
-    let answer = site.publisher().get("/1.0/applications?limit=1");
-    answer.headers["aar-revision"].parse().unwrap()
+fn revision(bench: &BenchRegistry) -> u64 {
+    let response = bench.publisher().get("/1.0/applications?limit=1");
+    response.headers["aar-revision"].parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! A fleet that waits for changes: how soon all of it is told of one, and what each of it costs.
+//! Clients that wait for changes: how soon all of them receive one, and the memory for each.
 
 use std::{
     path::{Path, PathBuf},
@@ -8,96 +8,94 @@ use std::{
 };
 
 use aar_client::{ChangesResponse, ClientOptions, RegistryClient, Transfer};
-use aar_testkit::{Folder, Generated, Http, SOON, until};
+use aar_testkit::{Folder, Generated, SOON, TestClient, until};
 use aar_types::{ApplicationName, Architecture, Changes, Revision};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{runtime::Runtime, sync::Semaphore, task::JoinHandle};
 
 use super::Case;
 use crate::{
-    rounds::Plan,
-    row::{Goal, Row, Unit},
+    bench_registry::{BenchRegistry, commit},
+    plan::Plan,
+    result::{Comparison, Goal, Unit},
     sample::Sample,
-    site::{Site, commit},
     usage::{Usage, resident},
 };
 
 pub(crate) const CASE: Case = Case {
     name: "waiting",
-    about: "clients that wait for changes, each on its own connection: being told, and memory",
+    about: "clients that wait for changes, each on its own connection: latency and memory",
     run: measure,
 };
 
 const NAME: &str = "update";
 const SIZE: u64 = 1 << 20;
-/// Of so many clients, one fetches what is new.
+/// One of this many clients pulls the new version.
 const ONE_IN: usize = 50;
-/// Handshakes under way: what one address may do at once is limited.
-const CONNECTING: usize = 16;
-/// How long the registry may keep a request open, as the agent asks.
+/// Concurrent handshakes, which the registry limits for each address.
+const HANDSHAKES: usize = 16;
+/// How long the registry may keep a request open, as in requests of the agent.
 const WAIT: Duration = Duration::from_mins(1);
-/// Without work for so long, the registry has settled.
-const SETTLED: Duration = Duration::from_secs(1);
+/// The registry is idle after this time without work.
+const IDLE: Duration = Duration::from_secs(1);
 
-fn measure(plan: &Plan) -> Vec<Row> {
-    let mut site = Site::start();
-    let process = site.registry.process().id();
+fn measure(plan: &Plan) -> Vec<Comparison> {
+    let mut bench = BenchRegistry::start();
+    let process = bench.registry.process().id();
     allow_open_files();
-    let fleet = Fleet {
+    let fleet = WaitingFleet {
         process,
-        publisher: site.publisher(),
+        publisher: bench.publisher(),
         folder: Folder::new("waiting"),
         runtime: Runtime::new().unwrap(),
-        site,
+        bench,
     };
-    publish(&fleet.publisher, 0, &fleet.site.upload(image(0)));
-    // What serving images leaves behind is no matter of those who wait.
+    publish(&fleet.publisher, 0, &fleet.bench.upload(image(0)));
+    // Serving images grows the memory of the registry; this must not count for the waiting clients.
     fleet.round(1, fleet.connect(plan.waiting / ONE_IN, 1));
-    settle(&fleet.site);
+    wait_until_idle(&fleet.bench);
     let before = resident(process);
     let mut clients = fleet.connect(plan.waiting, ONE_IN);
-    let (mut told, mut pulled, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut notified, mut pulled, mut memory) = (Vec::new(), Vec::new(), Vec::new());
     for number in 2..2 + plan.rounds {
         let round = fleet.round(number, clients);
         let sample = |value| Sample {
             value,
             usage: vec![round.usage.clone()],
         };
-        let last = |moments| sample(percentile_99(round.begun, moments));
-        told.push(last(round.heard.iter().map(|heard| heard.told).collect()));
-        pulled.push(last(
-            round
-                .heard
-                .iter()
-                .filter_map(|heard| heard.pulled)
-                .collect(),
-        ));
+        let p99 = |moments| sample(percentile_99(round.start, moments));
+        notified.push(p99(round.notified.iter().map(|one| one.notified).collect()));
+        pulled.push(p99(round
+            .notified
+            .iter()
+            .filter_map(|one| one.pulled)
+            .collect()));
         let held = round.resident.saturating_sub(before);
         memory.push(sample(kibibytes(held, plan.waiting)));
-        clients = round.heard.into_iter().map(|heard| heard.client).collect();
+        clients = round.notified.into_iter().map(|one| one.client).collect();
     }
-    rows(plan, [told, pulled, memory])
+    comparisons(plan, [notified, pulled, memory])
 }
 
-fn rows(plan: &Plan, [told, pulled, memory]: [Vec<Sample>; 3]) -> Vec<Row> {
+fn comparisons(plan: &Plan, [notified, pulled, memory]: [Vec<Sample>; 3]) -> Vec<Comparison> {
     let (all, few) = (plan.waiting, plan.waiting / ONE_IN);
-    let row = |what: String, unit, most, samples| {
-        Row::new(what, unit, vec![Goal::AtMost(most)]).ours(samples)
+    let comparison = |title: String, unit, max, samples| {
+        Comparison::new(title, unit, vec![Goal::AtMost(max)]).with_samples(samples)
     };
     vec![
-        row(
-            format!("told of a change, 99 of 100, {all} waiting"),
+        comparison(
+            format!("notified of a change, p99, {all} waiting"),
             Unit::Milliseconds,
             2000.0,
-            told,
+            notified,
         ),
-        row(
+        comparison(
             format!("pulled 1 MiB, {few} of {all} waiting"),
             Unit::Milliseconds,
             2000.0,
             pulled,
         ),
-        row(
+        comparison(
             format!("memory for each of {all} waiting"),
             Unit::Kibibytes,
             32.0,
@@ -106,85 +104,85 @@ fn rows(plan: &Plan, [told, pulled, memory]: [Vec<Sample>; 3]) -> Vec<Row> {
     ]
 }
 
-/// A registry, a publisher, and those who may wait.
-struct Fleet {
+/// A registry, a publisher, and a runtime for waiting clients.
+struct WaitingFleet {
     process: u32,
-    publisher: Http,
+    publisher: TestClient,
     folder: Folder,
     runtime: Runtime,
-    site: Site,
+    bench: BenchRegistry,
 }
 
-/// A client with a connection of its own.
-struct Client {
+/// A client with its own connection.
+struct WaitingClient {
     registry: RegistryClient,
     since: Revision,
-    /// Where it puts what is new, if it fetches it.
-    to: Option<PathBuf>,
+    /// The file to which it pulls the new version, if it does.
+    target: Option<PathBuf>,
 }
 
-/// What became of a client that waited.
-struct Heard {
-    client: Client,
-    told: Instant,
+/// A client that has received a change.
+struct NotifiedClient {
+    client: WaitingClient,
+    notified: Instant,
     pulled: Option<Instant>,
 }
 
-/// What became of a publication.
-struct Round {
-    begun: Instant,
-    heard: Vec<Heard>,
+/// The results of one publication.
+struct PublicationRound {
+    start: Instant,
+    notified: Vec<NotifiedClient>,
     /// The memory of the registry while all were waiting.
     resident: u64,
     usage: Usage,
 }
 
-impl Fleet {
-    /// Lets clients connect, as many at a time as one address may. One of `one_in` will fetch.
-    fn connect(&self, clients: usize, one_in: usize) -> Vec<Client> {
-        let gate = Arc::new(Semaphore::new(CONNECTING));
-        let registry = &self.site.registry;
+impl WaitingFleet {
+    /// Connects clients, as many at a time as one address may. One of `one_in` will pull.
+    fn connect(&self, clients: usize, one_in: usize) -> Vec<WaitingClient> {
+        let permits = Arc::new(Semaphore::new(HANDSHAKES));
+        let registry = &self.bench.registry;
         let url = registry.url().parse().unwrap();
         let server = registry.fingerprint().parse().unwrap();
-        let identity = self.site.pki.client.identity();
+        let identity = self.bench.pki.client.identity();
         let options = ClientOptions::new(url, server, identity.clone());
         let connecting = (0..clients).map(|n| {
-            let (options, gate) = (options.clone(), Arc::clone(&gate));
-            let to = (n % one_in == 0).then(|| self.folder.join(n.to_string()));
+            let (options, permits) = (options.clone(), Arc::clone(&permits));
+            let target = (n % one_in == 0).then(|| self.folder.join(n.to_string()));
             self.runtime.spawn(async move {
-                let _place = gate.acquire_owned().await.unwrap();
-                Client::connect(options, to).await
+                let _permit = permits.acquire_owned().await.unwrap();
+                WaitingClient::connect(options, target).await
             })
         });
-        self.all(connecting.collect())
+        self.join(connecting.collect())
     }
 
-    /// Lets clients wait, and publishes something.
-    fn round(&self, number: usize, clients: Vec<Client>) -> Round {
-        let digest = self.site.upload(image(number));
+    /// Lets clients wait for changes, and publishes a version.
+    fn round(&self, number: usize, clients: Vec<WaitingClient>) -> PublicationRound {
+        let digest = self.bench.upload(image(number));
         let clients = clients.into_iter();
-        let waiting = clients.map(|client| self.runtime.spawn(client.hear()));
+        let waiting = clients.map(|client| self.runtime.spawn(client.wait()));
         let waiting = waiting.collect();
-        settle(&self.site);
+        wait_until_idle(&self.bench);
         let resident = resident(self.process);
-        let (meter, begun) = (self.site.meter(), Instant::now());
+        let (meter, start) = (self.bench.meter(), Instant::now());
         publish(&self.publisher, number, &digest);
-        Round {
-            begun,
-            heard: self.all(waiting),
+        PublicationRound {
+            start,
+            notified: self.join(waiting),
             resident,
             usage: meter.read(),
         }
     }
 
-    fn all<T>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
-        let done = |task: JoinHandle<T>| self.runtime.block_on(task).unwrap();
-        tasks.into_iter().map(done).collect()
+    fn join<T>(&self, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+        let result = |task: JoinHandle<T>| self.runtime.block_on(task).unwrap();
+        tasks.into_iter().map(result).collect()
     }
 }
 
-impl Client {
-    async fn connect(options: ClientOptions, to: Option<PathBuf>) -> Self {
+impl WaitingClient {
+    async fn connect(options: ClientOptions, target: Option<PathBuf>) -> Self {
         let registry = RegistryClient::new(options).unwrap();
         let since = changes(&registry, Revision(0), Duration::ZERO)
             .await
@@ -192,32 +190,32 @@ impl Client {
         Self {
             registry,
             since,
-            to,
+            target,
         }
     }
 
-    /// Waits for the next change and does with it what the agent does.
-    async fn hear(mut self) -> Heard {
+    /// Waits for the next change, and pulls the new version as the agent does.
+    async fn wait(mut self) -> NotifiedClient {
         let changes = changes(&self.registry, self.since, WAIT).await;
-        let told = Instant::now();
-        assert!(changes.revision > self.since, "nothing came in time");
+        let notified = Instant::now();
+        assert!(changes.revision > self.since, "there was no change in time");
         self.since = changes.revision;
-        let pulled = match &self.to {
-            Some(to) => {
-                self.pull(to, &changes).await;
+        let pulled = match &self.target {
+            Some(target) => {
+                self.pull(target, &changes).await;
                 Some(Instant::now())
             }
             None => None,
         };
-        Heard {
+        NotifiedClient {
             client: self,
-            told,
+            notified,
             pulled,
         }
     }
 
-    /// Asks what there is of the application, and fetches the image of its newest version.
-    async fn pull(&self, to: &Path, changes: &Changes) {
+    /// Reads the application, and downloads the image of its newest version.
+    async fn pull(&self, target: &Path, changes: &Changes) {
         let name: &ApplicationName = &changes.changes[0].application;
         let application = self.registry.application(name).await.unwrap().unwrap();
         let versions = &application.variants[0].versions;
@@ -226,23 +224,23 @@ impl Client {
             .max_by_key(|version| version.number)
             .unwrap();
         let (architecture, transfer) = (Architecture::Amd64, Transfer::default());
-        let fetch = self.registry.download(
+        let download = self.registry.download(
             name,
             architecture,
             newest.number,
             &newest.image,
-            to,
+            target,
             &transfer,
         );
-        fetch.await.unwrap();
-        fs_err::remove_file(to).unwrap();
+        download.await.unwrap();
+        fs_err::remove_file(target).unwrap();
     }
 }
 
 async fn changes(registry: &RegistryClient, since: Revision, wait: Duration) -> Changes {
     match registry.changes(since, wait).await.unwrap() {
         ChangesResponse::Changes(changes) => changes,
-        ChangesResponse::Compacted => panic!("changes are kept for longer than this"),
+        ChangesResponse::Compacted => panic!("the registry keeps changes for longer than this"),
     }
 }
 
@@ -253,34 +251,33 @@ fn image(number: usize) -> Generated {
     }
 }
 
-fn publish(publisher: &Http, number: usize, digest: &str) {
+fn publish(publisher: &TestClient, number: usize, digest: &str) {
     commit(publisher, NAME, number, digest, SIZE);
 }
 
-/// Waits until the registry has nothing to do.
-fn settle(site: &Site) {
-    until("the registry has settled", SOON, || {
-        let meter = site.meter();
-        sleep(SETTLED);
+fn wait_until_idle(bench: &BenchRegistry) {
+    until("the registry is idle", SOON, || {
+        let meter = bench.meter();
+        sleep(IDLE);
         meter.read().cpu_seconds < 0.005
     });
 }
 
-/// As many as the system lets this process have. The registry sees to that for itself.
+/// Raises the limit of open files to the maximum, as the registry does for itself.
 fn allow_open_files() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let current = maximum;
     setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
 }
 
-/// In how many milliseconds it was done for 99 of 100.
-fn percentile_99(begun: Instant, mut moments: Vec<Instant>) -> f64 {
+/// The 99th percentile of the times since the start, in milliseconds.
+fn percentile_99(start: Instant, mut moments: Vec<Instant>) -> f64 {
     moments.sort();
     let last = moments[(moments.len() * 99).div_ceil(100) - 1];
-    last.duration_since(begun).as_secs_f64() * 1e3
+    last.duration_since(start).as_secs_f64() * 1e3
 }
 
-#[expect(clippy::cast_precision_loss, reason = "sizes of a benchmark")]
+#[expect(clippy::cast_precision_loss, reason = "sizes are below 2^52")]
 fn kibibytes(bytes: u64, clients: usize) -> f64 {
     bytes as f64 / 1024.0 / clients as f64
 }

@@ -1,37 +1,35 @@
-//! `ab`, which keeps so many connections busy and says how long requests took.
+//! `ab`, which sends requests on several connections and reports how long they took.
 
 use std::{path::PathBuf, process::Command};
 
 use aar_testkit::Folder;
 
 use crate::{
-    site::Certificates,
+    bench_registry::Certificates,
     usage::{Usage, run},
 };
 
-/// A load: what is asked for, how often and by how many at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) url: String,
     pub(crate) headers: Vec<String>,
     pub(crate) requests: usize,
     pub(crate) connections: usize,
-    /// Whether connections are used again.
+    /// Whether connections are reused.
     pub(crate) keep_alive: bool,
-    /// The status that every answer has to have.
+    /// The expected status of every response.
     pub(crate) status: u16,
 }
 
-/// What became of a load.
 #[derive(Debug, Clone)]
-pub(crate) struct Outcome {
+pub(crate) struct LoadResult {
     pub(crate) per_second: f64,
-    /// The time within which 99 of 100 requests were answered, in milliseconds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub(crate) p99: f64,
     pub(crate) usage: Usage,
 }
 
-/// The tool, with what it has to show.
+/// The tool, with its client certificate.
 pub(crate) struct Ab {
     folder: Folder,
     identity: PathBuf,
@@ -51,7 +49,7 @@ impl Ab {
         Some(Self { folder, identity })
     }
 
-    pub(crate) fn run(&self, load: &Load) -> Outcome {
+    pub(crate) fn run(&self, load: &Load) -> LoadResult {
         let percentiles = self.folder.join("percentiles.csv");
         let mut ab = Command::new("ab");
         ab.args(["-q", "-l", "-f", "TLS1.3", "-s", "60", "-E"])
@@ -66,9 +64,9 @@ impl Ab {
             ab.arg("-H").arg(header);
         }
         let ran = run("ab", ab.arg(&load.url));
-        load.insist(&ran.stdout);
+        load.check(&ran.stdout);
         let csv = fs_err::read_to_string(percentiles).unwrap();
-        Outcome {
+        LoadResult {
             per_second: number(&ran.stdout, "Requests per second:"),
             p99: percentile(&csv, 99),
             usage: ran.usage,
@@ -77,45 +75,45 @@ impl Ab {
 }
 
 impl Load {
-    /// The tool counts answers that are not 2xx, and asks once more where a connection broke.
-    fn insist(&self, told: &str) {
-        let count = |name| told.lines().any(|line| line.starts_with(name));
-        let other = if count("Non-2xx responses:") {
-            number(told, "Non-2xx responses:")
+    /// Checks the counters of the tool: responses with another status than 2xx, and lost connections.
+    fn check(&self, output: &str) {
+        let has = |name| output.lines().any(|line| line.starts_with(name));
+        let other = if has("Non-2xx responses:") {
+            number(output, "Non-2xx responses:")
         } else {
             0.0
         };
-        let all = number(told, "Complete requests:");
+        let all = number(output, "Complete requests:");
         let expected = if (200..300).contains(&self.status) {
             0.0
         } else {
             all
         };
-        let failed = number(told, "Failed requests:");
-        let right = (other - expected).abs() < 0.5 && failed < 0.5;
+        let failed = number(output, "Failed requests:");
+        let is_correct = (other - expected).abs() < 0.5 && failed < 0.5;
         assert!(
-            right,
-            "{}: not every answer was {}:\n{told}",
+            is_correct,
+            "{}: not every response was {}:\n{output}",
             self.url, self.status
         );
         if self.keep_alive {
-            let kept = number(told, "Keep-Alive requests:");
-            assert!(kept >= all * 0.99, "connections were not kept:\n{told}");
+            let kept = number(output, "Keep-Alive requests:");
+            assert!(kept >= all * 0.99, "connections were not reused:\n{output}");
         }
     }
 }
 
-fn number(told: &str, name: &str) -> f64 {
-    let line = told.lines().find_map(|line| line.strip_prefix(name));
+fn number(output: &str, name: &str) -> f64 {
+    let line = output.lines().find_map(|line| line.strip_prefix(name));
     let word = line.and_then(|line| line.split_whitespace().next());
     word.and_then(|word| word.parse().ok())
-        .unwrap_or_else(|| panic!("ab did not tell {name}\n{told}"))
+        .unwrap_or_else(|| panic!("the output of ab has no line {name:?}\n{output}"))
 }
 
-fn percentile(csv: &str, wanted: u8) -> f64 {
+fn percentile(csv: &str, percent: u8) -> f64 {
     let line = csv
         .lines()
-        .find_map(|line| line.strip_prefix(&format!("{wanted},")));
+        .find_map(|line| line.strip_prefix(&format!("{percent},")));
     line.and_then(|milliseconds| milliseconds.parse().ok())
-        .unwrap_or_else(|| panic!("ab did not tell the percentile {wanted}\n{csv}"))
+        .unwrap_or_else(|| panic!("the output of ab has no percentile {percent}\n{csv}"))
 }

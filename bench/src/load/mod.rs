@@ -1,4 +1,4 @@
-//! Load tools that show a client certificate.
+//! Load generators with a client certificate.
 
 mod ab;
 

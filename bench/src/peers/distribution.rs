@@ -1,12 +1,12 @@
-//! The CNCF's registry of container images, as Debian packages it.
+//! The container registry of the CNCF, as packaged by Debian.
 
 use std::{process::Command, time::Duration};
 
 use aar_testkit::{Folder, Port, Process, until};
 
-use crate::{site::Certificates, usage::Meter};
+use crate::{bench_registry::Certificates, usage::Meter};
 
-/// A registry of container images on a folder. It ends when dropped.
+/// A container registry on a folder, which runs until it is dropped.
 pub(crate) struct Distribution {
     process: Process,
     port: Port,
@@ -31,10 +31,10 @@ impl Distribution {
             folder,
             certificates: certificates.clone(),
         };
-        until("docker-registry answers", Duration::from_secs(20), || {
+        until("docker-registry responds", Duration::from_secs(20), || {
             let mut curl = started.certificates.curl();
-            let asked = curl.arg(started.url("/v2/")).output();
-            asked.unwrap().status.success()
+            let output = curl.arg(started.url("/v2/")).output();
+            output.unwrap().status.success()
         });
         Some(started)
     }
@@ -47,8 +47,8 @@ impl Distribution {
         Meter::start("docker-registry", self.process.id())
     }
 
-    /// Where an upload that is begun now is to be sent.
-    pub(crate) fn begin_upload(&self) -> String {
+    /// Starts an upload, and returns its URL.
+    pub(crate) fn start_upload(&self) -> String {
         let mut curl = self.certificates.curl();
         curl.args([
             "--request",
@@ -58,20 +58,20 @@ impl Distribution {
             "--output",
             "/dev/null",
         ]);
-        let begun = curl
+        let response = curl
             .arg(self.url("/v2/bench/blobs/uploads/"))
             .output()
             .unwrap();
-        let headers = String::from_utf8_lossy(&begun.stdout).into_owned();
+        let headers = String::from_utf8_lossy(&response.stdout).into_owned();
         let location = headers.lines().find_map(|line| {
             let (name, value) = line.split_once(": ")?;
             name.eq_ignore_ascii_case("location")
                 .then(|| value.trim().to_owned())
         });
-        location.unwrap_or_else(|| panic!("no upload was begun: {headers}"))
+        location.unwrap_or_else(|| panic!("there is no upload URL: {headers}"))
     }
 
-    /// Stores a small manifest; gives its path and its tag for conditional requests.
+    /// Stores a small manifest. Returns its path and its `ETag`.
     pub(crate) fn put_manifest(&self) -> (String, String) {
         let config = self.put_blob(b"{}");
         let manifest = serde_json::json!({
@@ -88,23 +88,23 @@ impl Distribution {
             .arg(format!("content-type: {MANIFEST}"));
         curl.arg("--data-binary")
             .arg(format!("@{}", file.display()));
-        done(curl.arg(self.url(path)));
+        run(curl.arg(self.url(path)));
         (path.to_owned(), format!("\"{digest}\""))
     }
 
     fn put_blob(&self, content: &[u8]) -> String {
         let file = self.folder.write("blob", content);
         let digest = format!("sha256:{}", aar_testkit::sha256(&file));
-        let address = self.begin_upload();
-        let joint = if address.contains('?') { '&' } else { '?' };
+        let url = self.start_upload();
+        let separator = if url.contains('?') { '&' } else { '?' };
         let mut curl = self.certificates.curl();
         curl.arg("--upload-file").arg(&file);
-        done(curl.arg(format!("{address}{joint}digest={digest}")));
+        run(curl.arg(format!("{url}{separator}digest={digest}")));
         digest
     }
 
-    /// Forgets every blob: one that is there already need not be stored.
-    pub(crate) fn forget(&self) {
+    /// Deletes every blob, because the registry stores a blob only once.
+    pub(crate) fn delete_blobs(&self) {
         let storage = self.folder.join("storage/docker/registry/v2");
         if storage.exists() {
             fs_err::remove_dir_all(storage).unwrap();
@@ -114,10 +114,10 @@ impl Distribution {
 
 pub(crate) const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-fn done(command: &mut Command) {
+fn run(command: &mut Command) {
     let output = command.output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaint}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
 }
 
 fn config(port: &Port, with: &Certificates, folder: &Folder) -> String {

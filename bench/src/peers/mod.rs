@@ -1,4 +1,4 @@
-//! What one would take instead. A peer that is not installed is skipped, loudly.
+//! The alternatives to measure beside. A peer that is not installed is skipped with a message.
 
 mod distribution;
 mod nginx;
@@ -8,14 +8,14 @@ pub(crate) use nginx::Nginx;
 
 use std::{path::PathBuf, process::Command};
 
-/// A program of this machine, if it is there. Where servers are is not on everybody's path.
+/// The path of an installed program. The folder of servers is not on the `PATH` of every user.
 fn installed(name: &str, package: &str) -> Option<PathBuf> {
     let candidates = [PathBuf::from(name), PathBuf::from("/usr/sbin").join(name)];
     let runs = |program: &PathBuf| Command::new(program).arg("--help").output().is_ok();
-    let there = candidates.into_iter().find(runs);
-    if there.is_none() {
-        let why = format!("{name} is not installed (Debian: apt install {package})");
-        aar_testkit::skip(&format!("the benchmark beside {name}"), &why);
+    let path = candidates.into_iter().find(runs);
+    if path.is_none() {
+        let reason = format!("{name} is not installed (Debian: apt install {package})");
+        aar_testkit::skip(&format!("the benchmark beside {name}"), &reason);
     }
-    there
+    path
 }

@@ -1,12 +1,12 @@
-//! nginx as a server of files, with client certificates.
+//! nginx as a file server with client certificates.
 
 use std::{path::Path, process::Command, time::Duration};
 
 use aar_testkit::{Folder, Port, Process, until};
 
-use crate::{site::Certificates, usage::Meter};
+use crate::{bench_registry::Certificates, usage::Meter};
 
-/// Serves a folder. It ends when dropped.
+/// Serves a folder until it is dropped.
 pub(crate) struct Nginx {
     process: Process,
     port: Port,
@@ -21,7 +21,7 @@ impl Nginx {
         let config = folder.write("nginx.conf", config(root, &port, certificates, &folder));
         let mut command = Command::new(program);
         command.arg("-p").arg(folder.path()).arg("-c").arg(config);
-        // Its own log file is not open yet when it complains of its configuration.
+        // nginx reports errors in its configuration before it opens its log file.
         command.arg("-e").arg("stderr");
         let process = Process::start(&mut command, &folder.join("log"));
         let nginx = Self {
@@ -35,14 +35,14 @@ impl Nginx {
     }
 
     fn wait(&self) {
-        until("nginx answers", Duration::from_secs(20), || {
+        until("nginx responds", Duration::from_secs(20), || {
             let mut curl = self.certificates.curl();
-            let asked = curl
+            let output = curl
                 .args(["--output", "/dev/null"])
                 .arg(self.url("/"))
                 .output();
-            // An answer of any kind will do: 22 is what curl says of a refusal.
-            matches!(asked.unwrap().status.code(), Some(0 | 22))
+            // Any response is enough: curl ends with 22 for an error status.
+            matches!(output.unwrap().status.code(), Some(0 | 22))
         });
     }
 
@@ -50,7 +50,7 @@ impl Nginx {
         format!("https://{}{path}", self.port.address())
     }
 
-    /// The tag of a file, for conditional requests.
+    /// The `ETag` of a file.
     pub(crate) fn tag(&self, path: &str) -> String {
         let mut curl = self.certificates.curl();
         curl.args([
@@ -60,8 +60,8 @@ impl Nginx {
             "--output",
             "/dev/null",
         ]);
-        let asked = curl.arg(self.url(path)).output().unwrap();
-        String::from_utf8(asked.stdout).unwrap()
+        let output = curl.arg(self.url(path)).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     pub(crate) fn meter(&self) -> Meter {

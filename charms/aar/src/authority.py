@@ -1,7 +1,7 @@
-"""The registry's certificate, where an authority issues it over the interface `tls-certificates`.
+"""A certificate for the registry from an authority, over the interface `tls-certificates`.
 
-Clients pin the registry's certificate itself, so a renewal reaches them as any other change of it
-does: in the relation data, which makes every related AMS expect the new one.
+Clients pin the registry's certificate itself, so a renewal reaches them like any other change: the
+relation data makes every related AMS expect the new one.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ ENDPOINT = "certificates"
 
 @dataclass(frozen=True)
 class Issued:
-    """What an authority issued, as PEM: the certificate followed by those above it, and its key."""
+    """An issued certificate followed by those of its CAs, and its key, as PEM."""
 
     chain: str
     key: str
@@ -28,19 +28,19 @@ class Authority:
 
     def __init__(self, charm: ops.CharmBase, names: Callable[[], set[str]]) -> None:
         self._charm = charm
-        # The addresses and names of the unit; none while they are not known.
+        # Returns the addresses and names of the unit; none while they are unknown.
         self._names = names
         self._library = tls.TLSCertificatesRequiresV4(
             charm,
             ENDPOINT,
-            # Asked for when it is needed: an address needs Juju's answer.
+            # Computed when needed: the address of the unit may not be known yet.
             certificate_requests=lambda _capabilities: self._requests(),
             key_algorithm=tls.KeyAlgorithm.ECDSA,
             refresh_events=[charm.on.config_changed],
         )
 
     def events(self) -> list[ops.BoundEvent]:
-        """The events after which the registry's certificate may have to change."""
+        """Return the events that may change the registry's certificate."""
         on = self._library.on
         broken = self._charm.on[ENDPOINT].relation_broken
         return [on.certificate_available, on.certificate_denied, broken]
@@ -50,32 +50,30 @@ class Authority:
         return bool(self._charm.model.relations[ENDPOINT])
 
     def issued(self) -> Issued | None:
-        """The certificate for this unit as it is reached now, once there is one."""
+        """Return the certificate for this unit's current addresses; None until it is issued."""
         for request in self._requests():
             certificate, key = self._library.get_assigned_certificate(request)
             if certificate is not None and key is not None:
-                return self._with_those_above(certificate, key)
+                return self._with_chain(certificate, key)
         return None
 
-    def _with_those_above(
-        self, certificate: tls.ProviderCertificate, key: tls.PrivateKey
-    ) -> Issued:
-        # Authorities differ in whether their chain begins with the certificate.
-        above = [link for link in certificate.chain if link != certificate.certificate]
-        chain = "".join(f"{link.raw.strip()}\n" for link in [certificate.certificate, *above])
+    def _with_chain(self, certificate: tls.ProviderCertificate, key: tls.PrivateKey) -> Issued:
+        # The chain of some authorities begins with the certificate.
+        issuers = [link for link in certificate.chain if link != certificate.certificate]
+        chain = "".join(f"{link.raw.strip()}\n" for link in [certificate.certificate, *issuers])
         return Issued(chain, key.raw)
 
     def refusal(self) -> str:
-        """Why there is no certificate to be had; empty while nothing is in its way."""
+        """Return why no certificate can be issued; empty if nothing prevents it."""
         try:
             self._host_names()
         except UnicodeError as error:
-            return f"a certificate cannot have the name of this unit: {error}"
+            return f"a certificate cannot contain the name of this unit: {error}"
         errors = self._library.get_request_errors()
-        return f"the authority refuses a certificate: {errors[0].error.message}" if errors else ""
+        return f"the authority denied the certificate: {errors[0].error.message}" if errors else ""
 
     def _requests(self) -> list[tls.CertificateRequestAttributes]:
-        """The one request of this unit; none while it has no address or a name that cannot be."""
+        """Return the request of this unit; none without an address or with an invalid name."""
         names = self._names()
         try:
             hosts = self._host_names()
@@ -92,7 +90,7 @@ class Authority:
         return [request]
 
     def _host_names(self) -> set[str]:
-        """The names of this unit, as certificates write them: what is not ASCII is encoded."""
+        """Return the names of this unit in the form of certificates (IDNA)."""
         names = {name for name in {*self._names(), socket.getfqdn()} if not _is_address(name)}
         return {name.encode("idna").decode() for name in names}
 

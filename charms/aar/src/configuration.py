@@ -1,8 +1,7 @@
-"""The text of the registry's configuration file: `storage_config` as it was written, and the rest.
+"""The registry's configuration file: the text of `storage_config`, and the listen address.
 
-What somebody wrote goes into the file as the text that it is. The registry reads another version of
-YAML than Python's library, in which `0123` is a number and `no` is a truth value; so nothing here
-asks what a value means.
+The text of the option is copied, not parsed and written again: the registry reads YAML 1.2, while
+Python's library reads YAML 1.1, in which `0123` is an octal number and `no` is a boolean.
 """
 
 import json
@@ -17,8 +16,8 @@ SECTION = "storage"
 DEFAULT_PORT = 3000
 
 
-def written(text: str) -> str:
-    """What somebody wrote into `storage_config`, with the key `storage` as plain as can be."""
+def normalized(text: str) -> str:
+    """Return the text of `storage_config` in block style, with the key `storage` unquoted."""
     root = _mapping(text)
     if root.start_mark.column:
         text = textwrap.dedent(text)
@@ -27,31 +26,31 @@ def written(text: str) -> str:
 
 
 def with_address(text: str, host: str, port: int) -> str:
-    """The file: a text of this module, and where the registry listens.
+    """Append the listen address to the text of a storage section.
 
-    The text comes first, so that a line of the file is the same line of the text.
+    The text comes first, so that it has the same line numbers in the file.
     """
     end = "" if text.endswith("\n") else "\n"
     return f"{text}{end}http:\n  addr: {json.dumps(host_and_port(host, port))}\n"
 
 
 def address_in(text: str) -> tuple[str, int]:
-    """Where a registry with this file listens; the host is empty for every address."""
+    """Return the host and port in a configuration file; no host means every address."""
     try:
-        file = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but text
+        file = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it creates strings only
         host, _, port = file["http"]["addr"].rpartition(":")
         return host.strip("[]"), int(port)
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
         return "", DEFAULT_PORT
 
 
-def complaint(message: str, file: str, source: str) -> str:
-    """What the registry says of a file, told of what the file was made from."""
+def error_about(source: str, message: str, file: str) -> str:
+    """Turn an error of the registry about a file into one about the source of the file."""
     found = re.match(rf".*?{re.escape(file)}(?::(\d+))?:? ?(.*)", message, re.DOTALL)
     if found is None:
         return f"{source}: {message}"
-    line, rest = found.groups()
-    return f"{source}, line {line}: {rest}" if line else f"{source}: {rest}"
+    line, reason = found.groups()
+    return f"{source}, line {line}: {reason}" if line else f"{source}: {reason}"
 
 
 def _mapping(text: str) -> yaml.MappingNode:
@@ -63,17 +62,17 @@ def _mapping(text: str) -> yaml.MappingNode:
         raise Blocked(f"storage_config is not YAML{where}") from error
     if isinstance(root, yaml.MappingNode) and any(key.value == SECTION for key, _ in root.value):
         return root
-    raise Blocked("storage_config needs the key 'storage' at its top")
+    raise Blocked("storage_config needs the top-level key 'storage'")
 
 
 def _in_lines(text: str, root: yaml.MappingNode) -> str:
-    """A mapping in braces, with each of its keys on a line of its own."""
+    """Convert a flow mapping, with each key on a line of its own."""
     pairs = [(key.value, _text_of(text, value)) for key, value in root.value]
     return "".join(f"{key}: {textwrap.indent(value, '  ').strip()}\n" for key, value in pairs)
 
 
 def _unquoted(text: str, root: yaml.MappingNode) -> str:
-    """The same text; commands of the registry look for the key without quotes."""
+    """Remove quotes from the key `storage`: the registry's commands edit the unquoted key."""
     key = next(key for key, _ in root.value if key.value == SECTION)
     return text[: key.start_mark.index] + SECTION + text[key.end_mark.index :]
 

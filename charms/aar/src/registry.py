@@ -11,14 +11,14 @@ import configuration
 from charms.aar.v0.aar_interface import InvalidRelationDataError, pem
 from charms.aar.v0.service_files import replace, write_private
 from charms.aar.v0.snap_program import Output, ProgramError, SnapProgram
-from storage import Place
+from storage import StorageSection
 
-# For how many seconds the running registry may keep an answer waiting.
-ANSWER = 10
+# In seconds.
+RESPONSE_TIMEOUT = 10
 
 
-class UnwellError(Exception):
-    """The registry answers, and says what it cannot work with."""
+class UnhealthyError(Exception):
+    """The registry responds that it cannot work; the message is its reason."""
 
 
 class Registry(SnapProgram):
@@ -32,12 +32,12 @@ class Registry(SnapProgram):
 
     @property
     def config_file(self) -> Path:
-        """The configuration file."""
+        """Return the path of the configuration file."""
         return self.base / "conf" / "main.yaml"
 
     @property
     def _authorities_file(self) -> Path:
-        """Who may have issued the bucket's certificate; the snap lets the program know of it."""
+        """Return the path of the CAs of the bucket; the snap passes it to the program."""
         return self.base / "certs" / "authorities.crt"
 
     @property
@@ -48,85 +48,87 @@ class Registry(SnapProgram):
     def _key_file(self) -> Path:
         return self.base / "certs" / "server.key"
 
-    def configure(self, place: Place, host: str, port: int) -> None:
-        """Have the registry keep images there and listen here; it restarts where that is new."""
-        text = configuration.with_address(place.text, host, port)
-        files = {self.config_file: text, self._authorities_file: place.authorities or None}
-        replace(self, files, lambda: self._try_out(text, place))
+    def configure(self, section: StorageSection, host: str, port: int) -> None:
+        """Configure storage and listen address; the registry restarts if they changed."""
+        text = configuration.with_address(section.text, host, port)
+        files = {self.config_file: text, self._authorities_file: section.authorities or None}
+        replace(self, files, lambda: self._check_candidate(text, section))
 
-    def _try_out(self, text: str, place: Place) -> None:
+    def _check_candidate(self, text: str, section: StorageSection) -> None:
         candidate = self.config_file.with_name("candidate.yaml")
         authorities = self._authorities_file.with_name("candidate.crt")
         write_private(candidate, text)
-        write_private(authorities, place.authorities)
-        known = {"SSL_CERT_FILE": str(authorities)} if place.authorities else {}
+        write_private(authorities, section.authorities)
+        environment = {"SSL_CERT_FILE": str(authorities)} if section.authorities else {}
         try:
             self.run("check-config", str(candidate))
-            self._settle_at(candidate, known)
+            self._move_empty_storage(candidate, environment)
         except ProgramError as error:
-            told = configuration.complaint(str(error), candidate.name, place.source)
-            raise ProgramError(told) from error
+            message = configuration.error_about(section.source, str(error), candidate.name)
+            raise ProgramError(message) from error
         finally:
             candidate.unlink()
             authorities.unlink()
 
-    def _settle_at(self, candidate: Path, environment: Mapping[str, str]) -> None:
-        """Let a registry that holds nothing yet keep images where this configuration says.
+    def _move_empty_storage(self, candidate: Path, environment: Mapping[str, str]) -> None:
+        """Move a registry without applications to the storage of this configuration.
 
-        It belongs to the place where it started first; and snapd starts it before anybody could
-        say where. One that holds something stays where it is.
+        A registry belongs to the storage with which it started first, and snapd starts it before it
+        can be configured. A registry with applications stays where it is.
         """
         if not self.config_file.exists():
             self.stop()
         try:
-            holds = json.loads(self.run("status", "--format", "json"))
+            status = json.loads(self.run("status", "--format", "json"))
         except ProgramError:
-            # It has not started anywhere, or cannot now; the start with the new file tells.
+            # It has never started, or it cannot start now; the start with the new file reports why.
             return
-        if not holds["applications"] and not holds["blobs"]:
+        if not status["applications"] and not status["blobs"]:
             command = ["storage", "migrate", "--to", str(candidate)]
             self.run(*command, limit=None, environment=environment)
 
     @property
-    def listens_at(self) -> tuple[str, int]:
-        """Where it listens, as its file says; the host is empty for every address."""
+    def listen_address(self) -> tuple[str, int]:
+        """Return the configured host and port; no host means every address."""
         text = self.config_file.read_text(errors="replace") if self.config_file.exists() else ""
         return configuration.address_in(text)
 
     def problem(self) -> str:
-        """Why the registry is of no use now; empty while it answers."""
+        """Return why the registry cannot be used; empty if it can."""
         try:
-            shown = self.shown()
-            kept = self._kept_certificate()
+            presented = self.presented_certificate()
+            on_disk = self._certificate_on_disk()
         except (OSError, http.client.HTTPException) as error:
-            return f"the registry does not answer: {error}"
-        except UnwellError as error:
-            return f"the registry is not well: {error}"
+            return f"the registry does not respond: {error}"
+        except UnhealthyError as error:
+            return f"the registry is unhealthy: {error}"
         except ProgramError as error:
             return str(error)
-        return "" if shown == kept else "the registry does not show certs/server.crt: restart it"
+        if presented != on_disk:
+            return "the registry does not present certs/server.crt: restart it"
+        return ""
 
-    def shown(self) -> str:
-        """The certificate that the registry shows when it is asked how it is."""
-        host, port = self.listens_at
+    def presented_certificate(self) -> str:
+        """Return the certificate that the registry presents in response to a request."""
+        host, port = self.listen_address
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # Its certificate is what is asked for here; nobody vouches for it.
+        # The certificate is compared by the caller.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         connection = http.client.HTTPSConnection(
-            host or "127.0.0.1", port, timeout=ANSWER, context=context
+            host or "127.0.0.1", port, timeout=RESPONSE_TIMEOUT, context=context
         )
         try:
-            return _ask(connection)
+            return _request_status(connection)
         finally:
             connection.close()
 
     def certificate(self) -> str:
-        """The certificate that the registry shows, without those above it; it has to answer."""
-        self.require_answer()
-        return self._kept_certificate()
+        """Return the certificate that the registry presents, without those of its CAs."""
+        self.require_response()
+        return self._certificate_on_disk()
 
-    def _kept_certificate(self) -> str:
+    def _certificate_on_disk(self) -> str:
         path = self._certificate_file
         try:
             return pem(path.read_text())
@@ -135,56 +137,56 @@ class Registry(SnapProgram):
         except InvalidRelationDataError as error:
             raise ProgramError(f"{path}: {error}") from error
 
-    def show(self, chain: str, key: str) -> None:
-        """Have the registry show a certificate, with those of its authorities, from now on."""
+    def install_certificate(self, chain: str, key: str) -> None:
+        """Have the registry present a certificate, with those of its CAs."""
         replace(self, {self._key_file: key, self._certificate_file: chain})
 
-    def show_its_own(self) -> None:
-        """Have the registry make itself a certificate and show that."""
+    def remove_certificate(self) -> None:
+        """Remove the certificate; the registry creates a self-signed one."""
         replace(self, {self._key_file: None, self._certificate_file: None})
 
     def trusted(self) -> list[dict[str, Any]]:
-        """The trusted certificates."""
+        """Return the trusted certificates."""
         return json.loads(self.list_trusted(revoked=False).result)
 
     def list_trusted(self, *, revoked: bool) -> Output:
-        """The trusted certificates, or the revoked ones, as JSON."""
+        """List the trusted certificates, or the revoked ones, as JSON."""
         flags = ["--revoked"] if revoked else []
         return self.call("trust", "list", "--format", "json", *flags)
 
     def trust(self, certificate: str, role: str) -> None:
-        """Trust a certificate; one that is trusted in this role already stays so."""
+        """Trust a certificate in a role."""
         flags = ["--publisher"] if role == "publisher" else []
         self.run("trust", "add", "--quiet", *flags, stdin=certificate)
 
     def distrust(self, fingerprint: str) -> None:
-        """Take a certificate out."""
+        """Remove a certificate from the trusted ones."""
         self.run("trust", "remove", fingerprint)
 
     def revoke(self, fingerprint: str) -> Output:
-        """Refuse a certificate for ever."""
+        """Revoke a certificate for ever."""
         return self.call("trust", "revoke", "--yes", fingerprint)
 
     def verify_storage(self) -> Output:
-        """Compare everything that is stored with what is said of it."""
+        """Verify every stored image against its metadata."""
         return self.call("storage", "verify", limit=None)
 
     def collect_garbage(self, *, dry_run: bool) -> Output:
-        """Remove what nothing refers to."""
+        """Remove unreferenced images."""
         return self.call("gc", *(["--dry-run"] if dry_run else []), limit=None)
 
 
-def _ask(connection: http.client.HTTPSConnection) -> str:
+def _request_status(connection: http.client.HTTPSConnection) -> str:
     connection.request("GET", "/1.0/status")
-    shown = connection.sock.getpeercert(binary_form=True)
-    answer = connection.getresponse()
-    if answer.status != http.HTTPStatus.OK or shown is None:
-        raise UnwellError(_problems(answer))
-    return ssl.DER_cert_to_PEM_cert(shown)
+    certificate = connection.sock.getpeercert(binary_form=True)
+    response = connection.getresponse()
+    if response.status != http.HTTPStatus.OK or certificate is None:
+        raise UnhealthyError(_problems(response))
+    return ssl.DER_cert_to_PEM_cert(certificate)
 
 
-def _problems(answer: http.client.HTTPResponse) -> str:
+def _problems(response: http.client.HTTPResponse) -> str:
     try:
-        return "; ".join(json.loads(answer.read())["metadata"]["problems"])
+        return "; ".join(json.loads(response.read())["metadata"]["problems"])
     except (ValueError, KeyError, TypeError):
-        return f"it answers {answer.status}"
+        return f"it responds with status {response.status}"

@@ -1,4 +1,4 @@
-"""What the related AMS units ask for, and making the registry trust exactly that."""
+"""The certificates of the related AMS units, and making the registry trust exactly those."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,38 +11,37 @@ from registry import Registry
 
 
 @dataclass
-class Wanted:
-    """The certificates that relations bring, by fingerprint, and what is wrong with others."""
+class DesiredTrust:
+    """The certificates of all relations, by fingerprint, and the problems of invalid ones."""
 
     units: dict[str, AmsData] = field(default_factory=dict)
-    # Who brings them.
-    names: dict[str, str] = field(default_factory=dict)
-    complaints: list[str] = field(default_factory=list)
+    unit_names: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
-def wanted(relations: Iterable[ops.Relation], event: ops.EventBase) -> Wanted:
-    """Read every related unit but the one that this very event says is leaving."""
-    leaving = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
-    result = Wanted()
+def desired_trust(relations: Iterable[ops.Relation], event: ops.EventBase) -> DesiredTrust:
+    """Read every related unit except the one that departs with this event."""
+    departing = event.departing_unit if isinstance(event, ops.RelationDepartedEvent) else None
+    result = DesiredTrust()
     for relation in relations:
-        units = (unit for unit in relation.units if unit != leaving)
+        units = (unit for unit in relation.units if unit != departing)
         for unit in sorted(units, key=lambda unit: unit.name):
             try:
                 data = AmsData.read(relation.data[unit], relation.name)
                 if data is not None:
-                    _want(result, data, unit.name)
+                    _add(result, data, unit.name)
             except InvalidRelationDataError as error:
-                result.complaints.append(f"{unit.name}: {error}")
+                result.problems.append(f"{unit.name}: {error}")
     return result
 
 
-def withdraw(registry: Registry, wish: Wanted, managed: Iterable[str]) -> list[str]:
-    """Distrust what was trusted for a relation that no longer wants it; returns the others.
+def withdraw(registry: Registry, desired: DesiredTrust, managed: Iterable[str]) -> list[str]:
+    """Distrust managed certificates that no relation has any more; returns the remaining ones.
 
-    `managed` are the fingerprints that were added for relations. Certificates that somebody added
-    by hand are not among them and stay as they are.
+    `managed` are the fingerprints that were added for relations. Certificates that an operator
+    added are not among them and do not change.
     """
-    gone = [fingerprint for fingerprint in managed if fingerprint not in wish.units]
+    gone = [fingerprint for fingerprint in managed if fingerprint not in desired.units]
     if gone:
         present = {entry["Fingerprint"] for entry in registry.trusted()}
         for fingerprint in gone:
@@ -51,27 +50,27 @@ def withdraw(registry: Registry, wish: Wanted, managed: Iterable[str]) -> list[s
     return [fingerprint for fingerprint in managed if fingerprint not in gone]
 
 
-def trust(registry: Registry, wish: Wanted, managed: Iterable[str]) -> list[str]:
-    """Trust what is wanted; returns what is managed then.
+def trust(registry: Registry, desired: DesiredTrust, managed: Iterable[str]) -> list[str]:
+    """Trust the desired certificates; returns the managed fingerprints.
 
-    What is trusted already was added by hand, or is managed.
+    A certificate that is already trusted is managed, or an operator added it.
     """
     present = {entry["Fingerprint"]: entry["Role"] for entry in registry.trusted()}
     added = []
-    for fingerprint, data in wish.units.items():
+    for fingerprint, data in desired.units.items():
         if present.get(fingerprint) == data.mode:
             continue
-        # Noted whatever comes of it: an answer that is late may be good news.
+        # Recorded even if the command fails: it may succeed after its time limit.
         added.append(fingerprint)
         try:
             registry.trust(data.certificate, data.mode)
         except ProgramError as error:
-            wish.complaints.append(f"{wish.names[fingerprint]}: {error}")
+            desired.problems.append(f"{desired.unit_names[fingerprint]}: {error}")
     return sorted({*managed, *added})
 
 
-def _want(result: Wanted, data: AmsData, name: str) -> None:
+def _add(result: DesiredTrust, data: AmsData, unit_name: str) -> None:
     known = result.units.setdefault(data.fingerprint, data)
     if known.mode != data.mode:
         raise InvalidRelationDataError("an AMS is a client or a publisher, not both")
-    result.names.setdefault(data.fingerprint, name)
+    result.unit_names.setdefault(data.fingerprint, unit_name)

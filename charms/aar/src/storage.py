@@ -1,7 +1,6 @@
-"""Where images are kept: as `storage_config` says, else in the bucket of a relation, else on disk.
+"""The storage of the registry: `storage_config`, else the bucket of a relation, else the disk.
 
-A registry that has its images in a bucket is never sent back to an empty disk because a relation
-went away.
+A registry with images in a bucket does not move to an empty disk because a relation was removed.
 """
 
 from dataclasses import dataclass
@@ -19,35 +18,34 @@ ENDPOINT = "s3"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where images are kept."""
+class StorageSection:
+    """The section `storage` of the registry's configuration."""
 
-    # The section of the registry's configuration.
     text: str
-    # Who says so, as it is called in messages.
+    # Its origin, as messages name it.
     source: str
-    # As PEM, who issued the certificate of the bucket, where that is nobody that everybody knows.
+    # The private CAs of the bucket's certificate, as PEM.
     authorities: str = ""
 
 
 class Storage:
-    """The bucket of a relation, if there is one."""
+    """The bucket of the relation, if any."""
 
     def __init__(self, charm: ops.CharmBase) -> None:
         self._charm = charm
         self._library = S3Requirer(charm, ENDPOINT)
 
     def events(self) -> list[ops.BoundEvent]:
-        """The events after which images may have to be kept elsewhere."""
+        """Return the events that may change the storage."""
         on = self._library.on
         return [on.storage_connection_info_changed, on.storage_connection_info_gone]
 
     def is_related(self) -> bool:
-        """Whether a relation is to bring a bucket."""
+        """Whether there is a relation."""
         return bool(self._charm.model.relations[ENDPOINT])
 
-    def bucket(self) -> Place | None:
-        """The bucket of the relation, once the other side has said all that is needed."""
+    def bucket(self) -> StorageSection | None:
+        """Return the section for the bucket; None while the relation data is incomplete."""
         info: S3Info = self._library.get_storage_connection_info()
         needed = [info.get(key, "") for key in ("bucket", "access-key", "secret-key")]
         if not all(needed):
@@ -55,25 +53,25 @@ class Storage:
         section = _section(info, *needed)
         authorities = _authorities(info)
         if authorities:
-            # Every AMS would have to know them, too.
+            # Every AMS would have to trust these CAs, too.
             section["redirect"] = False
-        return Place(_text({"s3": section}), "the bucket of the relation s3", authorities)
+        return StorageSection(_text({"s3": section}), "the relation s3", authorities)
 
 
-def on_disk(base: Path) -> Place:
-    """The disk of the unit."""
-    return Place(_text({"fs": {"root-directory": str(base / "data")}}), "the disk")
+def disk_storage(base: Path) -> StorageSection:
+    """Return the section for the disk of the unit."""
+    return StorageSection(_text({"fs": {"root-directory": str(base / "data")}}), "the disk")
 
 
 def _section(info: S3Info, bucket: str, access_key: str, secret_key: str) -> dict[str, Any]:
     section: dict[str, Any] = {
-        # Services that know no regions take any.
+        # Services without regions accept any.
         "region": info.get("region") or "us-east-1",
         "bucket": bucket,
         "access-key": access_key,
         "secret-access-key": secret_key,
     }
-    if (endpoint := info.get("endpoint", "")) and not _is_of_aws(endpoint):
+    if (endpoint := info.get("endpoint", "")) and not _is_aws(endpoint):
         section["endpoint"] = endpoint
         section["force-path-style"] = info.get("s3-uri-style") != "host"
     if prefix := info.get("path"):
@@ -81,17 +79,17 @@ def _section(info: S3Info, bucket: str, access_key: str, secret_key: str) -> dic
     return section
 
 
-def _is_of_aws(endpoint: str) -> bool:
-    """Whether the registry finds the endpoint by the region, which one name for all does not."""
+def _is_aws(endpoint: str) -> bool:
+    """Whether the registry derives the endpoint from the region."""
     try:
         return (urlsplit(endpoint).hostname or "").endswith(".amazonaws.com")
     except ValueError:
-        # The registry says what is wrong with it.
+        # The registry reports what is wrong with it.
         return False
 
 
 def _authorities(info: S3Info) -> str:
-    """The certificates of `tls-ca-chain`, one after the other."""
+    """Return the certificates of `tls-ca-chain` as one PEM text."""
     sent: list[str] | str = info.get("tls-ca-chain") or []
     links = [sent] if isinstance(sent, str) else sent
     return "".join(f"{link.strip()}\n" for link in links)

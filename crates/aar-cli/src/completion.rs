@@ -4,31 +4,25 @@ use clap::{Args, Command, ValueEnum};
 
 use crate::Printer;
 
-/// `completion bash|fish|powershell|zsh [--no-descriptions]`.
+/// Arguments of `completion bash|fish|powershell|zsh [--no-descriptions]`.
 #[derive(Debug, Clone, Args)]
 pub struct CompletionArgs {
-    /// The shell to write the script for
+    /// Shell to generate the script for
     pub shell: Shell,
-    /// Leave the descriptions of commands and flags out
+    /// Omit the descriptions of commands and options
     #[arg(long)]
     pub no_descriptions: bool,
 }
 
-/// A shell that completes command lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
-    /// GNU Bash.
     Bash,
-    /// Fish.
     Fish,
-    /// PowerShell.
     Powershell,
-    /// Zsh.
     Zsh,
 }
 
 impl CompletionArgs {
-    /// Prints the script that completes `command`.
     pub fn print(&self, command: Command, printer: &Printer) -> io::Result<()> {
         printer.data(&self.script(command))
     }
@@ -88,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shell_gets_a_script_that_knows_the_commands() {
+    fn script_of_every_shell_names_commands_and_options() {
         for shell in Shell::value_variants() {
             let script = script(*shell, false);
             assert!(
@@ -99,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_can_be_left_out() {
+    fn script_without_descriptions_has_no_help_texts() {
         for shell in [Shell::Fish, Shell::Powershell, Shell::Zsh] {
             assert!(script(shell, false).contains("Manage certificates"));
             let bare = script(shell, true);

@@ -4,14 +4,13 @@ use clap::Parser;
 
 use crate::Printer;
 
-/// How a run ends, as the shell sees it.
+/// The exit code of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// What was asked for is done.
     Done = 0,
-    /// It was refused, or it failed.
+    /// The command was refused, or it failed.
     Failed = 1,
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage = 2,
 }
 
@@ -21,18 +20,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Reads a command line. Help and version go to standard output and end the run well; a command
-/// line that makes no sense is explained on standard error.
-///
-/// # Errors
-/// How the run ends, when there is nothing more to do.
+/// Parses a command line. Prints help and version to standard output, and the reason why a command
+/// line is invalid to standard error; the program then ends with the returned [`Exit`].
 pub fn parse<P: Parser>(
     printer: &Printer,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<P, Exit> {
-    P::try_parse_from(arguments).map_err(|answer| {
-        let text = answer.render().to_string();
-        if answer.use_stderr() {
+    P::try_parse_from(arguments).map_err(|error| {
+        let text = error.render().to_string();
+        if error.use_stderr() {
             printer.diagnostics(&text);
             Exit::Usage
         } else {
@@ -62,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn a_good_command_line_is_read_in_silence() {
+    fn valid_command_line_prints_nothing() {
         let (result, stdout, stderr) = run(&["probe", "--level", "3"]);
         assert_eq!(result.unwrap().level, 3);
         assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
     }
 
     #[test]
-    fn help_is_data_and_ends_well() {
+    fn help_goes_to_standard_output_and_succeeds() {
         let (result, stdout, stderr) = run(&["probe", "--help"]);
         assert_eq!(result.unwrap_err(), Exit::Done);
         assert!(stdout.contains("--level"), "{stdout}");
@@ -77,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_command_line_is_explained_on_standard_error() {
+    fn invalid_command_line_is_explained_on_standard_error() {
         let (result, stdout, stderr) = run(&["probe", "--level", "many"]);
         assert_eq!(result.unwrap_err(), Exit::Usage);
         assert_eq!(stdout, "");

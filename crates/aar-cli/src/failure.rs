@@ -1,7 +1,7 @@
 use std::{error::Error, fmt};
 
-/// What a run that failed tells: one line that says what went wrong and why, and where it helps
-/// another that says what to do.
+/// Why a command failed: one line that says what went wrong and why, and an optional hint that says
+/// what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     message: String,
@@ -9,7 +9,6 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with its own words.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -17,8 +16,8 @@ impl Failure {
         }
     }
 
-    /// The failure that an error and its sources tell, joined in one line. What an error has said
-    /// of its source is not said again. A `Failure` among them brings its hint along.
+    /// Joins an error and its sources in one line. A source that its error already quotes is not
+    /// repeated. The hint is that of the first `Failure` in the chain.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
         let chain = || std::iter::successors(Some(error), |&error| error.source());
         let hint = chain().find_map(|error| error.downcast_ref::<Self>()?.hint.clone());
@@ -31,19 +30,17 @@ impl Failure {
         Self { message, hint }
     }
 
-    /// The same failure with a hint what to do, in place of any that it has.
+    /// Replaces the hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// What went wrong and why.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do, where somebody knows.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -70,13 +67,13 @@ mod tests {
     struct Repeats(#[source] Failure);
 
     #[test]
-    fn what_an_error_has_said_of_its_source_is_not_said_again() {
+    fn source_that_its_error_quotes_is_not_repeated() {
         let failure = Failure::from_error(&Repeats(Failure::new("no space left")));
         assert_eq!(failure.message(), "cannot copy: no space left");
     }
 
     #[test]
-    fn the_whole_chain_is_told_in_one_line_with_the_hint_of_its_depth() {
+    fn error_chain_becomes_one_line_with_the_hint_of_its_cause() {
         let error = Outer(Failure::new("no such file").with_hint("name another"));
         let failure = Failure::from_error(&error);
         assert_eq!(

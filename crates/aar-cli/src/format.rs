@@ -1,25 +1,25 @@
 use clap::ValueEnum;
 
-/// In which form a listing is printed.
+/// The output format of a listing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A table for people.
+    /// A table for people
     #[default]
     Table,
-    /// Comma-separated values with a header line.
+    /// Comma-separated values with a header line
     Csv,
-    /// A JSON array.
+    /// A JSON array
     Json,
-    /// A YAML sequence.
+    /// A YAML sequence
     Yaml,
 }
 
-/// In which form a single thing is printed.
+/// The output format of a single object.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum DocumentFormat {
-    /// YAML, for people and scripts.
+    /// YAML, for people and scripts
     #[default]
     Yaml,
-    /// JSON, for programs.
+    /// JSON, for programs
     Json,
 }

@@ -1,9 +1,9 @@
-//! The terminal side of a command line: what `aar` and `amc` share in how they speak to people.
+//! The terminal side of the command lines `aar`, `ams` and `amc`.
 //!
-//! A command is a function of resolved values that returns an [`Exit`] or an error. It speaks
+//! A command is a function of resolved values that returns an [`Exit`] or an error. It prints
 //! through one [`Printer`]: data goes to standard output, everything else to standard error, so
-//! that output can always be piped. Listings come in four [`Format`]s from one description
-//! ([`Rows`]); progress is drawn on terminals only; colour is not used, so nothing depends on it.
+//! that output can always be piped. One description of an object ([`Rows`]) gives its listing in four
+//! [`Format`]s. Progress is drawn on terminals only. Colour is not used, so nothing depends on it.
 
 mod completion;
 mod exit;
@@ -23,4 +23,4 @@ pub use listing::Rows;
 pub use printer::{Captured, Printer};
 pub use progress::Progress;
 pub use reference::print_reference;
-pub use units::{Age, Bytes};
+pub use units::{Bytes, Seconds};

@@ -7,17 +7,16 @@ use serde::Serialize;
 
 use crate::Format;
 
-/// A thing that is listed. Tables and CSV are made from its row; JSON and YAML from what it
-/// serialises to, so that they carry more than fits a row.
+/// An object in a listing. Tables and CSV show its row; JSON and YAML show what it serialises to,
+/// which may be more than fits in a row.
 pub trait Rows {
-    /// The names of the columns, in upper case.
+    /// Column names, in upper case.
     const HEADERS: &'static [&'static str];
 
-    /// The cells, one for each column.
+    /// One cell for each column.
     fn row(&self) -> Vec<String>;
 }
 
-/// A listing in the given form, with a newline at its end.
 pub(crate) fn render<T: Rows + Serialize>(format: Format, items: &[T]) -> io::Result<String> {
     match format {
         Format::Table => Ok(table(items)),
@@ -34,7 +33,7 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
 }
 
 pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
-    // Fingerprints and messages are searched for by scripts: they stay on their line.
+    // Scripts search for fingerprints and messages, so these must not be wrapped.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
     let mut text =
         serde_saphyr::to_string_with_options(&value, options).map_err(io::Error::other)?;
@@ -56,7 +55,7 @@ fn csv<T: Rows>(items: &[T]) -> io::Result<String> {
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
-/// The look that scripts and people know from `amc`: plain ASCII, a line after every row.
+/// The table style of the vendor's `amc`, which scripts parse: plain ASCII, a line after every row.
 const BORDERS: TableStyle = {
     let line = LineStyle::new('+', '-', '+', '+');
     let content = ContentLineStyle::new('|', '|', '|');
@@ -86,7 +85,8 @@ fn cells<T: Rows>(item: &T) -> Vec<String> {
     item.row().into_iter().map(printable).collect()
 }
 
-/// Cells hold what others wrote: it must neither break the table nor command the terminal.
+/// Cells can contain text from untrusted sources, which must neither break the table nor control the
+/// terminal.
 fn printable(cell: String) -> String {
     if cell.contains(char::is_control) {
         cell.replace(char::is_control, "\u{fffd}")
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_a_line_after_every_row() {
+    fn table_has_a_line_after_every_row() {
         insta::assert_snapshot!(shown(Format::Table), @r#"
         +--------------+-----------+
         |     NAME     |  COLOURS  |
@@ -141,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_no_control_characters_in_its_cells() {
-        let sly = Fruit {
+    fn control_characters_in_table_cells_are_replaced() {
+        let hostile = Fruit {
             name: "a\nb\u{1b}[31m",
             colours: vec!["\u{9b}2J"],
         };
-        insta::assert_snapshot!(render(Format::Table, &[sly]).unwrap(), @"
+        insta::assert_snapshot!(render(Format::Table, &[hostile]).unwrap(), @"
         +----------+---------+
         |   NAME   | COLOURS |
         +----------+---------+
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_quotes_what_needs_it() {
+    fn csv_cells_with_commas_and_quotes_are_quoted() {
         insta::assert_snapshot!(shown(Format::Csv), @r#"
         NAME,COLOURS
         "apple, ""red""","red,green"
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn json_and_yaml_carry_the_whole_thing() {
+    fn json_and_yaml_show_the_whole_object() {
         insta::assert_snapshot!(shown(Format::Json), @r#"
         [
           {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_listing_is_empty_in_every_form() {
+    fn empty_listing_is_empty_in_every_format() {
         insta::assert_snapshot!(render::<Fruit>(Format::Table, &[]).unwrap(), @"
         +------+---------+
         | NAME | COLOURS |

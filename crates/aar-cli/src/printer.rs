@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
 
-/// The one place that writes to the terminal.
+/// The only writer to the terminal.
 ///
 /// Data goes to standard output. Notes, warnings, errors, questions and progress go to standard
-/// error, where a failure to write is ignored: there is nobody left to tell.
+/// error, where a failure to write is ignored because it cannot be reported.
 pub struct Printer {
     data: Sink,
     diagnostics: Sink,
-    /// Whether somebody sits there to answer a question.
+    /// Whether the user can answer a question.
     interactive: bool,
     /// Whether progress can be drawn.
     animated: bool,
@@ -47,7 +47,7 @@ impl Sink {
 }
 
 impl Printer {
-    /// The printer of a program: standard output and standard error.
+    /// Prints to standard output and standard error.
     pub fn from_terminal() -> Self {
         let animated = io::stderr().is_terminal();
         Self {
@@ -58,7 +58,7 @@ impl Printer {
         }
     }
 
-    /// A printer whose output is kept, for tests. It is not interactive.
+    /// Keeps the output for tests. Not interactive.
     pub fn captured() -> (Self, Captured) {
         let captured = Captured::default();
         let printer = Self {
@@ -70,27 +70,24 @@ impl Printer {
         (printer, captured)
     }
 
-    /// Whether questions can be asked.
     pub fn is_interactive(&self) -> bool {
         self.interactive
     }
 
-    /// Whether progress is drawn, so that it is worth asking for.
+    /// Whether progress is drawn; if not, a command need not fetch it.
     pub fn is_animated(&self) -> bool {
         self.animated
     }
 
-    /// Writes text as it is to standard output.
+    /// Writes text unchanged to standard output.
     pub fn data(&self, text: &str) -> io::Result<()> {
         self.data.write(text)
     }
 
-    /// Prints a listing to standard output.
     pub fn listing<T: Rows + Serialize>(&self, format: Format, items: &[T]) -> io::Result<()> {
         self.data(&listing::render(format, items)?)
     }
 
-    /// Prints a single thing to standard output.
     pub fn document<T>(&self, format: DocumentFormat, value: &T) -> io::Result<()>
     where
         T: Serialize + ?Sized,
@@ -101,17 +98,17 @@ impl Printer {
         })
     }
 
-    /// Says what was done.
+    /// Reports what was done.
     pub fn note(&self, message: impl fmt::Display) {
         self.diagnostics(&format!("{message}\n"));
     }
 
-    /// Says what is odd although the run goes on.
+    /// Reports a problem that does not end the command.
     pub fn warn(&self, message: impl fmt::Display) {
         self.diagnostics(&format!("warning: {message}\n"));
     }
 
-    /// Says why the run failed, and what to do where somebody knows.
+    /// Reports why the command failed, with the hint if there is one.
     pub fn failure(&self, failure: &Failure) {
         self.diagnostics(&format!("error: {failure}\n"));
         if let Some(hint) = failure.hint() {
@@ -119,17 +116,17 @@ impl Printer {
         }
     }
 
-    /// Says what to do next.
+    /// Suggests what to do next.
     pub fn hint(&self, message: impl fmt::Display) {
         self.diagnostics(&format!("hint: {message}\n"));
     }
 
-    /// Writes text as it is to standard error.
+    /// Writes text unchanged to standard error.
     pub(crate) fn diagnostics(&self, text: &str) {
         let _ = self.diagnostics.write(text);
     }
 
-    /// Asks a question that is answered with yes or no. Where nobody can answer it is no.
+    /// Asks a yes/no question. The answer is no if the printer is not interactive.
     pub fn confirm(&self, question: &str) -> io::Result<bool> {
         if !self.interactive {
             return Ok(false);
@@ -140,8 +137,7 @@ impl Printer {
         Ok(is_yes(&answer))
     }
 
-    /// Shows how far a transfer of bytes is; of a total, where that is known. On anything but a
-    /// terminal nothing is drawn.
+    /// Starts a progress bar that counts bytes. Nothing is drawn unless standard error is a terminal.
     pub fn progress(&self, label: &str, total: Option<u64>) -> Progress {
         let target = if self.animated {
             ProgressDrawTarget::stderr()
@@ -156,7 +152,7 @@ fn is_yes(answer: &str) -> bool {
     matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// What a captured printer has printed.
+/// The output of a printer made by [`Printer::captured`].
 #[derive(Debug, Clone, Default)]
 pub struct Captured {
     stdout: Arc<Mutex<Vec<u8>>>,
@@ -164,12 +160,10 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// Everything that went to standard output.
     pub fn stdout(&self) -> String {
         text(&self.stdout)
     }
 
-    /// Everything that went to standard error.
     pub fn stderr(&self) -> String {
         text(&self.stderr)
     }
@@ -185,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_and_everything_else_do_not_mix() {
+    fn data_and_diagnostics_go_to_different_streams() {
         let (printer, captured) = Printer::captured();
         printer.data("data\n").unwrap();
         printer.note("done");
@@ -199,20 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_can_answer_it_is_no_and_nothing_is_asked() {
+    fn question_without_a_terminal_is_not_asked_and_answered_no() {
         let (printer, captured) = Printer::captured();
         assert!(!printer.confirm("Really?").unwrap());
         assert_eq!(captured.stderr(), "");
     }
 
     #[test]
-    fn only_a_clear_yes_is_yes() {
+    fn only_y_and_yes_are_a_yes() {
         assert!(["y\n", "YES\n", " yes "].into_iter().all(is_yes));
         assert!(!["", "\n", "no", "yess", "j"].into_iter().any(is_yes));
     }
 
     #[test]
-    fn documents_are_printed_in_both_forms() {
+    fn document_is_printed_in_both_formats() {
         let (printer, captured) = Printer::captured();
         let value = std::collections::BTreeMap::from([("name", "a: b")]);
         printer.document(DocumentFormat::Yaml, &value).unwrap();

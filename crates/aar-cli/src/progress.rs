@@ -5,12 +5,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const WITH_TOTAL: &str =
     "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
 const WITHOUT_TOTAL: &str = "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}";
-const WORKING: &str = "{msg} {spinner} {elapsed}";
+const SPINNER: &str = "{msg} {spinner} {elapsed}";
 
-/// How often a bar redraws itself while nothing moves.
+/// How often an idle bar is redrawn.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A bar that shows how far a transfer is. Clones draw the same bar; it goes away with the last.
+/// A progress bar. Clones share one bar, which disappears with the last of them.
 #[derive(Debug, Clone)]
 pub struct Progress(ProgressBar);
 
@@ -36,38 +36,35 @@ impl Progress {
         }
     }
 
-    /// Goes over to something of which nobody knows how long it takes.
-    pub fn working(&self, label: &str) {
-        self.draw_as(WORKING);
+    /// Switches to a spinner for work of unknown length.
+    pub fn spin(&self, label: &str) {
+        self.draw_as(SPINNER);
         self.set_label(label);
     }
 
-    /// Sets how many bytes there are in all, once that is known.
     pub fn set_total(&self, bytes: u64) {
         self.0.set_length(bytes);
     }
 
-    /// Sets what is being done.
     pub fn set_label(&self, label: &str) {
         self.0.set_message(label.to_owned());
     }
 
-    /// Sets how many bytes have been moved.
+    /// Sets the number of bytes transferred.
     pub fn advance_to(&self, bytes: u64) {
         self.0.set_position(bytes);
     }
 
-    /// Counts further bytes.
     pub fn advance_by(&self, bytes: u64) {
         self.0.inc(bytes);
     }
 
-    /// How many bytes have been moved.
+    /// The number of bytes transferred.
     pub fn position(&self) -> u64 {
         self.0.position()
     }
 
-    /// Takes the bar away.
+    /// Removes the bar from the screen.
     pub fn finish(&self) {
         self.0.finish_and_clear();
     }
@@ -78,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_template_is_well_formed() {
-        for template in [WITH_TOTAL, WITHOUT_TOTAL, WORKING] {
+    fn progress_templates_are_valid() {
+        for template in [WITH_TOTAL, WITHOUT_TOTAL, SPINNER] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }
 
     #[test]
-    fn clones_count_together() {
+    fn progress_clones_share_one_position() {
         let progress = Progress::new("upload", Some(10), ProgressDrawTarget::hidden());
         let other = progress.clone();
         progress.advance_to(4);

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A number of bytes as people read it: `512B`, `1.5KiB`, `20.0GiB`.
+/// Displays a number of bytes for people: `512B`, `1.5KiB`, `20.0GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(pub u64);
 
@@ -18,11 +18,11 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A length of time in seconds as people read it: `42s`, `3m5s`, `2h10m`, `4d3h`.
+/// Displays a duration in seconds for people: `42s`, `3m5s`, `2h10m`, `4d3h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Age(pub u64);
+pub struct Seconds(pub u64);
 
-impl fmt::Display for Age {
+impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0;
         let text = match seconds {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_take_the_largest_unit_that_keeps_a_whole_number() {
+    fn bytes_are_shown_in_the_largest_unit_they_fill() {
         let text = |bytes| Bytes(bytes).to_string();
         assert_eq!(text(0), "0B");
         assert_eq!(text(1023), "1023B");
@@ -51,8 +51,8 @@ mod tests {
     }
 
     #[test]
-    fn ages_show_the_two_largest_units() {
-        let text = |seconds| Age(seconds).to_string();
+    fn seconds_are_shown_in_the_two_largest_units() {
+        let text = |seconds| Seconds(seconds).to_string();
         assert_eq!(text(59), "59s");
         assert_eq!(text(60), "1m0s");
         assert_eq!(text(7800), "2h10m");

@@ -1,9 +1,9 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use aar_tls::{Identity, ServerTrust};
 use aar_types::Clock;
 use http::{
-    HeaderValue, Method, Request,
+    HeaderValue, Method, Request, Uri,
     header::{PROXY_AUTHORIZATION, USER_AGENT},
     uri::Scheme,
 };
@@ -14,7 +14,8 @@ use hyper_util::{
 use url::Url;
 
 use crate::{
-    Body, Error, ProxySettings, RequestBuilder, Response, body, connector::Connector, response,
+    Body, Error, ProxySettings, RequestBuilder, Response, Stream, body, connector::Connector,
+    response,
 };
 
 /// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
@@ -27,6 +28,8 @@ pub struct HttpOptions {
     pub trust: ServerTrust,
     /// The certificate of the client, where it shows one.
     pub identity: Option<Identity>,
+    /// The Unix socket to connect to instead of the host of an address.
+    pub socket: Option<PathBuf>,
     /// The proxy, where there is one.
     pub proxy: ProxySettings,
     /// The name and version of the program.
@@ -45,6 +48,7 @@ impl HttpOptions {
         Self {
             trust,
             identity: None,
+            socket: None,
             proxy: ProxySettings::default(),
             user_agent: user_agent.into(),
             connect_timeout: Duration::from_secs(10),
@@ -101,6 +105,14 @@ impl HttpClient {
         let sent = self.pool.request(request.map(Body::into_inner));
         let response = response::within(self.read_timeout, sent).await??;
         Ok(Response::new(response, self.read_timeout))
+    }
+
+    /// Opens a connection of its own, for another protocol such as websockets.
+    pub async fn connect(&self, url: &Url) -> Result<Stream, Error> {
+        let uri = url.as_str().parse::<Uri>();
+        let connector = Connector::clone(&self.connector);
+        let opened = connector.connect(uri.map_err(http::Error::from)?).await;
+        opened.map_err(Error::Connect)
     }
 
     fn complete(&self, request: &mut Request<Body>) {

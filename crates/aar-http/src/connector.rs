@@ -1,8 +1,9 @@
-//! How connections are made: TCP, a proxy where one is set, TLS.
+//! How connections are made: a Unix socket, or TCP, a proxy where one is set, TLS.
 
 use std::{
     future::Future,
     io::{self, IoSlice},
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
@@ -20,7 +21,10 @@ use hyper_util::{
     rt::TokioIo,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::UnixStream,
+};
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
@@ -31,6 +35,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 /// Opens connections, each within the time limit.
 #[derive(Clone)]
 pub(crate) struct Connector {
+    socket: Option<PathBuf>,
     dial: Dial,
     tls: Arc<Tls>,
     proxies: Arc<Matcher>,
@@ -51,6 +56,7 @@ impl Connector {
             ..options.clone()
         };
         Ok(Self {
+            socket: options.socket.clone(),
             proxies: Arc::new(options.proxy.matcher()?),
             limit: options.connect_timeout,
             dial: Dial {
@@ -66,22 +72,31 @@ impl Connector {
         self.proxies.intercept(uri)
     }
 
-    async fn open(mut self, uri: Uri) -> Result<TokioIo<Stream>, BoxError> {
+    /// Opens a connection within the time limit.
+    pub(crate) async fn connect(self, uri: Uri) -> Result<Stream, BoxError> {
+        let opened = tokio::time::timeout(self.limit, self.open(uri)).await;
+        opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    }
+
+    async fn open(mut self, uri: Uri) -> Result<Stream, BoxError> {
+        if let Some(socket) = &self.socket {
+            let stream = UnixStream::connect(socket).await?;
+            return Ok(Stream::new(ReadPastWriteFailure::new(stream)));
+        }
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let stream = match self.proxy(&uri) {
             Some(proxy) if is_https => self.tunnel(&proxy, uri.clone()).await?,
             Some(proxy) => {
                 let mut stream = self.dial.open(proxy.uri().clone()).await?;
                 stream.is_forwarded = true;
-                return Ok(TokioIo::new(stream));
+                return Ok(stream);
             }
             None => self.dial.tcp(uri.clone()).await?,
         };
         if is_https {
-            let stream = self.tls.handshake(&uri, stream).await?;
-            return Ok(TokioIo::new(stream));
+            return self.tls.handshake(&uri, stream).await;
         }
-        Ok(TokioIo::new(stream))
+        Ok(stream)
     }
 
     async fn tunnel(&self, proxy: &Intercept, uri: Uri) -> Result<Stream, BoxError> {
@@ -104,11 +119,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Opening {
         let connector = self.clone();
-        Box::pin(async move {
-            let limit = connector.limit;
-            let opened = tokio::time::timeout(limit, connector.open(uri)).await;
-            opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
-        })
+        Box::pin(async move { Ok(TokioIo::new(connector.connect(uri).await?)) })
     }
 }
 
@@ -196,8 +207,8 @@ trait Transport: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Transport for T {}
 
-/// A connection, whatever it is made of.
-pub(crate) struct Stream {
+/// An open connection: a Unix socket, TCP or TLS.
+pub struct Stream {
     io: Box<dyn Transport>,
     /// Whether a proxy forwards each request, so that requests name the whole address.
     is_forwarded: bool,

@@ -17,6 +17,7 @@ mod response;
 
 pub use body::Body;
 pub use client::{HttpClient, HttpOptions};
+pub use connector::Stream;
 pub use error::Error;
 pub use proxy::ProxySettings;
 pub use request::RequestBuilder;

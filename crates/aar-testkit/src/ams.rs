@@ -7,11 +7,11 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Folder, Output, Port, Process, SOON, TestRegistry, eventually, folder::files_below, program,
-    until,
+    Folder, Output, Package, Port, Process, SOON, TestRegistry, eventually, folder::files_below,
+    program, until,
 };
 
-/// An AMS: the program `ams` with a base folder and a port of its own, and `amc` to talk to it.
+/// The program `ams` with its own base folder and port, and `amc` as its client.
 #[derive(Debug)]
 pub struct TestAms {
     folder: Folder,
@@ -21,17 +21,16 @@ pub struct TestAms {
 }
 
 impl TestAms {
-    /// Starts one for amd64 and waits until it answers.
+    /// Starts an AMS for amd64 and waits until it responds.
     pub fn start() -> Self {
         Self::start_for("amd64")
     }
 
-    /// Starts one for an architecture.
     pub fn start_for(architecture: &str) -> Self {
         Self::start_with(architecture, &[])
     }
 
-    /// Starts one with more in its environment.
+    /// Starts an AMS with environment variables.
     pub fn start_with(architecture: &str, environment: &[(&str, &str)]) -> Self {
         let (folder, port) = (Folder::new("ams"), Port::take());
         let settings = format!(
@@ -52,12 +51,12 @@ impl TestAms {
         ams
     }
 
-    /// Starts it, again where it ran before, and waits until it answers.
+    /// Starts the program, again on the same port, and waits until it responds.
     pub fn run(&mut self) {
         let process = Process::start(&mut self.serve(), &self.folder.join("log"));
         self.process = Some(process);
-        until("the AMS answers", SOON, || {
-            self.process().insist();
+        until("the AMS responds", SOON, || {
+            self.process().assert_running();
             self.amc(&["info"]).code == 0
         });
     }
@@ -73,55 +72,52 @@ impl TestAms {
         serve
     }
 
-    /// Tries to serve the same base folder a second time.
-    pub fn serve_again(&self) -> Output {
-        Output::of(&mut self.serve(), &[])
+    /// Starts a second server on the same base folder, which must end by itself.
+    pub fn start_second(&self) -> Output {
+        Output::run(&mut self.serve(), &[])
     }
 
-    /// Its base folder.
+    /// The base folder.
     pub fn base(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Its address for remote clients.
+    /// The address for remote clients.
     pub fn url(&self) -> String {
         format!("https://{}", self.port.address())
     }
 
-    /// The certificate that it shows to the registry.
+    /// The file with the certificate that AMS shows to the registry.
     pub fn client_certificate(&self) -> PathBuf {
         self.folder.join("registry/client.crt")
     }
 
-    /// The fingerprint of that certificate.
     pub fn client_fingerprint(&self) -> String {
         crate::registry::fingerprint_of(&self.client_certificate())
     }
 
-    /// Its process.
     pub fn process(&mut self) -> &mut Process {
         self.process.as_mut().unwrap()
     }
 
-    /// What it has logged.
     pub fn log(&self) -> String {
         fs_err::read_to_string(self.folder.join("log")).unwrap()
     }
 
-    /// Ends it at once, as a power failure would.
+    /// Sends SIGKILL, as sudden as a power failure.
     pub fn kill(&mut self) {
         self.process.take().unwrap().kill();
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Sends SIGTERM, and waits for a successful end.
     pub fn stop(&mut self) {
         let mut process = self.process.take().unwrap();
         process.terminate();
-        let status = process.ended();
+        let status = process.wait();
         assert!(status.success(), "{status}\n{}", process.log());
     }
 
-    /// The command line that talks to it, without arguments.
+    /// `amc` with the environment of this AMS, without arguments.
     pub fn amc_command(&self) -> Command {
         let mut command = Command::new(program("amc"));
         command
@@ -133,38 +129,53 @@ impl TestAms {
         command
     }
 
-    /// Runs a command of its command line.
+    /// Runs an `amc` command.
     pub fn amc(&self, args: &[&str]) -> Output {
-        Output::of(self.amc_command().args(args), &[])
+        Output::run(self.amc_command().args(args), &[])
     }
 
-    /// Sets items of its configuration.
+    /// Sets configuration items.
     pub fn set(&self, items: &[(&str, &str)]) {
         for (name, value) in items {
-            self.amc(&["config", "set", name, value]).done();
+            self.amc(&["config", "set", name, value]).success();
         }
     }
 
-    /// Lets it know a registry and the registry know it, as the documentation says, except for the
-    /// mode. The address may be that of somebody in between.
-    pub fn introduce(&self, registry: &TestRegistry, url: &str, role: &str) {
+    /// Connects AMS and registry as the documentation describes it, without the mode. The address may be
+    /// that of a proxy.
+    pub fn connect_to(&self, registry: &TestRegistry, url: &str, role: &str) {
         registry.trust(&self.client_certificate(), role);
         let certificate = registry.certificate();
-        let trusted = ["config", "trust", "add", certificate.to_str().unwrap()];
-        self.amc(&trusted).done();
+        let trust = ["config", "trust", "add", certificate.to_str().unwrap()];
+        self.amc(&trust).success();
         self.set(&[
             ("registry.url", url),
             ("registry.fingerprint", &registry.fingerprint()),
         ]);
     }
 
-    /// An application as `amc application show` has it; `None` where there is none.
+    /// Creates an application from a package, in a folder of its name below the base folder.
+    pub fn create(&self, package: &Package) {
+        let folder = package.write_folder(&self.base().join(package.name()));
+        let create = ["application", "create", folder.to_str().unwrap()];
+        self.amc(&create).success();
+    }
+
+    /// Adds a version to an application from a package.
+    pub fn update(&self, package: &Package) {
+        let folder = package.write_folder(&self.base().join(package.name()));
+        let folder = folder.to_str().unwrap();
+        let update = ["application", "update", package.name(), folder];
+        self.amc(&update).success();
+    }
+
+    /// The output of `amc application show`.
     pub fn application(&self, name: &str) -> Option<Value> {
         let shown = self.amc(&["application", "show", name, "--format", "json"]);
         (shown.code == 0).then(|| shown.json())
     }
 
-    /// The names of its applications, sorted.
+    /// The names of the applications, sorted.
     pub fn names(&self) -> Vec<String> {
         let listed = self
             .amc(&["application", "list", "--format", "json"])
@@ -177,75 +188,73 @@ impl TestAms {
         names
     }
 
-    /// Whether it has a version that can be used and is published.
-    pub fn offers(&self, name: &str, number: u64) -> bool {
+    /// Whether a version is usable and published.
+    pub fn has_published(&self, name: &str, number: u64) -> bool {
         self.version(name, number)
             .is_some_and(|version| version["published"] == true && version["status"] == "active")
     }
 
-    /// A version of an application.
     pub fn version(&self, name: &str, number: u64) -> Option<Value> {
         let application = self.application(name)?;
         application["versions"].get(number.to_string()).cloned()
     }
 
-    /// Waits until it has a version that can be used and is published.
+    /// Waits until a version is usable and published.
     pub fn wait_for(&self, name: &str, number: u64) {
         self.wait_for_within(name, number, SOON);
     }
 
-    /// Waits for a version for as long as it may take.
     pub fn wait_for_within(&self, name: &str, number: u64, limit: Duration) {
-        let what = format!("version {number} of {name} can be used");
-        self.waiting(&what, limit, || self.offers(name, number));
+        let event = format!("version {number} of {name} is published");
+        self.poll(&event, limit, || self.has_published(name, number));
     }
 
-    /// Waits until it has an application no longer.
+    /// Waits until an application has been deleted.
     pub fn wait_until_gone(&self, name: &str) {
-        let what = format!("{name} is gone");
-        self.waiting(&what, SOON, || !self.names().iter().any(|n| n == name));
+        let event = format!("{name} is deleted");
+        self.poll(&event, SOON, || !self.names().iter().any(|n| n == name));
     }
 
-    fn waiting(&self, what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
-        let begun = std::time::Instant::now();
-        until(what, limit * 2, || {
-            let so = is_so();
-            if !so && begun.elapsed() > limit {
+    /// Panics after the limit with the status of the registry agent and the log.
+    fn poll(&self, event: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+        let start = std::time::Instant::now();
+        until(event, limit * 2, || {
+            let holds = condition();
+            if !holds && start.elapsed() > limit {
                 let status = self.amc(&["registry", "status", "--format", "json"]);
                 panic!(
-                    "not within {limit:?}: {what}\n{}\n{}",
+                    "this did not happen within {limit:?}: {event}\n{}\n{}",
                     status.stdout,
                     self.log()
                 );
             }
-            so
+            holds
         });
     }
 
-    /// How it and its registry stand to each other.
+    /// The output of `amc registry status`.
     pub fn registry_status(&self) -> Value {
-        let asked = ["registry", "status", "--format", "json"];
-        self.amc(&asked).json()
+        self.amc(&["registry", "status", "--format", "json"]).json()
     }
 
-    /// Waits until the status of the registry agent is as wished for, and returns it.
-    pub fn wait_for_status(&self, what: &str, wished: impl Fn(&Value) -> bool) -> Value {
-        eventually(what, SOON, || {
+    /// Waits until the status of the registry agent meets a condition, and returns the status.
+    pub fn wait_for_status(&self, event: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        eventually(event, SOON, || {
             let status = self.registry_status();
-            wished(&status).then_some(status)
+            condition(&status).then_some(status)
         })
     }
 
-    /// Exports a version into a file and returns where it is.
+    /// Exports a version to a file, and returns its path.
     pub fn export(&self, name: &str, number: u64) -> PathBuf {
         let to = self.folder.join(format!("{name}-{number}.export"));
         let number = number.to_string();
         let args = ["application", "export", name, &number, to.to_str().unwrap()];
-        self.amc(&args).done();
+        self.amc(&args).success();
         to
     }
 
-    /// The files of its base folder with their sizes, by path relative to it.
+    /// The files in the base folder, by relative path, with their sizes.
     pub fn files(&self) -> Vec<(PathBuf, u64)> {
         files_below(self.base())
     }

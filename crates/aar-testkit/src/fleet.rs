@@ -1,62 +1,58 @@
 use crate::{FaultProxy, TestAms, TestRegistry};
 
-/// What an AMS does with its registry.
+/// The registry mode of an AMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It publishes.
     Push,
-    /// It receives.
     Pull,
-    /// Nothing by itself, as a publisher.
+    /// With the role of a publisher.
     Manual,
 }
 
-/// A registry with a publisher and a client that know each other, each behind a network that can
-/// be made to fail.
+/// A registry with a publisher and a client that trust each other, each behind a network that can be
+/// made to fail.
 #[derive(Debug)]
 pub struct Fleet {
-    /// The registry.
     pub registry: TestRegistry,
-    /// The publisher.
     pub publisher: TestAms,
-    /// The client.
     pub client: TestAms,
-    /// The network between the publisher and the registry.
+    /// Between the publisher and the registry.
     pub publisher_network: FaultProxy,
-    /// The network between the client and the registry.
+    /// Between the client and the registry.
     pub client_network: FaultProxy,
 }
 
 impl Fleet {
-    /// Starts all three and sets them up; from then on they are in step.
+    /// Starts all three; the publisher pushes, the client pulls.
     pub fn start() -> Self {
-        Self::introduced().in_step()
+        Self::start_manual().in_sync()
     }
 
-    /// Starts both AMS with an environment and sets them up for a registry; from then on all three
-    /// are in step.
+    /// Starts both AMS with environment variables beside a registry; the publisher pushes, the client
+    /// pulls.
     pub fn start_on(registry: TestRegistry, environment: &[(&str, &str)]) -> Self {
-        Self::introduced_to(registry, environment).in_step()
+        Self::start_manual_on(registry, environment).in_sync()
     }
 
-    fn in_step(self) -> Self {
+    fn in_sync(self) -> Self {
         self.publisher.set(&[("registry.mode", "push")]);
         self.client.set(&[("registry.mode", "pull")]);
         self
     }
 
-    /// Starts all three and lets them know each other; both AMS are in manual mode.
-    pub fn introduced() -> Self {
-        Self::introduced_to(TestRegistry::start(), &[])
+    /// Starts all three; both AMS are in manual mode.
+    pub fn start_manual() -> Self {
+        Self::start_manual_on(TestRegistry::start(), &[])
     }
 
-    /// The same, and every image passes through the registry: the networks see them all.
-    pub fn served() -> Self {
-        Self::introduced_to(TestRegistry::start_serving(), &[])
+    /// Starts all three in manual mode. Every image passes through the registry and so through the
+    /// networks, wherever it is stored.
+    pub fn start_manual_without_redirects() -> Self {
+        Self::start_manual_on(TestRegistry::start_without_redirects(), &[])
     }
 
-    /// Starts both AMS with an environment and lets them know a registry; both are in manual mode.
-    pub fn introduced_to(registry: TestRegistry, environment: &[(&str, &str)]) -> Self {
+    /// Starts both AMS in manual mode with environment variables beside a registry.
+    pub fn start_manual_on(registry: TestRegistry, environment: &[(&str, &str)]) -> Self {
         let ams = || TestAms::start_with("amd64", environment);
         let (publisher, client) = (ams(), ams());
         let to = registry.address();
@@ -70,16 +66,16 @@ impl Fleet {
         for ams in [&fleet.publisher, &fleet.client] {
             ams.set(&[("registry.mode", "manual")]);
         }
-        fleet.introduce(&fleet.publisher, &fleet.publisher_network, "publisher");
-        fleet.introduce(&fleet.client, &fleet.client_network, "client");
+        fleet.connect(&fleet.publisher, &fleet.publisher_network, "publisher");
+        fleet.connect(&fleet.client, &fleet.client_network, "client");
         fleet
     }
 
-    fn introduce(&self, ams: &TestAms, network: &FaultProxy, role: &str) {
-        ams.introduce(&self.registry, &network.url(), role);
+    fn connect(&self, ams: &TestAms, network: &FaultProxy, role: &str) {
+        ams.connect_to(&self.registry, &network.url(), role);
     }
 
-    /// One more AMS, known to the registry and in the given mode.
+    /// Starts one more AMS, connected to the registry directly.
     pub fn join(&self, architecture: &str, mode: Mode) -> TestAms {
         let ams = TestAms::start_for(architecture);
         let (role, mode) = match mode {
@@ -88,7 +84,7 @@ impl Fleet {
             Mode::Manual => ("publisher", "manual"),
         };
         ams.set(&[("registry.mode", "manual")]);
-        ams.introduce(&self.registry, &self.registry.url(), role);
+        ams.connect_to(&self.registry, &self.registry.url(), role);
         ams.set(&[("registry.mode", mode)]);
         ams
     }

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{programs, watchdog};
 
-/// A folder below the target folder, removed when dropped.
+/// A folder below the target folder, removed on drop or when the test process ends.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -10,27 +10,27 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes a new one. Short names leave room for the path of a Unix socket.
+    /// Creates a folder. Keep the prefix short: the path of a Unix socket has at most 107 bytes.
     pub fn new(prefix: &str) -> Self {
         let parent = programs::target_dir().join("tmp");
         fs_err::create_dir_all(&parent).unwrap();
         let keep = std::env::var_os("AAR_TEST_KEEP").is_some();
-        let made = tempfile::Builder::new()
+        let temporary = tempfile::Builder::new()
             .prefix(&format!("{prefix}-"))
             .disable_cleanup(keep)
-            .tempdir_in(parent);
-        let made = made.unwrap();
+            .tempdir_in(parent)
+            .unwrap();
         if !keep {
-            watchdog::remove_at_exit(made.path());
+            watchdog::remove_at_exit(temporary.path());
         }
         Self {
-            path: made.path().to_owned(),
-            _temporary: Some(made),
+            path: temporary.path().to_owned(),
+            _temporary: Some(temporary),
         }
     }
 
-    /// One that stays, for what takes long to make. Who uses it looks whether it is there already.
-    pub fn lasting(name: &str) -> Self {
+    /// A folder that stays for later runs. The caller checks whether its content is complete.
+    pub fn cached(name: &str) -> Self {
         let path = programs::target_dir().join(name);
         fs_err::create_dir_all(&path).unwrap();
         Self {
@@ -39,17 +39,15 @@ impl Folder {
         }
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of something in it.
     pub fn join(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.path().join(relative)
     }
 
-    /// Writes a file in it, with the folders above.
+    /// Writes a file, and creates its parent folders.
     pub fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.join(relative);
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
@@ -58,26 +56,26 @@ impl Folder {
     }
 }
 
-/// Every file below a folder with its size, by path relative to it.
+/// Every file below a folder, by relative path, with its size.
 pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, u64)> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(next) = open.pop() {
-        // A file may go while one looks: programs are at work here.
+    let mut files = Vec::new();
+    let mut pending = vec![folder.to_owned()];
+    while let Some(next) = pending.pop() {
+        // The programs under test may remove files at the same time.
         let Ok(entries) = fs_err::read_dir(&next) else {
             continue;
         };
         for entry in entries.filter_map(Result::ok) {
             match entry.metadata() {
-                Ok(facts) if facts.is_dir() => open.push(entry.path()),
-                Ok(facts) => {
+                Ok(metadata) if metadata.is_dir() => pending.push(entry.path()),
+                Ok(metadata) => {
                     let path = entry.path().strip_prefix(folder).unwrap().to_owned();
-                    found.push((path, facts.len()));
+                    files.push((path, metadata.len()));
                 }
                 Err(_) => {}
             }
         }
     }
-    found.sort();
-    found
+    files.sort();
+    files
 }

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, path::Path, sync::LazyLock, time::Duration};
 
-use aar_tls::{Certificate, HttpOptions, ServerTrust};
+use aar_http::{Body, Error, HttpClient, HttpOptions, Method, RequestBuilder, Response};
+use aar_tls::{Certificate, ServerTrust};
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::Value;
@@ -17,74 +18,69 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// Runs something to its end, also where a runtime is at work already.
+/// Runs a future to its end on a thread of its own, because the caller may be in a runtime already.
 pub(crate) fn run<T: Send>(work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| scope.spawn(|| RUNTIME.block_on(work)).join().unwrap())
 }
 
-/// Speaks HTTP to one server, as somebody.
+/// A blocking HTTP client of one server.
 #[derive(Debug, Clone)]
-pub struct Http {
-    client: reqwest::Client,
+pub struct TestClient {
+    client: HttpClient,
     base: String,
 }
 
-/// What a server answers.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
+pub struct TestResponse {
     pub status: u16,
-    /// The headers, by name in lower case.
+    /// By name in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body.
     pub body: Vec<u8>,
 }
 
-/// A body that is read piece by piece.
-pub struct Download(reqwest::Response);
+/// A response whose body is read piece by piece.
+pub struct Download(Response);
 
-impl Http {
-    /// A client of the server at `base`, which shows the certificate in a file.
-    pub fn new(base: &str, server_certificate: &Path, who: Option<&Persona>) -> Self {
+impl TestClient {
+    /// A client that pins the server certificate in a file, and shows that of a persona.
+    pub fn new(base: &str, server_certificate: &Path, persona: Option<&Persona>) -> Self {
         let pem = fs_err::read_to_string(server_certificate).unwrap();
         let pin = Certificate::from_pem(&pem).unwrap().fingerprint();
         let mut options = HttpOptions::new(ServerTrust::Pinned(vec![pin]), "aar-testkit");
-        options.identity = who.map(|persona| persona.identity().clone());
+        options.identity = persona.map(|persona| persona.identity().clone());
         options.read_timeout = Some(Duration::from_mins(5));
         Self {
-            client: aar_tls::http_client(options).unwrap(),
+            client: HttpClient::new(options).unwrap(),
             base: base.trim_end_matches('/').to_owned(),
         }
     }
 
-    /// A client of whoever speaks HTTP without encryption; it has nothing to show.
+    /// A client without TLS.
     pub fn plain(base: &str) -> Self {
         let trust = ServerTrust::Pinned(Vec::new());
         let options = HttpOptions::new(trust, "aar-testkit");
         Self {
-            client: aar_tls::http_client(options).unwrap(),
+            client: HttpClient::new(options).unwrap(),
             base: base.to_owned(),
         }
     }
 
-    /// Asks for something. `None` where there is no answer at all.
-    pub fn try_get(&self, path: &str) -> Option<Answer> {
+    /// Sends a GET request. `None` if there is no response.
+    pub fn try_get(&self, path: &str) -> Option<TestResponse> {
         self.try_send("GET", path, &[], Vec::new()).ok()
     }
 
-    /// Asks for something.
-    pub fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> TestResponse {
         self.send("GET", path, &[], Vec::new())
     }
 
-    /// Sends any request.
     pub fn send(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Answer {
+    ) -> TestResponse {
         let sent = self.try_send(method, path, headers, body);
         sent.unwrap_or_else(|e| panic!("{method} {path}: {e:?}"))
     }
@@ -95,18 +91,18 @@ impl Http {
         path: &str,
         headers: &[(&str, &str)],
         body: Vec<u8>,
-    ) -> Result<Answer, reqwest::Error> {
+    ) -> Result<TestResponse, Error> {
+        let request = self.request(method, path, headers).body(body);
         RUNTIME.block_on(async {
-            let request = self.request(method, path, headers).body(body);
-            let answer = request.send().await?;
-            let status = answer.status().as_u16();
-            let headers = answer.headers().iter().map(|(name, value)| {
+            let response = request.send().await?;
+            let status = response.status().as_u16();
+            let headers = response.headers().iter().map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 (name.to_string(), value)
             });
             let headers = headers.collect();
-            let body = answer.bytes().await?.to_vec();
-            Ok(Answer {
+            let body = response.bytes().await?.to_vec();
+            Ok(TestResponse {
                 status,
                 headers,
                 body,
@@ -114,16 +110,15 @@ impl Http {
         })
     }
 
-    /// Begins to fetch something; the body is left to be read.
+    /// Sends a GET request, and leaves the body to be read.
     pub fn download(&self, path: &str) -> Download {
-        // The time limits of a request need the runtime from the moment it is made.
-        let send = async { self.request("GET", path, &[]).send().await };
-        let answer = RUNTIME.block_on(send).unwrap();
-        assert_eq!(answer.status().as_u16(), 200, "GET {path}");
-        Download(answer)
+        let response = RUNTIME.block_on(self.request("GET", path, &[]).send());
+        let response = response.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "GET {path}");
+        Download(response)
     }
 
-    /// Sends a request with a body that is made on the way. Gives the status.
+    /// Sends a request with a streamed body. Returns the status.
     pub fn send_stream(
         &self,
         method: &str,
@@ -131,41 +126,31 @@ impl Http {
         headers: &[(&str, &str)],
         body: impl Iterator<Item = Bytes> + Send + 'static,
     ) -> u16 {
-        let body = stream::iter(body.map(Ok::<_, std::io::Error>));
-        let send = async {
-            let request = self.request(method, path, headers);
-            request.body(reqwest::Body::wrap_stream(body)).send().await
-        };
-        RUNTIME.block_on(send).unwrap().status().as_u16()
+        let body = Body::from_stream(stream::iter(body.map(Ok::<_, std::io::Error>)));
+        let request = self.request(method, path, headers).body(body);
+        RUNTIME.block_on(request.send()).unwrap().status().as_u16()
     }
 
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> reqwest::RequestBuilder {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        request
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let url = format!("{}{path}", self.base).parse().unwrap();
+        let request = self.client.request(method, url);
+        headers.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        })
     }
 }
 
-impl Answer {
-    /// The body as JSON.
+impl TestResponse {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
-    /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The stable code of an error.
+    /// The error code in the body.
     pub fn code(&self) -> String {
         let body = self.json();
         body["code"].as_str().unwrap_or_default().to_owned()
@@ -173,13 +158,13 @@ impl Answer {
 }
 
 impl Download {
-    /// The next piece; `None` at the proper end, an error where it was cut.
-    pub fn read(&mut self) -> Result<Option<usize>, reqwest::Error> {
+    /// The length of the next piece; `None` at the end of the body, an error if the body is incomplete.
+    pub fn read(&mut self) -> Result<Option<usize>, Error> {
         let piece = RUNTIME.block_on(self.0.chunk())?;
         Ok(piece.map(|bytes| bytes.len()))
     }
 
-    /// Reads it to its end. Gives its length and its SHA-256 as hexadecimal digits.
+    /// Reads the body to its end. Returns its length and its SHA-256 as hexadecimal digits.
     pub fn hash(mut self) -> (u64, String) {
         let (mut length, mut hash) = (0, Sha256::new());
         while let Some(piece) = RUNTIME.block_on(self.0.chunk()).unwrap() {

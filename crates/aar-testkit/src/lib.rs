@@ -1,22 +1,19 @@
-//! What the black-box suites stand on: the built programs as processes, certificates for every
-//! kind of caller, packages of any size, and a network that can be made to fail.
+//! Fixtures of the black-box tests: the built programs as processes, certificates for every kind of
+//! caller, packages of any size, and a network that can be made to fail.
 //!
-//! For tests only. Everything here panics when something does not work as it should, with the
-//! logs of the programs in hand. All of it is blocking: a suite reads from top to bottom.
+//! For tests only. Everything here panics on failure, with the logs of the programs in the message. All
+//! of it is blocking: a test reads from top to bottom.
 //!
-//! Processes, ports and folders are given back when their owners are dropped. Folders are below
-//! the target folder; set `AAR_TEST_KEEP=1` to keep them.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test ends where something does not work"
-)]
+//! Processes, ports and folders are released when their owners are dropped, and also when the test
+//! process is killed. Folders are below the target folder; set `AAR_TEST_KEEP=1` to keep them.
+#![expect(clippy::unwrap_used, reason = "a test ends with the first failure")]
 
 mod ams;
+mod fake_registry;
 mod fleet;
 mod folder;
 mod generated;
 mod http;
-mod liar;
 mod output;
 mod package;
 mod persona;
@@ -28,15 +25,16 @@ mod proxy;
 mod registry;
 mod s3;
 mod skip;
+mod soak;
 mod watchdog;
 mod web;
 
 pub use ams::TestAms;
+pub use fake_registry::{CannedResponse, FakeRegistry};
 pub use fleet::{Fleet, Mode};
 pub use folder::Folder;
 pub use generated::Generated;
-pub use http::{Answer, Download, Http};
-pub use liar::{Lie, LyingRegistry};
+pub use http::{Download, TestClient, TestResponse};
 pub use output::{Output, sha256};
 pub use package::Package;
 pub use persona::{Persona, TestPki};
@@ -46,8 +44,10 @@ pub use process::Process;
 pub use programs::program;
 pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
-pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
+pub use s3::{Bucket, Credentials, OpenUpload, S3Server, serve_s3_servers};
 pub use skip::{skip, tool};
+pub use soak::{SoakRound, soak_rounds};
 pub use web::{
-    CONTAINER_TOKEN, CloudFront, Fault, KeyServer, S3Network, Seen, SigningKey, TestCa, WEB_TOKEN,
+    CONTAINER_TOKEN, CloudFront, CredentialServer, Fault, RecordedRequest, S3Network, SigningKey,
+    TestCa, WEB_IDENTITY_TOKEN,
 };

@@ -9,24 +9,22 @@ use sha2::{Digest, Sha256};
 
 use crate::{process::peak_memory_of, watchdog::WatchedChild};
 
-/// What a command has said and how it ended.
+/// The result of a command.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// The command, for messages.
+    /// The command line, for messages.
     pub command: String,
-    /// Its exit code; -1 where a signal ended it.
+    /// The exit code; -1 if a signal ended the command.
     pub code: i32,
-    /// What it wrote to standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
     pub stderr: String,
-    /// The most memory it held at any time, in bytes.
+    /// The largest resident set, in bytes.
     pub peak_memory: u64,
 }
 
 impl Output {
     /// Runs a command to its end.
-    pub(crate) fn of(command: &mut Command, input: &[u8]) -> Self {
+    pub(crate) fn run(command: &mut Command, input: &[u8]) -> Self {
         let shown = show(command);
         command
             .stdin(Stdio::piped())
@@ -35,7 +33,7 @@ impl Output {
         let spawned = WatchedChild::spawn(command);
         let mut child = spawned.unwrap_or_else(|e| panic!("{shown}: {e}"));
         let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        // A command that does not read its input closes it early; that is no fault.
+        // A command may close its input without reading it.
         let _unread = child.stdin.take().unwrap().write_all(input);
         let out = std::thread::spawn(move || read(&mut stdout));
         let err = std::thread::spawn(move || read(&mut stderr));
@@ -49,9 +47,9 @@ impl Output {
         }
     }
 
-    /// Insists that it was done, and returns what it said.
+    /// Asserts that the command succeeded, and returns its standard output.
     #[track_caller]
-    pub fn done(self) -> String {
+    pub fn success(self) -> String {
         assert_eq!(
             self.code, 0,
             "{}: {}{}",
@@ -60,17 +58,17 @@ impl Output {
         self.stdout
     }
 
-    /// Insists that it was done and printed JSON.
+    /// Asserts that the command succeeded, and parses its standard output as JSON.
     #[track_caller]
     pub fn json(self) -> Value {
         let command = self.command.clone();
-        let text = self.done();
+        let text = self.success();
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{command}: {e}: {text}"))
     }
 
-    /// Insists that it was refused or failed, and returns what it complained of.
+    /// Asserts that the command failed with exit code 1, and returns its standard error.
     #[track_caller]
-    pub fn refused(self) -> String {
+    pub fn failure(self) -> String {
         assert_eq!(
             self.code, 1,
             "{}: {}{}",
@@ -80,7 +78,7 @@ impl Output {
     }
 }
 
-/// The peak is a high-water mark, so the last one seen before the end is right but for its end.
+/// Waits for the end, and polls the high-water mark of the memory, which disappears with the process.
 fn watch(child: &mut std::process::Child) -> (std::process::ExitStatus, u64) {
     let mut peak = 0;
     loop {

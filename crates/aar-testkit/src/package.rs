@@ -6,28 +6,30 @@ use std::{
 use bzip2::{Compression, write::BzEncoder};
 use zip::write::SimpleFileOptions;
 
-/// A package to be made: a manifest and files.
+/// Builds a package: a manifest and files.
 #[derive(Debug, Clone)]
 pub struct Package {
+    name: String,
     manifest: String,
-    files: Vec<(String, Content)>,
+    files: Vec<(String, FileContent)>,
 }
 
 #[derive(Debug, Clone)]
-enum Content {
+enum FileContent {
     Bytes(Vec<u8>),
     Noise { size: u64, seed: u64 },
     Copy(PathBuf),
 }
 
 impl Package {
-    /// A small package with everything that a manifest must have.
+    /// A small package with every required field of a manifest.
     pub fn new(name: &str) -> Self {
         let manifest = format!(
             "name: {name}\ninstance-type: a2.3\nboot-package: com.example.{}\n",
-            plain(name)
+            java_identifier(name)
         );
         Self {
+            name: name.to_owned(),
             manifest,
             files: Vec::new(),
         }
@@ -36,9 +38,15 @@ impl Package {
     /// A package whose boot package is read from its APK.
     pub fn of_apk(name: &str) -> Self {
         Self {
+            name: name.to_owned(),
             manifest: format!("name: {name}\ninstance-type: a2.3\n"),
             files: Vec::new(),
         }
+    }
+
+    /// The name of the application.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Adds lines to the manifest.
@@ -49,17 +57,15 @@ impl Package {
         self
     }
 
-    /// Adds tags.
     #[must_use]
     pub fn tagged(self, tags: &str) -> Self {
         self.with(&format!("tags: [{tags}]"))
     }
 
-    /// Adds a file.
     #[must_use]
     pub fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files
-            .push((path.to_owned(), Content::Bytes(content.into())));
+            .push((path.to_owned(), FileContent::Bytes(content.into())));
         self
     }
 
@@ -67,11 +73,11 @@ impl Package {
     #[must_use]
     pub fn copy(mut self, path: &str, from: &Path) -> Self {
         self.files
-            .push((path.to_owned(), Content::Copy(from.to_owned())));
+            .push((path.to_owned(), FileContent::Copy(from.to_owned())));
         self
     }
 
-    /// Adds extra data that does not compress, different for each seed.
+    /// Adds extra data that does not compress. Each seed gives other data.
     #[must_use]
     pub fn noise(mut self, file: &str, size: u64, seed: u64) -> Self {
         let package = self
@@ -84,11 +90,11 @@ impl Package {
         }
         self = self.with(&format!("  {file}:\n    target: {target}"));
         let path = format!("extra-data/{file}");
-        self.files.push((path, Content::Noise { size, seed }));
+        self.files.push((path, FileContent::Noise { size, seed }));
         self
     }
 
-    /// Writes it as a folder, over what was there.
+    /// Writes the package as a folder, which replaces an existing one.
     pub fn write_folder(&self, folder: &Path) -> PathBuf {
         if folder.exists() {
             fs_err::remove_dir_all(folder).unwrap();
@@ -102,7 +108,6 @@ impl Package {
         folder.to_owned()
     }
 
-    /// Writes it as a zip.
     pub fn write_zip(&self, path: &Path) -> PathBuf {
         let mut zip = zip::ZipWriter::new(fs_err::File::create(path).unwrap());
         self.each(|name, content| {
@@ -114,7 +119,6 @@ impl Package {
         path.to_owned()
     }
 
-    /// Writes it as a tar.bz2.
     pub fn write_tar_bz2(&self, path: &Path) -> PathBuf {
         let file = fs_err::File::create(path).unwrap();
         let mut tar = tar::Builder::new(BzEncoder::new(file, Compression::fast()));
@@ -135,27 +139,29 @@ impl Package {
         write("manifest.yaml", &mut self.manifest.as_bytes());
         for (path, content) in &self.files {
             match content {
-                Content::Bytes(bytes) => write(path, &mut bytes.as_slice()),
-                Content::Copy(from) => write(path, &mut fs_err::File::open(from).unwrap()),
-                Content::Noise { size, seed } => write(path, &mut Noise::new(*seed).take(*size)),
+                FileContent::Bytes(bytes) => write(path, &mut bytes.as_slice()),
+                FileContent::Copy(from) => write(path, &mut fs_err::File::open(from).unwrap()),
+                FileContent::Noise { size, seed } => {
+                    write(path, &mut Noise::new(*seed).take(*size));
+                }
             }
         }
     }
 }
 
-fn plain(name: &str) -> String {
+fn java_identifier(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     format!("x{}", letters.collect::<String>().to_lowercase())
 }
 
 const BLOCK: usize = 1 << 20;
 
-/// Bytes without end that do not compress: a block of pseudo-random ones, shifted by one each time
-/// it comes round, so that the whole is made at the speed of copying.
+/// Endless bytes that do not compress: a block of pseudo-random bytes, shifted by one in each pass. So
+/// they are generated at the speed of copying.
 pub(crate) struct Noise {
     block: Vec<u8>,
-    at: usize,
-    round: usize,
+    position: usize,
+    pass: usize,
 }
 
 impl Noise {
@@ -170,21 +176,21 @@ impl Noise {
         }
         Self {
             block,
-            at: 0,
-            round: 1,
+            position: 0,
+            pass: 1,
         }
     }
 }
 
 impl Read for Noise {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        if self.at == self.block.len() {
-            self.at = self.round % self.block.len();
-            self.round += 1;
+        if self.position == self.block.len() {
+            self.position = self.pass % self.block.len();
+            self.pass += 1;
         }
-        let n = to.len().min(self.block.len() - self.at);
-        to[..n].copy_from_slice(&self.block[self.at..self.at + n]);
-        self.at += n;
+        let n = to.len().min(self.block.len() - self.position);
+        to[..n].copy_from_slice(&self.block[self.position..self.position + n]);
+        self.position += n;
         Ok(n)
     }
 }
@@ -210,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_holds_the_manifest_and_the_files() {
+    fn package_of_every_format_contains_manifest_and_files() {
         let folder = crate::Folder::new("package");
         let package = Package::new("a").file("hooks/install.sh", "true");
         let written = package.write_folder(&folder.join("a"));

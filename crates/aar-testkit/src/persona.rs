@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Folder;
 
-/// Somebody who can speak to a server: a name and a certificate with its key, in files too.
+/// A caller of a server: a name, and a certificate with its key, in memory and in files.
 #[derive(Debug, Clone)]
 pub struct Persona {
     name: &'static str,
@@ -34,12 +34,10 @@ impl Persona {
         }
     }
 
-    /// The name, for messages.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The certificate with its key.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -54,13 +52,12 @@ impl Persona {
         &self.key
     }
 
-    /// The fingerprint of the certificate.
     pub fn fingerprint(&self) -> String {
         self.identity.certificate().fingerprint().to_string()
     }
 }
 
-/// One of every kind of caller. Who is trusted for what is up to the test.
+/// One caller of every kind. The test itself trusts them.
 #[derive(Debug)]
 pub struct TestPki {
     /// To be trusted as a publisher.
@@ -73,15 +70,13 @@ pub struct TestPki {
     pub revoked: Persona,
     /// Never to be trusted.
     pub unknown: Persona,
-    /// Its time is over.
     pub expired: Persona,
-    /// Its time has not begun.
+    /// Not valid yet.
     pub early: Persona,
     _folder: Folder,
 }
 
 impl TestPki {
-    /// Makes them all.
     pub fn new() -> Self {
         let folder = Folder::new("pki");
         let now = Clock::system().now();

@@ -1,26 +1,26 @@
 use std::time::{Duration, Instant};
 
-/// How long anything that should happen soon may take on a busy machine.
+/// The limit for events that are immediate on an idle machine. Tests also run on busy ones.
 pub const SOON: Duration = Duration::from_mins(1);
 
-const PAUSE: Duration = Duration::from_millis(15);
+const INTERVAL: Duration = Duration::from_millis(15);
 
-/// Waits until there is something to return; panics with what was waited for.
-pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
+/// Polls until there is a value. Panics after the limit with the name of the event.
+pub fn eventually<T>(event: &str, limit: Duration, mut poll: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
     loop {
-        if let Some(found) = look() {
-            return found;
+        if let Some(value) = poll() {
+            return value;
         }
         assert!(
-            begun.elapsed() < limit,
-            "within {limit:?} it did not happen: {what}"
+            start.elapsed() < limit,
+            "this did not happen within {limit:?}: {event}"
         );
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(INTERVAL);
     }
 }
 
-/// Waits until something is so.
-pub fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
-    eventually(what, limit, || is_so().then_some(()));
+/// Polls until a condition holds.
+pub fn until(event: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    eventually(event, limit, || condition().then_some(()));
 }

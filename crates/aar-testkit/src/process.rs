@@ -34,7 +34,6 @@ impl Process {
         }
     }
 
-    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -46,7 +45,7 @@ impl Process {
     }
 
     /// Panics if the process has ended.
-    pub fn insist(&mut self) {
+    pub fn assert_running(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
             panic!("the process ended with {status}; its log:\n{}", self.log());
         }
@@ -78,7 +77,7 @@ impl Process {
     }
 
     /// Waits until the process ends.
-    pub fn ended(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         eventually("the process ends", SOON, || self.child.try_wait().unwrap())
     }
 

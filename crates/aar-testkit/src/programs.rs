@@ -1,10 +1,9 @@
-//! Where the programs under test are.
+//! The paths of the programs under test.
 //!
-//! Cargo builds the programs of a package for that package's own tests only, and a suite that
-//! found old ones would test what is not there any more. So the first test of a process asks Cargo
-//! to bring them up to date, which takes a moment when they are; Cargo itself keeps several
-//! processes that ask at once out of each other's way. `AAR_TEST_BIN_DIR` names a folder with
-//! programs to be tested as they are instead, for instance those of a release.
+//! Cargo builds the programs of a package for that package's own tests only, and a test of outdated
+//! programs proves nothing. So the first test of a process runs `cargo build`, which is quick when nothing
+//! has changed; Cargo locks the target folder against concurrent builds. `AAR_TEST_BIN_DIR` names a
+//! folder with other programs to test, for example those of a release.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,28 +13,20 @@ use std::{
 
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
-/// The path of `aar`, `ams` or `amc`, built from the present state of the sources.
+/// The path of `aar`, `ams` or `amc`, built from the current sources.
 pub fn program(name: &str) -> PathBuf {
     FOLDER.get_or_init(built).join(name)
 }
 
 fn built() -> PathBuf {
-    if let Some(given) = std::env::var_os("AAR_TEST_BIN_DIR") {
-        return PathBuf::from(given);
+    if let Some(folder) = std::env::var_os("AAR_TEST_BIN_DIR") {
+        return PathBuf::from(folder);
     }
     let folder = profile_dir();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--quiet",
-        "-p",
-        "aar-server",
-        "-p",
-        "ams",
-        "-p",
-        "amc",
-    ]);
+    // As `cargo xtask` builds them, so that nothing is built twice.
+    command.args(["build", "--quiet", "--workspace", "--bins", "--examples"]);
     if folder.ends_with("release") {
         command.arg("--release");
     }
@@ -45,15 +36,15 @@ fn built() -> PathBuf {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let complaints = String::from_utf8_lossy(&built.stderr);
+    let errors = String::from_utf8_lossy(&built.stderr);
     assert!(
         built.status.success(),
-        "the programs do not build:\n{complaints}"
+        "the programs cannot be built:\n{errors}"
     );
     folder
 }
 
-/// The folder of the profile that the running test was built with: it lies in `deps` below.
+/// The folder of the profile that the running test was built with: the test lies in `deps` below it.
 fn profile_dir() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let deps = test.parent().unwrap();

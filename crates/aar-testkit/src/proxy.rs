@@ -13,7 +13,6 @@ use socket2::SockRef;
 
 use crate::ports::ANY_PORT;
 
-/// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the AMS to the registry.
@@ -22,26 +21,25 @@ pub enum Direction {
     Down,
 }
 
-/// A network between two parties that can be made to fail while they talk. Other tests on the
-/// machine are not affected.
+/// A TCP proxy that can be made to fail. Other tests on the machine are not affected.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
-    state: Arc<State>,
+    state: Arc<ProxyState>,
 }
 
 #[derive(Debug)]
-struct State {
-    to: Mutex<SocketAddr>,
-    faults: Mutex<Faults>,
+struct ProxyState {
+    target: Mutex<SocketAddr>,
+    faults: Mutex<NetworkFaults>,
     up: AtomicU64,
     down: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
-    over: AtomicBool,
+    stopped: AtomicBool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Faults {
+struct NetworkFaults {
     refuse: bool,
     stall: bool,
     flip: bool,
@@ -51,50 +49,50 @@ struct Faults {
 }
 
 impl FaultProxy {
-    /// A network that works, to the given address.
-    pub fn start(to: SocketAddr) -> Self {
+    /// Starts without faults.
+    pub fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind(ANY_PORT).unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(State {
-            to: Mutex::new(to),
+        let state = Arc::new(ProxyState {
+            target: Mutex::new(target),
             faults: Mutex::default(),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             open: Mutex::default(),
-            over: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&state);
         thread::spawn(move || accepting.accept(&listener));
         Self { address, state }
     }
 
-    /// The registry's address through this network.
+    /// The address of the registry through this proxy.
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
-    /// How many bytes have gone each way.
+    /// The number of bytes so far.
     pub fn bytes(&self, direction: Direction) -> u64 {
         self.state.count(direction).load(Ordering::SeqCst)
     }
 
-    /// Ends every connection now and turns new ones away.
+    /// Resets every connection and refuses new ones.
     pub fn fail(&self) {
         self.state.faults().refuse = true;
         self.state.reset();
     }
 
-    /// Lets nothing through, without ending anything.
+    /// Forwards nothing, and keeps the connections open.
     pub fn stall(&self) {
         self.state.faults().stall = true;
     }
 
-    /// Lets through so many bytes in a second, in each direction of a connection.
+    /// Limits each direction of a connection.
     pub fn throttle(&self, bytes_per_second: u64) {
         self.state.faults().bytes_per_second = Some(bytes_per_second);
     }
 
-    /// Ends every connection once so many more bytes have gone this way.
+    /// Fails after this number of further bytes in one direction.
     pub fn cut_after(&self, direction: Direction, bytes: u64) {
         let at = Some(self.bytes(direction) + bytes);
         let mut faults = self.state.faults();
@@ -104,39 +102,45 @@ impl FaultProxy {
         }
     }
 
-    /// Whether it turns new connections away, as it does from a cut on.
+    /// Whether new connections are refused, as after a cut.
     pub fn is_down(&self) -> bool {
         self.state.faults().refuse
     }
 
-    /// Turns a bit of the next bytes that come down.
-    pub fn flip(&self) {
+    /// Flips a bit in the next bytes from the registry.
+    pub fn flip_bit(&self) {
         self.state.faults().flip = true;
     }
 
-    /// Leads somewhere else from the next connection on; those that are open end.
-    pub fn lead_to(&self, to: SocketAddr) {
-        *self.state.to.lock().unwrap_or_else(PoisonError::into_inner) = to;
+    /// Changes the target, and resets the open connections.
+    pub fn redirect_to(&self, target: SocketAddr) {
+        let mut present = self
+            .state
+            .target
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *present = target;
+        drop(present);
         self.state.reset();
     }
 
-    /// Works again.
+    /// Ends every fault.
     pub fn heal(&self) {
-        *self.state.faults() = Faults::default();
+        *self.state.faults() = NetworkFaults::default();
     }
 }
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        self.state.over.store(true, Ordering::SeqCst);
+        self.state.stopped.store(true, Ordering::SeqCst);
         self.state.reset();
-        // Wakes the thread that accepts; it then sees that it is over.
+        // Wakes the thread that accepts connections, so that it ends.
         let _woken = TcpStream::connect(self.address);
     }
 }
 
-impl State {
-    fn faults(&self) -> MutexGuard<'_, Faults> {
+impl ProxyState {
+    fn faults(&self) -> MutexGuard<'_, NetworkFaults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -150,7 +154,7 @@ impl State {
     fn reset(&self) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         for connection in open.drain(..) {
-            // Either side may have ended it already.
+            // Either side may have closed it already.
             let _linger = SockRef::from(&connection).set_linger(Some(Duration::ZERO));
             let _ended = connection.shutdown(Shutdown::Both);
         }
@@ -158,21 +162,21 @@ impl State {
 
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         for near in listener.incoming() {
-            if self.over.load(Ordering::SeqCst) {
+            if self.stopped.load(Ordering::SeqCst) {
                 return;
             }
             if let Ok(near) = near
                 && !self.faults().refuse
             {
-                self.begin(near);
+                self.forward(near);
             }
         }
     }
 
-    fn begin(self: &Arc<Self>, near: TcpStream) {
-        // Held until both are among the open ones: what leads elsewhere meanwhile ends them too.
-        let to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let Ok(far) = TcpStream::connect(*to) else {
+    fn forward(self: &Arc<Self>, near: TcpStream) {
+        // Locked until both streams are in the list, so that a concurrent redirect resets them too.
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(far) = TcpStream::connect(*target) else {
             return;
         };
         for side in [&near, &far] {
@@ -180,33 +184,33 @@ impl State {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.extend(side.try_clone().ok());
         }
-        drop(to);
+        drop(target);
         let (near_too, far_too) = (near.try_clone().unwrap(), far.try_clone().unwrap());
         let (up, down) = (Arc::clone(self), Arc::clone(self));
-        thread::spawn(move || up.carry(near_too, far_too, Direction::Up));
-        thread::spawn(move || down.carry(far, near, Direction::Down));
+        thread::spawn(move || up.copy(near_too, far_too, Direction::Up));
+        thread::spawn(move || down.copy(far, near, Direction::Down));
     }
 
-    fn carry(&self, mut from: TcpStream, mut to: TcpStream, direction: Direction) {
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream, direction: Direction) {
         let mut buffer = vec![0; 32 * 1024];
         while let Ok(n) = from.read(&mut buffer) {
-            if n == 0 || !self.pass(&mut buffer[..n], direction) {
+            if n == 0 || !self.apply_faults(&mut buffer[..n], direction) {
                 break;
             }
             if to.write_all(&buffer[..n]).is_err() {
                 break;
             }
         }
-        let _ended = to.shutdown(Shutdown::Write);
+        let _closed = to.shutdown(Shutdown::Write);
     }
 
-    /// Does to the bytes what is to be done. `false` where they go no further.
-    fn pass(&self, bytes: &mut [u8], direction: Direction) -> bool {
-        while self.faults().stall && !self.over.load(Ordering::SeqCst) {
+    /// Returns whether the bytes are to be forwarded.
+    fn apply_faults(&self, bytes: &mut [u8], direction: Direction) -> bool {
+        while self.faults().stall && !self.stopped.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(5));
         }
         let n = bytes.len() as u64;
-        let gone = self.count(direction).fetch_add(n, Ordering::SeqCst) + n;
+        let count = self.count(direction).fetch_add(n, Ordering::SeqCst) + n;
         let faults = *self.faults();
         if let Some(rate) = faults.bytes_per_second {
             thread::sleep(Duration::from_millis(n * 1000 / rate));
@@ -219,7 +223,7 @@ impl State {
             Direction::Up => faults.cut_up_at,
             Direction::Down => faults.cut_down_at,
         };
-        if limit.is_some_and(|limit| gone >= limit) {
+        if limit.is_some_and(|limit| count >= limit) {
             self.faults().refuse = true;
             self.reset();
             return false;
@@ -232,7 +236,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// Sends back what comes in.
+    /// Starts an echo server.
     fn echo() -> SocketAddr {
         let listener = TcpListener::bind(ANY_PORT).unwrap();
         let address = listener.local_addr().unwrap();
@@ -240,46 +244,46 @@ mod tests {
             for stream in listener.incoming().flatten() {
                 thread::spawn(move || {
                     let mut reader = stream.try_clone().unwrap();
-                    let _ended = std::io::copy(&mut reader, &mut &stream);
+                    let _closed = std::io::copy(&mut reader, &mut &stream);
                 });
             }
         });
         address
     }
 
-    fn say(network: &FaultProxy, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    fn send(network: &FaultProxy, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect(network.address)?;
         stream.write_all(bytes)?;
         stream.shutdown(Shutdown::Write)?;
-        let mut back = Vec::new();
-        stream.read_to_end(&mut back)?;
-        Ok(back)
+        let mut echo = Vec::new();
+        stream.read_to_end(&mut echo)?;
+        Ok(echo)
     }
 
     #[test]
-    fn a_network_that_works_carries_and_counts() {
+    fn proxy_without_faults_forwards_and_counts() {
         let network = FaultProxy::start(echo());
-        assert_eq!(say(&network, b"hello").unwrap(), b"hello");
+        assert_eq!(send(&network, b"hello").unwrap(), b"hello");
         assert_eq!(network.bytes(Direction::Up), 5);
         assert_eq!(network.bytes(Direction::Down), 5);
     }
 
     #[test]
-    fn a_cut_ends_connections_until_it_is_healed() {
+    fn cut_refuses_connections_until_healed() {
         let network = FaultProxy::start(echo());
         network.cut_after(Direction::Up, 100_000);
-        assert_eq!(say(&network, b"little").unwrap(), b"little");
-        assert!(say(&network, &vec![7; 1 << 20]).map_or(true, |back| back.len() < 1 << 20));
-        assert!(say(&network, b"more").map_or(true, |back| back.is_empty()));
+        assert_eq!(send(&network, b"little").unwrap(), b"little");
+        assert!(send(&network, &vec![7; 1 << 20]).map_or(true, |echo| echo.len() < 1 << 20));
+        assert!(send(&network, b"more").map_or(true, |echo| echo.is_empty()));
         network.heal();
-        assert_eq!(say(&network, b"again").unwrap(), b"again");
+        assert_eq!(send(&network, b"again").unwrap(), b"again");
     }
 
     #[test]
-    fn a_bit_is_turned_once() {
+    fn bit_is_flipped_once() {
         let network = FaultProxy::start(echo());
-        network.flip();
-        assert_ne!(say(&network, b"hello").unwrap(), b"hello");
-        assert_eq!(say(&network, b"hello").unwrap(), b"hello");
+        network.flip_bit();
+        assert_ne!(send(&network, b"hello").unwrap(), b"hello");
+        assert_eq!(send(&network, b"hello").unwrap(), b"hello");
     }
 }

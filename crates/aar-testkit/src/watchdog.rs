@@ -35,6 +35,7 @@ done
 "#;
 
 /// The input of the shell. It leads a process group too: what kills the group of the test spares it.
+#[expect(clippy::zombie_processes, reason = "it outlives this process")]
 static SHELL: LazyLock<Mutex<ChildStdin>> = LazyLock::new(|| {
     let mut shell = Command::new("sh")
         .args(["-c", SCRIPT, "test-watchdog"])

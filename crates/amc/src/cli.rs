@@ -7,13 +7,17 @@ use crate::{
     wait,
 };
 
-/// Work with an Anbox Management Service (AMS)
+/// Manage an Anbox Management Service (AMS)
 #[derive(Debug, Parser)]
 #[command(
     name = "amc",
     version,
     disable_version_flag = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = "Examples:
+  amc application create ./candy       # create an application from a package
+  amc registry status                  # compare this AMS with the registry
+  amc --remote prod application list   # talk to another AMS"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -30,25 +34,28 @@ pub(crate) enum Command {
     /// Manage applications
     #[command(visible_alias = "app", subcommand)]
     Application(application::Command),
-    /// Write the script with which a shell completes command lines
+    /// Generate the completion script for a shell
+    #[command(after_help = "Examples:
+  amc completion bash > ~/.local/share/bash-completion/completions/amc
+  amc completion zsh > \"${fpath[1]}/_amc\"")]
     Completion(CompletionArgs),
-    /// Manage the configuration of AMS and whom it trusts
+    /// Manage the configuration of AMS and its trusted certificates
     #[command(subcommand)]
     Config(config::Command),
-    /// Show what the AMS is and can do
+    /// Show the version, API extensions and configuration of AMS
     Info(info::InfoArgs),
-    /// Show what happens in AMS, as it happens
+    /// Show the events of AMS as they happen
     Monitor(monitor::MonitorArgs),
     /// Print the reference of this command line
     #[command(hide = true)]
     Reference,
-    /// Exchange applications with the registry
+    /// Push applications to the registry and pull them from it
     #[command(subcommand)]
     Registry(registry::Command),
-    /// Manage the AMS that can be talked to
+    /// Manage remotes: the AMS that commands can talk to
     #[command(subcommand)]
     Remote(remote::Command),
-    /// Wait for an application to reach a condition
+    /// Wait until an application meets a condition
     Wait(wait::WaitArgs),
 }
 
@@ -73,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 }

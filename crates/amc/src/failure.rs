@@ -2,8 +2,8 @@ use std::io;
 
 use aar_cli::Failure;
 
-/// What a run that failed tells, with the hint that the client of AMS may have for it.
-pub(crate) fn of(error: &anyhow::Error) -> Failure {
+/// Adds the hint of the AMS client to a failure that has none of its own.
+pub(crate) fn from_error(error: &anyhow::Error) -> Failure {
     let failure = Failure::from_error(error.as_ref());
     if failure.hint().is_some() {
         return failure;
@@ -18,7 +18,7 @@ pub(crate) fn of(error: &anyhow::Error) -> Failure {
     }
 }
 
-/// Whether the command failed because nobody reads its output any more, as in `amc monitor | head`.
+/// Whether the command failed because the reader of its output has gone, as in `amc monitor | head`.
 pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
     let cause = error.downcast_ref::<io::Error>();
     cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
@@ -29,21 +29,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_brings_the_hint_of_the_client() {
+    fn failure_takes_the_hint_of_the_client() {
         let refused = ams_api::Error::Refused {
             status: 403,
             code: None,
             message: "not authorized: unknown certificate".to_owned(),
         };
-        let failure = of(&anyhow::Error::new(refused).context("cannot list applications"));
+        let failure = from_error(&anyhow::Error::new(refused).context("cannot list applications"));
         let expected = "cannot list applications: not authorized: unknown certificate";
         assert_eq!(failure.message(), expected);
         assert!(failure.hint().unwrap().contains("amc config trust add"));
     }
 
     #[test]
-    fn the_hint_of_the_command_comes_first() {
+    fn failure_keeps_its_own_hint() {
         let error = Failure::new("no").with_hint("ask again");
-        assert_eq!(of(&error.into()).hint(), Some("ask again"));
+        assert_eq!(from_error(&error.into()).hint(), Some("ask again"));
     }
 }

@@ -4,15 +4,15 @@ use aar_tls::{Identity, NewIdentity};
 use aar_types::Clock;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a client certificate is good for: ten years.
-const LIFE: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
-/// Clocks of other machines may be behind.
-const LEEWAY: SignedDuration = SignedDuration::from_hours(24);
+/// Ten years.
+const VALIDITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+/// The clocks of other machines may be behind.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) const CERTIFICATE: &str = "client/client.crt";
 const KEY: &str = "client/client.key";
 
-/// Who this client is to remotes: the certificate and key in its folder, made on first use.
+/// The certificate and key that this client shows to remotes, created on first use.
 pub(crate) fn load_or_create(folder: &Path, clock: &Clock) -> anyhow::Result<Identity> {
     let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
     let (identity, _) = Identity::load_or_create(&certificate, &key, &new(clock.now()))?;
@@ -25,7 +25,7 @@ fn new(now: Timestamp) -> NewIdentity {
     NewIdentity {
         common_name: format!("{user}@{}", host.as_deref().unwrap_or("localhost")),
         hosts: Vec::new(),
-        not_before: now.saturating_sub(LEEWAY).unwrap_or(now),
-        not_after: now.saturating_add(LIFE).unwrap_or(now),
+        not_before: now.saturating_sub(CLOCK_TOLERANCE).unwrap_or(now),
+        not_after: now.saturating_add(VALIDITY).unwrap_or(now),
     }
 }

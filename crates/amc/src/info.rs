@@ -10,12 +10,12 @@ use crate::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
-    /// In which form to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: DocumentFormat,
 }
 
-/// What an AMS tells of itself. The configuration is told to those whom it trusts.
+/// The configuration is empty when AMS does not trust this client.
 #[derive(Serialize)]
 struct Info {
     #[serde(flatten)]
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn info_is_printed_in_both_forms() {
+    fn info_is_printed_in_both_formats() {
         insta::assert_snapshot!(printed(DocumentFormat::Yaml), @r#"
         api_extensions:
         - registry

@@ -1,25 +1,23 @@
 //! The program `amc`: the command line of AMS.
 //!
-//! A command is a function of resolved values. [`cli`] says what can be typed, [`session`] knows
-//! which AMS is meant and how to reach it, and one module for each command group does the work
-//! through [`ams_api::AmsClient`]. What is printed goes through [`aar_cli::Printer`].
+//! A command is a function of resolved values. [`cli`] defines the command line, [`session`] selects
+//! the AMS and connects to it, and one module for each command group does the work through
+//! [`ams_api::AmsClient`]. Output goes through [`aar_cli::Printer`].
 
 mod application;
 mod cli;
 mod config;
 mod failure;
-mod folder;
 mod identity;
 mod info;
-mod location;
 mod monitor;
-mod names;
+mod name_list;
 mod operation;
+mod paths;
 mod registry;
 mod remote;
 mod remotes;
 mod session;
-mod trust;
 mod wait;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -43,7 +41,7 @@ fn run(printer: Printer, arguments: impl Iterator<Item = OsString>) -> Exit {
         Ok(()) => Exit::Done,
         Err(error) if failure::is_closed_output(&error) => Exit::Done,
         Err(error) => {
-            session.printer.failure(&failure::of(&error));
+            session.printer.failure(&failure::from_error(&error));
             Exit::Failed
         }
     }
@@ -55,7 +53,7 @@ fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result
         .enable_all()
         .build()?;
     let result = runtime.block_on(command);
-    // What is still being read or written belongs to a command that has failed.
+    // Reads and writes that still run belong to a command that has failed.
     runtime.shutdown_background();
     result
 }

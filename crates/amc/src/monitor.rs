@@ -5,11 +5,14 @@ use clap::{Args, ValueEnum};
 use crate::session::Session;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc monitor                              # every event, as YAML documents
+  amc monitor -t lifecycle --format json   # created and deleted resources, one JSON object a line")]
 pub(crate) struct MonitorArgs {
-    /// In which form to print: YAML documents, or JSON with one event on each line
+    /// Output format: YAML documents, or JSON with one event a line
     #[arg(long, value_enum, default_value_t)]
     format: DocumentFormat,
-    /// Which events to show
+    /// Kinds of events to show
     #[arg(
         short = 't',
         long = "type",
@@ -17,14 +20,14 @@ pub(crate) struct MonitorArgs {
         value_delimiter = ',',
         default_value = "all"
     )]
-    kinds: Vec<Kind>,
+    kinds: Vec<MonitoredKind>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
+enum MonitoredKind {
     /// All events
     All,
-    /// What comes and goes
+    /// Creation, change and deletion of resources
     Lifecycle,
     /// Changes of operations
     #[value(alias = "operations")]
@@ -34,17 +37,17 @@ enum Kind {
 impl MonitorArgs {
     fn selection(&self) -> EventSelection {
         match *self.kinds {
-            [Kind::Lifecycle] => EventSelection::Lifecycle,
-            [Kind::Operation] => EventSelection::Operation,
+            [MonitoredKind::Lifecycle] => EventSelection::Lifecycle,
+            [MonitoredKind::Operation] => EventSelection::Operation,
             _ => EventSelection::All,
         }
     }
 
-    fn takes(&self, kind: EventKind) -> bool {
-        self.kinds.iter().any(|wanted| match wanted {
-            Kind::All => true,
-            Kind::Lifecycle => kind == EventKind::Lifecycle,
-            Kind::Operation => kind == EventKind::Operation,
+    fn includes(&self, kind: EventKind) -> bool {
+        self.kinds.iter().any(|selected| match selected {
+            MonitoredKind::All => true,
+            MonitoredKind::Lifecycle => kind == EventKind::Lifecycle,
+            MonitoredKind::Operation => kind == EventKind::Operation,
         })
     }
 }
@@ -52,11 +55,11 @@ impl MonitorArgs {
 pub(crate) async fn monitor(session: &Session, arguments: &MonitorArgs) -> anyhow::Result<()> {
     let mut events = session.client()?.events(arguments.selection()).await?;
     while let Some(event) = events.next().await? {
-        if arguments.takes(event.kind) {
+        if arguments.includes(event.kind) {
             print(&session.printer, arguments.format, &event)?;
         }
     }
-    Err(Failure::new("AMS has ended the stream of events").into())
+    Err(Failure::new("AMS closed the event stream").into())
 }
 
 fn print(printer: &Printer, format: DocumentFormat, event: &Event) -> anyhow::Result<()> {
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn events_follow_each_other_as_documents_or_as_lines() {
+    fn events_are_printed_as_yaml_documents_or_json_lines() {
         insta::assert_snapshot!(printed(DocumentFormat::Yaml), @r#"
         ---
         type: lifecycle
@@ -113,16 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_kinds_that_are_asked_for_are_taken() {
-        let arguments = |kinds: &[Kind]| MonitorArgs {
+    fn monitor_shows_only_the_selected_kinds() {
+        let arguments = |kinds: &[MonitoredKind]| MonitorArgs {
             format: DocumentFormat::Yaml,
             kinds: kinds.to_vec(),
         };
-        let one = arguments(&[Kind::Lifecycle]);
+        let one = arguments(&[MonitoredKind::Lifecycle]);
         assert_eq!(one.selection(), EventSelection::Lifecycle);
-        assert!(one.takes(EventKind::Lifecycle) && !one.takes(EventKind::Operation));
-        let both = arguments(&[Kind::Lifecycle, Kind::Operation]);
+        assert!(one.includes(EventKind::Lifecycle) && !one.includes(EventKind::Operation));
+        let both = arguments(&[MonitoredKind::Lifecycle, MonitoredKind::Operation]);
         assert_eq!(both.selection(), EventSelection::All);
-        assert!(both.takes(EventKind::Operation) && !both.takes(EventKind::Unknown));
+        assert!(both.includes(EventKind::Operation) && !both.includes(EventKind::Unknown));
     }
 }

@@ -5,10 +5,10 @@ use aar_types::parse_duration;
 use ams_api::{AmsClient, Operation, Watch};
 use clap::Args;
 
-/// How long a command waits for what it has begun.
+/// How long a command waits for the operation that it started.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct TimeoutArgs {
-    /// The longest time to wait until it is done
+    /// Longest time to wait, such as 90s or 1h30m
     #[arg(short, long, value_name = "TIME", default_value = "5m", value_parser = parse_duration)]
     timeout: Duration,
 }
@@ -19,24 +19,24 @@ impl TimeoutArgs {
     }
 }
 
-/// Asks for something and waits until it is done. `ask` is called once AMS is listened to, so that
-/// nothing is missed.
+/// Sends a request and waits for its operation. The client subscribes to events before it sends the
+/// request, so that it misses none.
 pub(crate) async fn complete<F>(
     client: &AmsClient,
     limit: Option<Duration>,
-    ask: F,
+    request: F,
 ) -> anyhow::Result<()>
 where
     F: Future<Output = Result<Option<Operation>, ams_api::Error>>,
 {
     let watch = client.watch().await;
-    if let Some(operation) = ask.await? {
-        watch.finish(operation, limit, |_| {}).await?;
+    if let Some(operation) = request.await? {
+        watch.wait(operation, limit, |_| {}).await?;
     }
     Ok(())
 }
 
-/// Waits for an operation that works on a package, and says meanwhile what AMS does.
+/// Waits for an operation and shows its description as it changes.
 pub(crate) async fn follow(
     watch: Watch,
     operation: Operation,
@@ -44,9 +44,9 @@ pub(crate) async fn follow(
     progress: &Progress,
 ) -> Result<Operation, ams_api::Error> {
     watch
-        .finish(operation, Some(limit), |operation| {
+        .wait(operation, Some(limit), |operation| {
             if !operation.description.is_empty() {
-                progress.working(&operation.description);
+                progress.spin(&operation.description);
             }
         })
         .await

@@ -1,19 +1,17 @@
-//! The remotes: which AMS there are, and which one is meant when none is named.
+//! The file of remotes: the AMS that this user added, and which one is the default.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use aar_cli::Failure;
 use aar_types::Fingerprint;
 use anyhow::Context;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
-/// The remote that is always there: the AMS on this machine.
+/// The built-in remote: the AMS on this machine.
 pub(crate) const LOCAL: &str = "local";
 const FILE: &str = "remotes.yaml";
 
-/// The remotes of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remotes {
@@ -23,13 +21,12 @@ pub(crate) struct Remotes {
     remotes: BTreeMap<String, Remote>,
 }
 
-/// An AMS that can be talked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remote {
     /// `https://…`, or `unix://` with or without a path.
     pub(crate) url: String,
-    /// The certificate that it showed when it was added.
+    /// The certificate that the AMS showed when the remote was added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fingerprint: Option<Fingerprint>,
 }
@@ -59,24 +56,18 @@ impl Default for Remotes {
 impl Remotes {
     pub(crate) fn load(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) => serde_saphyr::from_str(&text)
-                .with_context(|| format!("{} cannot be read", path.display())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error.into()),
+        match aar_fs::if_exists(fs::read_to_string(&path))? {
+            Some(text) => serde_saphyr::from_str(&text)
+                .with_context(|| format!("cannot parse {}", path.display())),
+            None => Ok(Self::default()),
         }
     }
 
-    /// Whoever reads meanwhile sees either the old remotes or the new ones.
     pub(crate) fn save(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
-        let mut file = NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut file, serde_saphyr::to_string(self)?.as_bytes())?;
-        file.as_file().sync_all()?;
         let path = folder.join(FILE);
-        file.persist(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(())
+        aar_fs::replace_with(&path, serde_saphyr::to_string(self)?.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     pub(crate) fn get(&self, name: &str) -> anyhow::Result<Remote> {
@@ -87,7 +78,7 @@ impl Remotes {
         }
     }
 
-    /// Every remote by name, the one of this machine among them.
+    /// Every remote by name, the built-in one included.
     pub(crate) fn all(&self) -> BTreeMap<String, Remote> {
         let mut all = self.remotes.clone();
         all.entry(local()).or_insert_with(Remote::local);
@@ -100,25 +91,23 @@ impl Remotes {
         Ok(())
     }
 
-    /// Whether a name can be given to another remote.
     pub(crate) fn check_free(&self, name: &str) -> anyhow::Result<()> {
         check_not_local(name)?;
         if self.remotes.contains_key(name) {
             let failure = Failure::new(format!("the remote {name} already exists"));
             return Err(failure
-                .with_hint("`amc remote set-url` changes its address")
+                .with_hint("to change its address, use `amc remote set-url`")
                 .into());
         }
         Ok(())
     }
 
-    /// Whether a remote is there that can get another address.
     pub(crate) fn check_changeable(&self, name: &str) -> anyhow::Result<()> {
         check_not_local(name)?;
         self.get(name).map(drop)
     }
 
-    /// Whether this is the remote that is always there.
+    /// Whether this is the built-in remote with its present address.
     pub(crate) fn is_local(&self, name: &str, url: &str) -> bool {
         name == LOCAL && self.get(LOCAL).is_ok_and(|local| local.url == url)
     }
@@ -138,9 +127,11 @@ impl Remotes {
     pub(crate) fn remove(&mut self, name: &str) -> anyhow::Result<()> {
         check_not_local(name)?;
         if name == self.default {
-            let failure = Failure::new(format!("{name} is the default remote"));
-            return Err(failure
-                .with_hint("`amc remote set-default local` makes another one the default")
+            let message = format!("cannot remove {name}: it is the default remote");
+            return Err(Failure::new(message)
+                .with_hint(
+                    "make another remote the default first, such as `amc remote set-default local`",
+                )
                 .into());
         }
         self.remotes
@@ -152,15 +143,15 @@ impl Remotes {
 
 fn check_not_local(name: &str) -> anyhow::Result<()> {
     if name == LOCAL {
-        let failure = "the remote local is the AMS on this machine and stays as it is";
-        return Err(Failure::new(failure).into());
+        let message = "the remote local is always the AMS on this machine and cannot be changed";
+        return Err(Failure::new(message).into());
     }
     Ok(())
 }
 
 fn unknown(name: &str) -> anyhow::Error {
     Failure::new(format!("there is no remote {name}"))
-        .with_hint("`amc remote list` shows them")
+        .with_hint("`amc remote list` shows the remotes")
         .into()
 }
 
@@ -176,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn remotes_are_read_back_as_they_were_saved() {
+    fn saved_remotes_are_loaded_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let mut remotes = Remotes::load(folder.path()).unwrap();
         remotes.add("prod", remote("https://ams0:8444")).unwrap();
@@ -186,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_local_remote_is_always_there_and_stays() {
+    fn local_remote_always_exists_and_cannot_be_changed() {
         let mut remotes = Remotes::default();
         assert_eq!(remotes.get(LOCAL).unwrap().url, "unix://");
         assert!(remotes.remove(LOCAL).is_err());
@@ -196,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_cannot_go_and_must_exist() {
+    fn default_remote_must_exist_and_cannot_be_removed() {
         let mut remotes = Remotes::default();
         assert!(remotes.set_default("prod").is_err());
         remotes.add("prod", remote("https://ams0:8444")).unwrap();
@@ -207,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_named() {
+    fn invalid_remotes_file_is_named_in_the_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), "default: [").unwrap();
         let error = Remotes::load(folder.path()).unwrap_err();

@@ -7,7 +7,7 @@ use clap::Args;
 use url::Url;
 
 use crate::{
-    identity, location,
+    identity, paths,
     remotes::{Remote, Remotes},
 };
 
@@ -15,19 +15,19 @@ const USER_AGENT: &str = concat!("amc/", env!("CARGO_PKG_VERSION"));
 
 const GLOBAL: &str = "Global options";
 
-/// Which AMS is meant.
+/// Selects the AMS.
 #[derive(Debug, Default, Args)]
 pub(crate) struct GlobalArgs {
-    /// Talk to the AMS behind this unix socket
+    /// Use the AMS that listens on this Unix socket
     #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
     pub(crate) socket: Option<PathBuf>,
-    /// Talk to this remote instead of the default one
+    /// Use this remote instead of the default one
     #[arg(long, global = true, value_name = "NAME", help_heading = GLOBAL)]
     #[arg(conflicts_with = "socket")]
     pub(crate) remote: Option<String>,
 }
 
-/// One run: where it prints, and which AMS is meant.
+/// The printer, the clock and the selected AMS of a command.
 pub(crate) struct Session {
     pub(crate) printer: Printer,
     pub(crate) clock: Clock,
@@ -43,19 +43,18 @@ impl Session {
         }
     }
 
-    /// The client of the AMS that is meant: the socket or the remote that the command line names,
-    /// else the default remote.
+    /// The client of the AMS that the command line names by socket or remote, or else of the default
+    /// remote.
     pub(crate) fn client(&self) -> anyhow::Result<AmsClient> {
         if let Some(socket) = &self.global.socket {
             return self.connect(Endpoint::Socket(socket.clone()));
         }
-        let folder = location::config_dir()?;
+        let folder = paths::config_dir()?;
         let remotes = Remotes::load(&folder)?;
         let name = self.global.remote.as_deref().unwrap_or(&remotes.default);
         self.client_of(&folder, &remotes.get(name)?)
     }
 
-    /// The client of a remote.
     pub(crate) fn client_of(&self, folder: &Path, remote: &Remote) -> anyhow::Result<AmsClient> {
         if let Some(socket) = socket_of(&remote.url) {
             return self.connect(Endpoint::Socket(socket));
@@ -63,7 +62,7 @@ impl Session {
         let url = address(&remote.url)?;
         let server = remote.fingerprint.ok_or_else(|| {
             Failure::new(format!("no certificate is pinned for {url}"))
-                .with_hint("remove the remote and add it again")
+                .with_hint("remove the remote with `amc remote remove` and add it again")
         })?;
         let identity = identity::load_or_create(folder, &self.clock)?;
         self.connect(Endpoint::Remote {
@@ -78,23 +77,22 @@ impl Session {
     }
 }
 
-/// The socket that an address of the form `unix://` names; without a path that of this machine.
+/// The socket of a `unix://PATH` address; without a path, that of the AMS on this machine.
 pub(crate) fn socket_of(url: &str) -> Option<PathBuf> {
     match url.strip_prefix("unix://")? {
-        "" => Some(location::local_socket()),
+        "" => Some(paths::local_socket()),
         path => Some(PathBuf::from(path)),
     }
 }
 
-/// The address of a remote.
 pub(crate) fn address(text: &str) -> anyhow::Result<Url> {
-    let wrong = |reason| ams_api::Error::Address {
+    let invalid = |reason| ams_api::Error::Address {
         url: text.to_owned(),
         reason,
     };
-    let url = Url::parse(text).map_err(|_| wrong("it is no URL"))?;
+    let url = Url::parse(text).map_err(|_| invalid("it is not a URL"))?;
     if url.scheme() != "https" || url.host().is_none() {
-        return Err(wrong("it does not begin with https:// and a host").into());
+        return Err(invalid("it does not start with https:// and a host").into());
     }
     Ok(url)
 }
@@ -104,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sockets_and_addresses_are_told_apart() {
+    fn remote_address_is_a_socket_or_an_https_url() {
         assert_eq!(socket_of("unix:///run/a"), Some(PathBuf::from("/run/a")));
         assert!(socket_of("unix://").is_some());
         assert_eq!(socket_of("https://a:8444"), None);

@@ -14,17 +14,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Application {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its status: that of its newest version.
+    /// The status of the newest version.
     pub status: ApplicationStatus,
-    /// [`ApplicationStatus::code`] of its status.
+    /// [`ApplicationStatus::code`] of the status.
     pub status_code: i64,
-    /// The instance type it asks for.
+    /// The instance type.
     pub instance_type: String,
-    /// The Android package that is started.
+    /// The Android package to start.
     pub boot_package: String,
     /// The base image.
     pub parent_image_id: String,
@@ -32,31 +32,31 @@ pub struct Application {
     pub parent_image_variant: String,
     /// Whether any version is published.
     pub published: bool,
-    /// Its versions, ordered by number.
+    /// The versions, ordered by number.
     #[serde(deserialize_with = "null_as_empty")]
     pub versions: Vec<ApplicationVersion>,
-    /// Addons that are enabled for it.
+    /// The enabled addons.
     #[serde(deserialize_with = "null_as_empty")]
     pub addons: Vec<String>,
-    /// When it was created, in seconds since 1970.
+    /// When the application was created, in seconds since 1970.
     pub created_at: i64,
-    /// Whether it came from a registry and is changed only from there.
+    /// Whether it came from a registry, which alone can change it.
     pub immutable: bool,
-    /// Labels.
+    /// The tags.
     #[serde(deserialize_with = "null_as_empty")]
     pub tags: Vec<String>,
     /// Resources that override those of the instance type.
     pub resources: Resources,
-    /// The Android ABI, where it is bound to one.
+    /// The Android ABI; empty for any.
     pub abi: String,
-    /// Whether it keeps its base image when a newer one comes out.
+    /// Whether to keep the base image when a newer one is released.
     pub inhibit_auto_updates: bool,
-    /// Tags of the nodes it may run on.
+    /// Tags of the nodes that may run the application.
     #[serde(deserialize_with = "null_as_empty")]
     pub node_selector: Vec<String>,
-    /// Whether it runs in a virtual machine.
+    /// Whether it runs in virtual machines instead of containers.
     pub vm: bool,
-    /// What the caller may do with it; only when asked for.
+    /// What the caller may do with the application; only if requested.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "null_as_empty"
@@ -68,61 +68,61 @@ pub struct Application {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationVersion {
-    /// Its number.
+    /// The number.
     pub number: u32,
-    /// The version that its manifest names.
+    /// The version in the manifest.
     pub manifest_version: String,
     /// The base image.
     pub parent_image_id: String,
     /// The version of the base image.
     pub parent_image_version: i64,
-    /// Its status.
+    /// The status.
     pub status: VersionStatus,
-    /// [`VersionStatus::code`] of its status.
+    /// [`VersionStatus::code`] of the status.
     pub status_code: i64,
-    /// Whether it is published.
+    /// Whether the version is published.
     pub published: bool,
     /// When it was created, in seconds since 1970.
     pub created_at: i64,
-    /// The activity that is started.
+    /// The activity to start.
     pub boot_activity: String,
-    /// Android permissions that are granted.
+    /// The Android permissions to grant.
     #[serde(deserialize_with = "null_as_empty")]
     pub required_permissions: Vec<String>,
-    /// Addons with their versions.
+    /// The addons with their versions.
     #[serde(deserialize_with = "null_as_empty")]
     pub addons: Vec<ApplicationAddon>,
-    /// Files that are placed in Android's file system.
+    /// The files to place in Android's file system.
     #[serde(deserialize_with = "null_as_empty")]
     pub extra_data: BTreeMap<String, ExtraData>,
-    /// Why it is in error; else empty.
+    /// Why the version failed; else empty.
     pub error_message: String,
-    /// How video is encoded.
+    /// The video encoder.
     pub video_encoder: VideoEncoder,
-    /// What may be in the foreground beside the application.
+    /// Which Android packages may be in the foreground beside the application.
     pub watchdog: Watchdog,
-    /// Ports that it serves.
+    /// The network services that it provides.
     #[serde(deserialize_with = "null_as_empty")]
     pub services: Vec<NetworkService>,
-    /// Features that it makes use of.
+    /// The features that it uses.
     #[serde(deserialize_with = "null_as_empty")]
     pub features: Vec<String>,
-    /// Limits of its hooks.
+    /// The limits of its hooks.
     pub hooks: Hooks,
-    /// What is kept of its package.
+    /// The parts of the package to keep after the bootstrap.
     pub bootstrap: Bootstrap,
-    /// What its APK says of itself, where it has one.
+    /// What the manifest of the APK declares, if there is an APK.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apk: Option<ApkFacts>,
 }
 
-/// An addon with the version that a version of an application uses.
+/// An addon of a version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationAddon {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its version.
+    /// The version of the addon.
     pub version: i64,
 }
 
@@ -132,14 +132,14 @@ macro_rules! status {
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum $type {
             $($(#[$variant_doc])* #[serde(rename = $name)] $variant,)+
-            /// It cannot be told.
+            /// A status that this release does not know.
             #[default]
             #[serde(rename = "unknown", other)]
             Unknown,
         }
 
         impl $type {
-            /// All names that it can have.
+            /// The names of all statuses.
             pub const NAMES: &[&str] = &[$($name,)+ "unknown"];
 
             /// The name in bodies and filters.
@@ -162,11 +162,11 @@ macro_rules! status {
 }
 
 status! {
-    /// What state an application is in.
+    /// The status of an application.
     ApplicationStatus {
         /// Its newest version is not usable yet.
         Initializing = "initializing", 1;
-        /// It can be used.
+        /// It is usable.
         Ready = "ready", 2;
         /// It is being deleted.
         Deleted = "deleted", 3;
@@ -176,16 +176,16 @@ status! {
 }
 
 status! {
-    /// What state a version is in. The command line shows a version that is ready as `active`.
+    /// The status of a version. `amc` shows a version that is ready as `active`.
     VersionStatus {
         /// It is not usable yet.
         Initializing = "initializing", 1;
-        /// It can be used.
+        /// It is usable.
         #[serde(alias = "active")]
         Ready = "ready", 3;
         /// It is being deleted.
         Deleted = "deleted", 4;
-        /// It failed; the error message says why.
+        /// It failed; `error_message` says why.
         Error = "error", -1;
     }
 }
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_of_older_and_newer_peers_are_read() {
+    fn application_of_an_older_or_newer_peer_is_read() {
         let body = r#"{"id": "a", "status": "frozen", "resources": {"disk-size": "3GB"},
             "versions": [{"number": 1, "status": "active", "later": true}], "later": {}}"#;
         let application: Application = serde_json::from_str(body).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_vendor_writes_for_nothing_is_read() {
+    fn null_in_an_application_of_the_vendor_is_read_as_empty() {
         let body = r#"{"tags": null, "addons": null, "node_selector": null,
             "resources": {"cpus": 2, "gpu-slots": -1}, "versions": [{
                 "required_permissions": null, "features": null, "video_encoder": "unknown",
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_definition() {
+    fn application_is_written_with_the_names_of_the_api_definition() {
         let application = Application {
             resources: Resources {
                 gpu_slots: Some(1),

@@ -1,23 +1,21 @@
 use aar_types::FingerprintPrefix;
 use serde::{Deserialize, Serialize};
 
-/// How many digits of a fingerprint are a decision to remove the certificate.
-const MEANT: usize = 12;
+const MIN_DIGITS: usize = 12;
 
-/// Digits of a fingerprint that do not remove a certificate: so few of them name one by a slip of the
-/// finger.
+/// So few digits of a fingerprint do not remove a certificate: a typing error could select one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} is too short to remove a certificate by: it takes the fingerprint, or at least its first \
-     {MEANT} digits"
+    "{0} is too short to select a certificate: use the fingerprint, or at least its first \
+     {MIN_DIGITS} digits"
 )]
-pub struct TooFewDigits(FingerprintPrefix);
+pub struct FingerprintPrefixTooShort(FingerprintPrefix);
 
-impl TooFewDigits {
-    /// Whether a certificate may be removed by these digits.
-    pub fn check(digits: &FingerprintPrefix) -> Result<(), Self> {
-        if digits.as_str().len() < MEANT {
-            return Err(Self(digits.clone()));
+impl FingerprintPrefixTooShort {
+    /// Refuses a prefix that is too short to remove a certificate.
+    pub fn check(prefix: &FingerprintPrefix) -> Result<(), Self> {
+        if prefix.as_str().len() < MIN_DIGITS {
+            return Err(Self(prefix.clone()));
         }
         Ok(())
     }
@@ -27,9 +25,9 @@ impl TooFewDigits {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Certificate {
-    /// Its DER form in base64, without header and footer.
+    /// The DER encoding in base64, without header and footer.
     pub certificate: String,
-    /// Its SHA-256, in hexadecimal digits.
+    /// The SHA-256 of the DER encoding, in hexadecimal digits.
     pub fingerprint: String,
 }
 
@@ -37,9 +35,10 @@ pub struct Certificate {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CertificatesPost {
-    /// Its DER form in base64, without header and footer. Empty for the one that the caller shows.
+    /// The DER encoding in base64, without header and footer. Empty for the client certificate of this
+    /// connection.
     pub certificate: String,
-    /// The trust password, with which a caller who is not trusted enrols itself.
+    /// The trust password. Required if AMS does not trust the caller.
     #[serde(rename = "trust-password", alias = "trust_password")]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub trust_password: String,

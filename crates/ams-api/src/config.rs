@@ -7,16 +7,16 @@ use serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServiceConfig {
-    /// The items by name. Numbers and truth values stand as such.
+    /// The items by name. Numbers and booleans have their own JSON types.
     pub config: BTreeMap<String, Value>,
 }
 
 /// The request that sets a configuration item.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigPost {
-    /// Its name, one of [`config_items`](crate::config_items).
+    /// The name, one of [`config_items`](crate::config_items).
     pub name: String,
-    /// Its value as text; empty for its default.
+    /// The value as text; empty for the default.
     #[serde(default)]
     pub value: String,
 }

@@ -3,111 +3,109 @@ use std::{io, time::Duration};
 use aar_tls::PinMismatch;
 use aar_types::Digest;
 
-use crate::{StatusCode, refusals};
+use crate::{StatusCode, error_codes};
 
-/// What can go wrong when AMS is talked to.
+/// Why a call of AMS failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address of a remote is of no use.
+    /// The address of a remote is invalid.
     #[error("{url:?} is not the address of an AMS: {reason}")]
     Address {
         /// The address.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the address.
         reason: &'static str,
     },
-    /// The TLS settings could not be made.
-    #[error("cannot set up TLS")]
-    Tls(#[from] aar_tls::Error),
-    /// No connection came about.
+    /// The HTTP client cannot be created.
+    #[error("cannot set up the HTTP client")]
+    Client(#[source] aar_http::Error),
+    /// The connection cannot be established.
     #[error("cannot reach AMS at {endpoint}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address or socket.
         endpoint: String,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Something else answers than what was pinned.
-    #[error("AMS at {endpoint} is not the one that was added")]
-    OtherServer {
-        /// Where it was looked for.
+    /// The server shows another certificate than the pinned one.
+    #[error("the server at {endpoint} is not the AMS that was added")]
+    WrongCertificate {
+        /// The address.
         endpoint: String,
-        /// The certificates.
+        /// Both fingerprints.
         source: PinMismatch,
     },
-    /// The connection broke in the middle.
-    #[error("the connection to AMS at {endpoint} broke")]
-    Broken {
-        /// Where it led to.
+    /// The connection was lost before the response was complete.
+    #[error("the connection to AMS at {endpoint} was lost")]
+    ConnectionLost {
+        /// The address or socket.
         endpoint: String,
-        /// Why.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// No answer came in time.
-    #[error("AMS at {endpoint} does not answer ({} s)", limit.as_secs())]
-    Silent {
-        /// Where it was looked for.
+    /// There was no response in time.
+    #[error("AMS at {endpoint} did not respond within {} s", limit.as_secs())]
+    NoResponse {
+        /// The address or socket.
         endpoint: String,
-        /// How long it was given.
+        /// The time limit.
         limit: Duration,
     },
-    /// AMS says no.
+    /// AMS refused the request.
     #[error("{message}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Which of the [refusals] it is, where AMS says so.
+        /// One of the [`error_codes`], if AMS sends one.
         code: Option<String>,
-        /// What it says.
+        /// The message of AMS.
         message: String,
     },
-    /// AMS says something that makes no sense.
-    #[error("AMS gives an answer that cannot be read ({context})")]
+    /// The response is not what the API defines.
+    #[error("AMS sent an unexpected response to {context}")]
     Malformed {
         /// The request.
         context: String,
-        /// What is wrong with the answer.
+        /// What is wrong with the response.
         source: Option<serde_json::Error>,
     },
-    /// An operation did not do what it was to do.
+    /// An operation failed or was cancelled.
     #[error("{}", if message.is_empty() { status.as_str() } else { message })]
     Operation {
-        /// How it ended.
+        /// The final status.
         status: StatusCode,
-        /// What AMS says of it.
+        /// The message of AMS.
         message: String,
     },
     /// An operation takes longer than the caller waits.
     #[error("not finished within {limit:?}")]
     WaitExpired {
-        /// How long it was waited for.
+        /// How long the caller waited.
         limit: Duration,
     },
-    /// What arrived is not what was announced.
-    #[error(
-        "the image that arrived is damaged: its SHA-256 is {received}, announced was {announced}"
-    )]
+    /// The exported image does not have the announced digest.
+    #[error("the image was damaged on the way: expected SHA-256 {announced}, received {received}")]
     Damaged {
         /// The SHA-256 that AMS announced.
         announced: Digest,
-        /// That of what arrived.
+        /// The SHA-256 of the received bytes.
         received: Digest,
-        /// Whether it was written as it arrived, to where nothing can be taken back.
-        passed_on: bool,
+        /// Whether the bytes were written to a stream, where they cannot be removed.
+        streamed: bool,
     },
-    /// A file could not be read or written.
+    /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] io::Error),
 }
 
 impl Error {
-    /// Whether AMS says that there is no such thing.
+    /// Whether the resource does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether AMS does not let this client in. What it refuses to anybody has the same status. An
-    /// AMS that sends no code is one of the vendor's, which tells the two apart by the message only.
+    /// Whether AMS does not trust this client. A request that is refused to every client has the same
+    /// status. The vendor's AMS sends no code: there, only the message tells the two apart.
     pub fn is_not_trusted(&self) -> bool {
         match self {
             Self::Refused { status: 401, .. } => true,
@@ -116,41 +114,42 @@ impl Error {
                 code,
                 message,
             } => match code {
-                Some(code) => code == refusals::NOT_AUTHORIZED,
+                Some(code) => code == error_codes::NOT_AUTHORIZED,
                 None => message.to_ascii_lowercase().starts_with("not authorized"),
             },
             _ => false,
         }
     }
 
-    /// What somebody at a terminal can do about it.
+    /// What the user of a terminal can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Address { .. } => Some("an address looks like https://ams0.example.com:8444"),
             Self::Unreachable { source, .. } => Some(match source.kind() {
                 io::ErrorKind::PermissionDenied => {
-                    "the socket is kept for root and whoever AMS allows: try with sudo"
+                    "only root and the group that AMS allows can use the socket: try again with sudo"
                 }
                 _ => {
-                    "is AMS running? `--socket` names another socket, `amc remote set-default` \
-                     another AMS"
+                    "is AMS running? To use another AMS: `--socket PATH`, `--remote NAME` or `amc \
+                     remote set-default NAME`"
                 }
             }),
-            Self::OtherServer { .. } => Some(
-                "if it was set up anew, remove the remote and add it again to pin its new \
-                 certificate; if not, somebody may be in between",
+            Self::WrongCertificate { .. } => Some(
+                "if AMS was reinstalled, remove the remote and add it again to pin the new \
+                 certificate; if not, the connection may be intercepted",
             ),
             _ if self.is_not_trusted() => Some(
-                "AMS has to trust this client: `amc config trust add` on its machine with \
-                 `client.crt` of this one",
+                "AMS must trust this client: copy `client.crt` of this machine to the AMS machine and \
+                 run `amc config trust add` there",
             ),
             Self::WaitExpired { .. } => Some(
-                "it goes on in AMS; `--timeout` waits longer, `amc monitor` shows what happens",
+                "the operation continues in AMS; `amc monitor` shows its progress, and --timeout sets \
+                 a longer limit",
             ),
-            Self::Damaged {
-                passed_on: true, ..
-            } => Some("what was written is of no use; try again"),
-            Self::Damaged { .. } => Some("nothing of it was kept; try again"),
+            Self::Damaged { streamed: true, .. } => {
+                Some("discard what was written, and export the image again")
+            }
+            Self::Damaged { .. } => Some("no file was written; export the image again"),
             _ => None,
         }
     }
@@ -161,17 +160,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_not_let_in_is_told_by_the_code_or_else_by_the_message() {
+    fn untrusted_client_is_recognised_by_the_code_or_else_by_the_message() {
         let refused = |status, code: Option<&str>, message: &str| Error::Refused {
             status,
             code: code.map(str::to_owned),
             message: message.to_owned(),
         };
-        let own = Some(refusals::NOT_AUTHORIZED);
+        let own = Some(error_codes::NOT_AUTHORIZED);
         assert!(refused(401, None, "").is_not_trusted());
         assert!(refused(403, own, "whatever it says").is_not_trusted());
         assert!(refused(403, None, "Not authorized").is_not_trusted());
-        let immutable = Some(refusals::IMMUTABLE);
+        let immutable = Some(error_codes::IMMUTABLE);
         assert!(!refused(403, immutable, "not authorized to be changed").is_not_trusted());
         assert!(!refused(403, None, "it is immutable").is_not_trusted());
         assert!(!refused(404, own, "").is_not_trusted());

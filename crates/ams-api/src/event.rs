@@ -4,21 +4,21 @@ use serde_json::Value;
 
 use crate::Operation;
 
-/// Something that happened in AMS, as the events websocket tells it.
+/// A message of the events websocket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// What kind of thing.
+    /// The kind of the event.
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// When.
+    /// When it happened.
     pub timestamp: Timestamp,
-    /// The thing itself.
+    /// The details, which depend on the kind.
     #[serde(default)]
     pub metadata: Value,
 }
 
 impl Event {
-    /// The operation that changed, where this tells of one.
+    /// The operation that changed, if the event is about one.
     pub fn operation(&self) -> Option<Operation> {
         match self.kind {
             EventKind::Operation => Operation::deserialize(&self.metadata).ok(),
@@ -33,23 +33,23 @@ impl Event {
 pub enum EventKind {
     /// An operation changed; the metadata is an [`Operation`].
     Operation,
-    /// Something came to be or went away; the metadata is a [`LifecycleEvent`].
+    /// A resource was created, changed or deleted; the metadata is a [`LifecycleEvent`].
     Lifecycle,
-    /// Something that a newer server tells.
+    /// A kind that this release does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// Something came to be or went away.
+/// The creation, change or deletion of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifecycleEvent {
     /// What happened, such as `application-created`.
     pub action: String,
-    /// The address of what it happened to.
+    /// The path of the resource.
     pub source: String,
 }
 
-/// Which events to listen to.
+/// The events to subscribe to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventSelection {
@@ -58,7 +58,7 @@ pub enum EventSelection {
     All,
     /// Changes of operations.
     Operation,
-    /// What comes and goes.
+    /// Creation, change and deletion of resources.
     Lifecycle,
 }
 
@@ -71,18 +71,9 @@ impl EventSelection {
             Self::Lifecycle => "lifecycle",
         }
     }
-
-    /// Whether it takes an event of this kind in.
-    pub fn takes(self, kind: EventKind) -> bool {
-        match self {
-            Self::All => true,
-            Self::Operation => kind == EventKind::Operation,
-            Self::Lifecycle => kind == EventKind::Lifecycle,
-        }
-    }
 }
 
-/// A token with which the events websocket can be opened for a short while.
+/// A short-lived token that opens the events websocket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventAuth {
     /// The token.

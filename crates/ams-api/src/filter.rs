@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! filter {
     ($($(#[$doc:meta])* $attribute:ident,)+) => {
-        /// Which applications to list: those for which every given condition holds. The values are
-        /// kept as text, as they stand in the query; the server judges them.
+        /// Selects the applications that meet every condition. Values are text as in the query; the
+        /// server checks them.
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct ApplicationFilter {
@@ -12,10 +12,10 @@ macro_rules! filter {
         }
 
         impl ApplicationFilter {
-            /// The attributes that can be filtered by.
+            /// The filter attributes.
             pub const ATTRIBUTES: &[&str] = &[$(stringify!($attribute)),+];
 
-            /// The conditions, as names and values of a query.
+            /// The conditions as query parameters.
             pub fn conditions(&self) -> impl Iterator<Item = (&'static str, &str)> {
                 [$((stringify!($attribute), self.$attribute.as_deref())),+]
                     .into_iter()
@@ -43,9 +43,9 @@ filter! {
     status,
     /// With this boot package.
     boot_package,
-    /// Immutable, or not.
+    /// Immutable or not.
     immutable,
-    /// Kept from automatic updates, or not.
+    /// Excluded from automatic updates or not.
     inhibit_auto_updates,
     /// With a published version, or without.
     published,
@@ -62,8 +62,7 @@ filter! {
 }
 
 impl ApplicationFilter {
-    /// Adds the condition that an attribute has a value. Names of attributes may be written with
-    /// hyphens, and `tag` stands for `tags`.
+    /// Adds a condition. The attribute may be written with hyphens; `tag` is another name of `tags`.
     pub fn set(&mut self, attribute: &str, value: &str) -> Result<(), InvalidValue> {
         let name = match attribute {
             "tag" => "tags".to_owned(),
@@ -71,32 +70,10 @@ impl ApplicationFilter {
         };
         let slot = self.slot(&name).ok_or_else(|| InvalidValue {
             value: attribute.to_owned(),
-            expected: "an attribute that applications are filtered by",
+            expected: "an attribute of the filter",
         })?;
         *slot = Some(value.to_owned());
         Ok(())
-    }
-}
-
-/// Which part of a collection to list, and how much of each entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ListQuery {
-    /// 0 for addresses, 1 for whole objects.
-    pub recursion: u8,
-    /// How many entries to skip.
-    pub offset: u64,
-    /// How many entries to show; negative for all.
-    pub limit: i64,
-}
-
-impl Default for ListQuery {
-    fn default() -> Self {
-        Self {
-            recursion: 0,
-            offset: 0,
-            limit: -1,
-        }
     }
 }
 
@@ -105,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_known_in_both_spellings() {
+    fn filter_attributes_are_accepted_with_hyphens_or_underscores() {
         let mut filter = ApplicationFilter::default();
         filter.set("instance-type", "a2.3").unwrap();
         filter.set("tag", "game").unwrap();
@@ -118,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_that_nobody_knows_is_refused() {
+    fn unknown_filter_attribute_is_refused() {
         let error = ApplicationFilter::default()
             .set("colour", "red")
             .unwrap_err();

@@ -1,8 +1,8 @@
-//! What is said to AMS: the bodies of its HTTP API, and a client that speaks it.
+//! The HTTP API of AMS: its request and response bodies, and a client.
 //!
 //! One file holds the bodies of one resource. Names in JSON are those of the published definition,
-//! which mixes `snake_case` and `kebab-case`. Bodies are read leniently: what a peer does not send
-//! takes its default, what it sends beyond that is ignored.
+//! which mixes `snake_case` and `kebab-case`. Bodies are read leniently: a missing field takes its
+//! default, an unknown field is ignored.
 
 #![deny(missing_docs)]
 
@@ -19,20 +19,20 @@ mod registry;
 mod service;
 
 pub mod config_items;
+pub mod error_codes;
 pub mod extensions;
 pub mod headers;
-pub mod refusals;
 
 pub use application::{
     Application, ApplicationAddon, ApplicationDelete, ApplicationStatus, ApplicationVersion,
     ApplicationVersionDelete, ApplicationVersionPatch, ApplicationsDelete, VersionStatus,
 };
-pub use certificate::{Certificate, CertificatesPost, TooFewDigits};
-pub use client::{AmsClient, Endpoint, EventStream, Export, Exported, Package, Watch};
+pub use certificate::{Certificate, CertificatesPost, FingerprintPrefixTooShort};
+pub use client::{AmsClient, Endpoint, EventStream, Export, Exported, PackageBody, Watch};
 pub use config::{ConfigPost, ServiceConfig};
 pub use error::Error;
 pub use event::{Event, EventAuth, EventKind, EventSelection, LifecycleEvent};
-pub use filter::{ApplicationFilter, ListQuery};
+pub use filter::ApplicationFilter;
 pub use operation::{Operation, OperationClass, StatusCode};
 pub use patch::{ApplicationPatch, ResourcesPatch};
 pub use registry::{

@@ -6,30 +6,30 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Something that AMS does in the background.
+/// A background task of AMS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Its id.
+    /// The id.
     pub id: Uuid,
-    /// Its class.
+    /// The class.
     #[serde(default)]
     pub class: OperationClass,
-    /// What it does, for people.
+    /// A description for people.
     #[serde(default)]
     pub description: String,
-    /// When it was begun.
+    /// When the operation was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// [`StatusCode::as_str`] of its status.
     #[serde(default)]
     pub status: String,
-    /// Its status.
+    /// The status.
     pub status_code: StatusCode,
-    /// The addresses of what it works on, by kind: `applications`, `certificates`, …
+    /// The paths of the resources that it changes, by kind: `applications`, `certificates`, …
     #[serde(default, deserialize_with = "null_as_empty")]
     pub resources: BTreeMap<String, Vec<String>>,
-    /// Anything else there is to tell, such as `progress`.
+    /// Further facts, such as `progress`.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub metadata: BTreeMap<String, Value>,
     /// Whether it can be cancelled now.
@@ -38,18 +38,18 @@ pub struct Operation {
     /// Why it failed; else empty.
     #[serde(default)]
     pub err: String,
-    /// Where it runs; empty for the server that answers.
+    /// The server that runs it; empty for the server that answers.
     #[serde(default)]
     pub server_address: String,
 }
 
 impl Operation {
-    /// The address of an operation.
+    /// The path of an operation.
     pub fn url(id: Uuid) -> String {
         format!("/1.0/operations/{id}")
     }
 
-    /// The names or ids of the things of one kind that it works on.
+    /// The names or ids of the resources of one kind.
     pub fn resource_names<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a str> {
         let urls = self.resources.get(kind).into_iter().flatten();
         urls.filter_map(|url| url.rsplit('/').next())
@@ -60,12 +60,12 @@ impl Operation {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OperationClass {
-    /// It runs by itself.
+    /// It runs without further requests.
     #[default]
     Task,
-    /// It talks to its caller over a websocket.
+    /// It exchanges data with its caller over a websocket.
     Websocket,
-    /// It waits for somebody who has its secret.
+    /// It waits for a request with its secret.
     Token,
 }
 
@@ -75,17 +75,17 @@ macro_rules! status_codes {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum StatusCode {
             $($(#[$doc])* $variant,)+
-            /// One that this release does not know.
+            /// A status that this release does not know.
             Other(u16),
         }
 
         impl StatusCode {
-            /// Its number.
+            /// The number in bodies.
             pub fn code(self) -> u16 {
                 match self { $(Self::$variant => $code,)+ Self::Other(code) => code }
             }
 
-            /// Its name.
+            /// The name in bodies.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ Self::Other(_) => "Unknown" }
             }
@@ -106,11 +106,11 @@ status_codes! {
     Started = 101, "Started";
     /// It runs.
     Running = 103, "Running";
-    /// It was told to stop, and does so.
+    /// It is being cancelled.
     Cancelling = 104, "Cancelling";
-    /// It waits for its turn.
+    /// It waits for other operations.
     Pending = 105, "Pending";
-    /// It did what it was to do.
+    /// It succeeded.
     Success = 200, "Success";
     /// It failed.
     Failure = 400, "Failure";
@@ -119,7 +119,7 @@ status_codes! {
 }
 
 impl StatusCode {
-    /// Whether it stays as it is.
+    /// Whether the status never changes again.
     pub fn is_final(self) -> bool {
         self.code() >= 200
     }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bodies_of_the_vendor_are_read() {
+    fn operation_of_the_vendor_is_read() {
         let body = r#"{"id": "bc85137b-b20d-470a-a6ea-daa9a2b8506a", "class": "task",
             "created_at": "2017-07-28T05:02:22.92201407Z", "metadata": null,
             "updated_at": "2017-07-28T05:02:22.92201407Z", "status": "Success",
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_stays_as_it_is_is_final() {
+    fn only_ended_operations_have_a_final_status() {
         assert!(!StatusCode::Running.is_final());
         assert!(!StatusCode::Cancelling.is_final());
         assert!(StatusCode::Failure.is_final());

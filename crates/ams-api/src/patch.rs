@@ -1,8 +1,8 @@
 use aar_types::{Bootstrap, Hooks, NetworkService, VideoEncoder, Watchdog};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-/// The request that changes attributes of an application without a new package. What is absent
-/// stays as it is.
+/// The request that changes attributes of an application without a new package. An absent field stays
+/// unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationPatch {
@@ -13,56 +13,56 @@ pub struct ApplicationPatch {
     #[serde(rename = "instance-type", alias = "instance_type")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
-    /// The labels, all of them.
+    /// All tags.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
-    /// The addons, all of them.
+    /// All addons.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub addons: Option<Vec<String>>,
     /// Resources that override those of the instance type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourcesPatch>,
-    /// Whether it keeps its base image when a newer one comes out.
+    /// Whether to keep the base image when a newer one is released.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inhibit_auto_updates: Option<bool>,
-    /// Tags of the nodes it may run on, all of them.
+    /// All tags of the nodes that may run the application.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_selector: Option<Vec<String>>,
-    /// The services, all of them. A new version.
+    /// All services. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub services: Option<Vec<NetworkService>>,
-    /// The features, all of them. A new version.
+    /// All features. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
-    /// The watchdog. A new version.
+    /// The watchdog. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watchdog: Option<Watchdog>,
-    /// The activity that is started. A new version.
+    /// The activity to start. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_activity: Option<String>,
-    /// The permissions, all of them. A new version.
+    /// All permissions. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_permissions: Option<Vec<String>>,
-    /// How video is encoded. A new version.
+    /// The video encoder. Creates a version.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "video_encoder"
     )]
     pub video_encoder: Option<VideoEncoder>,
-    /// The version that the manifest names. A new version.
+    /// The version in the manifest. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_version: Option<String>,
-    /// Limits of the hooks. A new version.
+    /// The limits of the hooks. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Hooks>,
-    /// What is kept of the package. A new version.
+    /// The parts of the package to keep after the bootstrap. Creates a version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bootstrap: Option<Bootstrap>,
 }
 
 impl ApplicationPatch {
-    /// Whether it asks for a change of what only a new version can change.
-    pub fn makes_version(&self) -> bool {
+    /// Whether the change requires a new version.
+    pub fn creates_version(&self) -> bool {
         self.services.is_some()
             || self.features.is_some()
             || self.watchdog.is_some()
@@ -75,15 +75,15 @@ impl ApplicationPatch {
     }
 }
 
-/// Only what a manifest can ask for can be asked for here.
+/// Accepts the encoders that a manifest can name.
 fn video_encoder<'de, D: Deserializer<'de>>(from: D) -> Result<Option<VideoEncoder>, D::Error> {
     let name = Option::<String>::deserialize(from)?;
     let encoder = name.map(|name| name.parse());
     encoder.transpose().map_err(D::Error::custom)
 }
 
-/// The part of an [`ApplicationPatch`] that changes resources. What is absent stays as it is; a
-/// number below zero or an empty text takes the override away.
+/// The part of an [`ApplicationPatch`] that changes resources. An absent field stays unchanged; a
+/// negative number or an empty text removes the override.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct ResourcesPatch {
@@ -105,7 +105,7 @@ pub struct ResourcesPatch {
     /// Number of VPU slots.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpu_slots: Option<i64>,
-    /// Whether the disk space is not reserved up front.
+    /// Whether to skip the reservation of disk space.
     #[serde(rename = "no_disk_reserve", alias = "no-disk-reserve")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_disk_reserve: Option<bool>,
@@ -116,20 +116,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_or_null_is_no_change() {
+    fn absent_or_null_field_is_no_change() {
         let body = r#"{"tags": null, "instance-type": "a4.3", "resources": {"vpu-slots": 2}}"#;
         let patch: ApplicationPatch = serde_json::from_str(body).unwrap();
         assert_eq!(patch.tags, None);
         assert_eq!(patch.instance_type.as_deref(), Some("a4.3"));
         assert_eq!(patch.resources.as_ref().unwrap().vpu_slots, Some(2));
-        assert!(!patch.makes_version());
+        assert!(!patch.creates_version());
         let json = serde_json::to_value(&patch).unwrap();
         let expected = serde_json::json!({"instance-type": "a4.3", "resources": {"vpu-slots": 2}});
         assert_eq!(json, expected);
     }
 
     #[test]
-    fn a_video_encoder_is_one_that_a_manifest_can_ask_for() {
+    fn video_encoder_that_a_manifest_cannot_name_is_refused() {
         let read = |body| serde_json::from_str::<ApplicationPatch>(body);
         let software = read(r#"{"video_encoder": "software"}"#).unwrap();
         assert_eq!(software.video_encoder, Some(VideoEncoder::Software));
@@ -141,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn hooks_make_a_version() {
+    fn change_of_hooks_creates_a_version() {
         let patch = ApplicationPatch {
             hooks: Some(Hooks::default()),
             ..ApplicationPatch::default()
         };
-        assert!(patch.makes_version());
+        assert!(patch.creates_version());
     }
 }

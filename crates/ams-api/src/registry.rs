@@ -4,20 +4,20 @@ use aar_types::{Bootstrap, Hooks, VideoEncoder, null_as_empty};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An application in the registry, as AMS shows it.
+/// An application in the registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegistryApplication {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The architectures that there are versions for.
+    /// The architectures that have versions.
     #[serde(deserialize_with = "null_as_empty")]
     pub architectures: Vec<String>,
-    /// The Android package that is started.
+    /// The Android package to start.
     pub boot_package: String,
-    /// The instance type it asks for.
+    /// The instance type.
     pub instance_type: String,
-    /// Labels.
+    /// The tags.
     #[serde(deserialize_with = "null_as_empty")]
     pub tags: Vec<String>,
     /// The versions by number.
@@ -27,118 +27,117 @@ pub struct RegistryApplication {
     pub vm: bool,
 }
 
-/// A version of an application in the registry, as AMS shows it.
+/// A version of an application in the registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegistryApplicationVersion {
-    /// The activity that is started.
+    /// The activity to start.
     pub boot_activity: String,
-    /// Features that it makes use of.
+    /// The features that it uses.
     #[serde(deserialize_with = "null_as_empty")]
     pub features: Vec<String>,
-    /// Limits of its hooks.
+    /// The limits of its hooks.
     pub hooks: Hooks,
-    /// What is kept of its package.
+    /// The parts of the package to keep after the bootstrap.
     pub bootstrap: Bootstrap,
-    /// How video is encoded.
+    /// The video encoder.
     pub video_encoder: VideoEncoder,
 }
 
-/// The request that runs a round now.
+/// The request that starts a round.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncPost {
-    /// Whether removals that are held back are carried out in this round.
+    /// Whether this round carries out the held removals.
     pub confirm_removals: bool,
 }
 
-/// How AMS and its registry stand to each other: the body of `GET /1.0/registry/status`.
+/// The state of the registry agent: the body of `GET /1.0/registry/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegistryStatus {
     /// `pull`, `push` or `manual`.
     pub mode: String,
-    /// The architecture whose versions this AMS pulls; empty where it does not say.
+    /// The architecture whose versions this AMS pulls; empty if AMS does not report it.
     pub architecture: String,
-    /// Where the registry is; empty while none is set up.
+    /// The address of the registry; empty if none is configured.
     pub url: String,
-    /// The identity of the registry that was last seen.
+    /// The id of the registry that last answered.
     pub registry_id: Option<String>,
-    /// The revision of its catalogue that this AMS has seen.
+    /// The revision of the last catalogue that AMS received.
     pub revision: Option<u64>,
-    /// When the registry last answered with its catalogue, since the configuration last changed.
+    /// When AMS last received the catalogue since the configuration last changed.
     pub seen_at: Option<Timestamp>,
-    /// Why nothing happens although it should: what is wrong with the configuration. Else empty.
+    /// The error in the configuration that keeps the agent from working; else empty.
     pub problem: String,
-    /// Whether a round runs.
+    /// Whether a round is running.
     pub running: bool,
     /// The last round that ended.
     pub last_round: Option<Round>,
-    /// When the next round starts by itself.
+    /// When the next round is scheduled.
     pub next_round: Option<Timestamp>,
-    /// Whether publications are heard of at once: `off`, `listening` or `broken`.
+    /// Whether the registry reports changes at once: `off`, `listening` or `broken`.
     pub change_feed: String,
-    /// Why it is broken; absent while it is not.
+    /// Why the change feed is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_feed_error: Option<String>,
-    /// How many seconds the clock of the registry is ahead, where that is enough to do harm.
+    /// How many seconds the registry's clock is ahead, if the difference is large enough to do harm.
     pub clock_skew_seconds: Option<i64>,
-    /// Removals that wait for somebody to confirm them.
+    /// Removals that wait for a confirmation.
     pub held: Option<HeldRemovals>,
-    /// What cannot be brought together, and why.
+    /// Applications that differ between AMS and the registry and cannot be synchronised.
     pub conflicts: Vec<Conflict>,
-    /// Every application that takes part: what is here now beside the catalogue of the registry as it
-    /// was last seen.
+    /// Every application that takes part: what AMS has now, compared with the last catalogue.
     pub applications: Vec<ApplicationSync>,
-    /// Images that are on their way.
+    /// Images in transfer.
     pub transfers: Vec<Transfer>,
 }
 
-/// One time that the agent compared and acted.
+/// One comparison with the registry, and the changes that followed from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
-    /// When it began.
+    /// When the round started.
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
-    /// How it ended.
+    /// The outcome.
     pub outcome: RoundOutcome,
     /// Why it failed or was cancelled; else empty.
     #[serde(default)]
     pub error: String,
-    /// What it did.
+    /// The number of changes.
     #[serde(default)]
     pub counts: RoundCounts,
-    /// The applications that are not as they should be because of it, and why.
+    /// The applications that could not be synchronised, and why.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub failures: Vec<RoundFailure>,
 }
 
-/// What went wrong with one application in a round.
+/// The failure of one application in a round.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RoundFailure {
-    /// The application.
+    /// The name of the application.
     pub application: String,
-    /// The version, where it is about one.
+    /// The version, if the failure is about one.
     pub version: Option<u32>,
-    /// What went wrong.
+    /// The error.
     pub error: String,
 }
 
-/// How a round ended.
+/// The outcome of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RoundOutcome {
-    /// Everything is as it should be.
+    /// Every application is in sync.
     Done,
-    /// Some applications are not as they should be; each says why.
+    /// Some applications failed.
     Incomplete,
-    /// Nothing could be done.
+    /// The round failed as a whole.
     Failed,
-    /// It was ended early; the error says why.
+    /// The round was cancelled; the error says why.
     Cancelled,
-    /// Something that a newer server tells.
+    /// An outcome that this release does not know.
     #[serde(other)]
     Unknown,
 }
@@ -156,17 +155,17 @@ impl RoundOutcome {
     }
 }
 
-/// What a round did, in numbers.
+/// The changes of a round, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RoundCounts {
-    /// Versions that were imported.
+    /// Imported versions.
     pub imported: u64,
-    /// Versions that were pushed.
+    /// Pushed versions.
     pub pushed: u64,
-    /// Changes of metadata and of what is published.
+    /// Changes of metadata and publications.
     pub updated: u64,
-    /// Applications and versions that were removed.
+    /// Removed applications and versions.
     pub removed: u64,
 }
 
@@ -179,58 +178,58 @@ impl std::ops::AddAssign for RoundCounts {
     }
 }
 
-/// Removals that are not carried out until somebody confirms them.
+/// Removals that are not carried out until they are confirmed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HeldRemovals {
     /// Why they are held.
     pub reason: String,
-    /// The applications that would go.
+    /// The applications to remove.
     pub applications: Vec<String>,
 }
 
-/// Something that cannot be brought together.
+/// A difference between AMS and the registry that cannot be synchronised.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conflict {
-    /// The application.
+    /// The name of the application.
     pub application: String,
-    /// The version, where it is about one.
+    /// The version, if the conflict is about one.
     pub version: Option<u32>,
-    /// What stands against it.
+    /// Why the two cannot be synchronised.
     pub reason: String,
 }
 
-/// How one application stands.
+/// The state of one application.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationSync {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// In a word: `synced`, `pending`, `building`, `held`, `conflict` or `failed`.
+    /// The state: `synced`, `pending`, `building`, `held`, `conflict` or `failed`.
     pub state: String,
     /// Why it failed; else empty.
     pub error: String,
 }
 
-/// An image that is on its way.
+/// An image in transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transfer {
-    /// The application.
+    /// The name of the application.
     pub application: String,
     /// The version.
     pub version: u32,
-    /// Which way it goes.
+    /// The direction.
     pub direction: TransferDirection,
-    /// How many bytes have been moved.
+    /// The number of bytes transferred.
     pub bytes: u64,
-    /// How many there are in all.
+    /// The size of the image in bytes.
     pub total: u64,
-    /// How many move in a second at present.
+    /// The present speed.
     pub bytes_per_second: u64,
 }
 
-/// Which way an image goes.
+/// The direction of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TransferDirection {

@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use aar_types::{Auth, null_as_empty};
 use serde::{Deserialize, Serialize};
 
-/// What AMS tells anybody who asks: the body of `GET /1.0/`.
+/// Public facts about AMS: the body of `GET /1.0/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceStatus {
-    /// What this server can do, by the names of [`extensions`](crate::extensions).
+    /// The API extensions of this server, by the names in [`extensions`](crate::extensions).
     #[serde(default, deserialize_with = "null_as_empty")]
     pub api_extensions: Vec<String>,
-    /// How stable the API is.
+    /// The stability of the API, such as `stable`.
     #[serde(default)]
     pub api_status: String,
     /// The version of the API.
@@ -17,10 +17,10 @@ pub struct ServiceStatus {
     pub api_version: String,
     /// Whether the caller is trusted.
     pub auth: Auth,
-    /// The ways in which callers show who they are.
+    /// The authentication methods, such as `2waySSL`.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub auth_methods: Vec<String>,
-    /// What can be allowed, by kind of resource.
+    /// The permissions that exist, by kind of resource.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub auth_permissions: BTreeMap<String, Vec<BTreeMap<String, String>>>,
     /// The id of the subcluster.
@@ -32,7 +32,7 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
-    /// Whether this server can do what the extension stands for.
+    /// Whether this server has an API extension.
     pub fn has_extension(&self, name: &str) -> bool {
         self.api_extensions
             .iter()

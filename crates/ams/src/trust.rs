@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aar_tls::Certificate;
 use aar_types::{Clock, Fingerprint, FingerprintPrefix};
-use ams_api::TooFewDigits;
+use ams_api::FingerprintPrefixTooShort;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, watch};
 
@@ -80,7 +80,8 @@ impl Trust {
     /// The certificate that a request names. Refuses short prefixes: a typo must not name another
     /// certificate.
     pub(crate) fn resolve(&self, prefix: &FingerprintPrefix) -> Result<Certificate, Error> {
-        TooFewDigits::check(prefix).map_err(|few| Error::field("fingerprint", few))?;
+        FingerprintPrefixTooShort::check(prefix)
+            .map_err(|error| Error::field("fingerprint", error))?;
         let not_found = || Error::CertificateNotFound(prefix.to_string());
         self.find(prefix)?.ok_or_else(not_found)
     }

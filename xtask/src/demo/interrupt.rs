@@ -1,4 +1,4 @@
-//! Ctrl-C, at whatever point of the demo.
+//! Ctrl-C during the demo.
 
 use std::{
     sync::mpsc::{self, Receiver, RecvTimeoutError},
@@ -7,12 +7,11 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// Hears of Ctrl-C instead of being ended by it, so that the folder of the demo is removed.
-pub(crate) struct Interrupt(Receiver<()>);
+/// Receives Ctrl-C so that the demo can delete its folder before it exits.
+pub(super) struct Interrupt(Receiver<()>);
 
 impl Interrupt {
-    /// Begins to listen.
-    pub(crate) fn listen() -> Result<Self> {
+    pub(super) fn listen() -> Result<Self> {
         let (sender, receiver) = mpsc::channel();
         ctrlc::set_handler(move || {
             let _ = sender.send(());
@@ -20,14 +19,13 @@ impl Interrupt {
         Ok(Self(receiver))
     }
 
-    /// Waits for Ctrl-C.
-    pub(crate) fn wait(&self) -> Result<()> {
+    pub(super) fn wait(&self) -> Result<()> {
         Ok(self.0.recv()?)
     }
 
-    /// Waits for a moment, or fails at Ctrl-C.
-    pub(crate) fn pause(&self, moment: Duration) -> Result<()> {
-        match self.0.recv_timeout(moment) {
+    /// Sleeps, or fails at Ctrl-C.
+    pub(super) fn sleep(&self, duration: Duration) -> Result<()> {
+        match self.0.recv_timeout(duration) {
             Err(RecvTimeoutError::Timeout) => Ok(()),
             Ok(()) | Err(RecvTimeoutError::Disconnected) => bail!("interrupted"),
         }

@@ -1,4 +1,4 @@
-//! A small package to send on its way.
+//! A small package for the demo.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ extra-data:
 ";
 
 /// Writes the folder of a package whose content depends on `edition`.
-pub(crate) fn write(folder: &Path, edition: u8) -> Result<PathBuf> {
+pub(super) fn write(folder: &Path, edition: u8) -> Result<PathBuf> {
     fs::create_dir_all(folder.join("extra-data"))?;
     fs::write(folder.join("manifest.yaml"), MANIFEST)?;
     let level: Vec<u8> = (0..4 << 20)
@@ -28,10 +28,10 @@ pub(crate) fn write(folder: &Path, edition: u8) -> Result<PathBuf> {
     Ok(folder.to_owned())
 }
 
-/// Bytes that do not compress, so that something really travels.
+/// Incompressible bytes, so that the image has the size of its content.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the last byte is what is wanted"
+    reason = "only the lowest byte is used"
 )]
 fn noise(n: u32) -> u8 {
     let n = (n ^ (n >> 16)).wrapping_mul(0x85eb_ca6b);

@@ -1,10 +1,10 @@
-//! The container image: its definition, and what of the repository its build gets to see.
+//! The container image: its definition, and the part of the repository that its build can read.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::command::{cargo, quietly, root, run};
+use crate::command::{cargo, root, run, run_quietly};
 
 const DEFINITION: &str = "packaging/oci/Dockerfile";
 
@@ -12,26 +12,27 @@ pub(super) fn check(tools: &Path) -> Result<()> {
     run(Command::new(tools.join("hadolint"))
         .args(["--failure-threshold", "style", DEFINITION])
         .current_dir(root()))?;
-    context_is_a_workspace()
+    check_build_context()
 }
 
-/// A member that does not come through would keep cargo from building any other.
-fn context_is_a_workspace() -> Result<()> {
-    let ignored = format!("{DEFINITION}.dockerignore");
-    let ignored = fs::read_to_string(root().join(&ignored)).context(ignored)?;
+/// Cargo builds nothing when a member of the workspace is missing, so the build context has to contain
+/// every member.
+fn check_build_context() -> Result<()> {
+    let ignore_file = format!("{DEFINITION}.dockerignore");
+    let patterns = fs::read_to_string(root().join(&ignore_file)).context(ignore_file)?;
     let context = tempfile::tempdir()?;
-    for name in let_through(&ignored)? {
+    for name in included(&patterns)? {
         symlink(root().join(name), context.path().join(name))?;
     }
-    let words = ["metadata", "--no-deps", "--locked", "--format-version", "1"];
-    quietly(cargo(&words).current_dir(context.path()))
+    let metadata = ["metadata", "--no-deps", "--locked", "--format-version", "1"];
+    run_quietly(cargo(&metadata).current_dir(context.path()))
 }
 
-/// The files and folders that an ignore file names, which ignores all others.
-fn let_through(ignored: &str) -> Result<Vec<&str>> {
-    let names = ignored.strip_prefix("*\n").map(str::lines);
-    let names = names.context("the first line of the ignore file is not *")?;
-    names
+/// The files and folders that an ignore file includes after excluding everything.
+fn included(patterns: &str) -> Result<Vec<&str>> {
+    let lines = patterns.strip_prefix("*\n").map(str::lines);
+    let lines = lines.context("the first line of the ignore file is not *")?;
+    lines
         .map(|line| line.strip_prefix('!').with_context(|| line.to_owned()))
         .collect()
 }

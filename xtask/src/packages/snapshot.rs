@@ -1,4 +1,4 @@
-//! What packages change on a machine: installed packages, users, groups and the names of files.
+//! The state of a machine that packages change: installed packages, users, groups and file names.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 
 use crate::command::output;
 
-/// Where the packages, and the tools that their scripts call, put files.
+/// The packages, and the tools that their scripts call, create files in these folders.
 const FOLDERS: [&str; 7] = [
     "/etc",
     "/usr/bin",
@@ -22,7 +22,6 @@ const FOLDERS: [&str; 7] = [
     "/var/lib/systemd",
 ];
 
-/// One look at the machine.
 pub(super) struct Snapshot(BTreeSet<String>);
 
 impl Snapshot {
@@ -32,11 +31,11 @@ impl Snapshot {
         let packages = output(Command::new("dpkg-query").args(query))?;
         facts.extend(packages.lines().map(str::to_owned));
         for list in ["/etc/passwd", "/etc/group"] {
-            let entries = fs::read_to_string(list)?;
-            facts.extend(entries.lines().map(|entry| format!("{list}: {entry}")));
+            let accounts = fs::read_to_string(list)?;
+            facts.extend(accounts.lines().map(|line| format!("{list}: {line}")));
         }
         for folder in FOLDERS.map(PathBuf::from) {
-            names(&folder, &mut facts)?;
+            collect_names(&folder, &mut facts)?;
         }
         for entry in fs::read_dir("/var/lib")? {
             facts.insert(entry?.path().display().to_string());
@@ -44,7 +43,7 @@ impl Snapshot {
         Ok(Self(facts))
     }
 
-    /// Fails with what is there now and was not, or was and is not.
+    /// Fails with the facts that were added or removed since the snapshot was taken.
     pub(super) fn expect_unchanged(&self) -> Result<()> {
         let now = Self::take()?;
         let changed: Vec<_> = self.0.symmetric_difference(&now.0).collect();
@@ -53,8 +52,8 @@ impl Snapshot {
     }
 }
 
-/// The tools that add users leave the former lists of them beside the present ones.
-fn names(folder: &Path, facts: &mut BTreeSet<String>) -> Result<()> {
+/// Skips the backup files (`passwd-`) of the tools that add users.
+fn collect_names(folder: &Path, facts: &mut BTreeSet<String>) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
@@ -62,7 +61,7 @@ fn names(folder: &Path, facts: &mut BTreeSet<String>) -> Result<()> {
         let entry = entry?;
         let path = entry.path();
         if entry.file_type()?.is_dir() {
-            names(&path, facts)?;
+            collect_names(&path, facts)?;
         }
         let name = path.display().to_string();
         if !name.ends_with('-') {

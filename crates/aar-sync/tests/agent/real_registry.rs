@@ -145,7 +145,7 @@ async fn client_with_revoked_trust_reports_it_and_keeps_its_applications() {
     tokio::task::block_in_place(|| {
         registry
             .aar(&["trust", "revoke", "--yes", &fingerprint])
-            .done()
+            .success()
     });
     let round = client.sync_now(None).await.unwrap();
     assert_eq!(round.outcome, RoundOutcome::Failed);

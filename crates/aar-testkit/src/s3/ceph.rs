@@ -1,121 +1,118 @@
-//! One monitor, one object store in a sparse file, one gateway.
+//! A Ceph cluster: one monitor, one object store in a sparse file, one gateway.
 
 use std::{
     fmt::Write as _,
     net::TcpStream,
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
-use super::{Credentials, S3Server, keeper::Keeper, unique};
+use super::{Credentials, S3Server, unique};
 use crate::{Folder, Output, Port, Process, skip::find, until};
 
-const START: Duration = Duration::from_mins(2);
-/// Sparse: it takes what is written. Deleted objects are freed some time later.
-const STORE: u64 = 24 << 30;
+const START_DEADLINE: Duration = Duration::from_mins(2);
+/// The file is sparse. Space of deleted objects is freed some time later.
+const STORE_SIZE: u64 = 24 << 30;
 const OWNER: &str = "owner";
 
-/// A running cluster.
-#[derive(Debug)]
-pub(super) struct Cluster {
-    folder: Folder,
-    _mon: [Port; 2],
-    _keeper: Keeper,
-    _daemons: [Process; 3],
-}
-
-/// Starts the gateway with all that it needs. `None` where it is not installed.
+/// Starts the gateway with monitor and store. `None` where Ceph is not installed.
 pub(super) fn start() -> Option<S3Server> {
     let programs = ["radosgw", "ceph-mon", "ceph-osd", "ceph", "ceph-authtool"];
     if !programs.iter().all(|name| find(name).is_some()) {
         return None;
     }
-    let (folder, port) = (Folder::new("ceph"), Port::take());
-    let cluster = Cluster::start(folder, &port);
+    let folder = Folder::new("ceph");
+    let gateway = Port::take();
+    start_cluster(&folder, &gateway);
     let owner = Credentials::new(
         "AKIAOWNEROWNEROWNER0",
         "owner/secret+0123456789abcdefghijklmnop",
     );
-    cluster.make_user(OWNER, &owner);
-    Some(S3Server {
-        port,
+    Admin::new(folder.path()).create_user(OWNER, &owner);
+    let server = S3Server {
+        address: gateway.address(),
         owner,
-        ceph: Some(cluster),
-    })
+        ceph: Some(folder.path().to_owned()),
+    };
+    // Both are needed until the process ends.
+    std::mem::forget((folder, gateway));
+    Some(server)
 }
 
-impl Cluster {
-    fn start(folder: Folder, gateway: &Port) -> Self {
-        let mon = [Port::take(), Port::take()];
-        let addresses = format!("[v2:{},v1:{}]", mon[0].address(), mon[1].address());
-        let fsid = "5b2b4a9e-6b5c-4a57-9f9d-0d1b8f5d9a01";
-        folder.write("ceph.conf", conf(&folder, fsid, &addresses, gateway));
-        for part in ["mon", "osd", "run"] {
-            fs_err::create_dir_all(folder.join(part)).unwrap();
-        }
-        let mut keeper = Keeper::of(folder.path());
-        let daemons = {
-            let mut begin = |name: &str, args: &[&str]| {
-                let mut command = Command::new(name);
-                command.args(["-f", "-c", "ceph.conf"]).args(args);
-                let started = Process::start(
-                    command.current_dir(folder.path()),
-                    &folder.join(format!("{name}.out")),
-                );
-                keeper.watch(started.id());
-                started
-            };
-            make_keys(&folder);
-            make_mon(&folder, fsid, &addresses);
-            let mon = begin("ceph-mon", &["-i", "a"]);
-            make_osd(&folder);
-            let osd = begin("ceph-osd", &["-i", "0"]);
-            let mut rgw = begin("radosgw", &["-n", "client.rgw"]);
-            until("the gateway answers", START, || {
-                rgw.insist();
-                TcpStream::connect(gateway.address()).is_ok()
-            });
-            [mon, osd, rgw]
-        };
-        Self {
-            folder,
-            _mon: mon,
-            _keeper: keeper,
-            _daemons: daemons,
-        }
+fn start_cluster(folder: &Folder, gateway: &Port) {
+    let monitor = [Port::take(), Port::take()];
+    let addresses = format!("[v2:{},v1:{}]", monitor[0].address(), monitor[1].address());
+    let fsid = "5b2b4a9e-6b5c-4a57-9f9d-0d1b8f5d9a01";
+    folder.write("ceph.conf", conf(folder, fsid, &addresses, gateway));
+    for part in ["mon", "osd", "run"] {
+        fs_err::create_dir_all(folder.join(part)).unwrap();
+    }
+    let spawn = |name: &str, args: &[&str]| {
+        let mut command = Command::new(name);
+        command.args(["-f", "-c", "ceph.conf"]).args(args);
+        let log = folder.join(format!("{name}.out"));
+        Process::start(command.current_dir(folder.path()), &log)
+    };
+    create_keys(folder);
+    create_monitor(folder, fsid, &addresses);
+    let mon = spawn("ceph-mon", &["-i", "a"]);
+    create_store(folder);
+    let osd = spawn("ceph-osd", &["-i", "0"]);
+    let mut rgw = spawn("radosgw", &["-n", "client.rgw"]);
+    until("the gateway accepts connections", START_DEADLINE, || {
+        rgw.assert_running();
+        TcpStream::connect(gateway.address()).is_ok()
+    });
+    // They are needed until the process ends; the watchdog ends them then.
+    std::mem::forget((monitor, mon, osd, rgw));
+}
+
+/// The administration of a running cluster.
+pub(super) struct Admin<'a> {
+    folder: &'a Path,
+}
+
+impl<'a> Admin<'a> {
+    pub(super) fn new(folder: &'a Path) -> Self {
+        Self { folder }
     }
 
     pub(super) fn new_key(&self) -> Credentials {
         let key = Credentials::new(&unique("AKIAKEY"), &unique("secretofakey"));
-        self.admin(&["key", "create", "--key-type", "s3"], OWNER, Some(&key));
+        self.run(&["key", "create", "--key-type", "s3"], OWNER, Some(&key));
         key
     }
 
     pub(super) fn remove_key(&self, key: &Credentials) {
         let remove = ["key", "rm", "--key-type", "s3"];
         let id = ["--access-key", &key.access_key];
-        self.admin(&[&remove[..], &id].concat(), OWNER, None);
+        self.run(&[&remove[..], &id].concat(), OWNER, None);
     }
 
     pub(super) fn new_user(&self) -> (String, Credentials) {
         let name = unique("user");
         let key = Credentials::new(&unique("AKIAUSER"), &unique("secretofauser"));
-        self.make_user(&name, &key);
+        self.create_user(&name, &key);
         (name, key)
     }
 
-    fn make_user(&self, name: &str, key: &Credentials) {
-        self.admin(&["user", "create", "--display-name", name], name, Some(key));
+    fn create_user(&self, name: &str, key: &Credentials) {
+        self.run(&["user", "create", "--display-name", name], name, Some(key));
     }
 
-    fn admin(&self, what: &[&str], user: &str, key: Option<&Credentials>) {
-        let mut command = tool(&self.folder, "radosgw-admin");
-        command.args(what).args(["--uid", user]);
+    fn run(&self, args: &[&str], user: &str, key: Option<&Credentials>) {
+        let mut command = Command::new("radosgw-admin");
+        command
+            .args(["-c", "ceph.conf"])
+            .current_dir(self.folder)
+            .stdin(Stdio::null());
+        command.args(args).args(["--uid", user]);
         if let Some(key) = key {
             command.args(["--access-key", &key.access_key]);
             command.args(["--secret-key", &key.secret_key]);
         }
-        Output::of(&mut command, &[]).done();
+        Output::run(&mut command, &[]).success();
     }
 }
 
@@ -140,10 +137,13 @@ fn conf(folder: &Folder, fsid: &str, addresses: &str, gateway: &Port) -> String 
         ("osd crush chooseleaf type", "0".to_owned()),
         ("mon allow pool size one", "true".to_owned()),
         ("mon warn on pool no redundancy", "false".to_owned()),
+        // It otherwise refuses to start on a disk that is nearly full.
+        ("mon data avail warn", "2".to_owned()),
+        ("mon data avail crit", "1".to_owned()),
         ("mon data", at("mon")),
         ("osd data", at("osd")),
         ("osd objectstore", "bluestore".to_owned()),
-        ("bluestore block size", STORE.to_string()),
+        ("bluestore block size", STORE_SIZE.to_string()),
         ("crash dir", at("crash")),
     ];
     let gateway = [
@@ -152,10 +152,10 @@ fn conf(folder: &Folder, fsid: &str, addresses: &str, gateway: &Port) -> String 
             format!("beast endpoint={}", gateway.address()),
         ),
         ("rgw dns name", "localhost".to_owned()),
-        // What was deleted is freed within seconds, or large tests would fill the store.
+        // Space of deleted objects is freed within seconds, or large tests would fill the store.
         ("rgw gc obj min wait", "1".to_owned()),
         ("rgw gc processor period", "5".to_owned()),
-        // A store of keys that is made for tests, with one of 32 bytes.
+        // A key store for tests, with one key of 32 bytes.
         ("rgw crypt require ssl", "false".to_owned()),
         ("rgw crypt s3 kms backend", "testing".to_owned()),
         (
@@ -181,24 +181,15 @@ fn lines(text: &mut String, values: &[(&str, String)]) {
     }
 }
 
-fn tool(folder: &Folder, name: &str) -> Command {
-    let mut command = Command::new(name);
-    command
-        .args(["-c", "ceph.conf"])
-        .current_dir(folder.path())
-        .stdin(Stdio::null());
-    command
-}
-
-/// `words` of a command that needs no configuration.
+/// Runs a command of words without spaces.
 fn run(folder: &Folder, words: &str) -> String {
     let mut words = words.split(' ');
     let mut command = Command::new(words.next().unwrap());
     command.args(words).current_dir(folder.path());
-    Output::of(&mut command, &[]).done()
+    Output::run(&mut command, &[]).success()
 }
 
-fn make_keys(folder: &Folder) {
+fn create_keys(folder: &Folder) {
     let all = ["--cap", "mon", "allow *", "--cap", "osd", "allow *"];
     let entries: [(&str, &[&str]); 3] = [
         ("mon.", &["--cap", "mon", "allow *"]),
@@ -215,11 +206,11 @@ fn make_keys(folder: &Folder) {
             .args(["keyring", "--gen-key", "-n", name])
             .args(caps)
             .current_dir(folder.path());
-        Output::of(&mut command, &[]).done();
+        Output::run(&mut command, &[]).success();
     }
 }
 
-fn make_mon(folder: &Folder, fsid: &str, addresses: &str) {
+fn create_monitor(folder: &Folder, fsid: &str, addresses: &str) {
     run(
         folder,
         &format!("monmaptool --create --fsid {fsid} --addv a {addresses} monmap"),
@@ -230,15 +221,17 @@ fn make_mon(folder: &Folder, fsid: &str, addresses: &str) {
     );
 }
 
-fn make_osd(folder: &Folder) {
+fn create_store(folder: &Folder) {
     let id = "0c6f7f0e-20a6-4b3e-8a3a-6a2f7a6e6b02";
     let key = run(folder, "ceph-authtool --gen-print-key");
     let key = key.trim();
     let mut new = Command::new("ceph");
-    new.args(["-c", "ceph.conf", "osd", "new", id, "-i", "-"])
+    // Fails, instead of waiting for ever, where the monitor does not run.
+    new.args(["-c", "ceph.conf", "--connect-timeout", "60"])
+        .args(["osd", "new", id, "-i", "-"])
         .current_dir(folder.path());
     let secret = format!("{{\"cephx_secret\": \"{key}\"}}");
-    Output::of(&mut new, secret.as_bytes()).done();
+    Output::run(&mut new, secret.as_bytes()).success();
     run(
         folder,
         &format!("ceph-authtool --create-keyring osd/keyring --name osd.0 --add-key {key}"),

@@ -1,18 +1,19 @@
-//! Real S3 servers on this machine, which check signatures as the great one does.
+//! Real S3 servers on this machine, which check signatures as AWS does.
 //!
-//! [`S3Server::ceph`] is the strict one and the one to use; [`S3Server::seaweed`] stands beside it
-//! because it is another implementation. Each is started once for a test program, at the first
-//! call, and ends with it; every test takes a bucket of its own. Where the programs of a server are
-//! not installed, the test is skipped, loudly.
+//! [`S3Server::ceph`] is the strict one and the default; [`S3Server::seaweed`] is a second
+//! implementation. Each is started at the first call and ends with the test program, or with the run
+//! of all test programs where they share one (see [`serve_s3_servers`]). Every test has a bucket of
+//! its own. Where the programs of a server are not installed, the test is skipped, loudly.
 
 mod bucket;
 mod ceph;
-mod keeper;
-mod request;
+pub(crate) mod request;
 mod seaweed;
+mod shared;
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -20,21 +21,22 @@ use std::{
 };
 
 pub use bucket::{Bucket, OpenUpload};
+pub use shared::serve_s3_servers;
 
-use crate::{Port, skip};
+use crate::skip;
 
-/// The region that both servers believe themselves in.
 const REGION: &str = "us-east-1";
 
-/// A server that speaks S3.
+/// A running S3 server.
 #[derive(Debug)]
 pub struct S3Server {
-    port: Port,
+    address: SocketAddr,
     owner: Credentials,
-    ceph: Option<ceph::Cluster>,
+    /// The folder with the configuration of Ceph's cluster.
+    ceph: Option<PathBuf>,
 }
 
-/// A key id with its secret.
+/// An access key id with its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The id.
@@ -53,13 +55,13 @@ impl Credentials {
 }
 
 impl S3Server {
-    /// The name of a key with which Ceph's gateway encrypts what is to be encrypted with it.
+    /// The name of the KMS key that Ceph's gateway knows.
     pub const ENCRYPTION_KEY: &str = "aar-tests";
 
     /// Ceph's gateway. `None`, and a skip, where it is not installed.
     pub fn ceph(what: &str) -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
-        let server = SERVER.get_or_init(ceph::start);
+        let server = SERVER.get_or_init(|| shared::request_or("ceph", ceph::start));
         if server.is_none() {
             skip(what, "Ceph is not installed: radosgw, ceph-mon, ceph-osd");
         }
@@ -69,29 +71,29 @@ impl S3Server {
     /// `SeaweedFS`. `None`, and a skip, where it is not installed.
     pub fn seaweed(what: &str) -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
-        let server = SERVER.get_or_init(seaweed::start);
+        let server = SERVER.get_or_init(|| shared::request_or("seaweed", seaweed::start));
         if server.is_none() {
             skip(what, "SeaweedFS is not installed: weed");
         }
         server.as_ref()
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.port.address()
+        self.address
     }
 
-    /// Its address for clients.
+    /// The URL that clients use.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// The region it is in.
+    /// The region of its buckets.
     pub fn region(&self) -> &'static str {
         REGION
     }
 
-    /// The id of the key of the user who owns the buckets.
+    /// The access key id of the owner of the buckets.
     pub fn access_key(&self) -> &str {
         &self.owner.access_key
     }
@@ -101,43 +103,44 @@ impl S3Server {
         &self.owner.secret_key
     }
 
-    /// Both.
+    /// The key of the owner of the buckets.
     pub fn owner(&self) -> &Credentials {
         &self.owner
     }
 
-    /// An empty bucket that nobody else has.
+    /// A new empty bucket.
     pub fn new_bucket(&'static self) -> Bucket {
         Bucket::create(self, &unique("bucket"))
     }
 
     /// A bucket that does not exist.
     pub fn no_bucket(&'static self) -> Bucket {
-        Bucket::named(self, &unique("nothing"))
+        Bucket::named(self, &unique("missing"))
     }
 
-    /// One more key of the owner, which can be taken back. Ceph only.
+    /// Another key of the owner, which can be removed. Ceph only.
     pub fn new_key(&self) -> Credentials {
         self.cluster().new_key()
     }
 
-    /// Takes a key back: from now on it is refused. Ceph only.
+    /// Removes a key: from now on it is refused. Ceph only.
     pub fn remove_key(&self, key: &Credentials) {
         self.cluster().remove_key(key);
     }
 
-    /// A user with a key and without any right. Ceph only.
+    /// A user with a key and without permissions. Ceph only.
     pub fn new_user(&self) -> (String, Credentials) {
         self.cluster().new_user()
     }
 
-    fn cluster(&self) -> &ceph::Cluster {
-        self.ceph.as_ref().expect("only Ceph has users")
+    fn cluster(&self) -> ceph::Admin<'_> {
+        ceph::Admin::new(self.ceph.as_ref().expect("only Ceph has users"))
     }
 }
 
-/// A name that this test program has not used before.
+/// A name that no other test program uses; they share servers.
 fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}-{}-{number}", std::process::id())
 }

@@ -1,13 +1,13 @@
-//! `SeaweedFS`: master, volume, filer and S3 in one process.
+//! `SeaweedFS`: master, volume, filer and S3 gateway in one process.
 
 use std::{path::Path, process::Command, time::Duration};
 
 use serde_json::json;
 
-use super::{Bucket, Credentials, S3Server, keeper::Keeper, unique};
+use super::{Bucket, Credentials, S3Server, unique};
 use crate::{Folder, Port, Process, skip::find, until};
 
-const START: Duration = Duration::from_mins(2);
+const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Starts it. `None` where it is not installed.
 pub(super) fn start() -> Option<S3Server> {
@@ -26,32 +26,30 @@ pub(super) fn start() -> Option<S3Server> {
     folder.write("s3.json", identities.to_string());
     let port = Port::take();
     let mut process = Process::start(&mut command(&program, &folder, &port), &folder.join("log"));
-    let mut keeper = Keeper::of(folder.path());
-    keeper.watch(process.id());
     let server = S3Server {
-        port,
+        address: port.address(),
         owner,
         ceph: None,
     };
-    until("SeaweedFS makes buckets", START, || {
-        process.insist();
+    until("SeaweedFS creates buckets", START_DEADLINE, || {
+        process.assert_running();
         Bucket::try_create(&server, &unique("ready"))
     });
-    // All of it lives as long as this program.
-    std::mem::forget((process, keeper, folder));
+    // They are needed until the process ends; the watchdog ends them then.
+    std::mem::forget((process, folder, port));
     Some(server)
 }
 
 fn command(program: &Path, folder: &Folder, s3: &Port) -> Command {
     let mut command = Command::new(program);
-    // It encrypts with a key that is derived from this.
+    // The server derives its encryption key from this.
     command.env("WEED_S3_SSE_KEY", "only a test");
     command.arg("server").current_dir(folder.path()).args([
         "-dir=data",
         "-ip=127.0.0.1",
         "-ip.bind=127.0.0.1",
         "-master.telemetry=false",
-        // Each bucket takes several volumes at once, and there are as many as the disk has room for.
+        // Each bucket takes several volumes at once; their number is limited by the disk only.
         "-master.volumeSizeLimitMB=64",
         "-volume.max=0",
         "-s3",
@@ -75,7 +73,7 @@ fn command(program: &Path, folder: &Folder, s3: &Port) -> Command {
     for name in inner {
         let port = Port::take();
         command.arg(format!("-{name}={}", port.number()));
-        // Nobody else may have it while the server runs.
+        // Reserved until the process ends.
         std::mem::forget(port);
     }
     command

@@ -3,15 +3,19 @@ use std::path::PathBuf;
 use ams_api::Operation;
 use clap::Args;
 
-use super::source::Source;
+use super::package::PackageUpload;
 use crate::{
     operation::{self, TimeoutArgs},
     session::Session,
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc application create ./candy        # a folder with manifest.yaml and app.apk
+  amc application create candy.zip --vm
+  amc application create candy.tar.bz2 --timeout 30m")]
 pub(crate) struct CreateArgs {
-    /// The package: a folder, a .zip or a .tar.bz2 with a manifest.yaml
+    /// Package: a folder, .zip or .tar.bz2 that contains a manifest.yaml
     path: PathBuf,
     /// Run the application in virtual machines instead of containers
     #[arg(long)]
@@ -23,20 +27,21 @@ pub(crate) struct CreateArgs {
 /// Prints the id of the new application.
 pub(crate) async fn create(session: &Session, arguments: CreateArgs) -> anyhow::Result<()> {
     let client = session.client()?;
-    let source = Source::prepare(session, &client, arguments.path).await?;
+    let upload = PackageUpload::prepare(session, &client, arguments.path).await?;
     let watch = client.watch().await;
-    let begun = client.create_application(&source.package, arguments.vm, source.sent());
+    let created =
+        client.create_application(&upload.package, arguments.vm, upload.progress_callback());
+    let operation = created.await.map_err(|error| upload.add_path(error))?;
     let limit = arguments.timeout.limit();
-    let begun = begun.await.map_err(|error| source.blame(error))?;
-    let done = operation::follow(watch, begun, limit, &source.progress).await;
-    let done = done.map_err(|error| source.blame(error))?;
-    source.progress.finish();
-    if let Some(id) = application_of(&done) {
+    let operation = operation::follow(watch, operation, limit, &upload.progress).await;
+    let operation = operation.map_err(|error| upload.add_path(error))?;
+    upload.progress.finish();
+    if let Some(id) = application_id(&operation) {
         session.printer.data(&format!("{id}\n"))?;
     }
     Ok(())
 }
 
-fn application_of(operation: &Operation) -> Option<&str> {
+fn application_id(operation: &Operation) -> Option<&str> {
     operation.resource_names("applications").next()
 }

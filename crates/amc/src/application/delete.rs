@@ -4,12 +4,17 @@ use ams_api::{AmsClient, ApplicationFilter, Operation};
 use clap::Args;
 
 use crate::{
-    names,
+    name_list,
     operation::{self, TimeoutArgs},
     session::Session,
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc application delete candy              # with all its versions, after a prompt
+  amc application delete candy --version 2
+  amc application delete --all --yes
+  amc application delete candy --force      # although it came from the registry")]
 #[expect(clippy::struct_excessive_bools, reason = "the command has these flags")]
 pub(crate) struct DeleteArgs {
     /// Ids or names of the applications
@@ -18,16 +23,16 @@ pub(crate) struct DeleteArgs {
     /// Delete only this version of the application
     #[arg(short, long, value_name = "NUMBER", conflicts_with = "all")]
     version: Option<VersionNumber>,
-    /// Delete even what came from the registry
+    /// Also delete applications that came from the registry
     #[arg(short, long)]
     force: bool,
-    /// Do not ask
+    /// Delete without a prompt
     #[arg(short, long)]
     yes: bool,
     /// Delete all applications
     #[arg(short, long, conflicts_with = "ids")]
     all: bool,
-    /// Do not wait until it is done
+    /// Do not wait until the deletion is complete
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
@@ -36,25 +41,27 @@ pub(crate) struct DeleteArgs {
 
 pub(crate) async fn delete(session: &Session, arguments: DeleteArgs) -> anyhow::Result<()> {
     let client = session.client()?;
-    let wanted = arguments.wanted(&client).await?;
-    if wanted.is_nothing() {
+    let target = arguments.target(&client).await?;
+    if target.is_empty() {
         return Ok(());
     }
-    if !arguments.yes && !session.printer.confirm(&wanted.question())? {
+    if !arguments.yes && !session.printer.confirm(&target.question())? {
         return Err(not_confirmed(session.printer.is_interactive()).into());
     }
-    let deleted = arguments.carry_out(&client, wanted).await;
+    let deleted = arguments.apply(&client, target).await;
     deleted.map_err(|error| with_force_hint(error, arguments.force))
 }
 
-/// What came from the registry is refused to everybody who does not insist.
+/// AMS deletes an application that came from the registry only with `force`.
 fn with_force_hint(error: anyhow::Error, force: bool) -> anyhow::Error {
     match error.downcast_ref() {
         Some(refused @ ams_api::Error::Refused { status: 403, .. })
             if !force && !refused.is_not_trusted() =>
         {
             Failure::from_error(refused)
-                .with_hint("--force deletes it here; as long as the registry has it, it comes back")
+                .with_hint(
+                    "--force deletes it on this AMS; while the registry has it, it comes back",
+                )
                 .into()
         }
         _ => error,
@@ -66,73 +73,67 @@ fn not_confirmed(interactive: bool) -> Failure {
     if interactive {
         return failure;
     }
-    failure.with_hint("where nobody can be asked, --yes says that it is meant")
+    failure.with_hint("without a terminal to confirm on, add --yes")
 }
 
-/// What is to be deleted.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+enum DeleteTarget {
     Version(String, VersionNumber),
     Application(String),
-    Applications(Several),
-}
-
-/// Several applications, as AMS and people know them.
-#[derive(Debug, PartialEq, Eq)]
-struct Several {
-    ids: Vec<String>,
-    names: Vec<String>,
+    Applications {
+        ids: Vec<String>,
+        /// For the prompt.
+        names: Vec<String>,
+    },
 }
 
 impl DeleteArgs {
-    async fn wanted(&self, client: &AmsClient) -> anyhow::Result<Wanted> {
+    async fn target(&self, client: &AmsClient) -> anyhow::Result<DeleteTarget> {
         if self.all {
             let all = client.applications(&ApplicationFilter::default()).await?;
             let all = all.into_iter().map(|one| (one.id, one.name));
             let (ids, names) = all.unzip();
-            return Ok(Wanted::Applications(Several { ids, names }));
+            return Ok(DeleteTarget::Applications { ids, names });
         }
-        Ok(Wanted::named(&self.ids, self.version)?)
+        Ok(DeleteTarget::named(&self.ids, self.version)?)
     }
 
-    async fn carry_out(&self, client: &AmsClient, wanted: Wanted) -> anyhow::Result<()> {
-        let ask = wanted.ask(client, self.force);
+    async fn apply(&self, client: &AmsClient, target: DeleteTarget) -> anyhow::Result<()> {
+        let request = target.request(client, self.force);
         if self.no_wait {
-            ask.await?;
+            request.await?;
             return Ok(());
         }
-        operation::complete(client, Some(self.timeout.limit()), ask).await
+        operation::complete(client, Some(self.timeout.limit()), request).await
     }
 }
 
-impl Wanted {
+impl DeleteTarget {
     fn named(ids: &[String], version: Option<VersionNumber>) -> Result<Self, Failure> {
         match (ids, version) {
             ([id], Some(version)) => Ok(Self::Version(id.clone(), version)),
             ([id], None) => Ok(Self::Application(id.clone())),
-            (ids, None) => Ok(Self::Applications(Several {
+            (ids, None) => Ok(Self::Applications {
                 ids: ids.to_vec(),
                 names: ids.to_vec(),
-            })),
-            (_, Some(_)) => Err(Failure::new(
-                "a version is deleted of one application at a time",
-            )),
+            }),
+            (_, Some(_)) => Err(Failure::new("--version takes exactly one application")),
         }
     }
 
-    fn is_nothing(&self) -> bool {
-        matches!(self, Self::Applications(several) if several.ids.is_empty())
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Applications { ids, .. } if ids.is_empty())
     }
 
     fn question(&self) -> String {
         match self {
             Self::Version(id, version) => format!("Delete version {version} of {id}?"),
             Self::Application(id) => format!("Delete {id} with all its versions?"),
-            Self::Applications(several) => several.question(),
+            Self::Applications { names, .. } => applications_question(names),
         }
     }
 
-    async fn ask(
+    async fn request(
         self,
         client: &AmsClient,
         force: bool,
@@ -140,24 +141,22 @@ impl Wanted {
         match self {
             Self::Version(id, version) => client.delete_version(&id, version.0, force).await,
             Self::Application(id) => client.delete_application(&id, force).await,
-            Self::Applications(several) => client.delete_applications(several.ids, force).await,
+            Self::Applications { ids, .. } => client.delete_applications(ids, force).await,
         }
     }
 }
 
-impl Several {
-    fn question(&self) -> String {
-        let mut question = String::new();
-        for line in names::lines(&self.names) {
-            question.push_str(&line);
-            question.push('\n');
-        }
-        let (count, their) = match self.names.len() {
-            1 => ("this application".to_owned(), "its"),
-            count => (format!("these {count} applications"), "their"),
-        };
-        question + &format!("Delete {count} with all {their} versions?")
+fn applications_question(names: &[String]) -> String {
+    let mut question = String::new();
+    for line in name_list::shortened(names) {
+        question.push_str(&line);
+        question.push('\n');
     }
+    let (count, their) = match names.len() {
+        1 => ("this application".to_owned(), "its"),
+        count => (format!("these {count} applications"), "their"),
+    };
+    question + &format!("Delete {count} with all {their} versions?")
 }
 
 #[cfg(test)]
@@ -165,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_insist_is_told_how() {
+    fn refusal_of_an_immutable_application_suggests_force() {
         let refused = |message: &str| {
             anyhow::Error::new(ams_api::Error::Refused {
                 status: 403,
@@ -190,23 +189,23 @@ mod tests {
     }
 
     #[test]
-    fn a_version_belongs_to_one_application() {
+    fn version_is_accepted_with_one_application_only() {
         let ids = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let version = Wanted::named(&ids(&["a"]), Some(VersionNumber(2)));
+        let version = DeleteTarget::named(&ids(&["a"]), Some(VersionNumber(2)));
         assert_eq!(
             version,
-            Ok(Wanted::Version("a".to_owned(), VersionNumber(2)))
+            Ok(DeleteTarget::Version("a".to_owned(), VersionNumber(2)))
         );
-        assert!(Wanted::named(&ids(&["a", "b"]), Some(VersionNumber(2))).is_err());
-        let both = Wanted::named(&ids(&["a", "b"]), None).unwrap();
+        assert!(DeleteTarget::named(&ids(&["a", "b"]), Some(VersionNumber(2))).is_err());
+        let both = DeleteTarget::named(&ids(&["a", "b"]), None).unwrap();
         let question = "a\nb\nDelete these 2 applications with all their versions?";
         assert_eq!(both.question(), question);
     }
 
     #[test]
-    fn of_many_applications_the_first_are_named_and_the_others_counted() {
+    fn question_about_many_applications_names_the_first_and_counts_the_rest() {
         let names: Vec<_> = (0..22).map(|n| format!("app-{n:02}")).collect();
-        let question = Wanted::named(&names, None).unwrap().question();
+        let question = DeleteTarget::named(&names, None).unwrap().question();
         let lines: Vec<_> = question.lines().collect();
         assert_eq!((lines[0], lines[19]), ("app-00", "app-19"));
         let end = "Delete these 22 applications with all their versions?";

@@ -7,23 +7,30 @@ use serde::Serialize;
 use crate::session::Session;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc application list
+  amc application list -f status=ready -f tags=game
+  amc application list --format json")]
 pub(crate) struct ListArgs {
-    /// Show only applications with this value of an attribute, such as published=true
-    #[arg(short, long = "filter", value_name = "ATTRIBUTE=VALUE", value_parser = condition)]
+    /// Show only applications whose attribute has this value, such as published=true
+    #[arg(short, long = "filter", value_name = "ATTRIBUTE=VALUE", value_parser = parse_filter)]
     filters: Vec<(String, String)>,
-    /// In which form to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-fn condition(text: &str) -> Result<(String, String), String> {
-    let known = || ApplicationFilter::ATTRIBUTES.join(", ");
+fn parse_filter(text: &str) -> Result<(String, String), String> {
+    let valid = || ApplicationFilter::ATTRIBUTES.join(", ");
     let Some((attribute, value)) = text.split_once('=') else {
-        return Err(format!("not ATTRIBUTE=VALUE with one of {}", known()));
+        let valid = valid();
+        return Err(format!(
+            "expected ATTRIBUTE=VALUE, where ATTRIBUTE is one of {valid}"
+        ));
     };
     ApplicationFilter::default()
         .set(attribute, value)
-        .map_err(|error| format!("{error}; there are {}", known()))?;
+        .map_err(|error| format!("{error}; valid attributes are {}", valid()))?;
     Ok((attribute.to_owned(), value.to_owned()))
 }
 
@@ -33,16 +40,15 @@ pub(crate) async fn list(session: &Session, arguments: ListArgs) -> anyhow::Resu
         filter.set(attribute, value)?;
     }
     let applications = session.client()?.applications(&filter).await?;
-    let entries: Vec<_> = applications.into_iter().map(Entry).collect();
-    Ok(session.printer.listing(arguments.format, &entries)?)
+    let rows: Vec<_> = applications.into_iter().map(ApplicationRow).collect();
+    Ok(session.printer.listing(arguments.format, &rows)?)
 }
 
-/// An application, as it is listed.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Entry(Application);
+struct ApplicationRow(Application);
 
-impl Rows for Entry {
+impl Rows for ApplicationRow {
     const HEADERS: &'static [&'static str] = &[
         "ID",
         "NAME",
@@ -71,7 +77,7 @@ impl Rows for Entry {
     }
 }
 
-/// When the newest version was made.
+/// When the newest version was created, in seconds since 1970.
 fn last_update(application: &Application) -> i64 {
     let versions = application.versions.iter();
     let newest = versions.map(|version| version.created_at).max();
@@ -93,7 +99,7 @@ mod tests {
     use super::*;
 
     fn printed(format: Format) -> String {
-        let entry = Entry(Application {
+        let row = ApplicationRow(Application {
             id: "bkmtdm9hpuo01q954fng".to_owned(),
             name: "candy".to_owned(),
             status: ApplicationStatus::Ready,
@@ -109,12 +115,12 @@ mod tests {
             ..Application::default()
         });
         let (printer, captured) = Printer::captured();
-        printer.listing(format, &[entry]).unwrap();
+        printer.listing(format, &[row]).unwrap();
         captured.stdout()
     }
 
     #[test]
-    fn applications_are_listed_in_every_form() {
+    fn applications_are_listed_in_every_format() {
         insta::assert_snapshot!(printed(Format::Table), @"
         +----------------------+-------+---------------+--------+-----------------------+-----------+--------+---------------------+-------+
         |          ID          |  NAME | INSTANCE TYPE | ADDONS |          TAGS         | PUBLISHED | STATUS |     LAST UPDATED    |   VM  |
@@ -131,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_checked_before_anybody_is_asked() {
-        assert!(condition("published=true").is_ok());
+    fn invalid_filter_is_refused_before_a_request_is_sent() {
+        assert!(parse_filter("published=true").is_ok());
         assert!(
-            condition("published")
+            parse_filter("published")
                 .unwrap_err()
                 .contains("parent_image_variant")
         );
-        assert!(condition("colour=red").unwrap_err().contains("colour"));
+        assert!(parse_filter("colour=red").unwrap_err().contains("colour"));
     }
 }

@@ -1,14 +1,14 @@
 //! `amc application …`
 
+mod attribute;
 mod create;
 mod delete;
 mod export;
-mod field;
 mod list;
+mod package;
 mod publish;
 mod set;
 mod show;
-mod source;
 mod update;
 
 use clap::Subcommand;
@@ -19,24 +19,24 @@ use crate::session::Session;
 pub(crate) enum Command {
     /// Create an application from a package
     Create(create::CreateArgs),
-    /// Delete applications, or a version of one
+    /// Delete applications, or one version of an application
     Delete(delete::DeleteArgs),
-    /// Write the image of a version to a file
+    /// Export the image of a version to a file
     Export(export::ExportArgs),
-    /// List the applications
+    /// List applications
     #[command(visible_alias = "ls")]
     List(list::ListArgs),
     /// Publish a version
     Publish(publish::PublishArgs),
-    /// Take back the publication of a version
+    /// Withdraw a published version
     Revoke(publish::PublishArgs),
     /// Change an attribute of an application
     Set(set::SetArgs),
-    /// Show an application with its versions
+    /// Show an application and its versions
     Show(show::ShowArgs),
-    /// Set an attribute of an application back to its default
+    /// Reset an attribute of an application to its default
     Unset(set::UnsetArgs),
-    /// Make a new version of an application
+    /// Add a version to an application
     Update(update::UpdateArgs),
 }
 

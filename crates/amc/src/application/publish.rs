@@ -10,7 +10,7 @@ use crate::{
 pub(crate) struct PublishArgs {
     /// Id or name of the application
     id: String,
-    /// Number of the version
+    /// Number of the version, as `amc application show` lists it
     version: VersionNumber,
     #[command(flatten)]
     timeout: TimeoutArgs,
@@ -22,6 +22,6 @@ pub(crate) async fn set(
     published: bool,
 ) -> anyhow::Result<()> {
     let client = session.client()?;
-    let ask = client.set_published(&arguments.id, arguments.version.0, published);
-    operation::complete(&client, Some(arguments.timeout.limit()), ask).await
+    let request = client.set_published(&arguments.id, arguments.version.0, published);
+    operation::complete(&client, Some(arguments.timeout.limit()), request).await
 }

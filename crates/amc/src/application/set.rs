@@ -1,4 +1,4 @@
-//! `amc application set` and `unset`: changes attributes one by one.
+//! `amc application set` and `unset`
 
 use std::ffi::OsStr;
 
@@ -10,20 +10,24 @@ use clap::{
     builder::{EnumValueParser, PossibleValue, TypedValueParser},
 };
 
-use super::field::Field;
+use super::attribute::Attribute;
 use crate::{
     operation::{self, TimeoutArgs},
     session::Session,
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc application set candy tags game,eu
+  amc application set candy resources.memory 4GB
+  amc application set candy services '[{name: adb, port: 5559, protocols: [tcp]}]'")]
 pub(crate) struct SetArgs {
     /// Id or name of the application
     id: String,
-    /// The attribute
-    #[arg(value_parser = Names)]
-    field: Field,
-    /// Its new value; of lists, all entries separated by commas
+    /// Attribute to change
+    #[arg(value_parser = AttributeParser)]
+    attribute: Attribute,
+    /// New value; for a list, all entries separated by commas
     #[arg(allow_hyphen_values = true)]
     value: String,
     #[command(flatten)]
@@ -34,74 +38,81 @@ pub(crate) struct SetArgs {
 pub(crate) struct UnsetArgs {
     /// Id or name of the application
     id: String,
-    /// The attribute
-    #[arg(value_parser = Names)]
-    field: Field,
+    /// Attribute to reset
+    #[arg(value_parser = AttributeParser)]
+    attribute: Attribute,
     #[command(flatten)]
     timeout: TimeoutArgs,
 }
 
-/// Takes the names of attributes with hyphens, and with the underscores of the API.
+/// Accepts attribute names with hyphens, and with the underscores of the API.
 #[derive(Debug, Clone)]
-struct Names;
+struct AttributeParser;
 
-impl TypedValueParser for Names {
-    type Value = Field;
+impl TypedValueParser for AttributeParser {
+    type Value = Attribute;
 
     fn parse_ref(
         &self,
         command: &Command,
         argument: Option<&Arg>,
         value: &OsStr,
-    ) -> Result<Field, clap::Error> {
+    ) -> Result<Attribute, clap::Error> {
         let name = value.to_string_lossy().replace('_', "-");
         EnumValueParser::new().parse_ref(command, argument, name.as_ref())
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let all = Field::value_variants().iter();
+        let all = Attribute::value_variants().iter();
         Some(Box::new(all.filter_map(ValueEnum::to_possible_value)))
     }
 }
 
 pub(crate) async fn set(session: &Session, arguments: &SetArgs) -> anyhow::Result<()> {
     let SetArgs {
-        id, field, value, ..
+        id,
+        attribute,
+        value,
+        timeout,
     } = arguments;
-    apply(session, id, *field, value, arguments.timeout).await
+    apply(session, id, *attribute, value, *timeout).await
 }
 
 pub(crate) async fn unset(session: &Session, arguments: &UnsetArgs) -> anyhow::Result<()> {
-    let UnsetArgs { id, field, timeout } = arguments;
-    let default = field.default_value().ok_or_else(|| {
-        Failure::new(format!("{} has no default", field.name()))
-            .with_hint("give it a value with `amc application set`")
+    let UnsetArgs {
+        id,
+        attribute,
+        timeout,
+    } = arguments;
+    let default = attribute.default_value().ok_or_else(|| {
+        Failure::new(format!("{} has no default", attribute.name()))
+            .with_hint("set a value with `amc application set`")
     })?;
-    apply(session, id, *field, default, *timeout).await
+    apply(session, id, *attribute, default, *timeout).await
 }
 
 async fn apply(
     session: &Session,
     id: &str,
-    field: Field,
+    attribute: Attribute,
     value: &str,
     timeout: TimeoutArgs,
 ) -> anyhow::Result<()> {
     let client = session.client()?;
-    let watchdog = current_watchdog(&client, id, field).await?;
-    let patch = field.patch(value, watchdog)?;
-    let ask = client.update_application(id, &patch);
-    operation::complete(&client, Some(timeout.limit()), ask).await
+    let watchdog = current_watchdog(&client, id, attribute).await?;
+    let patch = attribute.patch(value, watchdog)?;
+    let request = client.update_application(id, &patch);
+    operation::complete(&client, Some(timeout.limit()), request).await
 }
 
-/// The watchdog is changed as a whole: what is not meant stays as it is.
+/// AMS replaces the watchdog as a whole, so the other settings are sent along.
 async fn current_watchdog(
     client: &AmsClient,
     id: &str,
-    field: Field,
+    attribute: Attribute,
 ) -> Result<Watchdog, ams_api::Error> {
-    match field {
-        Field::WatchdogDisabled | Field::WatchdogAllowedPackages => {
+    match attribute {
+        Attribute::WatchdogDisabled | Attribute::WatchdogAllowedPackages => {
             Ok(newest_watchdog(client.application(id).await?))
         }
         _ => Ok(Watchdog::default()),
@@ -119,11 +130,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_known_in_the_spelling_of_the_api_too() {
-        let read = |name: &str| Names.parse_ref(&Command::new("amc"), None, name.as_ref());
-        for field in Field::value_variants() {
-            for name in [field.name(), field.name().replace('-', "_")] {
-                assert_eq!(read(&name).unwrap(), *field, "{name}");
+    fn attribute_names_are_accepted_with_hyphens_or_underscores() {
+        let command = Command::new("amc");
+        let parse = |name: &str| AttributeParser.parse_ref(&command, None, name.as_ref());
+        for attribute in Attribute::value_variants() {
+            for name in [attribute.name(), attribute.name().replace('-', "_")] {
+                assert_eq!(parse(&name).unwrap(), *attribute, "{name}");
             }
         }
     }

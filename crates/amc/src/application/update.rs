@@ -3,17 +3,20 @@ use std::path::PathBuf;
 use ams_api::{AmsClient, ApplicationPatch};
 use clap::Args;
 
-use super::source::Source;
+use super::package::PackageUpload;
 use crate::{
     operation::{self, TimeoutArgs},
     session::Session,
 };
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc application update candy ./candy   # a new version from a package
+  amc application update candy           # check the dependencies of the application again")]
 pub(crate) struct UpdateArgs {
     /// Id or name of the application
     id: String,
-    /// The new package; without one, AMS looks for what the application depends on anew
+    /// Package of the new version; without it, AMS checks the dependencies of the application again
     path: Option<PathBuf>,
     #[command(flatten)]
     timeout: TimeoutArgs,
@@ -23,26 +26,26 @@ pub(crate) async fn update(session: &Session, arguments: UpdateArgs) -> anyhow::
     let client = session.client()?;
     let (id, timeout) = (&arguments.id, arguments.timeout);
     if let Some(path) = arguments.path {
-        return send(session, &client, id, path, timeout).await;
+        return upload_version(session, &client, id, path, timeout).await;
     }
-    let nothing = ApplicationPatch::default();
-    let ask = client.update_application(id, &nothing);
-    operation::complete(&client, Some(timeout.limit()), ask).await
+    let no_change = ApplicationPatch::default();
+    let request = client.update_application(id, &no_change);
+    operation::complete(&client, Some(timeout.limit()), request).await
 }
 
-async fn send(
+async fn upload_version(
     session: &Session,
     client: &AmsClient,
     id: &str,
     path: PathBuf,
     timeout: TimeoutArgs,
 ) -> anyhow::Result<()> {
-    let source = Source::prepare(session, client, path).await?;
+    let upload = PackageUpload::prepare(session, client, path).await?;
     let watch = client.watch().await;
-    let begun = client.update_package(id, &source.package, source.sent());
-    let begun = begun.await.map_err(|error| source.blame(error))?;
-    let done = operation::follow(watch, begun, timeout.limit(), &source.progress).await;
-    done.map_err(|error| source.blame(error))?;
-    source.progress.finish();
+    let updated = client.update_package(id, &upload.package, upload.progress_callback());
+    let operation = updated.await.map_err(|error| upload.add_path(error))?;
+    let done = operation::follow(watch, operation, timeout.limit(), &upload.progress).await;
+    done.map_err(|error| upload.add_path(error))?;
+    upload.progress.finish();
     Ok(())
 }

@@ -7,23 +7,25 @@ use crate::session::Session;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// In which form to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(crate) async fn list(session: &Session, arguments: &ListArgs) -> anyhow::Result<()> {
     let applications = session.client()?.registry_applications().await?;
-    let entries: Vec<_> = applications.into_iter().map(Entry).collect();
-    Ok(session.printer.listing(arguments.format, &entries)?)
+    let rows: Vec<_> = applications
+        .into_iter()
+        .map(RegistryApplicationRow)
+        .collect();
+    Ok(session.printer.listing(arguments.format, &rows)?)
 }
 
-/// An application in the registry, as it is listed.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct Entry(RegistryApplication);
+struct RegistryApplicationRow(RegistryApplication);
 
-impl Rows for Entry {
+impl Rows for RegistryApplicationRow {
     const HEADERS: &'static [&'static str] = &[
         "NAME",
         "INSTANCE TYPE",
@@ -60,7 +62,7 @@ mod tests {
 
     fn printed(format: Format) -> String {
         let version = RegistryApplicationVersion::default;
-        let entry = Entry(RegistryApplication {
+        let row = RegistryApplicationRow(RegistryApplication {
             name: "candy".to_owned(),
             architectures: vec!["amd64".to_owned(), "arm64".to_owned()],
             boot_package: "com.canonical.candy".to_owned(),
@@ -70,12 +72,12 @@ mod tests {
             vm: false,
         });
         let (printer, captured) = Printer::captured();
-        printer.listing(format, &[entry]).unwrap();
+        printer.listing(format, &[row]).unwrap();
         captured.stdout()
     }
 
     #[test]
-    fn the_registry_is_listed_in_every_form() {
+    fn registry_applications_are_listed_in_every_format() {
         insta::assert_snapshot!(printed(Format::Table), @"
         +-------+---------------+---------------------+---------------+----------+------+-------+
         |  NAME | INSTANCE TYPE |     BOOT PACKAGE    | ARCHITECTURES | VERSIONS | TAGS |   VM  |

@@ -1,17 +1,16 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use aar_cli::{Age, Bytes, Printer, Progress};
+use aar_cli::{Bytes, Printer, Progress, Seconds};
 use ams_api::{AmsClient, Transfer};
 use tokio::time::sleep;
 
-/// How often AMS is asked how far it is.
-const PERIOD: Duration = Duration::from_millis(400);
-/// How long a bar is.
+const POLL_INTERVAL: Duration = Duration::from_millis(400);
+/// In characters.
 const WIDTH: usize = 30;
 
-/// Draws what is on its way while the work runs, and returns what that returns. The bars are only
-/// for the eye: what goes wrong with them is left to the work itself to tell.
-pub(crate) async fn drawn<T>(
+/// Draws a bar for each transfer while `work` runs. Errors of the polling are ignored: `work` reports
+/// the same ones.
+pub(super) async fn with_bars<T>(
     printer: &Printer,
     client: &AmsClient,
     work: impl Future<Output = T>,
@@ -27,55 +26,55 @@ pub(crate) async fn drawn<T>(
 }
 
 async fn draw(printer: &Printer, client: &AmsClient) -> std::convert::Infallible {
-    let mut bars = Bars::default();
+    let mut bars = TransferBars::default();
     loop {
-        sleep(PERIOD).await;
+        sleep(POLL_INTERVAL).await;
         if let Ok(status) = client.registry_status().await {
             bars.show(printer, &status.transfers);
         }
     }
 }
 
-/// One line for each transfer.
+/// The bars by label.
 #[derive(Default)]
-struct Bars(BTreeMap<String, Progress>);
+struct TransferBars(BTreeMap<String, Progress>);
 
-impl Bars {
+impl TransferBars {
     fn show(&mut self, printer: &Printer, transfers: &[Transfer]) {
         let labels: Vec<_> = transfers.iter().map(label).collect();
         self.0.retain(|label, bar| {
-            let runs = labels.contains(label);
-            if !runs {
+            let is_running = labels.contains(label);
+            if !is_running {
                 bar.finish();
             }
-            runs
+            is_running
         });
         for (label, transfer) in labels.into_iter().zip(transfers) {
             let new = || printer.progress(&label, None);
             let bar = self.0.entry(label.clone()).or_insert_with(new);
-            bar.working(&format!("{label} {}", drawing(transfer)));
+            bar.spin(&format!("{label} {}", bar_text(transfer)));
         }
     }
 }
 
-/// How far a transfer is. AMS knows how fast it goes: what was there before it began is no speed.
-fn drawing(transfer: &Transfer) -> String {
+/// The speed is the one that AMS reports: bytes of an earlier attempt do not count.
+fn bar_text(transfer: &Transfer) -> String {
     let Transfer { bytes, total, .. } = *transfer;
     let done = usize::try_from(u128::from(bytes) * WIDTH as u128 / u128::from(total.max(1)));
     let done = done.unwrap_or(WIDTH).min(WIDTH);
     let bar = format!("{:<WIDTH$}", "=".repeat(done));
     let speed = transfer.bytes_per_second;
-    let rest = total.saturating_sub(bytes).checked_div(speed);
-    let rest = rest.map_or(String::new(), |rest| format!(" {} left", Age(rest)));
+    let left = total.saturating_sub(bytes).checked_div(speed);
+    let left = left.map_or(String::new(), |left| format!(" {} left", Seconds(left)));
     format!(
-        "[{bar}] {}/{} {}/s{rest}",
+        "[{bar}] {}/{} {}/s{left}",
         Bytes(bytes),
         Bytes(total),
         Bytes(speed)
     )
 }
 
-impl Drop for Bars {
+impl Drop for TransferBars {
     fn drop(&mut self) {
         self.0.values().for_each(Progress::finish);
     }
@@ -108,9 +107,9 @@ mod tests {
     }
 
     #[test]
-    fn each_transfer_has_a_bar_as_long_as_it_runs() {
+    fn bar_disappears_with_its_transfer() {
         let (printer, _) = Printer::captured();
-        let mut bars = Bars::default();
+        let mut bars = TransferBars::default();
         bars.show(&printer, &[transfer("a", 10), transfer("b", 20)]);
         bars.show(&printer, &[transfer("b", 30)]);
         let shown: Vec<_> = bars.0.keys().collect();
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_speed_is_that_of_ams_however_much_was_there_before() {
+    fn bar_of_a_resumed_transfer_shows_the_speed_of_ams() {
         let resumed = Transfer {
             bytes: 512 << 20,
             total: 1 << 30,
@@ -127,11 +126,11 @@ mod tests {
         };
         let bar = "===============               ";
         let expected = format!("[{bar}] 512.0MiB/1.0GiB 64.0MiB/s 8s left");
-        assert_eq!(drawing(&resumed), expected);
+        assert_eq!(bar_text(&resumed), expected);
         let begun = Transfer {
             bytes_per_second: 0,
             ..resumed
         };
-        assert!(drawing(&begun).ends_with(" 0B/s"), "{}", drawing(&begun));
+        assert!(bar_text(&begun).ends_with(" 0B/s"), "{}", bar_text(&begun));
     }
 }

@@ -1,20 +1,19 @@
-//! What can be waited for. A value that never occurs is refused, so that nobody waits for it.
+//! The conditions of `amc wait`. A value that cannot occur is refused: the wait would never end.
 
 use std::mem::discriminant;
 
 use aar_types::rules;
 use ams_api::{Application, ApplicationStatus, ApplicationVersion, VersionStatus};
 
-const ATTRIBUTES: &str =
-    "not ATTRIBUTE=VALUE with status, published, immutable, instance-type, addons or tags";
+const EXPECTED: &str = "expected ATTRIBUTE=VALUE, where ATTRIBUTE is status, published, immutable, \
+                        instance-type, addons or tags";
 
-/// What an attribute has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     Status(String),
     Published(bool),
     Immutable(bool),
-    /// One of these.
+    /// Any of these.
     InstanceType(Vec<String>),
     /// All of these.
     Addons(Vec<String>),
@@ -23,8 +22,8 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    pub(super) fn read(text: &str) -> Result<Self, String> {
-        let (attribute, value) = text.split_once('=').ok_or(ATTRIBUTES)?;
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (attribute, value) = text.split_once('=').ok_or(EXPECTED)?;
         match attribute {
             "status" => status(value).map(Self::Status),
             "published" => boolean(value).map(Self::Published),
@@ -32,7 +31,7 @@ impl Condition {
             "instance-type" | "instance_type" => list(value, instance_type).map(Self::InstanceType),
             "addons" => list(value, rules::line).map(Self::Addons),
             "tags" | "tag" => list(value, rules::tag).map(Self::Tags),
-            _ => Err(ATTRIBUTES.to_owned()),
+            _ => Err(EXPECTED.to_owned()),
         }
     }
 
@@ -41,28 +40,30 @@ impl Condition {
     }
 
     /// Whether all conditions hold. Of several for the same attribute one is enough.
-    pub(super) fn all_hold(conditions: &[Self], facts: &Facts) -> bool {
+    pub(super) fn all_hold(conditions: &[Self], subject: &ConditionSubject) -> bool {
         let same = |one: &Self, other: &Self| discriminant(one) == discriminant(other);
         conditions.iter().all(|one| {
             let mut alternatives = conditions.iter().filter(|other| same(one, other));
-            alternatives.any(|it| it.holds(facts))
+            alternatives.any(|it| it.holds(subject))
         })
     }
 
-    fn holds(&self, facts: &Facts) -> bool {
-        let all = |wanted: &[String], have: &[String]| wanted.iter().all(|it| have.contains(it));
+    fn holds(&self, subject: &ConditionSubject) -> bool {
+        let all = |expected: &[String], actual: &[String]| {
+            expected.iter().all(|entry| actual.contains(entry))
+        };
         match self {
-            Self::Status(status) => status == facts.status,
-            Self::Published(published) => *published == facts.published,
-            Self::Immutable(immutable) => *immutable == facts.immutable,
-            Self::InstanceType(types) => types.contains(&facts.instance_type),
-            Self::Addons(addons) => all(addons, &facts.addons),
-            Self::Tags(tags) => all(tags, &facts.tags),
+            Self::Status(status) => status == subject.status,
+            Self::Published(published) => *published == subject.published,
+            Self::Immutable(immutable) => *immutable == subject.immutable,
+            Self::InstanceType(types) => types.contains(&subject.instance_type),
+            Self::Addons(addons) => all(addons, &subject.addons),
+            Self::Tags(tags) => all(tags, &subject.tags),
         }
     }
 }
 
-/// Versions that are ready are shown as active.
+/// `amc` shows a version that is ready as active.
 fn status(value: &str) -> Result<String, String> {
     let name = if value == "active" { "ready" } else { value };
     if ApplicationStatus::NAMES.contains(&name) {
@@ -73,11 +74,11 @@ fn status(value: &str) -> Result<String, String> {
 }
 
 fn boolean(value: &str) -> Result<bool, String> {
-    let wrong = |_| format!("{value:?} is neither true nor false");
-    value.parse().map_err(wrong)
+    let invalid = |_| format!("{value:?} is neither true nor false");
+    value.parse().map_err(invalid)
 }
 
-/// Applications that ask for resources need not have one.
+/// May be empty: an application that asks for resources needs no instance type.
 fn instance_type(name: &str) -> Result<String, rules::AllowedForm> {
     match name {
         "" => Ok(String::new()),
@@ -95,20 +96,20 @@ fn list(
         .collect()
 }
 
-/// What conditions look at.
-pub(super) struct Facts {
+/// The attributes of an application or a version that conditions are checked against.
+pub(super) struct ConditionSubject {
     status: &'static str,
     published: bool,
     immutable: bool,
     instance_type: String,
     addons: Vec<String>,
     tags: Vec<String>,
-    /// Why it is in error.
+    /// The message for a failed application or version.
     pub(super) failure: Option<String>,
 }
 
-impl Facts {
-    pub(super) fn of(application: &Application) -> Self {
+impl ConditionSubject {
+    pub(super) fn application(application: &Application) -> Self {
         let newest = application
             .versions
             .iter()
@@ -121,11 +122,11 @@ impl Facts {
             instance_type: application.instance_type.clone(),
             addons: application.addons.clone(),
             tags: application.tags.clone(),
-            failure: failed.then(|| why_failed(&application.name, newest)),
+            failure: failed.then(|| failure_message(&application.name, newest)),
         }
     }
 
-    pub(super) fn of_version(application: &Application, version: &ApplicationVersion) -> Self {
+    pub(super) fn version(application: &Application, version: &ApplicationVersion) -> Self {
         let failed = version.status == VersionStatus::Error;
         Self {
             status: version.status.as_str(),
@@ -135,13 +136,13 @@ impl Facts {
                 .iter()
                 .map(|addon| addon.name.clone())
                 .collect(),
-            failure: failed.then(|| why_failed(&application.name, Some(version))),
-            ..Self::of(application)
+            failure: failed.then(|| failure_message(&application.name, Some(version))),
+            ..Self::application(application)
         }
     }
 }
 
-fn why_failed(name: &str, version: Option<&ApplicationVersion>) -> String {
+fn failure_message(name: &str, version: Option<&ApplicationVersion>) -> String {
     match version {
         Some(version) if !version.error_message.is_empty() => {
             format!("{name} failed: {}", version.error_message)
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_are_read_in_the_words_of_listings() {
+    fn conditions_use_the_names_and_values_of_listings() {
         let list = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         for (text, condition) in [
             ("status=active", Condition::Status("ready".to_owned())),
@@ -169,15 +170,15 @@ mod tests {
             ("addons=ssh", Condition::Addons(list(&["ssh"]))),
             ("tag=a, b=c", Condition::Tags(list(&["a", "b=c"]))),
         ] {
-            assert_eq!(Condition::read(text), Ok(condition), "{text}");
+            assert_eq!(Condition::parse(text), Ok(condition), "{text}");
         }
     }
 
     #[test]
-    fn what_never_occurs_is_answered_with_what_does() {
+    fn impossible_value_is_refused_with_the_possible_ones() {
         let statuses = "initializing, ready, deleted, error, unknown, active";
         let types = "a2.3, a4.3, a6.3, a8.3, a10.3, g2.3, g4.3, g6.3, g8.3, g10.3";
-        for (text, told) in [
+        for (text, message) in [
             (
                 "status=bogus",
                 format!("\"bogus\" is not one of {statuses}"),
@@ -198,9 +199,9 @@ mod tests {
                 "addons=ssh,",
                 "\"\" is not a text (1 to 250 characters in one line)".to_owned(),
             ),
-            ("colour=red", ATTRIBUTES.to_owned()),
+            ("colour=red", EXPECTED.to_owned()),
         ] {
-            assert_eq!(Condition::read(text), Err(told), "{text}");
+            assert_eq!(Condition::parse(text), Err(message), "{text}");
         }
     }
 }

@@ -9,73 +9,77 @@ use ams_api::{Application, ApplicationVersion};
 use clap::Args;
 use tokio::time::{sleep, timeout};
 
-use self::condition::{Condition, Facts};
+use self::condition::{Condition, ConditionSubject};
 use crate::{operation::TimeoutArgs, session::Session};
 
-/// How often the application is looked at.
-const PERIOD: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  amc wait candy -c status=ready                 # until the newest version is usable
+  amc wait candy -c status=ready -s version=2    # until version 2 is usable
+  amc wait candy -c published=true -t 30s        # until a version is published, for 30 seconds")]
 pub(crate) struct WaitArgs {
     /// Id or name of the application
     id: String,
-    /// What to wait for, such as status=ready. Of several for the same attribute one is enough
+    /// Condition to wait for, such as status=ready. Conditions for different attributes must all
+    /// hold; of several for the same attribute one is enough
     #[arg(
         short,
         long = "condition",
         value_name = "ATTRIBUTE=VALUE",
         required = true,
-        value_parser = Condition::read
+        value_parser = Condition::parse
     )]
     conditions: Vec<Condition>,
-    /// Look at one version instead of the application, such as version=2
-    #[arg(short, long, value_name = "version=NUMBER", value_parser = selector)]
+    /// Check one version instead of the application, such as version=2
+    #[arg(short, long, value_name = "version=NUMBER", value_parser = parse_selector)]
     selector: Option<u32>,
     #[command(flatten)]
     timeout: TimeoutArgs,
 }
 
-fn selector(text: &str) -> Result<u32, &'static str> {
+fn parse_selector(text: &str) -> Result<u32, &'static str> {
     let number = text.strip_prefix("version=");
     number
         .and_then(|number| number.parse().ok())
-        .ok_or("not version=NUMBER")
+        .ok_or("expected version=NUMBER, such as version=2")
 }
 
 pub(crate) async fn wait(session: &Session, arguments: &WaitArgs) -> anyhow::Result<()> {
     let client = session.client()?;
-    let reach = async {
+    let poll = async {
         loop {
             let application = client.application(&arguments.id).await?;
             if arguments.is_reached(&application)? {
                 return Ok(());
             }
-            sleep(PERIOD).await;
+            sleep(POLL_INTERVAL).await;
         }
     };
     let limit = arguments.timeout.limit();
-    timeout(limit, reach)
+    timeout(limit, poll)
         .await
         .unwrap_or_else(|_| Err(ams_api::Error::WaitExpired { limit }.into()))
 }
 
 impl WaitArgs {
-    /// Whether the conditions hold. What has failed will not get ready by itself: unless somebody
-    /// waits for just that, it is an error.
+    /// Whether the conditions hold. A failed application never becomes ready, so it ends a wait for any
+    /// other status with an error.
     fn is_reached(&self, application: &Application) -> anyhow::Result<bool> {
-        let facts = match self.selector {
-            None => Facts::of(application),
+        let subject = match self.selector {
+            None => ConditionSubject::application(application),
             Some(number) => match version(application, number) {
-                Some(version) => Facts::of_version(application, version),
-                None => return may_come(application, number).map(|()| false),
+                Some(version) => ConditionSubject::version(application, version),
+                None => return check_can_appear(application, number).map(|()| false),
             },
         };
-        if Condition::all_hold(&self.conditions, &facts) {
+        if Condition::all_hold(&self.conditions, &subject) {
             return Ok(true);
         }
         let waits_for_status = self.conditions.iter().any(Condition::is_status);
-        match facts.failure {
-            Some(why) if waits_for_status => Err(Failure::new(why).into()),
+        match subject.failure {
+            Some(failure) if waits_for_status => Err(Failure::new(failure).into()),
             _ => Ok(false),
         }
     }
@@ -86,14 +90,14 @@ fn version(application: &Application, number: u32) -> Option<&ApplicationVersion
     versions.find(|version| version.number == number)
 }
 
-/// Numbers are given once, and go up: only the registry brings back a version that went.
-fn may_come(application: &Application, number: u32) -> anyhow::Result<()> {
+/// AMS never uses a version number again. Only the registry brings back a version that was deleted.
+fn check_can_appear(application: &Application, number: u32) -> anyhow::Result<()> {
     let newest = application.versions.iter().map(|version| version.number);
     if application.immutable || newest.max() < Some(number) {
         return Ok(());
     }
-    let gone = format!("{} has no version {number} any more", application.name);
-    Err(Failure::new(gone).into())
+    let deleted = format!("version {number} of {} was deleted", application.name);
+    Err(Failure::new(deleted).into())
 }
 
 #[cfg(test)]
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn of_values_for_one_attribute_one_is_enough() {
+    fn conditions_for_one_attribute_are_alternatives() {
         let either = arguments(&["-c", "status=ready", "-c", "status=error"]);
         let failed = application(ApplicationStatus::Error);
         assert!(either.is_reached(&failed).unwrap());
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn different_attributes_have_to_hold_together() {
+    fn conditions_for_different_attributes_must_all_hold() {
         let both = arguments(&["-c", "status=ready", "-c", "tags=a,b"]);
         let ready = application(ApplicationStatus::Ready);
         assert!(both.is_reached(&ready).unwrap());
@@ -146,27 +150,27 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_ends_the_wait_with_its_reason() {
+    fn failed_application_ends_the_wait_with_its_error() {
         let ready = arguments(&["-c", "status=ready"]);
         let error = ready.is_reached(&application(ApplicationStatus::Error));
         assert_eq!(error.unwrap_err().to_string(), "app failed: no APK");
     }
 
     #[test]
-    fn a_version_that_is_not_there_yet_is_waited_for() {
+    fn future_version_is_waited_for() {
         let second = arguments(&["-c", "status=ready", "-s", "version=1"]);
         let ready = application(ApplicationStatus::Ready);
         assert!(!second.is_reached(&ready).unwrap());
     }
 
     #[test]
-    fn a_version_that_went_is_waited_for_only_where_it_can_come_back() {
-        let gone = arguments(&["-c", "status=ready", "-s", "version=0"]);
+    fn deleted_version_is_waited_for_only_if_the_registry_can_bring_it_back() {
+        let deleted = arguments(&["-c", "status=ready", "-s", "version=0"]);
         let mut application = application(ApplicationStatus::Ready);
         application.versions[0].number = 1;
-        let error = gone.is_reached(&application).unwrap_err();
-        assert_eq!(error.to_string(), "app has no version 0 any more");
+        let error = deleted.is_reached(&application).unwrap_err();
+        assert_eq!(error.to_string(), "version 0 of app was deleted");
         application.immutable = true;
-        assert!(!gone.is_reached(&application).unwrap());
+        assert!(!deleted.is_reached(&application).unwrap());
     }
 }

@@ -1,18 +1,18 @@
-use super::run::User;
+use super::run::TestUser;
 
 #[test]
-fn every_shell_gets_a_script() {
+fn script_is_generated_for_every_shell() {
     for shell in ["bash", "fish", "powershell", "zsh"] {
-        let outcome = User::new().amc(&["completion", shell]);
-        assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{shell}");
-        assert!(outcome.stdout.contains("confirm-removals"), "{shell}");
+        let run = TestUser::new().amc(&["completion", shell]);
+        assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{shell}");
+        assert!(run.stdout.contains("confirm-removals"), "{shell}");
     }
 }
 
 #[test]
-fn descriptions_can_be_left_out() {
-    let with = User::new().amc(&["completion", "zsh"]).stdout;
-    let without = User::new()
+fn script_without_descriptions_has_no_help_texts() {
+    let with = TestUser::new().amc(&["completion", "zsh"]).stdout;
+    let without = TestUser::new()
         .amc(&["completion", "zsh", "--no-descriptions"])
         .stdout;
     assert!(with.contains("Manage applications"));

@@ -1,6 +1,6 @@
-use super::run::User;
+use super::run::TestUser;
 
-/// Every command, as it is typed.
+/// Every command line.
 const COMMANDS: &[&str] = &[
     "",
     "application",
@@ -42,13 +42,13 @@ const COMMANDS: &[&str] = &[
 fn help(command: &str) -> String {
     let mut arguments: Vec<_> = command.split_whitespace().collect();
     arguments.push("--help");
-    let outcome = User::new().amc(&arguments);
-    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{command}");
-    outcome.stdout
+    let run = TestUser::new().amc(&arguments);
+    assert_eq!((run.code, &*run.stderr), (Some(0), ""), "{command}");
+    run.stdout
 }
 
 #[test]
-fn every_command_explains_itself() {
+fn help_of_every_command_matches_its_snapshot() {
     for command in COMMANDS {
         let name = format!("amc {command}").trim().replace(' ', "_");
         insta::assert_snapshot!(name, help(command));
@@ -56,7 +56,7 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn every_command_that_help_names_is_in_the_list() {
+fn every_subcommand_in_help_is_in_the_list() {
     for group in [
         "",
         "application",
@@ -65,32 +65,32 @@ fn every_command_that_help_names_is_in_the_list() {
         "registry",
         "remote",
     ] {
-        for line in help(group)
-            .lines()
-            .skip_while(|line| *line != "Commands:")
+        let help = help(group);
+        let lines = help.lines().skip_while(|line| *line != "Commands:");
+        let names = lines
             .skip(1)
-        {
-            let Some(name) = line.split_whitespace().next() else {
-                break;
-            };
+            .map_while(|line| line.split_whitespace().next());
+        let names: Vec<_> = names.filter(|name| *name != "help").collect();
+        assert!(!names.is_empty(), "{help}");
+        for name in names {
             let command = format!("{group} {name}").trim().to_owned();
-            let known = name == "help" || COMMANDS.contains(&&*command);
-            assert!(known, "{command:?} is not in the list");
+            let known = COMMANDS.contains(&&*command);
+            assert!(known, "{command:?} is missing in COMMANDS");
         }
     }
 }
 
 #[test]
-fn the_version_is_told_in_both_spellings() {
+fn version_is_printed_for_both_flags() {
     for flag in ["-v", "--version"] {
-        let outcome = User::new().amc(&[flag]);
+        let run = TestUser::new().amc(&[flag]);
         let expected = concat!("amc ", env!("CARGO_PKG_VERSION"), "\n");
-        assert_eq!((outcome.code, &*outcome.stdout), (Some(0), expected));
+        assert_eq!((run.code, &*run.stdout), (Some(0), expected));
     }
 }
 
 #[test]
-fn aliases_that_users_know_work() {
+fn command_aliases_work() {
     for command in ["app ls", "config trust ls", "remote ls", "registry ls"] {
         help(command);
     }

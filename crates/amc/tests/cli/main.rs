@@ -1,4 +1,4 @@
-//! Runs of the program as a shell sees them: exit code, standard output and standard error.
+//! Runs of the program without an AMS: exit code, standard output and standard error.
 
 #[cfg(test)]
 mod completion;

@@ -6,19 +6,19 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A user with a home folder and nothing else.
-pub(crate) struct User {
+/// A user with an empty home folder.
+pub(crate) struct TestUser {
     home: TempDir,
 }
 
-/// What a run came to.
-pub(crate) struct Outcome {
+/// The result of one run of `amc`.
+pub(crate) struct AmcRun {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl User {
+impl TestUser {
     pub(crate) fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
@@ -29,8 +29,8 @@ impl User {
         self.home.path()
     }
 
-    /// Runs `amc`. The home folder is shown as `~`, so that runs can be compared.
-    pub(crate) fn amc(&self, arguments: &[&str]) -> Outcome {
+    /// Runs `amc`. The home folder is shown as `~`, so that outputs can be compared.
+    pub(crate) fn amc(&self, arguments: &[&str]) -> AmcRun {
         let output = Command::new(env!("CARGO_BIN_EXE_amc"))
             .args(arguments)
             .env_clear()
@@ -40,7 +40,7 @@ impl User {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        Outcome {
+        AmcRun {
             code: output.status.code(),
             stdout: self.shown(&output.stdout),
             stderr: self.shown(&output.stderr),
@@ -53,9 +53,9 @@ impl User {
     }
 }
 
-impl Outcome {
-    /// Everything about the run in one text.
-    pub(crate) fn whole(&self) -> String {
+impl AmcRun {
+    /// Exit code and output in one text.
+    pub(crate) fn transcript(&self) -> String {
         let mut text = format!("exit code: {}\n", self.code.unwrap_or(-1));
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !stream.is_empty() {

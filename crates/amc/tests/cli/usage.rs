@@ -1,17 +1,13 @@
-use super::run::User;
+use super::run::TestUser;
 
 fn usage_error(arguments: &[&str]) -> String {
-    let outcome = User::new().amc(arguments);
-    assert_eq!(
-        (outcome.code, &*outcome.stdout),
-        (Some(2), ""),
-        "{arguments:?}"
-    );
-    outcome.stderr
+    let run = TestUser::new().amc(arguments);
+    assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{arguments:?}");
+    run.stderr
 }
 
 #[test]
-fn an_unknown_command_is_explained() {
+fn unknown_command_is_explained() {
     insta::assert_snapshot!(usage_error(&["aplication", "list"]), @"
     error: unrecognized subcommand 'aplication'
 
@@ -24,7 +20,7 @@ fn an_unknown_command_is_explained() {
 }
 
 #[test]
-fn a_missing_argument_is_named() {
+fn missing_argument_is_named() {
     insta::assert_snapshot!(usage_error(&["config", "set", "registry.mode"]), @"
     error: the following required arguments were not provided:
       <VALUE>
@@ -36,7 +32,7 @@ fn a_missing_argument_is_named() {
 }
 
 #[test]
-fn a_format_that_is_not_there_is_answered_with_those_that_are() {
+fn unknown_format_is_refused_with_the_valid_ones() {
     insta::assert_snapshot!(usage_error(&["application", "list", "--format", "xml"]), @"
     error: invalid value 'xml' for '--format <FORMAT>'
       [possible values: table, csv, json, yaml]
@@ -48,25 +44,25 @@ fn a_format_that_is_not_there_is_answered_with_those_that_are() {
 }
 
 #[test]
-fn a_filter_by_an_unknown_attribute_names_the_known_ones() {
+fn unknown_filter_attribute_is_refused_with_the_valid_ones() {
     insta::assert_snapshot!(usage_error(&["application", "list", "-f", "colour=red"]), @r#"
-    error: invalid value 'colour=red' for '--filter <ATTRIBUTE=VALUE>': "colour" is not an attribute that applications are filtered by; there are id, name, instance_type, status, boot_package, immutable, inhibit_auto_updates, published, addons, abi, tags, parent_image_variant, vm
+    error: invalid value 'colour=red' for '--filter <ATTRIBUTE=VALUE>': "colour" is not an attribute of the filter; valid attributes are id, name, instance_type, status, boot_package, immutable, inhibit_auto_updates, published, addons, abi, tags, parent_image_variant, vm
 
     For more information, try '--help'.
     "#);
 }
 
 #[test]
-fn a_condition_that_is_none_is_explained() {
+fn invalid_condition_is_explained() {
     insta::assert_snapshot!(usage_error(&["wait", "candy", "-c", "ready"]), @"
-    error: invalid value 'ready' for '--condition <ATTRIBUTE=VALUE>': not ATTRIBUTE=VALUE with status, published, immutable, instance-type, addons or tags
+    error: invalid value 'ready' for '--condition <ATTRIBUTE=VALUE>': expected ATTRIBUTE=VALUE, where ATTRIBUTE is status, published, immutable, instance-type, addons or tags
 
     For more information, try '--help'.
     ");
 }
 
 #[test]
-fn a_time_without_unit_is_explained() {
+fn time_without_unit_is_explained() {
     let arguments = ["application", "create", ".", "-t", "5"];
     insta::assert_snapshot!(usage_error(&arguments), @r#"
     error: invalid value '5' for '--timeout <TIME>': "5" is not a duration such as 90s, 5m or 1h30m
@@ -76,7 +72,7 @@ fn a_time_without_unit_is_explained() {
 }
 
 #[test]
-fn a_version_that_is_no_number_is_refused() {
+fn version_that_is_not_a_number_is_refused() {
     let arguments = ["application", "publish", "candy", "latest"];
     insta::assert_snapshot!(usage_error(&arguments), @r#"
     error: invalid value 'latest' for '<VERSION>': "latest" is not a version number (0, 1, 2, …)
@@ -86,10 +82,10 @@ fn a_version_that_is_no_number_is_refused() {
 }
 
 #[test]
-fn an_attribute_that_cannot_be_set_is_answered_with_those_that_can() {
+fn unknown_attribute_is_refused_with_the_valid_ones() {
     let arguments = ["application", "set", "candy", "name", "x"];
     insta::assert_snapshot!(usage_error(&arguments), @"
-    error: invalid value 'name' for '<FIELD>'
+    error: invalid value 'name' for '<ATTRIBUTE>'
       [possible values: image, instance-type, addons, tags, inhibit-auto-updates, node-selector, resources.cpus, resources.memory, resources.disk-size, resources.gpu-slots, resources.gpu-type, resources.vpu-slots, resources.no-disk-reserve, boot-activity, features, services, required-permissions, video-encoder, manifest-version, hooks.timeout, bootstrap.keep, watchdog.disabled, watchdog.allowed-packages]
 
     For more information, try '--help'.
@@ -97,7 +93,7 @@ fn an_attribute_that_cannot_be_set_is_answered_with_those_that_can() {
 }
 
 #[test]
-fn deleting_needs_to_know_what() {
+fn delete_needs_names_or_all() {
     insta::assert_snapshot!(usage_error(&["application", "delete", "-y"]), @"
     error: the following required arguments were not provided:
       <IDS>...
@@ -116,7 +112,7 @@ fn deleting_needs_to_know_what() {
 }
 
 #[test]
-fn removals_are_confirmed_all_together() {
+fn confirm_removals_is_refused_with_a_name() {
     let arguments = ["registry", "pull", "game", "--confirm-removals"];
     insta::assert_snapshot!(usage_error(&arguments), @"
     error: the argument '[NAME]' cannot be used with '--confirm-removals'

@@ -1,6 +1,6 @@
 use aar_testkit::{Package, TestAms};
 
-use crate::{session::Session, terminal};
+use crate::{terminal, transcript::Transcript};
 
 fn ams() -> TestAms {
     let ams = TestAms::start();
@@ -15,56 +15,56 @@ fn ams() -> TestAms {
 }
 
 #[test]
-fn applications_are_made_and_shown() {
+fn applications_are_created_and_shown() {
     let ams = ams();
-    Session::at(&ams)
-        .run("application create game")
-        .run("application create tool.zip --vm -t 1m")
-        .listed("application list")
-        .run("application ls -f name=game -f tags=fun --format csv")
-        .run("application list -f vm=true -f status=ready --format csv")
-        .shown("application show game")
-        .run("wait game -c status=ready")
-        .snapshot("applications_made_and_shown");
+    Transcript::at(&ams)
+        .succeed("application create game")
+        .succeed("application create tool.zip --vm -t 1m")
+        .in_list_formats("application list")
+        .succeed("application ls -f name=game -f tags=fun --format csv")
+        .succeed("application list -f vm=true -f status=ready --format csv")
+        .in_document_formats("application show game")
+        .succeed("wait game -c status=ready")
+        .snapshot("applications_created_and_shown");
 }
 
 #[test]
-fn applications_are_changed_and_removed() {
+fn applications_are_changed_and_deleted() {
     let ams = ams();
-    ams.amc(&["application", "create", "game"]).done();
-    ams.amc(&["application", "create", "tool.zip"]).done();
-    Session::at(&ams)
-        .run("application update game game")
-        .run("application set game tags new,eu")
-        .run("application set game video-encoder software")
-        .run("application set game inhibit_auto_updates true")
-        .run("application set tool boot_activity com.example.Main")
-        .run("application unset game addons")
-        .run("application revoke game 0")
-        .run("application publish game 0")
-        .run("application list -f name=game --format csv")
-        .run("application export game 0 game.image")
-        .run("application delete game --version 0 -y")
-        .refused("wait game -c status=ready -s version=0")
-        .answered("no", "application delete -a", 1)
-        .run("application delete game -y --no-wait")
-        .answered("yes", "application delete tool", 0)
-        .run("application delete -a -y")
-        .run("application list")
-        .snapshot("applications_changed_and_removed");
+    ams.amc(&["application", "create", "game"]).success();
+    ams.amc(&["application", "create", "tool.zip"]).success();
+    Transcript::at(&ams)
+        .succeed("application update game game")
+        .succeed("application set game tags new,eu")
+        .succeed("application set game video-encoder software")
+        .succeed("application set game inhibit_auto_updates true")
+        .succeed("application set tool boot_activity com.example.Main")
+        .succeed("application unset game addons")
+        .succeed("application revoke game 0")
+        .succeed("application publish game 0")
+        .succeed("application list -f name=game --format csv")
+        .succeed("application export game 0 game.image")
+        .succeed("application delete game --version 0 -y")
+        .fail("wait game -c status=ready -s version=0")
+        .answer("no", "application delete -a", 1)
+        .succeed("application delete game -y --no-wait")
+        .answer("yes", "application delete tool", 0)
+        .succeed("application delete -a -y")
+        .succeed("application list")
+        .snapshot("applications_changed_and_deleted");
 }
 
 #[test]
-fn what_is_wrong_with_applications_is_said() {
+fn invalid_application_commands_are_explained() {
     let ams = ams();
-    ams.amc(&["application", "create", "tool.zip"]).done();
+    ams.amc(&["application", "create", "tool.zip"]).success();
     fs_err::write(ams.base().join("garbage.zip"), "PK garbage").unwrap();
     let bad = ams.base().join("bad");
     fs_err::create_dir(&bad).unwrap();
     let manifest = "name: bad name\ninstance-type: a99.3\nvideo-encoder: cpu\n";
     fs_err::write(bad.join("manifest.yaml"), manifest).unwrap();
-    Session::at(&ams)
-        .refused(
+    Transcript::at(&ams)
+        .fail(
             "application create tool.zip
              application create garbage.zip
              application create bad
@@ -90,27 +90,27 @@ fn what_is_wrong_with_applications_is_said() {
              wait tool -c published=false -t 1ms
              wait nothing -c status=ready",
         )
-        .misused("application publish tool latest")
-        .misused("application list -f colour=red")
-        .misused("application set tool colour red")
-        .misused("wait tool -c colour=red")
-        .misused("wait tool -c status=bogus")
-        .misused("wait tool -c published=maybe")
-        .misused("wait tool -c immutable=")
-        .misused("wait tool -c instance-type=a99.3")
-        .misused("wait tool -c tags=")
-        .misused("wait tool -c status=ready -s version=-1")
+        .usage_error("application publish tool latest")
+        .usage_error("application list -f colour=red")
+        .usage_error("application set tool colour red")
+        .usage_error("wait tool -c colour=red")
+        .usage_error("wait tool -c status=bogus")
+        .usage_error("wait tool -c published=maybe")
+        .usage_error("wait tool -c immutable=")
+        .usage_error("wait tool -c instance-type=a99.3")
+        .usage_error("wait tool -c tags=")
+        .usage_error("wait tool -c status=ready -s version=-1")
         .snapshot("applications_refused");
 }
 
 #[test]
-fn how_far_an_upload_is_is_drawn_for_people_only() {
+fn upload_progress_is_drawn_on_terminals_only() {
     let ams = TestAms::start();
     let package = Package::new("big").noise("level.dat", 4 << 20, 1);
     package.write_zip(&ams.base().join("big.zip"));
     let mut create = ams.amc_command();
     create.args(["application", "create", "big.zip"]);
-    let (code, screen) = terminal::watched(create);
+    let (code, screen) = terminal::run(create);
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("uploading ["), "{screen:?}");
     let updated = ams.amc(&["application", "update", "big", "big.zip"]);

@@ -1,18 +1,18 @@
 use aar_testkit::{TestAms, TestPki};
 
-use crate::session::Session;
+use crate::transcript::Transcript;
 
 #[test]
-fn the_configuration_is_shown_and_set() {
+fn configuration_is_shown_and_set() {
     let ams = TestAms::start();
-    Session::at(&ams)
-        .run("config show")
-        .run("config set registry.url https://192.168.178.45:3000")
-        .run("config set registry.update_interval 5m")
-        .run("config set application.auto_publish false")
-        .run("config set core.trust_password sUp3rs3cr3t")
-        .run("config show")
-        .refused(
+    Transcript::at(&ams)
+        .succeed("config show")
+        .succeed("config set registry.url https://192.168.178.45:3000")
+        .succeed("config set registry.update_interval 5m")
+        .succeed("config set application.auto_publish false")
+        .succeed("config set core.trust_password sUp3rs3cr3t")
+        .succeed("config show")
+        .fail(
             "config set registry.mode both
              config set registry.colour red
              config set core.https_address 1.2.3.4:5
@@ -24,62 +24,62 @@ fn the_configuration_is_shown_and_set() {
 }
 
 #[test]
-fn certificates_are_trusted_and_not() {
+fn certificates_are_added_and_removed() {
     let ams = TestAms::start();
     let pki = TestPki::new();
     fs_err::copy(pki.client.certificate(), ams.base().join("client.crt")).unwrap();
     fs_err::write(ams.base().join("garbage.crt"), "garbage").unwrap();
     let fingerprint = pki.client.fingerprint();
-    Session::at(&ams)
-        .run("config trust list")
-        .run("config trust add client.crt")
-        .refused("config trust add client.crt")
-        .listed("config trust ls")
-        .refused("config trust remove 3")
-        .run(&format!("config trust remove {}", &fingerprint[..12]))
-        .refused(&format!("config trust remove {fingerprint}"))
-        .refused("config trust remove xyz")
-        .refused("config trust list --remote nowhere")
-        .refused("config trust add nothing.crt")
-        .refused("config trust add garbage.crt")
-        .refused("config trust add -")
+    Transcript::at(&ams)
+        .succeed("config trust list")
+        .succeed("config trust add client.crt")
+        .fail("config trust add client.crt")
+        .in_list_formats("config trust ls")
+        .fail("config trust remove 3")
+        .succeed(&format!("config trust remove {}", &fingerprint[..12]))
+        .fail(&format!("config trust remove {fingerprint}"))
+        .fail("config trust remove xyz")
+        .fail("config trust list --remote nowhere")
+        .fail("config trust add nothing.crt")
+        .fail("config trust add garbage.crt")
+        .fail("config trust add -")
         .snapshot("trust");
 }
 
 #[test]
-fn a_slip_of_the_finger_removes_no_certificate() {
+fn short_fingerprint_prefix_removes_no_certificate() {
     let (ams, pki) = (TestAms::start(), TestPki::new());
     let certificate = pki.client.certificate().to_str().unwrap();
-    ams.amc(&["config", "trust", "add", certificate]).done();
+    ams.amc(&["config", "trust", "add", certificate]).success();
     let fingerprint = pki.client.fingerprint();
     for digits in [1, 11] {
         let digits = &fingerprint[..digits];
-        let told = ams.amc(&["config", "trust", "remove", digits]).refused();
-        assert!(told.contains("too short"), "{told}");
+        let error = ams.amc(&["config", "trust", "remove", digits]).failure();
+        assert!(error.contains("too short"), "{error}");
     }
-    let left = ams.amc(&["config", "trust", "list"]).done();
-    assert!(left.contains(&fingerprint), "{left}");
+    let trusted = ams.amc(&["config", "trust", "list"]).success();
+    assert!(trusted.contains(&fingerprint), "{trusted}");
 }
 
 #[test]
-fn the_ams_is_shown() {
+fn info_is_shown() {
     let ams = TestAms::start();
-    Session::at(&ams)
-        .run("info")
-        .shown("info")
-        .refused("info --remote nowhere")
+    Transcript::at(&ams)
+        .succeed("info")
+        .in_document_formats("info")
+        .fail("info --remote nowhere")
         .snapshot("info");
 }
 
 #[test]
-fn shells_get_their_scripts() {
+fn completion_scripts_are_generated() {
     let ams = TestAms::start();
-    let mut session = Session::at(&ams);
+    let mut transcript = Transcript::at(&ams);
     for shell in ["bash", "fish", "powershell", "zsh"] {
-        session.begun(&format!("completion {shell}"));
+        transcript.run_shortened(&format!("completion {shell}"));
     }
-    session
-        .misused("completion tcsh")
-        .misused("completion")
+    transcript
+        .usage_error("completion tcsh")
+        .usage_error("completion")
         .snapshot("completion");
 }

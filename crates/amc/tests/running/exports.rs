@@ -1,4 +1,4 @@
-//! Where the image of a version can be written.
+//! The targets of `amc application export`.
 
 use std::{
     fs::File,
@@ -10,11 +10,11 @@ use std::{
 
 use aar_testkit::{Package, TestAms};
 
-/// An AMS with an application, and the image of its version.
+/// An AMS with an application, and the image of the application's version.
 fn ams() -> (TestAms, Vec<u8>) {
     let ams = TestAms::start();
     Package::new("game").write_folder(&ams.base().join("game"));
-    ams.amc(&["application", "create", "game"]).done();
+    ams.amc(&["application", "create", "game"]).success();
     let image = fs_err::read(ams.export("game", 0)).unwrap();
     (ams, image)
 }
@@ -31,11 +31,11 @@ fn exported(ams: &TestAms, to: &str) -> Output {
     output
 }
 
-/// Makes a pipe with a name, and somebody who reads it to its end.
+/// Creates a named pipe and reads it to its end.
 fn pipe(ams: &TestAms) -> (PathBuf, JoinHandle<Vec<u8>>) {
     let path = ams.base().join("pipe");
-    let made = Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
+    let created = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(created.success());
     let from = path.clone();
     (path, thread::spawn(move || fs_err::read(from).unwrap()))
 }
@@ -45,21 +45,21 @@ fn is_pipe(path: &Path) -> bool {
 }
 
 #[test]
-fn a_pipe_stays_one_and_its_reader_gets_the_image() {
+fn export_to_a_pipe_reaches_its_reader() {
     let (ams, image) = ams();
     let (pipe, reader) = pipe(&ams);
     exported(&ams, "pipe");
-    assert!(is_pipe(&pipe), "it was replaced");
+    assert!(is_pipe(&pipe), "the pipe was replaced");
     assert_eq!(reader.join().unwrap(), image);
 }
 
 #[test]
-fn a_link_stays_one_and_the_file_behind_it_gets_the_image() {
+fn export_to_a_link_writes_its_target() {
     let (ams, image) = ams();
-    let folder = ams.base().join("there");
+    let folder = ams.base().join("folder");
     fs_err::create_dir(&folder).unwrap();
     fs_err::write(folder.join("old"), "before").unwrap();
-    for (link, to) in [("first", "there/old"), ("second", "there/new")] {
+    for (link, to) in [("first", "folder/old"), ("second", "folder/new")] {
         symlink(to, ams.base().join(link)).unwrap();
         exported(&ams, link);
         let link = ams.base().join(link);
@@ -70,18 +70,18 @@ fn a_link_stays_one_and_the_file_behind_it_gets_the_image() {
 }
 
 #[test]
-fn a_link_to_a_pipe_leads_to_its_reader() {
+fn export_to_a_link_to_a_pipe_reaches_its_reader() {
     let (ams, image) = ams();
     let (pipe, reader) = pipe(&ams);
     symlink("pipe", ams.base().join("link")).unwrap();
     exported(&ams, "link");
-    assert!(is_pipe(&pipe), "it was replaced");
+    assert!(is_pipe(&pipe), "the pipe was replaced");
     assert!(ams.base().join("link").is_symlink());
     assert_eq!(reader.join().unwrap(), image);
 }
 
 #[test]
-fn standard_output_gets_the_image_and_nothing_else() {
+fn export_to_standard_output_prints_only_the_image() {
     let (ams, image) = ams();
     let output = exported(&ams, "-");
     assert_eq!(output.stdout, image);
@@ -91,7 +91,7 @@ fn standard_output_gets_the_image_and_nothing_else() {
 }
 
 #[test]
-fn a_file_that_standard_output_is_added_to_keeps_what_it_has() {
+fn export_to_standard_output_appends_to_a_redirected_file() {
     let (ams, image) = ams();
     let path = ams.base().join("all");
     fs_err::write(&path, "before").unwrap();

@@ -1,7 +1,7 @@
-//! Every command against a running AMS, in every form of output, and what is said when something
-//! is wrong: each snapshot is a session at a shell.
+//! Every command against a running AMS, in every output format, with its errors: each snapshot is the
+//! transcript of a shell.
 //!
-//! What differs from run to run is shown by what it is: `<id>`, `<time>`, `<fingerprint>`.
+//! Values that differ in every run are replaced: `<id>`, `<time>`, `<fingerprint>`.
 
 #[cfg(test)]
 mod applications;
@@ -18,6 +18,6 @@ mod registry;
 #[cfg(test)]
 mod remotes;
 #[cfg(test)]
-mod session;
-#[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod transcript;

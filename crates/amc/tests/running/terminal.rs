@@ -1,4 +1,4 @@
-//! A terminal with somebody at it, who watches and answers questions.
+//! A pseudo-terminal on which questions are answered.
 
 use std::{
     fs::File,
@@ -12,51 +12,51 @@ use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-/// What every question ends with.
+/// The end of every question.
 const QUESTION: &[u8] = b"(yes/no) [no]: ";
 
-/// Runs a command at a terminal and answers what it asks. Returns its exit code, and everything that
-/// was on the screen, the answer included.
-pub(crate) fn answered(command: Command, answer: &str) -> (i32, String) {
-    let (mut person, terminal) = open();
+/// Runs a command at a terminal and answers its question. Returns its exit code, and everything on the
+/// screen, the answer included.
+pub(crate) fn run_with_answer(command: Command, answer: &str) -> (i32, String) {
+    let (mut user, terminal) = open();
     let mut child = start(command, terminal);
     let mut screen = Vec::new();
     let mut is_answered = false;
-    while let Some(byte) = next(&mut person) {
+    while let Some(byte) = next_byte(&mut user) {
         screen.push(byte);
         if !is_answered && screen.ends_with(QUESTION) {
-            writeln!(person, "{answer}").unwrap();
+            writeln!(user, "{answer}").unwrap();
             is_answered = true;
         }
     }
     let screen = String::from_utf8(screen).unwrap();
-    assert!(is_answered, "nothing was asked: {screen}");
+    assert!(is_answered, "there was no question: {screen}");
     let status = child.wait().unwrap();
     (status.code().unwrap(), screen.replace("\r\n", "\n"))
 }
 
-/// Runs a command at a terminal where nothing is asked. Returns its exit code and everything that
-/// was drawn.
-pub(crate) fn watched(command: Command) -> (i32, String) {
-    let (mut person, terminal) = open();
+/// Runs a command without questions at a terminal. Returns its exit code and everything on the screen.
+pub(crate) fn run(command: Command) -> (i32, String) {
+    let (mut user, terminal) = open();
     let mut child = start(command, terminal);
-    let screen: Vec<_> = std::iter::from_fn(|| next(&mut person)).collect();
+    let screen: Vec<_> = std::iter::from_fn(|| next_byte(&mut user)).collect();
     let status = child.wait().unwrap();
     (status.code().unwrap(), String::from_utf8(screen).unwrap())
 }
 
-/// Both ends of a new terminal.
+/// Both ends of a new terminal: that of the user, and that of the command.
 fn open() -> (File, OwnedFd) {
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&person).unwrap();
-    unlockpt(&person).unwrap();
-    let name = ptsname(&person, Vec::new()).unwrap();
+    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let name = ptsname(&user, Vec::new()).unwrap();
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let terminal = rustix::fs::open(name, flags, Mode::empty()).unwrap();
-    (person.into(), terminal)
+    (user.into(), terminal)
 }
 
-/// The terminal is then in nobody else's hands: it ends with the command.
+/// The test keeps no copy of the terminal, so the screen ends with the command. A test that is killed
+/// closes its end, which ends the command.
 fn start(mut command: Command, terminal: OwnedFd) -> std::process::Child {
     command
         .stdin(terminal.try_clone().unwrap())
@@ -65,13 +65,13 @@ fn start(mut command: Command, terminal: OwnedFd) -> std::process::Child {
     command.spawn().unwrap()
 }
 
-fn next(person: &mut File) -> Option<u8> {
+fn next_byte(user: &mut File) -> Option<u8> {
     let mut byte = [0];
-    match person.read(&mut byte) {
+    match user.read(&mut byte) {
         Ok(0) => None,
         Ok(_) => Some(byte[0]),
-        Err(error) if error.kind() == ErrorKind::Interrupted => next(person),
-        // Nobody has the terminal open any more.
+        Err(error) if error.kind() == ErrorKind::Interrupted => next_byte(user),
+        // The command has closed the terminal.
         Err(_) => None,
     }
 }

@@ -1,6 +1,6 @@
 use http::Method;
 
-use super::{AmsClient, Package, call::segment};
+use super::{AmsClient, PackageBody, call::segment};
 use crate::{
     Application, ApplicationDelete, ApplicationFilter, ApplicationPatch, ApplicationVersionDelete,
     ApplicationVersionPatch, ApplicationsDelete, Error, Operation,
@@ -9,7 +9,7 @@ use crate::{
 const APPLICATIONS: &str = "/1.0/applications";
 
 impl AmsClient {
-    /// The applications for which the filter holds.
+    /// Lists the applications that meet the filter.
     pub async fn applications(
         &self,
         filter: &ApplicationFilter,
@@ -21,15 +21,15 @@ impl AmsClient {
         self.list(&format!("{APPLICATIONS}?{query}")).await
     }
 
-    /// One application, by id or name.
+    /// Reads an application, by id or name.
     pub async fn application(&self, id: &str) -> Result<Application, Error> {
         self.get(&application(id)).await
     }
 
-    /// Creates an application from a package. `sent` hears how many bytes have gone.
+    /// Creates an application from a package. `sent` is called with the number of bytes sent so far.
     pub async fn create_application(
         &self,
-        package: &Package,
+        package: &PackageBody,
         vm: bool,
         sent: impl Fn(u64) + Send + 'static,
     ) -> Result<Operation, Error> {
@@ -38,12 +38,11 @@ impl AmsClient {
         self.upload(Method::POST, &path, package, sent).await
     }
 
-    /// Updates an application with a package: a new version. `sent` hears how many bytes have
-    /// gone.
+    /// Adds a version to an application. `sent` is called with the number of bytes sent so far.
     pub async fn update_package(
         &self,
         id: &str,
-        package: &Package,
+        package: &PackageBody,
         sent: impl Fn(u64) + Send + 'static,
     ) -> Result<Operation, Error> {
         let path = application(id);
@@ -56,12 +55,12 @@ impl AmsClient {
         id: &str,
         patch: &ApplicationPatch,
     ) -> Result<Option<Operation>, Error> {
-        // The definition keeps the two kinds of updates apart by the slash at the end.
-        let address = format!("{}/", application(id));
-        self.change(Method::PATCH, &address, patch).await
+        // The API tells the two kinds of updates apart by the slash at the end.
+        let update_path = format!("{}/", application(id));
+        self.change(Method::PATCH, &update_path, patch).await
     }
 
-    /// Publishes a version, or revokes it.
+    /// Publishes or withdraws a version.
     pub async fn set_published(
         &self,
         id: &str,

@@ -1,13 +1,12 @@
-//! One request and its answer.
+//! Requests and responses.
 
-use std::{io, time::Duration};
+use std::{error, io, time::Duration};
 
+use aar_http::{Body, Method, Response, StatusCode, header};
+use aar_tls::PinMismatch;
 use aar_types::Envelope;
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Full, Limited, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
+use http::Request;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -15,27 +14,23 @@ use tokio::time::timeout;
 use super::AmsClient;
 use crate::{Error, Operation};
 
-/// How long AMS may take for an answer that it has at hand.
+/// The time limit of a request without a long body.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// The longest answer that is read as a whole.
-const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+/// The longest response that is read into memory, in bytes.
+const RESPONSE_LIMIT: usize = 64 * 1024 * 1024;
 
-/// A body that is sent.
-pub(super) type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
-
-/// The frame of an answer whose content is not wanted, or not known beforehand.
+/// The response to a change. The metadata depends on the kind.
 #[derive(serde::Deserialize)]
-struct Frame {
+struct ChangeResponse {
     #[serde(rename = "type")]
     kind: aar_types::ResponseKind,
     #[serde(default)]
     metadata: Value,
 }
 
-/// The body of a refusal.
 #[derive(Default, serde::Deserialize)]
-struct Refusal {
+struct ErrorResponse {
     #[serde(default)]
     error: String,
     #[serde(default)]
@@ -43,21 +38,20 @@ struct Refusal {
 }
 
 impl AmsClient {
-    /// Asks for something.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
-        let request = self.request(Method::GET, path, empty())?;
+        let request = self.request(Method::GET, path, Body::default())?;
         let context = context(&Method::GET, path);
         let envelope: Envelope<T> = self.read(&context, request).await?;
         Ok(envelope.metadata)
     }
 
-    /// Asks for a list. The vendor's AMS writes `null` for one with nothing in it.
+    /// The vendor's AMS sends `null` for an empty list.
     pub(super) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
         let list: Option<Vec<T>> = self.get(path).await?;
         Ok(list.unwrap_or_default())
     }
 
-    /// Asks for a change. AMS has done it, or has begun an operation.
+    /// Sends a change. AMS makes it at once, or starts an operation.
     pub(super) async fn change<B: Serialize>(
         &self,
         method: Method,
@@ -66,142 +60,154 @@ impl AmsClient {
     ) -> Result<Option<Operation>, Error> {
         let context = context(&method, path);
         let json = serde_json::to_vec(body).map_err(|source| malformed(&context, Some(source)))?;
-        let body = Full::new(Bytes::from(json)).map_err(|never| match never {});
-        let mut request = self.request(method, path, body.boxed_unsync())?;
+        let mut request = self.request(method, path, json.into())?;
         let json = header::HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::CONTENT_TYPE, json);
-        let frame: Frame = self.read(&context, request).await?;
-        operation_in(&context, frame)
+        let response: ChangeResponse = self.read(&context, request).await?;
+        operation_in(&context, response)
     }
 
-    /// Sends a long body and takes the operation that AMS begins with it. There is no time limit:
-    /// how long it takes is up to the line and to AMS, which has to write it down.
+    /// Sends a long body and returns the operation that AMS starts for it. There is no time limit: the
+    /// duration depends on the size, the network and the disk of AMS.
     pub(super) async fn submit(
         &self,
         context: &str,
-        request: Request<Outgoing>,
+        request: Request<Body>,
     ) -> Result<Operation, Error> {
-        let answer = self.send(request).await?;
-        let frame: Frame = self.decode(context, answer).await?;
-        operation_in(context, frame)?.ok_or_else(|| malformed(context, None))
+        let response = self.send(request).await?;
+        let response: ChangeResponse = self.decode(context, response).await?;
+        operation_in(context, response)?.ok_or_else(|| malformed(context, None))
     }
 
     async fn read<T: DeserializeOwned>(
         &self,
         context: &str,
-        request: Request<Outgoing>,
+        request: Request<Body>,
     ) -> Result<T, Error> {
         let exchange = async {
-            let answer = self.send(request).await?;
-            self.decode(context, answer).await
+            let response = self.send(request).await?;
+            self.decode(context, response).await
         };
-        let answered = timeout(TIME_LIMIT, Box::pin(exchange)).await;
-        answered.map_err(|_| self.silent(TIME_LIMIT))?
+        let decoded = timeout(TIME_LIMIT, Box::pin(exchange)).await;
+        decoded.map_err(|_| self.no_response(TIME_LIMIT))?
     }
 
-    /// A request with the headers that all requests have.
     pub(super) fn request(
         &self,
         method: Method,
         path: &str,
-        body: Outgoing,
-    ) -> Result<Request<Outgoing>, Error> {
-        Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "ams")
-            .header(header::USER_AGENT, &*self.user_agent)
-            .body(body)
-            .map_err(|error| Error::File(io::Error::new(io::ErrorKind::InvalidInput, error)))
+        body: Body,
+    ) -> Result<Request<Body>, Error> {
+        let invalid = |error| Error::File(io::Error::new(io::ErrorKind::InvalidInput, error));
+        let url = self.base.join(path).map_err(io::Error::other)?;
+        let request = Request::builder().method(method).uri(url.as_str());
+        request.body(body).map_err(invalid)
     }
 
-    /// Sends a request and takes the head of the answer. Refusals become errors.
-    pub(super) async fn send(
-        &self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Error> {
-        let connection = TokioIo::new(self.connector.connect().await?);
-        let (mut sender, driver) = http1::handshake(connection)
-            .await
-            .map_err(|error| self.broken(error))?;
-        // The driver ends with the connection, and what goes wrong there is told by the sender.
-        tokio::spawn(async { drop(driver.await) });
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(|error| self.broken(error))?;
-        if answer.status().is_success() {
-            Ok(answer)
+    /// Sends a request and waits for the response headers. An error status becomes an error.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response, Error> {
+        let response = self.http.execute(request).await;
+        let response = response.map_err(|error| self.failed(&error))?;
+        if response.status().is_success() {
+            Ok(response)
         } else {
-            Err(self.refusal(answer).await)
+            Err(self.error_response(response).await)
         }
     }
 
     async fn decode<T: DeserializeOwned>(
         &self,
         context: &str,
-        answer: Response<Incoming>,
+        response: Response,
     ) -> Result<T, Error> {
-        let body = self.collect(answer).await?;
+        let body = self.collect(response).await?;
         serde_json::from_slice(&body).map_err(|source| malformed(context, Some(source)))
     }
 
-    pub(super) async fn collect(&self, answer: Response<Incoming>) -> Result<Bytes, Error> {
-        let body = Limited::new(answer.into_body(), ANSWER_LIMIT);
-        let collected = body.collect().await.map_err(|error| self.broken(error))?;
-        Ok(collected.to_bytes())
+    async fn collect(&self, mut response: Response) -> Result<Bytes, Error> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            if body.len() + chunk.len() > RESPONSE_LIMIT {
+                return Err(self.connection_lost("the response is too long"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
     }
 
-    async fn refusal(&self, answer: Response<Incoming>) -> Error {
-        let status = answer.status();
-        match self.collect(answer).await {
+    pub(super) async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Error> {
+        let chunk = response.chunk().await;
+        chunk.map_err(|error| self.failed(&error))
+    }
+
+    async fn error_response(&self, response: Response) -> Error {
+        let status = response.status();
+        match self.collect(response).await {
             Ok(body) => refused(status, &body),
             Err(error) => error,
         }
     }
 
-    pub(super) fn silent(&self, limit: Duration) -> Error {
-        Error::Silent {
+    pub(super) fn no_response(&self, limit: Duration) -> Error {
+        Error::NoResponse {
             endpoint: self.endpoint().to_owned(),
             limit,
         }
     }
 
-    pub(super) fn broken(
+    pub(super) fn connection_lost(
         &self,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        source: impl Into<Box<dyn error::Error + Send + Sync>>,
     ) -> Error {
-        Error::Broken {
+        Error::ConnectionLost {
             endpoint: self.endpoint().to_owned(),
             source: source.into(),
         }
     }
+
+    /// Explains why there is no response, or only a part of it.
+    pub(super) fn failed(&self, error: &aar_http::Error) -> Error {
+        let endpoint = self.endpoint().to_owned();
+        if let Some(mismatch) = PinMismatch::find(error) {
+            let source = mismatch.clone();
+            return Error::WrongCertificate { endpoint, source };
+        }
+        let cause = root_cause(error);
+        if error.is_connect() {
+            let kind = cause.downcast_ref().map(io::Error::kind);
+            let kind = kind.unwrap_or(io::ErrorKind::Other);
+            let source = io::Error::new(kind, cause.to_string());
+            return Error::Unreachable { endpoint, source };
+        }
+        self.connection_lost(cause.to_string())
+    }
+}
+
+/// The last error of a chain: those before it describe layers of the HTTP client.
+fn root_cause<'a>(error: &'a (dyn error::Error + 'static)) -> &'a (dyn error::Error + 'static) {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.last().unwrap_or(error)
 }
 
 pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {
-    let told: Refusal = serde_json::from_slice(body).unwrap_or_default();
+    let response: ErrorResponse = serde_json::from_slice(body).unwrap_or_default();
     Error::Refused {
         status: status.as_u16(),
-        code: told.metadata["code"].as_str().map(str::to_owned),
-        // What AMS says in words, or else the status.
-        message: match told.error {
-            message if message.is_empty() => format!("AMS answers {status}"),
+        code: response.metadata["code"].as_str().map(str::to_owned),
+        message: match response.error {
+            message if message.is_empty() => format!("AMS responded with {status}"),
             message => message,
         },
     }
 }
 
-fn operation_in(context: &str, frame: Frame) -> Result<Option<Operation>, Error> {
-    if frame.kind != aar_types::ResponseKind::Async {
+fn operation_in(context: &str, response: ChangeResponse) -> Result<Option<Operation>, Error> {
+    if response.kind != aar_types::ResponseKind::Async {
         return Ok(None);
     }
-    serde_json::from_value(frame.metadata)
+    serde_json::from_value(response.metadata)
         .map(Some)
         .map_err(|source| malformed(context, Some(source)))
-}
-
-pub(super) fn empty() -> Outgoing {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 pub(super) fn context(method: &Method, path: &str) -> String {
@@ -215,7 +221,7 @@ fn malformed(context: &str, source: Option<serde_json::Error>) -> Error {
     }
 }
 
-/// A segment of a path, with everything encoded that has a meaning of its own there.
+/// Percent-encodes a segment of a path.
 pub(super) fn segment(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes())
         .collect::<String>()
@@ -227,22 +233,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_climb_out_of_their_segment() {
+    fn path_segment_with_a_slash_is_encoded() {
         assert_eq!(segment("a/b c?d"), "a%2Fb%20c%3Fd");
         assert_eq!(segment("my-app_1.0"), "my-app_1.0");
     }
 
     #[test]
-    fn a_refusal_without_words_tells_the_status() {
-        let told = |status, body: &str| refused(status, body.as_bytes()).to_string();
+    fn error_response_without_a_message_shows_the_status() {
+        let message = |status, body: &str| refused(status, body.as_bytes()).to_string();
         let vendor = r#"{"type":"error","error_code":404,"error":"no such application"}"#;
-        assert_eq!(told(StatusCode::NOT_FOUND, vendor), "no such application");
-        let bare = told(StatusCode::BAD_GATEWAY, "<html>");
-        assert_eq!(bare, "AMS answers 502 Bad Gateway");
+        assert_eq!(
+            message(StatusCode::NOT_FOUND, vendor),
+            "no such application"
+        );
+        let bare = message(StatusCode::BAD_GATEWAY, "<html>");
+        assert_eq!(bare, "AMS responded with 502 Bad Gateway");
     }
 
     #[test]
-    fn a_refusal_has_the_code_that_ams_sends() {
+    fn error_response_keeps_the_code_of_ams() {
         let body = br#"{"error": "no", "metadata": {"code": "immutable"}}"#;
         let refused = refused(StatusCode::FORBIDDEN, body);
         let Error::Refused { code, .. } = &refused else {

@@ -6,13 +6,12 @@ use super::AmsClient;
 use crate::{Certificate, CertificatesPost, Error, Operation};
 
 impl AmsClient {
-    /// Every certificate in the trust store.
+    /// Lists the trusted certificates.
     pub async fn certificates(&self) -> Result<Vec<Certificate>, Error> {
         self.list("/1.0/certificates?recursion=1").await
     }
 
-    /// Adds a certificate to the trust store. A caller who is not trusted needs the trust
-    /// password.
+    /// Trusts a certificate. A client that AMS does not trust needs the trust password.
     pub async fn add_certificate(
         &self,
         certificate: &aar_tls::Certificate,
@@ -25,7 +24,7 @@ impl AmsClient {
         self.change(Method::POST, "/1.0/certificates", &body).await
     }
 
-    /// Removes a certificate from the trust store.
+    /// Stops trusting a certificate.
     pub async fn remove_certificate(
         &self,
         fingerprint: &Fingerprint,

@@ -4,24 +4,26 @@ use tokio_tungstenite::{
     tungstenite::{Error as WebSocketError, Message, client::IntoClientRequest, http},
 };
 
-use super::{AmsClient, connector::Connection};
+use super::AmsClient;
 use crate::{Error, Event, EventSelection};
 
-/// What happens in AMS, as it happens.
+/// The events of AMS, as they happen.
 pub struct EventStream {
     client: AmsClient,
-    socket: WebSocketStream<Connection>,
+    socket: WebSocketStream<aar_http::Stream>,
 }
 
 impl AmsClient {
-    /// Listens to what happens from now on.
+    /// Subscribes to events.
     pub async fn events(&self, selection: EventSelection) -> Result<EventStream, Error> {
-        let connection = self.connector.connect().await?;
-        let path = format!("/1.0/events?type={}", selection.as_str());
-        // Only the path is sent; the host is the one that is connected already.
-        let mut request = format!("ws://ams{path}")
+        let connection = self.http.connect(&self.base).await;
+        let connection = connection.map_err(|error| self.failed(&error))?;
+        // The connection is open already: the request needs the host only for its header.
+        let host = self.base.authority();
+        let url = format!("ws://{host}/1.0/events?type={}", selection.as_str());
+        let mut request = url
             .into_client_request()
-            .map_err(|error| self.broken(error))?;
+            .map_err(|error| self.connection_lost(error))?;
         if let Ok(name) = http::HeaderValue::from_str(&self.user_agent) {
             request.headers_mut().insert(http::header::USER_AGENT, name);
         }
@@ -30,17 +32,17 @@ impl AmsClient {
                 client: self.clone(),
                 socket,
             }),
-            Err(WebSocketError::Http(answer)) => {
-                let body = answer.body().as_deref().unwrap_or_default();
-                Err(super::call::refused(answer.status(), body))
+            Err(WebSocketError::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                Err(super::call::refused(response.status(), body))
             }
-            Err(error) => Err(self.broken(error)),
+            Err(error) => Err(self.connection_lost(error)),
         }
     }
 }
 
 impl EventStream {
-    /// The next event; none when AMS has ended the stream.
+    /// The next event; `None` when AMS has closed the stream.
     pub async fn next(&mut self) -> Result<Option<Event>, Error> {
         while let Some(message) = self.socket.next().await {
             match message {
@@ -48,7 +50,7 @@ impl EventStream {
                 Ok(Message::Binary(bytes)) => return self.read(&bytes).map(Some),
                 Ok(Message::Close(_)) => return Ok(None),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Err(error) => return Err(self.client.broken(error)),
+                Err(error) => return Err(self.client.connection_lost(error)),
             }
         }
         Ok(None)

@@ -1,13 +1,9 @@
-//! The client: one method for each thing that AMS can be asked for.
-//!
-//! Each request has a connection of its own. A command makes a few of them, and a connection that
-//! nobody else uses can be dropped to cancel what runs on it.
+//! The client: one method for each request of the API.
 
 mod applications;
 mod call;
 mod certificates;
 mod config;
-mod connector;
 mod events;
 mod export;
 mod operations;
@@ -17,30 +13,32 @@ mod service;
 
 use std::{path::PathBuf, sync::Arc};
 
-use aar_tls::Identity;
+use aar_http::{HttpClient, HttpOptions};
+use aar_tls::{Identity, ServerTrust};
 use aar_types::{Clock, Fingerprint};
 use url::Url;
-
-use connector::Connector;
 
 use crate::Error;
 pub use events::EventStream;
 pub use export::{Export, Exported};
 pub use operations::Watch;
-pub use package::Package;
+pub use package::PackageBody;
 
-/// Where AMS is, and who it is known to be.
+/// The base of addresses on a Unix socket. The host is not used to connect.
+const LOCAL_BASE: &str = "http://ams/";
+
+/// The address of an AMS, and the certificates of both sides.
 #[derive(Debug, Clone)]
 pub enum Endpoint {
-    /// On this machine, behind a unix socket.
+    /// The Unix socket of an AMS on this machine.
     Socket(PathBuf),
-    /// On another machine.
+    /// An AMS on another machine.
     Remote {
-        /// Its address, `https://…`.
+        /// The address, `https://…`.
         url: Url,
-        /// The certificate that it has to show.
+        /// The certificate that the server must show.
         server: Fingerprint,
-        /// Who is asking.
+        /// The certificate and key of this client.
         identity: Identity,
     },
 }
@@ -48,26 +46,65 @@ pub enum Endpoint {
 /// A client of one AMS. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AmsClient {
-    connector: Arc<Connector>,
+    http: HttpClient,
+    base: Url,
+    endpoint: Arc<str>,
     user_agent: Arc<str>,
+    is_local: bool,
 }
 
 impl AmsClient {
-    /// A client that names itself `user_agent`. Nothing is connected yet.
+    /// Creates a client. It connects with the first request.
     pub fn new(endpoint: Endpoint, user_agent: &str, clock: Clock) -> Result<Self, Error> {
+        let mut options = HttpOptions::new(ServerTrust::Pinned(Vec::new()), user_agent);
+        // Each call has a time limit of its own, or none.
+        options.read_timeout = None;
+        options.clock = clock;
+        let is_local = matches!(endpoint, Endpoint::Socket(_));
+        let (base, endpoint) = match endpoint {
+            Endpoint::Socket(path) => {
+                let shown = path.display().to_string();
+                options.socket = Some(path);
+                (LOCAL_BASE.parse().ok(), shown)
+            }
+            Endpoint::Remote {
+                url,
+                server,
+                identity,
+            } => {
+                options.trust = ServerTrust::Pinned(vec![server]);
+                options.identity = Some(identity);
+                let shown = url.to_string();
+                (remote_base(url), shown)
+            }
+        };
+        let base = base.ok_or_else(|| Error::Address {
+            url: endpoint.clone(),
+            reason: "it does not start with https:// and a host",
+        })?;
         Ok(Self {
-            connector: Arc::new(Connector::new(endpoint, clock)?),
+            http: HttpClient::new(options).map_err(Error::Client)?,
+            base,
+            endpoint: endpoint.into(),
             user_agent: user_agent.into(),
+            is_local,
         })
     }
 
     /// Whether AMS is on this machine.
     pub fn is_local(&self) -> bool {
-        self.connector.is_local()
+        self.is_local
     }
 
-    /// Where AMS is, for people.
+    /// The address or socket, for messages.
     pub fn endpoint(&self) -> &str {
-        self.connector.endpoint()
+        &self.endpoint
     }
+}
+
+/// The address without path and query.
+fn remote_base(mut url: Url) -> Option<Url> {
+    url.set_path("/");
+    url.set_query(None);
+    Some(url).filter(|url| url.scheme() == "https" && url.has_host())
 }

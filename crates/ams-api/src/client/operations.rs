@@ -8,31 +8,30 @@ use uuid::Uuid;
 use super::{AmsClient, EventStream};
 use crate::{Error, EventSelection, Operation, StatusCode};
 
-/// How often an operation is looked at while events tell of it, should one get lost.
-const POLL_BESIDE_EVENTS: Duration = Duration::from_secs(5);
-/// How often an operation is looked at when there are no events.
-const POLL_ALONE: Duration = Duration::from_millis(500);
+/// The polling interval while events arrive, in case one is lost.
+const POLL_WITH_EVENTS: Duration = Duration::from_secs(5);
+const POLL_WITHOUT_EVENTS: Duration = Duration::from_millis(500);
 
 impl AmsClient {
-    /// Every operation that is known to AMS.
+    /// Lists the operations.
     pub async fn operations(&self) -> Result<Vec<Operation>, Error> {
         self.list("/1.0/operations?recursion=1").await
     }
 
-    /// One operation.
+    /// Reads an operation.
     pub async fn operation(&self, id: Uuid) -> Result<Operation, Error> {
         self.get(&Operation::url(id)).await
     }
 
-    /// Asks for an operation to be cancelled.
+    /// Cancels an operation.
     pub async fn cancel_operation(&self, id: Uuid) -> Result<(), Error> {
         let path = Operation::url(id);
         self.change(Method::DELETE, &path, &json!({})).await?;
         Ok(())
     }
 
-    /// Gets ready to wait for an operation that is about to be begun: whoever listens before
-    /// asking misses nothing. Without events it will poll.
+    /// Subscribes to the events of operations. A caller that subscribes before it starts an operation
+    /// misses none of its events. The watch polls if it cannot subscribe.
     pub async fn watch(&self) -> Watch {
         let events = self.events(EventSelection::Operation).await.ok();
         Watch {
@@ -42,35 +41,33 @@ impl AmsClient {
     }
 }
 
-/// Waits for an operation. Events tell of its changes; polling stands in where they are not to be
-/// had, break off, or miss one.
+/// Waits for an operation by its events. Polls if there are no events, or if they end or miss a change.
 pub struct Watch {
     client: AmsClient,
     events: Option<EventStream>,
 }
 
 impl Watch {
-    /// Waits until the operation is over, at most as long as the limit says. `changed` hears of
-    /// everything on the way.
-    pub async fn finish(
+    /// Waits until the operation has ended, or the limit has passed. `changed` is called with each state.
+    pub async fn wait(
         mut self,
         mut operation: Operation,
         limit: Option<Duration>,
         mut changed: impl FnMut(&Operation),
     ) -> Result<Operation, Error> {
         let deadline = limit.map(|limit| (limit, Instant::now() + limit));
-        // The first look is soon: what was over before anybody listened is not told again.
-        let mut poll = interval_at(Instant::now() + POLL_ALONE, self.poll_period());
+        // The first poll is soon: there is no event for an operation that ended before the subscription.
+        let mut poll = interval_at(Instant::now() + POLL_WITHOUT_EVENTS, self.poll_interval());
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !operation.status_code.is_final() {
             changed(&operation);
             operation = tokio::select! {
-                told = next_of(&mut self.events, &operation) => {
-                    if told.is_none() {
+                next = next_state(&mut self.events, &operation) => {
+                    if next.is_none() {
                         self.events = None;
-                        poll = interval_at(Instant::now(), POLL_ALONE);
+                        poll = interval_at(Instant::now(), POLL_WITHOUT_EVENTS);
                     }
-                    told.unwrap_or(operation)
+                    next.unwrap_or(operation)
                 }
                 _ = poll.tick() => self.client.operation(operation.id).await?,
                 limit = expiry(deadline) => return Err(Error::WaitExpired { limit }),
@@ -80,24 +77,24 @@ impl Watch {
         result(operation)
     }
 
-    fn poll_period(&self) -> Duration {
+    fn poll_interval(&self) -> Duration {
         match self.events {
-            Some(_) => POLL_BESIDE_EVENTS,
-            None => POLL_ALONE,
+            Some(_) => POLL_WITH_EVENTS,
+            None => POLL_WITHOUT_EVENTS,
         }
     }
 }
 
-/// The next state of an operation that events tell; none when there will be no more. Events that
-/// have waited for their reader may be older than what polling has told.
-async fn next_of(events: &mut Option<EventStream>, known: &Operation) -> Option<Operation> {
+/// The next state of an operation from its events; `None` when the events have ended. An event that was
+/// received late may be older than the last poll, and is skipped.
+async fn next_state(events: &mut Option<EventStream>, known: &Operation) -> Option<Operation> {
     let Some(stream) = events else {
         return pending().await;
     };
     loop {
         let event = stream.next().await.ok()??;
-        let news = |told: &Operation| told.id == known.id && told.updated_at >= known.updated_at;
-        if let Some(operation) = event.operation().filter(news) {
+        let is_newer = |it: &Operation| it.id == known.id && it.updated_at >= known.updated_at;
+        if let Some(operation) = event.operation().filter(is_newer) {
             return Some(operation);
         }
     }

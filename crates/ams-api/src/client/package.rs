@@ -5,78 +5,73 @@ use std::{
     time::Duration,
 };
 
+use aar_fs::Sha256Hasher;
+use aar_http::{Body, HeaderValue, Method, header};
 use aar_types::Digest;
 use bytes::Bytes;
 use futures_util::{
     FutureExt, StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
-use http::{HeaderValue, Method, header};
-use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
 use hyper::ext::on_informational;
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{Notify, mpsc},
     time::timeout,
 };
 use tokio_util::io::ReaderStream;
 
-use super::{AmsClient, call::Outgoing, call::context};
+use super::{AmsClient, call::context};
 use crate::{Error, Operation, headers};
 
 const CHUNK: usize = 256 * 1024;
-/// Pieces that are made before the ones before them are sent.
+/// Pieces that are produced ahead of the one being sent.
 const AHEAD: usize = 2;
 
-/// How long AMS may take to say that it wants a package, before it is sent all the same.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for `100 Continue` before the body is sent without it.
+const CONTINUE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A package that is ready to be uploaded.
+/// The body of a package upload. It can be sent several times.
 #[derive(Clone)]
-pub struct Package {
-    content: Content,
+pub struct PackageBody {
+    content: PackageContent,
     digest: Option<Digest>,
 }
 
-/// Where the bytes come from.
 #[derive(Clone)]
-enum Content {
+enum PackageContent {
     File { file: Arc<File>, length: u64 },
-    Made(Arc<Make>),
+    Writer(Arc<WritePackage>),
 }
 
-type Make = dyn Fn(&mut dyn Write) -> Result<(), Cause> + Send + Sync;
-/// Why a package cannot be made.
-type Cause = Box<dyn std::error::Error + Send + Sync>;
-/// What a body consists of.
-type Pieces = BoxStream<'static, io::Result<Bytes>>;
+type WritePackage = dyn Fn(&mut dyn Write) -> Result<(), BoxError> + Send + Sync;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type BodyStream = BoxStream<'static, io::Result<Bytes>>;
 
-impl Package {
-    /// A file for an AMS on this machine: nothing can happen to it on the way.
-    pub fn local(file: File, length: u64) -> Self {
+impl PackageBody {
+    /// A file without digest, for an AMS on this machine: a local socket does not damage it.
+    pub fn from_file(file: File, length: u64) -> Self {
         let file = Arc::new(file);
         Self {
-            content: Content::File { file, length },
+            content: PackageContent::File { file, length },
             digest: None,
         }
     }
 
-    /// A package for an AMS on this machine that is made while it is sent, by a function that blocks.
-    pub fn made(
-        make: impl Fn(&mut dyn Write) -> Result<(), Cause> + Send + Sync + 'static,
+    /// A package for an AMS on this machine that a blocking function writes while it is sent.
+    pub fn from_writer(
+        write: impl Fn(&mut dyn Write) -> Result<(), BoxError> + Send + Sync + 'static,
     ) -> Self {
         Self {
-            content: Content::Made(Arc::new(make)),
+            content: PackageContent::Writer(Arc::new(write)),
             digest: None,
         }
     }
 
-    /// A package for an AMS elsewhere, which is told its SHA-256 before the first byte. So the file is
-    /// read through beforehand; `read` hears how many bytes are done. Blocks.
-    pub fn read(mut file: File, read: &dyn Fn(u64)) -> io::Result<Self> {
+    /// A file with its SHA-256, for a remote AMS. The digest is sent before the content, so the file is
+    /// read once before. `read` is called with the number of bytes read so far. Blocks.
+    pub fn hashed(mut file: File, read: &dyn Fn(u64)) -> io::Result<Self> {
         file.rewind()?;
-        let mut hash = Sha256::new();
+        let mut hasher = Sha256Hasher::new();
         let mut buffer = vec![0; CHUNK];
         let mut length = 0;
         loop {
@@ -84,102 +79,94 @@ impl Package {
             if count == 0 {
                 break;
             }
-            hash.update(&buffer[..count]);
+            hasher.update(&buffer[..count]);
             length += count as u64;
             read(length);
         }
-        let digest = Digest::from_bytes(hash.finalize().into());
         Ok(Self {
-            digest: Some(digest),
-            ..Self::local(file, length)
+            digest: Some(hasher.finish()),
+            ..Self::from_file(file, length)
         })
     }
 
-    /// Its SHA-256, where AMS is told.
+    /// The SHA-256 that is sent to AMS.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
 
     fn length(&self) -> Option<u64> {
         match self.content {
-            Content::File { length, .. } => Some(length),
-            Content::Made(_) => None,
+            PackageContent::File { length, .. } => Some(length),
+            PackageContent::Writer(_) => None,
         }
     }
 
-    /// The content, from the moment that it is wanted.
-    fn body(
-        &self,
-        wanted: Arc<Notify>,
-        sent: impl Fn(u64) + Send + 'static,
-    ) -> io::Result<Outgoing> {
+    /// Streams the content once `proceed` is notified, or after a time-out.
+    fn body(&self, proceed: Arc<Notify>, sent: impl Fn(u64) + Send + 'static) -> io::Result<Body> {
         let pieces = match &self.content {
-            Content::File { file, length } => read_pieces(file, *length)?,
-            Content::Made(make) => made_pieces(Arc::clone(make)),
+            PackageContent::File { file, length } => read_file(file, *length)?,
+            PackageContent::Writer(write) => read_writer(Arc::clone(write)),
         };
         let mut position = 0;
-        let frames = pieces.map_ok(move |piece| {
+        let pieces = pieces.inspect_ok(move |piece| {
             position += piece.len() as u64;
             sent(position);
-            Frame::data(piece)
         });
-        let wait = async move { drop(timeout(PATIENCE, wanted.notified()).await) };
-        let body = wait.map(|()| frames).flatten_stream();
-        Ok(StreamBody::new(body).boxed_unsync())
+        let wait = async move { drop(timeout(CONTINUE_TIMEOUT, proceed.notified()).await) };
+        Ok(Body::from_stream(wait.map(|()| pieces).flatten_stream()))
     }
 }
 
-/// A file that grows meanwhile must not make the body longer than announced.
-fn read_pieces(file: &File, length: u64) -> io::Result<Pieces> {
+/// Stops at the announced length, even if the file grows.
+fn read_file(file: &File, length: u64) -> io::Result<BodyStream> {
     let mut file = file.try_clone()?;
     file.rewind()?;
     let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(file), length);
     Ok(ReaderStream::with_capacity(file, CHUNK).boxed())
 }
 
-/// A thread makes pieces and waits for each to be taken. It begins when the first one is asked for.
-fn made_pieces(make: Arc<Make>) -> Pieces {
-    let begin = async move {
+/// Runs `write` on a thread, which waits until each piece is taken. It starts with the first poll.
+fn read_writer(write: Arc<WritePackage>) -> BodyStream {
+    let start = async move {
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::task::spawn_blocking(move || {
-            let mut out = BufWriter::with_capacity(CHUNK, Out(Some(sender.clone())));
-            let outcome = make(&mut out).and_then(|()| Ok(out.flush()?));
-            // Nobody listens where the request has ended before.
-            let _ = sender.blocking_send(match outcome {
-                Ok(()) => Piece::End,
-                Err(cause) => Piece::Failed(io::Error::other(cause)),
+            let mut out = BufWriter::with_capacity(CHUNK, ChannelWriter(Some(sender.clone())));
+            let result = write(&mut out).and_then(|()| Ok(out.flush()?));
+            // The receiver is gone if the request has ended early.
+            let _ = sender.blocking_send(match result {
+                Ok(()) => WriterMessage::End,
+                Err(error) => WriterMessage::Failed(io::Error::other(error)),
             });
         });
         stream::unfold(Some(receiver), |receiver| async {
             let mut receiver = receiver?;
             match receiver.recv().await {
-                Some(Piece::Bytes(bytes)) => Some((Ok(bytes), Some(receiver))),
-                Some(Piece::End) => None,
-                Some(Piece::Failed(error)) => Some((Err(error), None)),
-                // What ends without an end is not whole, and must not look as if it were.
-                None => Some((Err(io::Error::other("the package was not finished")), None)),
+                Some(WriterMessage::Bytes(bytes)) => Some((Ok(bytes), Some(receiver))),
+                Some(WriterMessage::End) => None,
+                Some(WriterMessage::Failed(error)) => Some((Err(error), None)),
+                // The thread has panicked: the package is incomplete.
+                None => Some((Err(io::Error::other("the package is incomplete")), None)),
             }
         })
     };
-    begin.flatten_stream().boxed()
+    start.flatten_stream().boxed()
 }
 
-/// What the thread that makes a package passes on.
-enum Piece {
+enum WriterMessage {
     Bytes(Bytes),
     End,
     Failed(io::Error),
 }
 
-/// Passes on what is written to it, as long as somebody listens.
-struct Out(Option<mpsc::Sender<Piece>>);
+/// Sends what is written to it. Without a receiver, the first write fails and later ones are ignored.
+struct ChannelWriter(Option<mpsc::Sender<WriterMessage>>);
 
-impl Write for Out {
+impl Write for ChannelWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // It is told once that nobody listens; what an archive writes to end itself is of no use then.
-        if let Some(listener) = &self.0
-            && listener
-                .blocking_send(Piece::Bytes(Bytes::copy_from_slice(bytes)))
+        // An archive that is dropped writes its end; a second failure there would be lost.
+        if let Some(sender) = &self.0
+            && sender
+                .blocking_send(WriterMessage::Bytes(Bytes::copy_from_slice(bytes)))
                 .is_err()
         {
             self.0 = None;
@@ -198,16 +185,16 @@ impl AmsClient {
         &self,
         method: Method,
         path: &str,
-        package: &Package,
+        package: &PackageBody,
         sent: impl Fn(u64) + Send + 'static,
     ) -> Result<Operation, Error> {
         let context = context(&method, path);
-        let wanted = Arc::new(Notify::new());
-        let body = package.body(Arc::clone(&wanted), sent)?;
+        let proceed = Arc::new(Notify::new());
+        let body = package.body(Arc::clone(&proceed), sent)?;
         let mut request = self.request(method, path, body)?;
-        // Who refuses closes the connection, and what it has said can get lost behind what is still
-        // being sent. So AMS is asked first: it says no, or to continue.
-        on_informational(&mut request, move |_| wanted.notify_one());
+        // AMS may refuse an upload and close the connection. A response that arrives while the body is
+        // still being sent can be lost, so the client waits for `100 Continue` before it sends the body.
+        on_informational(&mut request, move |_| proceed.notify_one());
         let fields = request.headers_mut();
         fields.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
         if let Some(length) = package.length() {

@@ -7,17 +7,17 @@ use crate::{Error, Operation, RegistryApplication, RegistryStatus, SyncPost};
 const APPLICATIONS: &str = "/1.0/registry/applications";
 
 impl AmsClient {
-    /// The applications in the registry.
+    /// Lists the applications in the registry.
     pub async fn registry_applications(&self) -> Result<Vec<RegistryApplication>, Error> {
         self.list(APPLICATIONS).await
     }
 
-    /// How AMS and the registry stand to each other.
+    /// Reads the status of the registry agent.
     pub async fn registry_status(&self) -> Result<RegistryStatus, Error> {
         self.get("/1.0/registry/status").await
     }
 
-    /// Runs a round now, in the direction of the mode that is set.
+    /// Starts a round, in the direction of the configured mode.
     pub async fn registry_sync(&self, body: SyncPost) -> Result<Option<Operation>, Error> {
         self.change(Method::POST, "/1.0/registry/sync", &body).await
     }

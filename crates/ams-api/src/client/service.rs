@@ -2,14 +2,14 @@ use super::AmsClient;
 use crate::{Error, ServiceStatus, VersionResponse};
 
 impl AmsClient {
-    /// What this AMS is and can do, and whether it trusts the caller.
+    /// Reads the public facts about AMS, and whether it trusts this client.
     pub async fn status(&self) -> Result<ServiceStatus, Error> {
         self.get("/1.0/").await
     }
 
-    /// The version of the program.
+    /// Reads the version of the program.
     pub async fn version(&self) -> Result<String, Error> {
-        let answer: VersionResponse = self.get("/1.0/version").await?;
-        Ok(answer.version)
+        let response: VersionResponse = self.get("/1.0/version").await?;
+        Ok(response.version)
     }
 }

@@ -1,11 +1,11 @@
-//! Plain questions and their answers, over both kinds of connections.
+//! Requests and responses over both kinds of connections.
 
-use super::support::{Asked, Kept, Server, client, refused, sync};
+use super::support::{Recorder, TestRequest, TestServer, client, refused, sync};
 use aar_types::{Auth, Fingerprint};
 use ams_api::{AmsClient, ApplicationFilter, Endpoint, Error};
 use serde_json::json;
 
-fn status(_: Asked) -> super::support::Answer {
+fn status(_: TestRequest) -> super::support::TestResponse {
     sync(&json!({"auth": "trusted", "api_extensions": ["registry"], "from_the_future": 1}))
 }
 
@@ -15,40 +15,40 @@ async fn message(client: &AmsClient) -> (String, Option<&'static str>) {
 }
 
 #[tokio::test]
-async fn a_question_over_the_socket_is_answered() {
-    let server = Server::on_socket(status);
+async fn status_is_read_over_the_socket() {
+    let server = TestServer::on_socket(status);
     let status = server.client.status().await.unwrap();
     assert_eq!(status.auth, Auth::Trusted);
     assert!(status.has_extension("registry") && !status.has_extension("vm_support"));
 }
 
 #[tokio::test]
-async fn over_tls_both_sides_show_who_they_are() {
-    let callers = Kept::default();
-    let seen = callers.clone();
-    let answer = move |asked: Asked| {
-        seen.keep(asked.caller.as_ref().map(aar_tls::Certificate::subject));
-        status(asked)
+async fn client_shows_its_certificate_over_tls() {
+    let callers = Recorder::default();
+    let recorder = callers.clone();
+    let respond = move |request: TestRequest| {
+        recorder.record(request.caller.as_ref().map(aar_tls::Certificate::subject));
+        status(request)
     };
-    let server = Server::on_tls(answer, |shown| shown).await;
+    let server = TestServer::on_tls(respond, |shown| shown).await;
     assert_eq!(server.client.status().await.unwrap().auth, Auth::Trusted);
     assert_eq!(callers.all(), [Some("CN=amc".to_owned())]);
 }
 
 #[tokio::test]
-async fn another_certificate_than_the_pinned_one_is_refused() {
-    let server = Server::on_tls(status, |_| Fingerprint::from_bytes([1; 32])).await;
+async fn server_with_another_certificate_than_the_pinned_one_is_refused() {
+    let server = TestServer::on_tls(status, |_| Fingerprint::from_bytes([1; 32])).await;
     let error = server.client.status().await.unwrap_err();
-    assert!(matches!(error, Error::OtherServer { .. }), "{error:?}");
+    assert!(matches!(error, Error::WrongCertificate { .. }), "{error:?}");
     assert!(error.hint().unwrap().contains("add it again"));
 }
 
 #[tokio::test]
-async fn a_filter_travels_in_the_query() {
-    let targets = Kept::default();
-    let seen = targets.clone();
-    let server = Server::on_socket(move |asked: Asked| {
-        seen.keep(asked.target);
+async fn filter_is_sent_in_the_query() {
+    let targets = Recorder::default();
+    let recorder = targets.clone();
+    let server = TestServer::on_socket(move |request: TestRequest| {
+        recorder.record(request.target);
         sync(&json!([{"id": "bkmtdm9hpuo01q954fng", "name": "candy"}]))
     });
     let mut filter = ApplicationFilter::default();
@@ -60,16 +60,16 @@ async fn a_filter_travels_in_the_query() {
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_ams_says() {
-    let server = Server::on_socket(|_: Asked| refused(403, "not authorized: unknown"));
+async fn refusal_of_an_untrusted_client_has_the_message_of_ams_and_a_hint() {
+    let server = TestServer::on_socket(|_: TestRequest| refused(403, "not authorized: unknown"));
     let (message, hint) = message(&server.client).await;
     assert_eq!(message, "not authorized: unknown");
     assert!(hint.unwrap().contains("amc config trust add"));
 }
 
 #[tokio::test]
-async fn what_is_refused_to_anybody_has_nothing_to_do_with_trust() {
-    let server = Server::on_socket(|_: Asked| refused(403, "candy is immutable"));
+async fn refusal_to_a_trusted_client_has_no_hint_about_trust() {
+    let server = TestServer::on_socket(|_: TestRequest| refused(403, "candy is immutable"));
     assert_eq!(
         message(&server.client).await,
         ("candy is immutable".to_owned(), None)
@@ -77,30 +77,30 @@ async fn what_is_refused_to_anybody_has_nothing_to_do_with_trust() {
 }
 
 #[tokio::test]
-async fn a_change_without_operation_is_done_at_once() {
-    let server = Server::on_socket(|asked: Asked| {
+async fn change_without_an_operation_is_complete() {
+    let server = TestServer::on_socket(|request: TestRequest| {
         assert_eq!(
-            &asked.body[..],
+            &request.body[..],
             br#"{"name":"registry.mode","value":"push"}"#
         );
         sync(&json!({}))
     });
-    let begun = server.client.set_config("registry.mode", "push").await;
-    assert_eq!(begun.unwrap(), None);
+    let operation = server.client.set_config("registry.mode", "push").await;
+    assert_eq!(operation.unwrap(), None);
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_is_told_as_such() {
-    let server = Server::on_socket(|_: Asked| sync(&json!("nonsense")));
+async fn unexpected_response_names_the_request() {
+    let server = TestServer::on_socket(|_: TestRequest| sync(&json!("nonsense")));
     let (message, _) = message(&server.client).await;
     assert_eq!(
         message,
-        "AMS gives an answer that cannot be read (GET /1.0/config)"
+        "AMS sent an unexpected response to GET /1.0/config"
     );
 }
 
 #[tokio::test]
-async fn a_missing_socket_is_named_with_a_hint() {
+async fn missing_socket_is_named_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("unix.socket");
     let (message, hint) = message(&client(Endpoint::Socket(socket.clone()))).await;

@@ -1,4 +1,4 @@
-//! The client against a small server, over a unix socket and over mutual TLS.
+//! The client against a test server, over a Unix socket and over mutual TLS.
 
 #[cfg(test)]
 mod calls;

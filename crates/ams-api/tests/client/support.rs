@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as a test says, over a unix socket or TLS.
+//! An HTTP server with canned responses, over a Unix socket or TLS.
 
 use std::{
     convert::Infallible,
@@ -32,56 +32,56 @@ use tokio_tungstenite::{
     tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
 };
 
-pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+pub(crate) type TestResponse = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
-/// A request that has arrived as a whole.
-pub(crate) struct Asked {
+/// A request with its whole body.
+pub(crate) struct TestRequest {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// The certificate that the caller shows.
+    /// The client certificate.
     pub(crate) caller: Option<Certificate>,
 }
 
-/// How a test answers. Events are what the websocket tells before it closes.
-pub(crate) trait Ams: Send + Sync + 'static {
-    fn answer(&self, asked: Asked) -> Answer;
+/// What the server responds. The websocket sends the events and closes.
+pub(crate) trait FakeAms: Send + Sync + 'static {
+    fn respond(&self, request: TestRequest) -> TestResponse;
 
     fn events(&self) -> Option<BoxStream<'static, Event>> {
         None
     }
 
-    /// Whether it answers only when the request has arrived as a whole.
+    /// Whether it reads the body before it responds.
     fn reads_bodies(&self) -> bool {
         true
     }
 }
 
-impl<F: Fn(Asked) -> Answer + Send + Sync + 'static> Ams for F {
-    fn answer(&self, asked: Asked) -> Answer {
-        self(asked)
+impl<F: Fn(TestRequest) -> TestResponse + Send + Sync + 'static> FakeAms for F {
+    fn respond(&self, request: TestRequest) -> TestResponse {
+        self(request)
     }
 }
 
-/// A server that runs as long as it is held.
-pub(crate) struct Server {
+/// Runs until it is dropped.
+pub(crate) struct TestServer {
     pub(crate) client: AmsClient,
     pub(crate) folder: TempDir,
     task: JoinHandle<()>,
 }
 
-impl Drop for Server {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Server {
-    pub(crate) fn on_socket(ams: impl Ams) -> Self {
+impl TestServer {
+    pub(crate) fn on_socket(ams: impl FakeAms) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("unix.socket");
         let listener = UnixListener::bind(&socket).unwrap();
-        let ams: Arc<dyn Ams> = Arc::new(ams);
+        let ams: Arc<dyn FakeAms> = Arc::new(ams);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, None, Arc::clone(&ams)));
@@ -94,14 +94,17 @@ impl Server {
         }
     }
 
-    /// Listens on loopback. The client pins what `pin` makes of the server's certificate.
-    pub(crate) async fn on_tls(ams: impl Ams, pin: impl Fn(Fingerprint) -> Fingerprint) -> Self {
+    /// Listens on loopback. `pin` maps the server's fingerprint to the one that the client pins.
+    pub(crate) async fn on_tls(
+        ams: impl FakeAms,
+        pin: impl Fn(Fingerprint) -> Fingerprint,
+    ) -> Self {
         let server = identity("ams");
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = TlsListener::bind(address, &server, Limits::default());
         let mut listener = listener.await.unwrap();
         let url = format!("https://{}", listener.local_addr());
-        let ams: Arc<dyn Ams> = Arc::new(ams);
+        let ams: Arc<dyn FakeAms> = Arc::new(ams);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await;
@@ -140,21 +143,21 @@ fn identity(name: &str) -> Identity {
     .unwrap()
 }
 
-async fn serve<S>(stream: S, caller: Option<Certificate>, ams: Arc<dyn Ams>)
+async fn serve<S>(stream: S, caller: Option<Certificate>, ams: Arc<dyn FakeAms>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| respond(request, caller.clone(), Arc::clone(&ams)));
+    let service = service_fn(|request| handle(request, caller.clone(), Arc::clone(&ams)));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // A test that ends drops its side first.
+    // The client may close the connection first.
     drop(connection.with_upgrades().await);
 }
 
-async fn respond(
+async fn handle(
     request: Request<Incoming>,
     caller: Option<Certificate>,
-    ams: Arc<dyn Ams>,
-) -> Result<Answer, Infallible> {
+    ams: Arc<dyn FakeAms>,
+) -> Result<TestResponse, Infallible> {
     if request.uri().path() == "/1.0/events"
         && let Some(events) = ams.events()
     {
@@ -166,16 +169,16 @@ async fn respond(
     } else {
         Bytes::new()
     };
-    let asked = Asked {
+    let request = TestRequest {
         target: head.uri.to_string(),
         headers: head.headers,
         body,
         caller,
     };
-    Ok(ams.answer(asked))
+    Ok(ams.respond(request))
 }
 
-fn websocket(request: Request<Incoming>, mut events: BoxStream<'static, Event>) -> Answer {
+fn websocket(request: Request<Incoming>, mut events: BoxStream<'static, Event>) -> TestResponse {
     let key = &request.headers()[header::SEC_WEBSOCKET_KEY];
     let accept = derive_accept_key(key.as_bytes());
     tokio::spawn(async move {
@@ -189,44 +192,46 @@ fn websocket(request: Request<Incoming>, mut events: BoxStream<'static, Event>) 
         }
         drop(socket.close(None).await);
     });
-    let mut answer = bytes(StatusCode::SWITCHING_PROTOCOLS, Bytes::new());
-    let headers = answer.headers_mut();
+    let mut response = bytes(StatusCode::SWITCHING_PROTOCOLS, Bytes::new());
+    let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept.parse().unwrap());
-    answer
+    response
 }
 
-pub(crate) fn bytes(status: StatusCode, body: Bytes) -> Answer {
+pub(crate) fn bytes(status: StatusCode, body: Bytes) -> TestResponse {
     let body = Full::new(body).map_err(|never| match never {});
-    let mut answer = Response::new(body.boxed_unsync());
-    *answer.status_mut() = status;
-    answer
+    let mut response = Response::new(body.boxed_unsync());
+    *response.status_mut() = status;
+    response
 }
 
-/// An answer whose body breaks off after the given part.
-pub(crate) fn broken(part: &'static [u8], announced: usize) -> Answer {
+/// A response whose body ends early, after the given part.
+pub(crate) fn cut(part: &'static [u8], announced: usize) -> TestResponse {
     let part = stream::once(async move { Ok(Frame::data(Bytes::from_static(part))) });
     let end = stream::once(async {
-        // What was sent before has to be on its way, or the server drops it with the connection.
+        // Lets the server send the part before it drops the connection.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        Err(std::io::Error::other("broken on purpose"))
+        Err(std::io::Error::other("cut by the test"))
     });
     let body = StreamBody::new(part.chain(end));
-    let mut answer = Response::new(body.boxed_unsync());
+    let mut response = Response::new(body.boxed_unsync());
     let length = HeaderValue::from(announced);
-    answer.headers_mut().insert(header::CONTENT_LENGTH, length);
-    answer
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, length);
+    response
 }
 
-pub(crate) fn sync(metadata: &Value) -> Answer {
+pub(crate) fn sync(metadata: &Value) -> TestResponse {
     let frame = json!({
         "type": "sync", "status": "Success", "status_code": 200, "metadata": metadata,
     });
     bytes(StatusCode::OK, frame.to_string().into())
 }
 
-pub(crate) fn begun(operation: &Operation) -> Answer {
+pub(crate) fn started(operation: &Operation) -> TestResponse {
     let frame = json!({
         "type": "async", "status": "Operation created", "status_code": 100,
         "operation": Operation::url(operation.id), "metadata": operation,
@@ -234,21 +239,21 @@ pub(crate) fn begun(operation: &Operation) -> Answer {
     bytes(StatusCode::ACCEPTED, frame.to_string().into())
 }
 
-pub(crate) fn refused(status: u16, message: &str) -> Answer {
+pub(crate) fn refused(status: u16, message: &str) -> TestResponse {
     let body = json!({"type": "error", "error_code": status, "error": message});
     let status = StatusCode::from_u16(status).unwrap();
     bytes(status, body.to_string().into())
 }
 
-/// An operation in the given status, changed that many seconds after it began.
+/// An operation in the given status, last updated that many seconds after its start.
 pub(crate) fn operation(status_code: u16, err: &str, seconds: i64) -> Operation {
-    let begun = Timestamp::from_second(1_700_000_000).unwrap();
+    let start = Timestamp::from_second(1_700_000_000).unwrap();
     let operation = json!({
         "id": "bc85137b-b20d-470a-a6ea-daa9a2b8506a",
         "class": "task",
         "description": "creating an application",
-        "created_at": begun,
-        "updated_at": begun + SignedDuration::from_secs(seconds),
+        "created_at": start,
+        "updated_at": start + SignedDuration::from_secs(seconds),
         "status": "",
         "status_code": status_code,
         "resources": {"applications": ["/1.0/applications/bkmtdm9hpuo01q954fng"]},
@@ -265,18 +270,18 @@ pub(crate) fn event(operation: &Operation) -> Event {
     serde_json::from_value(event).unwrap()
 }
 
-/// What a test keeps of what it was asked.
+/// Records facts about requests for assertions.
 #[derive(Clone)]
-pub(crate) struct Kept<T>(Arc<Mutex<Vec<T>>>);
+pub(crate) struct Recorder<T>(Arc<Mutex<Vec<T>>>);
 
-impl<T> Default for Kept<T> {
+impl<T> Default for Recorder<T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<T: Clone> Kept<T> {
-    pub(crate) fn keep(&self, value: T) {
+impl<T: Clone> Recorder<T> {
+    pub(crate) fn record(&self, value: T) {
         self.0.lock().unwrap().push(value);
     }
 

@@ -1,4 +1,4 @@
-//! Uploads and exports: what arrives is what was sent, or nothing.
+//! Uploads and exports arrive complete or not at all.
 
 use std::{
     fs::File,
@@ -9,9 +9,12 @@ use std::{
     },
 };
 
-use super::support::{Ams, Answer, Asked, Kept, Server, begun, broken, bytes, operation, refused};
+use super::support::{
+    FakeAms, Recorder, TestRequest, TestResponse, TestServer, bytes, cut, operation, refused,
+    started,
+};
 use aar_types::Digest;
-use ams_api::{Error, Package, headers};
+use ams_api::{Error, PackageBody, headers};
 use bytes::Bytes;
 use http::StatusCode;
 use sha2::Digest as _;
@@ -20,44 +23,45 @@ fn sha256(content: &[u8]) -> Digest {
     Digest::from_bytes(sha2::Sha256::digest(content).into())
 }
 
-fn package(content: &[u8]) -> Package {
+fn package(content: &[u8]) -> PackageBody {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(content).unwrap();
-    Package::read(file, &|_| {}).unwrap()
+    PackageBody::hashed(file, &|_| {}).unwrap()
 }
 
-/// An image with the fingerprint that AMS claims for it.
-fn image(content: &'static [u8], claimed: Digest) -> Answer {
-    let answer = bytes(StatusCode::OK, Bytes::from_static(content));
-    with_export_headers(answer, claimed)
+fn image(content: &'static [u8], announced: Digest) -> TestResponse {
+    let response = bytes(StatusCode::OK, Bytes::from_static(content));
+    with_export_headers(response, announced)
 }
 
-fn with_export_headers(mut answer: Answer, claimed: Digest) -> Answer {
-    let fields = answer.headers_mut();
+fn with_export_headers(mut response: TestResponse, announced: Digest) -> TestResponse {
+    let fields = response.headers_mut();
     let name = "attachment; filename=candy_0.tar.zst";
     fields.insert("content-disposition", name.parse().unwrap());
-    fields.insert(headers::FINGERPRINT, claimed.to_string().parse().unwrap());
-    answer
+    let announced = announced.to_string().parse().unwrap();
+    fields.insert(headers::FINGERPRINT, announced);
+    response
 }
 
-fn files_in(server: &Server) -> Vec<String> {
+fn files_in(server: &TestServer) -> Vec<String> {
     let entries = std::fs::read_dir(server.folder.path()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name != "unix.socket").collect()
 }
 
 #[tokio::test]
-async fn a_package_arrives_whole_with_its_fingerprint() {
+async fn hashed_package_arrives_complete_with_its_digest() {
     let content = vec![0x5a; 3_000_000];
     let package = package(&content);
     assert_eq!(package.digest(), Some(sha256(&content)));
-    let asked = Kept::default();
-    let seen = asked.clone();
-    let server = Server::on_tls(
-        move |asked: Asked| {
-            let fingerprint = asked.headers[headers::FINGERPRINT].to_str().unwrap();
-            seen.keep((asked.target, fingerprint.to_owned(), sha256(&asked.body)));
-            begun(&operation(103, "", 0))
+    let uploads = Recorder::default();
+    let recorder = uploads.clone();
+    let server = TestServer::on_tls(
+        move |request: TestRequest| {
+            let announced = request.headers[headers::FINGERPRINT].to_str().unwrap();
+            let announced = announced.to_owned();
+            recorder.record((request.target, announced, sha256(&request.body)));
+            started(&operation(103, "", 0))
         },
         |shown| shown,
     )
@@ -77,69 +81,72 @@ async fn a_package_arrives_whole_with_its_fingerprint() {
     assert_eq!(sent.load(Ordering::SeqCst), 3_000_000);
     let target = "/1.0/applications?vm=true".to_owned();
     let digest = sha256(&content);
-    assert_eq!(asked.all(), [(target, digest.to_string(), digest)]);
+    assert_eq!(uploads.all(), [(target, digest.to_string(), digest)]);
 }
 
 #[tokio::test]
-async fn a_package_for_this_machine_arrives_whole_without_being_read_beforehand() {
+async fn local_package_arrives_complete_without_a_digest() {
     let content = vec![0x5a; 3_000_000];
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&content).unwrap();
-    let made = content.clone();
+    let written = content.clone();
     let packages = [
-        Package::local(file, 3_000_000),
-        Package::made(move |out| Ok(out.write_all(&made)?)),
+        PackageBody::from_file(file, 3_000_000),
+        PackageBody::from_writer(move |out| Ok(out.write_all(&written)?)),
     ];
-    let asked = Kept::default();
-    let seen = asked.clone();
-    let server = Server::on_socket(move |asked: Asked| {
-        let announced = asked.headers.contains_key(headers::FINGERPRINT);
-        seen.keep((announced, sha256(&asked.body)));
-        begun(&operation(103, "", 0))
+    let uploads = Recorder::default();
+    let recorder = uploads.clone();
+    let server = TestServer::on_socket(move |request: TestRequest| {
+        let has_digest = request.headers.contains_key(headers::FINGERPRINT);
+        recorder.record((has_digest, sha256(&request.body)));
+        started(&operation(103, "", 0))
     });
     assert!(server.client.is_local());
     for package in &packages {
         let created = server.client.create_application(package, false, |_| {});
         created.await.unwrap();
     }
-    assert_eq!(asked.all(), [(false, sha256(&content)); 2]);
+    assert_eq!(uploads.all(), [(false, sha256(&content)); 2]);
 }
 
 #[tokio::test]
-async fn a_package_whose_making_breaks_down_does_not_arrive_as_if_it_were_whole() {
-    let whole = Kept::default();
-    let seen = whole.clone();
-    let server = Server::on_socket(move |asked: Asked| {
-        seen.keep(asked.body);
-        begun(&operation(103, "", 0))
+async fn package_whose_writer_panics_does_not_arrive() {
+    let complete = Recorder::default();
+    let recorder = complete.clone();
+    let server = TestServer::on_socket(move |request: TestRequest| {
+        recorder.record(request.body);
+        started(&operation(103, "", 0))
     });
-    let package = Package::made(|out| {
+    let package = PackageBody::from_writer(|out| {
         out.write_all(&vec![7; 1_000_000])?;
         panic!("a defect")
     });
     let created = server.client.create_application(&package, false, |_| {});
     created.await.unwrap_err();
-    assert!(whole.all().is_empty());
+    assert!(complete.all().is_empty());
 }
 
 #[tokio::test]
-async fn a_package_that_cannot_be_made_says_why() {
-    let server = Server::on_socket(|_| begun(&operation(103, "", 0)));
-    let package = Package::made(|_| Err("app.apk has gone".into()));
+async fn package_whose_writer_fails_reports_the_cause() {
+    let server = TestServer::on_socket(|_| started(&operation(103, "", 0)));
+    let package = PackageBody::from_writer(|_| Err("app.apk has gone".into()));
     let created = server.client.create_application(&package, false, |_| {});
     let error = created.await.unwrap_err();
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
-    let told: Vec<_> = causes.map(ToString::to_string).collect();
-    assert!(told.iter().any(|it| it == "app.apk has gone"), "{told:?}");
+    let messages: Vec<_> = causes.map(ToString::to_string).collect();
+    assert!(
+        messages.iter().any(|it| it == "app.apk has gone"),
+        "{messages:?}"
+    );
 }
 
 #[tokio::test]
-async fn a_package_can_be_sent_again() {
+async fn package_can_be_sent_twice() {
     let package = package(b"content");
-    let bodies = Kept::default();
-    let seen = bodies.clone();
-    let server = Server::on_socket(move |asked: Asked| {
-        seen.keep(asked.body);
+    let bodies = Recorder::default();
+    let recorder = bodies.clone();
+    let server = TestServer::on_socket(move |request: TestRequest| {
+        recorder.record(request.body);
         refused(400, "the manifest has no name")
     });
     for _ in 0..2 {
@@ -150,11 +157,11 @@ async fn a_package_can_be_sent_again() {
     assert_eq!(bodies.all(), ["content", "content"]);
 }
 
-/// Says no without looking at what is sent.
-struct Closed;
+/// Refuses uploads without reading the body.
+struct Refusing;
 
-impl Ams for Closed {
-    fn answer(&self, _: Asked) -> Answer {
+impl FakeAms for Refusing {
+    fn respond(&self, _: TestRequest) -> TestResponse {
         refused(403, "this client may not do that")
     }
 
@@ -164,10 +171,10 @@ impl Ams for Closed {
 }
 
 #[tokio::test]
-async fn a_refusal_in_the_middle_of_an_upload_is_heard() {
+async fn refusal_in_the_middle_of_an_upload_is_reported() {
     let package = package(&vec![1; 20_000_000]);
-    let tls = Server::on_tls(Closed, |shown| shown).await;
-    for server in [Server::on_socket(Closed), tls] {
+    let tls = TestServer::on_tls(Refusing, |shown| shown).await;
+    for server in [TestServer::on_socket(Refusing), tls] {
         let created = server.client.create_application(&package, false, |_| {});
         let error = created.await.unwrap_err();
         assert_eq!(error.to_string(), "this client may not do that");
@@ -175,8 +182,8 @@ async fn a_refusal_in_the_middle_of_an_upload_is_heard() {
 }
 
 #[tokio::test]
-async fn an_image_is_written_and_its_size_and_digest_told() {
-    let server = Server::on_socket(|_: Asked| image(b"an image", sha256(b"an image")));
+async fn exported_image_is_written_with_its_size_and_digest() {
+    let server = TestServer::on_socket(|_: TestRequest| image(b"an image", sha256(b"an image")));
     let export = server.client.export("candy", 0).await.unwrap();
     assert_eq!(export.file_name(), Some("candy_0.tar.zst"));
     assert_eq!(export.size(), Some(8));
@@ -187,8 +194,8 @@ async fn an_image_is_written_and_its_size_and_digest_told() {
 }
 
 #[tokio::test]
-async fn a_damaged_image_is_not_kept() {
-    let server = Server::on_socket(|_: Asked| image(b"an imagE", sha256(b"an image")));
+async fn damaged_image_does_not_replace_the_file() {
+    let server = TestServer::on_socket(|_: TestRequest| image(b"an imagE", sha256(b"an image")));
     let path = server.path("out");
     File::create(&path).unwrap().write_all(b"before").unwrap();
     let export = server.client.export("candy", 0).await.unwrap();
@@ -198,7 +205,7 @@ async fn a_damaged_image_is_not_kept() {
     assert_eq!(files_in(&server), ["out"]);
 }
 
-/// Somebody who reads a pipe in the place of a file.
+/// Creates a pipe and reads it to its end.
 fn read_pipe(path: &std::path::Path) -> std::thread::JoinHandle<Vec<u8>> {
     let made = std::process::Command::new("mkfifo").arg(path).status();
     assert!(made.unwrap().success());
@@ -207,11 +214,11 @@ fn read_pipe(path: &std::path::Path) -> std::thread::JoinHandle<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn an_image_that_runs_through_a_pipe_is_verified_at_its_end() {
-    let server = Server::on_socket(|asked: Asked| {
-        let whole = asked.target.contains("candy");
+async fn image_written_to_a_pipe_is_verified_at_its_end() {
+    let server = TestServer::on_socket(|request: TestRequest| {
+        let is_intact = request.target.contains("candy");
         image(
-            if whole { b"an image" } else { b"an imagE" },
+            if is_intact { b"an image" } else { b"an imagE" },
             sha256(b"an image"),
         )
     });
@@ -227,32 +234,34 @@ async fn an_image_that_runs_through_a_pipe_is_verified_at_its_end() {
     let export = server.client.export("damaged", 0).await.unwrap();
     let error = export.write(&path, |_| {}).await.unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
-    assert!(error.hint().unwrap().contains("of no use"), "{error:?}");
+    assert!(error.hint().unwrap().contains("discard"), "{error:?}");
     assert_eq!(reader.join().unwrap(), b"an imagE");
     assert_eq!(files_in(&server), ["pipe"]);
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_leaves_nothing() {
+async fn interrupted_download_leaves_no_file() {
     let digest = sha256(b"a whole image");
-    let server =
-        Server::on_socket(move |_: Asked| with_export_headers(broken(b"a whole", 13), digest));
+    let server = TestServer::on_socket(move |_: TestRequest| {
+        with_export_headers(cut(b"a whole", 13), digest)
+    });
     let export = server.client.export("candy", 0).await.unwrap();
     let error = export.write(&server.path("out"), |_| {}).await.unwrap_err();
-    assert!(matches!(error, Error::Broken { .. }), "{error:?}");
+    assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
     assert_eq!(files_in(&server), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn an_image_without_fingerprint_is_not_taken() {
-    let server = Server::on_socket(|_: Asked| bytes(StatusCode::OK, Bytes::from_static(b"x")));
+async fn image_without_a_digest_is_refused() {
+    let server =
+        TestServer::on_socket(|_: TestRequest| bytes(StatusCode::OK, Bytes::from_static(b"x")));
     let error = server.client.export("candy", 0).await.unwrap_err();
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_the_error_that_is_told() {
-    let server = Server::on_socket(|_: Asked| image(b"an image", sha256(b"an image")));
+async fn export_to_a_missing_folder_reports_the_file_error() {
+    let server = TestServer::on_socket(|_: TestRequest| image(b"an image", sha256(b"an image")));
     let export = server.client.export("candy", 0).await.unwrap();
     let error = export.write(&server.path("missing/out"), |_| {}).await;
     assert!(matches!(error.unwrap_err(), Error::File(_)));

@@ -160,7 +160,7 @@ fn changed_version(
     application: &StoredApplication,
     patch: &ApplicationPatch,
 ) -> Result<Option<(StoredVersion, ImageInfo)>, Error> {
-    if !patch.makes_version() {
+    if !patch.creates_version() {
         return Ok(None);
     }
     let missing = || Error::NothingToStartFrom(application.name.clone());

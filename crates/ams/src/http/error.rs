@@ -6,7 +6,7 @@
 use std::{error, io, sync::Arc};
 
 use aar_daemon::http::{RangeNotSatisfiable, with_json_body};
-use ams_api::refusals;
+use ams_api::error_codes;
 use axum::{
     extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -81,10 +81,10 @@ impl ApiError {
     fn code(&self) -> Option<&'static str> {
         match self {
             Self::Refused(_) | Self::Domain(Error::WrongTrustPassword) => {
-                Some(refusals::NOT_AUTHORIZED)
+                Some(error_codes::NOT_AUTHORIZED)
             }
-            Self::Domain(Error::Immutable(_)) => Some(refusals::IMMUTABLE),
-            Self::Domain(Error::MadeHere(_)) => Some(refusals::MADE_HERE),
+            Self::Domain(Error::Immutable(_)) => Some(error_codes::IMMUTABLE),
+            Self::Domain(Error::MadeHere(_)) => Some(error_codes::MADE_HERE),
             _ => None,
         }
     }
@@ -234,13 +234,13 @@ mod tests {
         let game = || Error::Immutable("game".parse().unwrap()).into();
         let (head, body) = body_of(game).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
-        assert_eq!(body["metadata"]["code"], refusals::IMMUTABLE);
+        assert_eq!(body["metadata"]["code"], error_codes::IMMUTABLE);
         let (head, body) = body_of(|| Error::MadeHere("game".parse().unwrap()).into()).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
-        assert_eq!(body["metadata"]["code"], refusals::MADE_HERE);
+        assert_eq!(body["metadata"]["code"], error_codes::MADE_HERE);
         let (head, body) = body_of(|| Refusal::User(7).into()).await;
         assert_eq!(head.status(), StatusCode::FORBIDDEN);
-        assert_eq!(body["metadata"]["code"], refusals::NOT_AUTHORIZED);
+        assert_eq!(body["metadata"]["code"], error_codes::NOT_AUTHORIZED);
     }
 
     #[tokio::test]

@@ -6,53 +6,51 @@ use std::{
     time::Duration,
 };
 
+use aar_fs::HashingWriter;
+use aar_http::{Body, HeaderMap, Method, Response, header};
 use aar_types::Digest;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, header};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, time::timeout};
 
-use self::target::Target;
-use super::{AmsClient, applications::version, call::context, call::empty};
+use self::target::ExportTarget;
+use super::{AmsClient, applications::version, call::context};
 use crate::{Error, headers};
 
-/// How many chunks may wait to be written while the next ones arrive.
+/// Chunks that may wait to be written.
 const QUEUE: usize = 16;
 const BUFFER: usize = 1024 * 1024;
 
-/// How long nothing may arrive before the download is given up.
+/// How long the download may stall before it fails.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
-/// An image that is about to be downloaded: AMS has answered, nothing is written yet.
+/// A download of an image whose headers have arrived. Nothing is written yet.
 #[derive(Debug)]
 pub struct Export {
     client: AmsClient,
     file_name: Option<String>,
     announced: Digest,
-    body: Incoming,
+    response: Response,
 }
 
-/// An image that has been downloaded.
+/// A complete download of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exported {
-    /// Its SHA-256.
+    /// The SHA-256.
     pub digest: Digest,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 impl AmsClient {
-    /// Asks for the image of a version.
+    /// Starts to download the image of a version.
     pub async fn export(&self, id: &str, number: u32) -> Result<Export, Error> {
         let path = version(id, number);
-        let answer = self
-            .send(self.request(Method::GET, &path, empty())?)
+        let response = self
+            .send(self.request(Method::GET, &path, Body::default())?)
             .await?;
-        Export::new(self.clone(), answer).ok_or_else(|| Error::Malformed {
+        Export::new(self.clone(), response).ok_or_else(|| Error::Malformed {
             context: format!(
-                "{}: no {}",
+                "{}: there is no {}",
                 context(&Method::GET, &path),
                 headers::FINGERPRINT
             ),
@@ -62,68 +60,69 @@ impl AmsClient {
 }
 
 impl Export {
-    fn new(client: AmsClient, answer: Response<Incoming>) -> Option<Self> {
-        let announced = answer.headers().get(headers::FINGERPRINT)?;
+    fn new(client: AmsClient, response: Response) -> Option<Self> {
+        let announced = response.headers().get(headers::FINGERPRINT)?;
         Some(Self {
             client,
             announced: announced.to_str().ok()?.parse().ok()?,
-            file_name: file_name(answer.headers()),
-            body: answer.into_body(),
+            file_name: file_name(response.headers()),
+            response,
         })
     }
 
-    /// The file name that AMS proposes. It is a bare name: nothing in it leads to another folder.
+    /// The file name that AMS proposes, without any path.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
     }
 
-    /// The size in bytes, where AMS tells it.
+    /// The size in bytes, if AMS announces it.
     pub fn size(&self) -> Option<u64> {
-        self.body.size_hint().exact()
+        let length = self.response.headers().get(header::CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse().ok()
     }
 
-    /// Writes the image to a file, which appears only when all of it has arrived undamaged. Into
-    /// what is no file, such as a pipe, it is written as it arrives. `received` hears how many bytes
-    /// have come.
+    /// Writes the image to a file, which appears only when the image is complete and undamaged. Other
+    /// targets, such as a pipe, get the image as it arrives. `received` is called with the number of
+    /// bytes received so far.
     pub async fn write(self, to: &Path, received: impl Fn(u64)) -> Result<Exported, Error> {
         let path = to.to_owned();
-        let written = self.fill(move || Target::at(&path), received).await;
+        let written = self.fill(move || ExportTarget::at(&path), received).await;
         written.map_err(|error| match error {
             Error::File(error) => cannot_write(to, &error).into(),
             other => other,
         })
     }
 
-    /// Writes the image as it arrives. Whether it is good is known only at its end.
+    /// Writes the image as it arrives. Only the result tells whether it is undamaged.
     pub async fn stream(
         self,
         out: impl Write + Send + 'static,
         received: impl Fn(u64),
     ) -> Result<Exported, Error> {
-        self.fill(|| Ok(Target::stream(out)), received).await
+        self.fill(|| Ok(ExportTarget::stream(out)), received).await
     }
 
     async fn fill(
         self,
-        open: impl FnOnce() -> io::Result<Target> + Send + 'static,
+        open: impl FnOnce() -> io::Result<ExportTarget> + Send + 'static,
         received: impl Fn(u64),
     ) -> Result<Exported, Error> {
         let announced = self.announced;
         let (chunks, queue) = mpsc::channel(QUEUE);
         let writer = tokio::task::spawn_blocking(move || write_chunks(open()?, queue));
-        let arrived = self.forward(chunks, received).await;
-        // Who cannot write makes the other side stop: that error is the one to tell.
+        let forwarded = self.forward(chunks, received).await;
+        // A failed writer ends the download too, so its error comes first.
         let (target, exported) = writer.await.map_err(io::Error::other)??;
-        arrived?;
+        forwarded?;
         if exported.digest != announced {
             return Err(Error::Damaged {
                 announced,
                 received: exported.digest,
-                passed_on: target.is_stream(),
+                streamed: target.is_stream(),
             });
         }
-        let kept = tokio::task::spawn_blocking(move || target.keep());
-        kept.await.map_err(io::Error::other)??;
+        let committed = tokio::task::spawn_blocking(move || target.commit());
+        committed.await.map_err(io::Error::other)??;
         Ok(exported)
     }
 
@@ -144,44 +143,32 @@ impl Export {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        loop {
-            let frame = timeout(IDLE_LIMIT, self.body.frame()).await;
-            let frame = frame.map_err(|_| self.client.silent(IDLE_LIMIT))?;
-            let Some(frame) = frame.transpose().map_err(|e| self.client.broken(e))? else {
-                return Ok(None);
-            };
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
-            }
-        }
+        let chunk = timeout(IDLE_LIMIT, self.client.chunk(&mut self.response)).await;
+        chunk.map_err(|_| self.client.no_response(IDLE_LIMIT))?
     }
 }
 
-/// Writes and hashes at the same time as the next chunks arrive.
+/// Writes and hashes while the next chunks arrive.
 fn write_chunks(
-    mut target: Target,
+    mut target: ExportTarget,
     mut queue: mpsc::Receiver<Bytes>,
-) -> io::Result<(Target, Exported)> {
-    let mut writer = io::BufWriter::with_capacity(BUFFER, target.writer());
-    let mut hash = Sha256::new();
-    let mut size = 0;
+) -> io::Result<(ExportTarget, Exported)> {
+    let writer = io::BufWriter::with_capacity(BUFFER, target.writer());
+    let mut writer = HashingWriter::new(writer);
     while let Some(chunk) = queue.blocking_recv() {
-        hash.update(&chunk);
         writer.write_all(&chunk)?;
-        size += chunk.len() as u64;
     }
     writer.flush()?;
-    drop(writer);
-    let digest = Digest::from_bytes(hash.finalize().into());
+    let (_, digest, size) = writer.finish();
     Ok((target, Exported { digest, size }))
 }
 
-/// The same failure, of the file that was asked for: nobody knows the one that is written first.
+/// Names the file of the caller instead of the temporary one.
 fn cannot_write(to: &Path, error: &io::Error) -> io::Error {
     let cause = match error.get_ref().map(|inner| inner.source()) {
         None => error.to_string(),
         Some(Some(cause)) => cause.to_string(),
-        // The text names the file.
+        // The text contains the path of the temporary file.
         Some(None) => error.kind().to_string(),
     };
     io::Error::new(
@@ -190,7 +177,7 @@ fn cannot_write(to: &Path, error: &io::Error) -> io::Error {
     )
 }
 
-/// The file name of a `Content-Disposition`, if it is a bare and visible name.
+/// The file name of a `Content-Disposition`. Paths and hidden names are refused.
 fn file_name(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::CONTENT_DISPOSITION)?.to_str().ok()?;
     let (_, name) = text.split_once("filename=")?;
@@ -198,8 +185,8 @@ fn file_name(headers: &HeaderMap) -> Option<String> {
         Some(quoted) => quoted.split('"').next()?,
         None => name.split(';').next()?.trim(),
     };
-    let good = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
-    good.then(|| name.to_owned())
+    let is_safe = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    is_safe.then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -213,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bare_file_names_are_taken() {
+    fn proposed_file_name_with_a_path_is_ignored() {
         let plain = name("attachment; filename=app_0.tar.zst; size=3");
         assert_eq!(plain.as_deref(), Some("app_0.tar.zst"));
         let quoted = name("attachment; filename=\"app 0.tar.zst\"");

@@ -1,32 +1,32 @@
 //! Where an image is written.
 //!
-//! A file appears whole or not at all, under the name that symbolic links lead to. What is no file,
-//! such as a pipe or a device, stays what it is: the image runs through it as it arrives.
+//! A file appears complete or not at all; symbolic links to it stay. A pipe or a device is not replaced:
+//! it gets the image as it arrives.
 
 use std::{
-    fs::{OpenOptions, Permissions},
+    fs::OpenOptions,
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use tempfile::NamedTempFile;
+use aar_fs::{NewFile, if_exists};
 
-pub(super) enum Target {
-    /// A file without a name that anybody looks at, which goes away when it is not kept, and the
-    /// path that it gets.
-    File(NamedTempFile, PathBuf),
+/// Before the umask.
+const MODE: u32 = 0o666;
+
+pub(super) enum ExportTarget {
+    File(NewFile),
     Stream(Box<dyn Write + Send>),
 }
 
-impl Target {
-    /// What a path leads to. Waits at a pipe until somebody reads it.
+impl ExportTarget {
+    /// Opening a pipe blocks until it has a reader.
     pub(super) fn at(path: &Path) -> io::Result<Self> {
         match path.metadata() {
-            Ok(there) if !there.is_file() => {
+            Ok(existing) if !existing.is_file() => {
                 Ok(Self::stream(OpenOptions::new().write(true).open(path)?))
             }
-            _ => Self::file(behind_links(path)?),
+            _ => Self::file(&resolve_links(path)?),
         }
     }
 
@@ -34,51 +34,40 @@ impl Target {
         Self::Stream(Box::new(out))
     }
 
-    fn file(path: PathBuf) -> io::Result<Self> {
-        let folder = folder_of(&path);
-        // Without a path: what is said of a folder that is not there goes with that of the caller.
-        folder.metadata()?;
-        let file = tempfile::Builder::new()
-            .prefix(".ams-export-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
-        Ok(Self::File(file, path))
+    fn file(path: &Path) -> io::Result<Self> {
+        // The error of a missing folder must not contain a path: `cannot_write` adds that of the caller.
+        folder_of(path).metadata()?;
+        Ok(Self::File(NewFile::create(path, MODE)?))
     }
 
-    /// Whether somebody has what was written, good or bad.
+    /// Whether the written bytes cannot be removed.
     pub(super) fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
     }
 
     pub(super) fn writer(&mut self) -> &mut (dyn Write + Send) {
         match self {
-            Self::File(file, _) => file,
+            Self::File(file) => file,
             Self::Stream(stream) => stream,
         }
     }
 
-    /// Says that what was written is good.
-    pub(super) fn keep(self) -> io::Result<()> {
-        let Self::File(file, to) = self else {
-            return Ok(());
-        };
-        file.as_file().sync_all()?;
-        let path = file.into_temp_path();
-        fs_err::rename(&path, to)?;
-        // There is nothing left under that name to clean up.
-        path.keep()?;
-        Ok(())
+    pub(super) fn commit(self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.replace(),
+            Self::Stream(_) => Ok(()),
+        }
     }
 }
 
-/// The path of the file that a path leads to, also where the last link leads to nothing yet.
-fn behind_links(path: &Path) -> io::Result<PathBuf> {
-    match path.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match path.read_link() {
-            Ok(target) => behind_links(&folder_of(path).join(target)),
-            Err(_) => Ok(path.to_owned()),
-        },
-        found => found,
+/// Follows symbolic links, also to a file that does not exist yet.
+fn resolve_links(path: &Path) -> io::Result<PathBuf> {
+    if let Some(resolved) = if_exists(path.canonicalize())? {
+        return Ok(resolved);
+    }
+    match path.read_link() {
+        Ok(target) => resolve_links(&folder_of(path).join(target)),
+        Err(_) => Ok(path.to_owned()),
     }
 }
 

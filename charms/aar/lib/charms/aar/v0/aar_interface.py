@@ -1,13 +1,12 @@
-r"""The relation interface `aar`: what a registry and an AMS tell each other.
+r"""The relation interface `aar` between a registry and an AMS.
 
 Each unit writes its own unit databag. The registry (charm `aar`, endpoints `client` and
 `publisher`) publishes `certificate`, `fingerprint`, `ip` and `port`; the AMS (charm `ams`,
 endpoints `registry-client` and `registry-publisher`) publishes `certificate` and `mode`.
 
-Values of older charms may be quoted as JSON or carry `\n` for line ends; both are read, plain text
-is written. A fingerprint is never taken on trust: it is computed from the certificate, and one that
-is sent along must agree with it. Charms differ in what they take it of: of the certificate's DER
-form, or of the text that they send.
+Older charms may quote values as JSON or write line ends as `\n`; both are read, plain text is
+written. The fingerprint is computed from the certificate, and a published one has to match. Some
+charms compute it from the certificate's DER form, others from its text; both match.
 """
 
 import base64
@@ -28,12 +27,12 @@ MODES = (CLIENT, PUBLISHER)
 
 
 class InvalidRelationDataError(Exception):
-    """The other side published something that cannot be used; the message says what."""
+    """The other side published invalid data; the message says which."""
 
 
 @dataclass(frozen=True)
 class RegistryData:
-    """What a registry publishes."""
+    """The data that a registry publishes."""
 
     certificate: str
     address: str
@@ -41,17 +40,17 @@ class RegistryData:
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the certificate's DER form, as hexadecimal digits."""
+        """The SHA-256 of the certificate's DER form, in hexadecimal digits."""
         return fingerprint(self.certificate)
 
     @property
     def url(self) -> str:
-        """Where the registry is reached."""
+        """The URL of the registry."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"https://{host}:{self.port}"
 
     def write(self, databag: MutableMapping[str, str]) -> None:
-        """Publish."""
+        """Publish the data in a unit databag."""
         databag.update(
             certificate=self.certificate,
             fingerprint=self.fingerprint,
@@ -61,40 +60,42 @@ class RegistryData:
 
     @classmethod
     def read(cls, databag: Mapping[str, str]) -> "RegistryData | None":
-        """Read what a registry published; None while it has not published everything."""
+        """Read the data of a registry; None while it is incomplete."""
         values = {key: _plain(databag.get(key, "")) for key in ("certificate", "ip", "port")}
         if not all(values.values()):
             return None
         certificate = pem(values["certificate"])
-        claimed = _plain(databag.get("fingerprint", "")).lower().replace(":", "")
-        if claimed and claimed not in _fingerprints(databag["certificate"]):
-            raise InvalidRelationDataError("the registry's fingerprint is not its certificate's")
+        published = _plain(databag.get("fingerprint", "")).lower().replace(":", "")
+        if published and published not in _fingerprints(databag["certificate"]):
+            raise InvalidRelationDataError(
+                "the registry's fingerprint does not match its certificate"
+            )
         if not values["port"].isdecimal() or not 0 < int(values["port"]) < 65536:
-            raise InvalidRelationDataError(f"the registry's port is {values['port']!r}")
+            raise InvalidRelationDataError(f"the registry's port {values['port']!r} is invalid")
         return cls(certificate, values["ip"], int(values["port"]))
 
 
 @dataclass(frozen=True)
 class AmsData:
-    """What an AMS publishes."""
+    """The data that an AMS publishes."""
 
     certificate: str
     mode: str
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the certificate's DER form, as hexadecimal digits."""
+        """The SHA-256 of the certificate's DER form, in hexadecimal digits."""
         return fingerprint(self.certificate)
 
     def write(self, databag: MutableMapping[str, str]) -> None:
-        """Publish."""
+        """Publish the data in a unit databag."""
         databag.update(certificate=self.certificate, mode=self.mode)
 
     @classmethod
     def read(cls, databag: Mapping[str, str], endpoint: str) -> "AmsData | None":
-        """Read what an AMS published; None while it has not published everything.
+        """Read the data of an AMS; None while it is incomplete.
 
-        `endpoint` is the one the AMS is related to, which is also the mode it has to have.
+        `endpoint` is the registry's endpoint of the relation, which requires the mode of its name.
         """
         certificate, mode = (_plain(databag.get(key, "")) for key in ("certificate", "mode"))
         if not certificate and not mode:
@@ -102,19 +103,19 @@ class AmsData:
         if mode not in MODES:
             raise InvalidRelationDataError(f"mode {mode!r} is neither client nor publisher")
         if mode != endpoint:
-            raise InvalidRelationDataError(f"mode {mode} does not fit the endpoint {endpoint}")
+            raise InvalidRelationDataError(f"mode {mode} does not match the endpoint {endpoint}")
         if not certificate:
-            raise InvalidRelationDataError("no certificate was sent")
+            raise InvalidRelationDataError("the certificate is missing")
         return cls(pem(certificate), mode)
 
 
 def fingerprint(certificate: str) -> str:
-    """The SHA-256 of a certificate's DER form, as hexadecimal digits."""
+    """Return the SHA-256 of a certificate's DER form, in hexadecimal digits."""
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem(certificate))).hexdigest()
 
 
 def pem(text: str) -> str:
-    """The first certificate in a text, in the form in which it is compared and written."""
+    """Return the first certificate in a text in canonical PEM form."""
     begin, end = ssl.PEM_HEADER, ssl.PEM_FOOTER
     if begin in text:
         text = text[text.index(begin) + len(begin) :].partition(end)[0]
@@ -127,17 +128,17 @@ def pem(text: str) -> str:
     return ssl.DER_cert_to_PEM_cert(der)
 
 
-def _fingerprints(sent: str) -> set[str]:
-    """What a charm may call the fingerprint of a certificate that it sent in this form."""
-    texts = {sent, _unquoted(sent), _plain(sent)}
+def _fingerprints(value: str) -> set[str]:
+    """Return the fingerprints that a charm may compute of a certificate published in this form."""
+    texts = {value, _unquoted(value), _plain(value)}
     texts |= {text.strip() for text in texts}
     texts |= {f"{text}\n" for text in texts}
     of_text = {hashlib.sha256(text.encode(errors="replace")).hexdigest() for text in texts}
-    return {fingerprint(_plain(sent)), *of_text}
+    return {fingerprint(_plain(value)), *of_text}
 
 
 def _unquoted(value: str) -> str:
-    """The text of a value that may be quoted as JSON."""
+    """Return the text of a value that may be quoted as JSON."""
     if not value.strip().startswith('"'):
         return value
     try:
@@ -148,5 +149,5 @@ def _unquoted(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """The text of a value that may be quoted as JSON or have its line ends escaped."""
+    """Return the text of a value that may be quoted as JSON or have escaped line ends."""
     return _unquoted(value).replace("\\r", "").replace("\\n", "\n").strip()

@@ -1,7 +1,7 @@
-"""What the charms of programs in snaps have in common: every event leads to the same steps.
+"""The base of the charms: every event runs the same steps.
 
-Each step is attempted, whatever became of those before it. The first that somebody has to do
-something for gives the unit its status, else the first that waits.
+Each step runs even if a former one failed. The unit gets the status of the first blocked step, else
+that of the first waiting one.
 """
 
 import logging
@@ -20,29 +20,29 @@ LIBPATCH = 1
 
 
 class Blocked(Exception):  # noqa: N818 - a state, not an error
-    """Somebody has to do something; the message says what."""
+    """An operator has to act; the message says how."""
 
 
 class Waiting(Exception):  # noqa: N818 - a state, not an error
-    """It passes by itself; the message says what is missing."""
+    """Something is still missing that will arrive; the message says what."""
 
 
 Step = Callable[[ops.EventBase], None]
 
 
 class ProgramCharm(ops.CharmBase):
-    """A program of a snap, as a unit."""
+    """A unit that runs a program of a snap."""
 
     _stored = ops.StoredState()
 
     def __init__(self, framework: ops.Framework, program: SnapProgram) -> None:
         super().__init__(framework)
         self._program = program
-        # The snap that was asked for.
+        # The snap that was requested last: a revision or a digest.
         self._stored.set_default(asked="")
 
     def observe(self, endpoints: Iterable[str], others: Iterable[ops.BoundEvent] = ()) -> None:
-        """Have every event of the unit, of these endpoints and of others lead to the steps."""
+        """Run the steps at every event of the unit, of these endpoints and of others."""
         on = self.on
         events = [on.install, on.upgrade_charm, on.start, on.config_changed, on.update_status]
         for endpoint in endpoints:
@@ -53,17 +53,17 @@ class ProgramCharm(ops.CharmBase):
             self.framework.observe(event, self._on_any_event)
 
     def steps(self) -> list[Step]:
-        """What every event leads to, in this order."""
+        """Return the steps that every event runs, in this order."""
         raise NotImplementedError
 
     def _on_any_event(self, event: ops.EventBase) -> None:
         self.unit.status = ops.MaintenanceStatus(f"configuring {self._program.title}")
-        found = [status for step in self.steps() if (status := self._attempt(step, event))]
-        blocked = [status for status in found if isinstance(status, ops.BlockedStatus)]
-        self.unit.status = (blocked or found or [ops.ActiveStatus()])[0]
+        failures = [status for step in self.steps() if (status := self._run_step(step, event))]
+        blocked = [status for status in failures if isinstance(status, ops.BlockedStatus)]
+        self.unit.status = (blocked or failures or [ops.ActiveStatus()])[0]
 
-    def _attempt(self, step: Step, event: ops.EventBase) -> ops.StatusBase | None:
-        """Do a step; returns the status that it ends in, if it cannot be done."""
+    def _run_step(self, step: Step, event: ops.EventBase) -> ops.StatusBase | None:
+        """Run a step; returns the status of a failure."""
         try:
             step(event)
         except Waiting as reason:
@@ -74,22 +74,22 @@ class ProgramCharm(ops.CharmBase):
         return None
 
     def install(self, _event: ops.EventBase) -> None:
-        """Install the snap that is asked for."""
+        """Install the requested snap."""
         revision, former = str(self.config["snap_revision"]), str(self._stored.asked)
         self._stored.asked = self._program.install(revision, former, attached_snap(self.model))
         self.unit.set_workload_version(self._program.version())
 
     def port(self, option: str = "port") -> int:
-        """The port that an option names."""
+        """Return the port of an option."""
         port = int(self.config[option])
         if not 0 < port < 65536:
-            raise Blocked(f"{option}: {port} is not a port, which is from 1 to 65535")
+            raise Blocked(f"{option}: {port} is not a port from 1 to 65535")
         return port
 
     def bound_addresses(self, endpoints: Iterable[str]) -> list[str]:
-        """The address of this unit for each of these endpoints, each of them once.
+        """Return the distinct addresses of this unit for these endpoints.
 
-        Where `public_interface` is set, it is the one of that interface.
+        If `public_interface` is set, return the address of that interface.
         """
         networks = [self.network(endpoint) for endpoint in endpoints]
         interface = str(self.config["public_interface"])
@@ -101,38 +101,38 @@ class ProgramCharm(ops.CharmBase):
         return list(dict.fromkeys(addresses))
 
     def network(self, endpoint: str | ops.Relation) -> ops.Network:
-        """The network of an endpoint, or of a relation where that one has its own."""
+        """Return the network of an endpoint or of a relation."""
         binding = self.model.get_binding(endpoint)
         if binding is None:
             raise Blocked("Juju has no address for this unit")
         return binding.network
 
-    def act(self, event: ops.ActionEvent, action: Callable[[], Output]) -> None:
-        """Answer an action with what a command printed, also where it failed."""
+    def run_action(self, event: ops.ActionEvent, action: Callable[[], Output]) -> None:
+        """Set the output of a command as results of an action, also if the command failed."""
         try:
             output = action()
         except ProgramError as error:
-            event.set_results(_printed(error.output))
+            event.set_results(_results(error.output))
             event.fail(str(error))
         else:
-            event.set_results(_printed(output))
+            event.set_results(_results(output))
 
 
 def host_and_port(host: str, port: int) -> str:
-    """An address to listen on; without a host, every one of the machine."""
+    """Return a listen address; without a host, it is every address of the machine."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _address_of(interface: str, networks: list[ops.Network]) -> str:
-    found = (candidate for network in networks for candidate in network.interfaces)
-    for candidate in found:
+    candidates = (candidate for network in networks for candidate in network.interfaces)
+    for candidate in candidates:
         if candidate.name == interface and candidate.address:
             return str(candidate.address)
-    raise Blocked(f"public_interface: there is no interface {interface} with an address")
+    raise Blocked(f"public_interface: the interface {interface} does not exist or has no address")
 
 
-def _printed(output: Output) -> dict[str, str]:
-    """What a command says beside its result is the result where it has no other."""
+def _results(output: Output) -> dict[str, str]:
+    """Return standard output as result, or standard error if there is no other."""
     if output.result and output.notes:
         return {"result": output.result, "notes": output.notes}
     return {"result": output.result or output.notes}

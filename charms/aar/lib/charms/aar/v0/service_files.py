@@ -1,10 +1,10 @@
-"""The files that a service reads when it starts: changed together, with a way back.
+"""Files that a service reads when it starts, changed together and rolled back on failure.
 
-A change may look good and still keep the service from starting: a bucket that is not there, a port
-that is taken. So the former files stay beside the new ones, as `*.former`, until the service has
-come up with the new ones. Where it does not, it gets the former ones back.
+A valid change can still keep the service from starting: a missing bucket, a port in use. So the
+former files are kept as `*.former` until the service has started with the new ones. If it does not
+start, the former files are restored.
 
-As long as a `*.former` is there, a restart is due, whatever became of the hook that was to do it.
+While a `*.former` exists, a restart is pending, even if the hook that began the change was killed.
 """
 
 import hashlib
@@ -20,33 +20,33 @@ LIBID = "9f0c5a0f3a1d4a5f8f0f5b3f6c2d7e19"
 LIBAPI = 0
 LIBPATCH = 1
 
-# For how many seconds files that the service did not come up with are not tried again: whatever
-# keeps it from starting may pass, but each attempt costs the time that it is down for.
-PAUSE = 3600
+# In seconds, before rejected files are tried again: the cause may have gone, but each attempt stops
+# the service.
+RETRY_DELAY = 3600
 
-# The text of each file; None where there is to be none.
+# The text of each file; None deletes it.
 Files = Mapping[Path, str | None]
 
 
 def replace(
     service: SnapProgram, wanted: Files, prepare: Callable[[], None] = lambda: None
 ) -> None:
-    """Have the service run with these files, or with the former ones where it does not.
+    """Restart the service with these files, or with the former ones if it does not start.
 
-    Nothing is restarted where they are what it runs with already. `prepare` comes before anything
-    is touched; where it fails, nothing is.
+    Nothing happens if the service runs with them already. `prepare` runs before any file changes;
+    if it fails, none does.
     """
     change = _Change(service, wanted)
-    if change.is_in_place and not change.is_due:
-        change.forget_refusal()
+    if change.is_in_place and not change.is_restart_pending:
+        change.forget_rejection()
         return
-    change.fail_if_refused()
+    change.fail_if_rejected()
     prepare()
-    change.make()
-    if problem := service.come_up():
-        raise ProgramError(change.undo(problem))
-    change.conclude()
-    change.forget_refusal()
+    change.apply()
+    if problem := service.restart_and_wait():
+        raise ProgramError(change.roll_back(problem))
+    change.commit()
+    change.forget_rejection()
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class _File:
         return _read(self.path) == self.wanted
 
     def keep_former(self) -> None:
-        """Keep the file beside, unless there is one the service is known to have run with.
+        """Keep the present file, unless one is kept already with which the service has run.
 
-        An empty one stands for none.
+        An empty file stands for a missing one.
         """
         if not self.former.exists():
             write_private(self.former, _read(self.path) or "")
 
-    def put(self, text: str | None) -> None:
+    def write(self, text: str | None) -> None:
         if text is None:
             self.path.unlink(missing_ok=True)
         else:
@@ -83,64 +83,64 @@ class _Change:
         self._files = [_File(path, text) for path, text in wanted.items()]
         texts = [[str(file.path), file.wanted] for file in self._files]
         self._digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-        # What the service did not come up with the last time, and why.
-        self._refusal = self._files[0].path.with_name(f"{self._files[0].path.name}.refused")
+        # The digest of the files that were rejected last, and the reason.
+        self._rejection = self._files[0].path.with_name(f"{self._files[0].path.name}.refused")
 
     @property
-    def is_due(self) -> bool:
+    def is_restart_pending(self) -> bool:
         return any(file.former.exists() for file in self._files)
 
     @property
     def is_in_place(self) -> bool:
         return all(file.is_in_place for file in self._files)
 
-    def make(self) -> None:
+    def apply(self) -> None:
         for file in self._files:
             file.keep_former()
         for file in self._files:
-            file.put(file.wanted)
+            file.write(file.wanted)
 
-    def conclude(self) -> None:
+    def commit(self) -> None:
         for file in self._files:
             file.former.unlink(missing_ok=True)
 
-    def undo(self, problem: str) -> str:
-        """Go back to the former files, and return what there is to say.
+    def roll_back(self, problem: str) -> str:
+        """Restore the former files; returns the message for the operator.
 
-        Without any, the service goes on trying with these.
+        Without former files, the new ones stay and snapd restarts the service again and again.
         """
         former = {file: _read(file.former) or None for file in self._files}
         if not any(former.values()):
             return problem
-        told = f"{problem}; it has got back what it ran with before"
-        write_private(self._refusal, json.dumps({"digest": self._digest, "problem": told}))
+        message = f"{problem}; the former files were restored"
+        write_private(self._rejection, json.dumps({"digest": self._digest, "problem": message}))
         for file, text in former.items():
-            file.put(text)
+            file.write(text)
         self._restart_with_former()
-        return told
+        return message
 
-    def forget_refusal(self) -> None:
-        self._refusal.unlink(missing_ok=True)
+    def forget_rejection(self) -> None:
+        self._rejection.unlink(missing_ok=True)
 
-    def fail_if_refused(self) -> None:
-        """Fail with what was wrong with these files not long ago."""
-        text = _read(self._refusal)
-        refusal = json.loads(text) if text else {}
-        if refusal.get("digest") != self._digest:
+    def fail_if_rejected(self) -> None:
+        """Fail with the reason for which these files were rejected recently."""
+        text = _read(self._rejection)
+        rejection = json.loads(text) if text else {}
+        if rejection.get("digest") != self._digest:
             return
-        if time.time() - self._refusal.stat().st_mtime > PAUSE:
+        if time.time() - self._rejection.stat().st_mtime > RETRY_DELAY:
             return
-        if self.is_due:
+        if self.is_restart_pending:
             self._restart_with_former()
-        raise ProgramError(refusal["problem"])
+        raise ProgramError(rejection["problem"])
 
     def _restart_with_former(self) -> None:
-        if not self._service.come_up():
-            self.conclude()
+        if not self._service.restart_and_wait():
+            self.commit()
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put a file in place whole, readable by its owner alone."""
+    """Write a file atomically, readable by its owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.new")
     new.touch(mode=0o600)
@@ -149,5 +149,5 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _read(path: Path) -> str | None:
-    """What is in a file, whatever that is; None where there is none."""
+    """Return the content of a file, text or not; None if it is missing."""
     return path.read_bytes().decode(errors="surrogateescape") if path.exists() else None

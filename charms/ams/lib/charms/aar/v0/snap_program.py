@@ -1,4 +1,4 @@
-"""A program that a snap brings: installing it, restarting it, running its command line."""
+"""A program in a snap: installing it, restarting its service, running its commands."""
 
 import datetime
 import hashlib
@@ -23,14 +23,14 @@ LIBPATCH = 2
 SERVICE = "daemon"
 SNAP = "/usr/bin/snap"
 COMMANDS = Path("/snap/bin")
-# For how many seconds a command may run that does not say otherwise.
+# In seconds, for commands without a limit of their own.
 TIME_LIMIT = 300
-# How many of its last lines are looked through for what a service complains about.
-LINES = 20
+# The number of log lines that are searched for an error of the service.
+LOG_LINES = 20
 
 
 class ProgramError(Exception):
-    """The program, or its snap, refused or failed; the message is its own."""
+    """The program or snapd reported an error; the message is theirs."""
 
     def __init__(self, message: str, output: "Output | None" = None) -> None:
         super().__init__(message)
@@ -39,21 +39,21 @@ class ProgramError(Exception):
 
 @dataclass(frozen=True)
 class Output:
-    """What a command printed: what was asked for, and what it says beside that."""
+    """Standard output and standard error of a command."""
 
     result: str = ""
     notes: str = ""
 
 
 class SnapProgram:
-    """A program that a snap brings; what it is says how its service is asked."""
+    """A program in a snap; subclasses check whether its service responds."""
 
-    # What messages call it.
+    # Its name in messages.
     title = "the program"
-    # For how many seconds a service that was restarted may be on its way, and one that is only
-    # looked at, which may just have been started with the machine.
-    patience = 30.0
-    promptness = 5.0
+    # In seconds: the time for a restart, and for a response of a service that may just have been
+    # started with the machine.
+    restart_timeout = 30.0
+    response_timeout = 5.0
 
     def __init__(self, name: str, program: str, alias: str = "") -> None:
         self.name = name
@@ -61,31 +61,31 @@ class SnapProgram:
         self.alias = alias
 
     def install(self, revision: str, former: str, file: Path | None) -> str:
-        """Install the snap: this file, else this revision, held there, else what the store offers.
+        """Install the snap: this file, else this revision, else the newest of its channel.
 
-        Returns what was asked for; the next time, that is `former`. A snap that is no longer asked
-        for at a revision follows its channel again.
+        A revision is held. Returns the requested version, which is `former` the next time. A snap
+        whose revision is no longer requested follows its channel again.
         """
         try:
             if file is not None:
-                asked = self._install_file(file, former)
+                requested = self._install_file(file, former)
             elif revision:
-                asked = self._install_revision(revision)
+                requested = self._install_revision(revision)
             else:
-                asked = self._install_newest(former)
+                requested = self._install_newest(former)
             if self.alias and not os.path.lexists(COMMANDS / self.alias):
                 snap.alias(self.name, self.alias, self.alias)
         except snap.Error as error:
             raise ProgramError(f"cannot install the snap {self.name}: {error}") from error
-        return asked
+        return requested
 
     def _install_file(self, file: Path, former: str) -> str:
-        """Install a snap that no store has signed; the library leaves that to the command."""
+        """Install a snap without a signature of the store, which the library cannot do."""
         with file.open("rb") as content:
-            asked = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
-        if asked != former:
+            requested = f"sha256:{hashlib.file_digest(content, 'sha256').hexdigest()}"
+        if requested != former:
             _run([SNAP, "install", "--dangerous", str(file)], self.name)
-        return asked
+        return requested
 
     def _install_revision(self, revision: str) -> str:
         snap.ensure_installed(self.name, revision=revision)
@@ -96,7 +96,7 @@ class SnapProgram:
     def _install_newest(self, former: str) -> str:
         if former:
             snap.unhold(self.name)
-        # Otherwise snapd is the one that refreshes.
+        # Otherwise snapd refreshes it.
         snap.ensure_installed(self.name, update=bool(former))
         return ""
 
@@ -115,21 +115,21 @@ class SnapProgram:
             raise ProgramError(f"cannot restart the snap {self.name}: {error}") from error
 
     def problem(self) -> str:
-        """Why the service is of no use now; empty while it answers."""
+        """Return why the service cannot be used; empty if it responds."""
         raise NotImplementedError
 
-    def come_up(self) -> str:
-        """Restart the service and give it time; returns why it does not answer then, if so."""
+    def restart_and_wait(self) -> str:
+        """Restart the service and wait until it responds; returns why it does not."""
         since = datetime.datetime.now(datetime.UTC)
         self.restart()
-        problem = self._problem_after(self.patience)
-        return (self.complaint(since) or problem) if problem else ""
+        problem = self._problem_after(self.restart_timeout)
+        return (self.last_error(since) or problem) if problem else ""
 
-    def require_answer(self) -> None:
-        """Fail with what is wrong unless the service answers, or does so soon."""
-        if problem := self._problem_after(self.promptness):
-            said = self.complaint()
-            raise ProgramError(f"{problem}; it ended with: {said}" if said else problem)
+    def require_response(self) -> None:
+        """Fail with the reason unless the service responds soon."""
+        if problem := self._problem_after(self.response_timeout):
+            error = self.last_error()
+            raise ProgramError(f"{problem}; it exited with: {error}" if error else problem)
 
     def _problem_after(self, seconds: float) -> str:
         deadline = time.monotonic() + seconds
@@ -137,22 +137,22 @@ class SnapProgram:
             time.sleep(0.2)
         return problem
 
-    def complaint(self, since: datetime.datetime | None = None) -> str:
-        """What the service ended with, since then; empty where it says nothing of the kind."""
+    def last_error(self, since: datetime.datetime | None = None) -> str:
+        """Return the last error in the service's log since then; empty if there is none."""
         try:
-            entries = snap.logs(self.name, limit=LINES)
+            entries = snap.logs(self.name, limit=LOG_LINES)
         except snap.Error as error:
             logger.warning("cannot read the log of %s: %s", self.name, error)
             return ""
         recent = [entry for entry in entries if since is None or entry.timestamp >= since]
-        return error_among(entry.message for entry in reversed(recent))
+        return first_error(entry.message for entry in reversed(recent))
 
     def version(self) -> str:
-        """The version of the program."""
+        """Return the version of the program."""
         return self.run("--version").split()[-1]
 
     def run(self, *args: str, **options: Any) -> str:
-        """Run a command as `call` does and return its result alone."""
+        """Run a command and return its standard output."""
         return self.call(*args, **options).result
 
     def call(
@@ -163,16 +163,16 @@ class SnapProgram:
         limit: float | None = TIME_LIMIT,
         environment: Mapping[str, str] | None = None,
     ) -> Output:
-        """Run a command of the program, or of another one of its snap.
+        """Run a command of the program, or of another program of its snap.
 
-        `limit` is in seconds; None lets it take as long as it does.
+        `limit` is in seconds; None is no limit.
         """
         command = [program or self.program, *args]
         return _run(command, self.name, stdin, limit, environment)
 
 
 def attached_snap(model: ops.Model) -> Path | None:
-    """The snap that the resource `snap` holds; an empty one stands for none."""
+    """Return the resource `snap`; an empty file stands for none."""
     try:
         path = model.resources.fetch("snap")
     except ops.ModelError:
@@ -180,11 +180,11 @@ def attached_snap(model: ops.Model) -> Path | None:
     return path if path.stat().st_size else None
 
 
-def error_among(lines: Iterable[str]) -> str:
-    """What the first line says in which a program says that it failed; empty if none does."""
+def first_error(lines: Iterable[str]) -> str:
+    """Return the text of the first line that begins with `error:`; empty if none does."""
     stripped = (line.strip() for line in lines)
-    complaint = next((line for line in stripped if line.startswith("error:")), "")
-    return complaint.removeprefix("error:").strip()
+    error = next((line for line in stripped if line.startswith("error:")), "")
+    return error.removeprefix("error:").strip()
 
 
 def _run(
@@ -214,6 +214,6 @@ def _run(
 
 
 def _reason(notes: str) -> str:
-    """The line in which a program says what is wrong: not a warning, where there is another."""
+    """Return the error in a program's standard error, else its first line."""
     lines = [line.strip() for line in notes.splitlines() if line.strip()]
-    return error_among(lines) or "".join(lines[:1])
+    return first_error(lines) or "".join(lines[:1])

@@ -1,0 +1,82 @@
+//! `amc config …`
+
+mod trust;
+
+use aar_cli::DocumentFormat;
+use clap::Subcommand;
+
+use crate::{operation, session::Session};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show all configuration items
+    Show,
+    /// Set a configuration item
+    #[command(after_help = "Examples:
+  amc config set registry.url https://registry.example.com:3000
+  amc config set registry.mode pull
+  amc config set registry.filter ''   # back to the default")]
+    Set {
+        /// Name of the item, such as registry.mode
+        name: String,
+        /// New value; an empty one restores the default
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Manage the certificates that AMS trusts
+    #[command(subcommand)]
+    Trust(trust::Command),
+}
+
+impl Command {
+    pub(crate) async fn run(self, session: &Session) -> anyhow::Result<()> {
+        match self {
+            Self::Show => show(session).await,
+            Self::Set { name, value } => set(session, &name, &value).await,
+            Self::Trust(command) => command.run(session).await,
+        }
+    }
+}
+
+async fn show(session: &Session) -> anyhow::Result<()> {
+    let config = session.client()?.config().await?;
+    Ok(session.printer.document(DocumentFormat::Yaml, &config)?)
+}
+
+async fn set(session: &Session, name: &str, value: &str) -> anyhow::Result<()> {
+    let client = session.client()?;
+    operation::complete(&client, None, client.set_config(name, value)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_cli::Printer;
+    use ams_api::ServiceConfig;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn configuration_is_printed_as_yaml_with_one_key() {
+        let config = ServiceConfig {
+            config: serde_json::from_value(json!({
+                "application.auto_publish": true,
+                "application.max_published_versions": 3,
+                "core.trust_password": false,
+                "registry.filter": "",
+                "registry.url": "https://192.168.178.45:3000",
+            }))
+            .unwrap(),
+        };
+        let (printer, captured) = Printer::captured();
+        printer.document(DocumentFormat::Yaml, &config).unwrap();
+        insta::assert_snapshot!(captured.stdout(), @r#"
+        config:
+          application.auto_publish: true
+          application.max_published_versions: 3
+          core.trust_password: false
+          registry.filter: ""
+          registry.url: https://192.168.178.45:3000
+        "#);
+    }
+}
