@@ -1,4 +1,4 @@
-//! Who may call what: every route that there is, by every kind of caller.
+//! The access table: every route, for every kind of caller.
 
 use aar_tls::{Identity, NewIdentity};
 use ams::http::ROUTES;
@@ -6,35 +6,36 @@ use axum::body::Body;
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::running::{Answer, Door, Running, request};
+use crate::running_ams::{Caller, FullResponse, RunningAms, request};
 
-/// What everybody may call.
-const OPEN: &[(&str, &str)] = &[
+/// The public routes.
+const PUBLIC: &[(&str, &str)] = &[
     ("get", "/"),
     ("get", "/1.0"),
     ("get", "/1.0/"),
     ("get", "/1.0/version"),
 ];
 
-/// A kind of caller, and how its refusals read.
+/// A kind of caller and its refusals.
 struct Persona {
     name: &'static str,
-    door: Door,
+    caller: Caller,
     refused: Option<(StatusCode, &'static str)>,
 }
 
-async fn personas(ams: &Running) -> Vec<Persona> {
-    let persona = |name, door, refused| Persona {
+async fn personas(ams: &RunningAms) -> Vec<Persona> {
+    let persona = |name, caller, refused| Persona {
         name,
-        door,
+        caller,
         refused,
     };
     let forbidden = |reason| Some((StatusCode::FORBIDDEN, reason));
     let removed = ams.trusted("removed").await;
-    if let Door::Remote(Some(identity)) = &removed {
-        let fingerprint = identity.certificate().fingerprint();
-        ams.ams.trust().remove(&fingerprint.into()).await.unwrap();
-    }
+    let Caller::Remote(Some(identity)) = &removed else {
+        panic!("a trusted caller has a certificate");
+    };
+    let fingerprint = identity.certificate().fingerprint();
+    ams.ams.trust().remove(&fingerprint.into()).await.unwrap();
     let expired = short_lived(ams.now());
     let early = short_lived(ams.now() + SignedDuration::from_hours(12));
     for identity in [&expired, &early] {
@@ -42,27 +43,27 @@ async fn personas(ams: &Running) -> Vec<Persona> {
     }
     ams.clock.advance(SignedDuration::from_hours(2));
     vec![
-        persona("unix socket", Door::Local, None),
+        persona("Unix socket", Caller::Local, None),
         persona("trusted", ams.trusted("trusted").await, None),
         persona(
             "no certificate",
-            Door::Remote(None),
+            Caller::Remote(None),
             Some((StatusCode::UNAUTHORIZED, "no client certificate")),
         ),
         persona(
             "unknown",
-            Door::Remote(Some(ams.identity("unknown"))),
+            Caller::Remote(Some(ams.identity("unknown"))),
             forbidden("not in the trust store"),
         ),
         persona("removed", removed, forbidden("not in the trust store")),
         persona(
             "expired",
-            Door::Remote(Some(expired)),
+            Caller::Remote(Some(expired)),
             forbidden("has expired"),
         ),
         persona(
             "not yet valid",
-            Door::Remote(Some(early)),
+            Caller::Remote(Some(early)),
             forbidden("not valid yet"),
         ),
     ]
@@ -78,38 +79,39 @@ fn short_lived(from: Timestamp) -> Identity {
     .unwrap()
 }
 
-async fn ask(ams: &Running, door: &Door, method: &str, route: &str) -> Answer {
+async fn call(ams: &RunningAms, caller: &Caller, method: &str, route: &str) -> FullResponse {
     let path = route
         .replace("{id}", "nothing")
         .replace("{version}", "0")
         .replace("{fingerprint}", "0000")
         .replace("{uuid}", "bc85137b-b20d-470a-a6ea-daa9a2b8506a");
     let method: Method = method.to_uppercase().parse().unwrap();
-    ams.call(door, request(method, &path, Body::empty())).await
+    ams.call(caller, request(method, &path, Body::empty()))
+        .await
 }
 
 #[tokio::test]
-async fn every_route_lets_in_whom_it_should_and_nobody_else() {
-    let ams = Running::start().await;
+async fn access_table_holds_for_every_persona() {
+    let ams = RunningAms::start().await;
     for persona in personas(&ams).await {
         for (method, route) in ROUTES {
-            let answer = ask(&ams, &persona.door, method, route).await;
-            let what = format!("{} {method} {route}: {answer:?}", persona.name);
-            let open = OPEN.contains(&(method, route));
+            let response = call(&ams, &persona.caller, method, route).await;
+            let context = format!("{} {method} {route}: {response:?}", persona.name);
+            let is_public = PUBLIC.contains(&(method, route));
             match persona.refused {
-                Some((status, reason)) if !open => {
-                    assert_eq!(answer.status, status, "{what}");
-                    assert!(answer.error().contains(reason), "{what}");
+                Some((status, reason)) if !is_public => {
+                    assert_eq!(response.status, status, "{context}");
+                    assert!(response.error().contains(reason), "{context}");
                 }
-                _ if open => assert_eq!(answer.status, StatusCode::OK, "{what}"),
-                _ => assert!(!is_refusal(&answer), "{what}"),
+                _ if is_public => assert_eq!(response.status, StatusCode::OK, "{context}"),
+                _ => assert!(!is_refusal(&response), "{context}"),
             }
         }
     }
 }
 
-fn is_refusal(answer: &Answer) -> bool {
-    let error = answer.json()["error"]
+fn is_refusal(response: &FullResponse) -> bool {
+    let error = response.json()["error"]
         .as_str()
         .unwrap_or_default()
         .to_owned();
@@ -117,11 +119,11 @@ fn is_refusal(answer: &Answer) -> bool {
 }
 
 #[tokio::test]
-async fn everybody_is_told_whether_they_are_trusted_and_what_there_is() {
-    let ams = Running::start().await;
+async fn public_routes_show_trust_extensions_and_versions() {
+    let ams = RunningAms::start().await;
     let trusted = ams.trusted("trusted").await;
-    for (door, auth) in [(&trusted, "trusted"), (&Door::Remote(None), "untrusted")] {
-        let status = ask(&ams, door, "get", "/1.0/").await.metadata();
+    for (caller, auth) in [(&trusted, "trusted"), (&Caller::Remote(None), "untrusted")] {
+        let status = call(&ams, caller, "get", "/1.0/").await.metadata();
         assert_eq!(status["auth"], auth);
         assert_eq!(status["api_status"], "stable");
         let extensions = status["api_extensions"].as_array().unwrap();
@@ -130,17 +132,17 @@ async fn everybody_is_told_whether_they_are_trusted_and_what_there_is() {
             "{status}"
         );
     }
-    let versions = ask(&ams, &Door::Remote(None), "get", "/").await;
+    let versions = call(&ams, &Caller::Remote(None), "get", "/").await;
     assert_eq!(versions.metadata(), serde_json::json!(["/1.0"]));
-    let version = ask(&ams, &Door::Remote(None), "get", "/1.0/version").await;
+    let version = call(&ams, &Caller::Remote(None), "get", "/1.0/version").await;
     assert_eq!(version.metadata()["version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[tokio::test]
-async fn the_limit_of_requests_holds_on_https_only_and_changes_live() {
-    let ams = Running::start().await;
+async fn rate_limit_applies_to_https_only_and_changes_at_once() {
+    let ams = RunningAms::start().await;
     let trusted = ams.trusted("trusted").await;
-    let ask = async |door: &Door| ask(&ams, door, "get", "/1.0/version").await.status;
+    let status = async |caller: &Caller| call(&ams, caller, "get", "/1.0/version").await.status;
     ams.ams
         .config()
         .set("core.max_requests_per_second", "1")
@@ -148,14 +150,14 @@ async fn the_limit_of_requests_holds_on_https_only_and_changes_live() {
         .unwrap();
     let mut statuses = Vec::new();
     for _ in 0..10 {
-        statuses.push(ask(&trusted).await);
+        statuses.push(status(&trusted).await);
     }
     assert!(
         statuses.contains(&StatusCode::TOO_MANY_REQUESTS),
         "{statuses:?}"
     );
     for _ in 0..10 {
-        assert_eq!(ask(&Door::Local).await, StatusCode::OK);
+        assert_eq!(status(&Caller::Local).await, StatusCode::OK);
     }
     ams.ams
         .config()
@@ -163,6 +165,6 @@ async fn the_limit_of_requests_holds_on_https_only_and_changes_live() {
         .await
         .unwrap();
     for _ in 0..10 {
-        assert_eq!(ask(&trusted).await, StatusCode::OK);
+        assert_eq!(status(&trusted).await, StatusCode::OK);
     }
 }

@@ -1,4 +1,4 @@
-//! Applications over HTTP: uploads, changes, listings, downloads.
+//! Applications: uploads, changes, lists, downloads.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -7,11 +7,11 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::running::{Answer, Door, Running, package, request, sha256, upload};
+use crate::running_ams::{Caller, FullResponse, RunningAms, package, request, sha256, upload};
 
 const GAME: &str = "name: game\ninstance-type: a4.3\ntags: [fun, created_by=anbox]\n";
 
-async fn names(ams: &Running, query: &str) -> Vec<String> {
+async fn names(ams: &RunningAms, query: &str) -> Vec<String> {
     let list = ams
         .get(&format!("/1.0/applications?recursion=1&{query}"))
         .await;
@@ -21,29 +21,29 @@ async fn names(ams: &Running, query: &str) -> Vec<String> {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| it["name"].as_str().unwrap());
+        .map(|application| application["name"].as_str().unwrap());
     names.map(str::to_owned).collect()
 }
 
-async fn show(ams: &Running, id: &str) -> Value {
+async fn show(ams: &RunningAms, id: &str) -> Value {
     ams.get(&format!("/1.0/applications/{id}")).await.metadata()
 }
 
-async fn patch(ams: &Running, id: &str, change: Value) -> Answer {
+async fn patch(ams: &RunningAms, id: &str, change: Value) -> FullResponse {
     let path = format!("/1.0/applications/{id}");
     ams.json(Method::PATCH, &path, change).await
 }
 
-/// The files that are on their way, below the base folder.
-fn staged(ams: &Running) -> usize {
+/// The number of staged files.
+fn staged(ams: &RunningAms) -> usize {
     std::fs::read_dir(ams.path("data/artifacts/staging"))
         .unwrap()
         .count()
 }
 
 #[tokio::test]
-async fn a_package_becomes_an_application_that_is_found_by_id_and_name() {
-    let ams = Running::start().await;
+async fn package_becomes_an_application_found_by_id_and_name() {
+    let ams = RunningAms::start().await;
     let operation = ams.create(GAME).await;
     let address = &operation.resources["applications"][0];
     let by_id = ams.get(address).await.metadata();
@@ -61,8 +61,8 @@ async fn a_package_becomes_an_application_that_is_found_by_id_and_name() {
 }
 
 #[tokio::test]
-async fn a_virtual_machine_is_asked_for_in_the_query() {
-    let ams = Running::start().await;
+async fn virtual_machine_is_requested_in_the_query() {
+    let ams = RunningAms::start().await;
     for (vm, name) in [
         ("true", "a"),
         ("True", "b"),
@@ -72,32 +72,32 @@ async fn a_virtual_machine_is_asked_for_in_the_query() {
     ] {
         let path = format!("/1.0/applications?vm={vm}");
         let accepted = upload(Method::POST, &path, package(&format!("name: {name}\n")));
-        ams.succeed(&ams.call(&Door::Local, accepted).await).await;
+        ams.succeed(&ams.call(&Caller::Local, accepted).await).await;
     }
     assert_eq!(names(&ams, "vm=True").await, ["a", "b", "c"]);
-    let nonsense = upload(Method::POST, "/1.0/applications?vm=maybe", package(GAME));
-    let refused = ams.call(&Door::Local, nonsense).await;
+    let invalid = upload(Method::POST, "/1.0/applications?vm=maybe", package(GAME));
+    let refused = ams.call(&Caller::Local, invalid).await;
     assert_eq!(refused.error(), "vm: \"maybe\" is neither true nor false");
 }
 
 #[tokio::test]
-async fn slots_that_are_not_set_are_told_as_clients_know_them() {
-    let ams = Running::start().await;
+async fn unset_slots_are_shown_as_minus_one_and_accepted_back() {
+    let ams = RunningAms::start().await;
     ams.create("name: game\nresources: {cpus: 2, gpu-slots: 0}\n")
         .await;
     let expected = json!({"cpus": 2, "gpu-slots": 0, "vpu-slots": -1});
     assert_eq!(show(&ams, "game").await["resources"], expected);
     let listed = ams.get("/1.0/applications?recursion=1").await.metadata();
     assert_eq!(listed[0]["resources"], expected);
-    // Clients send back what they were told.
+    // Clients send the values back.
     ams.succeed(&patch(&ams, "game", json!({"resources": expected})).await)
         .await;
     assert_eq!(show(&ams, "game").await["resources"], expected);
 }
 
 #[tokio::test]
-async fn a_list_is_not_taken_for_an_object_and_does_no_harm() {
-    let ams = Running::start().await;
+async fn list_is_not_taken_for_an_object() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     for (method, path, body) in [
         (Method::DELETE, "/1.0/applications", json!([["game"], true])),
@@ -120,20 +120,20 @@ async fn a_list_is_not_taken_for_an_object_and_does_no_harm() {
 }
 
 #[tokio::test]
-async fn who_sends_a_package_without_saying_so_is_told_how() {
-    let ams = Running::start().await;
+async fn package_without_its_media_type_is_refused_with_a_hint() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let send = async |kind: &str, body: Vec<u8>| {
         let mut update = request(Method::PATCH, "/1.0/applications/game", Body::from(body));
         update
             .headers_mut()
             .insert("content-type", kind.parse().unwrap());
-        let refused = ams.call(&Door::Local, update).await;
+        let refused = ams.call(&Caller::Local, update).await;
         assert!(refused.status.is_client_error(), "{refused:?}");
         refused.error()
     };
     let form = "application/x-www-form-urlencoded";
-    let hint = "a package is sent with Content-Type: application/octet-stream";
+    let hint = "to send a package, set Content-Type: application/octet-stream";
     for package in [package(GAME), vec![7; 2_000_000]] {
         let refusal = send(form, package).await;
         assert!(refusal.ends_with(hint), "{refusal}");
@@ -143,12 +143,12 @@ async fn who_sends_a_package_without_saying_so_is_told_how() {
 }
 
 #[tokio::test]
-async fn a_wrong_fingerprint_is_refused_and_nothing_is_kept() {
-    let ams = Running::start().await;
+async fn upload_with_a_wrong_fingerprint_is_refused_and_deleted() {
+    let ams = RunningAms::start().await;
     let mut wrong = upload(Method::POST, "/1.0/applications", package(GAME));
     let other = sha256(b"other").parse().unwrap();
     wrong.headers_mut().insert("x-ams-fingerprint", other);
-    let refused = ams.call(&Door::Local, wrong).await;
+    let refused = ams.call(&Caller::Local, wrong).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
     assert!(refused.error().contains("fingerprint"), "{refused:?}");
     assert!(names(&ams, "").await.is_empty());
@@ -156,8 +156,8 @@ async fn a_wrong_fingerprint_is_refused_and_nothing_is_kept() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_cut_leaves_nothing() {
-    let ams = Running::start().await;
+async fn incomplete_upload_leaves_nothing() {
+    let ams = RunningAms::start().await;
     let mut stream = ams.local().await;
     let head = "POST /1.0/applications HTTP/1.1\r\nhost: localhost\r\n\
                 content-type: application/octet-stream\r\ncontent-length: 1000000\r\n\r\n";
@@ -174,8 +174,8 @@ async fn an_upload_that_is_cut_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn who_asks_before_sending_is_told_to_go_on_or_not_to() {
-    let ams = Running::start().await;
+async fn expect_continue_is_answered_before_the_upload() {
+    let ams = RunningAms::start().await;
     let package = package(GAME);
     let head = format!(
         "POST /1.0/applications HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
@@ -184,27 +184,27 @@ async fn who_asks_before_sending_is_told_to_go_on_or_not_to() {
     );
     let mut local = ams.local().await;
     local.write_all(head.as_bytes()).await.unwrap();
-    let mut go_on = [0; 25];
-    local.read_exact(&mut go_on).await.unwrap();
-    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let mut interim = [0; 25];
+    local.read_exact(&mut interim).await.unwrap();
+    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     local.write_all(&package).await.unwrap();
-    let mut answer = String::new();
-    local.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let mut response = String::new();
+    local.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 202"), "{response}");
 
-    let mut stranger = ams.remote(None).await;
-    stranger.write_all(head.as_bytes()).await.unwrap();
+    let mut anonymous = ams.remote(None).await;
+    anonymous.write_all(head.as_bytes()).await.unwrap();
     let mut refusal = [0; 12];
-    stranger.read_exact(&mut refusal).await.unwrap();
+    anonymous.read_exact(&mut refusal).await.unwrap();
     assert_eq!(&refusal, b"HTTP/1.1 401");
 }
 
 #[tokio::test]
-async fn of_two_uploads_with_one_name_one_is_refused() {
-    let ams = Running::start().await;
+async fn concurrent_uploads_with_one_name_create_one_application() {
+    let ams = RunningAms::start().await;
     let send = || {
         ams.call(
-            &Door::Local,
+            &Caller::Local,
             upload(Method::POST, "/1.0/applications", package(GAME)),
         )
     };
@@ -219,10 +219,10 @@ async fn of_two_uploads_with_one_name_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_package_that_is_none_fails_with_its_reason() {
-    let ams = Running::start().await;
+async fn invalid_package_fails_with_its_reason() {
+    let ams = RunningAms::start().await;
     let garbage = upload(Method::POST, "/1.0/applications", vec![7; 1000]);
-    let accepted = ams.call(&Door::Local, garbage).await;
+    let accepted = ams.call(&Caller::Local, garbage).await;
     let operation = ams.finish(&accepted).await;
     assert_eq!(operation.status_code.code(), 400);
     assert!(!operation.err.is_empty());
@@ -230,12 +230,12 @@ async fn a_package_that_is_none_fails_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_new_package_makes_a_new_version() {
-    let ams = Running::start().await;
+async fn new_package_adds_a_version() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let second = package("name: game\nversion: '2'\n");
     let accepted = upload(Method::PATCH, "/1.0/applications/game", second);
-    ams.succeed(&ams.call(&Door::Local, accepted).await).await;
+    ams.succeed(&ams.call(&Caller::Local, accepted).await).await;
     let versions = show(&ams, "game").await["versions"].clone();
     assert_eq!(versions[1]["manifest_version"], "2");
     let other = upload(
@@ -243,13 +243,13 @@ async fn a_new_package_makes_a_new_version() {
         "/1.0/applications/game",
         package("name: other\n"),
     );
-    let failed = ams.finish(&ams.call(&Door::Local, other).await).await;
+    let failed = ams.finish(&ams.call(&Caller::Local, other).await).await;
     assert!(failed.err.contains("other"), "{failed:?}");
 }
 
 #[tokio::test]
-async fn attributes_change_in_place_or_make_a_version_as_the_definition_says() {
-    let ams = Running::start().await;
+async fn attributes_change_in_place_or_add_a_version() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let in_place = json!({"tags": ["new"], "instance-type": "a2.3", "addons": ["ssh"],
         "resources": {"cpus": 3}, "inhibit_auto_updates": true, "node_selector": ["gpu=intel"]});
@@ -273,25 +273,25 @@ async fn attributes_change_in_place_or_make_a_version_as_the_definition_says() {
         json!({"bootstrap": {"keep": ["app.apk"]}}),
         json!({"services": [{"name": "ssh", "port": 22, "protocols": ["tcp"], "expose": false}]}),
     ];
-    for (made, change) in changes.into_iter().enumerate() {
+    for (number, change) in changes.into_iter().enumerate() {
         let name = change.as_object().unwrap().keys().next().unwrap().clone();
         ams.succeed(&patch(&ams, "game", change.clone()).await)
             .await;
         let versions = show(&ams, "game").await["versions"].clone();
         let newest = versions.as_array().unwrap().last().unwrap();
-        assert_eq!(newest["number"], made + 1, "{name}");
+        assert_eq!(newest["number"], number + 1, "{name}");
         assert_eq!(newest[&name], change[&name]);
     }
 }
 
 #[tokio::test]
-async fn an_empty_patch_and_the_trailing_slash_are_accepted() {
-    let ams = Running::start().await;
+async fn empty_patch_and_trailing_slash_are_accepted() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let mut empty = request(Method::PATCH, "/1.0/applications/game/", Body::empty());
     let json = "application/json".parse().unwrap();
     empty.headers_mut().insert("content-type", json);
-    ams.succeed(&ams.call(&Door::Local, empty).await).await;
+    ams.succeed(&ams.call(&Caller::Local, empty).await).await;
     assert_eq!(
         show(&ams, "game").await["versions"]
             .as_array()
@@ -302,8 +302,8 @@ async fn an_empty_patch_and_the_trailing_slash_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_change_that_was_meant_for_another_state_is_refused() {
-    let ams = Running::start().await;
+async fn change_of_another_state_is_refused() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let tag = ams
         .get("/1.0/applications/game")
@@ -318,16 +318,16 @@ async fn a_change_that_was_meant_for_another_state_is_refused() {
             .insert("if-match", tag.parse().unwrap());
         change
     };
-    let changed = ams.call(&Door::Local, change(&tag, "first")).await;
+    let changed = ams.call(&Caller::Local, change(&tag, "first")).await;
     ams.succeed(&changed).await;
     let now = ams.get("/1.0/applications/game").await;
     assert_eq!(changed.header("etag"), now.header("etag"));
-    let late = ams.call(&Door::Local, change(&tag, "second")).await;
+    let late = ams.call(&Caller::Local, change(&tag, "second")).await;
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late:?}");
     assert_eq!(show(&ams, "game").await["tags"], json!(["first"]));
 
     let tag = now.header("etag");
-    let send = |value| ams.call(&Door::Local, change(tag, value));
+    let send = |value| ams.call(&Caller::Local, change(tag, value));
     let (one, other) = tokio::join!(send("one"), send("other"));
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
@@ -344,7 +344,7 @@ async fn a_change_that_was_meant_for_another_state_is_refused() {
     ] {
         let mut late = request(method, path, Body::from(body));
         late.headers_mut().insert("if-match", tag.parse().unwrap());
-        let late = ams.call(&Door::Local, late).await;
+        let late = ams.call(&Caller::Local, late).await;
         assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late:?}");
     }
 
@@ -357,8 +357,8 @@ async fn a_change_that_was_meant_for_another_state_is_refused() {
 }
 
 #[tokio::test]
-async fn listings_are_filtered_and_come_in_pages() {
-    let ams = Running::start().await;
+async fn list_has_filters_and_pages() {
+    let ams = RunningAms::start().await;
     for name in ["a", "b", "c"] {
         ams.create(&format!("name: {name}\ntags: [all, only-{name}]\n"))
             .await;
@@ -375,21 +375,21 @@ async fn listings_are_filtered_and_come_in_pages() {
     let page = ams.get("/1.0/applications?limit=2").await.json();
     assert_eq!(page["total_size"], 3);
     assert_eq!(page["metadata"].as_array().unwrap().len(), 2);
-    for bad in [
+    for invalid in [
         "vm=perhaps",
         "status=asleep",
         "recursion=2",
         "offset=-1",
         "limit=x",
     ] {
-        let refused = ams.get(&format!("/1.0/applications?{bad}")).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad}");
+        let refused = ams.get(&format!("/1.0/applications?{invalid}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{invalid}");
     }
 }
 
 #[tokio::test]
-async fn several_applications_are_deleted_together() {
-    let ams = Running::start().await;
+async fn several_applications_are_deleted_at_once() {
+    let ams = RunningAms::start().await;
     for name in ["a", "b", "c"] {
         ams.create(&format!("name: {name}\n")).await;
     }
@@ -402,13 +402,13 @@ async fn several_applications_are_deleted_together() {
         .await;
     assert_eq!(names(&ams, "").await, ["b"]);
     let last = request(Method::DELETE, "/1.0/applications/b", Body::empty());
-    ams.succeed(&ams.call(&Door::Local, last).await).await;
+    ams.succeed(&ams.call(&Caller::Local, last).await).await;
     assert!(names(&ams, "").await.is_empty());
 }
 
 #[tokio::test]
-async fn versions_are_published_revoked_and_deleted() {
-    let ams = Running::start().await;
+async fn version_is_published_withdrawn_and_deleted() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     for published in [false, true] {
         let path = "/1.0/applications/game/0";
@@ -421,18 +421,18 @@ async fn versions_are_published_revoked_and_deleted() {
             published
         );
     }
-    let unsaid = ams
+    let missing = ams
         .json(Method::PATCH, "/1.0/applications/game/0", json!({}))
         .await;
-    assert_eq!(unsaid.status, StatusCode::BAD_REQUEST);
+    assert_eq!(missing.status, StatusCode::BAD_REQUEST);
     let delete = request(Method::DELETE, "/1.0/applications/game/0", Body::empty());
-    ams.succeed(&ams.call(&Door::Local, delete).await).await;
+    ams.succeed(&ams.call(&Caller::Local, delete).await).await;
     assert_eq!(show(&ams, "game").await["versions"], json!([]));
 }
 
 #[tokio::test]
-async fn an_image_is_exported_whole_or_in_part_with_its_hash() {
-    let ams = Running::start().await;
+async fn image_is_exported_whole_and_in_part_with_its_hash() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let whole = ams.get("/1.0/applications/game/0").await;
     assert_eq!(whole.status, StatusCode::OK);
@@ -447,15 +447,15 @@ async fn an_image_is_exported_whole_or_in_part_with_its_hash() {
     let mut rest = request(Method::GET, "/1.0/applications/game/0", Body::empty());
     rest.headers_mut()
         .insert("range", "bytes=100-".parse().unwrap());
-    let rest = ams.call(&Door::Local, rest).await;
+    let rest = ams.call(&Caller::Local, rest).await;
     assert_eq!(rest.status, StatusCode::PARTIAL_CONTENT);
     assert_eq!(rest.body, whole.body[100..]);
     assert_eq!(rest.header("x-ams-fingerprint"), sha256(&whole.body));
 }
 
 #[tokio::test]
-async fn manifests_are_downloaded_with_their_hash() {
-    let ams = Running::start().await;
+async fn manifest_is_downloaded_with_its_hash() {
+    let ams = RunningAms::start().await;
     ams.create(GAME).await;
     let newest = ams.get("/1.0/applications/game/manifest").await;
     let of_version = ams.get("/1.0/applications/game/0/manifest").await;
@@ -465,8 +465,8 @@ async fn manifests_are_downloaded_with_their_hash() {
 }
 
 #[tokio::test]
-async fn an_upload_in_pieces_of_unknown_number_is_taken() {
-    let ams = Running::start().await;
+async fn chunked_upload_is_accepted() {
+    let ams = RunningAms::start().await;
     let package = package(GAME);
     let fingerprint = sha256(&package).parse().unwrap();
     let pieces: Vec<_> = package.chunks(7).map(Bytes::copy_from_slice).collect();
@@ -476,5 +476,5 @@ async fn an_upload_in_pieces_of_unknown_number_is_taken() {
     upload
         .headers_mut()
         .insert("x-ams-fingerprint", fingerprint);
-    ams.succeed(&ams.call(&Door::Local, upload).await).await;
+    ams.succeed(&ams.call(&Caller::Local, upload).await).await;
 }

@@ -1,4 +1,4 @@
-//! What is on its way from or to a registry can be cancelled, and goes on where it was.
+//! Transfers are cancelled and resumed.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -9,17 +9,17 @@ use serde_json::json;
 use tokio::task::block_in_place;
 
 use crate::{
-    introduced::introduce,
-    running::{Answer, Door, Running, upload},
+    connected::connect_to_registry,
+    running_ams::{Caller, FullResponse, RunningAms, upload},
 };
 
 const SIZE: u64 = 24 << 20;
-/// How much of it is moved before it is cancelled.
+/// Bytes transferred before the cancellation.
 const FIRST: u64 = 16 << 20;
-/// How much of it may have to be moved twice.
-const AGAIN: u64 = 9 << 20;
+/// Bytes that may be transferred twice.
+const REPEATED: u64 = 9 << 20;
 
-/// How many bytes lie in partial files below a folder.
+/// The size of all partial files below a folder.
 fn partial(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let sizes = entries.map(|entry| match entry.path() {
@@ -32,13 +32,13 @@ fn partial(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-async fn ask(ams: &Running, what: &str) -> Answer {
-    let path = format!("/1.0/registry/applications/game/{what}");
+async fn start_transfer(ams: &RunningAms, kind: &str) -> FullResponse {
+    let path = format!("/1.0/registry/applications/game/{kind}");
     ams.json(Method::POST, &path, json!({})).await
 }
 
-/// Waits until some of an image has been moved, and cancels what moves it.
-async fn cancel_in_the_middle(ams: &Running, accepted: &Answer) -> Operation {
+/// Waits until a part of an image has been transferred, and cancels the transfer.
+async fn cancel_in_the_middle(ams: &RunningAms, accepted: &FullResponse) -> Operation {
     assert_eq!(accepted.metadata()["may_cancel"], true);
     loop {
         let status = ams.get("/1.0/registry/status").await.metadata();
@@ -54,8 +54,8 @@ async fn cancel_in_the_middle(ams: &Running, accepted: &Answer) -> Operation {
     ams.finish(accepted).await
 }
 
-/// The last round, once none runs.
-async fn last_round(ams: &Running) -> serde_json::Value {
+/// The last round, after it has ended.
+async fn last_round(ams: &RunningAms) -> serde_json::Value {
     loop {
         let mut status = ams.get("/1.0/registry/status").await.metadata();
         if status["running"] == false {
@@ -66,68 +66,71 @@ async fn last_round(ams: &Running) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_push_or_pull_loses_nothing_and_goes_on_where_it_was() {
+async fn cancelled_push_or_pull_resumes_where_it_stopped() {
     let registry = block_in_place(TestRegistry::start);
     let network = FaultProxy::start(registry.address());
     let url = network.url();
-    let (publisher, client) = (Running::at_present().await, Running::at_present().await);
-    introduce(&publisher, &registry, &url).await;
-    introduce(&client, &registry, &url).await;
+    let (publisher, client) = (
+        RunningAms::at_present().await,
+        RunningAms::at_present().await,
+    );
+    connect_to_registry(&publisher, &registry, &url).await;
+    connect_to_registry(&client, &registry, &url).await;
     let folder = Folder::new("ams-cancelling");
     let package = Package::new("game").noise("level.dat", SIZE, 1);
     let package = fs::read(package.write_zip(&folder.join("game.zip"))).unwrap();
-    let made = publisher.call(
-        &Door::Local,
+    let created = publisher.call(
+        &Caller::Local,
         upload(Method::POST, "/1.0/applications", package),
     );
-    publisher.succeed(&made.await).await;
+    publisher.succeed(&created.await).await;
 
-    for (ams, what, way) in [
+    for (ams, kind, direction) in [
         (&publisher, "push", Direction::Up),
         (&client, "pull", Direction::Down),
     ] {
-        let before = network.bytes(way);
+        let before = network.bytes(direction);
         network.throttle(8 << 20);
-        let accepted = ask(ams, what).await;
+        let accepted = start_transfer(ams, kind).await;
         let ended = cancel_in_the_middle(ams, &accepted).await;
-        assert_eq!(ended.status_code, StatusCode::Cancelled, "{what}");
+        assert_eq!(ended.status_code, StatusCode::Cancelled, "{kind}");
         let round = last_round(ams).await;
         assert_eq!(round["outcome"], "cancelled", "{round}");
         assert_ne!(round["error"], "");
-        if what == "pull" {
+        if kind == "pull" {
             assert_eq!(ams.get("/1.0/applications").await.metadata(), json!([]));
             assert!(partial(&ams.path("")) > FIRST);
         }
         network.heal();
-        ams.succeed(&ask(ams, what).await).await;
-        let moved = network.bytes(way) - before;
-        assert!(moved < SIZE + AGAIN, "{what}: {moved}");
+        ams.succeed(&start_transfer(ams, kind).await).await;
+        let moved = network.bytes(direction) - before;
+        assert!(moved < SIZE + REPEATED, "{kind}: {moved}");
     }
     let here = client.get("/1.0/applications/game").await.metadata();
     assert_eq!(here["versions"][0]["published"], true, "{here}");
     assert_eq!(partial(&client.path("")), 0);
 }
 
-/// Whether the registry has the application, and whether the agent says that both sides have it.
-async fn seen(ams: &Running) -> (bool, bool) {
-    let there = ams.get("/1.0/registry/applications").await.metadata();
+/// Whether the registry has the application, and whether the status lists it.
+async fn presence(ams: &RunningAms) -> (bool, bool) {
+    let listed = ams.get("/1.0/registry/applications").await.metadata();
     let status = ams.get("/1.0/registry/status").await.metadata();
-    let listed = status["applications"].as_array();
+    let shown = status["applications"].as_array();
     (
-        there != json!([]),
-        listed.is_some_and(|all| !all.is_empty()),
+        listed != json!([]),
+        shown.is_some_and(|all| !all.is_empty()),
     )
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_deletion_in_the_registry_is_noted_here_or_did_not_happen() {
+async fn cancelled_deletion_in_the_registry_is_complete_or_did_not_happen() {
     let registry = block_in_place(TestRegistry::start);
     let network = FaultProxy::start(registry.address());
-    let ams = Running::at_present().await;
-    introduce(&ams, &registry, &network.url()).await;
+    let ams = RunningAms::at_present().await;
+    connect_to_registry(&ams, &registry, &network.url()).await;
     ams.create("name: game\ninstance-type: a2.3\n").await;
-    ams.succeed(&ask(&ams, "push").await).await;
-    assert_eq!(seen(&ams).await, (true, true));
+    ams.succeed(&start_transfer(&ams, "push").await).await;
+    assert_eq!(presence(&ams).await, (true, true));
 
     network.throttle(4 << 10);
     let path = "/1.0/registry/applications/game";
@@ -137,12 +140,12 @@ async fn a_cancelled_deletion_in_the_registry_is_noted_here_or_did_not_happen() 
     ams.json(Method::DELETE, location, json!({})).await;
     ams.finish(&accepted).await;
     network.heal();
-    // Where the registry has not done it by the end of this, it does not do it at all.
+    // A deletion that has not happened by then does not happen.
     for _ in 0..500 {
-        if seen(&ams).await == (false, false) {
+        if presence(&ams).await == (false, false) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(seen(&ams).await, (true, true));
+    assert_eq!(presence(&ams).await, (true, true));
 }

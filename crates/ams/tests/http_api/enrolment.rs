@@ -1,16 +1,16 @@
-//! Certificates: how callers come to be trusted, and cease to be.
+//! Certificates: how callers become trusted and untrusted.
 
 use axum::body::Body;
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::running::{Answer, Door, Running, base64, request};
+use crate::running_ams::{Caller, FullResponse, RunningAms, base64, request};
 
 const PASSWORD: &str = "sUp3rs3cr3t";
 
-async fn with_password() -> Running {
-    let ams = Running::start().await;
+async fn with_password() -> RunningAms {
+    let ams = RunningAms::start().await;
     ams.ams
         .config()
         .set("core.trust_password", PASSWORD)
@@ -19,62 +19,67 @@ async fn with_password() -> Running {
     ams
 }
 
-async fn enrol(ams: &Running, door: &Door, password: &str, certificate: &str) -> Answer {
+async fn enrol(
+    ams: &RunningAms,
+    caller: &Caller,
+    password: &str,
+    certificate: &str,
+) -> FullResponse {
     let body = json!({"certificate": certificate, "trust-password": password});
     let body = Body::from(body.to_string());
-    ams.call(door, request(Method::POST, "/1.0/certificates", body))
+    ams.call(caller, request(Method::POST, "/1.0/certificates", body))
         .await
 }
 
-async fn is_trusted(ams: &Running, door: &Door) -> bool {
+async fn is_trusted(ams: &RunningAms, caller: &Caller) -> bool {
     let status = ams
-        .call(door, request(Method::GET, "/1.0", Body::empty()))
+        .call(caller, request(Method::GET, "/1.0", Body::empty()))
         .await;
     status.metadata()["auth"] == "trusted"
 }
 
 #[tokio::test]
-async fn who_knows_the_password_enrols_itself() {
+async fn caller_with_the_trust_password_enrols_itself() {
     let ams = with_password().await;
     let identity = ams.identity("newcomer");
-    let door = Door::Remote(Some(identity.clone()));
-    assert!(!is_trusted(&ams, &door).await);
-    ams.succeed(&enrol(&ams, &door, PASSWORD, "").await).await;
-    assert!(is_trusted(&ams, &door).await);
+    let caller = Caller::Remote(Some(identity.clone()));
+    assert!(!is_trusted(&ams, &caller).await);
+    ams.succeed(&enrol(&ams, &caller, PASSWORD, "").await).await;
+    assert!(is_trusted(&ams, &caller).await);
 
-    let again = enrol(&ams, &door, "", &base64(&identity)).await;
+    let again = enrol(&ams, &caller, "", &base64(&identity)).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.error().contains("already exists"), "{again:?}");
 }
 
 #[tokio::test]
-async fn wrong_passwords_are_refused_and_slow_the_guesser_down() {
+async fn wrong_password_is_refused_and_locks_the_address() {
     let ams = with_password().await;
-    let door = Door::Remote(Some(ams.identity("guesser")));
-    let wrong = enrol(&ams, &door, "guess", "").await;
+    let caller = Caller::Remote(Some(ams.identity("guesser")));
+    let wrong = enrol(&ams, &caller, "guess", "").await;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN);
-    let soon = enrol(&ams, &door, PASSWORD, "").await;
+    let soon = enrol(&ams, &caller, PASSWORD, "").await;
     assert_eq!(soon.status, StatusCode::TOO_MANY_REQUESTS);
     let text = soon.json().to_string();
     assert!(text.contains("wait 1 s"), "{text}");
-    assert!(!is_trusted(&ams, &door).await);
+    assert!(!is_trusted(&ams, &caller).await);
     ams.clock.advance(SignedDuration::from_secs(1));
-    ams.succeed(&enrol(&ams, &door, PASSWORD, "").await).await;
-    assert!(is_trusted(&ams, &door).await);
+    ams.succeed(&enrol(&ams, &caller, PASSWORD, "").await).await;
+    assert!(is_trusted(&ams, &caller).await);
 }
 
 #[tokio::test]
-async fn without_a_password_nobody_enrols() {
-    let ams = Running::start().await;
-    let door = Door::Remote(Some(ams.identity("newcomer")));
+async fn enrolment_without_a_trust_password_is_refused() {
+    let ams = RunningAms::start().await;
+    let caller = Caller::Remote(Some(ams.identity("newcomer")));
     for password in ["", "guess"] {
-        let refused = enrol(&ams, &door, password, "").await;
+        let refused = enrol(&ams, &caller, password, "").await;
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused:?}");
     }
 }
 
 #[tokio::test]
-async fn the_password_is_told_as_set_or_not_set_only() {
+async fn trust_password_is_not_shown() {
     let ams = with_password().await;
     let config = ams.get("/1.0/config").await;
     assert!(!config.json().to_string().contains(PASSWORD));
@@ -82,11 +87,11 @@ async fn the_password_is_told_as_set_or_not_set_only() {
 }
 
 #[tokio::test]
-async fn certificates_are_added_listed_shown_and_removed() {
-    let ams = Running::start().await;
+async fn certificate_is_added_listed_shown_and_removed() {
+    let ams = RunningAms::start().await;
     let identity = ams.identity("client");
     let fingerprint = identity.certificate().fingerprint().to_string();
-    let door = Door::Remote(Some(identity.clone()));
+    let caller = Caller::Remote(Some(identity.clone()));
     let body = json!({"certificate": base64(&identity)});
     let added = ams.json(Method::POST, "/1.0/certificates", body).await;
     ams.succeed(&added).await;
@@ -107,19 +112,19 @@ async fn certificates_are_added_listed_shown_and_removed() {
     let tag = by_prefix.headers["etag"].clone();
     again.headers_mut().insert("if-none-match", tag);
     assert_eq!(
-        ams.call(&Door::Local, again).await.status,
+        ams.call(&Caller::Local, again).await.status,
         StatusCode::NOT_MODIFIED
     );
 
     let removed = request(Method::DELETE, &address, Body::empty());
-    ams.succeed(&ams.call(&Door::Local, removed).await).await;
+    ams.succeed(&ams.call(&Caller::Local, removed).await).await;
     assert_eq!(ams.get(&address).await.status, StatusCode::NOT_FOUND);
-    assert!(!is_trusted(&ams, &door).await);
+    assert!(!is_trusted(&ams, &caller).await);
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_none_is_refused() {
-    let ams = Running::start().await;
+async fn invalid_certificate_is_refused() {
+    let ams = RunningAms::start().await;
     for certificate in ["", "AAAA", "not base64!"] {
         let body = json!({"certificate": certificate});
         let refused = ams.json(Method::POST, "/1.0/certificates", body).await;

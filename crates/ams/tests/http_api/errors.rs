@@ -1,22 +1,22 @@
-//! What callers read when something is wrong: every body as it travels.
+//! The bodies of errors.
 
 use axum::body::Body;
 use http::Method;
 use serde_json::json;
 
-use crate::running::{Answer, Door, Running, request};
+use crate::running_ams::{Caller, FullResponse, RunningAms, request};
 
-fn snapshot(name: &str, answer: &Answer) {
-    let answer = json!({"status": answer.status.as_u16(), "body": answer.json()});
-    insta::assert_json_snapshot!(name, answer);
+fn snapshot(name: &str, response: &FullResponse) {
+    let response = json!({"status": response.status.as_u16(), "body": response.json()});
+    insta::assert_json_snapshot!(name, response);
 }
 
 #[tokio::test]
-async fn errors_have_one_form_and_say_what_to_do() {
-    let ams = Running::start().await;
+async fn errors_have_one_form() {
+    let ams = RunningAms::start().await;
     let send = async |method: Method, path: &str, body: &str| {
         let body = Body::from(body.to_owned());
-        ams.call(&Door::Local, request(method, path, body)).await
+        ams.call(&Caller::Local, request(method, path, body)).await
     };
     let get = async |path: &str| send(Method::GET, path, "").await;
 
@@ -73,10 +73,10 @@ async fn errors_have_one_form_and_say_what_to_do() {
     let unnamed = send(Method::POST, "/1.0/registry/applications/push", "").await;
     snapshot("registry_push_without_application", &unnamed);
 
-    let nobody = request(Method::GET, "/1.0/config", Body::empty());
+    let anonymous = request(Method::GET, "/1.0/config", Body::empty());
     snapshot(
         "no_certificate",
-        &ams.call(&Door::Remote(None), nobody).await,
+        &ams.call(&Caller::Remote(None), anonymous).await,
     );
     let path = "/1.0/registry/applications/a%20b";
     snapshot(
@@ -97,8 +97,8 @@ async fn errors_have_one_form_and_say_what_to_do() {
 }
 
 #[tokio::test]
-async fn an_operation_that_is_a_task_has_no_websocket() {
-    let ams = Running::start().await;
+async fn task_has_no_websocket() {
+    let ams = RunningAms::start().await;
     let change = json!({"name": "registry.filter", "value": "a"});
     let changed = ams.json(Method::PATCH, "/1.0/config", change).await;
     let address = changed.header("location").to_owned();
@@ -108,45 +108,46 @@ async fn an_operation_that_is_a_task_has_no_websocket() {
 }
 
 #[tokio::test]
-async fn every_answer_names_the_id_under_which_it_is_logged() {
-    let ams = Running::start().await;
+async fn every_response_has_a_request_id() {
+    let ams = RunningAms::start().await;
     let (one, other) = (ams.get("/1.0").await, ams.get("/3.0").await);
     assert_ne!(one.header("x-request-id"), other.header("x-request-id"));
 }
 
 #[tokio::test]
-async fn a_few_digits_name_no_certificate_not_even_ones_own() {
-    let ams = Running::start().await;
-    let door = ams.trusted("tester").await;
-    let Door::Remote(Some(identity)) = &door else {
-        panic!("who is trusted has a certificate");
+async fn fingerprint_of_few_digits_is_refused() {
+    let ams = RunningAms::start().await;
+    let caller = ams.trusted("tester").await;
+    let Caller::Remote(Some(identity)) = &caller else {
+        panic!("a trusted caller has a certificate");
     };
     let own = identity.certificate().fingerprint().to_string();
-    let call = async |method, door: &Door, digits: &str| {
+    let call = async |method, caller: &Caller, digits: &str| {
         let path = format!("/1.0/certificates/{digits}");
-        ams.call(door, request(method, &path, Body::empty())).await
+        ams.call(caller, request(method, &path, Body::empty()))
+            .await
     };
-    let delete = async |door: &Door, digits: &str| call(Method::DELETE, door, digits).await;
-    let get = async |door: &Door, digits: &str| call(Method::GET, door, digits).await;
+    let delete = async |caller: &Caller, digits: &str| call(Method::DELETE, caller, digits).await;
+    let get = async |caller: &Caller, digits: &str| call(Method::GET, caller, digits).await;
     for few in [1, 2, 11] {
-        let shown = get(&door, &own[..few]).await;
-        for refused in [shown, delete(&door, &own[..few]).await] {
+        let shown = get(&caller, &own[..few]).await;
+        for refused in [shown, delete(&caller, &own[..few]).await] {
             assert_eq!(refused.status, 400);
             let error = refused.json()["error"].to_string();
             assert!(error.contains("at least its first 12 digits"), "{error}");
         }
     }
     let enough = &own[..12];
-    assert_eq!(get(&door, enough).await.status, 200);
-    assert_eq!(delete(&Door::Local, enough).await.status, 202);
-    assert_eq!(delete(&door, &own).await.status, 403);
+    assert_eq!(get(&caller, enough).await.status, 200);
+    assert_eq!(delete(&Caller::Local, enough).await.status, 202);
+    assert_eq!(delete(&caller, &own).await.status, 403);
 }
 
 #[tokio::test]
-async fn a_certificate_is_removed_only_in_the_state_that_is_meant() {
-    let ams = Running::start().await;
-    let Door::Remote(Some(identity)) = ams.trusted("tester").await else {
-        panic!("who is trusted has a certificate");
+async fn removal_of_a_certificate_in_another_state_is_refused() {
+    let ams = RunningAms::start().await;
+    let Caller::Remote(Some(identity)) = ams.trusted("tester").await else {
+        panic!("a trusted caller has a certificate");
     };
     let fingerprint = identity.certificate().fingerprint();
     let path = format!("/1.0/certificates/{fingerprint}");
@@ -156,31 +157,37 @@ async fn a_certificate_is_removed_only_in_the_state_that_is_meant() {
         delete
             .headers_mut()
             .insert("if-match", tag.parse().unwrap());
-        let answer = ams.call(&Door::Local, delete).await;
-        assert_eq!(answer.status, status, "{answer:?}");
+        let response = ams.call(&Caller::Local, delete).await;
+        assert_eq!(response.status, status, "{response:?}");
         assert_eq!(ams.ams.trust().contains(&fingerprint), status == 412);
     }
 }
 
 #[tokio::test]
-async fn the_address_of_an_operation_is_found_behind_two_slashes() {
-    let ams = Running::start().await;
+async fn leading_slashes_are_merged() {
+    let ams = RunningAms::start().await;
     let change = json!({"name": "registry.filter", "value": "a"});
     let changed = ams.json(Method::PATCH, "/1.0/config", change).await;
     let address = changed.header("location").to_owned();
-    let there = ams.get(&format!("/{address}?x=1")).await;
-    assert_eq!(there.metadata()["description"], "Setting registry.filter");
+    let operation = ams.get(&format!("/{address}?x=1")).await;
+    assert_eq!(
+        operation.metadata()["description"],
+        "Setting registry.filter"
+    );
     let listed = ams.get("///1.0/applications?limit=0").await;
     assert_eq!(listed.json()["metadata"], json!([]));
     assert_eq!(ams.get("/1.0//applications").await.status, 404);
 }
 
 #[tokio::test]
-async fn removals_are_not_confirmed_for_one_application() {
-    let ams = Running::start().await;
+async fn removals_cannot_be_confirmed_for_one_application() {
+    let ams = RunningAms::start().await;
     let path = "/1.0/registry/applications/game/pull";
-    let answer = ams.json(Method::POST, path, json!({"confirm_removals": true}));
-    let answer = answer.await;
-    assert_eq!(answer.status, http::StatusCode::BAD_REQUEST);
-    assert!(answer.error().contains("/1.0/registry/sync"), "{answer:?}");
+    let response = ams.json(Method::POST, path, json!({"confirm_removals": true}));
+    let response = response.await;
+    assert_eq!(response.status, http::StatusCode::BAD_REQUEST);
+    assert!(
+        response.error().contains("/1.0/registry/sync"),
+        "{response:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! The events websocket, as the SDK, a web page and a slow reader meet it.
+//! The event websocket.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, protocol::CloseFrame},
 };
 
-use crate::running::{Door, Running, package, request, upload};
+use crate::running_ams::{Caller, RunningAms, package, request, upload};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn listen<S>(stream: S, query: &str) -> Result<WebSocketStream<S>, Error>
 where
@@ -33,7 +33,7 @@ async fn next<S>(socket: &mut WebSocketStream<S>) -> Option<Message>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    timeout(PATIENCE, socket.next()).await.unwrap()?.ok()
+    timeout(TIME_LIMIT, socket.next()).await.unwrap()?.ok()
 }
 
 pub(crate) async fn event<S>(socket: &mut WebSocketStream<S>) -> Value
@@ -70,8 +70,8 @@ fn status_of(error: &Error) -> u16 {
 }
 
 #[tokio::test]
-async fn the_sdk_listens_first_and_sees_its_operation_to_the_end() {
-    let ams = Running::start().await;
+async fn subscriber_receives_its_operation_from_beginning_to_end() {
+    let ams = RunningAms::start().await;
     let identity = ams.identity("sdk");
     ams.ams.trust().add(identity.certificate()).await.unwrap();
     let mut socket = listen(ams.remote(Some(&identity)).await, "?type=operation")
@@ -79,9 +79,9 @@ async fn the_sdk_listens_first_and_sees_its_operation_to_the_end() {
         .unwrap();
 
     let package = package("name: game\ninstance-type: a4.3\n");
-    let door = Door::Remote(Some(identity));
+    let caller = Caller::Remote(Some(identity));
     let accepted = ams
-        .call(&door, upload(Method::POST, "/1.0/applications", package))
+        .call(&caller, upload(Method::POST, "/1.0/applications", package))
         .await;
     let operation = accepted.metadata();
     assert_eq!(
@@ -106,8 +106,8 @@ async fn the_sdk_listens_first_and_sees_its_operation_to_the_end() {
 }
 
 #[tokio::test]
-async fn only_the_chosen_kinds_are_told() {
-    let ams = Running::start().await;
+async fn subscriber_receives_only_the_selected_kinds() {
+    let ams = RunningAms::start().await;
     let mut lifecycle = listen(ams.local().await, "?type=lifecycle").await.unwrap();
     let mut all = listen(ams.local().await, "").await.unwrap();
     ams.create("name: game\n").await;
@@ -118,37 +118,37 @@ async fn only_the_chosen_kinds_are_told() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_under_load() {
+async fn no_event_is_lost_under_load() {
     const CALLS: usize = 300;
-    let ams = Running::start().await;
+    let ams = RunningAms::start().await;
     let mut socket = listen(ams.local().await, "?type=operation").await.unwrap();
     let change = || json!({"name": "registry.filter", "value": "a"});
     let calls = futures_util::stream::iter(0..CALLS)
         .map(|_| ams.json(Method::PATCH, "/1.0/config", change()))
         .buffer_unordered(20)
-        .map(|answer| answer.metadata()["id"].clone());
+        .map(|response| response.metadata()["id"].clone());
     let mut begun: Vec<String> = calls.map(|id| id.to_string()).collect().await;
-    let mut told = Vec::new();
-    while told.len() < CALLS {
+    let mut reported = Vec::new();
+    while reported.len() < CALLS {
         let event = event(&mut socket).await;
         if event["metadata"]["status_code"] == 200 {
-            told.push(event["metadata"]["id"].to_string());
+            reported.push(event["metadata"]["id"].to_string());
         }
     }
     begun.sort();
-    told.sort();
-    assert_eq!(begun, told);
+    reported.sort();
+    assert_eq!(begun, reported);
 }
 
 #[tokio::test]
-async fn a_token_opens_the_websocket_for_its_holder_only_while_that_is_trusted() {
-    let ams = Running::start().await;
+async fn token_opens_the_websocket_while_its_holder_is_trusted() {
+    let ams = RunningAms::start().await;
     let identity = ams.identity("page");
     ams.ams.trust().add(identity.certificate()).await.unwrap();
-    let door = Door::Remote(Some(identity.clone()));
+    let caller = Caller::Remote(Some(identity.clone()));
     let auth = ams
         .call(
-            &door,
+            &caller,
             request(Method::POST, "/1.0/events/auth", Body::empty()),
         )
         .await;
@@ -158,11 +158,11 @@ async fn a_token_opens_the_websocket_for_its_holder_only_while_that_is_trusted()
     let mut socket = listen(ams.remote(None).await, &query).await.unwrap();
     ams.create("name: game\n").await;
     assert_eq!(event(&mut socket).await["type"], "operation");
-    for bad in ["", "?token=", "?token=a.b.c"] {
-        let refused = listen(ams.remote(None).await, bad).await.unwrap_err();
+    for invalid in ["", "?token=", "?token=a.b.c"] {
+        let refused = listen(ams.remote(None).await, invalid).await.unwrap_err();
         assert!(
             [401, 403].contains(&status_of(&refused)),
-            "{bad}: {refused}"
+            "{invalid}: {refused}"
         );
     }
 
@@ -175,10 +175,10 @@ async fn a_token_opens_the_websocket_for_its_holder_only_while_that_is_trusted()
 }
 
 #[tokio::test]
-async fn an_expired_token_opens_nothing() {
-    let ams = Running::start().await;
+async fn expired_token_is_refused() {
+    let ams = RunningAms::start().await;
     let auth = request(Method::POST, "/1.0/events/auth", Body::empty());
-    let auth = ams.call(&Door::Local, auth).await;
+    let auth = ams.call(&Caller::Local, auth).await;
     let query = format!("?token={}", auth.metadata()["token"].as_str().unwrap());
     ams.clock.advance(jiff::SignedDuration::from_secs(61));
     let refused = listen(ams.remote(None).await, &query).await.unwrap_err();
@@ -186,21 +186,21 @@ async fn an_expired_token_opens_nothing() {
 }
 
 #[tokio::test]
-async fn the_connections_of_a_removed_certificate_are_cut() {
-    let ams = Running::start().await;
+async fn connections_of_a_removed_certificate_are_cut() {
+    let ams = RunningAms::start().await;
     let identity = ams.identity("client");
     ams.ams.trust().add(identity.certificate()).await.unwrap();
     let mut socket = listen(ams.remote(Some(&identity)).await, "").await.unwrap();
     let fingerprint = identity.certificate().fingerprint();
     ams.ams.trust().remove(&fingerprint.into()).await.unwrap();
-    // The change itself may still get through; then the connection is gone.
+    // The event of the removal may arrive before the connection is cut.
     close_of(&mut socket).await;
     assert!(next(&mut socket).await.is_none());
 }
 
 #[tokio::test]
-async fn a_server_that_stops_says_goodbye_and_does_not_wait_for_listeners() {
-    let mut ams = Running::start().await;
+async fn stopping_server_closes_websockets() {
+    let mut ams = RunningAms::start().await;
     let mut socket = listen(ams.local().await, "").await.unwrap();
     timeout(Duration::from_secs(3), ams.stop()).await.unwrap();
     let frame = close_of(&mut socket).await.unwrap();
@@ -208,9 +208,9 @@ async fn a_server_that_stops_says_goodbye_and_does_not_wait_for_listeners() {
 }
 
 #[tokio::test]
-async fn who_does_not_ask_for_the_upgrade_is_told_to() {
-    let ams = Running::start().await;
-    let answer = ams.get("/1.0/events").await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    assert!(answer.error().contains("websocket"), "{answer:?}");
+async fn request_without_upgrade_is_refused_with_a_hint() {
+    let ams = RunningAms::start().await;
+    let response = ams.get("/1.0/events").await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    assert!(response.error().contains("websocket"), "{response:?}");
 }

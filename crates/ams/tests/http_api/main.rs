@@ -1,17 +1,16 @@
-//! The HTTP API of AMS as its clients meet it: over real TLS and a real unix socket, with a real
-//! database.
+//! The HTTP API of AMS, over real TLS and a real Unix socket, with a real database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
 mod applications;
 mod cancelling;
 mod conformance;
+mod connected;
 mod enrolment;
 mod errors;
 mod events;
-mod introduced;
 mod metrics;
 mod program;
 mod proxies;
-mod running;
+mod running_ams;
 mod sdk;

@@ -1,4 +1,4 @@
-//! What Prometheus reads.
+//! The metrics for Prometheus.
 
 use ams::Settings;
 use axum::body::Body;
@@ -7,11 +7,11 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use tokio::net::TcpStream;
 
-use crate::running::{Door, Running, converse, request};
+use crate::running_ams::{Caller, RunningAms, request, send_request};
 
 const REFERENCE: &str = include_str!("../../../../docs/reference/metrics.md");
 
-async fn measured() -> Running {
+async fn measured() -> RunningAms {
     let mut settings = Settings::default();
     let prometheus = &mut settings.metrics.prometheus;
     prometheus.listen_address = Some("127.0.0.1:0".parse().unwrap());
@@ -19,22 +19,22 @@ async fn measured() -> Running {
     prometheus.password = Some("pa55".to_owned());
     let label = ("host".to_owned(), "ams-0".to_owned());
     prometheus.extra_labels.extend([label]);
-    Running::with(settings).await
+    RunningAms::with(settings).await
 }
 
-async fn read(ams: &Running, path: &str, credentials: &str) -> (StatusCode, String) {
+async fn read(ams: &RunningAms, path: &str, credentials: &str) -> (StatusCode, String) {
     let stream = TcpStream::connect(ams.metrics.unwrap()).await.unwrap();
     let mut read = request(Method::GET, path, Body::empty());
     let basic = format!("Basic {}", BASE64_STANDARD.encode(credentials));
     let basic = basic.parse().unwrap();
     read.headers_mut().insert("authorization", basic);
-    let (head, body) = converse(stream, read).await.unwrap().into_parts();
+    let (head, body) = send_request(stream, read).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     (head.status, String::from_utf8(body).unwrap())
 }
 
 #[tokio::test]
-async fn requests_are_measured_under_the_documented_names() {
+async fn metrics_of_requests_have_the_documented_names() {
     let ams = measured().await;
     ams.get("/1.0/registry/applications").await;
     ams.get("/1.0/applications").await;
@@ -57,7 +57,7 @@ async fn requests_are_measured_under_the_documented_names() {
 }
 
 #[tokio::test]
-async fn what_is_served_is_what_the_reference_names() {
+async fn metrics_equal_those_of_the_reference() {
     let ams = measured().await;
     ams.get("/1.0").await;
     let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
@@ -70,7 +70,7 @@ async fn what_is_served_is_what_the_reference_names() {
         .filter_map(|row| {
             let (name, rest) = row.split_once('`')?;
             let kind = rest.split('|').nth(1)?.trim();
-            // Without a registry there has been no round.
+            // Without a registry there are no rounds.
             (!name.starts_with("registry_last_round_")).then_some((name, kind))
         })
         .collect();
@@ -126,24 +126,24 @@ async fn exposition_has_exactly_these_series() {
     ams.get("/1.0/applications").await;
     ams.get("/1.0/applications").await;
     let body = Body::from("{\"name\": \"registry.mode\", \"value\": \"\"}");
-    ams.call(&Door::Local, request(Method::PATCH, "/1.0/config", body))
+    ams.call(&Caller::Local, request(Method::PATCH, "/1.0/config", body))
         .await;
     let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
     insta::assert_snapshot!(series(&text));
 }
 
 #[tokio::test]
-async fn requests_over_https_have_labels_of_their_own() {
+async fn requests_over_https_have_their_own_labels() {
     let ams = measured().await;
-    let door = ams.trusted("client").await;
+    let caller = ams.trusted("client").await;
     let list = request(Method::GET, "/1.0/registry/applications", Body::empty());
-    ams.call(&door, list).await;
-    let stranger = request(
+    ams.call(&caller, list).await;
+    let anonymous = request(
         Method::POST,
         "/1.0/registry/applications/a/push",
         Body::empty(),
     );
-    ams.call(&Door::Remote(None), stranger).await;
+    ams.call(&Caller::Remote(None), anonymous).await;
     let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;
     for handler in [
         "code=\"400\",handler=\"https_registry_applications_GET\"",
@@ -154,30 +154,31 @@ async fn requests_over_https_have_labels_of_their_own() {
 }
 
 #[tokio::test]
-async fn measurements_are_served_over_tls_where_a_certificate_is_given() {
+async fn metrics_are_served_over_tls_with_a_certificate() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let [cert, key] = ["metrics.crt", "metrics.key"].map(|name| folder.path().join(name));
-    let identity = crate::running::new_identity("metrics", "2026-05-01T00:00:00Z".parse().unwrap());
+    let identity =
+        crate::running_ams::new_identity("metrics", "2026-05-01T00:00:00Z".parse().unwrap());
     fs_err::write(&cert, identity.certificate().to_pem()).unwrap();
     fs_err::write(&key, identity.key_pem()).unwrap();
     let mut settings = Settings::default();
     let prometheus = &mut settings.metrics.prometheus;
     prometheus.listen_address = Some("127.0.0.1:0".parse().unwrap());
     prometheus.tls = Some(ams::settings::MetricsTls { cert, key });
-    let ams = Running::with(settings).await;
+    let ams = RunningAms::with(settings).await;
     let port = ams.metrics.unwrap().port();
     let stream = ams
         .connect(port, identity.certificate().fingerprint(), None)
         .await;
     let read = request(Method::GET, "/internal/1.0/metrics", Body::empty());
     assert_eq!(
-        converse(stream, read).await.unwrap().status(),
+        send_request(stream, read).await.unwrap().status(),
         StatusCode::OK
     );
 }
 
 #[tokio::test]
-async fn measurements_are_not_for_everybody() {
+async fn metrics_need_the_configured_credentials() {
     let ams = measured().await;
     for credentials in ["", "prometheus:", "prometheus:wrong", "pa55"] {
         let (status, text) = read(&ams, "/metrics", credentials).await;
@@ -190,7 +191,7 @@ async fn measurements_are_not_for_everybody() {
 }
 
 #[tokio::test]
-async fn no_extra_label_can_have_the_name_of_one_that_is_there() {
+async fn extra_label_with_the_name_of_another_is_refused() {
     let ams = measured().await;
     ams.get("/1.0").await;
     let (_, text) = read(&ams, "/metrics", "prometheus:pa55").await;

@@ -1,4 +1,4 @@
-//! The program itself: what it makes at its first start, what it refuses, how it stops.
+//! The built program: first start, refusals, stop.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -16,21 +16,21 @@ use std::{
 use aar_testkit::{skip, tool};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
-/// A running `ams serve`, killed when it is dropped.
-struct Program {
+/// A running `ams`, which is killed when it is dropped.
+struct AmsProcess {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
 }
 
-impl Drop for Program {
+impl Drop for AmsProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Program {
-    /// Starts one, without telling it what to do.
+impl AmsProcess {
+    /// Starts `ams` without a subcommand.
     fn start(base: &Path) -> Self {
         Self::start_with(base, &[])
     }
@@ -67,13 +67,13 @@ impl Program {
     }
 }
 
-/// A base folder whose AMS listens on a free port of this machine.
+/// A base folder with a listen address on loopback.
 fn base(port: u16) -> tempfile::TempDir {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    furnish(folder, port, "")
+    write_settings(folder, port, "")
 }
 
-fn furnish(base: tempfile::TempDir, port: u16, more: &str) -> tempfile::TempDir {
+fn write_settings(base: tempfile::TempDir, port: u16, more: &str) -> tempfile::TempDir {
     let server = base.path().join("server");
     std::fs::create_dir(&server).unwrap();
     let settings = format!("listen-address: 127.0.0.1:{port}\n{more}");
@@ -88,7 +88,7 @@ fn mode(path: &Path) -> u32 {
 const DATABASE: [&str; 3] = ["server/ams.db", "server/ams.db-wal", "server/ams.db-shm"];
 
 #[test]
-fn nobody_else_may_read_the_database_also_where_it_was_put_back_for_all_to_read() {
+fn database_is_private_even_if_it_was_restored_with_another_mode() {
     let base = base(0);
     let path = |name: &str| base.path().join(name);
     let all_private = |when: &str| {
@@ -96,20 +96,20 @@ fn nobody_else_may_read_the_database_also_where_it_was_put_back_for_all_to_read(
             assert_eq!(mode(&path(file)), 0o600, "{file}, {when}");
         }
     };
-    let first = Program::start(base.path()).ready();
+    let first = AmsProcess::start(base.path()).ready();
     all_private("new");
     first.signal();
     assert!(first.end().0.success());
     let open = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(path(DATABASE[0]), open).unwrap();
-    let _again = Program::start(base.path()).ready();
+    let _again = AmsProcess::start(base.path()).ready();
     all_private("put back");
 }
 
 #[test]
-fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
+fn first_start_creates_private_files_and_sigterm_stops_the_service() {
     let base = base(0);
-    let program = Program::start(base.path()).ready();
+    let program = AmsProcess::start(base.path()).ready();
     let path = |name: &str| base.path().join(name);
     for key in ["server/server.key", "registry/client.key"] {
         assert_eq!(mode(&path(key)), 0o600, "{key}");
@@ -128,12 +128,15 @@ fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
     program.signal();
     let (status, log) = program.end();
     assert!(status.success(), "{log}");
-    assert!(!path("server/unix.socket").exists(), "it leads to nobody");
+    assert!(
+        !path("server/unix.socket").exists(),
+        "the socket file is left"
+    );
 
-    // The socket of the dead process is in nobody's way, and the certificate stays.
+    // A stale socket is replaced, and the certificate is kept.
     drop(UnixListener::bind(path("left")).unwrap());
     std::fs::rename(path("left"), path("server/unix.socket")).unwrap();
-    let again = Program::start(base.path()).ready();
+    let again = AmsProcess::start(base.path()).ready();
     assert_eq!(
         std::fs::read(path("server/server.crt")).unwrap(),
         certificate
@@ -143,8 +146,8 @@ fn the_first_start_makes_everything_with_safe_modes_and_sigterm_ends_it_well() {
 }
 
 #[test]
-fn the_service_manager_is_told_of_readiness_and_of_the_end_and_the_log_is_of_objects() {
-    let base = furnish(
+fn service_manager_is_notified_and_the_log_is_json() {
+    let base = write_settings(
         tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
         0,
         "logger: {level: info, format: json}\n",
@@ -154,15 +157,15 @@ fn the_service_manager_is_told_of_readiness_and_of_the_end_and_the_log_is_of_obj
     manager
         .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
-    let told = || {
+    let notification = || {
         let mut message = [0; 256];
         let length = manager.recv(&mut message).unwrap();
         String::from_utf8_lossy(&message[..length]).into_owned()
     };
-    let program = Program::start_with(base.path(), &[("NOTIFY_SOCKET", &socket)]);
-    assert!(told().contains("READY=1"));
+    let program = AmsProcess::start_with(base.path(), &[("NOTIFY_SOCKET", &socket)]);
+    assert!(notification().contains("READY=1"));
     program.signal();
-    assert!(told().contains("STOPPING=1"));
+    assert!(notification().contains("STOPPING=1"));
     let (status, log) = program.end();
     assert!(status.success(), "{log}");
     assert!(log.lines().count() > 1, "{log}");
@@ -177,22 +180,22 @@ fn the_service_manager_is_told_of_readiness_and_of_the_end_and_the_log_is_of_obj
 }
 
 #[test]
-fn a_second_process_on_the_folder_is_refused() {
+fn second_process_on_the_base_folder_is_refused() {
     let base = base(0);
-    let _first = Program::start(base.path()).ready();
-    let (status, log) = Program::start(base.path()).end();
+    let _first = AmsProcess::start(base.path()).ready();
+    let (status, log) = AmsProcess::start(base.path()).end();
     assert_eq!(status.code(), Some(1));
     assert!(log.contains("error: "), "{log}");
     assert!(log.contains(base.path().to_str().unwrap()), "{log}");
 }
 
 #[test]
-fn where_other_users_are_allowed_they_get_to_the_socket_and_no_further() {
+fn allowed_users_reach_only_the_socket() {
     let base = base(0);
     let settings = base.path().join("server/settings.yaml");
     let more = std::fs::read_to_string(&settings).unwrap() + "allowed-uids: [12345]\n";
     std::fs::write(&settings, more).unwrap();
-    let _program = Program::start(base.path()).ready();
+    let _program = AmsProcess::start(base.path()).ready();
     let path = |name: &str| base.path().join(name);
     assert_eq!(mode(&path("server/unix.socket")), 0o666);
     for folder in ["", "server"] {
@@ -209,9 +212,9 @@ fn where_other_users_are_allowed_they_get_to_the_socket_and_no_further() {
     }
 }
 
-/// The status that a user of this machine is answered with on the socket.
+/// The status of a request of a local user.
 fn status_for(uid: u32, socket: &Path) -> String {
-    let answer = Command::new("curl")
+    let response = Command::new("curl")
         .args([
             "--silent",
             "--output",
@@ -225,41 +228,41 @@ fn status_for(uid: u32, socket: &Path) -> String {
         .gid(uid)
         .output()
         .unwrap();
-    assert!(answer.status.success(), "{answer:?}");
-    String::from_utf8(answer.stdout).unwrap()
+    assert!(response.status.success(), "{response:?}");
+    String::from_utf8(response.stdout).unwrap()
 }
 
 #[test]
-fn users_who_are_allowed_are_let_in_by_the_socket_and_no_others() {
+fn socket_authorises_only_allowed_users() {
     let what = "users of the socket";
     if !getuid().is_root() {
-        return skip(what, "only root can make a request as somebody else");
+        return skip(what, "only root can send a request as another user");
     }
     if tool("curl").is_none() {
         return skip(what, "there is no curl");
     }
-    // Others cannot get to everybody's target folder.
-    let base = furnish(tempfile::tempdir().unwrap(), 0, "allowed-uids: [12345]\n");
-    let _program = Program::start(base.path()).ready();
+    // Other users may not have access to the target folder.
+    let base = write_settings(tempfile::tempdir().unwrap(), 0, "allowed-uids: [12345]\n");
+    let _program = AmsProcess::start(base.path()).ready();
     let socket = base.path().join("server/unix.socket");
     let statuses = [0, 12345, 12346].map(|uid| status_for(uid, &socket));
     assert_eq!(statuses, ["200", "200", "403"]);
 }
 
 #[test]
-fn an_address_in_use_is_named() {
+fn address_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let base = base(address.port());
-    let (status, log) = Program::start(base.path()).end();
+    let (status, log) = AmsProcess::start(base.path()).end();
     assert_eq!(status.code(), Some(1));
     assert!(log.contains(&address.to_string()), "{log}");
 }
 
 #[test]
-fn the_second_signal_ends_it_at_once() {
+fn second_signal_ends_the_service_at_once() {
     let base = base(0);
-    let program = Program::start(base.path()).ready();
+    let program = AmsProcess::start(base.path()).ready();
     // A request that never ends: its upload stalls.
     let mut slow = std::os::unix::net::UnixStream::connect(base.path().join("server/unix.socket"));
     let request =
@@ -274,14 +277,14 @@ fn the_second_signal_ends_it_at_once() {
 }
 
 #[test]
-fn a_certificate_that_is_not_there_is_named_with_its_key_in_the_settings() {
+fn missing_metrics_certificate_is_named_with_its_setting() {
     let base = base(0);
     let settings = concat!(
         "metrics: {prometheus: {listen-address: '127.0.0.1:0', ",
         "tls: {cert: no/such.crt, key: no/such.key}}}\n",
     );
     std::fs::write(base.path().join("server/settings.yaml"), settings).unwrap();
-    let (status, log) = Program::start(base.path()).end();
+    let (status, log) = AmsProcess::start(base.path()).end();
     assert_eq!(status.code(), Some(1));
     for part in ["settings.yaml", "metrics.prometheus.tls", "no/such.crt"] {
         assert!(log.contains(part), "{log}");

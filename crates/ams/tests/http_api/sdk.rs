@@ -1,5 +1,5 @@
-//! The calls that the public Go SDK makes, in its order and in its words. It is older than some of
-//! the definition, and Go writes `null` for what is not there.
+//! The calls of the public Go SDK, in its order. The SDK is older than parts of the API definition and sends
+//! `null` for unset fields.
 
 use axum::body::Body;
 use futures_util::{StreamExt, stream};
@@ -11,51 +11,57 @@ use tokio_tungstenite::WebSocketStream;
 
 use crate::{
     events,
-    running::{Answer, Door, Running, package, request, sha256},
+    running_ams::{Caller, FullResponse, RunningAms, package, request, sha256},
 };
 
-/// A program that uses the SDK.
+/// A client built with the SDK.
 struct Sdk<'a> {
-    ams: &'a Running,
-    door: Door,
+    ams: &'a RunningAms,
+    caller: Caller,
 }
 
-type Listener = WebSocketStream<TlsStream<TcpStream>>;
+type EventSocket = WebSocketStream<TlsStream<TcpStream>>;
 
 impl<'a> Sdk<'a> {
-    /// It enrols itself with the trust password first.
-    async fn enrol(ams: &'a Running, name: &str) -> Self {
+    /// Enrols a new client with the trust password.
+    async fn enrol(ams: &'a RunningAms, name: &str) -> Self {
         let config = ams.ams.config();
         config.set("core.trust_password", "s3cret").await.unwrap();
         let identity = ams.identity(name);
-        let certificate = crate::running::base64(&identity);
-        let door = Door::Remote(Some(identity));
-        let sdk = Self { ams, door };
+        let certificate = crate::running_ams::base64(&identity);
+        let caller = Caller::Remote(Some(identity));
+        let sdk = Self { ams, caller };
         let body = json!({"certificate": certificate, "trust-password": "s3cret"});
         let enrolled = sdk.json(Method::POST, "/1.0/certificates", &body).await;
         assert_eq!(enrolled.status, StatusCode::ACCEPTED, "{enrolled:?}");
         sdk
     }
 
-    async fn call(&self, mut request: Request<Body>) -> Answer {
+    async fn call(&self, mut request: Request<Body>) -> FullResponse {
         let agent = "Go-http-client/1.1".parse().unwrap();
         request.headers_mut().insert("user-agent", agent);
-        self.ams.call(&self.door, request).await
+        self.ams.call(&self.caller, request).await
     }
 
     async fn get(&self, path: &str) -> Value {
-        let answer = self.call(request(Method::GET, path, Body::empty())).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer.metadata()
+        let response = self.call(request(Method::GET, path, Body::empty())).await;
+        assert_eq!(response.status, StatusCode::OK, "{response:?}");
+        response.metadata()
     }
 
-    async fn json(&self, method: Method, path: &str, body: &Value) -> Answer {
+    async fn json(&self, method: Method, path: &str, body: &Value) -> FullResponse {
         self.call(request(method, path, Body::from(body.to_string())))
             .await
     }
 
-    /// Sends a package, with the headers as the SDK writes them.
-    async fn upload(&self, method: Method, path: &str, package: Vec<u8>, print: &str) -> Answer {
+    /// Sends a package with the headers of the SDK.
+    async fn upload(
+        &self,
+        method: Method,
+        path: &str,
+        package: Vec<u8>,
+        print: &str,
+    ) -> FullResponse {
         let mut upload = request(method, path, Body::from(package));
         for (name, value) in [
             ("content-type", "application/octet-stream"),
@@ -67,24 +73,24 @@ impl<'a> Sdk<'a> {
         self.call(upload).await
     }
 
-    async fn create(&self, manifest: &str) -> Answer {
+    async fn create(&self, manifest: &str) -> FullResponse {
         let package = package(manifest);
         let print = sha256(&package);
         let path = "/1.0/applications?vm=false";
         self.upload(Method::POST, path, package, &print).await
     }
 
-    async fn listen(&self) -> Listener {
-        let Door::Remote(identity) = &self.door else {
-            panic!("the SDK comes from afar");
+    async fn listen(&self) -> EventSocket {
+        let Caller::Remote(identity) = &self.caller else {
+            panic!("the SDK connects over HTTPS");
         };
         let stream = self.ams.remote(identity.as_ref()).await;
         events::listen(stream, "").await.unwrap()
     }
 }
 
-/// Waits for the last event of an operation.
-async fn wait(listener: &mut Listener, id: &Value) -> Value {
+/// Waits until an operation has ended.
+async fn wait(listener: &mut EventSocket, id: &Value) -> Value {
     loop {
         let event = events::event(listener).await;
         let operation = &event["metadata"];
@@ -96,8 +102,8 @@ async fn wait(listener: &mut Listener, id: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_application_is_created_changed_exported_and_deleted() {
-    let ams = Running::start().await;
+async fn sdk_creates_changes_exports_and_deletes_an_application() {
+    let ams = RunningAms::start().await;
     let sdk = Sdk::enrol(&ams, "sdk").await;
     let status = sdk.get("/1.0").await;
     for extension in [
@@ -117,7 +123,7 @@ async fn an_application_is_created_changed_exported_and_deleted() {
     let address = accepted["resources"]["applications"][0].as_str().unwrap();
     assert_eq!(sdk.get(address).await["name"], "game");
 
-    // All fields of the SDK's structure, of which one is meant.
+    // The SDK sends all fields of its structure, most of them unset.
     let change = json!({"image": null, "instance-type": null, "tags": null, "addons": null,
         "inhibit_auto_updates": null, "watchdog": {"disabled": true, "allowed-packages": null},
         "boot_activity": null, "required_permissions": null, "manifest_version": null,
@@ -139,8 +145,8 @@ async fn an_application_is_created_changed_exported_and_deleted() {
 }
 
 #[tokio::test]
-async fn after_a_wrong_fingerprint_the_same_upload_can_be_made_again() {
-    let ams = Running::start().await;
+async fn upload_is_accepted_after_a_wrong_fingerprint() {
+    let ams = RunningAms::start().await;
     let sdk = Sdk::enrol(&ams, "sdk").await;
     let package = package("name: game\n");
     let wrong = sha256(b"something else");
@@ -156,15 +162,15 @@ async fn after_a_wrong_fingerprint_the_same_upload_can_be_made_again() {
 }
 
 #[tokio::test]
-async fn two_uploads_at_once_both_arrive_and_each_listener_hears_of_both() {
-    let ams = Running::start().await;
+async fn concurrent_uploads_are_reported_to_all_subscribers() {
+    let ams = RunningAms::start().await;
     let (one, other) = (
         Sdk::enrol(&ams, "one").await,
         Sdk::enrol(&ams, "other").await,
     );
     let mut listeners = [one.listen().await, other.listen().await];
     let (a, b) = tokio::join!(one.create("name: a\n"), other.create("name: b\n"));
-    let mut begun = [a, b].map(|answer| answer.metadata()["id"].to_string());
+    let mut begun = [a, b].map(|response| response.metadata()["id"].to_string());
     begun.sort();
     for listener in &mut listeners {
         let mut ended = Vec::new();
@@ -180,10 +186,10 @@ async fn two_uploads_at_once_both_arrive_and_each_listener_hears_of_both() {
 }
 
 #[tokio::test]
-async fn every_listener_hears_of_every_operation_under_load_from_its_beginning_to_its_end() {
+async fn subscribers_receive_every_operation_under_load() {
     const UPLOADS: usize = 40;
     const LISTENERS: usize = 4;
-    let ams = Running::start().await;
+    let ams = RunningAms::start().await;
     let sdk = Sdk::enrol(&ams, "sdk").await;
     let mut listeners = Vec::new();
     for _ in 0..LISTENERS {
@@ -219,8 +225,8 @@ async fn every_listener_hears_of_every_operation_under_load_from_its_beginning_t
 }
 
 #[tokio::test]
-async fn operations_are_listed_by_their_status() {
-    let ams = Running::start().await;
+async fn operations_are_grouped_by_status_for_the_sdk() {
+    let ams = RunningAms::start().await;
     let sdk = Sdk::enrol(&ams, "sdk").await;
     assert_eq!(sdk.get("/1.0/operations?recursion=1").await, json!({}));
     let new = ams::operations::NewOperation::on("Waiting", "applications", String::new());
@@ -237,10 +243,10 @@ async fn operations_are_listed_by_their_status() {
     assert_eq!(sdk.get("/1.0/operations").await, json!([address]));
     let page = sdk.get("/1.0/operations?recursion=1&offset=1").await;
     assert_eq!(page, json!({}));
-    for bad in ["offset=-1", "limit=-2", "limit=many"] {
-        let path = format!("/1.0/operations?recursion=1&{bad}");
+    for invalid in ["offset=-1", "limit=-2", "limit=many"] {
+        let path = format!("/1.0/operations?recursion=1&{invalid}");
         let refused = sdk.call(request(Method::GET, &path, Body::empty())).await;
-        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad}");
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{invalid}");
     }
 
     let cancel = request(Method::DELETE, &address, Body::empty());

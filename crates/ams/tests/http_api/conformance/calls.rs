@@ -5,24 +5,24 @@ use http::{Request, StatusCode};
 use serde_json::Value;
 
 use super::definition::Definition;
-use crate::running::{Answer, Door, Running, request, sha256};
+use crate::running_ams::{Caller, FullResponse, RunningAms, request, sha256};
 
-/// Calls operations of the definition by their names, and holds every answer against it.
-pub(super) struct Calls<'a> {
-    pub(super) ams: &'a Running,
+/// Calls operations of the definition by name and validates every response.
+pub(super) struct DefinitionCalls<'a> {
+    pub(super) ams: &'a RunningAms,
     pub(super) definition: Definition,
     exercised: RefCell<BTreeSet<String>>,
 }
 
-/// What goes with a call.
-pub(super) enum With<'a> {
+/// The body of a call.
+pub(super) enum CallBody<'a> {
     Nothing,
     Json(Value),
     Package(&'a [u8]),
 }
 
-impl<'a> Calls<'a> {
-    pub(super) fn of(ams: &'a Running) -> Self {
+impl<'a> DefinitionCalls<'a> {
+    pub(super) fn new(ams: &'a RunningAms) -> Self {
         Self {
             ams,
             definition: Definition::load(),
@@ -30,56 +30,72 @@ impl<'a> Calls<'a> {
         }
     }
 
-    /// Calls an operation that has to be done or begun. `arguments` are put in the place of the
-    /// parameters of the path, in their order, and at its end: `["game", "?limit=1"]`.
-    pub(super) async fn good(&self, name: &str, arguments: &[&str], with: With<'_>) -> Answer {
-        let answer = self.call(&Door::Local, name, arguments, with).await;
-        assert!(answer.status.is_success(), "{name}: {answer:?}");
-        self.mark(name);
-        answer
-    }
-
-    /// The same, for an operation that goes on in the background: waits for its good end.
-    pub(super) async fn done(&self, name: &str, arguments: &[&str], with: With<'_>) -> Answer {
-        let answer = self.good(name, arguments, with).await;
-        self.ams.succeed(&answer).await;
-        answer
-    }
-
-    /// Calls an operation that has to be refused.
-    pub(super) async fn bad(
+    /// Calls an operation, which must succeed or start. `arguments` replace the parameters of the path in
+    /// order; further ones are appended: `["game", "?limit=1"]`.
+    pub(super) async fn succeed(
         &self,
-        door: &Door,
         name: &str,
         arguments: &[&str],
-        with: With<'_>,
-        status: StatusCode,
-    ) {
-        let answer = self.call(door, name, arguments, with).await;
-        assert_eq!(answer.status, status, "{name}: {answer:?}");
+        body: CallBody<'_>,
+    ) -> FullResponse {
+        let response = self.call(&Caller::Local, name, arguments, body).await;
+        assert!(response.status.is_success(), "{name}: {response:?}");
+        self.mark(name);
+        response
     }
 
-    /// Remembers that an operation was called as it is meant to be.
+    /// Calls an operation that runs in the background, and waits until it has succeeded.
+    pub(super) async fn complete(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        body: CallBody<'_>,
+    ) -> FullResponse {
+        let response = self.succeed(name, arguments, body).await;
+        self.ams.succeed(&response).await;
+        response
+    }
+
+    /// Calls an operation, which must be refused.
+    pub(super) async fn refuse(
+        &self,
+        caller: &Caller,
+        name: &str,
+        arguments: &[&str],
+        body: CallBody<'_>,
+        status: StatusCode,
+    ) {
+        let response = self.call(caller, name, arguments, body).await;
+        assert_eq!(response.status, status, "{name}: {response:?}");
+    }
+
+    /// Records that an operation was called successfully.
     pub(super) fn mark(&self, name: &str) {
         self.definition.operation(name);
         self.exercised.borrow_mut().insert(name.to_owned());
     }
 
-    /// The operations that have not been called.
-    pub(super) fn left(&self) -> Vec<&str> {
+    /// The operations that were not called.
+    pub(super) fn not_called(&self) -> Vec<&str> {
         let exercised = self.exercised.borrow();
         let names = self.definition.names();
         names.filter(|name| !exercised.contains(*name)).collect()
     }
 
-    async fn call(&self, door: &Door, name: &str, arguments: &[&str], with: With<'_>) -> Answer {
-        let request = self.request(name, arguments, with);
-        let answer = self.ams.call(door, request).await;
-        self.definition.check(name, &answer);
-        answer
+    async fn call(
+        &self,
+        caller: &Caller,
+        name: &str,
+        arguments: &[&str],
+        body: CallBody<'_>,
+    ) -> FullResponse {
+        let request = self.request(name, arguments, body);
+        let response = self.ams.call(caller, request).await;
+        self.definition.check(name, &response);
+        response
     }
 
-    fn request(&self, name: &str, arguments: &[&str], with: With<'_>) -> Request<Body> {
+    fn request(&self, name: &str, arguments: &[&str], body: CallBody<'_>) -> Request<Body> {
         let operation = self.definition.operation(name);
         let mut path = operation.path.clone();
         for argument in arguments {
@@ -90,10 +106,10 @@ impl<'a> Calls<'a> {
         }
         assert!(!path.contains('{'), "{name}: {path}");
         let method = operation.method.clone();
-        match with {
-            With::Nothing => request(method, &path, Body::empty()),
-            With::Json(body) => request(method, &path, Body::from(body.to_string())),
-            With::Package(package) => {
+        match body {
+            CallBody::Nothing => request(method, &path, Body::empty()),
+            CallBody::Json(json) => request(method, &path, Body::from(json.to_string())),
+            CallBody::Package(package) => {
                 let mut upload = request(method, &path, Body::from(package.to_vec()));
                 let headers = upload.headers_mut();
                 headers.insert("content-type", "application/octet-stream".parse().unwrap());

@@ -3,27 +3,27 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use crate::running::Answer;
+use crate::running_ams::FullResponse;
 
 const DEFINITION: &str = include_str!("ams-api.yaml");
 
-/// What the definition names and AMS need not send: what is absent has a meaning of its own.
+/// Properties of the definition that AMS may leave out, with the meaning of their absence.
 const OPTIONAL: &[(&str, &str)] = &[
-    // Told only where the caller asks for them.
+    // Sent only on request.
     ("Application", "entitlements"),
-    // Whatever Android makes of it; there is no owner that says so.
+    // Android decides; no value expresses that.
     ("ApplicationExtraData", "owner"),
-    // Whatever Android makes of it; there are no permissions that say so.
+    // Android decides; no value expresses that.
     ("ApplicationExtraData", "permissions"),
     // As many as the instance type has: a number would override it.
     ("ApplicationResources", "cpus"),
-    // As much as the instance type has; there is no size that says so.
+    // As much as the instance type has; no value expresses that.
     ("ApplicationResources", "disk-size"),
     // As many as the instance type has: 0 takes them away.
     ("ApplicationResources", "gpu-slots"),
     // Any vendor; the definition lists no name for that.
     ("ApplicationResources", "gpu-type"),
-    // As much as the instance type has; there is no size that says so.
+    // As much as the instance type has; no value expresses that.
     ("ApplicationResources", "memory"),
     // The disk space is reserved; with all others absent, nothing is overridden and the object empty.
     ("ApplicationResources", "no_disk_reserve"),
@@ -31,12 +31,12 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("ApplicationResources", "vpu-slots"),
     // One port: the definition says "if empty", and 0 is a number.
     ("NetworkServiceSpec", "port_end"),
-    // There are none to list: whoever is trusted may do everything.
+    // A trusted caller may do everything.
     ("ServiceStatus", "auth_permissions"),
 ];
 
-/// The frame around every answer, which clients read without asking.
-const FRAME: &[&str] = &[
+/// The keys of the envelope, which clients read without checking for them.
+const ENVELOPE: &[&str] = &[
     "error",
     "error_code",
     "metadata",
@@ -52,7 +52,7 @@ pub(super) struct Definition {
     operations: BTreeMap<String, Operation>,
 }
 
-/// One operation of it.
+/// An operation of the definition.
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
     pub(super) method: Method,
@@ -93,24 +93,24 @@ impl Definition {
         found.unwrap_or_else(|| panic!("the definition has no operation {name}"))
     }
 
-    /// Insists that an answer is one that the definition allows.
-    pub(super) fn check(&self, name: &str, answer: &Answer) {
-        let response = self.response(name, answer.status.as_u16());
-        let what = format!("{name}: {answer:?}");
-        let headers = response.get("headers").and_then(Value::as_object);
+    /// Checks that the definition allows a response.
+    pub(super) fn check(&self, name: &str, response: &FullResponse) {
+        let declared = self.response(name, response.status.as_u16());
+        let call = format!("{name}: {response:?}");
+        let headers = declared.get("headers").and_then(Value::as_object);
         for header in headers.into_iter().flat_map(Map::keys) {
-            assert!(answer.headers.contains_key(header), "no {header}: {what}");
+            assert!(response.headers.contains_key(header), "no {header}: {call}");
         }
-        let content = response["content"].as_object().unwrap();
+        let content = declared["content"].as_object().unwrap();
         let (kind, content) = content.iter().next().unwrap();
-        assert_eq!(answer.header("content-type"), kind, "{what}");
+        assert_eq!(response.header("content-type"), kind, "{call}");
         if kind == "application/json" {
-            check_frame(&answer.json(), &what);
-            self.validate(&content["schema"], &answer.json(), &what);
+            check_envelope(&response.json(), &call);
+            self.validate(&content["schema"], &response.json(), &call);
         }
     }
 
-    /// Insists that something is as a schema of the definition says.
+    /// Checks a body against a schema of the definition.
     pub(super) fn check_body(&self, schema: &str, body: &Value) {
         let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
         self.validate(&schema, body, &body.to_string());
@@ -122,7 +122,7 @@ impl Definition {
         // What goes wrong is answered in one form, whether or not its status is listed.
         let other = || responses.get("default").filter(|_| status >= 400);
         let response = named.or_else(other);
-        let response = response.unwrap_or_else(|| panic!("{name} does not answer {status}"));
+        let response = response.unwrap_or_else(|| panic!("{name} does not response {status}"));
         match response.get("$ref").and_then(Value::as_str) {
             Some(there) => self.document.pointer(&there[1..]).unwrap().clone(),
             None => response.clone(),
@@ -147,19 +147,19 @@ impl Definition {
     }
 }
 
-/// The definition as it is in the file.
+/// The definition in the file.
 pub(super) fn parse() -> Value {
     serde_saphyr::from_str(DEFINITION).unwrap()
 }
 
-fn check_frame(body: &Value, what: &str) {
+fn check_envelope(body: &Value, what: &str) {
     let keys = body.as_object().unwrap().keys();
     let more = ["token", "total_size"];
     let keys: Vec<_> = keys.filter(|key| !more.contains(&key.as_str())).collect();
-    assert_eq!(keys, FRAME, "{what}");
+    assert_eq!(keys, ENVELOPE, "{what}");
 }
 
-/// The same definition, which demands what it names and forbids what it does not.
+/// The definition, with all properties required and others forbidden.
 fn strict(mut document: Value) -> Value {
     let schemas = document["components"]["schemas"].as_object_mut().unwrap();
     for (of, property) in OPTIONAL {
@@ -170,7 +170,7 @@ fn strict(mut document: Value) -> Value {
         );
     }
     for (name, schema) in schemas {
-        // The frames are told by what is around them, requests by nobody.
+        // Only schemas of resources: the envelope is checked separately.
         if !name.ends_with("Response") || name == "VersionResponse" {
             tighten(name, schema);
         }
@@ -191,6 +191,6 @@ fn tighten(name: &str, schema: &mut Value) {
         .cloned()
         .collect();
     schema["required"] = json!(required);
-    // The one body that is merged with the frame.
+    // This body is merged with the envelope.
     schema["additionalProperties"] = json!(name == "EventAuth");
 }

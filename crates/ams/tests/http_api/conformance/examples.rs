@@ -1,7 +1,7 @@
-//! What the tool is told to ask for: applications, versions, operations and certificates that are
-//! really there. Made-up ones would see nothing but 404.
+//! Examples for the tool: existing applications, versions, operations and certificates. Random ones would only
+//! get 404.
 //!
-//! What is deleted or changed is not what others read, so no request depends on an earlier one.
+//! Each operation that deletes or changes has its own example, so requests do not depend on each other.
 
 use aar_testkit::TestRegistry;
 use ams::operations::NewOperation;
@@ -9,13 +9,13 @@ use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::widened::operations;
+use super::tool_definition::operations;
 use crate::{
-    introduced::introduce,
-    running::{Door, Running, base64, package, request, upload},
+    connected::connect_to_registry,
+    running_ams::{Caller, RunningAms, base64, package, request, upload},
 };
 
-/// Applications that are there from the beginning, each for what its name says.
+/// The applications, named after their purpose.
 const APPLICATIONS: &[&str] = &[
     "read",
     "changed",
@@ -27,7 +27,7 @@ const APPLICATIONS: &[&str] = &[
     "pulled",
     "withdrawn",
 ];
-/// Those of them that are in the registry, too.
+/// The applications that are also in the registry.
 const IN_THE_REGISTRY: &[&str] = &["pulled", "withdrawn"];
 
 /// Values for parameters of paths, by operation and parameter, and for bodies, by operation.
@@ -37,9 +37,9 @@ pub(super) struct Examples {
 }
 
 impl Examples {
-    /// Furnishes an AMS that knows nothing yet.
-    pub(super) async fn make(ams: &Running, registry: &TestRegistry) -> Self {
-        introduce(ams, registry, &registry.url()).await;
+    /// Creates the examples in a new AMS.
+    pub(super) async fn create(ams: &RunningAms, registry: &TestRegistry) -> Self {
+        connect_to_registry(ams, registry, &registry.url()).await;
         for name in APPLICATIONS {
             ams.create(&format!("name: {name}\n")).await;
         }
@@ -49,7 +49,7 @@ impl Examples {
         for name in IN_THE_REGISTRY {
             let path = format!("/1.0/registry/applications/{name}/push");
             let push = request(Method::POST, &path, Body::empty());
-            ams.succeed(&ams.call(&Door::Local, push).await).await;
+            ams.succeed(&ams.call(&Caller::Local, push).await).await;
         }
         let mut examples = Self::of_applications(&id(ams, "read").await);
         examples.add_operations(ams).await;
@@ -95,7 +95,7 @@ impl Examples {
         }
     }
 
-    async fn add_operations(&mut self, ams: &Running) {
+    async fn add_operations(&mut self, ams: &RunningAms) {
         let ended = ams.create("name: heard-of\n").await.id;
         let new = NewOperation::on("Waiting", "applications", "/1.0/applications/x".to_owned());
         let work = async move |context: ams::operations::OperationContext| {
@@ -113,7 +113,7 @@ impl Examples {
         }
     }
 
-    async fn add_certificates(&mut self, ams: &Running) {
+    async fn add_certificates(&mut self, ams: &RunningAms) {
         let [kept, removed, new] = ["kept", "removed", "new"].map(|name| ams.identity(name));
         for (name, identity) in [("certificate_get", kept), ("certificate_delete", removed)] {
             let certificate = identity.certificate();
@@ -126,9 +126,8 @@ impl Examples {
         self.bodies.push(("certificates_post", body));
     }
 
-    /// Writes the values into a definition: whatever it has parameters of paths or JSON bodies for
-    /// has to be given some.
-    pub(super) fn put_into(&self, document: &mut Value) {
+    /// Adds the values to a definition. Every path parameter and every JSON body needs one.
+    pub(super) fn add_to(&self, document: &mut Value) {
         for operation in operations(document) {
             let name = operation["operationId"].as_str().unwrap().to_owned();
             let parameters = operation
@@ -136,7 +135,7 @@ impl Examples {
                 .and_then(Value::as_array_mut);
             let parameters = parameters.into_iter().flatten();
             for parameter in parameters.filter(|parameter| parameter["in"] == "path") {
-                self.put_into_parameter(&name, parameter);
+                self.add_to_parameter(&name, parameter);
             }
             let body = "/requestBody/content/application~1json";
             if let Some(body) = operation.pointer_mut(body) {
@@ -145,7 +144,7 @@ impl Examples {
         }
     }
 
-    fn put_into_parameter(&self, operation: &str, parameter: &mut Value) {
+    fn add_to_parameter(&self, operation: &str, parameter: &mut Value) {
         let name = parameter["name"].as_str().unwrap();
         let values = self.values(operation, name);
         parameter["example"] = values[0].clone();
@@ -171,17 +170,17 @@ impl Examples {
     }
 }
 
-/// What the registry knows is found out while the operation runs: any name begins one.
+/// These operations start with any name, because they look it up in the registry later.
 const ANY_NAME: &[&str] = &["registry_applications_pull", "registry_applications_delete"];
 
-async fn new_version(ams: &Running, name: &str) {
+async fn new_version(ams: &RunningAms, name: &str) {
     let path = format!("/1.0/applications/{name}");
     let package = package(&format!("name: {name}\n"));
     let update = upload(Method::PATCH, &path, package);
-    ams.succeed(&ams.call(&Door::Local, update).await).await;
+    ams.succeed(&ams.call(&Caller::Local, update).await).await;
 }
 
-async fn id(ams: &Running, name: &str) -> String {
+async fn id(ams: &RunningAms, name: &str) -> String {
     let shown = ams.get(&format!("/1.0/applications/{name}")).await;
     shown.metadata()["id"].as_str().unwrap().to_owned()
 }

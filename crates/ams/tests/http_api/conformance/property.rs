@@ -4,30 +4,29 @@ use aar_testkit::TestRegistry;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
-use super::{examples::Examples, tool, widened::widened};
-use crate::running::{Door, Running};
+use super::{examples::Examples, tool, tool_definition::tool_definition};
+use crate::running_ams::{Caller, RunningAms};
 
-/// What the tool cannot be let into: events come over a websocket, which it does not speak, and no
-/// operation of AMS talks over one.
+/// The operations that the tool cannot call successfully: it does not support websockets, and no operation of
+/// AMS has one.
 const ONLY_REFUSED: &[&str] = &["GET /1.0/events", "GET /1.0/operations/{uuid}/websocket"];
 
-/// Requests of every form that the definition allows, and of many that it does not, without an
-/// answer that is a failure of the server or another than the definition says, and without one that
-/// takes what the definition forbids.
+/// Sends valid and invalid requests. No response is a failure of the server, all conform to the definition,
+/// and invalid requests are refused.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_sent_the_answer_is_one_of_the_definition() {
+async fn every_generated_request_gets_a_response_of_the_definition() {
     let Some(program) = block_in_place(tool::installed) else {
         return;
     };
-    let ams = Running::at_present().await;
+    let ams = RunningAms::at_present().await;
     let registry = block_in_place(TestRegistry::start);
-    let mut document = widened();
-    let examples = Examples::make(&ams, &registry).await;
-    examples.put_into(&mut document);
+    let mut document = tool_definition();
+    let examples = Examples::create(&ams, &registry).await;
+    examples.add_to(&mut document);
     let limit = ("core.max_requests_per_second", "1000000");
     ams.ams.config().set(limit.0, limit.1).await.unwrap();
-    let Door::Remote(Some(identity)) = ams.trusted("tester").await else {
-        panic!("who is trusted has a certificate");
+    let Caller::Remote(Some(identity)) = ams.trusted("tester").await else {
+        panic!("a trusted caller has a certificate");
     };
     for (file, content) in [
         ("tester.crt", identity.certificate().to_pem()),
@@ -37,10 +36,13 @@ async fn whatever_is_sent_the_answer_is_one_of_the_definition() {
         fs_err::write(ams.path(file), content).unwrap();
     }
     let run = tool::run(program, &ams.path(""), &ams.url()).await;
-    println!("{}", run.told);
-    assert!(run.succeeded, "{}", run.told);
+    println!("{}", run.output);
+    assert!(run.succeeded, "{}", run.output);
     let tester = identity.certificate().fingerprint();
-    assert!(ams.ams.trust().contains(&tester), "it ran as nobody");
+    assert!(
+        ams.ams.trust().contains(&tester),
+        "the tool was not trusted"
+    );
     let all = operations(&document);
     let refused: Vec<_> = all.difference(&run.accepted).collect();
     assert_eq!(refused, ONLY_REFUSED, "never accepted");

@@ -1,4 +1,4 @@
-//! Schemathesis: makes requests from a definition, good and bad ones, and judges the answers.
+//! Schemathesis: generates requests from a definition and validates the responses.
 
 use std::{
     collections::BTreeSet,
@@ -11,24 +11,23 @@ use aar_testkit::{skip, tool};
 use serde_json::Value;
 
 const TOOL: &str = "schemathesis==4.32.5";
-/// How long a run may take.
+/// The longest duration of a run.
 const LIMIT: Duration = Duration::from_mins(5);
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,\
                       negative_data_rejection";
 const REPORT: &str = "report.ndjson";
 
-/// What came of a run.
-pub(super) struct Run {
+/// The result of a run.
+pub(super) struct ToolRun {
     pub(super) succeeded: bool,
-    /// What the tool says of it.
-    pub(super) told: String,
-    /// The operations that were done, or begun, at least once: `GET /1.0/config`.
+    pub(super) output: String,
+    /// The operations that succeeded at least once, such as `GET /1.0/config`.
     pub(super) accepted: BTreeSet<String>,
 }
 
-/// Runs it in a folder with `definition.json`, `tester.crt` and `tester.key`.
-pub(super) async fn run(program: PathBuf, folder: &Path, url: &str) -> Run {
+/// Runs the tool in a folder with `definition.json`, `tester.crt` and `tester.key`.
+pub(super) async fn run(program: PathBuf, folder: &Path, url: &str) -> ToolRun {
     let mut run = tokio::process::Command::new(program);
     run.args(["run", "definition.json", "--url", url])
         .args(["--request-cert", "tester.crt"])
@@ -44,10 +43,10 @@ pub(super) async fn run(program: PathBuf, folder: &Path, url: &str) -> Run {
     let run = run
         .unwrap_or_else(|_| panic!("not done within {LIMIT:?}"))
         .unwrap();
-    let [report, complaint] = [&run.stdout, &run.stderr].map(|it| String::from_utf8_lossy(it));
-    Run {
+    let [report, errors] = [&run.stdout, &run.stderr].map(|it| String::from_utf8_lossy(it));
+    ToolRun {
         succeeded: run.status.success(),
-        told: format!("{report}{complaint}"),
+        output: format!("{report}{errors}"),
         accepted: accepted(&fs_err::read_to_string(folder.join(REPORT)).unwrap()),
     }
 }
@@ -66,7 +65,7 @@ fn accepted(report: &str) -> BTreeSet<String> {
     accepted
 }
 
-/// The tool, installed in the target folder by the first run that needs it.
+/// Installs the tool in the target folder, once.
 pub(super) fn installed() -> Option<PathBuf> {
     let what = "properties of the API";
     let Some(python) = tool("python3") else {
@@ -76,14 +75,14 @@ pub(super) fn installed() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
     let (program, done) = (folder.join("bin/st"), folder.join(TOOL));
     if !done.exists() {
-        let made = done_by(
+        let created = run_to_end(
             Command::new(python)
                 .args(["-m", "venv", "--clear"])
                 .arg(&folder),
         );
         let pip =
-            || done_by(Command::new(folder.join("bin/pip")).args(["install", "--quiet", TOOL]));
-        if let Err(why) = made.and_then(|()| pip()) {
+            || run_to_end(Command::new(folder.join("bin/pip")).args(["install", "--quiet", TOOL]));
+        if let Err(why) = created.and_then(|()| pip()) {
             skip(what, &why);
             return None;
         }
@@ -92,8 +91,8 @@ pub(super) fn installed() -> Option<PathBuf> {
     Some(program)
 }
 
-fn done_by(command: &mut Command) -> Result<(), String> {
+fn run_to_end(command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| error.to_string())?;
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    output.status.success().then_some(()).ok_or(complaint)
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or(errors)
 }

@@ -3,10 +3,10 @@ use ams::operations::NewOperation;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::calls::{Calls, With};
+use super::calls::{CallBody, DefinitionCalls};
 use crate::{
     events,
-    running::{Door, Running, base64, package},
+    running_ams::{Caller, RunningAms, base64, package},
 };
 
 const GAME: &str = "name: game\ninstance-type: a4.3\nboot-package: com.foo.bar\ntags: [fun]\n\
@@ -14,13 +14,13 @@ const GAME: &str = "name: game\ninstance-type: a4.3\nboot-package: com.foo.bar\n
     services: [{name: ssh, port: 22, protocols: [tcp], expose: true}]\n\
     resources: {cpus: 2, memory: 3GB, disk-size: 4GB, gpu-slots: 1, vpu-slots: 0}\n";
 
-/// An operation that is not there.
+/// The id of an operation that does not exist.
 const NO_OPERATION: &str = "bc85137b-b20d-470a-a6ea-daa9a2b8506a";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_of_the_definition_answers_as_it_says() {
-    let ams = Running::at_present().await;
-    let calls = Calls::of(&ams);
+async fn every_operation_conforms_to_the_definition() {
+    let ams = RunningAms::at_present().await;
+    let calls = DefinitionCalls::new(&ams);
     service_and_events(&calls).await;
     certificates(&calls).await;
     configuration(&calls).await;
@@ -28,13 +28,13 @@ async fn every_operation_of_the_definition_answers_as_it_says() {
     operations(&calls).await;
     registry(&calls).await;
     removal(&calls).await;
-    assert_eq!(calls.left(), Vec::<&str>::new(), "not exercised");
+    assert_eq!(calls.not_called(), Vec::<&str>::new(), "not called");
 }
 
-async fn service_and_events(calls: &Calls<'_>) {
-    calls.good("service_get", &[], With::Nothing).await;
-    calls.good("version_get", &[], With::Nothing).await;
-    calls.good("events_auth", &[], With::Nothing).await;
+async fn service_and_events(calls: &DefinitionCalls<'_>) {
+    calls.succeed("service_get", &[], CallBody::Nothing).await;
+    calls.succeed("version_get", &[], CallBody::Nothing).await;
+    calls.succeed("events_auth", &[], CallBody::Nothing).await;
 
     let mut socket = events::listen(calls.ams.local().await, "").await.unwrap();
     calls.ams.create("name: heard\n").await;
@@ -51,59 +51,73 @@ async fn service_and_events(calls: &Calls<'_>) {
     calls.mark("events_get");
     let plain = StatusCode::BAD_REQUEST;
     calls
-        .bad(&Door::Local, "events_get", &[], With::Nothing, plain)
+        .refuse(&Caller::Local, "events_get", &[], CallBody::Nothing, plain)
         .await;
 }
 
-async fn certificates(calls: &Calls<'_>) {
+async fn certificates(calls: &DefinitionCalls<'_>) {
     let identity = calls.ams.identity("client");
     let fingerprint = identity.certificate().fingerprint().to_string();
-    let post = || With::Json(json!({"certificate": base64(&identity)}));
-    calls.done("certificates_post", &[], post()).await;
+    let post = || CallBody::Json(json!({"certificate": base64(&identity)}));
+    calls.complete("certificates_post", &[], post()).await;
     let again = StatusCode::CONFLICT;
     calls
-        .bad(&Door::Local, "certificates_post", &[], post(), again)
-        .await;
-    calls.good("certificates_get", &[], With::Nothing).await;
-    calls
-        .good("certificates_get_recursion1", &[], With::Nothing)
+        .refuse(&Caller::Local, "certificates_post", &[], post(), again)
         .await;
     calls
-        .good("certificate_get", &[&fingerprint], With::Nothing)
+        .succeed("certificates_get", &[], CallBody::Nothing)
         .await;
     calls
-        .done("certificate_delete", &[&fingerprint], With::Nothing)
+        .succeed("certificates_get_recursion1", &[], CallBody::Nothing)
+        .await;
+    calls
+        .succeed("certificate_get", &[&fingerprint], CallBody::Nothing)
+        .await;
+    calls
+        .complete("certificate_delete", &[&fingerprint], CallBody::Nothing)
         .await;
     for name in ["certificate_get", "certificate_delete"] {
         let gone = StatusCode::NOT_FOUND;
         calls
-            .bad(&Door::Local, name, &[&fingerprint], With::Nothing, gone)
+            .refuse(
+                &Caller::Local,
+                name,
+                &[&fingerprint],
+                CallBody::Nothing,
+                gone,
+            )
             .await;
     }
 }
 
-async fn configuration(calls: &Calls<'_>) {
-    calls.good("config_get", &[], With::Nothing).await;
-    let item = |name: &str, value: &str| With::Json(json!({"name": name, "value": value}));
+async fn configuration(calls: &DefinitionCalls<'_>) {
+    calls.succeed("config_get", &[], CallBody::Nothing).await;
+    let item = |name: &str, value: &str| CallBody::Json(json!({"name": name, "value": value}));
     calls
-        .good("config_patch", &[], item("registry.mode", "manual"))
+        .succeed("config_patch", &[], item("registry.mode", "manual"))
         .await;
     for (name, value, status) in [
         ("registry.mode", "both", StatusCode::BAD_REQUEST),
         ("registry.colour", "red", StatusCode::NOT_FOUND),
     ] {
         calls
-            .bad(&Door::Local, "config_patch", &[], item(name, value), status)
+            .refuse(
+                &Caller::Local,
+                "config_patch",
+                &[],
+                item(name, value),
+                status,
+            )
             .await;
     }
 }
 
-async fn applications(calls: &Calls<'_>) {
+async fn applications(calls: &DefinitionCalls<'_>) {
     let created = calls
-        .done(
+        .complete(
             "application_post",
             &["?vm=true"],
-            With::Package(&package(GAME)),
+            CallBody::Package(&package(GAME)),
         )
         .await;
     let address = created.metadata()["resources"]["applications"][0].clone();
@@ -115,44 +129,52 @@ async fn applications(calls: &Calls<'_>) {
         .unwrap()
         .to_owned();
     calls
-        .done(
+        .complete(
             "application_patch_upload",
             &["game"],
-            With::Package(&package(GAME)),
+            CallBody::Package(&package(GAME)),
         )
         .await;
     let change = json!({"tags": ["fun", "new"], "resources": {"gpu-type": "amd"}, "features": []});
     calls
-        .done("application_patch_meta", &[&id], With::Json(change))
+        .complete("application_patch_meta", &[&id], CallBody::Json(change))
         .await;
     calls
-        .good("application_get", &[&id, "?entitlements=1"], With::Nothing)
+        .succeed(
+            "application_get",
+            &[&id, "?entitlements=1"],
+            CallBody::Nothing,
+        )
         .await;
     for name in ["application_manifest_get", "application_get"] {
-        calls.good(name, &["game"], With::Nothing).await;
+        calls.succeed(name, &["game"], CallBody::Nothing).await;
     }
     for name in [
         "application_version_get",
         "application_version_manifest_get",
     ] {
-        calls.good(name, &["game", "1"], With::Nothing).await;
+        calls.succeed(name, &["game", "1"], CallBody::Nothing).await;
     }
-    let published = |published: bool| With::Json(json!({"published": published}));
+    let published = |published: bool| CallBody::Json(json!({"published": published}));
     calls
-        .done(
+        .complete(
             "application_version_patch",
             &["game", "0"],
             published(false),
         )
         .await;
     calls
-        .done("application_version_delete", &["game", "0"], With::Nothing)
+        .complete(
+            "application_version_delete",
+            &["game", "0"],
+            CallBody::Nothing,
+        )
         .await;
     listings(calls, &id).await;
     refusals(calls).await;
 }
 
-async fn listings(calls: &Calls<'_>, id: &str) {
+async fn listings(calls: &DefinitionCalls<'_>, id: &str) {
     let filters = [
         format!("id={id}"),
         "name=game&status=ready&instance_type=a4.3&boot_package=com.foo.bar".to_owned(),
@@ -166,21 +188,21 @@ async fn listings(calls: &Calls<'_>, id: &str) {
             ("applications_get_recursion1", "&"),
         ] {
             let listed = calls
-                .good(name, &[&format!("{mark}{filter}")], With::Nothing)
+                .succeed(name, &[&format!("{mark}{filter}")], CallBody::Nothing)
                 .await;
             let listed = listed.json();
             assert_eq!(listed["total_size"], 1, "{filter}: {listed}");
         }
     }
-    let entitled = calls.good(
+    let entitled = calls.succeed(
         "applications_get_recursion1",
         &["&entitlements=1"],
-        With::Nothing,
+        CallBody::Nothing,
     );
     assert!(entitled.await.metadata()[0]["entitlements"].is_array());
 }
 
-async fn refusals(calls: &Calls<'_>) {
+async fn refusals(calls: &DefinitionCalls<'_>) {
     for (name, arguments) in [
         ("application_get", &["nothing"][..]),
         ("application_delete", &["nothing"]),
@@ -192,37 +214,43 @@ async fn refusals(calls: &Calls<'_>) {
     ] {
         let missing = StatusCode::NOT_FOUND;
         calls
-            .bad(&Door::Local, name, arguments, With::Nothing, missing)
+            .refuse(&Caller::Local, name, arguments, CallBody::Nothing, missing)
             .await;
-        let nobody = StatusCode::UNAUTHORIZED;
+        let unauthorised = StatusCode::UNAUTHORIZED;
         calls
-            .bad(&Door::Remote(None), name, arguments, With::Nothing, nobody)
+            .refuse(
+                &Caller::Remote(None),
+                name,
+                arguments,
+                CallBody::Nothing,
+                unauthorised,
+            )
             .await;
     }
     let wrong = StatusCode::BAD_REQUEST;
     let query = ["?limit=-2"];
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "applications_get",
             &query,
-            With::Nothing,
+            CallBody::Nothing,
             wrong,
         )
         .await;
     let arguments = ["game", "latest"];
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "application_version_get",
             &arguments,
-            With::Nothing,
+            CallBody::Nothing,
             wrong,
         )
         .await;
 }
 
-async fn operations(calls: &Calls<'_>) {
+async fn operations(calls: &DefinitionCalls<'_>) {
     let new = NewOperation::on("Waiting", "applications", "/1.0/applications/x".to_owned());
     let work = async move |context: ams::operations::OperationContext| {
         context.cancelled().await;
@@ -230,37 +258,51 @@ async fn operations(calls: &Calls<'_>) {
     };
     let begun = calls.ams.ams.operations().start(new.cancellable(), work);
     let id = begun.id.to_string();
-    calls.good("operations_get", &[], With::Nothing).await;
     calls
-        .good("operations_get_recursion1", &[], With::Nothing)
+        .succeed("operations_get", &[], CallBody::Nothing)
         .await;
-    calls.good("operation_get", &[&id], With::Nothing).await;
     calls
-        .good("operation_wait_get", &[&id, "?timeout=0"], With::Nothing)
+        .succeed("operations_get_recursion1", &[], CallBody::Nothing)
         .await;
-    calls.good("operation_delete", &[&id], With::Nothing).await;
+    calls
+        .succeed("operation_get", &[&id], CallBody::Nothing)
+        .await;
+    calls
+        .succeed(
+            "operation_wait_get",
+            &[&id, "?timeout=0"],
+            CallBody::Nothing,
+        )
+        .await;
+    calls
+        .succeed("operation_delete", &[&id], CallBody::Nothing)
+        .await;
     let ended = calls
-        .good("operation_wait_get", &[&id, "?timeout=-1"], With::Nothing)
+        .succeed(
+            "operation_wait_get",
+            &[&id, "?timeout=-1"],
+            CallBody::Nothing,
+        )
         .await;
     assert_eq!(ended.metadata()["status_code"], 401);
     let late = StatusCode::BAD_REQUEST;
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "operation_delete",
             &[&id],
-            With::Nothing,
+            CallBody::Nothing,
             late,
         )
         .await;
 
-    // No operation of AMS talks over a websocket: what is left of it are its refusals.
+    // No operation of AMS has a websocket, so only refusals can be tested.
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "operation_websocket_get",
             &[&id],
-            With::Nothing,
+            CallBody::Nothing,
             late,
         )
         .await;
@@ -273,32 +315,40 @@ async fn operations(calls: &Calls<'_>) {
     ] {
         let missing = StatusCode::NOT_FOUND;
         calls
-            .bad(&Door::Local, name, &[NO_OPERATION], With::Nothing, missing)
+            .refuse(
+                &Caller::Local,
+                name,
+                &[NO_OPERATION],
+                CallBody::Nothing,
+                missing,
+            )
             .await;
     }
 }
 
-async fn registry(calls: &Calls<'_>) {
+async fn registry(calls: &DefinitionCalls<'_>) {
     let registry = tokio::task::block_in_place(TestRegistry::start);
     let certificate = calls.ams.path("registry/client.crt");
     tokio::task::block_in_place(|| registry.trust(&certificate, "publisher"));
     let pem = fs_err::read_to_string(registry.certificate()).unwrap();
     let trusted = json!({"certificate": pem});
     calls
-        .done("certificates_post", &[], With::Json(trusted))
+        .complete("certificates_post", &[], CallBody::Json(trusted))
         .await;
     for (name, value) in [
         ("registry.url", registry.url()),
         ("registry.fingerprint", registry.fingerprint()),
     ] {
         let item = json!({"name": name, "value": value});
-        calls.good("config_patch", &[], With::Json(item)).await;
+        calls
+            .succeed("config_patch", &[], CallBody::Json(item))
+            .await;
     }
     calls
-        .done("registry_applications_push", &["game"], With::Nothing)
+        .complete("registry_applications_push", &["game"], CallBody::Nothing)
         .await;
     let listed = calls
-        .good("registry_applications_get", &[], With::Nothing)
+        .succeed("registry_applications_get", &[], CallBody::Nothing)
         .await;
     let expected = json!({
         "name": "game", "architectures": [calls.ams.ams.applications().architecture()],
@@ -312,31 +362,31 @@ async fn registry(calls: &Calls<'_>) {
     assert_eq!(versions["2"], newest);
 
     calls
-        .done("application_delete", &["game"], With::Nothing)
+        .complete("application_delete", &["game"], CallBody::Nothing)
         .await;
     calls
-        .done("registry_applications_pull", &["game"], With::Nothing)
+        .complete("registry_applications_pull", &["game"], CallBody::Nothing)
         .await;
     imported_is_immutable(calls).await;
     calls
-        .done("registry_applications_delete", &["game"], With::Nothing)
+        .complete("registry_applications_delete", &["game"], CallBody::Nothing)
         .await;
     let empty = calls
-        .good("registry_applications_get", &[], With::Nothing)
+        .succeed("registry_applications_get", &[], CallBody::Nothing)
         .await;
     assert_eq!(empty.metadata(), json!([]));
 }
 
-async fn imported_is_immutable(calls: &Calls<'_>) {
+async fn imported_is_immutable(calls: &DefinitionCalls<'_>) {
     let shown = calls
-        .good("application_get", &["game"], With::Nothing)
+        .succeed("application_get", &["game"], CallBody::Nothing)
         .await;
     assert_eq!(shown.metadata()["immutable"], true);
     let no = StatusCode::FORBIDDEN;
-    let change = || With::Json(json!({"tags": []}));
+    let change = || CallBody::Json(json!({"tags": []}));
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "application_patch_meta",
             &["game"],
             change(),
@@ -344,23 +394,23 @@ async fn imported_is_immutable(calls: &Calls<'_>) {
         )
         .await;
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "application_delete",
             &["game"],
-            With::Nothing,
+            CallBody::Nothing,
             no,
         )
         .await;
 }
 
-async fn removal(calls: &Calls<'_>) {
-    let ids = |ids: &[&str]| With::Json(json!({"ids": ids, "force": true}));
+async fn removal(calls: &DefinitionCalls<'_>) {
+    let ids = |ids: &[&str]| CallBody::Json(json!({"ids": ids, "force": true}));
     let missing = StatusCode::NOT_FOUND;
     let some: [&str; 2] = ["game", "nothing"];
     calls
-        .bad(
-            &Door::Local,
+        .refuse(
+            &Caller::Local,
             "applications_delete",
             &[],
             ids(&some),
@@ -368,8 +418,10 @@ async fn removal(calls: &Calls<'_>) {
         )
         .await;
     calls
-        .done("applications_delete", &[], ids(&["game", "heard"]))
+        .complete("applications_delete", &[], ids(&["game", "heard"]))
         .await;
-    let left = calls.good("applications_get", &[], With::Nothing).await;
+    let left = calls
+        .succeed("applications_get", &[], CallBody::Nothing)
+        .await;
     assert_eq!(left.metadata(), Value::Array(Vec::new()));
 }

@@ -1,13 +1,14 @@
-//! An AMS and a registry that know each other.
+//! An AMS that is connected to a registry.
 
 use aar_testkit::TestRegistry;
 use aar_tls::Certificate;
 use tokio::task::block_in_place;
 
-use crate::running::Running;
+use crate::running_ams::RunningAms;
 
-/// Introduces them, in manual mode. The address may be one that leads there by a detour.
-pub(crate) async fn introduce(ams: &Running, registry: &TestRegistry, url: &str) {
+/// Configures AMS for the registry, in manual mode, and trusts both certificates. The URL may be that of a
+/// proxy.
+pub(crate) async fn connect_to_registry(ams: &RunningAms, registry: &TestRegistry, url: &str) {
     let certificate = ams.path("registry/client.crt");
     block_in_place(|| registry.trust(&certificate, "publisher"));
     let pem = fs_err::read_to_string(registry.certificate()).unwrap();

@@ -1,14 +1,13 @@
-//! The definition as tools read it, which take every word of it for the whole truth: with one entry
-//! for each path, and with what AMS takes beside what it names.
+//! The definition for tools, which read it literally: one entry for each path, and everything that AMS accepts
+//! in addition.
 
 use serde_json::{Value, json};
 
 use super::definition;
 
-/// The whole of it.
-pub(super) fn widened() -> Value {
+pub(super) fn tool_definition() -> Value {
     let mut document = folded();
-    // The path takes a change of attributes as well, and one without a body changes nothing.
+    // The path accepts JSON, too, and a request without body.
     document["paths"]["/1.0/applications/{id}"]["patch"]["requestBody"]["required"] = json!(false);
     let schemas = document["components"]["schemas"].clone();
     for operation in operations(&mut document) {
@@ -20,7 +19,7 @@ pub(super) fn widened() -> Value {
             .get_mut("parameters")
             .and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
-            // A switch is 0 or 1; some clients write it as the other truth values are written.
+            // The definition has 0 and 1; AMS also accepts booleans.
             if parameter["schema"]["enum"] == json!([0, 1]) {
                 parameter["schema"] = json!({"enum": [0, 1, true, false], "default": 0});
             }
@@ -29,14 +28,13 @@ pub(super) fn widened() -> Value {
     document
 }
 
-/// Every operation of a definition.
+/// All operations of a definition.
 pub(super) fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     let paths = document["paths"].as_object_mut().unwrap().values_mut();
     paths.flat_map(|methods| methods.as_object_mut().unwrap().values_mut())
 }
 
-/// The definition with one entry for each path: the answer has one of two forms where `recursion`
-/// decides.
+/// The definition with one entry for each path: responses have the forms with and without `recursion`.
 fn folded() -> Value {
     let mut document = definition::parse();
     let paths = document["paths"].as_object_mut().unwrap();
@@ -44,21 +42,21 @@ fn folded() -> Value {
         .keys()
         .filter_map(|path| Some((path.strip_suffix("?recursion=1")?.to_owned(), path.clone())))
         .collect();
-    let answer = "/get/responses/200/content/application~1json/schema";
+    let response = "/get/responses/200/content/application~1json/schema";
     for (path, whole) in forms {
         let whole = paths
             .remove(&whole)
             .unwrap()
-            .pointer(answer)
+            .pointer(response)
             .unwrap()
             .clone();
-        let schema = paths[&path].pointer_mut(answer).unwrap();
+        let schema = paths[&path].pointer_mut(response).unwrap();
         *schema = json!({"anyOf": [schema.take(), whole]});
     }
     document
 }
 
-/// A body whose properties may be null: so Go writes what is left out.
+/// A body whose properties may be null, as Go sends unset fields.
 fn with_nulls(schema: &Value, schemas: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.rsplit('/').next().unwrap();

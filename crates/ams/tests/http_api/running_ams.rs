@@ -1,4 +1,4 @@
-//! A running AMS, and callers of it.
+//! A running AMS and its callers.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -20,7 +20,6 @@ use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::ServerName;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
@@ -30,36 +29,36 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 /// An AMS that serves until it is dropped.
-pub(crate) struct Running {
+pub(crate) struct RunningAms {
     pub(crate) ams: Ams,
     pub(crate) clock: ManualClock,
     folder: tempfile::TempDir,
     server: Fingerprint,
     port: u16,
-    /// Where measurements are served.
+    /// The address of the metrics.
     pub(crate) metrics: Option<SocketAddr>,
     drain: CancellationToken,
     serving: JoinHandle<()>,
 }
 
-/// A way in.
+/// The origin of a request.
 #[derive(Clone)]
-pub(crate) enum Door {
-    /// The unix socket.
+pub(crate) enum Caller {
+    /// The Unix socket.
     Local,
     /// HTTPS, with or without a certificate.
     Remote(Option<Identity>),
 }
 
-/// An answer, read to its end.
+/// A response with its body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct FullResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl FullResponse {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
@@ -82,25 +81,25 @@ impl Answer {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningAms {
     fn drop(&mut self) {
         self.drain.cancel();
         self.serving.abort();
     }
 }
 
-impl Running {
-    /// Starts one from nothing.
+impl RunningAms {
+    /// Starts a new AMS.
     pub(crate) async fn start() -> Self {
         Self::with(Settings::default()).await
     }
 
-    /// Starts one whose clock shows the present, so that it can talk to other programs.
+    /// Starts a new AMS with the current time, so that other programs accept its certificates.
     pub(crate) async fn at_present() -> Self {
         Self::at(Clock::system().now(), Settings::default()).await
     }
 
-    /// Starts one with the given settings, from nothing.
+    /// Starts a new AMS with these settings.
     pub(crate) async fn with(settings: Settings) -> Self {
         Self::at("2026-05-01T12:00:00Z".parse().unwrap(), settings).await
     }
@@ -141,76 +140,78 @@ impl Running {
         }
     }
 
-    /// A file below the base folder.
+    /// A path below the base folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Its address on HTTPS.
+    /// Its HTTPS URL.
     pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
-    /// What its clock shows.
+    /// The time of its clock.
     pub(crate) fn now(&self) -> Timestamp {
         Clock::from(self.clock.clone()).now()
     }
 
-    /// A new certificate that is good for a day.
+    /// A new certificate, valid for a day.
     pub(crate) fn identity(&self, name: &str) -> Identity {
         new_identity(name, self.now())
     }
 
-    /// A caller whose certificate is trusted.
-    pub(crate) async fn trusted(&self, name: &str) -> Door {
+    /// A trusted caller.
+    pub(crate) async fn trusted(&self, name: &str) -> Caller {
         let identity = self.identity(name);
         self.ams.trust().add(identity.certificate()).await.unwrap();
-        Door::Remote(Some(identity))
+        Caller::Remote(Some(identity))
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Stops it.
     pub(crate) async fn stop(&mut self) {
         self.drain.cancel();
         (&mut self.serving).await.unwrap();
     }
 
-    /// Sends a request on a connection of its own.
+    /// Sends a request on a new connection.
     pub(crate) async fn send(
         &self,
-        door: &Door,
+        caller: &Caller,
         request: Request<Body>,
     ) -> hyper::Result<hyper::Response<Incoming>> {
-        match door {
-            Door::Local => converse(self.local().await, request).await,
-            Door::Remote(identity) => converse(self.remote(identity.as_ref()).await, request).await,
+        match caller {
+            Caller::Local => send_request(self.local().await, request).await,
+            Caller::Remote(identity) => {
+                send_request(self.remote(identity.as_ref()).await, request).await
+            }
         }
     }
 
-    /// Sends a request and reads the answer.
-    pub(crate) async fn call(&self, door: &Door, request: Request<Body>) -> Answer {
-        let (head, body) = self.send(door, request).await.unwrap().into_parts();
+    /// Sends a request and reads the whole response.
+    pub(crate) async fn call(&self, caller: &Caller, request: Request<Body>) -> FullResponse {
+        let (head, body) = self.send(caller, request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer {
+        FullResponse {
             status: head.status,
             headers: head.headers,
             body,
         }
     }
 
-    /// Sends a request without a body over the unix socket.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.call(&Door::Local, request(Method::GET, path, Body::empty()))
+    /// Sends a request without body over the Unix socket.
+    pub(crate) async fn get(&self, path: &str) -> FullResponse {
+        self.call(&Caller::Local, request(Method::GET, path, Body::empty()))
             .await
     }
 
-    /// Sends a request with a JSON body over the unix socket.
-    pub(crate) async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+    /// Sends a request with a JSON body over the Unix socket.
+    pub(crate) async fn json(&self, method: Method, path: &str, body: Value) -> FullResponse {
         let body = Body::from(body.to_string());
-        self.call(&Door::Local, request(method, path, body)).await
+        self.call(&Caller::Local, request(method, path, body)).await
     }
 
-    /// Waits for the operation that an answer names, and shows it at its end.
-    pub(crate) async fn finish(&self, accepted: &Answer) -> Operation {
+    /// Waits until the operation of a response has ended.
+    pub(crate) async fn finish(&self, accepted: &FullResponse) -> Operation {
         assert_eq!(accepted.status, StatusCode::ACCEPTED, "{accepted:?}");
         let location = accepted.header("location");
         assert_eq!(accepted.json()["operation"], location);
@@ -220,8 +221,8 @@ impl Running {
         operation
     }
 
-    /// The same, for an operation that has to succeed.
-    pub(crate) async fn succeed(&self, accepted: &Answer) -> Operation {
+    /// Waits until the operation of a response has succeeded.
+    pub(crate) async fn succeed(&self, accepted: &FullResponse) -> Operation {
         let operation = self.finish(accepted).await;
         assert_eq!(
             operation.status_code,
@@ -231,10 +232,10 @@ impl Running {
         operation
     }
 
-    /// Makes an application with the given manifest over the unix socket.
+    /// Creates an application with this manifest.
     pub(crate) async fn create(&self, manifest: &str) -> Operation {
         let accepted = self.call(
-            &Door::Local,
+            &Caller::Local,
             upload(Method::POST, "/1.0/applications", package(manifest)),
         );
         self.succeed(&accepted.await).await
@@ -248,7 +249,7 @@ impl Running {
         self.connect(self.port, self.server, identity).await
     }
 
-    /// A connection to one of its ports, behind which the given certificate is to be shown.
+    /// Connects to a port and pins the certificate.
     pub(crate) async fn connect(
         &self,
         port: u16,
@@ -266,7 +267,7 @@ impl Running {
     }
 }
 
-pub(crate) async fn converse<S>(
+pub(crate) async fn send_request<S>(
     stream: S,
     request: Request<Body>,
 ) -> hyper::Result<hyper::Response<Incoming>>
@@ -278,7 +279,6 @@ where
     sender.send_request(request).await
 }
 
-/// A request with a body.
 pub(crate) fn request(method: Method, path: &str, body: Body) -> Request<Body> {
     let request = Request::builder()
         .method(method)
@@ -287,7 +287,7 @@ pub(crate) fn request(method: Method, path: &str, body: Body) -> Request<Body> {
     request.body(body).unwrap()
 }
 
-/// A request that uploads a package, as the SDK makes it.
+/// The upload of a package, as the SDK sends it.
 pub(crate) fn upload(method: Method, path: &str, package: Vec<u8>) -> Request<Body> {
     let fingerprint = sha256(&package);
     let mut upload = request(method, path, Body::from(package));
@@ -298,7 +298,7 @@ pub(crate) fn upload(method: Method, path: &str, package: Vec<u8>) -> Request<Bo
     upload
 }
 
-/// A package with nothing in it but a manifest.
+/// A package with only a manifest.
 pub(crate) fn package(manifest: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
@@ -309,10 +309,10 @@ pub(crate) fn package(manifest: &str) -> Vec<u8> {
 
 /// The SHA-256 of bytes, in hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    aar_types::Digest::from_bytes(Sha256::digest(bytes).into()).to_string()
+    aar_fs::digest_of(bytes).to_string()
 }
 
-/// A certificate as it travels in JSON.
+/// A certificate in the form of JSON bodies.
 pub(crate) fn base64(identity: &Identity) -> String {
     BASE64_STANDARD.encode(identity.certificate().der())
 }
