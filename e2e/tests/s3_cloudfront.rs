@@ -4,8 +4,8 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use aar_testkit::{
-    CloudFront, Fault, Fleet, Folder, Package, S3Server, Seen, SigningKey, TestCa, TestPki,
-    TestRegistry, sha256, skip, tool,
+    CloudFront, Fault, Fleet, Folder, Package, RecordedRequest, S3Server, SigningKey, TestCa,
+    TestPki, TestRegistry, sha256, skip, tool,
 };
 
 const SIZE: u64 = 12 << 20;
@@ -97,7 +97,7 @@ fn client_pulls_through_a_verifying_cdn() {
             return;
         };
         assert_pull_succeeds(&cdn_fleet);
-        let seen = cdn_fleet.cdn.seen();
+        let seen = cdn_fleet.cdn.requests();
         assert_eq!(seen.len(), 1);
         assert!(seen[0].path.starts_with(path), "{}", seen[0].path);
         assert!(!seen[0].certificate, "a client certificate was shown");
@@ -149,12 +149,13 @@ fn url_that_expires_during_a_download_is_renewed() {
     ) else {
         return;
     };
-    let delay = Fault::Wait(Duration::from_secs(4));
-    cdn_fleet
-        .cdn
-        .next(Seen::is_download, [Fault::CutDown(SIZE / 2), delay]);
+    let delay = Fault::Delay(Duration::from_secs(4));
+    cdn_fleet.cdn.next(
+        RecordedRequest::is_download,
+        [Fault::CutResponse(SIZE / 2), delay],
+    );
     assert_pull_succeeds(&cdn_fleet);
-    let seen = cdn_fleet.cdn.seen();
+    let seen = cdn_fleet.cdn.requests();
     assert_eq!(seen.len(), 3);
     assert_eq!(seen[1].headers["range"], seen[2].headers["range"]);
     assert_ne!(seen[1].query, seen[2].query);
@@ -167,7 +168,7 @@ fn image_damaged_by_the_cdn_is_never_imported() {
     };
     cdn_fleet
         .cdn
-        .each(Seen::is_download, Fault::FlipDown(SIZE / 2));
+        .each(RecordedRequest::is_download, Fault::FlipResponse(SIZE / 2));
     let error = cdn_fleet
         .fleet
         .client
@@ -175,11 +176,13 @@ fn image_damaged_by_the_cdn_is_never_imported() {
         .failure();
     assert!(error.contains("digest"), "{error}");
     assert!(cdn_fleet.fleet.client.names().is_empty());
-    assert_eq!(cdn_fleet.cdn.seen().len(), 2, "there is one retry");
+    assert_eq!(cdn_fleet.cdn.requests().len(), 2, "there is one retry");
     let files = cdn_fleet.fleet.client.files().into_iter();
     assert_eq!(files.filter(|(_, size)| *size > 1 << 20).count(), 0);
     cdn_fleet.cdn.heal();
-    cdn_fleet.cdn.next(Seen::is_download, [Fault::FlipDown(17)]);
+    cdn_fleet
+        .cdn
+        .next(RecordedRequest::is_download, [Fault::FlipResponse(17)]);
     assert_pull_succeeds(&cdn_fleet);
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Credentials, Fleet, KeyServer, Package, S3Server, SOON, TestPki, TestRegistry, sha256, until,
+    CredentialServer, Credentials, Fleet, Package, S3Server, SOON, TestPki, TestRegistry, sha256,
+    until,
 };
 
 const SIZE: u64 = 64 << 20;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// A registry that gets its credentials from an instance metadata service.
-fn registry_with_role(server: &'static S3Server, imds: &KeyServer) -> TestRegistry {
+fn registry_with_role(server: &'static S3Server, imds: &CredentialServer) -> TestRegistry {
     let bucket = server.new_bucket();
     let section = bucket.section_at(&server.endpoint(), None);
     TestRegistry::prepare_s3(bucket, &section, "")
@@ -34,14 +35,14 @@ fn instance_role_is_used_with_an_imds_token() {
     let Some(server) = S3Server::ceph("instance roles") else {
         return;
     };
-    let imds = KeyServer::instance(server.owner(), HOUR);
+    let imds = CredentialServer::instance(server.owner(), HOUR);
     let mut registry = registry_with_role(server, &imds);
     registry.run();
-    assert_eq!((imds.handed_out(), imds.refused()), (1, 0));
+    assert_eq!((imds.issued_count(), imds.rejected_count()), (1, 0));
     let fleet = Fleet::start_on(registry, &[]);
     create(&fleet, 1 << 20);
     assert_arrives(&fleet);
-    assert_eq!(imds.refused(), 0);
+    assert_eq!(imds.rejected_count(), 0);
     assert!(!fleet.registry.log().contains(server.secret_key()));
 }
 
@@ -51,16 +52,16 @@ fn credentials_are_renewed_before_they_expire_in_a_transfer() {
         return;
     };
     let (first, second) = (server.new_key(), server.new_key());
-    let imds = KeyServer::instance(&first, Duration::from_secs(8));
+    let imds = CredentialServer::instance(&first, Duration::from_secs(8));
     let mut registry = registry_with_role(server, &imds);
     registry.run();
     let fleet = Fleet::start_manual_on(registry, &[]);
     create(&fleet, SIZE);
-    imds.hand_out(&second, HOUR);
+    imds.rotate(&second, HOUR);
     fleet.publisher_network.throttle(6 << 20);
     fleet.publisher.set(&[("registry.mode", "push")]);
     until("the second key is requested", SOON, || {
-        imds.handed_out() > 1
+        imds.issued_count() > 1
     });
     let application = fleet.registry.application("game");
     assert!(application.is_none(), "the transfer has ended already");
@@ -69,7 +70,7 @@ fn credentials_are_renewed_before_they_expire_in_a_transfer() {
     fleet.publisher_network.heal();
     fleet.client.set(&[("registry.mode", "pull")]);
     assert_arrives(&fleet);
-    assert_eq!(imds.refused(), 0);
+    assert_eq!(imds.rejected_count(), 0);
     fleet.registry.aar(&["storage", "verify"]).success();
 }
 
@@ -78,7 +79,7 @@ fn presigned_url_does_not_outlive_its_credentials() {
     let Some(server) = S3Server::ceph("URLs by credentials that expire") else {
         return;
     };
-    let imds = KeyServer::instance(server.owner(), Duration::from_mins(10));
+    let imds = CredentialServer::instance(server.owner(), Duration::from_mins(10));
     let mut registry = registry_with_role(server, &imds);
     registry.run();
     let fleet = Fleet::start_manual_on(registry, &[]);
@@ -104,12 +105,12 @@ fn environment_keys_take_precedence_over_the_instance_role() {
         access_key: "AKIAINVALID".to_owned(),
         secret_key: "nothing".to_owned(),
     };
-    let imds = KeyServer::instance(&invalid, HOUR);
+    let imds = CredentialServer::instance(&invalid, HOUR);
     let mut registry = registry_with_role(server, &imds)
         .with_env("AWS_ACCESS_KEY_ID", server.access_key())
         .with_env("AWS_SECRET_ACCESS_KEY", server.secret_key());
     registry.run();
-    assert_eq!(imds.handed_out(), 0);
+    assert_eq!(imds.issued_count(), 0);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::{thread::sleep, time::Duration};
 
 use aar_testkit::{
-    Fault, Fleet, Generated, Package, S3Network, S3Server, SOON, Seen, TestAms, TestCa, TestClient,
-    TestPki, TestRegistry, sha256, until,
+    Fault, Fleet, Generated, Package, RecordedRequest, S3Network, S3Server, SOON, TestAms, TestCa,
+    TestClient, TestPki, TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 12 << 20;
@@ -149,9 +149,9 @@ fn storage_receives_no_client_certificate_and_no_aar_header() {
         return;
     };
     fleet.client.wait_for("game", 0);
-    let seen = network.seen();
+    let seen = network.requests();
     assert!(
-        seen.iter().any(Seen::is_part),
+        seen.iter().any(RecordedRequest::is_part),
         "no part was sent through the network"
     );
     let downloads: Vec<_> = seen.iter().filter(|seen| seen.is_download()).collect();
@@ -183,7 +183,7 @@ fn storage_certificate_of_an_unknown_issuer_is_refused() {
     assert!(error.contains(&format!("localhost:{port}")), "{error}");
     assert!(error.contains("certificate"), "{error}");
     assert!(fleet.client.names().is_empty());
-    assert!(!network.seen().iter().any(Seen::is_download));
+    assert!(!network.requests().iter().any(RecordedRequest::is_download));
 }
 
 #[test]
@@ -208,14 +208,14 @@ fn cut_download_resumes_at_its_position() {
     let section = bucket.section_at(&network.url(), Some(server.owner()));
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    network.next(Seen::is_download, [Fault::CutDown(SIZE / 2)]);
+    network.next(RecordedRequest::is_download, [Fault::CutResponse(SIZE / 2)]);
     let fleet = Fleet::start_on(registry, &[]);
     create_game(&fleet.publisher);
     fleet.client.wait_for("game", 0);
     let downloads: Vec<_> = network
-        .seen()
+        .requests()
         .into_iter()
-        .filter(Seen::is_download)
+        .filter(RecordedRequest::is_download)
         .collect();
     assert_eq!(downloads.len(), 2);
     let range = downloads[1].headers["range"]
@@ -238,15 +238,18 @@ fn url_that_expires_during_a_download_costs_one_more_request() {
     let section = section + "    url-duration: 1s\n";
     let mut registry = TestRegistry::prepare_s3(bucket, &section, "");
     registry.run();
-    let delay = Fault::Wait(Duration::from_millis(2500));
-    network.next(Seen::is_download, [Fault::CutDown(SIZE / 2), delay]);
+    let delay = Fault::Delay(Duration::from_millis(2500));
+    network.next(
+        RecordedRequest::is_download,
+        [Fault::CutResponse(SIZE / 2), delay],
+    );
     let fleet = Fleet::start_on(registry, &[]);
     create_game(&fleet.publisher);
     fleet.client.wait_for("game", 0);
     let downloads: Vec<_> = network
-        .seen()
+        .requests()
         .into_iter()
-        .filter(Seen::is_download)
+        .filter(RecordedRequest::is_download)
         .collect();
     assert_eq!(downloads.len(), 3, "{downloads:?}");
     // The delayed request was refused; the next one continues with a new URL.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use aar_testkit::{
-    Direction, Fault, FaultProxy, Fleet, Package, S3Network, S3Server, SOON, Seen, TestPki,
-    TestRegistry, sha256, until,
+    Direction, Fault, FaultProxy, Fleet, Package, RecordedRequest, S3Network, S3Server, SOON,
+    TestPki, TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 40 << 20;
@@ -50,7 +50,11 @@ impl FaultyFleet {
     fn assert_complete(&self) {
         let pushed = sha256(&self.fleet.publisher.export("game", 0));
         assert_eq!(sha256(&self.fleet.client.export("game", 0)), pushed);
-        assert_eq!(self.network.left(), 0, "some faults did not occur");
+        assert_eq!(
+            self.network.pending_faults(),
+            0,
+            "some faults did not occur"
+        );
         self.network.heal();
         self.assert_nothing_staged();
         self.fleet.registry.aar(&["storage", "verify"]).success();
@@ -88,17 +92,19 @@ fn upload_completes_after_connections_to_the_bucket_are_cut() {
     let Some(fixture) = faulty_fleet("cut uploads", "") else {
         return;
     };
-    let cuts = offsets(1, PART).take(6).map(Fault::CutUp);
-    fixture.network.next(Seen::is_part, cuts);
+    let cuts = offsets(1, PART).take(6).map(Fault::CutRequest);
+    fixture.network.next(RecordedRequest::is_part, cuts);
     // The responses to a part and to the completion are lost.
-    fixture.network.next(Seen::is_part, [Fault::CutDown(0)]);
-    fixture.network.next(is_completion, [Fault::CutDown(0)]);
+    fixture
+        .network
+        .next(RecordedRequest::is_part, [Fault::CutResponse(0)]);
+    fixture.network.next(is_completion, [Fault::CutResponse(0)]);
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
 }
 
-fn is_completion(seen: &Seen) -> bool {
+fn is_completion(seen: &RecordedRequest) -> bool {
     seen.method == "POST" && seen.query.starts_with("uploadId=")
 }
 
@@ -107,14 +113,16 @@ fn slow_down_of_the_bucket_is_retried_later() {
     let Some(fixture) = faulty_fleet("throttled uploads", "") else {
         return;
     };
-    fixture.network.next(Seen::is_part, [Fault::SlowDown; 5]);
+    fixture
+        .network
+        .next(RecordedRequest::is_part, [Fault::SlowDown; 5]);
     fixture.network.next(is_completion, [Fault::SlowDown; 2]);
     fixture
         .network
-        .next(Seen::is_registry, [Fault::SlowDown; 3]);
+        .next(RecordedRequest::is_registry, [Fault::SlowDown; 3]);
     fixture
         .network
-        .next(Seen::is_download, [Fault::SlowDown; 2]);
+        .next(RecordedRequest::is_download, [Fault::SlowDown; 2]);
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
@@ -126,8 +134,8 @@ fn transient_errors_of_the_bucket_are_retried() {
         return;
     };
     let errors = [500, 502, 504].map(Fault::Status);
-    fixture.network.next(Seen::is_part, errors);
-    fixture.network.next(Seen::is_download, errors);
+    fixture.network.next(RecordedRequest::is_part, errors);
+    fixture.network.next(RecordedRequest::is_download, errors);
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
@@ -138,8 +146,8 @@ fn byte_changed_during_an_upload_is_not_stored() {
     let Some(fixture) = faulty_fleet("damaged uploads", "") else {
         return;
     };
-    let flips = offsets(2, PART).take(2).map(Fault::FlipUp);
-    fixture.network.next(Seen::is_part, flips);
+    let flips = offsets(2, PART).take(2).map(Fault::FlipRequest);
+    fixture.network.next(RecordedRequest::is_part, flips);
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
@@ -150,10 +158,12 @@ fn upload_to_a_slow_bucket_completes() {
     let Some(fixture) = faulty_fleet("slow buckets", "") else {
         return;
     };
-    fixture.network.each(Seen::is_part, Fault::Slow(6 << 20));
     fixture
         .network
-        .each(Seen::is_download, Fault::Slow(12 << 20));
+        .each(RecordedRequest::is_part, Fault::Throttle(6 << 20));
+    fixture
+        .network
+        .each(RecordedRequest::is_download, Fault::Throttle(12 << 20));
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
@@ -165,13 +175,13 @@ fn download_completes_after_faulty_bucket_responses() {
         return;
     };
     let cuts = offsets(3, SIZE / 8).map(|at| at + 1).take(3);
-    let faults = cuts.map(Fault::CutDown).chain([
+    let faults = cuts.map(Fault::CutResponse).chain([
         Fault::Truncate(5_000_000),
         Fault::SlowDown,
-        Fault::Wait(Duration::from_millis(3500)),
+        Fault::Delay(Duration::from_millis(3500)),
         Fault::Status(403),
     ]);
-    fixture.network.next(Seen::is_download, faults);
+    fixture.network.next(RecordedRequest::is_download, faults);
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
@@ -182,9 +192,10 @@ fn byte_changed_during_a_download_is_fetched_again() {
     let Some(fixture) = faulty_fleet("a damaged download", "") else {
         return;
     };
-    fixture
-        .network
-        .next(Seen::is_download, [Fault::FlipDown(SIZE / 3)]);
+    fixture.network.next(
+        RecordedRequest::is_download,
+        [Fault::FlipResponse(SIZE / 3)],
+    );
     fixture.push();
     fixture.pull();
     fixture.assert_complete();
@@ -198,11 +209,17 @@ fn image_damaged_in_every_download_is_reported_and_never_imported() {
     fixture.push();
     fixture
         .network
-        .each(Seen::is_download, Fault::FlipDown(SIZE / 3));
+        .each(RecordedRequest::is_download, Fault::FlipResponse(SIZE / 3));
     let client = &fixture.fleet.client;
     let error = client.amc(&["registry", "pull", "game"]).failure();
     assert!(error.contains("digest"), "{error}");
-    let downloads = || fixture.network.seen().into_iter().filter(Seen::is_download);
+    let downloads = || {
+        fixture
+            .network
+            .requests()
+            .into_iter()
+            .filter(RecordedRequest::is_download)
+    };
     assert_eq!(downloads().count(), 2, "there is one retry");
     assert!(client.names().is_empty());
     fixture.assert_nothing_staged();
@@ -273,13 +290,15 @@ fn trust_is_withdrawn_while_a_mutation_waits_for_a_silent_bucket() {
     registry.trust(pki.client.certificate(), "client");
     let revoked = pki.client.fingerprint();
     let http = |persona| registry.http(Some(persona));
-    let requests_before = fixture.network.seen().len();
-    fixture.network.each(|_| true, Fault::Wait(RETRY_LIMIT * 5));
+    let requests_before = fixture.network.requests().len();
+    fixture
+        .network
+        .each(|_| true, Fault::Delay(RETRY_LIMIT * 5));
     std::thread::scope(|threads| {
         let path = "/1.0/applications/game/amd64/versions/0";
         let delete = threads.spawn(|| http(&pki.publisher).send("DELETE", path, &[], Vec::new()));
         until("the deletion waits for the bucket", SOON, || {
-            let since = &fixture.network.seen()[requests_before..];
+            let since = &fixture.network.requests()[requests_before..];
             since.iter().any(|one| one.path.contains("/applications/"))
         });
         let revoke = registry.aar(&["trust", "revoke", "-y", &revoked]);

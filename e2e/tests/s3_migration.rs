@@ -3,8 +3,8 @@
 use std::{path::PathBuf, thread};
 
 use aar_testkit::{
-    Bucket, Fleet, Package, Process, S3Network, S3Server, SOON, Seen, TestPki, TestRegistry,
-    sha256, until,
+    Bucket, Fleet, Package, Process, RecordedRequest, S3Network, S3Server, SOON, TestPki,
+    TestRegistry, sha256, until,
 };
 
 const SIZE: u64 = 20 << 20;
@@ -99,7 +99,10 @@ fn killed_migration_resumes_without_copying_twice() {
     }
     let section = bucket.section_at(&network.url(), Some(server.owner()));
     let to = target(&fleet, &section);
-    network.each(Seen::is_part, aar_testkit::Fault::Slow(16 << 20));
+    network.each(
+        RecordedRequest::is_part,
+        aar_testkit::Fault::Throttle(16 << 20),
+    );
     let mut command = fleet.registry.command();
     command.args(["storage", "migrate", "--to"]).arg(&to);
     let mut migration = Process::start(&mut command, &fleet.registry.base().join("migrate.log"));
@@ -116,7 +119,11 @@ fn killed_migration_resumes_without_copying_twice() {
     migrate(&fleet, &to);
     assert_eq!((images(&bucket), download_status(&fleet, "a")), (4, 307));
     let needed = usize::try_from(4 * SIZE.div_ceil(8 << 20)).unwrap();
-    let parts = network.seen().into_iter().filter(Seen::is_part).count();
+    let parts = network
+        .requests()
+        .into_iter()
+        .filter(RecordedRequest::is_part)
+        .count();
     assert!(parts <= needed + 8, "{parts} parts for {needed}");
     fleet.registry.aar(&["storage", "verify"]).success();
 }

@@ -2,8 +2,8 @@
 //! abandoned ones are aborted.
 
 use aar_testkit::{
-    Credentials, Fleet, Generated, Package, S3Network, S3Server, SOON, Seen, TestClient, TestPki,
-    TestRegistry, eventually, until,
+    Credentials, Fleet, Generated, Package, RecordedRequest, S3Network, S3Server, SOON, TestClient,
+    TestPki, TestRegistry, eventually, until,
 };
 
 const PART: u64 = 8 << 20;
@@ -236,7 +236,13 @@ fn upload_resumes_after_the_registry_is_killed_without_resending_parts() {
     fleet.publisher.create(&package);
     fleet.publisher_network.throttle(24 << 20);
     fleet.publisher.set(&[("registry.mode", "push")]);
-    let parts = || network.seen().into_iter().filter(Seen::is_part).count();
+    let parts = || {
+        network
+            .requests()
+            .into_iter()
+            .filter(RecordedRequest::is_part)
+            .count()
+    };
     until("half of the parts are uploaded", SOON, || parts() >= 6);
     fleet.registry.kill();
     assert_eq!(fleet.registry.bucket().unwrap().uploads().len(), 1);

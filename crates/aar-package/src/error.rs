@@ -47,6 +47,18 @@ pub enum Error {
     Manifest(#[from] ManifestErrors),
     #[error("manifest.yaml: extra-data.{name}: there is no extra-data/{name} in the package")]
     NoExtraData { name: String },
+    #[error(
+        "there is no app.apk, but there is {0}: an application is installed from app.apk, so rename it"
+    )]
+    ApkName(String),
+    #[error(
+        "the package is an application file itself: {0}; a package is a folder or an archive with \
+         manifest.yaml and app.apk, and `amc application create FILE.apk --name NAME` makes one of an APK"
+    )]
+    BareApk(&'static str),
+    /// The package has warnings, and they were to be refused.
+    #[error("{}", .0.join("; "))]
+    Warnings(Vec<String>),
     #[error("app.apk is not a valid APK: {reason}")]
     Apk { reason: String },
     #[error(
@@ -102,6 +114,10 @@ pub enum EntryError {
     Duplicate,
     #[error("differs from {0:?} in upper and lower case only")]
     CaseCollision(String),
+    #[error("is the same name as {0:?} for Android, so one of them needs another name")]
+    NameCollision(String),
+    #[error("is a hard link to {0:?}, which is not a file before it in the archive")]
+    BrokenHardLink(String),
     #[error("is below {0:?}, which is not a folder")]
     BelowNonFolder(String),
     #[error("links to {0:?}, which is outside the package")]
@@ -111,9 +127,9 @@ pub enum EntryError {
     /// Also a link to itself.
     #[error("links to {0:?} through another link")]
     LinkThroughLink(String),
-    #[error("is encrypted")]
+    #[error("is encrypted; pack it without a password")]
     Encrypted,
-    #[error("is compressed with {0}, which is not supported")]
+    #[error("is compressed with {0}, which is not supported; pack it with Deflate")]
     Compression(String),
     /// Two entries share compressed bytes.
     #[error("overlaps {0:?} in the archive")]

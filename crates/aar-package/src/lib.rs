@@ -28,6 +28,7 @@ pub use image::{read_image_manifest, rewrite_image, verify_content, verify_image
 pub use limits::Limits;
 pub use manifest::{
     Manifest, ManifestError, ManifestErrorKind, ManifestErrors, Position, read_manifest,
+    read_manifest_with_warnings,
 };
 pub use package::Package;
 pub use path::PathError;

@@ -20,9 +20,9 @@ use std::{
 use aar_types::{ApkFacts, ImageInfo};
 
 use crate::{
-    EntryError, Error, Limits, Manifest, apk, path::EntryPath, progress::ImageProgress,
-    read_manifest, seekable::write_image, source::PackageSource, tar::TarWriter,
-    tree::PackageEntry,
+    EntryError, Error, Limits, Manifest, apk, manifest::decode, path::EntryPath,
+    progress::ImageProgress, read_manifest_with_warnings, seekable::write_image,
+    source::PackageSource, tar::TarWriter, tree::PackageEntry,
 };
 
 pub(crate) const MANIFEST: &str = "manifest.yaml";
@@ -34,6 +34,7 @@ const HOOKS: &str = "hooks";
 #[derive(Debug)]
 pub struct Package {
     manifest: Manifest,
+    warnings: Vec<String>,
     source: PackageSource,
 }
 
@@ -45,17 +46,38 @@ impl Package {
     pub fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {
         let mut source = PackageSource::open(path, staging, limits)?;
         check_layout(&source)?;
-        let mut manifest = read_manifest(&manifest_text(&source, limits)?)?;
+        let (mut manifest, unknown) =
+            read_manifest_with_warnings(&manifest_text(&source, limits)?)?;
+        let unknown = unknown.iter().map(|key| format!("{MANIFEST}: {key}"));
+        let warnings = unknown.chain(unused_apk(&source)).collect();
         check_extra_data(&source, &manifest)?;
         if let Some(facts) = read_apk(&mut source, staging)? {
             manifest.apply_apk_facts(facts)?;
         }
-        Ok(Self { manifest, source })
+        Ok(Self {
+            manifest,
+            warnings,
+            source,
+        })
     }
 
     /// The manifest. An empty boot package is replaced by the package of the APK.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What the package has that has no effect: unknown keys of the manifest, and APKs that are not
+    /// called `app.apk`.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Refuses a package with warnings.
+    pub fn refuse_warnings(&self) -> Result<(), Error> {
+        if self.warnings.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Warnings(self.warnings.clone()))
     }
 
     pub fn apk(&self) -> Option<&ApkFacts> {
@@ -134,7 +156,46 @@ fn check_layout(source: &PackageSource) -> Result<(), Error> {
         };
         return Err(Error::entry(path, EntryError::MustBe(required)));
     }
-    Ok(())
+    check_apk_name(source)
+}
+
+/// Refuses a package whose APK has another name than `app.apk`: it would be published without its
+/// application. A package with hooks may install other APKs itself.
+fn check_apk_name(source: &PackageSource) -> Result<(), Error> {
+    let tree = &source.tree;
+    if tree.get(APK).is_some() || tree.get(HOOKS).is_some() {
+        return Ok(());
+    }
+    let mut names = tree.entries().map(|(path, _)| path.as_str());
+    let is_at_top = |name: &&str| !name.contains('/');
+    match names.find(|name| is_at_top(name) && is_application(name)) {
+        Some(name) => Err(Error::ApkName(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// A warning about APKs in a package without `app.apk`.
+fn unused_apk(source: &PackageSource) -> Option<String> {
+    let tree = &source.tree;
+    if tree.get(APK).is_some() {
+        return None;
+    }
+    let mut names = tree.entries().map(|(path, _)| path.as_str());
+    let is_data = |name: &str| {
+        name.split_once('/')
+            .is_some_and(|(top, _)| top == EXTRA_DATA)
+    };
+    let found = names.find(|name| is_application(name) && !is_data(name))?;
+    Some(format!(
+        "{found} is not installed: only {APK} at the top of the package is"
+    ))
+}
+
+fn is_application(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    ["apk", "apks", "apkm", "xapk", "aab"]
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
 fn manifest_text(source: &PackageSource, limits: &Limits) -> Result<String, Error> {
@@ -150,7 +211,8 @@ fn manifest_text(source: &PackageSource, limits: &Limits) -> Result<String, Erro
         content.take(file.size + 1).read_to_end(&mut text)?;
         Ok(text)
     })?;
-    String::from_utf8(text).map_err(|_| Error::entry(path, EntryError::MustBe("text in UTF-8")))
+    let allowed = EntryError::MustBe("text in UTF-8, or in UTF-16 with a byte order mark");
+    decode(text).ok_or_else(|| Error::entry(path, allowed))
 }
 
 /// Checks that the package has all files that the manifest installs.

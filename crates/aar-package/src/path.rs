@@ -2,13 +2,15 @@
 
 use std::{borrow::Borrow, fmt};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::Limits;
 
 /// The reason why the path of an entry is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathError {
-    #[error("the path is not UTF-8")]
+    #[error("the path is not UTF-8; pack it with names in UTF-8, as 7-Zip does with -mcu=on")]
     NotUtf8,
     #[error("the path is absolute")]
     Absolute,
@@ -20,7 +22,7 @@ pub enum PathError {
     #[error("the path has a control character")]
     Control,
     /// A backslash separates folders on some systems and is part of a name on others.
-    #[error("the path has a backslash")]
+    #[error("the path has a backslash, which is no separator here; pack it with /")]
     Backslash,
     #[error("a segment of the path is longer than 255 bytes")]
     SegmentTooLong,
@@ -45,6 +47,7 @@ impl EntryPath {
         if text.starts_with('/') {
             return Err(PathError::Absolute);
         }
+        let text: String = text.nfc().collect();
         let text = text.trim_start_matches("./");
         let path = text.strip_suffix('/').unwrap_or(text);
         if matches!(path, "" | ".") {
@@ -67,10 +70,37 @@ impl EntryPath {
         slashes.map(|(at, _)| Self(self.0[..at].to_owned()))
     }
 
-    /// The form in which paths are equal that differ in upper and lower case only.
+    /// The form in which paths are equal that the file systems of Android do not tell apart: they
+    /// ignore case, also that of `ß` and `ss`, and characters without a shape.
     pub(crate) fn folded(&self) -> String {
-        self.0.to_lowercase()
+        let shapes = self.0.nfd().filter(|c| !is_ignorable(*c));
+        let upper = shapes.flat_map(char::to_uppercase);
+        upper.flat_map(char::to_lowercase).nfd().collect()
     }
+
+    /// Whether an operating system or a file server added the entry, for its own use.
+    pub(crate) fn is_system_file(&self) -> bool {
+        self.0.split('/').any(|segment| {
+            matches!(segment, "__MACOSX" | ".DS_Store" | "@eaDir")
+                || segment.starts_with("._")
+                || segment.eq_ignore_ascii_case("Thumbs.db")
+        })
+    }
+
+    /// The path below a folder, whose path ends with a slash.
+    pub(crate) fn below(&self, folder: &str) -> Option<Self> {
+        let path = self.0.strip_prefix(folder)?;
+        Some(Self(path.to_owned()))
+    }
+}
+
+/// Joiners, variation selectors and the like.
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn check_segment(segment: &str) -> Result<(), PathError> {

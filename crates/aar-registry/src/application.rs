@@ -3,17 +3,14 @@
 use aar_types::{ApplicationMetadata, ApplicationName, Architecture, ChangeKind};
 
 use crate::{
-    Error, Publisher,
-    descriptor::VariantDescriptor,
-    metadata::{VariantKey, VariantRow},
-    mutation::Mutation,
-    storage::Key,
+    Error, Publisher, descriptor::VariantDescriptor, keys::VariantKey, metadata::VariantRow,
+    mutation::Mutation, storage::ObjectKey,
 };
 
 impl Publisher {
-    /// Replaces what holds for all versions of an application on one architecture. Tells whether
-    /// anything changed; `None` where there is no such application. What no manifest could say is
-    /// refused.
+    /// Replaces what holds for all versions of an application on one architecture. Metadata that no
+    /// manifest could have is refused. Returns whether anything changed; `None` when there is no such
+    /// application.
     pub async fn put_application(
         &self,
         name: &ApplicationName,
@@ -41,6 +38,7 @@ async fn put(
         return Ok(None);
     };
     if row.metadata == metadata {
+        change.await_delivery(&ObjectKey::Variant(key));
         return Ok(Some(false));
     }
     update_metadata(change, key.clone(), metadata).await?;
@@ -50,7 +48,6 @@ async fn put(
     Ok(Some(true))
 }
 
-/// Commits other metadata for a variant that is there.
 pub(crate) async fn update_metadata(
     change: &mut Mutation,
     key: VariantKey,
@@ -66,9 +63,8 @@ pub(crate) async fn update_metadata(
     put_variant(change, row).await
 }
 
-/// Writes a variant, to the catalogue and to the storage.
 pub(crate) async fn put_variant(change: &mut Mutation, row: VariantRow) -> Result<(), Error> {
     change.tx.put_variant(&row).await?;
-    let key = Key::Variant(row.key.clone());
+    let key = ObjectKey::Variant(row.key.clone());
     change.describe(key, &VariantDescriptor::from(row)).await
 }

@@ -1,70 +1,26 @@
-//! Who may do what. The only ways to a handle on the registry are in this file, and there is no
-//! way round them.
+//! Who may do what. Handles to the registry are made in this file only.
 //!
 //! A handle is a right: [`Reader`] reads, [`Publisher`] also writes, [`Operator`] also administers.
 //! Each derefs to the one below it.
 
 use std::{net::IpAddr, ops::Deref};
 
-use aar_types::{ErrorCode, Fingerprint, Role};
+use aar_types::{Fingerprint, Role};
 
-use crate::{Registry, audit::Actor};
+use crate::{Refusal, Registry, actor::Actor};
 
-/// Somebody who asks for something over the network.
+/// A caller over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller<'a> {
-    /// The certificate whose key the caller has been shown to hold.
+    /// The certificate whose key the caller has proved to hold.
     pub fingerprint: Option<Fingerprint>,
-    /// Where the caller is. Without the port: every connection has another one.
+    /// Without the port, which differs with every connection.
     pub address: Option<IpAddr>,
-    /// The method that the caller asks for. A refusal is recorded with it.
+    /// A refusal is recorded with method and route.
     pub method: &'a str,
-    /// The route that the caller asks for, recorded likewise.
     pub route: &'a str,
-    /// The path that the caller asks for: what a refusal is about.
+    /// The target of a refusal.
     pub path: &'a str,
-}
-
-/// Why a caller is turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
-    /// No certificate was shown.
-    #[error("a client certificate is needed")]
-    NoCertificate,
-    /// The certificate is not trusted.
-    #[error("the client certificate is not trusted")]
-    Unknown,
-    /// The certificate is revoked.
-    #[error("the client certificate is revoked")]
-    Revoked,
-    /// The certificate's time is over.
-    #[error("the client certificate has expired")]
-    Expired,
-    /// The certificate's time has not begun.
-    #[error("the client certificate is not valid yet; one of the two clocks may be wrong")]
-    NotYetValid,
-    /// The certificate is trusted, but for less.
-    #[error("the client certificate has the role {has}, this needs {needs}")]
-    RoleInsufficient {
-        /// What the certificate is trusted for.
-        has: Role,
-        /// What it would have to be trusted for.
-        needs: Role,
-    },
-}
-
-impl Refusal {
-    /// The code under which programs know it.
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::NoCertificate => ErrorCode::CertificateRequired,
-            Self::Unknown => ErrorCode::CertificateUnknown,
-            Self::Revoked => ErrorCode::CertificateRevoked,
-            Self::Expired => ErrorCode::CertificateExpired,
-            Self::NotYetValid => ErrorCode::CertificateNotYetValid,
-            Self::RoleInsufficient { .. } => ErrorCode::RoleInsufficient,
-        }
-    }
 }
 
 /// The right to read the catalogue and to fetch images.
@@ -78,8 +34,8 @@ pub struct Reader {
 #[derive(Debug, Clone)]
 pub struct Publisher(Reader);
 
-/// The right to administer the registry. It belongs to whoever can write its files, and is asked
-/// for by the command line and by the server's own housekeeping.
+/// The right to administer the registry. It belongs to everybody who can write its files; the command
+/// line and the maintenance of the server use it.
 #[derive(Debug, Clone)]
 pub struct Operator(Publisher);
 
@@ -100,25 +56,24 @@ impl Deref for Operator {
 }
 
 impl Registry {
-    /// The role of a certificate at this moment. Nothing is recorded: this is for telling callers
-    /// where they stand.
-    pub fn standing(&self, certificate: Option<&Fingerprint>) -> Result<Role, Refusal> {
+    /// The role of a certificate at this moment. A refusal is not recorded.
+    pub fn role_of(&self, certificate: Option<&Fingerprint>) -> Result<Role, Refusal> {
         let fingerprint = certificate.ok_or(Refusal::NoCertificate)?;
-        self.trust().standing(fingerprint, self.now())
+        self.trust().role(fingerprint, self.now())
     }
 
-    /// A reader's handle, for whoever has at least that role. A refusal is recorded.
+    /// Requires the role of a client or publisher. A refusal is recorded.
     pub fn reader(&self, caller: &Caller<'_>) -> Result<Reader, Refusal> {
         self.authorise(caller, Role::Client)
     }
 
-    /// A publisher's handle, for whoever has that role. A refusal is recorded.
+    /// Requires the role of a publisher. A refusal is recorded.
     pub fn publisher(&self, caller: &Caller<'_>) -> Result<Publisher, Refusal> {
         self.authorise(caller, Role::Publisher).map(Publisher)
     }
 
-    /// The operator's handle; what is done with it is recorded under this name. It is for programs
-    /// that run on the registry's own machine, never for what comes over the network.
+    /// The handle of a program on the machine of the registry, never for callers over the network. Its
+    /// actions are recorded under `name`.
     pub fn operator(&self, name: &str) -> Operator {
         let reader = Reader {
             registry: self.clone(),
@@ -128,11 +83,11 @@ impl Registry {
     }
 
     fn authorise(&self, caller: &Caller<'_>, needs: Role) -> Result<Reader, Refusal> {
-        let standing = self.standing(caller.fingerprint.as_ref());
-        let granted = standing.and_then(|has| enough(has, needs));
+        let role = self.role_of(caller.fingerprint.as_ref());
+        let granted = role.and_then(|has| check_role(has, needs));
         let actor = Actor::Caller {
             fingerprint: caller.fingerprint,
-            role: standing.ok(),
+            role: role.ok(),
             address: caller.address,
         };
         match granted {
@@ -149,7 +104,7 @@ impl Registry {
     }
 }
 
-fn enough(has: Role, needs: Role) -> Result<(), Refusal> {
+fn check_role(has: Role, needs: Role) -> Result<(), Refusal> {
     if has >= needs {
         Ok(())
     } else {
@@ -162,16 +117,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_publisher_may_do_what_a_client_may_and_not_the_other_way_round() {
+    fn publisher_may_do_what_a_client_may_but_not_the_other_way_round() {
         use Role::{Client, Publisher};
 
-        for (has, needs, good) in [
+        for (has, needs, granted) in [
             (Client, Client, true),
             (Publisher, Client, true),
             (Publisher, Publisher, true),
             (Client, Publisher, false),
         ] {
-            assert_eq!(enough(has, needs).is_ok(), good, "{has} for {needs}");
+            assert_eq!(check_role(has, needs).is_ok(), granted, "{has} for {needs}");
         }
     }
 }

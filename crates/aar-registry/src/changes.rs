@@ -1,20 +1,20 @@
 //! The change feed.
 //!
-//! It says where to look, not what is there now. It is kept for a while and then forgotten from
-//! its old end; whoever comes back later than that lists the catalogue instead.
+//! It says where to look, not what is there now. Old changes are forgotten; a client that missed them
+//! lists the catalogue.
 
 use aar_types::{Changes, Revision};
 
 use crate::{Error, Reader};
 
-/// How many changes an answer holds.
+/// How many changes a response holds.
 const PAGE: u32 = 1000;
 
 impl Reader {
-    /// The changes after a revision, oldest first: all of them, or the first thousand, in which
-    /// case the answer names the revision to go on from.
+    /// The changes after a revision, oldest first. When there are more than fit, the response has the
+    /// revision to continue from.
     ///
-    /// [`Error::ChangesCompacted`] tells that the feed does not know what followed this revision.
+    /// [`Error::ChangesCompacted`]: the feed does not know what followed this revision.
     pub async fn changes(&self, since: Revision) -> Result<Changes, Error> {
         let mut tx = self.registry.metadata().read().await?;
         let row = tx.registry().await?.ok_or(Error::EmptyDatabase)?;

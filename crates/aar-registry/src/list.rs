@@ -1,6 +1,4 @@
-//! Reading the catalogue.
-//!
-//! A page is read in one transaction, with two queries whatever it holds.
+//! Reading the catalogue: a page takes one transaction and two queries, whatever its size.
 
 use aar_types::{
     Application, ApplicationName, Architecture, Revision, Variant, Version, VersionNumber,
@@ -8,36 +6,35 @@ use aar_types::{
 
 use crate::{
     Error, Reader,
-    metadata::{CatalogueFilter, Reading, VariantKey, VariantRow, VersionKey, VersionRow},
+    keys::{VariantKey, VersionKey},
+    metadata::{CatalogueFilter, Reading, VariantRow, VersionRow},
 };
 
-/// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListQuery {
     /// Only this architecture.
     pub architecture: Option<Architecture>,
-    /// Only what has at least one of these tags; empty for everything.
+    /// Only variants with at least one of these tags; empty for all.
     pub tags: Vec<String>,
-    /// How many applications to skip.
+    /// In applications.
     pub offset: u64,
-    /// How many applications to list.
+    /// In applications.
     pub limit: u64,
 }
 
-/// A part of the catalogue, as it was at one moment.
+/// A part of the catalogue at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The applications, ordered by name, each with those of its variants that were asked for.
+    /// Ordered by name, each with the variants that match the query.
     pub applications: Vec<Application>,
-    /// How many there are on all pages.
+    /// How many applications match, on all pages.
     pub total: u64,
-    /// The revision that the page shows.
     pub revision: Revision,
 }
 
 impl Reader {
-    /// A page of the catalogue. Architecture and tags choose variants: an application shows those
-    /// that were chosen, and is left out when none was.
+    /// A page of the catalogue. Architecture and tags select variants; an application without a selected
+    /// variant is left out.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, Error> {
         let filter = CatalogueFilter {
             architecture: query.architecture,
@@ -62,7 +59,6 @@ impl Reader {
         })
     }
 
-    /// An application with all its variants and versions.
     pub async fn application(&self, name: &ApplicationName) -> Result<Option<Application>, Error> {
         let mut tx = self.registry.metadata().read().await?;
         let variants = tx.variants_of(name).await?;
@@ -71,7 +67,6 @@ impl Reader {
         Ok(assemble(variants, versions).pop())
     }
 
-    /// One version.
     pub async fn version(
         &self,
         name: &ApplicationName,
@@ -86,8 +81,7 @@ impl Reader {
     }
 }
 
-/// How many applications there are on all pages. A page that is not full is the last one and
-/// tells; else they are counted.
+/// How many applications match, on all pages. They are counted unless the page is the last one.
 async fn total(
     tx: &mut Reading,
     filter: CatalogueFilter<'_>,
@@ -102,8 +96,7 @@ async fn total(
     }
 }
 
-/// Puts versions into their variants and variants into their applications. Both are in the order
-/// of their names.
+/// Both are ordered by name.
 fn assemble(variants: Vec<VariantRow>, versions: Vec<VersionRow>) -> Vec<Application> {
     let mut versions = versions.into_iter().peekable();
     let mut applications: Vec<Application> = Vec::new();

@@ -1,4 +1,4 @@
-//! Opening: database and storage belong together, or the registry does not start.
+//! Opening: database and storage have to belong together.
 
 use aar_types::{RegistryId, Revision};
 use uuid::Uuid;
@@ -6,15 +6,15 @@ use uuid::Uuid;
 use crate::{
     Error, Options, Registry,
     descriptor::{self, FORMAT, RegistryDescriptor},
-    metadata::{Metadata, RegistryRow, Writing},
-    storage::{Key, Storage},
+    metadata::{Metadata, RegistryRow},
+    storage::{ObjectKey, Storage},
 };
 
 impl Registry {
     /// Opens the registry and creates what is missing.
     ///
-    /// Refused are storage that belongs to another registry, storage that does not say whose it
-    /// is, and an empty database beside storage that is not empty: see [`Registry::rebuild`].
+    /// Refused are storage of another registry, storage without `registry.json`, and an empty database
+    /// with storage that is not empty: see [`Registry::rebuild`].
     pub async fn open(options: Options) -> Result<Self, Error> {
         let metadata = Metadata::open(&options.database).await?;
         let storage = Storage::open(&options.storage).await?;
@@ -26,29 +26,22 @@ impl Registry {
     }
 }
 
-/// Finds out which registry this is. A new one gets its name here; the storage has it first, so
-/// that a start that is cut short is simply done again.
 async fn identify(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, Error> {
     let known = metadata.read().await?.registry().await?;
-    let marked = storage_owner(storage).await?;
-    match (known, marked) {
-        (Some(row), Some(storage)) if row.id == storage.id => Ok(row),
-        (Some(row), Some(storage)) => Err(Error::ForeignStorage {
-            storage: storage.id,
+    let mark = storage_owner(storage).await?;
+    match (known, mark) {
+        (Some(row), Some(mark)) if row.id == mark.id => Ok(row),
+        (Some(row), Some(mark)) => Err(Error::ForeignStorage {
+            storage: mark.id,
             database: row.id,
         }),
         (Some(row), None) => Err(unmarked(row.id)),
-        (None, _) => {
-            let mut tx = metadata.write().await?;
-            let row = begin_registry(&mut tx, storage).await?;
-            tx.commit().await?;
-            Ok(row)
-        }
+        (None, _) => create(metadata, storage).await,
     }
 }
 
-/// Refuses a storage that is not the one in use: a copy that was not finished, or the one that the
-/// registry moved away from.
+/// Refuses a storage that is not in use: an unfinished copy, or one that the registry has moved away
+/// from.
 pub(crate) async fn check_in_use(row: &RegistryRow, storage: &Storage) -> Result<(), Error> {
     match storage_owner(storage).await? {
         Some(mark) if mark.incomplete => Err(Error::StorageIncomplete),
@@ -57,12 +50,13 @@ pub(crate) async fn check_in_use(row: &RegistryRow, storage: &Storage) -> Result
     }
 }
 
-/// Whose storage it is; `None` where it does not say.
+/// The content of `registry.json`, if there is one.
 pub(crate) async fn storage_owner(storage: &Storage) -> Result<Option<RegistryDescriptor>, Error> {
-    let Some(content) = storage.soon(storage.get(&Key::Registry)).await? else {
+    let registry = storage.get(&ObjectKey::Registry);
+    let Some(content) = storage.in_time(registry).await? else {
         return Ok(None);
     };
-    let mark: RegistryDescriptor = descriptor::parse(&Key::Registry, &content)?;
+    let mark: RegistryDescriptor = descriptor::parse(&ObjectKey::Registry, &content)?;
     if mark.format > FORMAT {
         return Err(Error::NewerFormat {
             found: mark.format,
@@ -72,15 +66,20 @@ pub(crate) async fn storage_owner(storage: &Storage) -> Result<Option<RegistryDe
     Ok(Some(mark))
 }
 
-/// Makes the first entries of a new registry. Another process may have just done so.
-async fn begin_registry(tx: &mut Writing, storage: &Storage) -> Result<RegistryRow, Error> {
+/// Creates a registry. Storage has its id first, so a creation that was interrupted can be repeated.
+async fn create(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, Error> {
+    let is_empty = storage.is_empty().await?;
+    let known = metadata.read().await?.registry().await?;
+    let mark = match known {
+        // Another process has created it.
+        Some(row) => return Ok(row),
+        None if is_empty => mark_storage(storage).await?,
+        None => return Err(Error::EmptyDatabase),
+    };
+    let mut tx = metadata.write().await?;
     if let Some(row) = tx.registry().await? {
         return Ok(row);
     }
-    if !storage.is_empty().await? {
-        return Err(Error::EmptyDatabase);
-    }
-    let mark = mark_storage(storage).await?;
     let row = RegistryRow {
         id: mark.id,
         storage: mark.storage,
@@ -89,10 +88,11 @@ async fn begin_registry(tx: &mut Writing, storage: &Storage) -> Result<RegistryR
         trust_revision: 0,
     };
     tx.insert_registry(&row).await?;
+    tx.commit().await?;
     Ok(row)
 }
 
-/// Gives the storage a name, unless it has one.
+/// Writes `registry.json`, unless there is one.
 pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor, Error> {
     match storage_owner(storage).await? {
         Some(mark) if mark.incomplete => return Err(Error::StorageIncomplete),
@@ -104,15 +104,15 @@ pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor
             .to_string()
             .parse()
             .map_err(|source: aar_types::InvalidValue| Error::Damaged {
-                place: Key::Registry.to_string(),
+                place: ObjectKey::Registry.to_string(),
                 source: source.into(),
             })?;
     let mark = RegistryDescriptor::first(id);
-    let content = descriptor::write(&Key::Registry, &mark)?;
-    if storage.put_new(&Key::Registry, content).await? {
+    let content = descriptor::write(&ObjectKey::Registry, &mark)?;
+    if storage.put_new(&ObjectKey::Registry, content).await? {
         return Ok(mark);
     }
-    // Somebody else was first.
+    // Another process was first.
     let marked = storage_owner(storage).await?;
     marked.ok_or_else(|| unmarked(mark.id))
 }

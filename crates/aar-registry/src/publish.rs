@@ -1,43 +1,39 @@
-//! Committing a version: the moment at which it exists.
+//! Committing a version: from then on it exists.
 //!
-//! A version is whole or not there: its image must be stored, verified and in its place before.
-//! And it is immutable: once committed, the number means this content until it is deleted. That
-//! holds where only the storage still knows of it, too: its descriptor is not written over.
+//! A version is whole or not there: its image is stored and verified before. And it is immutable: until
+//! the version is deleted, its number means this content, also when only storage still knows of it.
 
 use aar_types::{
-    ApplicationMetadata, ApplicationName, Architecture, ChangeKind, ImageInfo, Version,
-    VersionNumber, VersionPut,
+    ApplicationMetadata, ApplicationName, Architecture, ChangeKind, Fingerprint, ImageInfo,
+    Version, VersionNumber, VersionPut,
 };
 
 use crate::{
-    Error, Publisher,
+    Error, Publisher, Registry,
     application::{put_variant, update_metadata},
-    descriptor::VersionDescriptor,
-    metadata::{BlobState, VariantKey, VariantRow, VersionKey, VersionRow},
+    descriptor::{self, VersionDescriptor},
+    keys::{VariantKey, VersionKey},
+    metadata::{BlobState, Reading, VariantRow, VersionRow},
     mutation::Mutation,
-    storage::Key,
-    withdraw::offer,
+    storage::ObjectKey,
+    withdraw::set_published,
 };
 
 /// What became of the commit of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
-    /// It is new.
     Created,
     /// It was withdrawn and is offered again.
     OfferedAgain,
-    /// It was there already.
     Unchanged,
 }
 
 impl Publisher {
-    /// Commits a version whose image is stored. The same content again changes nothing; another
-    /// content is refused.
+    /// Commits a version whose image is stored. The same content again changes nothing; another content
+    /// is refused, and so is a declaration that no manifest could have.
     ///
-    /// What the request says of the application replaces what is known of it, unless a newer
-    /// version is there already. A version that is there and withdrawn is offered again when the
-    /// request asks for that; one that is offered is never withdrawn by this. What no manifest could
-    /// say is refused.
+    /// The metadata of the application is replaced, unless a newer version exists. A withdrawn version
+    /// is offered again when the request asks for that; an offered one is never withdrawn by this.
     pub async fn publish(
         &self,
         name: &ApplicationName,
@@ -49,18 +45,73 @@ impl Publisher {
         let name = name.clone();
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
-        let target = key.to_string();
-        let published = self
-            .registry
+        let published = self.publish_declared(key.clone(), version).await;
+        if let Err(conflict @ Error::VersionConflict { .. }) = &published {
+            self.registry
+                .note_refusal(&self.actor, "publish", &key.to_string(), conflict);
+        }
+        published
+    }
+
+    async fn publish_declared(
+        &self,
+        key: VersionKey,
+        version: VersionPut,
+    ) -> Result<Published, Error> {
+        self.check_storage(&key, &version).await?;
+        self.registry
             .mutate(&self.actor, |change| {
                 Box::pin(publish(change, key, version))
             })
-            .await;
-        if let Err(conflict @ Error::VersionConflict { .. }) = &published {
-            self.registry
-                .note_refusal(&self.actor, "publish", &target, conflict);
+            .await
+    }
+
+    /// Checks what only storage knows. The transaction checks the rows, which change before storage
+    /// does.
+    async fn check_storage(&self, key: &VersionKey, put: &VersionPut) -> Result<(), Error> {
+        let (registry, image) = (&self.registry, &put.image);
+        let mut tx = registry.metadata().read().await?;
+        if let Some(row) = tx.version(key).await? {
+            return match check_same_content(&row, image)? {
+                () if row.version.published || !put.published => Ok(()),
+                () => registry.check_stored_version(key, image.fingerprint).await,
+            };
         }
-        published
+        check_blob(&mut tx, image).await?;
+        drop(tx);
+        // The version may have been deleted, and its descriptor may be there still.
+        let object = ObjectKey::Version(key.clone());
+        registry.deliver_key(&self.actor, &object).await?;
+        tokio::try_join!(
+            registry.check_stored_version(key, image.fingerprint),
+            registry.check_stored_blob(image)
+        )?;
+        Ok(())
+    }
+}
+
+impl Registry {
+    /// Refuses another content for a version that storage has. The database may have forgotten it.
+    pub(crate) async fn check_stored_version(
+        &self,
+        key: &VersionKey,
+        given: Fingerprint,
+    ) -> Result<(), Error> {
+        let storage = self.storage();
+        let object = ObjectKey::Version(key.clone());
+        match storage.in_time(storage.get(&object)).await? {
+            Some(stored) => descriptor::check_content(key, &stored, given),
+            None => Ok(()),
+        }
+    }
+
+    async fn check_stored_blob(&self, image: &ImageInfo) -> Result<(), Error> {
+        let (storage, digest) = (self.storage(), image.digest);
+        if storage.in_time(storage.blob_size(&digest)).await? == Some(image.size) {
+            return Ok(());
+        }
+        tracing::error!(%digest, "a blob is missing or truncated; verify the storage");
+        Err(Error::ImageNotStored { digest })
     }
 }
 
@@ -70,31 +121,23 @@ async fn publish(
     put: VersionPut,
 ) -> Result<Published, Error> {
     match change.tx.version(&key).await? {
-        Some(row) => again(change, row, &put).await,
+        Some(row) => publish_again(change, row, &put).await,
         None => create(change, key, put).await,
     }
 }
 
-/// The version is there already.
-async fn again(
+async fn publish_again(
     change: &mut Mutation,
     row: VersionRow,
     put: &VersionPut,
 ) -> Result<Published, Error> {
-    let (stored, given) = (row.version.image.fingerprint, put.image.fingerprint);
-    if stored != given {
-        return Err(Error::VersionConflict {
-            name: row.variant.name,
-            architecture: row.variant.architecture,
-            number: row.version.number,
-            stored,
-            given,
-        });
-    }
+    check_same_content(&row, &put.image)?;
     if row.version.published || !put.published {
+        change.await_delivery(&ObjectKey::Version(row.key()));
+        change.await_delivery(&ObjectKey::Variant(row.variant));
         return Ok(Published::Unchanged);
     }
-    offer(change, row, true).await?;
+    set_published(change, row, true).await?;
     Ok(Published::OfferedAgain)
 }
 
@@ -103,11 +146,17 @@ async fn create(
     key: VersionKey,
     put: VersionPut,
 ) -> Result<Published, Error> {
-    check_image(change, &put.image).await?;
-    let new_variant = settle_variant(change, &key, &put.application).await?;
+    check_blob(&mut change.tx, &put.image).await?;
+    let object = ObjectKey::Version(key.clone());
+    if change.tx.outbox_entry(&object.to_string()).await?.is_some() {
+        // Deleted since the descriptor in storage was checked.
+        let key = object.to_string();
+        return Err(Error::ObjectLocked { key });
+    }
+    let is_new_variant = update_variant(change, &key, &put.application).await?;
     let kind = ChangeKind::VersionAdded;
     let revision = change.change(kind, &key.variant, Some(key.number)).await?;
-    if new_variant {
+    if is_new_variant {
         let row = VariantRow {
             key: key.variant.clone(),
             metadata: put.application,
@@ -129,29 +178,39 @@ async fn create(
     };
     change.tx.insert_version(&row).await?;
     change.tx.recount_blob(&image.digest, change.at).await?;
+    let detail = format!("fingerprint {}", image.fingerprint);
+    change.record("publish", key.to_string(), detail).await?;
     change
-        .record(
-            "publish",
-            key.to_string(),
-            format!("fingerprint {}", image.fingerprint),
-        )
+        .describe(object, &VersionDescriptor::from(row))
         .await?;
-    let descriptor = VersionDescriptor::from(row);
-    change.describe(Key::Version(key), &descriptor).await?;
     Ok(Published::Created)
 }
 
-/// A publisher holds its manifests to the same rules, so none of its versions is refused by this.
+/// A publisher applies the same rules to its manifests, so its versions pass.
 fn check_declared(put: &VersionPut) -> Result<(), Error> {
     let refused = |section| move |broken| Error::Declaration { section, broken };
     put.application.check().map_err(refused("application."))?;
     put.manifest.check().map_err(refused("manifest."))
 }
 
-/// Refuses an image that is not stored, or that is being deleted, or that has another size.
-async fn check_image(change: &mut Mutation, image: &ImageInfo) -> Result<(), Error> {
+fn check_same_content(row: &VersionRow, image: &ImageInfo) -> Result<(), Error> {
+    let (stored, given) = (row.version.image.fingerprint, image.fingerprint);
+    if stored == given {
+        return Ok(());
+    }
+    Err(Error::VersionConflict {
+        name: row.variant.name.clone(),
+        architecture: row.variant.architecture,
+        number: row.version.number,
+        stored,
+        given,
+    })
+}
+
+/// Refuses an image that is not stored, or is being deleted, or has another size.
+async fn check_blob(tx: &mut Reading, image: &ImageInfo) -> Result<(), Error> {
     let digest = image.digest;
-    let blob = change.tx.blob(&digest).await?;
+    let blob = tx.blob(&digest).await?;
     let Some(blob) = blob.filter(|blob| blob.state == BlobState::Stored) else {
         return Err(Error::ImageNotStored { digest });
     };
@@ -162,17 +221,12 @@ async fn check_image(change: &mut Mutation, image: &ImageInfo) -> Result<(), Err
             given: image.size,
         });
     }
-    let stored = change.registry.brief_storage().blob_size(&digest).await?;
-    if stored != Some(blob.size) {
-        tracing::error!(%digest, "a blob is missing or cut short; verify the storage");
-        return Err(Error::ImageNotStored { digest });
-    }
     Ok(())
 }
 
-/// Brings what holds for all versions up to date, unless a newer version has said it already. Tells
-/// whether the variant is not there at all yet.
-async fn settle_variant(
+/// Updates what holds for all versions, unless a newer version exists. Returns whether there is no such
+/// variant yet.
+async fn update_variant(
     change: &mut Mutation,
     key: &VersionKey,
     metadata: &ApplicationMetadata,

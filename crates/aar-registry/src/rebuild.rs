@@ -1,12 +1,12 @@
-//! Rebuilding the metadata from the storage alone, after the database was lost.
+//! Rebuilding the metadata from storage alone, after the database was lost.
 //!
-//! What the descriptors say is there again: versions whose blob is there, metadata, trust and
-//! revocations. The change feed and the audit log are gone, and so are open uploads. The
-//! revision continues far beyond the highest one that a descriptor tells of, so that no client
-//! sees it go backwards, whatever was deleted last.
+//! The descriptors restore versions whose blob exists, metadata, trust and revocations. Change feed,
+//! audit log and open uploads are lost. The revision continues far beyond the highest one of all
+//! descriptors, so that no client sees it go backwards, whatever was deleted last.
 //!
-//! What was committed and cannot be brought back is lost to the clients, too: they remove what the
-//! registry no longer has. So a loss is refused until it is accepted.
+//! Clients remove what the registry no longer has, so a loss is refused until it is accepted.
+//!
+//! The write transaction stays open while storage is read. That delays nobody: the database is empty.
 
 use std::fmt;
 
@@ -17,50 +17,45 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, Options, Outcome, Registry, StorageOptions,
-    audit::Actor,
+    actor::Actor,
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
     metadata::{Metadata, RegistryRow, TrustRow, VariantRow, VersionRow, Writing},
     open::{mark_storage, storage_owner},
-    storage::{Area, Key, Storage},
+    storage::{Area, ObjectKey, Storage},
 };
 
-/// How far the revision jumps: more changes than anybody makes after the newest descriptor.
+/// How far the revision jumps: more than all changes since the newest descriptor.
 const JUMP: u64 = 1 << 20;
 
-/// What a rebuild has brought back.
+/// What a rebuild has restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RebuildReport {
-    /// The registry that it is again.
     pub registry_id: RegistryId,
-    /// The revision it continues at.
+    /// Where the registry continues.
     pub revision: Revision,
-    /// How many variants of applications there are.
+    /// How many variants of applications.
     pub applications: u64,
-    /// How many versions there are.
     pub versions: u64,
-    /// How many certificates are trusted.
     pub trusted: u64,
-    /// How many certificates are revoked.
     pub revoked: u64,
-    /// What was committed and cannot be brought back, a sentence each.
+    /// What was committed and cannot be restored, a sentence each.
     pub lost: Vec<String>,
-    /// What is in the storage and belongs to nothing, a sentence each.
+    /// Objects in storage that belong to nothing, a sentence each.
     pub skipped: Vec<String>,
 }
 
-/// Whether a rebuild goes on without what it cannot bring back.
+/// Whether a rebuild continues without what it cannot restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Losses {
-    /// It changes nothing.
+    /// The rebuild changes nothing.
     Refuse,
-    /// It brings back all the rest.
+    /// The rebuild restores the rest.
     Accept,
 }
 
 impl Registry {
-    /// Fills an empty database from the storage alone. Refused are a database that is not empty,
-    /// storage that does not say whose it is, and losses that nobody has accepted. Either all of it
-    /// is committed or nothing.
+    /// Fills an empty database from storage alone, in one transaction. Refused are a database that is not
+    /// empty, storage without `registry.json`, and losses that are not accepted.
     pub async fn rebuild(
         options: Options,
         operator: &str,
@@ -88,7 +83,7 @@ impl Registry {
                 lost: Vec::new(),
                 skipped: Vec::new(),
             },
-            made_up: Vec::new(),
+            created: Vec::new(),
         };
         rebuild.run(&mut tx, operator).await?;
         if losses == Losses::Refuse && !rebuild.report.lost.is_empty() {
@@ -97,20 +92,20 @@ impl Registry {
             let lost = rebuild.report.lost;
             return Err(Error::RebuildLoses { lost });
         }
-        rebuild.write_made_up().await?;
+        rebuild.write_created().await?;
         let report = rebuild.report;
         tx.commit().await?;
         metadata.close().await;
         Ok(report)
     }
 
-    /// Refuses storage that holds no registry, and creates nothing: its name was mistyped, or its
-    /// volume is not mounted.
+    /// Refuses storage without a registry, and creates nothing: its name was mistyped, or its volume is not
+    /// mounted.
     pub async fn check_rebuild(options: &Options) -> Result<(), Error> {
         let (holds_registry, place) = match &options.storage {
             StorageOptions::Fs { root_directory } => {
-                let mark = root_directory.join(Key::Registry.to_string());
-                // What may not be looked at is there; opening it says the rest.
+                let mark = root_directory.join(ObjectKey::Registry.to_string());
+                // Opening the storage reports a file that may not be read.
                 let there = mark.try_exists().unwrap_or(true);
                 (there, format!("the folder {}", root_directory.display()))
             }
@@ -131,11 +126,10 @@ impl Registry {
 struct Rebuild<'a> {
     storage: &'a Storage,
     at: Timestamp,
-    /// Which of the storages it is.
     storage_name: String,
     report: RebuildReport,
-    /// What holds for all versions of an application, where that was lost.
-    made_up: Vec<VariantRow>,
+    /// Variants whose descriptors are lost.
+    created: Vec<VariantRow>,
 }
 
 impl Rebuild<'_> {
@@ -165,14 +159,14 @@ impl Rebuild<'_> {
         let mut objects = self.storage.list(Area::Applications);
         while let Some(object) = objects.try_next().await? {
             match object.key() {
-                Some(Key::Variant(key)) => {
-                    let key = Key::Variant(key);
+                Some(ObjectKey::Variant(key)) => {
+                    let key = ObjectKey::Variant(key);
                     let Some(found) = self.read::<VariantDescriptor>(&key).await? else {
                         continue;
                     };
                     let row = VariantRow::from(found);
                     self.note(row.revision);
-                    if self.is_in_place(&key, &Key::Variant(row.key.clone())) {
+                    if self.is_in_place(&key, &ObjectKey::Variant(row.key.clone())) {
                         tx.put_variant(&row).await?;
                         self.report.applications += 1;
                     }
@@ -187,7 +181,7 @@ impl Rebuild<'_> {
     async fn versions(&mut self, tx: &mut Writing) -> Result<(), Error> {
         let mut objects = self.storage.list(Area::Applications);
         while let Some(object) = objects.try_next().await? {
-            let Some(key @ Key::Version(_)) = object.key() else {
+            let Some(key @ ObjectKey::Version(_)) = object.key() else {
                 continue;
             };
             if let Some(found) = self.read::<VersionDescriptor>(&key).await? {
@@ -197,9 +191,14 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    async fn version(&mut self, tx: &mut Writing, key: &Key, row: VersionRow) -> Result<(), Error> {
+    async fn version(
+        &mut self,
+        tx: &mut Writing,
+        key: &ObjectKey,
+        row: VersionRow,
+    ) -> Result<(), Error> {
         self.note(row.revision);
-        if !self.is_in_place(key, &Key::Version(row.key())) {
+        if !self.is_in_place(key, &ObjectKey::Version(row.key())) {
             return Ok(());
         }
         let image = row.version.image;
@@ -217,7 +216,7 @@ impl Rebuild<'_> {
             }
         }
         if tx.variant(&row.variant).await?.is_none() {
-            self.make_up_variant(tx, &row).await?;
+            self.create_variant(tx, &row).await?;
         }
         tx.store_blob(&image.digest, image.size, self.at).await?;
         tx.insert_version(&row).await?;
@@ -226,39 +225,39 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// A version without what holds for all versions: it is worth more than what is lost with it.
-    async fn make_up_variant(&mut self, tx: &mut Writing, row: &VersionRow) -> Result<(), Error> {
-        let made_up = VariantRow {
+    /// A version is restored also when the metadata of its variant is lost.
+    async fn create_variant(&mut self, tx: &mut Writing, row: &VersionRow) -> Result<(), Error> {
+        let variant = VariantRow {
             key: row.variant.clone(),
             metadata: ApplicationMetadata::default(),
             revision: row.revision,
         };
-        tx.put_variant(&made_up).await?;
+        tx.put_variant(&variant).await?;
         self.report.applications += 1;
         self.lose(
-            &Key::Variant(row.variant.clone()),
-            "is not there; the application has its defaults until it is put again",
+            &ObjectKey::Variant(row.variant.clone()),
+            "is missing; the application has default metadata until it is changed",
         );
-        self.made_up.push(made_up);
+        self.created.push(variant);
         Ok(())
     }
 
-    async fn write_made_up(&mut self) -> Result<(), Error> {
-        for row in std::mem::take(&mut self.made_up) {
-            let key = Key::Variant(row.key.clone());
+    async fn write_created(&mut self) -> Result<(), Error> {
+        for row in std::mem::take(&mut self.created) {
+            let key = ObjectKey::Variant(row.key.clone());
             let content = descriptor::write(&key, &VariantDescriptor::from(row))?;
             self.storage.put(&key, content).await?;
         }
         Ok(())
     }
 
-    /// An application is its versions: without any it is not there. Each version that is lost is
-    /// told by itself; where none was, the application never came to be.
+    /// An application without versions does not exist. Lost versions are reported on their own; without
+    /// any, the creation of the application was interrupted.
     async fn drop_empty_variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
         for key in tx.variants_without_versions().await? {
             tx.delete_variant(&key).await?;
             self.report.applications -= 1;
-            self.skip(&Key::Variant(key), "has no version");
+            self.skip(&ObjectKey::Variant(key), "has no version");
         }
         Ok(())
     }
@@ -266,7 +265,7 @@ impl Rebuild<'_> {
     async fn certificates(&mut self, tx: &mut Writing) -> Result<(), Error> {
         let mut objects = self.storage.list(Area::Trust);
         while let Some(object) = objects.try_next().await? {
-            let Some(key @ Key::Certificate(_)) = object.key() else {
+            let Some(key @ ObjectKey::Certificate(_)) = object.key() else {
                 self.skip(&object.path, "is no descriptor");
                 continue;
             };
@@ -274,7 +273,7 @@ impl Rebuild<'_> {
                 continue;
             };
             let row = TrustRow::from(found);
-            if !self.is_in_place(&key, &Key::Certificate(row.certificate.fingerprint)) {
+            if !self.is_in_place(&key, &ObjectKey::Certificate(row.certificate.fingerprint)) {
                 continue;
             }
             tx.put_certificate(&row).await?;
@@ -286,8 +285,8 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// Reads a descriptor; what cannot be read is reported and left out.
-    async fn read<T: DeserializeOwned>(&mut self, key: &Key) -> Result<Option<T>, Error> {
+    /// Reads a descriptor. An unreadable one is a loss.
+    async fn read<T: DeserializeOwned>(&mut self, key: &ObjectKey) -> Result<Option<T>, Error> {
         match descriptor::read(self.storage, key).await {
             Err(Error::Damaged { source, .. }) => {
                 self.lose(key, format_args!("cannot be read: {source}"));
@@ -297,8 +296,8 @@ impl Rebuild<'_> {
         }
     }
 
-    /// Whether a descriptor is about what its name says.
-    fn is_in_place(&mut self, place: &Key, about: &Key) -> bool {
+    /// Whether a descriptor has the key of what it describes. If not, it is a loss.
+    fn is_in_place(&mut self, place: &ObjectKey, about: &ObjectKey) -> bool {
         if place != about {
             self.lose(place, format_args!("belongs to {about}"));
         }

@@ -1,8 +1,7 @@
-//! Recording refusals without letting those who are refused fill the disk.
+//! Records refusals without letting refused callers fill the disk.
 //!
-//! Whoever is turned away is recorded once in a while, with the number of times it happened since;
-//! and all of them together cannot make more than a fixed number of entries an hour. What is not
-//! recorded is counted, and the next entry tells the count.
+//! Each caller is recorded once a minute at most, and all callers together have a limit, too. Refusals
+//! that are not recorded are counted, and the next entry says how many there were.
 
 use std::{
     collections::HashMap,
@@ -17,38 +16,36 @@ use tokio::{
 };
 
 use crate::{
-    Error, Outcome, Registry,
-    audit::Actor,
+    Error, Outcome,
+    actor::Actor,
     metadata::{AuditRow, Metadata},
 };
 
-/// How long the same caller is only counted after an entry.
+/// How long further refusals of a caller are only counted.
 const QUIET: SignedDuration = SignedDuration::from_mins(1);
-/// How many entries all callers together can make at once, and how long each takes to come back.
+/// How many entries all callers together may make at once.
 const BURST: u32 = 120;
+/// After how long one more entry is allowed.
 const REFILL: SignedDuration = SignedDuration::from_secs(10);
-/// How many callers are remembered. Beyond that they are forgotten together.
+/// How many callers are remembered. Beyond that all are forgotten.
 const CALLERS: usize = 4096;
-/// Entries that wait to be written. It is not reached before the burst is.
+/// Entries that wait to be written: more than a burst.
 const QUEUE: usize = 2 * BURST as usize;
-/// Longer texts are cut: what is asked for is in the hands of those who ask.
+/// Longer texts are cut: callers choose them.
 const TEXT: usize = 200;
 
-/// What a caller is known by: the certificate where there is one, else the address.
-type Key = String;
-
-/// Decides which refusals are recorded.
+/// Decides which refusals are recorded. Callers are known by certificate, or else by address.
 #[derive(Debug)]
 struct Throttle {
-    callers: HashMap<Key, Caller>,
+    callers: HashMap<String, RecordedCaller>,
     tokens: u32,
     refilled: Timestamp,
-    /// Refusals that nobody has been told of, beside those counted by caller.
+    /// Refusals that were not recorded, beside those counted by caller.
     lost: u64,
 }
 
 #[derive(Debug)]
-struct Caller {
+struct RecordedCaller {
     recorded: Timestamp,
     suppressed: u64,
 }
@@ -63,13 +60,14 @@ impl Throttle {
         }
     }
 
-    /// Whether a refusal is recorded, and how many before it were not. An entry that is far from now
-    /// is old either way: where the clock was set back it seems to lie ahead.
-    fn admit(&mut self, key: Key, now: Timestamp) -> Option<u64> {
-        if let Some(caller) = self.callers.get_mut(&key)
-            && now.duration_since(caller.recorded).abs() < QUIET
+    /// Returns how many refusals before this one were not recorded; `None` when this one is not
+    /// recorded either. An entry far from now is old in both directions: the clock may have been set
+    /// back.
+    fn admit(&mut self, caller: String, now: Timestamp) -> Option<u64> {
+        if let Some(known) = self.callers.get_mut(&caller)
+            && now.duration_since(known.recorded).abs() < QUIET
         {
-            caller.suppressed += 1;
+            known.suppressed += 1;
             return None;
         }
         if !self.take_token(now) {
@@ -80,11 +78,11 @@ impl Throttle {
             let forgotten = self.callers.drain().map(|(_, caller)| caller.suppressed);
             self.lost += forgotten.sum::<u64>();
         }
-        let recorded = Caller {
+        let recorded = RecordedCaller {
             recorded: now,
             suppressed: 0,
         };
-        let before = self.callers.insert(key, recorded);
+        let before = self.callers.insert(caller, recorded);
         let suppressed = before.map_or(0, |caller| caller.suppressed);
         Some(suppressed + std::mem::take(&mut self.lost))
     }
@@ -121,14 +119,23 @@ impl RefusalLog {
         }
     }
 
-    fn note(&self, key: Key, mut entry: AuditRow) {
+    pub(crate) fn note(
+        &self,
+        actor: &Actor,
+        at: Timestamp,
+        action: &str,
+        target: &str,
+        reason: &dyn Display,
+    ) {
         let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(suppressed) = throttle.admit(key, entry.at) else {
+        let Some(suppressed) = throttle.admit(caller(actor), at) else {
             return;
         };
+        let mut detail = reason.to_string();
         if suppressed > 0 {
-            entry.detail = format!("{} ({suppressed} more before this one)", entry.detail);
+            detail = format!("{detail} ({suppressed} more before this one)");
         }
+        let entry = actor.entry(at, &cut(action), cut(target), Outcome::Refused, detail);
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = queue
             .as_ref()
@@ -138,7 +145,7 @@ impl RefusalLog {
         }
     }
 
-    /// Waits until everything is written. Nothing is taken after that.
+    /// Waits until everything is written. Later refusals are not recorded.
     pub(crate) async fn close(&self) {
         let queue = self
             .queue
@@ -149,7 +156,7 @@ impl RefusalLog {
         if let Some(writer) = self.writer.lock().await.take()
             && let Err(error) = writer.await
         {
-            tracing::error!(%error, "the writer of refusals has failed");
+            tracing::error!(%error, "the task that records refusals has failed");
         }
     }
 }
@@ -158,7 +165,7 @@ async fn write(metadata: Arc<Metadata>, mut entries: mpsc::Receiver<AuditRow>) {
     let mut failing = false;
     while let Some(entry) = entries.recv().await {
         let written = write_one(&metadata, &entry).await;
-        // A full disk fails them all: that is said once, until there is room again.
+        // On a full disk every entry fails: the first failure is logged.
         if let Err(error) = &written
             && !failing
         {
@@ -175,28 +182,7 @@ async fn write_one(metadata: &Metadata, entry: &AuditRow) -> Result<(), Error> {
     tx.commit().await
 }
 
-impl Registry {
-    /// Records that somebody was not let to do something, unless there has been too much of that.
-    pub(crate) fn note_refusal(
-        &self,
-        actor: &Actor,
-        action: &str,
-        target: &str,
-        reason: &dyn Display,
-    ) {
-        let outcome = Outcome::Refused;
-        let entry = actor.entry(
-            self.now(),
-            &cut(action),
-            cut(target),
-            outcome,
-            reason.to_string(),
-        );
-        self.inner.refusals.note(key(actor), entry);
-    }
-}
-
-fn key(actor: &Actor) -> Key {
+fn caller(actor: &Actor) -> String {
     match actor {
         Actor::Operator(name) => name.clone(),
         Actor::Caller {
@@ -220,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_caller_is_recorded_once_in_a_while_with_the_count_of_the_rest() {
+    fn caller_is_recorded_once_a_minute_with_the_count_of_its_other_refusals() {
         let mut throttle = Throttle::new();
         assert_eq!(throttle.admit("a".into(), at(0)), Some(0));
         for second in 1..50 {
@@ -231,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn many_callers_together_cannot_make_more_than_the_burst_and_its_refill() {
+    fn many_callers_together_make_no_more_entries_than_burst_and_refill() {
         let mut throttle = Throttle::new();
         let attack = |throttle: &mut Throttle, second| {
             let admitted = (0..10_000).map(|n| throttle.admit(format!("{second}.{n}"), at(second)));
@@ -245,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_silences_nobody_for_long() {
+    fn clock_that_is_set_back_does_not_suppress_entries_for_long() {
         let mut throttle = Throttle::new();
         assert_eq!(throttle.admit("a".into(), at(0)), Some(0));
         assert_eq!(throttle.admit("a".into(), at(30)), None);

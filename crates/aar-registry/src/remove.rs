@@ -1,19 +1,21 @@
 //! Deleting versions and applications.
 //!
-//! The descriptor goes first and for good, then the row: a rebuild cannot bring back what was
-//! deleted. The blob stays until garbage collection finds that nothing refers to it.
+//! The rows go at once. The deletion is acknowledged when the descriptors are deleted too, so a rebuild
+//! does not bring back what was deleted. The blob stays until garbage collection finds that nothing
+//! refers to it.
 
 use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 
 use crate::{
     Error, Publisher,
-    metadata::{VariantKey, VersionKey, VersionRow},
+    keys::{VariantKey, VersionKey},
+    metadata::VersionRow,
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
 };
 
 impl Publisher {
-    /// Deletes a version; with the last one its application goes. Tells whether it was there.
+    /// Deletes a version, and with the last version its application. Returns whether it was there.
     pub async fn remove_version(
         &self,
         name: &ApplicationName,
@@ -28,8 +30,8 @@ impl Publisher {
             .await
     }
 
-    /// Deletes an application, on one architecture or on all. Tells how many versions went with it;
-    /// none means that it was not there.
+    /// Deletes an application, on one architecture or on all. Returns how many versions it had; 0 when it
+    /// was not there.
     pub async fn remove_application(
         &self,
         name: &ApplicationName,
@@ -46,13 +48,15 @@ impl Publisher {
 
 async fn remove_version(change: &mut Mutation, key: VersionKey) -> Result<bool, Error> {
     let Some(row) = change.tx.version(&key).await? else {
+        let descriptors = ObjectKey::descriptors_of(&key.variant.name);
+        change.await_deliveries(&descriptors).await?;
         return Ok(false);
     };
     let kind = ChangeKind::VersionRemoved;
     change.change(kind, &key.variant, Some(key.number)).await?;
-    forget_version(change, &row).await?;
+    delete_version(change, &row).await?;
     if change.tx.newest_version(&key.variant).await?.is_none() {
-        forget_variant(change, &key.variant).await?;
+        delete_variant(change, &key.variant).await?;
     }
     change
         .record("remove-version", key.to_string(), String::new())
@@ -72,15 +76,17 @@ async fn remove_application(
             removed += remove_variant(change, &key).await?;
         }
     }
+    let descriptors = ObjectKey::descriptors_of(&name);
+    change.await_deliveries(&descriptors).await?;
     Ok(removed)
 }
 
 async fn remove_variant(change: &mut Mutation, key: &VariantKey) -> Result<usize, Error> {
     let versions = change.tx.versions_of(key).await?;
     for row in &versions {
-        forget_version(change, row).await?;
+        delete_version(change, row).await?;
     }
-    forget_variant(change, key).await?;
+    delete_variant(change, key).await?;
     let detail = match versions.len() {
         1 => "with its only version".to_owned(),
         count => format!("with {count} versions"),
@@ -91,17 +97,19 @@ async fn remove_variant(change: &mut Mutation, key: &VariantKey) -> Result<usize
     Ok(versions.len())
 }
 
-async fn forget_version(change: &mut Mutation, row: &VersionRow) -> Result<(), Error> {
+async fn delete_version(change: &mut Mutation, row: &VersionRow) -> Result<(), Error> {
     let key = row.key();
-    change.forget(Key::Version(key.clone())).await?;
     change.tx.delete_version(&key).await?;
+    change.delete_descriptor(ObjectKey::Version(key)).await?;
     let digest = row.version.image.digest;
     change.tx.recount_blob(&digest, change.at).await
 }
 
-async fn forget_variant(change: &mut Mutation, key: &VariantKey) -> Result<(), Error> {
+async fn delete_variant(change: &mut Mutation, key: &VariantKey) -> Result<(), Error> {
     let kind = ChangeKind::ApplicationRemoved;
     change.change(kind, key, None).await?;
-    change.forget(Key::Variant(key.clone())).await?;
-    change.tx.delete_variant(key).await
+    change.tx.delete_variant(key).await?;
+    change
+        .delete_descriptor(ObjectKey::Variant(key.clone()))
+        .await
 }

@@ -1,36 +1,34 @@
-//! What has to be known of a bucket.
-
 use std::time::Duration;
 
-use crate::{CloudFrontProblem, Secret, storage::CloudFront};
+use crate::Secret;
 
 /// A bucket, and how it is used.
 #[derive(Debug, Clone)]
 pub struct S3Options {
     /// The region of the bucket.
     pub region: String,
-    /// Its name.
+    /// The name of the bucket.
     pub bucket: String,
-    /// The address of the service; that of AWS where none is given.
+    /// The URL of the service; AWS by default.
     pub endpoint: Option<String>,
-    /// Whether the bucket is named in the path, as most services but AWS want it.
+    /// Whether the bucket is named in the path of a URL, as most services but AWS want it.
     pub force_path_style: bool,
-    /// What stands before every key, without slashes around it. It may be empty.
+    /// The prefix of all keys; may be empty.
     pub prefix: String,
-    /// The keys; those that the surroundings provide where none are given.
+    /// The access key; by default that of the environment.
     pub credentials: Option<S3Credentials>,
-    /// How objects are encrypted where they are stored.
+    /// Encryption at rest.
     pub encryption: Option<Encryption>,
-    /// Whether whoever downloads is sent to the bucket, or served through the registry.
+    /// Whether clients are redirected to the bucket, instead of served through the registry.
     pub redirect: bool,
-    /// The life of a signed address, where it is fixed.
+    /// How long a presigned URL lives; by default as long as the image needs.
     pub url_duration: Option<Duration>,
     /// The CDN in front of the bucket.
     pub cloudfront: Option<CloudFrontOptions>,
 }
 
 impl S3Options {
-    /// A bucket of AWS, with credentials from the surroundings.
+    /// A bucket of AWS, with credentials from the environment.
     pub fn new(region: impl Into<String>, bucket: impl Into<String>) -> Self {
         Self {
             region: region.into(),
@@ -46,7 +44,7 @@ impl S3Options {
         }
     }
 
-    /// The bucket, and where in it, in words.
+    /// The bucket and the prefix, for messages.
     pub(crate) fn place(&self) -> String {
         match self.prefix.trim_matches('/') {
             "" => format!("the bucket {}", self.bucket),
@@ -55,45 +53,38 @@ impl S3Options {
     }
 }
 
-/// Keys that somebody has written down.
+/// A configured access key.
 #[derive(Debug, Clone)]
 pub struct S3Credentials {
-    /// The id of the key.
+    /// Its id.
     pub access_key: String,
-    /// The key.
+    /// Its secret.
     pub secret_access_key: Secret,
-    /// What belongs to keys that do not last.
+    /// The session token of a temporary key.
     pub session_token: Option<Secret>,
 }
 
-/// How objects are encrypted where they are stored.
+/// Encryption at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
-    /// With a key of the storage: `AES256`.
+    /// With a key of S3: `AES256`.
     Aes256,
     /// With a key of the key management service: `aws:kms`.
     Kms {
-        /// The key; that of the service for S3 where none is given.
+        /// The key; by default the one of the service for S3.
         key_id: Option<String>,
     },
-}
-
-impl CloudFrontOptions {
-    /// Whether addresses can be signed with it.
-    pub fn check(&self) -> Result<(), CloudFrontProblem> {
-        CloudFront::new(self).map(drop)
-    }
 }
 
 /// A distribution of CloudFront.
 #[derive(Debug, Clone)]
 pub struct CloudFrontOptions {
-    /// Its address, with or without scheme, and with the path under which the bucket is.
+    /// Its URL, with or without scheme, and with the path of the bucket.
     pub base_url: String,
-    /// The RSA key that signs addresses, as PEM.
+    /// The RSA key that signs URLs, as PEM.
     pub private_key: Secret,
     /// The id of that key.
     pub keypair_id: String,
-    /// The life of a signed address, where it is fixed.
+    /// How long a signed URL lives; by default as long as the image needs.
     pub duration: Option<Duration>,
 }

@@ -1,11 +1,10 @@
 use std::fmt;
 
-/// A value that is used and never shown.
+/// A value that is not shown in logs and messages.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a value from being shown.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }

@@ -1,52 +1,46 @@
 //! What the registry holds, and whether it can work.
 
+use std::time::Duration;
+
 use aar_types::{RegistryId, Revision, ServerStatus, TrustState};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::{Error, Operator, Registry, metadata::CatalogueFilter, open::storage_owner};
 
 /// What a registry holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// Its identity.
     pub registry_id: RegistryId,
-    /// The present revision.
     pub revision: Revision,
-    /// How many applications there are.
     pub applications: u64,
-    /// How many versions there are.
     pub versions: u64,
-    /// How many blobs are stored.
     pub blobs: u64,
-    /// How many bytes they take.
     pub blob_bytes: u64,
-    /// How many bytes of them no version refers to.
     pub unreferenced_bytes: u64,
     /// How many uploads are open.
     pub uploads: u64,
-    /// How many bytes of them have come.
+    /// How many bytes of open uploads have arrived.
     pub staged_bytes: u64,
-    /// How many bytes the storage has left, where it is known.
+    /// How many bytes storage has left, where that is known.
     pub free_bytes: Option<u64>,
-    /// How many certificates are trusted.
     pub trusted: u64,
-    /// How many certificates are revoked.
     pub revoked: u64,
 }
 
-/// Whoever asks for the health wants to know it now.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// How long storage may take to respond to a health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Registry {
-    /// Whether database and storage can be used. It never fails: what fails is in the answer, and
-    /// in the log with its cause.
+    /// Whether database and storage can be used. Failures are in the response, and in the log with their
+    /// cause.
     pub async fn health(&self) -> ServerStatus {
         let mut problems = Vec::new();
         if let Err(error) = self.check_database().await {
             problems.push(problem("the database cannot be used", &error));
         }
         let storage = self.storage();
-        match tokio::time::timeout(PATIENCE, storage_owner(&storage)).await {
+        match timeout(HEALTH_TIMEOUT, storage_owner(&storage)).await {
             Ok(Ok(Some(mark))) if mark.id == *self.id() && mark.storage == self.storage_name() => {}
             Ok(Ok(_)) => problems.push("the storage is not the one of this registry".to_owned()),
             Ok(Err(error)) => problems.push(problem("the storage cannot be used", &error)),
@@ -81,7 +75,6 @@ fn problem(sentence: &str, error: &Error) -> String {
 }
 
 impl Operator {
-    /// What the registry holds.
     pub async fn status(&self) -> Result<Status, Error> {
         let registry = &self.registry;
         let free_bytes = registry.storage().free_bytes().await?;

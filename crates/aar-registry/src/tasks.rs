@@ -1,4 +1,4 @@
-//! Work that must not stand in the way of others, or be cut by them.
+//! Work in tasks and threads of its own.
 
 use std::panic;
 
@@ -6,7 +6,6 @@ use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use crate::Error;
 
-/// Does blocking work on a thread for it.
 pub(crate) async fn blocking<T, F>(work: F) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -15,8 +14,7 @@ where
     finish(spawn_blocking(work)).await
 }
 
-/// Does work of several steps in a task of its own, so that it comes to its end even when whoever
-/// asked for it stops waiting.
+/// Works in a task of its own, which runs to completion even when the caller stops waiting.
 pub(crate) async fn run_to_completion<T, F>(work: F) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -29,7 +27,7 @@ async fn finish<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     task.await.unwrap_or_else(|error| Err(stopped(error)))
 }
 
-/// A panic goes on in whoever waits; otherwise the runtime is ending.
+/// Continues a panic in the caller; otherwise the runtime is shutting down.
 pub(crate) fn stopped(error: JoinError) -> Error {
     match error.try_into_panic() {
         Ok(reason) => panic::resume_unwind(reason),

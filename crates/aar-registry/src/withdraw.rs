@@ -5,14 +5,15 @@ use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 use crate::{
     Error, Publisher,
     descriptor::VersionDescriptor,
-    metadata::{VariantKey, VersionKey, VersionRow},
+    keys::{VariantKey, VersionKey},
+    metadata::VersionRow,
     mutation::Mutation,
-    storage::Key,
+    storage::ObjectKey,
 };
 
 impl Publisher {
-    /// Withdraws a version, or offers it again. Tells whether anything changed; `None` where there
-    /// is no such version.
+    /// Withdraws a version, or offers it again. Returns whether anything changed; `None` when there is no
+    /// such version.
     pub async fn set_published(
         &self,
         name: &ApplicationName,
@@ -23,6 +24,11 @@ impl Publisher {
         let name = name.clone();
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
+        let known = self.registry.metadata().read().await?.version(&key).await?;
+        if let Some(row) = known.filter(|row| row.version.published != published) {
+            let image = row.version.image.fingerprint;
+            self.registry.check_stored_version(&key, image).await?;
+        }
         self.registry
             .mutate(&self.actor, move |change| {
                 Box::pin(set(change, key, published))
@@ -40,14 +46,14 @@ async fn set(
         return Ok(None);
     };
     if row.version.published == published {
+        change.await_delivery(&ObjectKey::Version(key));
         return Ok(Some(false));
     }
-    offer(change, row, published).await?;
+    set_published(change, row, published).await?;
     Ok(Some(true))
 }
 
-/// Commits the other state of a version.
-pub(crate) async fn offer(
+pub(crate) async fn set_published(
     change: &mut Mutation,
     mut row: VersionRow,
     published: bool,
@@ -68,5 +74,5 @@ pub(crate) async fn offer(
         .record(action, key.to_string(), String::new())
         .await?;
     let descriptor = VersionDescriptor::from(row);
-    change.describe(Key::Version(key), &descriptor).await
+    change.describe(ObjectKey::Version(key), &descriptor).await
 }

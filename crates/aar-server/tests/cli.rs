@@ -1,4 +1,4 @@
-//! Runs of the command line: exit code, standard output, standard error.
+//! The command line: exit code, standard output, standard error.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -11,10 +11,10 @@ use aar_tls::{Identity, NewIdentity};
 use aar_types::Clock;
 use tempfile::TempDir;
 
-/// A base folder that no service runs on.
-struct Site(TempDir);
+/// A base folder without a running service.
+struct BaseFolder(TempDir);
 
-impl Site {
+impl BaseFolder {
     fn new() -> Self {
         Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
@@ -34,7 +34,7 @@ impl Site {
         self.file(name, &identity().certificate().to_pem())
     }
 
-    /// Makes the registry that the first start would make.
+    /// Creates the registry, as the first start does.
     fn create(&self) {
         let config = Config::of_base(self.path()).unwrap();
         let created = Registry::open(config.registry(Clock::system()));
@@ -42,7 +42,7 @@ impl Site {
         runtime.block_on(async { created.await.unwrap().close().await });
     }
 
-    /// A whole run, as text.
+    /// Runs a command and returns its result as text.
     fn aar(&self, arguments: &[&str]) -> String {
         let mut line: Vec<OsString> = vec!["aar".into()];
         line.extend(arguments.iter().map(OsString::from));
@@ -90,12 +90,12 @@ macro_rules! assert_runs {
 }
 
 #[test]
-fn certificates_are_added_listed_removed_and_added_again() {
-    let site = Site::new();
-    let client = site.certificate("client.crt");
-    let publisher = site.certificate("publisher.crt");
+fn trust_commands_add_list_and_remove_certificates() {
+    let base = BaseFolder::new();
+    let client = base.certificate("client.crt");
+    let publisher = base.certificate("publisher.crt");
     let fingerprint = fingerprint(&client);
-    assert_runs!(site.runs(&[
+    assert_runs!(base.runs(&[
         &["trust", "add", &client],
         &["trust", "add", &client],
         &["trust", "add", "--publisher", "--quiet", &publisher],
@@ -111,11 +111,11 @@ fn certificates_are_added_listed_removed_and_added_again() {
 }
 
 #[test]
-fn a_duplicate_certificate_with_the_same_role_succeeds_and_says_so() {
-    let site = Site::new();
-    let client = site.certificate("client.crt");
-    site.aar(&["trust", "add", &client]);
-    let again = site.aar(&["trust", "add", &client]);
+fn trust_add_of_a_trusted_certificate_succeeds_and_reports_it() {
+    let base = BaseFolder::new();
+    let client = base.certificate("client.crt");
+    base.aar(&["trust", "add", &client]);
+    let again = base.aar(&["trust", "add", &client]);
     assert!(
         again.contains("exit 0") && again.contains("already"),
         "{again}"
@@ -123,12 +123,12 @@ fn a_duplicate_certificate_with_the_same_role_succeeds_and_says_so() {
 }
 
 #[test]
-fn revoking_asks_first_and_is_for_ever() {
-    let site = Site::new();
-    let client = site.certificate("client.crt");
+fn revoke_asks_for_confirmation_and_is_permanent() {
+    let base = BaseFolder::new();
+    let client = base.certificate("client.crt");
     let fingerprint = fingerprint(&client);
     let prefix = &fingerprint[..12];
-    let runs = site.runs(&[
+    let runs = base.runs(&[
         &["trust", "add", &client],
         &["trust", "revoke", prefix],
         &["trust", "list", "--revoked"],
@@ -145,13 +145,13 @@ fn revoking_asks_first_and_is_for_ever() {
 }
 
 #[test]
-fn a_prefix_must_stand_for_one_certificate() {
-    let site = Site::new();
+fn ambiguous_fingerprint_is_refused() {
+    let base = BaseFolder::new();
     let seventeen: Vec<_> = (0..17)
-        .map(|n| site.certificate(&format!("{n}.crt")))
+        .map(|n| base.certificate(&format!("{n}.crt")))
         .collect();
     for file in &seventeen {
-        site.aar(&["trust", "add", file]);
+        base.aar(&["trust", "add", file]);
     }
     let mut digits = seventeen
         .iter()
@@ -159,7 +159,7 @@ fn a_prefix_must_stand_for_one_certificate() {
         .collect::<Vec<_>>();
     digits.sort();
     let twice = digits.windows(2).find(|pair| pair[0] == pair[1]).unwrap()[0].clone();
-    let refusal = site.aar(&["trust", "remove", &twice]);
+    let refusal = base.aar(&["trust", "remove", &twice]);
     assert!(
         refusal.contains("exit 1") && refusal.contains("several fingerprints"),
         "{refusal}"
@@ -167,15 +167,15 @@ fn a_prefix_must_stand_for_one_certificate() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_by_name() {
-    let site = Site::new();
-    site.create();
-    let key = site.file("client.key", identity().key_pem());
+fn invalid_certificate_is_refused_by_name() {
+    let base = BaseFolder::new();
+    base.create();
+    let key = base.file("client.key", identity().key_pem());
     let two = identity().certificate().to_pem().repeat(2);
-    let bundle = site.file("bundle.crt", &two);
-    let garbage = site.file("garbage", "hello");
-    let empty = site.file("empty", "");
-    assert_runs!(site.runs(&[
+    let bundle = base.file("bundle.crt", &two);
+    let garbage = base.file("garbage", "hello");
+    let empty = base.file("empty", "");
+    assert_runs!(base.runs(&[
         &["trust", "add", &key],
         &["trust", "add", &bundle],
         &["trust", "add", &garbage],
@@ -186,8 +186,8 @@ fn what_is_no_certificate_is_refused_by_name() {
     ]));
 }
 
-/// The commands that look at a registry, or change what is in it.
-const OF_A_REGISTRY: &[&[&str]] = &[
+/// The commands that need an existing registry.
+const REGISTRY_COMMANDS: &[&[&str]] = &[
     &["status"],
     &["trust", "list"],
     &["trust", "list", "--format", "json"],
@@ -204,19 +204,16 @@ const OF_A_REGISTRY: &[&[&str]] = &[
 ];
 
 #[test]
-fn a_mistyped_base_folder_is_refused_by_name_and_stays_what_it_is() {
-    let (absent, empty) = (Site::new(), Site::new());
+fn base_folder_without_registry_is_refused_and_not_changed() {
+    let (absent, empty) = (BaseFolder::new(), BaseFolder::new());
     fs_err::remove_dir(absent.path()).unwrap();
-    for line in OF_A_REGISTRY {
-        for site in [&absent, &empty] {
-            let refused = site.aar(line);
+    for line in REGISTRY_COMMANDS {
+        for base in [&absent, &empty] {
+            let refused = base.aar(line);
             assert!(refused.contains("\nexit 1\n"), "{refused}");
+            assert!(refused.contains("[base] has no registry"), "{refused}");
             assert!(
-                refused.contains("there is no registry in [base]"),
-                "{refused}"
-            );
-            assert!(
-                refused.contains("`aar serve` and `aar trust add` create"),
+                refused.contains("select another folder with --base-dir"),
                 "{refused}"
             );
             assert!(!refused.contains("--- stdout"), "{refused}");
@@ -231,84 +228,84 @@ fn a_mistyped_base_folder_is_refused_by_name_and_stays_what_it_is() {
 }
 
 #[test]
-fn nothing_is_rebuilt_from_a_folder_without_a_registry_and_nothing_is_created() {
-    let (absent, empty) = (Site::new(), Site::new());
+fn rebuild_without_storage_is_refused_and_creates_nothing() {
+    let (absent, empty) = (BaseFolder::new(), BaseFolder::new());
     fs_err::remove_dir(absent.path()).unwrap();
-    for site in [&absent, &empty] {
-        let refused = site.aar(&["storage", "rebuild"]);
+    for base in [&absent, &empty] {
+        let refused = base.aar(&["storage", "rebuild"]);
         assert!(refused.contains("\nexit 1\n"), "{refused}");
-        let said = "the folder [base]/data has no registry.json to rebuild from; \
+        let expected = "the folder [base]/data has no registry.json to rebuild from; \
                     is the right volume mounted";
-        assert!(refused.contains(said), "{refused}");
+        assert!(refused.contains(expected), "{refused}");
     }
     assert!(!absent.path().exists());
     assert_eq!(fs_err::read_dir(empty.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn who_is_trusted_before_the_first_start_is_trusted_by_the_registry_that_comes() {
-    let (site, elsewhere) = (Site::new(), Site::new());
-    fs_err::remove_dir(site.path()).unwrap();
+fn trust_added_before_the_first_start_is_kept() {
+    let (base, elsewhere) = (BaseFolder::new(), BaseFolder::new());
+    fs_err::remove_dir(base.path()).unwrap();
     let client = elsewhere.certificate("client.crt");
-    assert!(site.aar(&["trust", "add", &client]).contains("\nexit 0\n"));
-    let listed = site.aar(&["trust", "list"]);
+    assert!(base.aar(&["trust", "add", &client]).contains("\nexit 0\n"));
+    let listed = base.aar(&["trust", "list"]);
     assert!(listed.contains(&fingerprint(&client)), "{listed}");
 }
 
 #[test]
-fn trust_is_withdrawn_also_while_the_storage_cannot_be_used() {
-    let site = Site::new();
+fn trust_is_withdrawn_while_the_storage_is_unusable() {
+    let base = BaseFolder::new();
     let names = ["removed.crt", "revoked.crt"];
-    let [removed, revoked] = names.map(|name| site.certificate(name));
+    let [removed, revoked] = names.map(|name| base.certificate(name));
     for one in [&removed, &revoked] {
-        site.aar(&["trust", "add", one]);
+        base.aar(&["trust", "add", one]);
     }
-    let data = site.path().join("data");
-    fs_err::rename(&data, site.path().join("away")).unwrap();
+    let data = base.path().join("data");
+    fs_err::rename(&data, base.path().join("moved")).unwrap();
     fs_err::write(&data, "in the way").unwrap();
     assert!(
-        site.aar(&["trust", "list"])
+        base.aar(&["trust", "list"])
             .contains(&fingerprint(&removed))
     );
     for line in [
         &["trust", "remove", &fingerprint(&removed)][..],
         &["trust", "revoke", "-y", &fingerprint(&revoked)],
     ] {
-        let done = site.aar(line);
+        let done = base.aar(line);
         assert!(done.contains("\nexit 0\n"), "{done}");
         assert!(done.contains("the storage cannot be used"), "{done}");
     }
-    // To trust somebody takes the storage.
-    let refused = site.aar(&["trust", "add", &removed]);
+    // Adding trust needs the storage.
+    let refused = base.aar(&["trust", "add", &removed]);
     assert!(refused.contains("\nexit 1\n"), "{refused}");
-    let listed = site.aar(&["trust", "list", "--format", "json"]);
+    let listed = base.aar(&["trust", "list", "--format", "json"]);
     assert!(listed.contains("[]"), "{listed}");
-    let listed = site.aar(&["trust", "list", "--revoked"]);
+    let listed = base.aar(&["trust", "list", "--revoked"]);
     assert!(listed.contains(&fingerprint(&revoked)), "{listed}");
 }
 
 #[test]
-fn trust_is_withdrawn_also_while_the_folder_of_the_images_hangs() {
-    let site = Site::new();
-    let client = site.certificate("client.crt");
-    site.aar(&["trust", "add", &client]);
-    let mark = site.path().join("data/registry.json");
-    fs_err::rename(&mark, site.path().join("away.json")).unwrap();
-    // Whoever opens it waits for somebody who writes.
+fn trust_is_withdrawn_while_the_storage_hangs() {
+    let base = BaseFolder::new();
+    let client = base.certificate("client.crt");
+    base.aar(&["trust", "add", &client]);
+    let mark = base.path().join("data/registry.json");
+    fs_err::rename(&mark, base.path().join("moved.json")).unwrap();
+    // Opening a FIFO blocks until there is a writer.
     let made = std::process::Command::new("mkfifo").arg(&mark).status();
     assert!(made.unwrap().success());
-    let done = site.aar(&["trust", "revoke", "-y", &fingerprint(&client)]);
+    let done = base.aar(&["trust", "revoke", "-y", &fingerprint(&client)]);
     assert!(done.contains("\nexit 0\n"), "{done}");
     assert!(done.contains("does not answer within 15 seconds"), "{done}");
-    let listed = site.aar(&["trust", "list", "--revoked"]);
+    let listed = base.aar(&["trust", "list", "--revoked"]);
     assert!(listed.contains(&fingerprint(&client)), "{listed}");
 }
 
 #[test]
-fn an_empty_registry_is_shown() {
-    let site = Site::new();
-    site.create();
-    assert_runs!(site.runs(&[
+fn commands_on_an_empty_registry() {
+    let base = BaseFolder::new();
+    base.create();
+    assert_runs!(base.runs(&[
         &["application", "list"],
         &["application", "ls", "--format", "json"],
         &["application", "show", "game"],
@@ -331,16 +328,16 @@ fn an_empty_registry_is_shown() {
 }
 
 #[test]
-fn the_audit_log_tells_who_did_what() {
-    let site = Site::new();
-    let client = site.certificate("client.crt");
-    site.aar(&["trust", "add", &client]);
-    let all = site.aar(&["audit", "--format", "json"]);
+fn audit_shows_and_filters_entries() {
+    let base = BaseFolder::new();
+    let client = base.certificate("client.crt");
+    base.aar(&["trust", "add", &client]);
+    let all = base.aar(&["audit", "--format", "json"]);
     assert!(
         all.contains("trust") && all.contains(&fingerprint(&client)),
         "{all}"
     );
-    let none = site.aar(&[
+    let none = base.aar(&[
         "audit",
         "--since",
         "2099-01-01T00:00:00Z",
@@ -351,24 +348,24 @@ fn the_audit_log_tells_who_did_what() {
 }
 
 #[test]
-fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
-    let site = Site::new();
+fn lost_database_is_rebuilt_with_trust_and_revocations() {
+    let base = BaseFolder::new();
     let (client, revoked) = (
-        site.certificate("client.crt"),
-        site.certificate("revoked.crt"),
+        base.certificate("client.crt"),
+        base.certificate("revoked.crt"),
     );
-    site.aar(&["trust", "add", "-p", &client]);
-    site.aar(&["trust", "add", &revoked]);
-    site.aar(&["trust", "revoke", "-y", &fingerprint(&revoked)]);
-    let early = site.aar(&["storage", "rebuild"]);
+    base.aar(&["trust", "add", "-p", &client]);
+    base.aar(&["trust", "add", &revoked]);
+    base.aar(&["trust", "revoke", "-y", &fingerprint(&revoked)]);
+    let early = base.aar(&["storage", "rebuild"]);
     assert!(early.contains("not empty"), "{early}");
     for suffix in ["", "-wal", "-shm"] {
-        let file = site.path().join(format!("registry.sqlite{suffix}"));
+        let file = base.path().join(format!("registry.sqlite{suffix}"));
         assert!(fs_err::remove_file(file).is_ok() || !suffix.is_empty());
     }
-    let lost = site.aar(&["trust", "list"]);
+    let lost = base.aar(&["trust", "list"]);
     assert!(lost.contains("aar storage rebuild"), "{lost}");
-    assert_runs!(site.runs(&[
+    assert_runs!(base.runs(&[
         &["storage", "rebuild"],
         &["trust", "list", "--format", "csv"],
         &["trust", "list", "--format", "csv", "--revoked"],
@@ -377,107 +374,104 @@ fn a_lost_database_is_rebuilt_from_storage_with_trust_and_revocations() {
 }
 
 #[test]
-fn a_damaged_database_is_named_with_what_to_do_about_it() {
-    let site = Site::new();
-    let client = site.certificate("client.crt");
-    site.aar(&["trust", "add", &client]);
-    let database = site.path().join("registry.sqlite");
+fn damaged_database_is_named_with_a_remedy() {
+    let base = BaseFolder::new();
+    let client = base.certificate("client.crt");
+    base.aar(&["trust", "add", &client]);
+    let database = base.path().join("registry.sqlite");
     let sound = fs_err::read(&database).unwrap();
     // The first page has the schema, the others the tables.
     let mut malformed = sound.clone();
     malformed[4096..].fill(0xff);
-    for (content, says) in [
+    for (content, cause) in [
         (vec![b'x'; sound.len()], "file is not a database"),
         (malformed, "database disk image is malformed"),
     ] {
         fs_err::write(&database, content).unwrap();
         for line in [&["trust", "list"][..], &["storage", "rebuild"]] {
-            let refused = site.aar(line);
+            let refused = base.aar(line);
             assert!(refused.contains("\nexit 1\n"), "{refused}");
             let damaged = "the database [base]/registry.sqlite is damaged; move it away";
             assert!(refused.contains(damaged), "{refused}");
             assert!(refused.contains("run `aar storage rebuild`"), "{refused}");
-            assert_eq!(refused.matches(says).count(), 1, "{refused}");
+            assert_eq!(refused.matches(cause).count(), 1, "{refused}");
         }
     }
     for suffix in ["", "-wal", "-shm"] {
-        let _ = fs_err::remove_file(site.path().join(format!("registry.sqlite{suffix}")));
+        let _ = fs_err::remove_file(base.path().join(format!("registry.sqlite{suffix}")));
     }
-    let rebuilt = site.aar(&["storage", "rebuild"]);
+    let rebuilt = base.aar(&["storage", "rebuild"]);
     assert!(rebuilt.contains("\nexit 0\n"), "{rebuilt}");
 }
 
 #[test]
-fn a_move_that_was_cut_short_before_the_configuration_was_written_is_finished_by_the_next_run() {
-    let (site, elsewhere) = (Site::new(), Site::new());
-    site.create();
-    let config = Config::path(site.path());
+fn interrupted_migration_is_completed_by_the_next_run() {
+    let (base, elsewhere) = (BaseFolder::new(), BaseFolder::new());
+    base.create();
+    let config = Config::path(base.path());
     let to = elsewhere.path().join("images");
     let to = to.to_str().unwrap();
     let migrate = &["storage", "migrate", "--to", to][..];
-    assert!(site.aar(migrate).contains("\nexit 0\n"));
-    // What the file was before.
+    assert!(base.aar(migrate).contains("\nexit 0\n"));
+    // As before the migration.
     fs_err::remove_file(&config).unwrap();
-    let refused = site.aar(&["status"]);
+    let refused = base.aar(&["status"]);
     assert!(
         refused.contains("has moved to another storage"),
         "{refused}"
     );
     let third = elsewhere.path().join("third");
-    let refused = site.aar(&["storage", "migrate", "--to", third.to_str().unwrap()]);
+    let refused = base.aar(&["storage", "migrate", "--to", third.to_str().unwrap()]);
     assert!(
         refused.contains("has moved to another storage"),
         "{refused}"
     );
     assert!(!config.exists());
 
-    let again = site.aar(migrate);
+    let again = base.aar(migrate);
     assert!(again.contains("\nexit 0\n"), "{again}");
     assert!(again.contains("already_there: true"), "{again}");
     assert!(fs_err::read_to_string(&config).unwrap().contains(to));
-    assert!(site.aar(&["storage", "verify"]).contains("\nexit 0\n"));
+    assert!(base.aar(&["storage", "verify"]).contains("\nexit 0\n"));
 }
 
 #[test]
-fn a_slip_in_the_name_of_the_new_configuration_moves_nothing() {
-    let site = Site::new();
-    site.create();
-    let typo = site.path().join("new.yaml");
+fn migration_to_a_misspelt_file_is_refused() {
+    let base = BaseFolder::new();
+    base.create();
+    let typo = base.path().join("new.yaml");
     for to in [typo.to_str().unwrap(), "elsewhere"] {
-        let refused = site.aar(&["storage", "migrate", "--to", to]);
+        let refused = base.aar(&["storage", "migrate", "--to", to]);
         assert!(refused.contains("\nexit 1\n"), "{refused}");
-        assert!(
-            refused.contains("there is no file and no folder"),
-            "{refused}"
-        );
+        assert!(refused.contains("does not exist"), "{refused}");
     }
     assert!(!typo.exists());
-    assert!(site.aar(&["status"]).contains("\nexit 0\n"));
+    assert!(base.aar(&["status"]).contains("\nexit 0\n"));
 }
 
 #[test]
-fn a_move_keeps_the_configuration_as_it_was_and_says_where() {
-    let site = Site::new();
-    let config = Config::path(site.path());
+fn migration_keeps_a_copy_of_the_configuration() {
+    let base = BaseFolder::new();
+    let config = Config::path(base.path());
     let before = "# the only copy\nstorage:\n  fs:\n    root-directory: first\n";
     fs_err::create_dir_all(config.parent().unwrap()).unwrap();
     fs_err::write(&config, before).unwrap();
-    site.create();
-    let to = site.path().join("second/");
-    let moved = site.aar(&["storage", "migrate", "--to", to.to_str().unwrap()]);
+    base.create();
+    let to = base.path().join("second/");
+    let moved = base.aar(&["storage", "migrate", "--to", to.to_str().unwrap()]);
     assert!(moved.contains("\nexit 0\n"), "{moved}");
-    let kept = "the configuration is kept as it was in [base]/conf/main.yaml.old";
-    assert!(moved.contains(kept), "{moved}");
-    let kept = fs_err::read_to_string(site.path().join("conf/main.yaml.old")).unwrap();
-    assert_eq!(kept, before);
+    let copy = "[base]/conf/main.yaml.old has a copy of the old configuration";
+    assert!(moved.contains(copy), "{moved}");
+    let copy = fs_err::read_to_string(base.path().join("conf/main.yaml.old")).unwrap();
+    assert_eq!(copy, before);
 }
 
 #[test]
-fn the_configuration_is_checked_and_shown() {
-    let site = Site::new();
-    let s3 = site.file("s3.yaml", "storage:\n  s3:\n    region: r\n    bucket: b\n    access-key: k\n    secret-access-key: topsecret\n");
-    let wrong = site.file("wrong.yaml", "http:\n  adr: x\n");
-    let runs = site.runs(&[
+fn check_config_shows_or_refuses_the_configuration() {
+    let base = BaseFolder::new();
+    let s3 = base.file("s3.yaml", "storage:\n  s3:\n    region: r\n    bucket: b\n    access-key: k\n    secret-access-key: topsecret\n");
+    let wrong = base.file("wrong.yaml", "http:\n  adr: x\n");
+    let runs = base.runs(&[
         &["check-config"],
         &["check-config", &s3],
         &["check-config", &wrong],
@@ -485,25 +479,26 @@ fn the_configuration_is_checked_and_shown() {
     ]);
     assert!(!runs.contains("topsecret"), "{runs}");
     assert_runs!(runs);
-    site.file("conf/main.yaml", "htp: {}\n");
-    let refused = site.runs(&[&["serve"], &["check-config"], &["trust", "list"]]);
+    base.file("conf/main.yaml", "htp: {}\n");
+    let refused = base.runs(&[&["serve"], &["check-config"], &["trust", "list"]]);
     assert_runs!(refused);
-    assert!(Config::path(site.path()).exists());
+    assert!(Config::path(base.path()).exists());
 }
 
 #[test]
-fn usage_is_explained() {
-    let site = Site::new();
-    assert_runs!(site.runs(&[
+fn help_and_usage_errors() {
+    let base = BaseFolder::new();
+    assert_runs!(base.runs(&[
         &["--help"],
         &["trust", "--help"],
         &["trust", "add", "--help"],
+        &["storage", "migrate", "--help"],
         &["trust", "frobnicate"],
         &["trust", "list", "--format", "xml"],
         &["audit", "--since", "yesterday"],
     ]));
     for flag in ["-v", "--version"] {
-        let version = site.aar(&[flag]);
+        let version = base.aar(&[flag]);
         assert!(
             version.contains(concat!("aar ", env!("CARGO_PKG_VERSION"))),
             "{version}"
@@ -512,14 +507,14 @@ fn usage_is_explained() {
 }
 
 #[test]
-fn every_shell_gets_completion() {
-    let site = Site::new();
+fn completion_is_printed_for_every_shell() {
+    let base = BaseFolder::new();
     for shell in ["bash", "fish", "powershell", "zsh"] {
         for line in [
             &["completion", shell][..],
             &["completion", shell, "--no-descriptions"],
         ] {
-            let run = site.aar(line);
+            let run = base.aar(line);
             assert!(
                 run.contains("exit 0") && run.contains("revoke"),
                 "{shell}: {run}"

@@ -1,4 +1,4 @@
-//! The configuration file: what is accepted unchanged, and how the rest is refused.
+//! The configuration file: what is accepted, and how the rest is refused.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -40,7 +40,7 @@ fn effective(config: &Config) -> String {
 }
 
 #[test]
-fn every_example_is_loaded() {
+fn all_examples_are_loaded() {
     let mut loaded = 0;
     for entry in fs_err::read_dir(examples()).unwrap() {
         let path = entry.unwrap().path();
@@ -54,7 +54,7 @@ fn every_example_is_loaded() {
 }
 
 #[test]
-fn the_full_example_shows_every_key_with_its_default() {
+fn full_example_equals_the_defaults() {
     let full = Config::load(&examples().join("aar-full.yaml"), Path::new(BASE)).unwrap();
     let defaults = load("").unwrap();
     assert_eq!(effective(&full), effective(&defaults));
@@ -62,13 +62,13 @@ fn the_full_example_shows_every_key_with_its_default() {
 }
 
 #[test]
-fn no_file_at_all_means_every_default() {
+fn missing_file_equals_the_defaults() {
     let none = Config::load(Path::new("/nowhere/main.yaml"), Path::new(BASE)).unwrap();
     assert_eq!(effective(&none), effective(&load("").unwrap()));
 }
 
 #[test]
-fn the_file_of_the_charm_is_accepted_unchanged() {
+fn configuration_of_the_charm_is_accepted() {
     let config = Config::load(&examples().join("aar-fs.yaml"), Path::new(BASE)).unwrap();
     assert_eq!(config.http.addr.to_string(), "10.0.0.5:3000");
     let StorageConfig::Fs(fs) = config.storage else {
@@ -78,7 +78,7 @@ fn the_file_of_the_charm_is_accepted_unchanged() {
 }
 
 #[test]
-fn buckets_are_understood_and_their_secrets_never_shown() {
+fn secrets_of_buckets_are_not_shown() {
     for name in [
         "aar-s3.yaml",
         "aar-s3-compatible.yaml",
@@ -98,7 +98,7 @@ fn buckets_are_understood_and_their_secrets_never_shown() {
 }
 
 #[test]
-fn everything_that_is_said_of_a_bucket_reaches_the_registry() {
+fn bucket_options_reach_the_registry() {
     let of = |name: &str| {
         let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
         match config.registry(Clock::system()).storage {
@@ -129,7 +129,7 @@ fn everything_that_is_said_of_a_bucket_reaches_the_registry() {
 }
 
 #[test]
-fn mistakes_are_refused_by_file_line_and_key() {
+fn mistakes_are_refused_with_file_line_and_key() {
     let mistakes = [
         "http:\n  address: 10.0.0.5:3000\n",
         "http:\n  addr: 10.0.0.5\n",
@@ -150,7 +150,7 @@ fn mistakes_are_refused_by_file_line_and_key() {
 }
 
 #[test]
-fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
+fn invalid_storage_is_refused_with_file_line_and_key() {
     let s3 = |rest: &str| format!("storage:\n  s3:\n    region: r\n    bucket: b\n{rest}");
     let cloudfront = |lines: &str| {
         let lines = lines.trim_end().replace('\n', "\n      ");
@@ -206,7 +206,7 @@ fn storage_is_refused_unless_it_is_exactly_one_kind_completely_described() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_refused_by_name() {
+fn unreadable_file_is_refused_by_name() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let error = Config::load(folder.path(), Path::new(BASE))
         .unwrap_err()

@@ -12,18 +12,19 @@ use std::{
     time::Duration,
 };
 
-use aar_tls::{HttpOptions, Identity, NewIdentity, ServerTrust, http_client};
+use aar_http::{HttpClient, HttpOptions, Method};
+use aar_tls::{Identity, NewIdentity, ServerTrust};
 use aar_types::Clock;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 fn base() -> TempDir {
-    furnished("")
+    base_with("")
 }
 
-/// A base folder with more in its configuration than where to listen.
-fn furnished(more: &str) -> TempDir {
+/// A base folder whose configuration has a listen address and more lines.
+fn base_with(more: &str) -> TempDir {
     let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs_err::create_dir(base.path().join("conf")).unwrap();
     let config = format!("http:\n  addr: 127.0.0.1:0\n{more}");
@@ -58,14 +59,14 @@ fn run(base: &Path, arguments: &[&str], input: &str) -> (Option<i32>, String, St
     (status.code(), text(stdout), text(stderr))
 }
 
-/// A running service; killed at the end if the test has not stopped it.
+/// A running service, which is killed at the end of the test.
 struct Service {
     child: Child,
     log: PathBuf,
 }
 
 impl Service {
-    /// Starts the service and waits until it says that it is ready.
+    /// Starts the service and waits until it is ready.
     fn start(base: &Path) -> Self {
         let (socket, log) = (base.join("notify"), base.join("log"));
         let manager = UnixDatagram::bind(&socket).unwrap();
@@ -91,14 +92,14 @@ impl Service {
         fs_err::read_to_string(&self.log).unwrap()
     }
 
-    /// Where it listens, as its log tells.
+    /// The listen address, from the log.
     fn address(&self) -> String {
         let log = self.log();
         let address = log.split_once("address=").unwrap().1;
         address.split_whitespace().next().unwrap().to_owned()
     }
 
-    /// What was logged so far, where it is logged as JSON.
+    /// The entries of a JSON log.
     fn lines(&self) -> Vec<serde_json::Value> {
         parsed(&self.log())
     }
@@ -107,7 +108,7 @@ impl Service {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
-    /// Waits for the end: exit code and log.
+    /// Waits for the end. Returns exit code and log.
     fn wait(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         (code, self.log())
@@ -121,7 +122,7 @@ impl Drop for Service {
     }
 }
 
-/// The lines of a log. Each is an object.
+/// The entries of a JSON log.
 fn parsed(log: &str) -> Vec<serde_json::Value> {
     let line = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
     log.lines().map(line).collect()
@@ -143,7 +144,7 @@ fn identity() -> Identity {
 }
 
 #[test]
-fn a_certificate_is_read_from_standard_input() {
+fn certificate_is_read_from_standard_input() {
     let base = base();
     let (code, stdout, stderr) = run(base.path(), &["trust", "add"], &certificate());
     assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
@@ -154,7 +155,7 @@ fn a_certificate_is_read_from_standard_input() {
 }
 
 #[test]
-fn the_service_says_when_it_is_ready_and_stops_well_when_it_is_told() {
+fn service_reports_readiness_and_stops_on_a_signal() {
     let base = base();
     let service = Service::start(base.path());
     let (code, _, stderr) = run(base.path(), &["serve"], "");
@@ -163,11 +164,11 @@ fn the_service_says_when_it_is_ready_and_stops_well_when_it_is_told() {
     service.signal();
     let (code, log) = service.wait();
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("the registry has stopped"), "{log}");
+    assert!(log.contains("registry stopped"), "{log}");
 }
 
 #[test]
-fn commands_work_beside_the_running_service() {
+fn commands_work_while_the_service_runs() {
     let base = base();
     let service = Service::start(base.path());
     let (code, _, stderr) = run(base.path(), &["trust", "add"], &certificate());
@@ -181,23 +182,24 @@ fn commands_work_beside_the_running_service() {
 }
 
 #[test]
-fn usage_has_an_exit_code_of_its_own() {
+fn usage_error_has_exit_code_2() {
     let (code, stdout, _) = run(base().path(), &["trust", "frobnicate"], "");
     assert_eq!((code, stdout.as_str()), (Some(2), ""));
 }
 
 #[tokio::test]
-async fn every_refusal_is_logged_once_with_fingerprint_address_route_and_reason() {
+async fn refusal_is_logged_once_with_fingerprint_address_route_and_reason() {
     let base = base();
     let service = Service::start(base.path());
-    let stranger = identity();
+    let unknown = identity();
     let options = HttpOptions {
-        identity: Some(stranger.clone()),
+        identity: Some(unknown.clone()),
         ..HttpOptions::new(ServerTrust::Observe(Arc::default()), "aar-tests")
     };
     let url = format!("https://{}/1.0/applications/game", service.address());
-    let answer = http_client(options).unwrap().get(url).send().await.unwrap();
-    assert_eq!(answer.status(), 403);
+    let client = HttpClient::new(options).unwrap();
+    let request = client.request(Method::GET, url.parse().unwrap());
+    assert_eq!(request.send().await.unwrap().status(), 403);
     service.signal();
     let (_, log) = service.wait();
     let lines: Vec<_> = log
@@ -205,21 +207,21 @@ async fn every_refusal_is_logged_once_with_fingerprint_address_route_and_reason(
         .filter(|line| line.contains("request refused"))
         .collect();
     let [line] = lines[..] else { panic!("{log}") };
-    for told in [
-        &format!("fingerprint=\"{}\"", stranger.certificate().fingerprint()),
+    for field in [
+        &format!("fingerprint=\"{}\"", unknown.certificate().fingerprint()),
         "address=\"127.0.0.1:",
         "method=\"GET\"",
         "route=\"/1.0/applications/{name}\"",
         "reason=\"certificate_unknown\"",
         "WARN",
     ] {
-        assert!(line.contains(told), "no {told} in {line}");
+        assert!(line.contains(field), "no {field} in {line}");
     }
 }
 
 #[tokio::test]
-async fn what_has_failed_is_logged_once_with_who_asked_and_the_answer_names_the_line() {
-    let base = furnished("logger: {format: json}\n");
+async fn failure_is_logged_once_and_the_response_has_its_request_id() {
+    let base = base_with("logger: {format: json}\n");
     let service = Service::start(base.path());
     let client = identity();
     run(
@@ -235,22 +237,22 @@ async fn what_has_failed_is_logged_once_with_who_asked_and_the_answer_names_the_
     let address = lines.iter().find_map(|line| line["address"].as_str());
     let address = address.unwrap();
     let url = format!("https://{address}/1.0/uploads");
-    // Where uploads are kept is a file.
+    // A file in place of the folder of uploads.
     let staging = base.path().join("data/staging");
     fs_err::remove_dir_all(&staging).unwrap();
     fs_err::write(&staging, "in the way").unwrap();
     let digest = BASE64_STANDARD.encode("0".repeat(64));
-    let posted = http_client(options)
+    let posted = HttpClient::new(options)
         .unwrap()
-        .post(url)
+        .request(Method::POST, url.parse().unwrap())
         .header("Tus-Resumable", "1.0.0")
         .header("Upload-Length", 5)
         .header("Upload-Metadata", format!("digest {digest}"))
         .header("Content-Type", "application/offset+octet-stream")
         .body("image");
-    let answer = posted.send().await.unwrap();
-    assert_eq!(answer.status(), 500, "{:?}", service.lines());
-    let body = answer.json::<serde_json::Value>().await.unwrap();
+    let response = posted.send().await.unwrap();
+    assert_eq!(response.status(), 500, "{:?}", service.lines());
+    let body = response.json::<serde_json::Value>().await.unwrap();
     service.signal();
     let (_, log) = service.wait();
     let lines = parsed(&log);

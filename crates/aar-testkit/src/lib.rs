@@ -48,5 +48,6 @@ pub use s3::{Bucket, Credentials, OpenUpload, S3Server, serve_s3_servers};
 pub use skip::{skip, tool};
 pub use soak::{SoakRound, soak_rounds};
 pub use web::{
-    CONTAINER_TOKEN, CloudFront, Fault, KeyServer, S3Network, Seen, SigningKey, TestCa, WEB_TOKEN,
+    CONTAINER_TOKEN, CloudFront, CredentialServer, Fault, RecordedRequest, S3Network, SigningKey,
+    TestCa, WEB_IDENTITY_TOKEN,
 };

@@ -1,19 +1,25 @@
 //! Reading the metadata of an APK. Only the entries that contain it are read, each within a limit, so
 //! an APK of 1 GiB takes no more memory than a small one.
 
+mod directory;
 mod resources;
+mod root_element;
 mod signer;
 
 use std::{
     collections::BTreeSet,
-    io::{Read, Seek},
+    io::{Read, Seek, SeekFrom},
 };
 
 use aar_types::{ApkFacts, Architecture, rules};
-use apk_info::AXML;
-use zip::ZipArchive;
 
-use crate::{Error, source::ReadSeek, zip_directory::open_zip};
+use self::{
+    directory::ApkDirectory,
+    root_element::{
+        IS_SPLIT_REQUIRED, RootElement, TypedValue, VERSION_CODE, VERSION_CODE_MAJOR, VERSION_NAME,
+    },
+};
+use crate::{Error, source::ReadSeek};
 
 const MANIFEST: &str = "AndroidManifest.xml";
 const RESOURCES: &str = "resources.arsc";
@@ -21,118 +27,178 @@ const RESOURCES: &str = "resources.arsc";
 /// The manifests of the largest applications have 1 or 2 MiB.
 const MAX_MANIFEST: u64 = 4 << 20;
 
-/// The root element has about ten attributes of twenty bytes.
-const MAX_ROOT_ELEMENT: usize = 1 << 10;
-
-/// Resources are read only where the version name refers to them.
+/// Resources are read only where an attribute refers to them.
 const MAX_RESOURCES: u64 = 32 << 20;
 
 /// The largest applications have fewer entries.
 const MAX_ENTRIES: usize = 100_000;
 
+/// The start of the file that Git has in place of a large one.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
+
 /// Reads the metadata of an APK, opened twice: once for its entries, and once for the signing block,
 /// which is no entry and is read by another library.
 pub(crate) fn read_facts(
-    entries: Box<dyn ReadSeek>,
+    mut entries: Box<dyn ReadSeek>,
     signatures: Box<dyn ReadSeek>,
 ) -> Result<ApkFacts, Error> {
-    let zip = open_zip(entries, MAX_ENTRIES).map_err(|error| invalid(error.to_string()))?;
-    let mut zip = zip.ok_or_else(|| invalid("it has too many entries"))?;
-    let manifest = read_entry(&mut zip, MANIFEST, MAX_MANIFEST)?;
-    let mut manifest = manifest.ok_or_else(|| invalid("it has no AndroidManifest.xml"))?;
-    truncate_after_root(&mut manifest)
-        .ok_or_else(|| invalid("its AndroidManifest.xml is damaged"))?;
-    let document = AXML::new(&mut &*manifest, None)
-        .map_err(|error| invalid(format!("its AndroidManifest.xml is damaged: {error}")))?;
-    let package = attribute(&document, "package");
+    check_start(&mut entries)?;
+    let mut zip = ApkDirectory::open(entries, MAX_ENTRIES).map_err(invalid)?;
+    if let Some(name) = zip.duplicate() {
+        return Err(invalid(format!("it has two entries {name:?}")));
+    }
+    let Some(manifest) = zip.read(MANIFEST, MAX_MANIFEST).map_err(invalid)? else {
+        let names = zip.entries().iter().map(|entry| &*entry.name);
+        let reason = bundle_of(names).unwrap_or("it has no AndroidManifest.xml");
+        return Err(invalid(reason));
+    };
+    if manifest.trim_ascii_start().starts_with(b"<") {
+        let reason = "its AndroidManifest.xml is plain text; Android requires the binary form";
+        return Err(invalid(reason));
+    }
+    let damaged = || invalid("its AndroidManifest.xml is damaged");
+    let root = RootElement::parse(&manifest).ok_or_else(damaged)?;
+    let package = root.plain("package").unwrap_or_default();
     if rules::package(&package).is_err() {
         let reason = format!("its AndroidManifest.xml has the package name {package:?}");
         return Err(invalid(reason));
     }
+    check_complete(&root, &package)?;
     Ok(ApkFacts {
+        version_name: version_name(&root, &mut zip)?,
+        version_code: version_code(&root, &mut zip)?,
         package,
-        version_name: version_name(&document, &mut zip)?,
-        version_code: attribute(&document, "versionCode"),
         abis: abis(&zip),
-        signer: signer::signer(signatures, &zip),
+        signer: signer::signer(signatures, zip.entries()),
     })
 }
 
-/// Truncates a binary XML document after the root element, which has all attributes that are read.
-///
-/// The library builds the tree of the whole document with a copy of each text for each use. A small
-/// malicious document would take all memory, or overflow the stack by deep nesting.
-fn truncate_after_root(document: &mut Vec<u8>) -> Option<()> {
-    const START_ELEMENT: u16 = 0x0102;
-    let half = |at: usize| Some(u16::from_le_bytes(*document.get(at..)?.first_chunk()?));
-    let word = |at: usize| Some(u32::from_le_bytes(*document.get(at..)?.first_chunk()?));
-    let mut chunk = usize::from(half(2)?);
-    let end = loop {
-        let size = usize::try_from(word(chunk + 4)?)
-            .ok()
-            .filter(|size| *size >= 8)?;
-        let end = chunk
-            .checked_add(size)
-            .filter(|end| *end <= document.len())?;
-        match half(chunk)? {
-            START_ELEMENT if size > MAX_ROOT_ELEMENT => return None,
-            START_ELEMENT => break end,
-            _ => chunk = end,
-        }
-    };
-    document.truncate(end);
-    let size = u32::try_from(end).ok()?.to_le_bytes();
-    document.get_mut(4..8)?.copy_from_slice(&size);
-    Some(())
-}
-
-fn attribute(document: &AXML, name: &str) -> String {
-    let value = document.get_attribute_value("manifest", name, None);
-    value.unwrap_or_default()
-}
-
-/// The version name. It may be a reference to a resource: `@` and an id in hexadecimal.
-fn version_name<R: Read + Seek>(document: &AXML, zip: &mut ZipArchive<R>) -> Result<String, Error> {
-    let name = attribute(document, "versionName");
-    let Some(id) = name.strip_prefix('@') else {
-        return Ok(name);
-    };
-    let resources = read_entry(zip, RESOURCES, MAX_RESOURCES)?.unwrap_or_default();
-    let id = u32::from_str_radix(id, 16).ok();
-    let name = id.and_then(|id| resources::text(&resources, id));
-    Ok(name.unwrap_or_default())
-}
-
-fn read_entry<R: Read + Seek>(
-    zip: &mut ZipArchive<R>,
-    name: &str,
-    limit: u64,
-) -> Result<Option<Vec<u8>>, Error> {
-    let Some(index) = zip.index_for_name(name) else {
-        return Ok(None);
-    };
-    let entry = zip
-        .by_index(index)
-        .map_err(|error| invalid(error.to_string()))?;
-    let mut content = Vec::new();
-    let read = entry.take(limit + 1).read_to_end(&mut content);
-    match read {
-        Ok(count) if count as u64 > limit => Err(invalid(format!("its {name} is too large"))),
-        Ok(_) => Ok(Some(content)),
-        Err(error) => Err(invalid(format!("its {name} is damaged: {error}"))),
+/// Refuses files that are no archive, by what they are.
+fn check_start(file: &mut Box<dyn ReadSeek>) -> Result<(), Error> {
+    let damaged = |error: std::io::Error| invalid(error.to_string());
+    let mut start = Vec::new();
+    let limit = LFS_POINTER.len() as u64;
+    file.take(limit).read_to_end(&mut start).map_err(damaged)?;
+    file.seek(SeekFrom::Start(0)).map_err(damaged)?;
+    match &*start {
+        [] => Err(invalid("it is an empty file")),
+        LFS_POINTER => Err(invalid(
+            "it is a Git LFS pointer; `git lfs pull` downloads the file that it stands for",
+        )),
+        _ => Ok(()),
     }
 }
 
-fn abis<R: Read + Seek>(zip: &ZipArchive<R>) -> Vec<String> {
-    let abi = |name: &[u8]| {
-        let (abi, library) = std::str::from_utf8(name)
-            .ok()?
-            .strip_prefix("lib/")?
-            .split_once('/')?;
-        let known = rules::ABIS.contains(&abi) && !library.is_empty();
-        known.then(|| abi.to_owned())
+/// Names an archive of APKs or of their parts by its entries.
+pub(crate) fn bundle_of<'n>(names: impl Iterator<Item = &'n [u8]>) -> Option<&'static str> {
+    let (mut aab, mut xapk, mut set, mut apks) = (false, false, false, false);
+    for name in names {
+        match name {
+            b"BundleConfig.pb" | b"base/manifest/AndroidManifest.xml" => aab = true,
+            b"manifest.json" => xapk = true,
+            b"toc.pb" => set = true,
+            name => apks |= name.to_ascii_lowercase().ends_with(b".apk"),
+        }
+    }
+    match () {
+        () if aab => Some(
+            "it is an Android App Bundle (AAB); `bundletool build-apks --mode=universal` makes an \
+             APK of it",
+        ),
+        () if xapk && apks => Some(
+            "it is an XAPK, an archive of split APKs and data; use a universal APK, and extra-data \
+             for OBB files",
+        ),
+        () if set || apks => Some("it is an archive of APKs; use a universal APK"),
+        () => None,
+    }
+}
+
+/// Refuses a part of an application, and an application that does not run without its parts.
+fn check_complete(root: &RootElement<'_>, package: &str) -> Result<(), Error> {
+    if let Some(split) = root.plain("split").filter(|split| !split.is_empty()) {
+        let reason = format!("it is the split APK {split:?} of {package}; use a universal APK");
+        return Err(invalid(reason));
+    }
+    let required = root.android(&IS_SPLIT_REQUIRED);
+    if required.and_then(TypedValue::integer).unwrap_or_default() != 0 {
+        let reason =
+            format!("it is the base of {package}, which requires split APKs; use a universal APK");
+        return Err(invalid(reason));
+    }
+    Ok(())
+}
+
+/// The version name, which may be a reference to a resource.
+fn version_name<R: Read + Seek>(
+    root: &RootElement<'_>,
+    zip: &mut ApkDirectory<R>,
+) -> Result<String, Error> {
+    let Some(value) = root.android(&VERSION_NAME) else {
+        return Ok(String::new());
     };
-    let abis: BTreeSet<_> = zip.file_names_raw().filter_map(abi).collect();
+    let text = match value.reference() {
+        Some(id) => resources::text(&read_resources(zip)?, id),
+        None => root.text(value).or_else(|| value.coerced()),
+    };
+    Ok(text.unwrap_or_default())
+}
+
+/// The version code of 64 bits, whose upper half is an attribute of its own.
+fn version_code<R: Read + Seek>(
+    root: &RootElement<'_>,
+    zip: &mut ApkDirectory<R>,
+) -> Result<String, Error> {
+    let mut half = |attribute| match root.android(attribute) {
+        Some(value) => integer(root, value, zip),
+        None => Ok(None),
+    };
+    let (low, high) = (half(&VERSION_CODE)?, half(&VERSION_CODE_MAJOR)?);
+    let code = match (low, high) {
+        (None, None) => return Ok(String::new()),
+        (low, high) => {
+            u64::from(high.unwrap_or_default()) << 32 | u64::from(low.unwrap_or_default())
+        }
+    };
+    Ok(code.to_string())
+}
+
+fn integer<R: Read + Seek>(
+    root: &RootElement<'_>,
+    value: TypedValue,
+    zip: &mut ApkDirectory<R>,
+) -> Result<Option<u32>, Error> {
+    if let Some(id) = value.reference() {
+        return Ok(resources::integer(&read_resources(zip)?, id));
+    }
+    let text = || parse_integer(&root.text(value)?);
+    Ok(value.integer().or_else(text))
+}
+
+/// Parses the text of an integer as Android does: decimal, or hexadecimal after `0x`.
+fn parse_integer(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+fn read_resources<R: Read + Seek>(zip: &mut ApkDirectory<R>) -> Result<Vec<u8>, Error> {
+    let resources = zip.read(RESOURCES, MAX_RESOURCES).map_err(invalid)?;
+    Ok(resources.unwrap_or_default())
+}
+
+/// The ABIs of the native libraries: files `lib/ABI/lib*.so`. Android installs nothing else.
+fn abis<R: Read + Seek>(zip: &ApkDirectory<R>) -> Vec<String> {
+    let abi = |name: &[u8]| {
+        let path = std::str::from_utf8(name).ok()?.strip_prefix("lib/")?;
+        let (abi, library) = path.split_once('/')?;
+        let name = library.strip_prefix("lib")?.strip_suffix(".so")?;
+        let is_library = !name.contains('/');
+        (rules::ABIS.contains(&abi) && is_library).then(|| abi.to_owned())
+    };
+    let names = zip.entries().iter().map(|entry| &*entry.name);
+    let abis: BTreeSet<_> = names.filter_map(abi).collect();
     abis.into_iter().collect()
 }
 

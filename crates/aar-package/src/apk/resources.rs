@@ -3,14 +3,15 @@
 //! The table is searched in place. General parsers build the whole table with a copy for each
 //! reference and follow references without limit, so a small malicious table would take all memory.
 
+use super::root_element::TypedValue;
+
 // Types of chunks.
 const STRING_POOL: u16 = 0x0001;
 const TABLE: u16 = 0x0002;
 const PACKAGE: u16 = 0x0200;
 const TYPE: u16 = 0x0201;
 
-// Types of values.
-const REFERENCE: u8 = 0x01;
+/// The type of a text.
 const STRING: u8 = 0x03;
 
 // Flags: of the offsets of a type chunk, and of an entry.
@@ -25,22 +26,39 @@ const MAX_REFERENCES: usize = 8;
 /// Longer texts are no version names.
 const MAX_TEXT: usize = 1000;
 
-/// The text of a resource, or none for a resource that is no text.
-pub(super) fn text(table: &[u8], mut id: u32) -> Option<String> {
+/// The text of a resource, or none for a resource that has none.
+pub(super) fn text(table: &[u8], id: u32) -> Option<String> {
+    let (table, value) = resolve(table, id)?;
+    if value.value_type != STRING {
+        return value.coerced();
+    }
+    let mut children = table.children();
+    let pool = children.find(|chunk| chunk.chunk_type == STRING_POOL)?;
+    string(&pool, value.data)
+}
+
+/// The value of a resource that is an integer.
+pub(super) fn integer(table: &[u8], id: u32) -> Option<u32> {
+    resolve(table, id)?.1.integer()
+}
+
+/// Follows references from a resource to a value.
+fn resolve(table: &[u8], mut id: u32) -> Option<(TableChunk<'_>, TypedValue)> {
     let table = chunks(table).find(|chunk| chunk.chunk_type == TABLE)?;
     for _ in 0..MAX_REFERENCES {
-        match value(&table, id)? {
-            (REFERENCE, other) => id = other,
-            (STRING, index) => {
-                let pool = table
-                    .children()
-                    .find(|chunk| chunk.chunk_type == STRING_POOL)?;
-                return string(&pool, index);
-            }
-            _ => return None,
+        let (value_type, data) = value(&table, id)?;
+        let value = TypedValue { value_type, data };
+        match value.reference() {
+            Some(other) => id = other,
+            None => return Some((table, value)),
         }
     }
     None
+}
+
+/// A text of a string pool, which starts at the first byte.
+pub(super) fn pool_string(pool: &[u8], index: u32) -> Option<String> {
+    string(&chunks(pool).next()?, index)
 }
 
 /// A part of the table: a header, followed by content or by other chunks.
@@ -193,6 +211,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const REFERENCE: u8 = 0x01;
 
     fn chunk(chunk_type: u16, header: &[u8], content: &[u8]) -> Vec<u8> {
         let header_size = u16::try_from(header.len() + 8).unwrap();

@@ -1,8 +1,6 @@
-use std::io::{Read, Seek};
-
 use apk_info::{CertificateInfo, Signature, ZipEntry};
-use zip::ZipArchive;
 
+use super::directory::ApkEntry;
 use crate::{
     source::ReadSeek,
     zip_directory::{BudgetedReader, directory_budget},
@@ -16,13 +14,15 @@ const MAX_SIGNATURE_FILE: u64 = 64 << 10;
 
 /// The fingerprint of the signer's certificate, from the newest signature scheme; empty for an APK
 /// without a signature.
-pub(super) fn signer<R: Read + Seek>(apk: Box<dyn ReadSeek>, zip: &ZipArchive<R>) -> String {
+pub(super) fn signer(apk: Box<dyn ReadSeek>, entries: &[ApkEntry]) -> String {
     let budget = directory_budget(super::MAX_ENTRIES) + MAX_SIGNING_BLOCK;
     let Ok(apk) = ZipEntry::from_reader(BudgetedReader::new(apk, budget)) else {
         return String::new();
     };
     let mut signatures = apk.get_signatures_other().unwrap_or_default();
-    if signatures.iter().all(|one| certificates(one).is_none()) && has_small_signature_files(zip) {
+    if signatures.iter().all(|one| certificates(one).is_none())
+        && has_small_signature_files(entries)
+    {
         signatures.extend(apk.get_signature_v1().ok().flatten());
     }
     let newest = signatures
@@ -48,13 +48,13 @@ fn certificates(signature: &Signature) -> Option<(u8, &[CertificateInfo])> {
 }
 
 /// Whether the v1 signature files are small. The library reads them into memory as a whole.
-fn has_small_signature_files<R: Read + Seek>(zip: &ZipArchive<R>) -> bool {
+fn has_small_signature_files(entries: &[ApkEntry]) -> bool {
     let is_signature_file = |name: &[u8]| {
         let extension = name.rsplit(|b| *b == b'.').next();
         name.starts_with(b"META-INF/") && matches!(extension, Some(b"RSA" | b"DSA" | b"EC"))
     };
-    (0..zip.len())
-        .filter_map(|index| zip.by_index_data(index).ok())
-        .filter(|entry| is_signature_file(entry.name_raw()))
-        .all(|entry| entry.size().max(entry.compressed_size()) <= MAX_SIGNATURE_FILE)
+    entries
+        .iter()
+        .filter(|entry| is_signature_file(&entry.name))
+        .all(|entry| entry.size.max(entry.compressed) <= MAX_SIGNATURE_FILE)
 }

@@ -5,6 +5,7 @@ use std::{
 
 use crate::{
     Error, Limits, Manifest,
+    manifest::decode,
     package::MANIFEST,
     read_manifest,
     seekable::{FrameReader, SeekableFile},
@@ -23,9 +24,11 @@ pub fn read_image_manifest(path: &Path) -> Result<Manifest, Error> {
         if entry.path != MANIFEST.as_bytes() {
             continue;
         }
-        let mut text = String::new();
+        let mut text = Vec::new();
         let limit = Limits::default().manifest_size;
-        tar.take(limit).read_to_string(&mut text).map_err(damaged)?;
+        tar.take(limit).read_to_end(&mut text).map_err(damaged)?;
+        let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+        let text = decode(text).ok_or_else(invalid).map_err(damaged)?;
         return Ok(read_manifest(&text)?);
     }
     Err(Error::NoManifest { nested: None })

@@ -70,6 +70,7 @@ fn copy_entry(
             let executable = entry.mode & 0o100 != 0;
             output.file(&path, executable, entry.size, input, copied)
         }
+        TarEntryType::HardLink(_) => Err(io::Error::other(format!("{path} is a hard link"))),
         TarEntryType::Unsupported(name) => Err(io::Error::other(format!("{path} is a {name}"))),
     }
 }

@@ -13,6 +13,8 @@ use crate::{Limits, path::EntryPath};
 #[derive(Debug, Default)]
 pub(super) struct ManifestChecker {
     errors: Vec<ManifestError>,
+    /// The unknown keys. They are no errors: manifests for newer programs have more keys.
+    warnings: Vec<ManifestError>,
 }
 
 /// The fields of a map and the path of the map.
@@ -29,13 +31,22 @@ pub(super) struct ManifestKey<'n> {
 }
 
 impl<'n> MapFields<'n> {
-    /// A key of the map. A key without a value counts as absent.
+    /// A key of the map. A key without a value, or with an empty text, counts as absent.
     pub(super) fn key(&self, name: &str) -> ManifestKey<'n> {
         let field = self.fields.iter().find(|field| field.key == name);
         let node = field.map(|field| &field.value);
         ManifestKey {
             path: join(&self.path, name),
-            node: node.filter(|node| !matches!(node.value, YamlValue::Null)),
+            node: node.filter(|node| node.is_set()),
+        }
+    }
+
+    /// A key that has two spellings.
+    pub(super) fn key_or(&self, name: &str, alias: &str) -> ManifestKey<'n> {
+        let key = self.key(name);
+        match key.node {
+            Some(_) => key,
+            None => self.key(alias),
         }
     }
 
@@ -43,7 +54,7 @@ impl<'n> MapFields<'n> {
     pub(super) fn all(&self) -> impl Iterator<Item = (&'n str, Position, ManifestKey<'n>)> {
         self.fields.iter().map(|field| {
             let path = join(&self.path, &field.key);
-            let node = Some(&field.value);
+            let node = Some(&field.value).filter(|node| node.is_set());
             let key = ManifestKey { path, node };
             (field.key.as_str(), field.position, key)
         })
@@ -58,18 +69,62 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
+/// The decimal digits of an integer that is written as `0x15B7`, `0o17`, `017`, `0b11`, `5_559`,
+/// `4.0` or `4e3`.
+fn decimal(text: &str) -> Option<String> {
+    let digits = text.strip_prefix('+').unwrap_or(text).replace('_', "");
+    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    let in_radix = |digits: &str, radix| {
+        let signed = digits.starts_with(['+', '-']);
+        u64::from_str_radix(digits, radix).ok().filter(|_| !signed)
+    };
+    let lower = digits.to_ascii_lowercase();
+    let prefixed = match lower.get(..2) {
+        Some("0x") => return in_radix(&lower[2..], 16).map(|number| number.to_string()),
+        Some("0o") => return in_radix(&lower[2..], 8).map(|number| number.to_string()),
+        Some("0b") => return in_radix(&lower[2..], 2).map(|number| number.to_string()),
+        _ if lower.starts_with('0') && lower.len() > 1 => in_radix(&lower, 8),
+        _ => None,
+    };
+    let integer = prefixed.or_else(|| in_radix(&lower, 10));
+    integer
+        .map(|number| number.to_string())
+        .or_else(|| integral_float(&lower))
+}
+
+fn integral_float(text: &str) -> Option<String> {
+    /// Every integer up to here has an exact floating-point form.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | '+' | '-');
+    let number: f64 = text.parse().ok().filter(|_| text.chars().all(plain))?;
+    let integral = number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&number);
+    integral.then(|| format!("{number:.0}"))
+}
+
 impl ManifestChecker {
     pub(super) fn add(&mut self, error: ManifestError) {
         self.errors.push(error);
     }
 
-    /// Returns the result, or the errors if there are any.
-    pub(super) fn finish<T>(mut self, result: Option<T>) -> Result<T, ManifestErrors> {
-        self.errors
-            .sort_by_key(|error| (error.position.is_none(), error.position));
+    /// Returns the result and the warnings, or the errors if there are any. The errors include the
+    /// warnings then: an unknown key may be the misspelled form of a missing one.
+    pub(super) fn finish<T>(
+        mut self,
+        result: Option<T>,
+    ) -> Result<(T, Vec<ManifestError>), ManifestErrors> {
+        let by_position = |error: &ManifestError| (error.position.is_none(), error.position);
         match result {
-            Some(result) if self.errors.is_empty() => Ok(result),
-            _ => Err(ManifestErrors::new(self.errors)),
+            Some(result) if self.errors.is_empty() => {
+                self.warnings.sort_by_key(by_position);
+                Ok((result, self.warnings))
+            }
+            _ => {
+                self.errors.append(&mut self.warnings);
+                self.errors.sort_by_key(by_position);
+                Err(ManifestErrors::new(self.errors))
+            }
         }
     }
 
@@ -97,7 +152,7 @@ impl ManifestChecker {
         let fields = self.map(key);
         for field in fields.fields {
             if !known.contains(&field.key.as_str()) {
-                self.add(ManifestError {
+                self.warnings.push(ManifestError {
                     key: join(&fields.path, &field.key),
                     position: Some(field.position),
                     kind: ManifestErrorKind::UnknownKey { known },
@@ -148,12 +203,39 @@ impl ManifestChecker {
         checked.map_err(|allowed| self.refuse(key, allowed)).ok()
     }
 
+    /// The value of an optional key that is an integer, in any of the forms of YAML 1.1.
+    pub(super) fn integer<T>(
+        &mut self,
+        key: &ManifestKey<'_>,
+        rule: impl Fn(&str) -> Result<T, AllowedForm>,
+    ) -> Option<T> {
+        self.value(key, |text| match decimal(text) {
+            Some(decimal) => rule(&decimal),
+            None => rule(text),
+        })
+    }
+
     pub(super) fn required<T>(
         &mut self,
         key: &ManifestKey<'_>,
         rule: impl FnOnce(&str) -> Result<T, AllowedForm>,
         allowed: AllowedForm,
     ) -> Option<T> {
+        self.require(key, allowed);
+        self.value(key, rule)
+    }
+
+    pub(super) fn required_integer<T>(
+        &mut self,
+        key: &ManifestKey<'_>,
+        rule: impl Fn(&str) -> Result<T, AllowedForm>,
+        allowed: AllowedForm,
+    ) -> Option<T> {
+        self.require(key, allowed);
+        self.integer(key, rule)
+    }
+
+    fn require(&mut self, key: &ManifestKey<'_>, allowed: AllowedForm) {
         if key.node.is_none() {
             self.add(ManifestError {
                 key: key.path.clone(),
@@ -163,7 +245,6 @@ impl ManifestChecker {
                 },
             });
         }
-        self.value(key, rule)
     }
 
     pub(super) fn items<'n>(&mut self, key: &ManifestKey<'n>) -> Vec<ManifestKey<'n>> {
@@ -194,12 +275,17 @@ impl ManifestChecker {
             .collect()
     }
 
-    /// A list in which a single `*` stands for all values.
+    /// A list in which a single `*` stands for all values, or the text `*` instead of a list.
     pub(super) fn list_or_all(
         &mut self,
         key: &ManifestKey<'_>,
         rule: impl Fn(&str) -> Result<String, AllowedForm>,
     ) -> Vec<String> {
+        if let Some(YamlValue::Scalar(text)) = key.node.map(|node| &node.value)
+            && text == "*"
+        {
+            return vec![text.clone()];
+        }
         let values = self.list(key, |text| match text {
             "*" => Ok(text.to_owned()),
             _ => rule(text),

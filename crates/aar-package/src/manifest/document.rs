@@ -2,7 +2,10 @@
 //!
 //! Scalars stay texts: `version: 1.10` is not the number 1.1.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
@@ -34,6 +37,16 @@ pub(super) struct YamlField {
 }
 
 impl YamlNode {
+    /// Whether the value is neither null nor an empty text, which templates leave for keys that
+    /// are not set.
+    pub(super) fn is_set(&self) -> bool {
+        match &self.value {
+            YamlValue::Null => false,
+            YamlValue::Scalar(text) => !text.is_empty(),
+            YamlValue::List(_) | YamlValue::Map(_) => true,
+        }
+    }
+
     /// The value as an error message shows it.
     pub(super) fn shown(&self) -> String {
         match &self.value {
@@ -66,6 +79,8 @@ pub(super) fn parse(text: &str) -> Result<YamlNode, ManifestError> {
         match event {
             Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
             Event::StreamEnd => return Ok(root.unwrap_or_else(|| empty(span.start))),
+            // Templates end documents with `---`, which starts another, empty one.
+            Event::Scalar(text, style, ..) if root.is_some() && is_null(&text, style) => {}
             _ if root.is_some() => {
                 return Err(syntax(span.start, "there is a second YAML document"));
             }
@@ -91,7 +106,10 @@ struct YamlReader<'t> {
 
 impl<'t> YamlReader<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), ManifestError> {
-        let next = self.events.next();
+        let is_presentation = |next: &ParseResult<'t>| {
+            matches!(next, Ok((Event::Comment(..) | Event::Anchor(..), _)))
+        };
+        let next = self.events.find(|next| !is_presentation(next));
         let next =
             next.unwrap_or_else(|| Ok((Event::StreamEnd, Span::empty(Marker::new(0, 1, 0)))));
         next.map_err(|error| syntax(*error.marker(), &error.info()))
@@ -133,20 +151,28 @@ impl<'t> YamlReader<'t> {
     fn map(&mut self, start: Span, depth: usize) -> Result<YamlValue, ManifestError> {
         let depth = deeper(depth, start)?;
         let mut fields = Vec::new();
+        let mut merged = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
+                add_merged(&mut fields, merged);
                 return Ok(YamlValue::Map(fields));
             }
+            let is_merge = is_merge_key(&event);
             let key = self.node(event, span, depth)?;
             let YamlValue::Scalar(text) = key.value else {
                 return Err(syntax(span.start, "a key must be plain text"));
             };
             let (event, span) = self.next()?;
+            let value = self.node(event, span, depth)?;
+            if is_merge {
+                merged.extend(merged_fields(value, span)?);
+                continue;
+            }
             fields.push(YamlField {
                 key: text,
                 position: key.position,
-                value: self.node(event, span, depth)?,
+                value,
             });
         }
     }
@@ -168,14 +194,50 @@ impl<'t> YamlReader<'t> {
     }
 }
 
+fn is_merge_key(event: &Event<'_>) -> bool {
+    matches!(event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<")
+}
+
+/// The fields that a merge key adds: those of a map, or of a list of maps.
+fn merged_fields(value: YamlNode, span: Span) -> Result<Vec<YamlField>, ManifestError> {
+    match value.value {
+        YamlValue::Null => Ok(Vec::new()),
+        YamlValue::Map(fields) => Ok(fields),
+        YamlValue::List(items) => {
+            let maps = items.into_iter().map(|item| match item.value {
+                YamlValue::Map(fields) => Ok(fields),
+                _ => Err(syntax(span.start, "a merge key needs a map")),
+            });
+            let maps: Vec<_> = maps.collect::<Result<_, _>>()?;
+            Ok(maps.into_iter().flatten().collect())
+        }
+        YamlValue::Scalar(_) => Err(syntax(span.start, "a merge key needs a map")),
+    }
+}
+
+/// Adds merged fields. The own fields of the map, and of maps that are merged first, take precedence.
+fn add_merged(fields: &mut Vec<YamlField>, merged: Vec<YamlField>) {
+    if merged.is_empty() {
+        return;
+    }
+    let mut keys: HashSet<_> = fields.iter().map(|field| field.key.clone()).collect();
+    let new = merged
+        .into_iter()
+        .filter(|field| keys.insert(field.key.clone()));
+    fields.extend(new);
+}
+
 fn deeper(depth: usize, span: Span) -> Result<usize, ManifestError> {
     let deeper = depth.checked_sub(1);
     deeper.ok_or_else(|| syntax(span.start, "values are nested too deeply"))
 }
 
+fn is_null(text: &str, style: ScalarStyle) -> bool {
+    style == ScalarStyle::Plain && matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
 fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> YamlValue {
-    let null = matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-    if null && style == ScalarStyle::Plain {
+    if is_null(&text, style) {
         YamlValue::Null
     } else {
         YamlValue::Scalar(text.into_owned())

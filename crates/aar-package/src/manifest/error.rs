@@ -5,7 +5,7 @@ use std::fmt;
 pub struct ManifestErrors(Vec<ManifestError>);
 
 impl ManifestErrors {
-    pub(super) fn new(errors: Vec<ManifestError>) -> Self {
+    pub(crate) fn new(errors: Vec<ManifestError>) -> Self {
         Self(errors)
     }
 

@@ -6,6 +6,7 @@
 
 mod checker;
 mod document;
+mod encoding;
 mod error;
 mod sections;
 mod write;
@@ -13,6 +14,7 @@ mod write;
 use aar_types::{ApkFacts, ApplicationMetadata, ApplicationName, VersionManifest};
 
 use self::checker::ManifestChecker;
+pub(crate) use self::encoding::decode;
 pub use self::error::{ManifestError, ManifestErrorKind, ManifestErrors, Position};
 
 /// The checked manifest of a package.
@@ -28,7 +30,16 @@ pub struct Manifest {
 /// Every key except `name` has a default. The targets of `extra-data` are checked against
 /// `boot-package`. Without a boot package they may belong to any package until
 /// [`Package::open`](crate::Package::open) knows the package of the APK.
+///
+/// Unknown keys are ignored; [`read_manifest_with_warnings`] returns them.
 pub fn read_manifest(text: &str) -> Result<Manifest, ManifestErrors> {
+    read_manifest_with_warnings(text).map(|(manifest, _)| manifest)
+}
+
+/// Parses the text of a `manifest.yaml` and returns its unknown keys with it.
+pub fn read_manifest_with_warnings(
+    text: &str,
+) -> Result<(Manifest, Vec<ManifestError>), ManifestErrors> {
     let mut checker = ManifestChecker::default();
     let manifest = match document::parse(text) {
         Ok(root) => sections::manifest(&mut checker, &root),
@@ -57,7 +68,7 @@ impl Manifest {
         for (name, data) in &self.version.extra_data {
             checker.check_target(name, &data.target, &self.application.boot_package);
         }
-        checker.finish(Some(()))
+        checker.finish(Some(())).map(drop)
     }
 }
 

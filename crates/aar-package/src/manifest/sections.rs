@@ -7,6 +7,8 @@ use aar_types::{
     Watchdog, rules,
 };
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{
     Manifest,
     checker::{ManifestChecker, ManifestKey, MapFields},
@@ -17,6 +19,7 @@ const MANIFEST: &[&str] = &[
     "name",
     "version",
     "instance-type",
+    "abi",
     "image",
     "addons",
     "tags",
@@ -34,7 +37,14 @@ const MANIFEST: &[&str] = &[
     "node-selector",
 ];
 const WATCHDOG: &[&str] = &["disabled", "allowed-packages"];
-const SERVICE: &[&str] = &["name", "port", "port-end", "protocols", "expose"];
+const SERVICE: &[&str] = &[
+    "name",
+    "port",
+    "port-end",
+    "port_end",
+    "protocols",
+    "expose",
+];
 const RESOURCES: &[&str] = &[
     "cpus",
     "memory",
@@ -71,6 +81,7 @@ fn application(checker: &mut ManifestChecker, fields: &MapFields<'_>) -> Applica
             checker.value(&fields.key("instance-type"), rules::instance_type),
         ),
         boot_package: or_default(checker.value(&fields.key("boot-package"), rules::package)),
+        abi: or_default(checker.value(&fields.key("abi"), rules::abi)),
         image: or_default(checker.value(&fields.key("image"), rules::line)),
         tags: checker.list(&fields.key("tags"), rules::tag),
         addons: checker.list(&fields.key("addons"), rules::line),
@@ -126,10 +137,10 @@ fn service(
     names: &mut HashSet<String>,
 ) -> Option<NetworkService> {
     let fields = checker.fields(key, SERVICE);
-    let (name_key, end_key) = (fields.key("name"), fields.key("port-end"));
+    let (name_key, end_key) = (fields.key("name"), fields.key_or("port-end", "port_end"));
     let name = checker.required(&name_key, rules::service_name, rules::SERVICE_NAME);
-    let port = checker.required(&fields.key("port"), rules::port, rules::PORT);
-    let port_end = checker.value(&end_key, rules::port);
+    let port = checker.required_integer(&fields.key("port"), rules::port, rules::PORT);
+    let port_end = checker.integer(&end_key, rules::port);
     let protocols = checker.list(&fields.key("protocols"), rules::protocol);
     let expose = or_default(checker.value(&fields.key("expose"), rules::boolean));
     let (name, port) = (name?, port?);
@@ -151,12 +162,12 @@ fn service(
 fn resources(checker: &mut ManifestChecker, key: &ManifestKey<'_>) -> Resources {
     let fields = checker.fields(key, RESOURCES);
     Resources {
-        cpus: checker.value(&fields.key("cpus"), rules::cpus),
+        cpus: checker.integer(&fields.key("cpus"), rules::cpus),
         memory: or_default(checker.value(&fields.key("memory"), rules::size)),
         disk_size: or_default(checker.value(&fields.key("disk-size"), rules::size)),
-        gpu_slots: checker.value(&fields.key("gpu-slots"), rules::slots),
+        gpu_slots: checker.integer(&fields.key("gpu-slots"), rules::slots),
         gpu_type: or_default(checker.value(&fields.key("gpu-type"), rules::gpu_type)),
-        vpu_slots: checker.value(&fields.key("vpu-slots"), rules::slots),
+        vpu_slots: checker.integer(&fields.key("vpu-slots"), rules::slots),
         no_disk_reserve: or_default(checker.value(&fields.key("no-disk-reserve"), rules::boolean)),
     }
 }
@@ -182,7 +193,7 @@ fn extra_data(
             owner: or_default(checker.value(&fields.key("owner"), rules::owner)),
             permissions: or_default(checker.value(&fields.key("permissions"), rules::permissions)),
         };
-        data.insert(name.to_owned(), entry);
+        data.insert(name.nfc().collect(), entry);
     }
     data
 }

@@ -10,6 +10,7 @@ const EVERYTHING: &str = "
 name: candy
 version: 1.10
 instance-type: a4.3
+abi: x86_64
 image: jammy:android13:amd64
 addons: [ssh]
 tags:
@@ -69,6 +70,7 @@ fn all_keys_are_read() {
     } = &manifest;
     assert_eq!(version.manifest_version, "1.10");
     assert_eq!(application.instance_type, "a4.3");
+    assert_eq!(application.abi, "x86_64");
     assert_eq!(application.image, "jammy:android13:amd64");
     assert_eq!(application.addons, ["ssh"]);
     assert_eq!(application.tags, ["game", "created_by=anbox"]);
@@ -179,7 +181,189 @@ node-selector: gpu
 }
 
 #[test]
-fn unknown_and_duplicate_keys_are_refused_by_name_and_position() {
+fn empty_text_of_any_key_counts_as_absent() {
+    let keys = [
+        "version",
+        "instance-type",
+        "abi",
+        "image",
+        "addons",
+        "tags",
+        "boot-package",
+        "boot-activity",
+        "required-permissions",
+        "video-encoder",
+        "watchdog",
+        "services",
+        "resources",
+        "extra-data",
+        "hooks",
+        "bootstrap",
+        "features",
+        "node-selector",
+    ];
+    let mut text = "name: a\n".to_owned();
+    for key in keys {
+        writeln!(text, "{key}: \"\"").unwrap();
+    }
+    let short = read_manifest("name: a").unwrap();
+    assert_eq!(read_manifest(&text).unwrap(), short);
+    let nested = "name: a
+watchdog: {disabled: '', allowed-packages: ''}
+resources: {cpus: '', memory: '', disk-size: '', gpu-slots: '', gpu-type: '', vpu-slots: '', no-disk-reserve: ''}
+hooks: {timeout: ''}
+bootstrap: {keep: ''}
+";
+    assert_eq!(read_manifest(nested).unwrap(), short);
+    let items = "name: a
+services: [{name: s, port: 1, port-end: '', protocols: '', expose: ''}]
+extra-data: {x: {target: /data/data/com.a.b/x, owner: '', permissions: ''}}
+";
+    let manifest = read_manifest(items).unwrap();
+    assert_eq!(manifest.version.services[0].port_end, None);
+    assert_eq!(manifest.version.extra_data["x"].owner, "");
+    assert_snapshot!(
+        error_lines("name: ''\nservices: [{name: '', port: ''}]\nextra-data: {x: ''}"),
+        @"
+    name: is missing; it must be an application name (1 to 200 of the characters A-Z a-z 0-9 _ . -)
+    services[0].name: is missing; it must be a name (1 to 100 characters, no spaces)
+    services[0].port: is missing; it must be a port (1 to 65535)
+    extra-data.x.target: is missing; it must be a path in the data of the boot package
+    "
+    );
+}
+
+#[test]
+fn star_alone_stands_for_all_values() {
+    for value in ["'*'", "['*']"] {
+        let text = format!(
+            "name: a\nrequired-permissions: {value}\nwatchdog: {{allowed-packages: {value}}}"
+        );
+        let version = read_manifest(&text).unwrap().version;
+        assert_eq!(version.required_permissions, ["*"]);
+        assert_eq!(version.watchdog.allowed_packages, ["*"]);
+    }
+    assert!(error_lines("name: a\ntags: '*'").contains("is not a list"));
+}
+
+#[test]
+fn booleans_and_numbers_have_the_forms_of_yaml_1_1() {
+    for (text, expected) in [
+        ("y", true),
+        ("Y", true),
+        ("yes", true),
+        ("YES", true),
+        ("on", true),
+        ("True", true),
+        ("n", false),
+        ("N", false),
+        ("No", false),
+        ("OFF", false),
+        ("False", false),
+    ] {
+        let manifest = read_manifest(&format!("name: a\nwatchdog: {{disabled: {text}}}"));
+        assert_eq!(
+            manifest.unwrap().version.watchdog.disabled,
+            expected,
+            "{text}"
+        );
+    }
+    for (text, expected) in [
+        ("0x15B7", 5559),
+        ("0X15b7", 5559),
+        ("0o17", 15),
+        ("017", 15),
+        ("0b101", 5),
+        ("5_559", 5559),
+        ("+80", 80),
+        ("80.0", 80),
+        ("5.559e3", 5559),
+        ("8e+1", 80),
+        ("089", 89),
+    ] {
+        let manifest = read_manifest(&format!("name: a\nservices: [{{name: s, port: {text}}}]"));
+        assert_eq!(
+            manifest.unwrap().version.services[0].port,
+            expected,
+            "{text}"
+        );
+        let manifest = read_manifest(&format!(
+            "name: a\nresources: {{cpus: {text}, gpu-slots: {text}}}"
+        ));
+        let resources = manifest.unwrap().application.resources;
+        assert_eq!(resources.cpus, Some(expected.into()), "{text}");
+        assert_eq!(resources.gpu_slots, Some(expected.into()), "{text}");
+    }
+    for text in [
+        "80.5", "0x", "0x1G", "-80", "--1", "1e400", ".inf", "0x-1", "1e-1", "_", "0b2",
+    ] {
+        let refused = read_manifest(&format!("name: a\nservices: [{{name: s, port: {text}}}]"));
+        assert!(refused.is_err(), "{text}");
+    }
+}
+
+#[test]
+fn merge_keys_add_the_fields_that_a_map_lacks() {
+    let text = "
+name: a
+services:
+  - &adb {name: adb, port: 5559, protocols: [tcp], expose: true}
+  - &web
+    <<: *adb
+    name: web
+    port: 80
+  - {name: both, <<: [{port: 1}, *web]}
+";
+    let services = read_manifest(text).unwrap().version.services;
+    assert_eq!((&*services[1].name, services[1].port), ("web", 80));
+    assert!(services[1].expose);
+    assert_eq!((&*services[2].name, services[2].port), ("both", 1));
+    assert_eq!(services[2].protocols, [NetworkProtocol::Tcp]);
+    for wrong in ["<<: text", "<<: [text]", "<<: [[]]"] {
+        let refusal = error_lines(&format!("name: a\n{wrong}\n"));
+        assert!(refusal.starts_with("a merge key needs a map"), "{refusal}");
+    }
+}
+
+#[test]
+fn marks_around_the_document_are_ignored() {
+    let short = read_manifest("name: a").unwrap();
+    for text in [
+        "---\nname: a\n---\n",
+        "name: a\n---\n",
+        "name: a\n---\n---\n",
+        "name: a\n...\n",
+        "name: a\n---\n# end\n",
+        "# start\n---\n# start\nname: a # name\n# end\n",
+        "%YAML 1.1\n---\nname: a\n...\n",
+        "name: a\r\n---\r\n",
+    ] {
+        assert_eq!(read_manifest(text).as_ref(), Ok(&short), "{text:?}");
+    }
+}
+
+#[test]
+fn port_end_has_two_spellings() {
+    for key in ["port-end", "port_end"] {
+        let text = format!("name: a\nservices: [{{name: s, port: 1, {key}: 9}}]");
+        let (manifest, warnings) = read_manifest_with_warnings(&text).unwrap();
+        assert_eq!(manifest.version.services[0].port_end, Some(9));
+        assert_eq!(warnings, []);
+    }
+}
+
+#[test]
+fn unknown_keys_are_warnings_by_name_and_position() {
+    let text = "name: a\ncolour: red\nwatchdog: {enabled: true}\nvm: true\n";
+    let (manifest, warnings) = read_manifest_with_warnings(text).unwrap();
+    assert_eq!(manifest, read_manifest("name: a").unwrap());
+    let keys: Vec<_> = warnings.iter().map(|warning| &*warning.key).collect();
+    assert_eq!(keys, ["colour", "watchdog.enabled", "vm"]);
+    assert!(warnings[1].to_string().ends_with("(line 3, column 12)"));
+}
+
+#[test]
+fn duplicate_keys_are_refused_with_the_unknown_ones_by_name_and_position() {
     let text = "
 name: a
 colour: red
@@ -194,9 +378,9 @@ hooks:
 name: b
 ";
     assert_snapshot!(error_lines(text), @r#"
-    colour: is an unknown key; known keys are name, version, instance-type, image, addons, tags, boot-package, boot-activity, required-permissions, video-encoder, watchdog, services, resources, extra-data, hooks, bootstrap, features, node-selector (line 3, column 1)
+    colour: is an unknown key; known keys are name, version, instance-type, abi, image, addons, tags, boot-package, boot-activity, required-permissions, video-encoder, watchdog, services, resources, extra-data, hooks, bootstrap, features, node-selector (line 3, column 1)
     watchdog.enabled: is an unknown key; known keys are disabled, allowed-packages (line 4, column 12)
-    services[0].prot: is an unknown key; known keys are name, port, port-end, protocols, expose (line 8, column 5)
+    services[0].prot: is an unknown key; known keys are name, port, port-end, port_end, protocols, expose (line 8, column 5)
     hooks.timeout: occurs twice (line 11, column 3)
     name: occurs twice (line 12, column 1)
     "#);

@@ -16,6 +16,8 @@ struct Document<'m> {
     #[serde(skip_serializing_if = "str::is_empty")]
     instance_type: &'m str,
     #[serde(skip_serializing_if = "str::is_empty")]
+    abi: &'m str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     image: &'m str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     addons: &'m [String],
@@ -109,6 +111,7 @@ fn document(manifest: &Manifest) -> Document<'_> {
         name: name.as_str(),
         version: &version.manifest_version,
         instance_type: &application.instance_type,
+        abi: &application.abi,
         image: &application.image,
         addons: &application.addons,
         tags: &application.tags,

@@ -8,7 +8,8 @@ use std::{
 
 use fs_err as fs;
 
-use crate::Error;
+use super::bzip2_streams::Bzip2Streams;
+use crate::{Error, tar::has_checksum};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ArchiveFormat {
@@ -28,6 +29,10 @@ const MAGIC: &[(&[u8], Result<ArchiveFormat, &str>)] = &[
     (b"\xfd7zXZ\0", Err("an xz file")),
     (b"7z\xbc\xaf\x27\x1c", Err("a 7z file")),
     (b"Rar!", Err("a rar file")),
+    (
+        b"version https://git-lfs",
+        Err("a Git LFS pointer, for whose content `git lfs pull` is needed"),
+    ),
 ];
 
 /// The offset and the magic number of tar files. Tar files from before 1988 have none.
@@ -52,7 +57,8 @@ fn by_content(start: &[u8]) -> Option<Result<ArchiveFormat, &'static str>> {
         return Some(Ok(ArchiveFormat::Tar));
     }
     let known = MAGIC.iter().find(|(magic, _)| start.starts_with(magic));
-    known.map(|(_, format)| *format)
+    let old_tar = || has_checksum(start).then_some(Ok(ArchiveFormat::Tar));
+    known.map(|(_, format)| *format).or_else(old_tar)
 }
 
 fn by_name(path: &Path, start: &[u8]) -> Result<ArchiveFormat, &'static str> {
@@ -76,7 +82,7 @@ pub(super) fn decompress(file: fs::File, format: ArchiveFormat) -> io::Result<Bo
     let file = io::BufReader::with_capacity(BUFFER, file);
     Ok(match format {
         ArchiveFormat::Zip | ArchiveFormat::Tar => Box::new(file),
-        ArchiveFormat::TarBzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
+        ArchiveFormat::TarBzip2 => Box::new(Bzip2Streams::new(file)),
         ArchiveFormat::TarZstd => {
             let mut decoder = zstd::Decoder::with_buffer(file)?;
             decoder.window_log_max(MAX_WINDOW_LOG)?;

@@ -8,14 +8,14 @@ use std::{
 };
 
 /// A file as it was when the folder was listed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct DiskFile {
     path: PathBuf,
     listed: FileIdentity,
 }
 
 /// Attributes that identify a file and change with its content.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct FileIdentity {
     device: u64,
     inode: u64,

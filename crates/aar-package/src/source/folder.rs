@@ -31,6 +31,9 @@ fn add_children(builder: &mut TreeBuilder<'_>, root: &Path, folder: &Path) -> Re
         let Some(path) = builder.parse_path(relative.as_os_str().as_bytes())? else {
             continue;
         };
+        if path.is_system_file() {
+            continue;
+        }
         let entry = read_entry(builder, &path, &child)?;
         let is_folder = matches!(entry, PackageEntry::Folder);
         builder.add(path, entry)?;

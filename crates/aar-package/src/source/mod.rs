@@ -4,12 +4,14 @@
 //! in any order and can only be read from start to end, so its content is first unpacked into an
 //! unnamed temporary file, which the operating system deletes when the last handle is closed.
 
+mod bzip2_streams;
 mod detect;
 mod disk_file;
 mod file_section;
 mod folder;
 mod tar_file;
 mod zip_file;
+mod zip_names;
 
 use std::{
     io::{self, Read},
@@ -86,6 +88,10 @@ impl PackageSource {
         match &file.content {
             ContentLocation::Disk(disk) => read_disk(path, disk, consume),
             ContentLocation::Offset(offset) => Ok(consume(&mut self.section(*offset, file.size)?)?),
+            ContentLocation::Sparse(offset, map) => {
+                let stored = self.section(*offset, map.stored())?;
+                Ok(consume(&mut map.reader(stored, file.size))?)
+            }
             ContentLocation::ZipIndex(index) => self.read_zip(path, *index, consume),
         }
     }
@@ -112,6 +118,10 @@ impl PackageSource {
                 self.content_file = Some(self.unpack(path, file, staging)?);
                 self.tree.relocate(&name, ContentLocation::Offset(0));
                 (size, 0)
+            }
+            ContentLocation::Sparse(..) => {
+                let unpacked = self.unpack(path, file, staging)?;
+                return Ok(Some(Box::new(FileSection::new(unpacked, 0, file.size))));
             }
         };
         Ok(Some(Box::new(self.section(offset, size)?)))

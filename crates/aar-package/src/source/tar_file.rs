@@ -9,7 +9,7 @@ use super::detect::{ArchiveFormat, BUFFER, decompress};
 use crate::{
     EntryError, Error, Limits,
     path::EntryPath,
-    tar::{Skip, TarEntry, TarEntryType, TarReader, unexpected_end},
+    tar::{Skip, SparseMap, TarEntry, TarEntryType, TarReader, unexpected_end},
     tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder, check_top},
 };
 
@@ -141,11 +141,13 @@ fn read_entries<R: Skip>(
             continue;
         };
         let name = path.to_string();
-        let size = entry.size;
+        let size = entry.sparse.as_ref().map_or(entry.size, SparseMap::stored);
+        let has_content = entry.entry_type == TarEntryType::File;
+        if path.is_system_file() {
+            continue;
+        }
         let entry = package_entry(&builder, &path, entry, content.offset(&tar))?;
-        let is_file = matches!(entry, PackageEntry::File(_));
-        builder.add(path, entry)?;
-        if is_file {
+        if builder.add(path, entry)? && has_content {
             content
                 .store(&mut tar, size)
                 .map_err(|error| Error::damaged(name, error))?;
@@ -165,11 +167,15 @@ fn package_entry(
             let target = builder.parse_target(path, &target)?;
             Ok(PackageEntry::Symlink(target))
         }
+        TarEntryType::HardLink(target) => builder.hard_link(path, &target),
         TarEntryType::Unsupported(name) => Err(Error::entry(path, EntryError::Type(name))),
         TarEntryType::File => Ok(PackageEntry::File(FileEntry {
             size: entry.size,
             executable: entry.mode & 0o100 != 0,
-            content: ContentLocation::Offset(offset),
+            content: match entry.sparse {
+                Some(map) => ContentLocation::Sparse(offset, map),
+                None => ContentLocation::Offset(offset),
+            },
         })),
     }
 }

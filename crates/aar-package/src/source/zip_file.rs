@@ -8,8 +8,10 @@ use std::{
 
 use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
 
+use super::zip_names::EntryNames;
 use crate::{
-    EntryError, Error, Limits,
+    EntryError, Error, Limits, apk,
+    package::MANIFEST,
     path::EntryPath,
     tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder, check_top},
     zip_directory::open_zip,
@@ -38,16 +40,23 @@ pub(super) fn list(
     file: &File,
     limits: &Limits,
 ) -> Result<PackageTree, Error> {
+    check_is_package(archive)?;
     let mut builder = TreeBuilder::new(limits, Some(file.metadata()?.len()));
+    let names = EntryNames::of(archive);
     let mut extents = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(damaged)?;
-        let Some(path) = builder.parse_path(entry.name_raw())? else {
-            check_top(entry.is_dir())?;
+        let name = names.name(&entry);
+        let is_folder = name.ends_with(b"/");
+        let Some(path) = builder.parse_path(&name)? else {
+            check_top(is_folder)?;
             continue;
         };
         extents.push(extent(&entry, &path));
-        let entry = match package_entry(&path, &entry, index)? {
+        if path.is_system_file() {
+            continue;
+        }
+        let entry = match package_entry(&path, &entry, index, is_folder)? {
             Some(entry) => entry,
             None => PackageEntry::Symlink(read_target(&builder, archive, &path, index)?),
         };
@@ -58,6 +67,28 @@ pub(super) fn list(
         return Err(duplicate(file, archive.central_directory_start())?);
     }
     builder.finish()
+}
+
+/// Refuses an APK or a bundle in place of a package. Their entries may break the rules for packages,
+/// whose messages would not help.
+fn check_is_package(archive: &ZipArchive<File>) -> Result<(), Error> {
+    let names = || archive.file_names_raw();
+    if names().any(|name| name.ends_with(MANIFEST.as_bytes())) {
+        return Ok(());
+    }
+    if names().any(|name| name == b"AndroidManifest.xml") {
+        return Err(Error::BareApk("it is an APK"));
+    }
+    // An archive that has nothing but an APK is more likely a package without a manifest.
+    let bundle = apk::bundle_of(names()).filter(|_| names().any(is_bundle_index));
+    bundle.map_or(Ok(()), |found| Err(Error::BareApk(found)))
+}
+
+fn is_bundle_index(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"BundleConfig.pb" | b"manifest.json" | b"toc.pb" | b"info.json"
+    )
 }
 
 /// The position of an entry in the file: its start and its lowest possible end.
@@ -75,6 +106,7 @@ fn package_entry(
     path: &EntryPath,
     entry: &ZipFileEntry<'_>,
     index: usize,
+    is_folder: bool,
 ) -> Result<Option<PackageEntry>, Error> {
     let refused = |reason| Err(Error::entry(path, reason));
     let mode = entry.unix_mode().unwrap_or_default();
@@ -84,7 +116,7 @@ fn package_entry(
             EntryError::Compression(format!("{:?}", entry.compression())),
         ),
         FOLDER => Ok(Some(PackageEntry::Folder)),
-        0 | FILE if entry.is_dir() => Ok(Some(PackageEntry::Folder)),
+        0 | FILE if is_folder => Ok(Some(PackageEntry::Folder)),
         0 | FILE => Ok(Some(PackageEntry::File(FileEntry {
             size: entry.size(),
             executable: mode & 0o100 != 0,

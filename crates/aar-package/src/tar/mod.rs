@@ -2,9 +2,11 @@
 
 mod pax;
 mod read;
+mod sparse;
 mod write;
 
-pub(crate) use read::{Skip, TarEntry, TarEntryType, TarReader, unexpected_end};
+pub(crate) use read::{Skip, TarEntry, TarEntryType, TarReader, has_checksum, unexpected_end};
+pub(crate) use sparse::SparseMap;
 pub(crate) use write::TarWriter;
 
 const BLOCK: u64 = 512;

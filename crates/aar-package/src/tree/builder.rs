@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::{PackageEntry, PackageTree};
 use crate::{EntryError, Error, Limits, path::EntryPath};
 
@@ -58,13 +60,29 @@ impl<'l> TreeBuilder<'l> {
                 && !target.contains(char::is_control)
         };
         match std::str::from_utf8(raw).ok().filter(valid) {
-            Some(target) => Ok(target.to_owned()),
+            Some(target) => Ok(target.nfc().collect()),
             None => Err(Error::entry(link, EntryError::BrokenLink(shown(raw)))),
         }
     }
 
+    /// The entry for another name of a file that was added before.
+    pub(crate) fn hard_link(&self, link: &EntryPath, raw: &[u8]) -> Result<PackageEntry, Error> {
+        let target = self.parse_path(raw)?;
+        match target.and_then(|target| self.tree.0.get(&target)) {
+            Some(PackageEntry::Folder) | None => {
+                let reason = EntryError::BrokenHardLink(shown(raw));
+                Err(Error::entry(link, reason))
+            }
+            Some(entry) => Ok(entry.clone()),
+        }
+    }
+
     /// Adds an entry. Call it before the content is read: the size of the content is checked here.
-    pub(crate) fn add(&mut self, path: EntryPath, entry: PackageEntry) -> Result<(), Error> {
+    /// Returns whether the entry belongs to the package: files of operating systems are left out.
+    pub(crate) fn add(&mut self, path: EntryPath, entry: PackageEntry) -> Result<bool, Error> {
+        if path.is_system_file() {
+            return Ok(false);
+        }
         if let PackageEntry::File(file) = &entry {
             self.check_size(&path, file.size)?;
         }
@@ -72,13 +90,17 @@ impl<'l> TreeBuilder<'l> {
             self.add_ancestor(&path, folder)?;
         }
         match (self.tree.0.get(&path), &entry) {
-            (None, _) => self.insert(path, entry),
-            (Some(PackageEntry::Folder), PackageEntry::Folder) => Ok(()),
-            (Some(_), _) => Err(Error::entry(&path, EntryError::Duplicate)),
+            (None, _) => self.insert(path, entry)?,
+            (Some(PackageEntry::Folder), PackageEntry::Folder) => {}
+            (Some(_), _) => return Err(Error::entry(&path, EntryError::Duplicate)),
         }
+        Ok(true)
     }
 
-    pub(crate) fn finish(self) -> Result<PackageTree, Error> {
+    pub(crate) fn finish(mut self) -> Result<PackageTree, Error> {
+        if self.archive_size.is_some() {
+            self.tree.remove_top_folder();
+        }
         self.tree.check_links()?;
         Ok(self.tree)
     }
@@ -100,7 +122,12 @@ impl<'l> TreeBuilder<'l> {
             return Err(Error::limit(&path, limit));
         }
         if let Some(other) = self.folded_paths.insert(path.folded(), path.clone()) {
-            let reason = EntryError::CaseCollision(other.to_string());
+            let same_case = other.as_str().to_lowercase() == path.as_str().to_lowercase();
+            let reason = if same_case {
+                EntryError::CaseCollision(other.to_string())
+            } else {
+                EntryError::NameCollision(other.to_string())
+            };
             return Err(Error::entry(&path, reason));
         }
         self.tree.0.insert(path, entry);

@@ -9,14 +9,14 @@ mod links;
 
 use std::collections::BTreeMap;
 
-use crate::{path::EntryPath, source::DiskFile};
+use crate::{package::MANIFEST, path::EntryPath, source::DiskFile, tar::SparseMap};
 
 pub(crate) use builder::{TreeBuilder, check_top};
 
 #[derive(Debug, Default)]
 pub(crate) struct PackageTree(BTreeMap<EntryPath, PackageEntry>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum PackageEntry {
     Folder,
     /// A symbolic link with its unresolved target.
@@ -24,7 +24,7 @@ pub(crate) enum PackageEntry {
     File(FileEntry),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FileEntry {
     pub(crate) size: u64,
     pub(crate) executable: bool,
@@ -32,12 +32,14 @@ pub(crate) struct FileEntry {
 }
 
 /// The location from which the content of a file is read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ContentLocation {
     /// A file of the package folder.
     Disk(DiskFile),
     /// The offset in the content file: the tar file, or the file it was unpacked to.
     Offset(u64),
+    /// The offset in the content file and the map of a sparse file.
+    Sparse(u64, SparseMap),
     /// The index of the entry in the zip file.
     ZipIndex(usize),
 }
@@ -66,6 +68,24 @@ impl PackageTree {
             PackageEntry::Folder | PackageEntry::Symlink(_) => 0,
         };
         self.0.values().map(size).sum()
+    }
+
+    /// Removes the folder that is the only entry at the top, if it has the manifest. Archives are
+    /// often made of the folder of a package, not of its content.
+    fn remove_top_folder(&mut self) {
+        let mut names = self.0.keys().map(EntryPath::as_str);
+        let Some(top) = names.next().filter(|name| !name.contains('/')) else {
+            return;
+        };
+        let prefix = format!("{top}/");
+        let is_only = names.all(|name| name.starts_with(&prefix));
+        if !is_only || self.file(&format!("{prefix}{MANIFEST}")).is_none() {
+            return;
+        }
+        let entries = std::mem::take(&mut self.0).into_iter();
+        self.0 = entries
+            .filter_map(|(path, entry)| Some((path.below(&prefix)?, entry)))
+            .collect();
     }
 
     pub(crate) fn relocate(&mut self, path: &str, to: ContentLocation) {

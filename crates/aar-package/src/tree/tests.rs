@@ -17,7 +17,7 @@ fn build(limits: &Limits, entries: Vec<(&str, PackageEntry)>) -> Result<Vec<Stri
             let path = builder
                 .parse_path(path.as_bytes())?
                 .expect("the path is not the top");
-            builder.add(path, entry)
+            builder.add(path, entry).map(drop)
         })
         .and_then(|()| builder.finish());
     tree.map(|tree| tree.entries().map(|(path, _)| path.to_string()).collect())

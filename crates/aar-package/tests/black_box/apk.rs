@@ -5,7 +5,10 @@ use aar_types::{Architecture, Fingerprint};
 use rcgen::{CertificateParams, KeyPair};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Apk, MANIFEST, PackageContent, TestFolder, axml, resources, sign};
+use crate::support::{
+    Apk, MANIFEST, PackageContent, TestFolder, Value, axml, axml_of, resource_value, resources,
+    sign,
+};
 
 fn packed(apk: &[u8]) -> PackageContent {
     PackageContent::new(MANIFEST).file("app.apk", apk)
@@ -128,7 +131,7 @@ fn invalid_apk_is_refused_with_the_reason() {
         ),
         (
             android(b"<manifest/>"),
-            "app.apk is not a valid APK: its AndroidManifest.xml is damaged",
+            "app.apk is not a valid APK: its AndroidManifest.xml is plain text",
         ),
         (
             damaged,
@@ -189,4 +192,267 @@ fn package_without_apk_has_no_facts() {
         .unwrap();
     assert_eq!(package.apk(), None);
     assert_eq!(package.manifest().application.boot_package, "");
+}
+
+const PACKAGE: (Option<u32>, &str, Value<'_>) = (None, "package", Value::Text("com.a.b"));
+const CODE: Option<u32> = Some(0x0101_021b);
+const MAJOR: Option<u32> = Some(0x0101_0576);
+const NAME: Option<u32> = Some(0x0101_021c);
+
+fn apk_of(attributes: &[(Option<u32>, &str, Value<'_>)], files: &[(&str, &[u8])]) -> Vec<u8> {
+    let attributes = [&[PACKAGE], attributes].concat();
+    let mut content = PackageContent::default().file("AndroidManifest.xml", &axml_of(&attributes));
+    for (name, bytes) in files {
+        content = content.file(name, bytes);
+    }
+    content.to_zip(0)
+}
+
+#[test]
+fn version_code_is_read_in_every_form() {
+    use Value::{Text, Typed};
+    let dir = TestFolder::new();
+    let table = resource_value(0x11, 0x1f);
+    let files = [("resources.arsc", &*table)];
+    for (attributes, expected) in [
+        (&[(CODE, "versionCode", Typed(0x10, 142))][..], "142"),
+        (&[(CODE, "versionCode", Typed(0x11, 0x1f))], "31"),
+        (
+            &[(CODE, "versionCode", Typed(0x10, 3_000_000_000))],
+            "3000000000",
+        ),
+        (
+            &[(CODE, "versionCode", Typed(0x10, u32::MAX))],
+            "4294967295",
+        ),
+        (&[(CODE, "versionCode", Typed(0x01, 0x7f01_0000))], "31"),
+        (&[(CODE, "versionCode", Typed(0x01, 0x7f01_0001))], ""),
+        (&[(CODE, "versionCode", Text("0x10"))], "16"),
+        (&[(CODE, "versionCode", Text("77"))], "77"),
+        (&[(CODE, "", Typed(0x10, 5))], "5"),
+        (
+            &[
+                (CODE, "versionCode", Typed(0x10, 5)),
+                (MAJOR, "versionCodeMajor", Typed(0x10, 1)),
+            ],
+            "4294967301",
+        ),
+        (&[(MAJOR, "versionCodeMajor", Typed(0x11, 2))], "8589934592"),
+        (&[], ""),
+    ] {
+        let apk = apk_of(attributes, &files);
+        let package = dir.open_bytes(&packed(&apk).to_zip(0)).unwrap();
+        assert_eq!(package.apk().unwrap().version_code, expected);
+    }
+}
+
+#[test]
+fn version_name_is_a_reference_by_its_type_only() {
+    use Value::{Text, Typed};
+    let dir = TestFolder::new();
+    let table = resources("2.0-beta");
+    let files = [("resources.arsc", &*table)];
+    for (value, expected) in [
+        (Text("@7f010000"), "@7f010000"),
+        (Text("@string/version"), "@string/version"),
+        (Typed(0x01, 0x7f01_0000), "2.0-beta"),
+        (Typed(0x10, 12), "12"),
+        (Typed(0x11, 0x1f), "0x1f"),
+        (Typed(0x12, 1), "true"),
+        (Typed(0x04, 1.5_f32.to_bits()), "1.5"),
+        (Typed(0x00, 0), ""),
+    ] {
+        let apk = apk_of(&[(NAME, "versionName", value)], &files);
+        let package = dir.open_bytes(&packed(&apk).to_zip(0)).unwrap();
+        assert_eq!(package.apk().unwrap().version_name, expected);
+    }
+}
+
+#[test]
+fn native_code_is_libraries_directly_in_the_folder_of_an_abi() {
+    let dir = TestFolder::new();
+    let apk = Apk {
+        files: &[
+            ("lib/x86_64/libgame.so", b"a"),
+            ("lib/arm64-v8a/game.so", b"a"),
+            ("lib/armeabi-v7a/libgame.so.txt", b"a"),
+            ("lib/x86/wrap.sh", b"a"),
+            ("lib/mips/sub/libgame.so", b"a"),
+            ("assets/lib/riscv64/libgame.so", b"a"),
+            ("lib/armeabi/", b""),
+        ],
+        ..Apk::default()
+    };
+    let package = dir.open_bytes(&packed(&apk.build()).to_zip(0)).unwrap();
+    assert_eq!(package.apk().unwrap().abis, ["x86_64"]);
+}
+
+/// The positions of an entry's headers: in front of its content, and in the directory.
+fn headers(zip: &[u8], name: &[u8]) -> (usize, usize) {
+    let found: Vec<_> = (0..zip.len() - name.len())
+        .filter(|at| zip[*at..].starts_with(name))
+        .collect();
+    (found[0] - 30, found[found.len() - 1] - 46)
+}
+
+#[test]
+fn entries_that_are_not_read_may_be_odd() {
+    let dir = TestFolder::new();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    let apk = Apk {
+        files: &[("classes.dex", b"dex")],
+        ..Apk::default()
+    }
+    .build();
+    let (local, directory) = headers(&apk, b"classes.dex");
+    let mut odd = apk;
+    for (flags, method) in [(local + 6, local + 8), (directory + 8, directory + 10)] {
+        odd[flags] |= 1;
+        odd[method..method + 2].copy_from_slice(&0x1234_u16.to_le_bytes());
+    }
+    let signed = sign(&odd, certificate.der());
+    let package = dir.open_bytes(&packed(&signed).to_zip(0)).unwrap();
+    let facts = package.apk().unwrap();
+    assert_eq!(facts.package, "com.canonical.candy");
+    let expected = Fingerprint::from_bytes(Sha256::digest(certificate.der()).into());
+    assert_eq!(facts.signer, expected.to_string());
+}
+
+#[test]
+fn two_entries_of_one_name_are_refused() {
+    let dir = TestFolder::new();
+    let apk = Apk {
+        files: &[("one", b"1"), ("two", b"2")],
+        ..Apk::default()
+    }
+    .build();
+    let mut twice = apk;
+    for at in 0..twice.len() - 3 {
+        if twice[at..].starts_with(b"two") {
+            twice[at..at + 3].copy_from_slice(b"one");
+        }
+    }
+    assert_eq!(
+        dir.refusal(&packed(&twice).to_zip(0)),
+        "app.apk is not a valid APK: it has two entries \"one\""
+    );
+}
+
+#[test]
+fn files_that_are_no_whole_apk_are_called_what_they_are() {
+    let dir = TestFolder::new();
+    let zip = |names: &[&str]| {
+        let files = names
+            .iter()
+            .fold(PackageContent::default(), |all, name| all.file(name, b"x"));
+        files.to_zip(1)
+    };
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    let split = [(None, "split", Value::Text("config.x86_64"))];
+    let base = [(
+        Some(0x0101_0591),
+        "isSplitRequired",
+        Value::Typed(0x12, u32::MAX),
+    )];
+    for (apk, expected) in [
+        (Vec::new(), "it is an empty file"),
+        (lfs.to_vec(), "it is a Git LFS pointer"),
+        (b"<html>404</html>".to_vec(), "it is not a zip file"),
+        (
+            zip(&["BundleConfig.pb", "base/manifest/AndroidManifest.xml"]),
+            "it is an Android App Bundle (AAB)",
+        ),
+        (
+            zip(&[
+                "manifest.json",
+                "com.a.b.apk",
+                "Android/obb/com.a.b/main.obb",
+            ]),
+            "it is an XAPK",
+        ),
+        (
+            zip(&["toc.pb", "splits/base-master.apk"]),
+            "it is an archive of APKs",
+        ),
+        (
+            apk_of(&split, &[]),
+            "it is the split APK \"config.x86_64\" of com.a.b",
+        ),
+        (
+            apk_of(&base, &[]),
+            "it is the base of com.a.b, which requires split APKs",
+        ),
+    ] {
+        let refusal = dir.refusal(&packed(&apk).to_tar_bz2(0));
+        let expected = format!("app.apk is not a valid APK: {expected}");
+        assert!(refusal.starts_with(&expected), "{refusal}");
+    }
+}
+
+#[test]
+fn apk_with_another_name_is_refused_unless_hooks_may_install_it() {
+    let dir = TestFolder::new();
+    let apk = Apk::default().build();
+    for name in ["game.apk", "App.APK", "game.aab", "game.xapk"] {
+        let refusal = dir.refusal(&PackageContent::new(MANIFEST).file(name, &apk).to_zip(0));
+        let expected = format!("there is no app.apk, but there is {name}: ");
+        assert!(
+            refusal.starts_with(&expected) && refusal.contains("rename"),
+            "{refusal}"
+        );
+    }
+    let hooked = PackageContent::new(MANIFEST)
+        .file("game.apk", &apk)
+        .program("hooks/pre-start", b"#!/bin/sh\n");
+    let nested = PackageContent::new(MANIFEST).file("apk/game.apk", &apk);
+    for (content, name) in [(hooked, "game.apk"), (nested, "apk/game.apk")] {
+        let package = dir.open_bytes(&content.to_zip(0)).unwrap();
+        let warning = format!("{name} is not installed: only app.apk at the top of the package is");
+        assert_eq!(package.warnings(), [warning]);
+    }
+    let data = PackageContent::new(MANIFEST).file("extra-data/game.apk", &apk);
+    assert!(
+        dir.open_bytes(&data.to_zip(0))
+            .unwrap()
+            .warnings()
+            .is_empty()
+    );
+    let both = PackageContent::new(MANIFEST)
+        .file("other.apk", &apk)
+        .file("app.apk", &apk);
+    assert!(
+        dir.open_bytes(&both.to_zip(0))
+            .unwrap()
+            .warnings()
+            .is_empty()
+    );
+}
+
+#[test]
+fn apk_in_place_of_a_package_is_refused_with_advice() {
+    let dir = TestFolder::new();
+    let files: &[(&str, &[u8])] = &[("res/a.xml", b"1"), ("res/A.xml", b"2")];
+    let apk = Apk {
+        files,
+        ..Apk::default()
+    }
+    .build();
+    let refusal = dir.refusal(&apk);
+    assert!(
+        refusal.contains("it is an APK")
+            && refusal.contains("amc application create FILE.apk --name"),
+        "{refusal}"
+    );
+    let bundle = PackageContent::default()
+        .file("BundleConfig.pb", b"x")
+        .to_zip(0);
+    assert!(dir.refusal(&bundle).contains("Android App Bundle"));
+    assert!(
+        dir.refusal(b"version https://git-lfs.github.com/spec/v1\n")
+            .contains("git lfs pull")
+    );
 }

@@ -82,12 +82,11 @@ fn nul_in_a_pax_path_is_refused() {
 fn entries_of_other_types_are_refused() {
     let dir = TestFolder::new();
     for (kind, name) in [
-        (b'1', "hard link"),
         (b'3', "device"),
         (b'4', "device"),
         (b'6', "named pipe"),
-        (b'S', "sparse file"),
-        (b'V', "entry of an unknown type"),
+        (b'M', "part of a file in another volume"),
+        (b'Q', "entry of an unknown type"),
     ] {
         let tar = TarBuilder::with_manifest()
             .link(b"thing", kind, b"manifest.yaml")
@@ -97,10 +96,22 @@ fn entries_of_other_types_are_refused() {
         assert_eq!(refusal(&dir, &tar), expected);
     }
     let sparse = TarBuilder::with_manifest()
-        .entry(b"pax", b'x', b"22 GNU.sparse.major=1\n")
+        .entry(b"pax", b'x', b"25 GNU.sparse.map=0,1000\n")
         .file(b"x", 0o644, b"")
         .finish();
-    assert!(refusal(&dir, &sparse).starts_with("\"x\": is a sparse file"));
+    assert!(refusal(&dir, &sparse).contains("the map of a sparse file"));
+    let hard_link = TarBuilder::with_manifest()
+        .link(b"thing", b'1', b"../secret")
+        .finish();
+    assert!(refusal(&dir, &hard_link).contains("`..`"));
+    let hard_link = TarBuilder::with_manifest()
+        .link(b"thing", b'1', b"later")
+        .file(b"later", 0o644, b"x")
+        .finish();
+    assert_eq!(
+        refusal(&dir, &hard_link),
+        "\"thing\": is a hard link to \"later\", which is not a file before it in the archive"
+    );
 }
 
 #[test]
@@ -254,10 +265,25 @@ fn padding_beyond_the_limit_is_refused() {
     let mut tar = TarBuilder::with_manifest().finish();
     tar.resize(10240, 0);
     assert!(dir.open_bytes(&bzip2(&tar)).is_ok());
-    tar.resize(4 << 20, 0);
+    tar.resize(80 << 20, 0);
     assert!(
         dir.refusal(&bzip2(&tar))
             .ends_with("there is content after the end marker")
+    );
+}
+
+#[test]
+fn padding_behind_a_bzip2_stream_is_ignored_but_not_other_content() {
+    let dir = TestFolder::new();
+    let whole = bzip2(&TarBuilder::with_manifest().finish());
+    for padding in [&b"\n"[..], &vec![0; 300_000], b"\0\0\r\n "] {
+        let package = dir.open_bytes(&[&whole, padding].concat());
+        assert!(package.is_ok(), "{package:?}");
+    }
+    let refusal = dir.refusal(&[&whole[..], b"\0text"].concat());
+    assert!(
+        refusal.ends_with("there is other content behind the bzip2 stream"),
+        "{refusal}"
     );
 }
 
@@ -266,8 +292,10 @@ fn consecutive_bzip2_streams_are_one_archive() {
     let dir = TestFolder::new();
     let tar = TarBuilder::with_manifest().finish();
     let (start, end) = tar.split_at(700);
-    let package = dir.open_bytes(&[bzip2(start), bzip2(end)].concat());
-    assert!(package.is_ok(), "{package:?}");
+    for padding in [&b""[..], b"\0\0\0"] {
+        let package = dir.open_bytes(&[&bzip2(start), padding, &bzip2(end)].concat());
+        assert!(package.is_ok(), "{package:?}");
+    }
 }
 
 #[test]
@@ -285,7 +313,7 @@ fn unknown_extended_headers_are_ignored() {
 /// A package with all types of entries, in every format.
 fn samples() -> [Vec<u8>; 5] {
     let apk = Apk {
-        files: &[("lib/x86/a.so", b"a")],
+        files: &[("lib/x86/liba.so", b"a")],
         ..Apk::default()
     }
     .build();

@@ -33,15 +33,51 @@ fn paths_outside_the_package_or_not_portable_are_refused() {
     for (path, expected) in [
         (&b"/bc"[..], r#""/bc": the path is absolute"#),
         (b"../", r#""../": the path contains `..`"#),
-        (b"a\\c", r#""a\\c": the path has a backslash"#),
         (b"a\0c", r#""a\0c": the path has a control character"#),
-        (b"a\xffc", "\"a\u{fffd}c\": the path is not UTF-8"),
+        (
+            b"a\xffc",
+            "\"a\u{fffd}c\": the path is not UTF-8; pack it with names in UTF-8, as 7-Zip does with -mcu=on",
+        ),
     ] {
         assert_eq!(
             dir.refusal(&replace(zip_with("abc"), b"abc", path)),
             expected
         );
     }
+}
+
+#[test]
+fn backslashes_are_separators_where_no_name_has_a_slash() {
+    let dir = TestFolder::new();
+    let plain = dir
+        .image(
+            &dir.file(
+                "a",
+                &PackageContent::new(MANIFEST)
+                    .file("a/c", b"content of the entry")
+                    .to_zip(1),
+            ),
+        )
+        .1;
+    let windows = replace(zip_with("abc"), b"abc", b"a\\c");
+    assert_eq!(dir.image(&dir.file("b", &windows)).1, plain);
+    let escape = replace(zip_with("...x"), b"...x", b"..\\x");
+    assert_eq!(dir.refusal(&escape), "\"../x\": the path contains `..`");
+    let mixed = PackageContent::new(MANIFEST)
+        .file("abc", b"")
+        .file("d/e", b"")
+        .to_zip(1);
+    let refusal = dir.refusal(&replace(mixed, b"abc", b"a\\c"));
+    assert!(refusal.contains("the path has a backslash"), "{refusal}");
+}
+
+#[test]
+fn name_in_a_code_page_is_read_where_it_is_unambiguous() {
+    let dir = TestFolder::new();
+    let dos = replace(zip_with("abc"), b"abc", b"\x81bc");
+    let utf8 = zip_with("\u{fc}bc");
+    let (dos, utf8) = (dir.file("dos", &dos), dir.file("utf8", &utf8));
+    assert_eq!(dir.image(&dos).1, dir.image(&utf8).1);
 }
 
 #[test]
@@ -177,7 +213,10 @@ fn encrypted_entry_and_unknown_compression_are_refused() {
         .unwrap();
     let mut encrypted = zip.clone();
     encrypted[directory + 8] |= 1;
-    assert_eq!(dir.refusal(&encrypted), "\"abc\": is encrypted");
+    assert_eq!(
+        dir.refusal(&encrypted),
+        "\"abc\": is encrypted; pack it without a password"
+    );
     let mut method = zip;
     method[directory + 10] = 14;
     let refusal = dir.refusal(&method);

@@ -12,6 +12,8 @@ mod hostile_zip;
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod real_tools;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod support;

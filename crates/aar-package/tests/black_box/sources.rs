@@ -84,9 +84,11 @@ fn archive_with_listed_top_makes_the_same_image() {
 }
 
 #[test]
-fn manifest_in_a_folder_is_refused() {
+fn manifest_in_one_of_several_folders_is_refused() {
     let dir = TestFolder::new();
-    let nested = PackageContent::default().file("candy/manifest.yaml", MANIFEST.as_bytes());
+    let nested = PackageContent::default()
+        .file("candy/manifest.yaml", MANIFEST.as_bytes())
+        .file("other", b"");
     assert_eq!(
         dir.refusal(&nested.to_zip(0)),
         "there is no manifest.yaml at the top, but there is candy/manifest.yaml: pack the content \
@@ -132,7 +134,7 @@ fn reserved_paths_of_another_type_are_refused() {
         (PackageContent::new("name: \u{0}"), "manifest.yaml: "),
         (
             PackageContent::default().file("manifest.yaml", b"name: \xff"),
-            r#""manifest.yaml": must be a text in UTF-8"#,
+            r#""manifest.yaml": must be a text in UTF-8, or in UTF-16 with a byte order mark"#,
         ),
         (
             PackageContent::new(&format!("name: a # {}", "x".repeat(1 << 18))),
@@ -154,6 +156,131 @@ fn manifest_is_refused_with_all_errors() {
         "name: is missing",
     ] {
         assert!(refusal.contains(expected), "{refusal}");
+    }
+}
+
+#[test]
+fn manifest_in_utf_16_is_read() {
+    let dir = TestFolder::new();
+    let units = "\u{feff}name: candy\r\n".encode_utf16();
+    let text: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+    let content = PackageContent::default().file("manifest.yaml", &text);
+    let package = dir.file("a.zip", &content.to_zip(0));
+    assert_eq!(
+        dir.open(&package).unwrap().manifest().name.as_str(),
+        "candy"
+    );
+    let (image, _) = dir.image(&package);
+    let read = aar_package::read_image_manifest(&image).unwrap();
+    assert_eq!(read.name.as_str(), "candy");
+}
+
+#[test]
+fn unknown_keys_are_warnings_and_refused_on_request() {
+    let dir = TestFolder::new();
+    let package = PackageContent::new("name: candy\ncolour: red\n").to_zip(0);
+    let package = dir.open_bytes(&package).unwrap();
+    assert_eq!(package.warnings().len(), 1);
+    let refusal = package.refuse_warnings().unwrap_err().to_string();
+    assert!(
+        refusal.starts_with("manifest.yaml: colour: is an unknown key"),
+        "{refusal}"
+    );
+    let package = dir
+        .open_bytes(&PackageContent::new(MANIFEST).to_zip(0))
+        .unwrap();
+    assert!(package.refuse_warnings().is_ok());
+}
+
+#[test]
+fn archive_of_one_folder_makes_the_image_of_its_content() {
+    let dir = TestFolder::new();
+    let content = PackageContent::new(MANIFEST)
+        .file("data/x", b"x")
+        .link("link", "data/x");
+    let plain = dir.image(&dir.file("a", &content.to_zip(0))).1;
+    let mut nested = content.clone();
+    for (path, _) in &mut nested.0 {
+        *path = format!("candy/{path}");
+    }
+    assert_eq!(dir.image(&dir.file("b", &nested.to_zip(0))).1, plain);
+    let nested = nested.folder("candy").file("__MACOSX/candy/._x", b"junk");
+    assert_eq!(dir.image(&dir.file("c", &nested.to_tar_bz2(0))).1, plain);
+    let outside = PackageContent::default()
+        .file("candy/manifest.yaml", MANIFEST.as_bytes())
+        .link("candy/link", "../candy/manifest.yaml");
+    assert!(
+        dir.refusal(&outside.to_zip(0))
+            .contains("outside the package")
+    );
+}
+
+#[test]
+fn files_that_systems_add_are_left_out() {
+    let dir = TestFolder::new();
+    let content = PackageContent::new(MANIFEST).file("data/x", b"x");
+    let plain = dir.image(&dir.file("a", &content.to_zip(0))).1;
+    let junk = content
+        .file("__MACOSX/._manifest.yaml", b"1")
+        .file("._manifest.yaml", b"2")
+        .file("data/.DS_Store", b"3")
+        .file("data/Thumbs.db", b"4")
+        .file("data/@eaDir/x@SynoEAStream", b"5");
+    junk.to_folder(&dir.path("folder"), 0);
+    for package in [
+        dir.path("folder"),
+        dir.file("a.zip", &junk.to_zip(0)),
+        dir.file("a.tar", &junk.to_tar(0)),
+        dir.file("a.tar.bz2", &junk.to_tar_bz2(0)),
+    ] {
+        assert_eq!(dir.image(&package).1, plain, "{}", package.display());
+    }
+}
+
+#[test]
+fn names_have_one_unicode_form() {
+    let dir = TestFolder::new();
+    let manifest =
+        |name: &str| format!("name: a\nextra-data: {{{name}: {{target: /data/data/com.a.b/x}}}}");
+    let composed = PackageContent::new(MANIFEST)
+        .file("d/\u{fc}", b"x")
+        .link("link", "d/\u{fc}");
+    let split = PackageContent::new(MANIFEST)
+        .file("d/u\u{308}", b"x")
+        .link("link", "d/u\u{308}");
+    let plain = dir.image(&dir.file("a", &composed.to_zip(0))).1;
+    assert_eq!(dir.image(&dir.file("b", &split.to_zip(0))).1, plain);
+    assert_eq!(dir.image(&dir.file("c", &split.to_tar_bz2(0))).1, plain);
+    for (declared, packed) in [("\u{fc}", "u\u{308}"), ("u\u{308}", "\u{fc}")] {
+        let content =
+            PackageContent::new(&manifest(declared)).file(&format!("extra-data/{packed}"), b"x");
+        let package = dir.open_bytes(&content.to_zip(0)).unwrap();
+        let declared: Vec<_> = package.manifest().version.extra_data.keys().collect();
+        assert_eq!(declared, ["\u{fc}"]);
+    }
+}
+
+#[test]
+fn names_that_android_does_not_tell_apart_are_refused() {
+    let dir = TestFolder::new();
+    for (one, other) in [
+        ("stra\u{df}e", "STRASSE"),
+        ("\u{fc}", "u\u{308}"),
+        ("\u{dc}", "\u{fc}"),
+        ("a\u{200d}b", "ab"),
+        ("\u{17f}", "S"),
+        ("Data/a", "data/b"),
+    ] {
+        let content = PackageContent::new(MANIFEST)
+            .file(one, b"1")
+            .file(other, b"2");
+        let refusal = dir.refusal(&content.to_tar_bz2(0));
+        assert!(
+            ["the same name", "upper and lower case", "occurs twice"]
+                .iter()
+                .any(|reason| refusal.contains(reason)),
+            "{refusal}"
+        );
     }
 }
 

@@ -1,7 +1,6 @@
-//! What the descriptors say. Whoever has them all has the metadata.
+//! The descriptors: the metadata can be made from them again.
 //!
-//! They are read leniently, as all bodies are: a descriptor that an older program wrote is as good
-//! as a new one.
+//! They are read leniently, as all bodies are, so descriptors of older programs stay valid.
 
 mod replacement;
 
@@ -17,11 +16,12 @@ use serde_json::Value;
 
 use crate::{
     Error, TrustedCertificate,
-    metadata::{TrustRow, VariantKey, VariantRow, VersionKey, VersionRow},
-    storage::{Key, Storage},
+    keys::{VariantKey, VersionKey},
+    metadata::{TrustRow, VariantRow, VersionRow},
+    storage::{ObjectKey, Storage},
 };
 
-pub(crate) use replacement::check_replacement;
+pub(crate) use replacement::{check_content, check_replacement};
 
 /// The format of the storage that this program writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -31,16 +31,15 @@ pub(crate) const FORMAT: u32 = 1;
 pub(crate) struct RegistryDescriptor {
     pub(crate) id: RegistryId,
     pub(crate) format: u32,
-    /// Which of the storages of the registry it is. The first one has no name.
+    /// The name of this storage among those of the registry. The first one has no name.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) storage: String,
-    /// Whether it is a copy that is still being made.
+    /// Whether it is an unfinished copy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) incomplete: bool,
 }
 
 impl RegistryDescriptor {
-    /// The mark of the first storage of a registry.
     pub(crate) fn first(id: RegistryId) -> Self {
         Self {
             id,
@@ -51,7 +50,6 @@ impl RegistryDescriptor {
     }
 }
 
-/// The descriptor of a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VersionDescriptor {
     pub(crate) revision: Revision,
@@ -60,7 +58,7 @@ pub(crate) struct VersionDescriptor {
     pub(crate) version: Version,
 }
 
-/// The descriptor of what holds for all versions of a variant.
+/// What holds for all versions of a variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VariantDescriptor {
     pub(crate) revision: Revision,
@@ -70,12 +68,10 @@ pub(crate) struct VariantDescriptor {
     pub(crate) metadata: ApplicationMetadata,
 }
 
-/// The descriptor of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CertificateDescriptor {
     #[serde(flatten)]
     pub(crate) certificate: TrustedCertificate,
-    /// Its DER form, in base64.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub(crate) der: Vec<u8>,
 }
@@ -149,60 +145,58 @@ impl VersionRow {
     }
 }
 
-/// The bytes of a descriptor. They are for people too.
-pub(crate) fn write<T: Serialize>(key: &Key, descriptor: &T) -> Result<Bytes, Error> {
+/// Indented, because people read descriptors too.
+pub(crate) fn write<T: Serialize>(key: &ObjectKey, descriptor: &T) -> Result<Bytes, Error> {
     let written = serde_json::to_vec_pretty(descriptor);
     written
         .map(Bytes::from)
         .map_err(|source| damaged(key, source))
 }
 
-/// Reads a descriptor where it is.
 pub(crate) async fn read<T: DeserializeOwned>(
     storage: &Storage,
-    key: &Key,
+    key: &ObjectKey,
 ) -> Result<Option<T>, Error> {
     let content = storage.get(key).await?;
     content.map(|content| parse(key, &content)).transpose()
 }
 
-/// What a descriptor says.
-pub(crate) fn parse<T: DeserializeOwned>(key: &Key, content: &[u8]) -> Result<T, Error> {
+pub(crate) fn parse<T: DeserializeOwned>(key: &ObjectKey, content: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(content).map_err(|source| damaged(key, source))
 }
 
-/// The version that a descriptor tells of; `None` when it cannot be read or is about another one.
+/// `None` when the descriptor cannot be read or is about another version.
 pub(crate) fn version(key: &VersionKey, content: &[u8]) -> Option<VersionRow> {
     let read: VersionDescriptor = serde_json::from_slice(content).ok()?;
     let row = VersionRow::from(read);
     (row.key() == *key).then_some(row)
 }
 
-/// The certificate that a descriptor tells of, likewise.
+/// `None` when the descriptor cannot be read or is about another certificate.
 pub(crate) fn certificate(fingerprint: &Fingerprint, content: &[u8]) -> Option<TrustRow> {
     let read: CertificateDescriptor = serde_json::from_slice(content).ok()?;
     let row = TrustRow::from(read);
     (row.certificate.fingerprint == *fingerprint).then_some(row)
 }
 
-/// What a descriptor says, whichever program wrote it; `None` when it cannot be read.
-pub(crate) fn says(key: &Key, content: Option<&Bytes>) -> Option<Value> {
+/// The content of a descriptor in the form that this program writes; `None` when it cannot be read.
+pub(crate) fn normalized(key: &ObjectKey, content: Option<&Bytes>) -> Option<Value> {
     let content = content?;
     match key {
-        Key::Version(_) => normal::<VersionDescriptor>(content),
-        Key::Variant(_) => normal::<VariantDescriptor>(content),
-        Key::Certificate(_) => normal::<CertificateDescriptor>(content),
-        Key::Registry | Key::Blob(_) => None,
+        ObjectKey::Version(_) => normalize::<VersionDescriptor>(content),
+        ObjectKey::Variant(_) => normalize::<VariantDescriptor>(content),
+        ObjectKey::Certificate(_) => normalize::<CertificateDescriptor>(content),
+        ObjectKey::Registry | ObjectKey::Blob(_) => None,
     }
 }
 
-/// With every default filled in.
-fn normal<T: Serialize + DeserializeOwned>(content: &[u8]) -> Option<Value> {
+/// Fills in all defaults.
+fn normalize<T: Serialize + DeserializeOwned>(content: &[u8]) -> Option<Value> {
     let read: T = serde_json::from_slice(content).ok()?;
     serde_json::to_value(read).ok()
 }
 
-fn damaged(key: &Key, source: serde_json::Error) -> Error {
+fn damaged(key: &ObjectKey, source: serde_json::Error) -> Error {
     Error::Damaged {
         place: key.to_string(),
         source: source.into(),

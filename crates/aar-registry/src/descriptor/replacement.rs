@@ -1,28 +1,25 @@
-//! What a descriptor may take the place of.
+//! Which descriptors may be replaced.
 //!
-//! The database refuses to forget a revocation and to give a version another content. But it may be
-//! a copy that was restored, and know of neither. What it has forgotten the storage still says, so
-//! the storage refuses as well.
+//! The database refuses to forget a revocation and to give a version another content. A database that
+//! was restored from an older copy has forgotten both, but its storage has not.
 
 use aar_types::Fingerprint;
 
 use super::{certificate, version};
-use crate::{
-    Error,
-    metadata::{TrustRow, VersionKey},
-    storage::Key,
-};
+use crate::{Error, keys::VersionKey, metadata::TrustRow, storage::ObjectKey};
 
-/// Refuses to write over a descriptor, or to delete it, where that would let a revoked certificate
-/// be trusted again, or a version have another content.
+/// Refuses to replace or delete a descriptor when a revoked certificate would be trusted again, or a
+/// version would have another content.
 pub(crate) fn check_replacement(
-    key: &Key,
+    key: &ObjectKey,
     before: Option<&[u8]>,
     after: Option<&[u8]>,
 ) -> Result<(), Error> {
     match (key, before) {
-        (Key::Certificate(fingerprint), Some(before)) => stays_revoked(fingerprint, before, after),
-        (Key::Version(key), Some(before)) => keeps_its_content(key, before, after),
+        (ObjectKey::Certificate(fingerprint), Some(before)) => {
+            stays_revoked(fingerprint, before, after)
+        }
+        (ObjectKey::Version(key), Some(before)) => keeps_its_content(key, before, after),
         _ => Ok(()),
     }
 }
@@ -41,11 +38,22 @@ fn stays_revoked(
     Ok(())
 }
 
-/// A version may be deleted; what comes after that is another one.
+/// A version may be deleted, and its number used anew.
 fn keeps_its_content(key: &VersionKey, before: &[u8], after: Option<&[u8]>) -> Result<(), Error> {
-    let image = |content| version(key, content).map(|row| row.version.image.fingerprint);
-    match (image(before), after.and_then(image)) {
-        (Some(stored), Some(given)) if stored != given => Err(Error::VersionConflict {
+    match after.and_then(|after| version(key, after)) {
+        Some(row) => check_content(key, before, row.version.image.fingerprint),
+        None => Ok(()),
+    }
+}
+
+/// Refuses another content than that of the stored descriptor.
+pub(crate) fn check_content(
+    key: &VersionKey,
+    stored: &[u8],
+    given: Fingerprint,
+) -> Result<(), Error> {
+    match version(key, stored).map(|row| row.version.image.fingerprint) {
+        Some(stored) if stored != given => Err(Error::VersionConflict {
             name: key.variant.name.clone(),
             architecture: key.variant.architecture,
             number: key.number,

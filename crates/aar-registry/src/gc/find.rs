@@ -1,4 +1,4 @@
-//! Finding what can be freed. Nothing here deletes anything.
+//! Finding what can be freed, without deleting it.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,11 @@ use super::GcItem;
 use crate::{
     Error, Registry, descriptor,
     metadata::Reading,
-    storage::{Area, Key, Leftover},
+    storage::{Area, Leftover, ObjectKey},
 };
 
 impl Registry {
-    /// Everything that went out of use before this moment can be freed.
+    /// What is unused since before this moment can be freed.
     pub(super) fn grace_began(&self) -> Timestamp {
         let grace = SignedDuration::try_from(self.options().gc_grace);
         let grace = grace.unwrap_or(SignedDuration::MAX);
@@ -38,12 +38,11 @@ impl Registry {
             .await?
             .expired_uploads(self.now())
             .await?;
-        let mut items = Vec::new();
-        for row in expired {
-            let bytes = self.storage().staged_size(&row).await?;
-            items.push(GcItem::StaleUpload { id: row.id, bytes });
-        }
-        Ok(items)
+        let items = expired.into_iter().map(|row| GcItem::StaleUpload {
+            id: row.id,
+            bytes: row.durable,
+        });
+        Ok(items.collect())
     }
 
     pub(super) async fn orphaned_blobs(&self) -> Result<Vec<GcItem>, Error> {
@@ -51,7 +50,7 @@ impl Registry {
         let mut found = self.storage().list(Area::Blobs);
         let mut items = Vec::new();
         while let Some(object) = found.try_next().await? {
-            let Some(Key::Blob(digest)) = object.key() else {
+            let Some(ObjectKey::Blob(digest)) = object.key() else {
                 continue;
             };
             if object.modified > grace_began {
@@ -80,27 +79,30 @@ impl Registry {
         Ok(items)
     }
 
-    /// Leaves out of a plan the blobs of versions of which only a descriptor is left.
-    pub(super) async fn spare_described(&self, items: &mut Vec<GcItem>) -> Result<(), Error> {
+    /// Removes from a plan the blobs of versions that only a descriptor knows of.
+    pub(super) async fn spare_described_blobs(&self, items: &mut Vec<GcItem>) -> Result<(), Error> {
         if items.iter().all(|item| item.digest().is_none()) {
             return Ok(());
         }
-        let described = self.images_of_strays().await?;
+        let described = self.images_of_stray_versions().await?;
         items.retain(|item| !item.digest().is_some_and(|it| described.contains(it)));
         Ok(())
     }
 
-    /// The images of versions that have a descriptor and are not in the database.
-    async fn images_of_strays(&self) -> Result<HashSet<Digest>, Error> {
+    /// The images of versions that have a descriptor and no row.
+    async fn images_of_stray_versions(&self) -> Result<HashSet<Digest>, Error> {
         let mut found = self.storage().list(Area::Applications);
         let mut images = HashSet::new();
         while let Some(object) = found.try_next().await? {
-            let Some(Key::Version(version)) = object.key() else {
+            let Some(ObjectKey::Version(version)) = object.key() else {
                 continue;
             };
             let known = self.metadata().read().await?.version(&version).await?;
             if known.is_none()
-                && let Some(content) = self.storage().get(&Key::Version(version.clone())).await?
+                && let Some(content) = self
+                    .storage()
+                    .get(&ObjectKey::Version(version.clone()))
+                    .await?
                 && let Some(row) = descriptor::version(&version, &content)
             {
                 images.insert(row.version.image.digest);
@@ -119,7 +121,7 @@ impl Registry {
     }
 }
 
-/// Whether the database does not know a blob and no upload is about to bring it.
+/// Whether the database does not know a blob and no upload announces it.
 pub(super) async fn is_orphaned(
     tx: &mut Reading,
     digest: &Digest,

@@ -1,13 +1,14 @@
-//! Freeing one thing, after a second look at it.
+//! Freeing one item, after a second look at it.
 
 use aar_types::Digest;
 
 use super::{GcItem, find::is_orphaned};
 use crate::{
     Error, Registry, UploadId,
-    audit::Actor,
-    metadata::BlobState,
-    storage::{Gathering, Key},
+    actor::Actor,
+    lease::{DELETING, LeaseHolder},
+    metadata::{BlobState, Writing},
+    storage::ObjectKey,
 };
 
 /// What became of an item.
@@ -18,10 +19,11 @@ pub(super) enum Verdict {
 
 const GONE: Verdict = Verdict::Spared("it has gone already");
 const NEEDED: Verdict = Verdict::Spared("it is needed again");
+const LOCKED: Verdict = Verdict::Spared("another task is working on it");
 
 impl Registry {
-    /// Frees the uploads whose time is over, and gives the first error. One that cannot be freed does
-    /// not keep the others, unless it is that the bucket is away: each would wait for it.
+    /// Frees expired uploads and returns the first error. An upload that cannot be freed does not keep the
+    /// others, unless storage cannot be reached: each would wait for it.
     pub(crate) async fn reap_uploads(&self) -> Result<(), Error> {
         let stale = self
             .metadata()
@@ -35,22 +37,19 @@ impl Registry {
                 left -= 1;
                 continue;
             };
-            tracing::warn!(%error, id = %row.id, "an upload that is over cannot be freed");
-            let away = error.passes();
+            tracing::warn!(%error, id = %row.id, "an expired upload cannot be freed");
+            let is_unreachable = error.is_retryable();
             reaped = reaped.and(Err(error));
-            if away {
-                tracing::warn!(
-                    left,
-                    "the storage is away; uploads that are over stay for now"
-                );
+            if is_unreachable {
+                tracing::warn!(left, "storage cannot be reached; expired uploads are kept");
                 break;
             }
         }
         reaped
     }
 
-    /// Rows of uploads that are complete serve those who ask after them, and only for a while. They
-    /// take no space worth a line in a plan.
+    /// The rows of complete uploads only tell their publishers so, for a while. They take no space worth
+    /// an item in a plan.
     pub(super) async fn forget_complete_uploads(&self) -> Result<(), Error> {
         let mut tx = self.write().await?;
         tx.forget_complete_uploads(self.now()).await?;
@@ -67,23 +66,24 @@ impl Registry {
     }
 
     async fn free_blob(&self, actor: &Actor, digest: Digest) -> Result<Verdict, Error> {
-        if let Some(verdict) = self.begin_to_free(digest).await? {
-            return Ok(verdict);
+        let (holder, key) = (LeaseHolder::default(), ObjectKey::Blob(digest));
+        let mut tx = self.write().await?;
+        if let Some(spared) = self.begin_to_free(&mut tx, &holder, &digest).await? {
+            return Ok(spared);
         }
+        tx.commit().await?;
+        self.delete_under_lease(&holder, &key).await?;
         self.mutate(actor, move |change| {
             Box::pin(async move {
                 let blob = change.tx.blob(&digest).await?;
-                match blob.map(|blob| blob.state) {
-                    None => return Ok(GONE),
-                    Some(BlobState::Stored) => return Ok(NEEDED),
-                    Some(BlobState::Deleting) => {}
+                if blob.is_none_or(|blob| blob.state != BlobState::Deleting) {
+                    return Ok(NEEDED);
                 }
-                change
-                    .registry
-                    .brief_storage()
-                    .delete(&Key::Blob(digest))
-                    .await?;
                 change.tx.delete_blob(&digest).await?;
+                change
+                    .tx
+                    .release_lease(&key.to_string(), holder.id())
+                    .await?;
                 change
                     .record("free-blob", digest.to_string(), String::new())
                     .await?;
@@ -93,59 +93,62 @@ impl Registry {
         .await
     }
 
-    /// Marks a blob as being deleted, unless there is a reason not to.
-    async fn begin_to_free(&self, digest: Digest) -> Result<Option<Verdict>, Error> {
-        let mut tx = self.write().await?;
-        let Some(blob) = tx.blob(&digest).await? else {
+    /// Marks a blob as being deleted, unless there is a reason to spare it.
+    async fn begin_to_free(
+        &self,
+        tx: &mut Writing,
+        holder: &LeaseHolder,
+        digest: &Digest,
+    ) -> Result<Option<Verdict>, Error> {
+        let Some(blob) = tx.blob(digest).await? else {
             return Ok(Some(GONE));
         };
-        let long_enough = blob
+        let grace_is_over = blob
             .unreferenced_since
             .is_some_and(|at| at <= self.grace_began());
-        if tx.blob_is_referenced(&digest).await? {
+        let is_unused = blob.state == BlobState::Deleting || grace_is_over;
+        if !is_unused || tx.blob_is_referenced(digest).await? {
             return Ok(Some(NEEDED));
         }
-        if blob.state == BlobState::Stored && !long_enough {
-            return Ok(Some(NEEDED));
+        let key = ObjectKey::Blob(*digest);
+        if !self.acquire_lease(tx, &key, holder, DELETING).await? {
+            return Ok(Some(LOCKED));
         }
-        tx.mark_blob_deleting(&digest).await?;
-        tx.commit().await?;
+        tx.set_blob_state(digest, BlobState::Deleting).await?;
         Ok(None)
     }
 
-    /// The write transaction keeps away an upload that is about to take the blob up.
     async fn free_orphaned_blob(&self, digest: Digest) -> Result<Verdict, Error> {
+        let (holder, key) = (LeaseHolder::default(), ObjectKey::Blob(digest));
         let mut tx = self.write().await?;
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
-        let freed = self.brief_storage().delete(&Key::Blob(digest)).await?;
-        tx.rollback().await?;
+        if !self.acquire_lease(&mut tx, &key, &holder, DELETING).await? {
+            return Ok(LOCKED);
+        }
+        tx.commit().await?;
+        let freed = self.delete_under_lease(&holder, &key).await?;
+        let mut tx = self.write().await?;
+        tx.release_lease(&key.to_string(), holder.id()).await?;
+        tx.commit().await?;
         Ok(if freed { Verdict::Freed } else { GONE })
     }
 
     async fn free_upload(&self, id: UploadId) -> Result<Verdict, Error> {
-        let mut tx = self.write().await?;
-        let Some(row) = tx.upload(id).await? else {
+        let Some(row) = self.metadata().read().await?.upload(id).await? else {
             return Ok(GONE);
         };
         if row.expires_at > self.now() {
             return Ok(NEEDED);
         }
-        tx.rollback().await?;
         self.forget_upload(&row).await?;
         Ok(Verdict::Freed)
     }
 
-    /// In a folder a write that is under way looks like one that was cut short, so nobody may be
-    /// writing. In a bucket there is none, and what no upload has when the grace period is over
-    /// none will have; so nobody has to wait for the bucket.
+    /// A write in progress is younger than the grace period.
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
         let storage = self.storage();
-        let alone = match storage.gathering() {
-            Gathering::InFile(_) => Some(self.write().await?),
-            Gathering::InParts(_) => None,
-        };
         let Some(leftover) = storage.leftover(path).await? else {
             return Ok(GONE);
         };
@@ -153,9 +156,6 @@ impl Registry {
             return Ok(NEEDED);
         }
         let freed = storage.delete_leftover(path).await?;
-        if let Some(tx) = alone {
-            tx.rollback().await?;
-        }
         Ok(if freed { Verdict::Freed } else { GONE })
     }
 }

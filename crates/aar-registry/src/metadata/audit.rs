@@ -1,14 +1,59 @@
 use aar_types::{Fingerprint, Role};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
     Reading, Writing, sql,
     values::{from_name, micros, moment, name_of, number, parsed, unsigned},
 };
-use crate::{AuditEntry, AuditQuery, Error, Outcome};
+use crate::Error;
 
-/// A line of the audit log before it has a number.
+/// How an action ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Done,
+    Refused,
+}
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Later entries have higher ones.
+    pub id: u64,
+    pub at: Timestamp,
+    /// The operator who did it; absent when it came over the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// The certificate of the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// The role of that certificate at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The address of the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    pub action: String,
+    pub target: String,
+    pub outcome: Outcome,
+    /// For a refusal: the reason.
+    pub detail: String,
+}
+
+/// Which part of the audit log to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Only entries older than this one.
+    pub before: Option<u64>,
+    /// Only entries of this moment and later.
+    pub since: Option<Timestamp>,
+    /// How many entries; 0 for a hundred.
+    pub limit: u32,
+}
+
+/// An entry of the audit log that has no number yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AuditRow {
     pub(crate) at: Timestamp,
@@ -23,7 +68,7 @@ pub(crate) struct AuditRow {
 }
 
 #[derive(FromRow)]
-struct Raw {
+struct AuditRecord {
     id: i64,
     at: i64,
     operator: Option<String>,
@@ -36,7 +81,7 @@ struct Raw {
     detail: String,
 }
 
-impl Raw {
+impl AuditRecord {
     fn read(self) -> Result<AuditEntry, Error> {
         let fingerprint = self.fingerprint.as_deref();
         let role = self.role.as_deref();
@@ -58,13 +103,13 @@ impl Raw {
 }
 
 impl Reading {
-    /// Entries of the audit log, newest first.
+    /// Newest first.
     pub(crate) async fn audit_entries(
         &mut self,
         query: &AuditQuery,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<AuditRecord> = sql!(all
             self,
             "SELECT id, at, operator, fingerprint, role, address, action, target, outcome, detail \
              FROM audit WHERE id < $1 AND at >= $2 ORDER BY id DESC LIMIT $3",
@@ -72,7 +117,7 @@ impl Reading {
             query.since.map_or(i64::MIN, micros),
             i64::from(limit)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(AuditRecord::read).collect()
     }
 }
 

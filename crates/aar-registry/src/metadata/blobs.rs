@@ -1,14 +1,14 @@
 use aar_types::Digest;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
     Reading, Writing, sql,
-    values::{micros, moment, number, parsed, unsigned},
+    values::{from_name, micros, moment, name_of, number, parsed, unsigned},
 };
 use crate::Error;
 
-/// Stored bytes, as the database knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BlobRow {
     pub(crate) digest: Digest,
@@ -18,16 +18,14 @@ pub(crate) struct BlobRow {
     pub(crate) unreferenced_since: Option<Timestamp>,
 }
 
-/// Whether a blob can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum BlobState {
-    /// It is there.
     Stored,
-    /// A collection has begun to delete it. It counts as not there.
+    /// Its deletion has begun: it counts as not stored.
     Deleting,
 }
 
-/// The sums over all blobs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BlobTotals {
     pub(crate) count: u64,
@@ -36,23 +34,20 @@ pub(crate) struct BlobTotals {
 }
 
 #[derive(FromRow)]
-struct Raw {
+struct BlobRecord {
     digest: String,
     size: i64,
     state: String,
     unreferenced_since: Option<i64>,
 }
 
-impl Raw {
+impl BlobRecord {
     fn read(self) -> Result<BlobRow, Error> {
         let since = self.unreferenced_since;
         Ok(BlobRow {
             digest: parsed("blobs.digest", &self.digest)?,
             size: unsigned("blobs.size", self.size)?,
-            state: match self.state.as_str() {
-                "stored" => BlobState::Stored,
-                _ => BlobState::Deleting,
-            },
+            state: from_name("blobs.state", self.state)?,
             unreferenced_since: since
                 .map(|since| moment("blobs.unreferenced_since", since))
                 .transpose()?,
@@ -60,7 +55,7 @@ impl Raw {
     }
 }
 
-/// Whole rows, with what follows on the name of the table.
+/// A query for whole rows, with the clauses after the name of the table.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -72,37 +67,37 @@ macro_rules! select {
 
 impl Reading {
     pub(crate) async fn blob(&mut self, digest: &Digest) -> Result<Option<BlobRow>, Error> {
-        let row: Option<Raw> = sql!(optional
+        let row: Option<BlobRecord> = sql!(optional
             self,
             select!("WHERE digest = $1"),
             digest.to_string()
         )?;
-        row.map(Raw::read).transpose()
+        row.map(BlobRecord::read).transpose()
     }
 
-    /// A page of blobs in the order of their digests, after the given one.
+    /// A page of blobs in the order of their digests.
     pub(crate) async fn blobs_after(
         &mut self,
         after: Option<&Digest>,
         limit: u32,
     ) -> Result<Vec<BlobRow>, Error> {
         let after = after.map(ToString::to_string).unwrap_or_default();
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<BlobRecord> = sql!(all
             self,
             select!("WHERE digest > $1 ORDER BY digest LIMIT $2"),
             after,
             i64::from(limit)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(BlobRecord::read).collect()
     }
 
-    /// Blobs that can be deleted: without a version since before the given moment, or begun to be
-    /// deleted and not finished.
+    /// Blobs that can be deleted: unreferenced since before that moment, or with a deletion that has
+    /// begun.
     pub(crate) async fn deletable_blobs(
         &mut self,
         unreferenced_before: Timestamp,
     ) -> Result<Vec<BlobRow>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<BlobRecord> = sql!(all
             self,
             select!(
                 "WHERE unreferenced_since IS NOT NULL \
@@ -112,7 +107,7 @@ impl Reading {
             ),
             micros(unreferenced_before)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(BlobRecord::read).collect()
     }
 
     pub(crate) async fn blob_is_referenced(&mut self, digest: &Digest) -> Result<bool, Error> {
@@ -140,8 +135,7 @@ impl Reading {
 }
 
 impl Writing {
-    /// Takes a blob up as stored, whatever was known of it before. It has no version yet unless it
-    /// had one before.
+    /// Records a blob as stored, whatever its state was.
     pub(crate) async fn store_blob(
         &mut self,
         digest: &Digest,
@@ -163,7 +157,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Lets the grace period of a blob begin anew, where one is running.
+    /// Restarts the grace period of a blob, if one is running.
     pub(crate) async fn renew_blob(&mut self, digest: &Digest, at: Timestamp) -> Result<(), Error> {
         sql!(execute
             self,
@@ -175,7 +169,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Notes whether any version refers to the blob, after versions came or went.
+    /// Updates whether any version refers to the blob, after versions came or went.
     pub(crate) async fn recount_blob(
         &mut self,
         digest: &Digest,
@@ -191,11 +185,16 @@ impl Writing {
         Ok(())
     }
 
-    pub(crate) async fn mark_blob_deleting(&mut self, digest: &Digest) -> Result<(), Error> {
+    pub(crate) async fn set_blob_state(
+        &mut self,
+        digest: &Digest,
+        state: BlobState,
+    ) -> Result<(), Error> {
         sql!(execute
             self,
-            "UPDATE blobs SET state = 'deleting' WHERE digest = $1",
-            digest.to_string()
+            "UPDATE blobs SET state = $2 WHERE digest = $1",
+            digest.to_string(),
+            name_of("blobs.state", &state)?
         )?;
         Ok(())
     }

@@ -6,16 +6,16 @@ use super::{
 };
 use crate::Error;
 
-type Raw = (i64, i64, String, String, String, Option<i64>);
+type ChangeRecord = (i64, i64, String, String, String, Option<i64>);
 
 impl Reading {
-    /// Changes after a revision, oldest first.
+    /// Oldest first.
     pub(crate) async fn changes_after(
         &mut self,
         since: Revision,
         limit: u32,
     ) -> Result<Vec<Change>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<ChangeRecord> = sql!(all
             self,
             "SELECT revision, at, kind, application, architecture, version FROM changes \
              WHERE revision > $1 ORDER BY revision LIMIT $2",
@@ -26,7 +26,9 @@ impl Reading {
     }
 }
 
-fn read((revision, at, kind, application, architecture, version): Raw) -> Result<Change, Error> {
+fn read(
+    (revision, at, kind, application, architecture, version): ChangeRecord,
+) -> Result<Change, Error> {
     Ok(Change {
         revision: Revision(unsigned("changes.revision", revision)?),
         at: moment("changes.at", at)?,
@@ -55,7 +57,6 @@ impl Writing {
         Ok(())
     }
 
-    /// Forgets the changes up to a revision.
     pub(crate) async fn compact_changes(&mut self, up_to: Revision) -> Result<(), Error> {
         sql!(execute self, "DELETE FROM changes WHERE revision <= $1", number(up_to.0))?;
         sql!(execute

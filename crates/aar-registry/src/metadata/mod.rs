@@ -1,16 +1,18 @@
 //! The metadata: everything the registry knows beside the bytes of the images.
 //!
-//! This room holds all the SQL. There is one text of each statement for every engine: parameters
-//! are written `$1`, and nothing is used that only one engine knows. What differs stays in this
-//! file and in the folder of the engine's migrations.
+//! This module holds all SQL. A statement has one text for every engine: parameters are written
+//! `$1`, and only what all engines understand is used. What differs is in this file, in the file of the
+//! engine and in the folder of its migrations.
 //!
-//! Reads go through [`Reading`], writes through [`Writing`]: a function that changes something
-//! cannot be called with a transaction that only reads. Each is one transaction, so what a reader
-//! sees is the state of one moment.
+//! A function that changes something takes a [`Writing`], so it cannot be called with a transaction
+//! that only reads. Nothing waits for the network while a [`Writing`] is open: it keeps out every
+//! other writer, in all processes.
 
 mod audit;
 mod blobs;
 mod changes;
+mod leases;
+mod outbox;
 mod parts;
 mod registry;
 mod sqlite;
@@ -32,17 +34,21 @@ use std::{
 use sqlx::{Sqlite, SqliteConnection};
 
 pub(crate) use audit::AuditRow;
+pub use audit::{AuditEntry, AuditQuery, Outcome};
 pub(crate) use blobs::{BlobRow, BlobState};
+pub(crate) use leases::LeaseTimes;
+pub(crate) use outbox::OutboxRow;
 pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
 pub(crate) use trust::TrustRow;
+pub use trust::TrustedCertificate;
 pub(crate) use uploads::UploadRow;
-pub(crate) use variants::{CatalogueFilter, VariantKey, VariantRow};
-pub(crate) use versions::{VersionKey, VersionRow};
+pub(crate) use variants::{CatalogueFilter, VariantRow};
+pub(crate) use versions::VersionRow;
 
+pub(crate) use crate::keys::{VariantKey, VersionKey};
 use crate::{DatabaseOptions, Error};
 
-/// The database, whichever it is.
 #[derive(Debug)]
 pub(crate) struct Metadata {
     engine: Engine,
@@ -50,10 +56,10 @@ pub(crate) struct Metadata {
 
 #[derive(Debug)]
 enum Engine {
-    Sqlite(sqlite::Pools),
+    Sqlite(aar_sqlite::Database),
 }
 
-/// A transaction that only reads.
+/// A transaction that only reads: it sees the state of one moment.
 pub(crate) struct Reading {
     transaction: Transaction,
 }
@@ -64,7 +70,7 @@ pub(crate) struct Writing {
 }
 
 enum Transaction {
-    /// With the file, which SQLite does not name where it fails.
+    /// With the file: the errors of SQLite do not name it.
     Sqlite(sqlx::Transaction<'static, Sqlite>, Arc<Path>),
 }
 
@@ -76,66 +82,67 @@ enum Connection<'a> {
 impl Metadata {
     pub(crate) async fn open(options: &DatabaseOptions) -> Result<Self, Error> {
         let engine = match options {
-            DatabaseOptions::Sqlite { path } => Engine::Sqlite(sqlite::Pools::open(path).await?),
+            DatabaseOptions::Sqlite { path } => Engine::Sqlite(sqlite::open(path).await?),
         };
         Ok(Self { engine })
     }
 
     pub(crate) async fn read(&self) -> Result<Reading, Error> {
-        let transaction = match &self.engine {
-            Engine::Sqlite(pools) => Transaction::Sqlite(pools.read().await?, pools.path()),
-        };
+        let Engine::Sqlite(database) = &self.engine;
+        let transaction = Transaction::sqlite(database, database.read().await)?;
         Ok(Reading { transaction })
     }
 
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
-        let transaction = match &self.engine {
-            Engine::Sqlite(pools) => Transaction::Sqlite(pools.write().await?, pools.path()),
-        };
+        let Engine::Sqlite(database) = &self.engine;
+        let transaction = Transaction::sqlite(database, database.write().await)?;
         let reading = Reading { transaction };
         Ok(Writing { reading })
     }
 
     pub(crate) async fn close(&self) {
-        match &self.engine {
-            Engine::Sqlite(pools) => pools.close().await,
+        let Engine::Sqlite(database) = &self.engine;
+        database.close().await;
+    }
+}
+
+impl Transaction {
+    fn sqlite(
+        database: &aar_sqlite::Database,
+        begun: Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error>,
+    ) -> Result<Self, Error> {
+        let path = Arc::clone(database.path());
+        match begun {
+            Ok(transaction) => Ok(Self::Sqlite(transaction, path)),
+            Err(error) => Err(sqlite::failure(&path, error)),
         }
     }
 }
 
 impl Reading {
     fn connection(&mut self) -> Connection<'_> {
-        match &mut self.transaction {
-            Transaction::Sqlite(transaction, _) => Connection::Sqlite(transaction),
-        }
+        let Transaction::Sqlite(transaction, _) = &mut self.transaction;
+        Connection::Sqlite(transaction)
     }
 
-    /// What the failure of a statement means.
     fn failure(&self, error: sqlx::Error) -> Error {
-        match &self.transaction {
-            Transaction::Sqlite(_, path) => sqlite::failure(path, error.into()),
-        }
+        let Transaction::Sqlite(_, path) = &self.transaction;
+        sqlite::failure(path, error)
     }
 }
 
 impl Writing {
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        match self.reading.transaction {
-            Transaction::Sqlite(transaction, path) => {
-                let done = transaction.commit().await;
-                done.map_err(|error| sqlite::failure(&path, error.into()))
-            }
-        }
+        let Transaction::Sqlite(transaction, path) = self.reading.transaction;
+        let done = transaction.commit().await;
+        done.map_err(|error| sqlite::failure(&path, error))
     }
 
-    /// Gives up what was written. Dropping does the same, only later.
+    /// Dropping does the same, but only when the connection is used again.
     pub(crate) async fn rollback(self) -> Result<(), Error> {
-        match self.reading.transaction {
-            Transaction::Sqlite(transaction, path) => {
-                let done = transaction.rollback().await;
-                done.map_err(|error| sqlite::failure(&path, error.into()))
-            }
-        }
+        let Transaction::Sqlite(transaction, path) = self.reading.transaction;
+        let done = transaction.rollback().await;
+        done.map_err(|error| sqlite::failure(&path, error))
     }
 }
 
@@ -153,8 +160,8 @@ impl DerefMut for Writing {
     }
 }
 
-/// Runs one statement on whichever engine the transaction has: `execute` gives the number of rows
-/// it touched, `optional` and `all` the rows it found, `one` the only row it can find.
+/// Runs one statement on the engine of the transaction: `execute` returns the number of rows that it
+/// touched, `optional` and `all` the rows that it found, `one` the only row that it can find.
 macro_rules! sql {
     (execute $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx.connection() {

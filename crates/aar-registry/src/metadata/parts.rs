@@ -4,19 +4,18 @@ use super::{
 };
 use crate::{Error, UploadId};
 
-/// A part of an upload that is stored.
+/// A stored part of a multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartRow {
     /// The first is 0.
     pub(crate) number: u64,
     pub(crate) size: u64,
-    /// What the bucket calls it.
+    /// Its entity tag.
     pub(crate) tag: String,
-    /// The SHA-256 up to its end, ready to go on.
+    /// The state of the SHA-256 at its end.
     pub(crate) hash_state: Vec<u8>,
 }
 
-/// The sums over the parts of an upload.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct PartTotals {
     pub(crate) count: u64,
@@ -37,7 +36,7 @@ impl Reading {
         })
     }
 
-    /// What the bucket calls the parts, in their order.
+    /// The entity tags of the parts, in their order.
     pub(crate) async fn part_tags(&mut self, id: UploadId) -> Result<Vec<String>, Error> {
         let rows: Vec<(String,)> = sql!(all
             self,
@@ -47,7 +46,7 @@ impl Reading {
         Ok(rows.into_iter().map(|(tag,)| tag).collect())
     }
 
-    /// The SHA-256 up to the end of the last part.
+    /// The state of the SHA-256 at the end of the last part.
     pub(crate) async fn last_part_state(&mut self, id: UploadId) -> Result<Option<Vec<u8>>, Error> {
         let row: Option<(Vec<u8>,)> = sql!(optional
             self,
@@ -57,7 +56,7 @@ impl Reading {
         Ok(row.map(|(state,)| state))
     }
 
-    /// Whether any upload gathers its parts under this name.
+    /// Whether any upload has this multipart upload.
     pub(crate) async fn multipart_is_known(&mut self, multipart: &str) -> Result<bool, Error> {
         let found: Option<(i64,)> = sql!(optional
             self,
@@ -83,7 +82,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Notes what the bucket calls the gathering of an upload. Tells whether it had none yet.
+    /// Sets the id of the multipart upload. Returns whether there was none yet.
     pub(crate) async fn set_multipart(
         &mut self,
         id: UploadId,

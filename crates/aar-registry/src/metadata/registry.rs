@@ -6,7 +6,6 @@ use super::{
 };
 use crate::Error;
 
-/// What the registry knows of itself.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistryRow {
     pub(crate) id: RegistryId,
@@ -14,12 +13,12 @@ pub(crate) struct RegistryRow {
     /// Changes up to this revision are no longer in the feed.
     pub(crate) compacted: Revision,
     pub(crate) trust_revision: u64,
-    /// Which of its storages is in use, by the name in its mark.
+    /// The name of the storage that is in use, as in its `registry.json`.
     pub(crate) storage: String,
 }
 
 impl Reading {
-    /// The registry itself; `None` in an empty database.
+    /// `None` in an empty database.
     pub(crate) async fn registry(&mut self) -> Result<Option<RegistryRow>, Error> {
         let row: Option<(String, i64, i64, i64, String)> = sql!(optional
             self,
@@ -37,13 +36,12 @@ impl Reading {
         .transpose()
     }
 
-    /// Which storage is in use; `None` in an empty database.
+    /// The name of the storage that is in use; `None` in an empty database.
     pub(crate) async fn storage(&mut self) -> Result<Option<String>, Error> {
         let row: Option<(String,)> = sql!(optional self, "SELECT storage FROM registry")?;
         Ok(row.map(|(storage,)| storage))
     }
 
-    /// The revision of the state that this transaction sees.
     pub(crate) async fn revision(&mut self) -> Result<Revision, Error> {
         let (revision,): (i64,) = sql!(one self, "SELECT revision FROM registry")?;
         Ok(Revision(unsigned("registry.revision", revision)?))
@@ -65,7 +63,6 @@ impl Writing {
         Ok(())
     }
 
-    /// Notes which storage is in use from now on.
     pub(crate) async fn set_storage(&mut self, name: &str) -> Result<(), Error> {
         sql!(execute self, "UPDATE registry SET storage = $1", name)?;
         Ok(())
@@ -76,12 +73,9 @@ impl Writing {
         Ok(())
     }
 
-    /// Counts a change of the trust table and gives its number.
-    pub(crate) async fn next_trust_revision(&mut self) -> Result<u64, Error> {
-        let (revision,): (i64,) = sql!(one
-            self,
-            "UPDATE registry SET trust_revision = trust_revision + 1 RETURNING trust_revision"
-        )?;
-        unsigned("registry.trust_revision", revision)
+    /// Counts a change of the trust table.
+    pub(crate) async fn next_trust_revision(&mut self) -> Result<(), Error> {
+        sql!(execute self, "UPDATE registry SET trust_revision = trust_revision + 1")?;
+        Ok(())
     }
 }

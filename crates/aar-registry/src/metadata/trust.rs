@@ -1,13 +1,31 @@
-use aar_types::{Fingerprint, TrustState};
+use aar_types::{Fingerprint, Role, TrustState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::{
     Reading, Writing, sql,
     values::{from_name, micros, moment, name_of, parsed},
 };
-use crate::{Error, TrustedCertificate};
+use crate::Error;
 
-/// A certificate the registry knows, with its DER form.
+/// A certificate that the registry knows, trusted or revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedCertificate {
+    /// The SHA-256 of its DER form.
+    pub fingerprint: Fingerprint,
+    pub state: TrustState,
+    /// Stays as it was when the certificate is revoked.
+    pub role: Role,
+    pub subject: String,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    pub added_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A certificate with its DER form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TrustRow {
     pub(crate) certificate: TrustedCertificate,
@@ -15,14 +33,13 @@ pub(crate) struct TrustRow {
 }
 
 impl TrustRow {
-    /// Whether the certificate can never be trusted again.
     pub(crate) fn is_revoked(&self) -> bool {
         self.certificate.state == TrustState::Revoked
     }
 }
 
 #[derive(FromRow)]
-struct Raw {
+struct CertificateRecord {
     fingerprint: String,
     state: String,
     role: String,
@@ -34,7 +51,7 @@ struct Raw {
     revoked_at: Option<i64>,
 }
 
-impl Raw {
+impl CertificateRecord {
     fn read(self) -> Result<TrustRow, Error> {
         let certificate = TrustedCertificate {
             fingerprint: parsed("trust.fingerprint", &self.fingerprint)?,
@@ -54,7 +71,7 @@ impl Raw {
     }
 }
 
-/// Whole rows, with what follows on the name of the table.
+/// A query for whole rows, with the clauses after the name of the table.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -66,40 +83,30 @@ macro_rules! select {
 }
 
 impl Reading {
-    /// Every certificate, oldest first.
+    /// Oldest first.
     pub(crate) async fn certificates(&mut self) -> Result<Vec<TrustRow>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<CertificateRecord> = sql!(all
             self,
             select!("ORDER BY added_at, fingerprint")
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(CertificateRecord::read).collect()
     }
 
     pub(crate) async fn certificate(
         &mut self,
         fingerprint: &Fingerprint,
     ) -> Result<Option<TrustRow>, Error> {
-        let row: Option<Raw> = sql!(optional
+        let row: Option<CertificateRecord> = sql!(optional
             self,
             select!("WHERE fingerprint = $1"),
             fingerprint.to_string()
         )?;
-        row.map(Raw::read).transpose()
-    }
-
-    /// The certificates of which the storage does not know yet what became of them.
-    pub(crate) async fn owed_descriptors(&mut self) -> Result<Vec<Fingerprint>, Error> {
-        let rows: Vec<(String,)> = sql!(all
-            self,
-            "SELECT fingerprint FROM trust_owed ORDER BY fingerprint"
-        )?;
-        let read = |(fingerprint,): (String,)| parsed("trust_owed.fingerprint", &fingerprint);
-        rows.into_iter().map(read).collect()
+        row.map(CertificateRecord::read).transpose()
     }
 }
 
 impl Writing {
-    /// Puts a certificate, new or in place of what is known of it.
+    /// Inserts a certificate, or updates its state and role.
     pub(crate) async fn put_certificate(&mut self, row: &TrustRow) -> Result<(), Error> {
         let certificate = &row.certificate;
         sql!(execute
@@ -128,29 +135,6 @@ impl Writing {
         sql!(execute
             self,
             "DELETE FROM trust WHERE fingerprint = $1",
-            fingerprint.to_string()
-        )?;
-        Ok(())
-    }
-
-    /// Notes that the storage does not know yet what became of a certificate.
-    pub(crate) async fn owe_descriptor(&mut self, fingerprint: &Fingerprint) -> Result<(), Error> {
-        sql!(execute
-            self,
-            "INSERT INTO trust_owed (fingerprint) VALUES ($1) ON CONFLICT DO NOTHING",
-            fingerprint.to_string()
-        )?;
-        Ok(())
-    }
-
-    /// Notes that the storage knows it now.
-    pub(crate) async fn descriptor_is_settled(
-        &mut self,
-        fingerprint: &Fingerprint,
-    ) -> Result<(), Error> {
-        sql!(execute
-            self,
-            "DELETE FROM trust_owed WHERE fingerprint = $1",
             fingerprint.to_string()
         )?;
         Ok(())

@@ -8,35 +8,32 @@ use super::{
 };
 use crate::{Error, UploadId};
 
-/// An upload, as far as it will survive.
+/// An upload, as far as it is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UploadRow {
     pub(crate) id: UploadId,
     pub(crate) digest: Digest,
     pub(crate) length: u64,
-    /// How much of it is on the disk for good.
+    /// How many bytes are durable.
     pub(crate) durable: u64,
-    /// The SHA-256 up to there, ready to go on.
+    /// The state of the SHA-256 after these bytes.
     pub(crate) hash_state: Vec<u8>,
     pub(crate) complete: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    /// What the bucket calls the parts that are gathered, where it does.
+    /// The id of the multipart upload, in a bucket.
     pub(crate) multipart: Option<String>,
 }
 
-/// The sums over all open uploads.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct UploadTotals {
     pub(crate) count: u64,
-    /// What they have announced.
     pub(crate) announced: u64,
-    /// What of it has come.
     pub(crate) staged: u64,
 }
 
 #[derive(FromRow)]
-struct Raw {
+struct UploadRecord {
     id: String,
     digest: String,
     length: i64,
@@ -48,7 +45,7 @@ struct Raw {
     multipart: Option<String>,
 }
 
-impl Raw {
+impl UploadRecord {
     fn read(self) -> Result<UploadRow, Error> {
         Ok(UploadRow {
             id: parsed("uploads.id", &self.id)?,
@@ -64,7 +61,7 @@ impl Raw {
     }
 }
 
-/// Whole rows, with what follows on the name of the table.
+/// A query for whole rows, with the clauses after the name of the table.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -77,40 +74,39 @@ macro_rules! select {
 
 impl Reading {
     pub(crate) async fn upload(&mut self, id: UploadId) -> Result<Option<UploadRow>, Error> {
-        let row: Option<Raw> = sql!(optional
+        let row: Option<UploadRecord> = sql!(optional
             self,
             select!("WHERE id = $1"),
             id.to_string()
         )?;
-        row.map(Raw::read).transpose()
+        row.map(UploadRecord::read).transpose()
     }
 
-    /// Open uploads whose time is over, oldest first.
+    /// Open uploads that have expired, oldest first.
     pub(crate) async fn expired_uploads(
         &mut self,
         now: Timestamp,
     ) -> Result<Vec<UploadRow>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<UploadRecord> = sql!(all
             self,
             select!("WHERE expires_at <= $1 AND complete = FALSE ORDER BY expires_at, id"),
             micros(now)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(UploadRecord::read).collect()
     }
 
-    /// Every open upload.
     pub(crate) async fn open_uploads(&mut self) -> Result<Vec<UploadRow>, Error> {
         self.expired_uploads(Timestamp::MAX).await
     }
 
-    /// The open uploads of an image that were begun by this owner, and of which nothing has come.
+    /// The open uploads of an image that this owner has begun and sent nothing for.
     pub(crate) async fn untouched_uploads(
         &mut self,
         owner: &str,
         (digest, length): (&Digest, u64),
         now: Timestamp,
     ) -> Result<Vec<UploadRow>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<UploadRecord> = sql!(all
             self,
             select!(
                 "WHERE digest = $1 AND length = $2 AND owner = $3 AND durable = 0 \
@@ -121,10 +117,10 @@ impl Reading {
             owner,
             micros(now)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(UploadRecord::read).collect()
     }
 
-    /// Whether an open upload is on its way to this digest.
+    /// Whether an open upload announces this digest.
     pub(crate) async fn digest_is_awaited(
         &mut self,
         digest: &Digest,
@@ -140,7 +136,7 @@ impl Reading {
         Ok(found.is_some())
     }
 
-    /// The sums over the uploads that are open.
+    /// The sums over all open uploads.
     pub(crate) async fn upload_totals(&mut self) -> Result<UploadTotals, Error> {
         let (count, announced, staged): (i64, i64, i64) = sql!(one
             self,
@@ -178,8 +174,8 @@ impl Writing {
         Ok(())
     }
 
-    /// Notes how far an upload has come. Tells whether it was where it is known to have been: it is
-    /// not where somebody else has continued it, completed it or given it up.
+    /// Records the progress of an upload. Returns `false`, and records nothing, when it is not at `known`
+    /// any more: another process has continued, completed or terminated it.
     pub(crate) async fn advance_upload(
         &mut self,
         known: u64,
@@ -200,8 +196,7 @@ impl Writing {
         Ok(touched == 1)
     }
 
-    /// Lets an upload live on that has not come further, at most so often in a row. Tells whether
-    /// it does.
+    /// Extends an upload that made no progress, at most `most` times in a row. Returns whether it did.
     pub(crate) async fn renew_upload(
         &mut self,
         row: &UploadRow,
@@ -220,7 +215,7 @@ impl Writing {
         Ok(touched == 1)
     }
 
-    /// Forgets uploads that came to their end a while ago. Nothing is staged of them.
+    /// Forgets expired uploads that are complete. They have nothing staged.
     pub(crate) async fn forget_complete_uploads(&mut self, now: Timestamp) -> Result<(), Error> {
         sql!(execute
             self,

@@ -4,33 +4,13 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use sqlx::error::DatabaseError;
 
 use crate::Error;
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        match error {
-            // The outer error says again what the inner one says.
-            sqlx::Error::Database(error) if is_full(&*error) => Self::StorageFull {
-                source: error.into_error(),
-            },
-            error => Self::Database(error),
-        }
-    }
-}
-
-/// How SQLite reports a full disk: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` where not even the
-/// index of its log has room.
-fn is_full(error: &dyn DatabaseError) -> bool {
-    let code = error.code();
-    code.is_some_and(|code| matches!(&*code, "13" | "4874"))
-}
-
-/// A moment, as precise as the database keeps it.
+/// The database keeps microseconds.
 pub(super) fn micros(moment: Timestamp) -> i64 {
-    // The last moment there is, which stands for certificates without an end, has a fraction that
-    // would not be read back.
+    // `Timestamp::MAX`, the end of certificates without one, has a fraction that would not be read
+    // back.
     moment
         .as_microsecond()
         .min(Timestamp::MAX.as_second() * 1_000_000)
@@ -40,8 +20,7 @@ pub(super) fn moment(column: &str, micros: i64) -> Result<Timestamp, Error> {
     Timestamp::from_microsecond(micros).map_err(|source| damaged(column, source))
 }
 
-/// A number that is never negative. Sizes and counts beyond what the database can hold do not
-/// occur: they would be beyond what any file can hold.
+/// Sizes and counts beyond the range of the database do not occur: no file is that large.
 pub(super) fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
@@ -66,7 +45,7 @@ pub(super) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> Result
     serde_json::from_str(text).map_err(|source| damaged(column, source))
 }
 
-/// The text form of an enum whose names serde knows.
+/// The name that serde gives to a variant of an enum.
 pub(super) fn name_of<T: Serialize>(column: &str, value: &T) -> Result<String, Error> {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => Ok(name),

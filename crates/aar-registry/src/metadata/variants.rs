@@ -1,23 +1,13 @@
-use std::fmt;
-
 use aar_types::{ApplicationMetadata, ApplicationName, Architecture, Revision};
 use sqlx::{AssertSqlSafe, FromRow};
 
 use super::{
-    Connection, Reading, Writing, sql,
+    Connection, Reading, VariantKey, Writing, sql,
     values::{from_json, json, number, parsed, placeholders, unsigned},
     versions::VersionRow,
 };
 use crate::Error;
 
-/// The name of a variant: an application on one architecture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VariantKey {
-    pub(crate) name: ApplicationName,
-    pub(crate) architecture: Architecture,
-}
-
-/// An application on one architecture, without its versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VariantRow {
     pub(crate) key: VariantKey,
@@ -25,29 +15,22 @@ pub(crate) struct VariantRow {
     pub(crate) revision: Revision,
 }
 
-/// Which variants to look at.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CatalogueFilter<'a> {
     pub(crate) architecture: Option<Architecture>,
-    /// At least one of these; empty for everything.
+    /// At least one of these; empty for any.
     pub(crate) tags: &'a [String],
 }
 
-impl fmt::Display for VariantKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.name, self.architecture)
-    }
-}
-
 #[derive(FromRow)]
-struct Raw {
+struct VariantRecord {
     application: String,
     architecture: String,
     metadata: String,
     revision: i64,
 }
 
-impl Raw {
+impl VariantRecord {
     fn read(self) -> Result<VariantRow, Error> {
         Ok(VariantRow {
             key: VariantKey {
@@ -90,8 +73,7 @@ impl CatalogueFilter<'_> {
     }
 }
 
-/// Runs a query whose text depends on a filter: the fixed parameters first, those of the filter
-/// after them.
+/// Runs a query whose text depends on a filter. The parameters of the filter come after the others.
 macro_rules! filtered {
     ($how:ident $tx:expr, $filter:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx.connection() {
@@ -103,10 +85,11 @@ macro_rules! filtered {
                 query.$how(connection).await
             }
         }
+        .map_err(|error| $tx.failure(error))
     };
 }
 
-/// Whole rows, with what follows on the name of the table.
+/// A query for whole rows, with the clauses after the name of the table.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -118,26 +101,26 @@ macro_rules! select {
 
 impl Reading {
     pub(crate) async fn variant(&mut self, key: &VariantKey) -> Result<Option<VariantRow>, Error> {
-        let row: Option<Raw> = sql!(optional
+        let row: Option<VariantRecord> = sql!(optional
             self,
             select!("WHERE application = $1 AND architecture = $2"),
             key.name.as_str(),
             key.architecture.as_str()
         )?;
-        row.map(Raw::read).transpose()
+        row.map(VariantRecord::read).transpose()
     }
 
-    /// All variants of one application, ordered by architecture.
+    /// Ordered by architecture.
     pub(crate) async fn variants_of(
         &mut self,
         name: &ApplicationName,
     ) -> Result<Vec<VariantRow>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<VariantRecord> = sql!(all
             self,
             select!("WHERE application = $1 ORDER BY architecture"),
             name.as_str()
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(VariantRecord::read).collect()
     }
 
     /// The variants of a page of applications, ordered by name and architecture.
@@ -154,12 +137,13 @@ impl Reading {
              ORDER BY v.application LIMIT $1 OFFSET $2) page ON page.name = v.application \
              WHERE {conditions} ORDER BY v.application, v.architecture"
         );
-        let rows: Vec<Raw> = filtered!(fetch_all self, filter, sql, number(limit), number(offset))?;
-        rows.into_iter().map(Raw::read).collect()
+        let rows: Vec<VariantRecord> =
+            filtered!(fetch_all self, filter, sql, number(limit), number(offset))?;
+        rows.into_iter().map(VariantRecord::read).collect()
     }
 
-    /// The versions of all variants that the filter lets through, for applications from `first` to
-    /// `last`; ordered by name, architecture and number.
+    /// The versions of all variants that match, for applications from `first` to `last`; ordered by
+    /// name, architecture and number.
     pub(crate) async fn versions_between(
         &mut self,
         filter: CatalogueFilter<'_>,
@@ -174,12 +158,13 @@ impl Reading {
              ORDER BY n.application, n.architecture, n.number",
             filter.conditions(2)
         );
-        let rows: Vec<super::versions::Raw> =
+        let rows: Vec<super::versions::VersionRecord> =
             filtered!(fetch_all self, filter, sql, first.as_str(), last.as_str())?;
-        rows.into_iter().map(super::versions::Raw::read).collect()
+        rows.into_iter()
+            .map(super::versions::VersionRecord::read)
+            .collect()
     }
 
-    /// How many applications the filter lets through.
     pub(crate) async fn count_applications(
         &mut self,
         filter: CatalogueFilter<'_>,
@@ -196,7 +181,6 @@ impl Reading {
         unsigned("variants", count)
     }
 
-    /// Variants that no version belongs to.
     pub(crate) async fn variants_without_versions(&mut self) -> Result<Vec<VariantKey>, Error> {
         let rows: Vec<(String, String)> = sql!(all
             self,
@@ -222,7 +206,7 @@ impl Reading {
         let (name, architecture) = after.map_or(("", ""), |key| {
             (key.name.as_str(), key.architecture.as_str())
         });
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<VariantRecord> = sql!(all
             self,
             select!(
                 "WHERE (application, architecture) > ($1, $2) \
@@ -232,12 +216,11 @@ impl Reading {
             architecture,
             i64::from(limit)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(VariantRecord::read).collect()
     }
 }
 
 impl Writing {
-    /// Puts a variant with its metadata, new or in place of what is there.
     pub(crate) async fn put_variant(&mut self, row: &VariantRow) -> Result<(), Error> {
         let (name, architecture) = (row.key.name.as_str(), row.key.architecture.as_str());
         sql!(execute

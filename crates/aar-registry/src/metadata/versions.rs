@@ -1,22 +1,12 @@
-use std::fmt;
-
 use aar_types::{ImageInfo, Revision, Version, VersionNumber};
 use sqlx::FromRow;
 
 use super::{
-    Reading, VariantKey, Writing, sql,
+    Reading, VariantKey, VersionKey, Writing, sql,
     values::{from_json, json, micros, moment, number, parsed, unsigned},
 };
 use crate::Error;
 
-/// The name of a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VersionKey {
-    pub(crate) variant: VariantKey,
-    pub(crate) number: VersionNumber,
-}
-
-/// A version, as it is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VersionRow {
     pub(crate) variant: VariantKey,
@@ -24,14 +14,8 @@ pub(crate) struct VersionRow {
     pub(crate) revision: Revision,
 }
 
-impl fmt::Display for VersionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.variant, self.number)
-    }
-}
-
 #[derive(FromRow)]
-pub(super) struct Raw {
+pub(super) struct VersionRecord {
     application: String,
     architecture: String,
     number: i64,
@@ -44,7 +28,7 @@ pub(super) struct Raw {
     revision: i64,
 }
 
-impl Raw {
+impl VersionRecord {
     pub(super) fn read(self) -> Result<VersionRow, Error> {
         let number = unsigned("versions.number", self.number)?;
         Ok(VersionRow {
@@ -68,7 +52,7 @@ impl Raw {
     }
 }
 
-/// Whole rows, with what follows on the name of the table.
+/// A query for whole rows, with the clauses after the name of the table.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -81,28 +65,28 @@ macro_rules! select {
 
 impl Reading {
     pub(crate) async fn version(&mut self, key: &VersionKey) -> Result<Option<VersionRow>, Error> {
-        let row: Option<Raw> = sql!(optional
+        let row: Option<VersionRecord> = sql!(optional
             self,
             select!("WHERE application = $1 AND architecture = $2 AND number = $3"),
             key.variant.name.as_str(),
             key.variant.architecture.as_str(),
             i64::from(key.number.0)
         )?;
-        row.map(Raw::read).transpose()
+        row.map(VersionRecord::read).transpose()
     }
 
-    /// All versions of a variant, ordered by number.
+    /// Ordered by number.
     pub(crate) async fn versions_of(
         &mut self,
         variant: &VariantKey,
     ) -> Result<Vec<VersionRow>, Error> {
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<VersionRecord> = sql!(all
             self,
             select!("WHERE application = $1 AND architecture = $2 ORDER BY number"),
             variant.name.as_str(),
             variant.architecture.as_str()
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(VersionRecord::read).collect()
     }
 
     pub(crate) async fn newest_version(
@@ -125,7 +109,7 @@ impl Reading {
         unsigned("versions", count)
     }
 
-    /// A page of versions, in the order of their keys, after the given one.
+    /// A page of versions in the order of their keys.
     pub(crate) async fn versions_after(
         &mut self,
         after: Option<&VersionKey>,
@@ -136,7 +120,7 @@ impl Reading {
             let number = i64::from(key.number.0);
             (variant.name.as_str(), variant.architecture.as_str(), number)
         });
-        let rows: Vec<Raw> = sql!(all
+        let rows: Vec<VersionRecord> = sql!(all
             self,
             select!(
                 "WHERE (application, architecture, number) > ($1, $2, $3) \
@@ -147,7 +131,7 @@ impl Reading {
             number,
             i64::from(limit)
         )?;
-        rows.into_iter().map(Raw::read).collect()
+        rows.into_iter().map(VersionRecord::read).collect()
     }
 }
 

@@ -8,13 +8,12 @@ use std::collections::HashMap;
 
 use aar_types::Digest;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
 
 use super::MigrationReport;
 use crate::{
     Error, Registry,
     metadata::{BlobRow, BlobState},
-    storage::{Area, Key, Object, Storage},
+    storage::{Area, Object, ObjectKey, Storage},
 };
 
 /// How many rows are read at once.
@@ -32,14 +31,14 @@ pub(super) struct Copying {
     images: HashMap<Digest, u64>,
     /// The descriptors that the target has, and which state of their originals they are. It is not
     /// known of those that no pass has compared yet.
-    descriptors: HashMap<Path, Option<String>>,
+    descriptors: HashMap<String, Option<String>>,
 }
 
 impl Copying {
     /// Looks at what the target has, from an attempt that was cut short or from earlier times.
     pub(super) async fn begin(registry: &Registry, target: Storage) -> Result<Self, Error> {
         let images = target.list(Area::Blobs).try_filter_map(async |object| {
-            let Some(Key::Blob(digest)) = object.key() else {
+            let Some(ObjectKey::Blob(digest)) = object.key() else {
                 return Ok(None);
             };
             Ok(Some((digest, object.size)))
@@ -116,7 +115,7 @@ impl Copying {
     async fn copy_descriptors(
         &mut self,
         source: &Storage,
-        originals: &HashMap<Path, Option<String>>,
+        originals: &HashMap<String, Option<String>>,
     ) -> Result<(), Error> {
         let Self {
             target,
@@ -145,12 +144,12 @@ impl Copying {
 
     async fn delete_descriptors(
         &mut self,
-        originals: &HashMap<Path, Option<String>>,
+        originals: &HashMap<String, Option<String>>,
     ) -> Result<(), Error> {
-        let gone = |path: &Path, _: &mut Option<String>| !originals.contains_key(path);
+        let gone = |path: &String, _: &mut Option<String>| !originals.contains_key(path);
         let gone: Vec<_> = self.descriptors.extract_if(gone).collect();
         for (path, _) in gone {
-            if let Some(key) = Key::of(&path)
+            if let Some(key) = ObjectKey::parse(&path)
                 && self.target.delete(&key).await?
             {
                 self.report.descriptors += 1;
@@ -167,8 +166,8 @@ fn described(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> {
 }
 
 /// Copies a descriptor unless the target has the same. Tells whether it was copied.
-async fn copy_descriptor(source: &Storage, target: &Storage, path: &Path) -> Result<bool, Error> {
-    let Some(key) = Key::of(path) else {
+async fn copy_descriptor(source: &Storage, target: &Storage, path: &str) -> Result<bool, Error> {
+    let Some(key) = ObjectKey::parse(path) else {
         return Ok(false);
     };
     match source.get(&key).await? {
@@ -214,7 +213,7 @@ mod tests {
             }
         }
 
-        async fn describe(&self, key: &Key, content: &'static str) {
+        async fn describe(&self, key: &ObjectKey, content: &'static str) {
             self.registry
                 .storage()
                 .put(key, content.into())
@@ -230,17 +229,17 @@ mod tests {
             tx.commit().await.unwrap();
         }
 
-        async fn copied(&self, key: &Key) -> Option<bytes::Bytes> {
+        async fn copied(&self, key: &ObjectKey) -> Option<bytes::Bytes> {
             self.copying.target.get(key).await.unwrap()
         }
 
-        fn file_of_copy(&self, key: &Key) -> PathBuf {
+        fn file_of_copy(&self, key: &ObjectKey) -> PathBuf {
             self.folder.path().join("copy").join(key.to_string())
         }
     }
 
-    fn key(number: u8) -> Key {
-        Key::Certificate(aar_types::Fingerprint::from_bytes([number; 32]))
+    fn key(number: u8) -> ObjectKey {
+        ObjectKey::Certificate(aar_types::Fingerprint::from_bytes([number; 32]))
     }
 
     fn image(state: BlobState) -> BlobRow {

@@ -19,12 +19,13 @@ use uuid::Uuid;
 use copy::Copying;
 
 use crate::{
-    Error, Operator, Registry, StorageInUse, StorageOptions,
+    Error, Operator, Registry, StorageOptions,
     descriptor::{self, RegistryDescriptor},
     metadata::UploadRow,
     mutation::Mutation,
     open::storage_owner,
-    storage::{Key, Storage},
+    registry::StorageInUse,
+    storage::{ObjectKey, Storage},
 };
 
 /// After so many passes the last one copies what is left.
@@ -60,7 +61,7 @@ impl Operator {
         let old = self.registry.storage();
         self.registry.follow_storage(to).await?;
         for row in given_up {
-            if let Err(error) = old.discard_staged(&row).await {
+            if let Err(error) = old.staged(row.staged_id()).abort().await {
                 tracing::warn!(%error, id = %row.id, "an upload stays in the old storage");
             }
         }
@@ -165,8 +166,8 @@ async fn mark_as(
         incomplete,
         ..RegistryDescriptor::first(registry.id().clone())
     };
-    let content = descriptor::write(&Key::Registry, &mark)?;
-    target.put(&Key::Registry, content).await
+    let content = descriptor::write(&ObjectKey::Registry, &mark)?;
+    target.put(&ObjectKey::Registry, content).await
 }
 
 impl Registry {

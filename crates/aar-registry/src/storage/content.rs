@@ -1,267 +1,29 @@
-//! The bytes of an image, on their way to whoever asked for it.
-//!
-//! Those of a file are read in pieces, ahead of their use. A stream has two that are read or wait,
-//! beside the one that is being sent; how large the next one is depends on how many streams there
-//! are, so that many downloads at once do not take many times the memory.
-
-use std::{
-    fs::File,
-    io,
-    ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{io, ops::Range};
 
 use bytes::Bytes;
-use futures_util::{
-    Stream, StreamExt,
-    stream::{self, BoxStream},
-};
-use rustix::{
-    buffer::spare_capacity,
-    fs::{Advice, fadvise},
-    io::pread,
-};
-use tokio::task::spawn_blocking;
+use futures_util::{StreamExt, stream::BoxStream};
 use url::Url;
 
-use super::ImageObject;
-use crate::tasks::stopped;
-
-/// The largest piece: what a download has that is not one of many.
-const LARGEST: u64 = 256 << 10;
-/// The smallest piece. All others are multiples of it.
-const SMALLEST: u64 = 64 << 10;
-/// What one piece of each stream may take, over all of them, as long as none is smaller than the
-/// smallest.
-const SHARED: u64 = 4 << 20;
-/// How many pieces are being read, or wait to be taken.
-const AHEAD: usize = 2;
+use super::{ImageFile, ImageObject};
 
 /// Where the bytes of an image come from.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// From a file that is open already: deleting the image does not cut this.
+    /// From a file that is open: deleting the image does not cut the download.
     File(ImageFile),
     /// From a bucket, through the registry.
     Object(ImageObject),
-    /// From somewhere else, which the caller is sent to.
+    /// From a signed URL that the client is redirected to.
     Redirect(Url),
 }
 
 impl Content {
-    /// The bytes in this range, in large pieces. `None` where the caller is sent elsewhere.
+    /// The bytes in this range, in large pieces. `None` if the client is redirected.
     pub fn stream(&self, range: Range<u64>) -> Option<BoxStream<'static, io::Result<Bytes>>> {
         match self {
             Self::File(file) => Some(file.stream(range).boxed()),
             Self::Object(object) => Some(object.stream(range).boxed()),
             Self::Redirect(_) => None,
         }
-    }
-}
-
-/// An open image file.
-#[derive(Debug, Clone)]
-pub struct ImageFile {
-    file: Arc<File>,
-    size: u64,
-    streams: Streams,
-}
-
-impl ImageFile {
-    pub(super) fn new(file: File, streams: Streams) -> io::Result<Self> {
-        let size = file.metadata()?.len();
-        fadvise(&file, 0, None, Advice::Sequential)?;
-        let file = Arc::new(file);
-        Ok(Self {
-            file,
-            size,
-            streams,
-        })
-    }
-
-    /// How many bytes there are.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The bytes in this range, in large pieces, read ahead of their use.
-    pub fn stream(
-        &self,
-        range: Range<u64>,
-    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
-        let pieces = Pieces {
-            left: range.start..range.end.min(self.size),
-            alive: self.streams.begin(),
-        };
-        let file = Arc::clone(&self.file);
-        stream::iter(pieces)
-            .map(move |piece| read(Arc::clone(&file), piece))
-            .buffered(AHEAD)
-    }
-}
-
-/// Counts the streams of a storage that are alive.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Streams(Arc<AtomicU64>);
-
-impl Streams {
-    fn begin(&self) -> Alive {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Alive(self.clone())
-    }
-
-    /// How large the next piece of each is at most.
-    fn piece(&self) -> u64 {
-        piece_among(self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// A stream that counts until this is dropped.
-#[derive(Debug)]
-struct Alive(Streams);
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn piece_among(streams: u64) -> u64 {
-    let share = SHARED / streams.max(1);
-    (share - share % SMALLEST).clamp(SMALLEST, LARGEST)
-}
-
-/// A range, cut piece by piece. Each is as large as it may be when it is asked for.
-struct Pieces {
-    left: Range<u64>,
-    alive: Alive,
-}
-
-impl Iterator for Pieces {
-    type Item = Range<u64>;
-
-    fn next(&mut self) -> Option<Range<u64>> {
-        let Range { start, end } = self.left;
-        if start >= end {
-            return None;
-        }
-        self.left.start = end.min(start + self.alive.0.piece());
-        Some(start..self.left.start)
-    }
-}
-
-/// Reads one piece, beginning at once.
-fn read(
-    file: Arc<File>,
-    piece: Range<u64>,
-) -> impl Future<Output = io::Result<Bytes>> + Send + 'static {
-    let task = spawn_blocking(move || read_now(&file, piece));
-    async {
-        task.await
-            .unwrap_or_else(|error| Err(io::Error::other(stopped(error))))
-    }
-}
-
-fn read_now(file: &File, piece: Range<u64>) -> io::Result<Bytes> {
-    let size = usize::try_from(piece.end - piece.start).map_err(io::Error::other)?;
-    let mut buffer = Vec::with_capacity(size);
-    while buffer.len() < size {
-        let at = piece.start + buffer.len() as u64;
-        match pread(file, spare_capacity(&mut buffer), at) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // A vector may have more room than was asked for.
-    buffer.truncate(size);
-    Ok(buffer.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::iter;
-
-    use super::*;
-
-    const KIB: u64 = 1 << 10;
-
-    fn pieces(streams: &Streams, left: Range<u64>) -> Pieces {
-        let alive = streams.begin();
-        Pieces { left, alive }
-    }
-
-    /// So many streams beside those that are looked at.
-    fn others(streams: &Streams, count: usize) -> Vec<Alive> {
-        iter::repeat_with(|| streams.begin()).take(count).collect()
-    }
-
-    #[test]
-    fn the_more_streams_there_are_the_smaller_are_their_pieces() {
-        for (streams, size) in [
-            (0, 256),
-            (1, 256),
-            (16, 256),
-            (17, 192),
-            (21, 192),
-            (22, 128),
-            (32, 128),
-            (33, 64),
-            (64, 64),
-            (1_000_000, 64),
-        ] {
-            assert_eq!(piece_among(streams), size * KIB, "{streams}");
-        }
-    }
-
-    #[test]
-    fn pieces_cover_a_range_without_gap_or_overlap() {
-        for range in [0..0, 5..6, 0..LARGEST, 7..3 * LARGEST, 1..LARGEST + 1] {
-            let mut next = range.start;
-            for piece in pieces(&Streams::default(), range.clone()) {
-                assert_eq!(piece.start, next);
-                assert_eq!(piece.end, range.end.min(next + LARGEST));
-                next = piece.end;
-            }
-            assert_eq!(next, range.end);
-        }
-    }
-
-    #[test]
-    fn pieces_that_change_their_size_cover_a_range_without_gap_or_overlap() {
-        let streams = Streams::default();
-        let mut pieces = pieces(&streams, 7..1_000_000);
-        let mut cut = Vec::new();
-        for beside in [0, 63, 20, 31, 0, 1_000, 0] {
-            let _others = others(&streams, beside);
-            cut.extend(pieces.next());
-        }
-        let sizes: Vec<_> = cut.iter().map(|piece| piece.end - piece.start).collect();
-        let last = 1_000_000 - 7 - 960 * KIB;
-        let expected = [256, 64, 192, 128, 256, 64].map(|size| size * KIB);
-        assert_eq!(sizes, [&expected[..], &[last]].concat());
-        assert!(cut.is_sorted_by(|one, next| one.end == next.start));
-        assert_eq!((cut[0].start, cut[6].end), (7, 1_000_000));
-        assert_eq!(pieces.next(), None);
-    }
-
-    #[tokio::test]
-    async fn a_stream_counts_from_its_beginning_until_it_is_dropped() {
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(1_000_000).unwrap();
-        let streams = Streams::default();
-        let image = ImageFile::new(file, streams.clone()).unwrap();
-        let first = async || {
-            let mut stream = image.stream(0..image.size());
-            stream.next().await.unwrap().unwrap().len() as u64
-        };
-        let many: Vec<_> = iter::repeat_with(|| image.stream(0..1)).take(40).collect();
-        assert_eq!(first().await, 64 * KIB);
-        drop(many);
-        assert_eq!(first().await, 256 * KIB);
-        assert_eq!(streams.0.load(Ordering::Relaxed), 0);
     }
 }

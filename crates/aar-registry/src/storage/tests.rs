@@ -1,14 +1,16 @@
-//! What every storage has to hold. A new storage is a new line in [`storages`].
+//! What every backend guarantees. A new backend is a new line in [`storages`].
 
+use aar_fs::Sha256Hasher;
+use aar_types::{Digest, Fingerprint};
 use futures_util::{StreamExt, TryStreamExt};
 use tempfile::TempDir;
 
-use super::*;
+use super::{staged::StoredPart, *};
 
 const CONTENT: &[u8] = b"content";
 
 struct Fixture {
-    root: TempDir,
+    folder: TempDir,
     storage: Storage,
 }
 
@@ -17,41 +19,62 @@ async fn storages() -> Vec<Fixture> {
     let root_directory = folder.path().join("data");
     let options = StorageOptions::Fs { root_directory };
     let storage = Storage::open(&options).await.unwrap();
-    vec![Fixture {
-        root: folder,
-        storage,
-    }]
+    vec![Fixture { folder, storage }]
 }
 
 fn digest() -> Digest {
-    use sha2::{Digest as _, Sha256};
-
-    Digest::from_bytes(Sha256::digest(CONTENT).into())
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(CONTENT);
+    hasher.finish()
 }
 
-fn upload() -> UploadId {
-    "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10".parse().unwrap()
-}
-
-/// The folder, where files are staged.
-fn folder(storage: &Storage) -> &fs::FsStorage {
-    match storage {
-        Storage::Fs(folder) => folder,
-        Storage::S3(bucket) => panic!("{bucket:?} stages no files"),
+fn id(length: usize) -> StagedId {
+    StagedId {
+        upload: "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10".parse().unwrap(),
+        digest: digest(),
+        length: length as u64,
+        multipart: None,
     }
 }
 
-/// Stages the content as an upload that has come to its end.
+/// Resumes an upload of which this much was recorded.
+async fn resume(storage: &Storage, recorded: &[u8]) -> Result<StagedWriter, Error> {
+    let mut durable = Checkpoint {
+        offset: recorded.len() as u64,
+        ..Checkpoint::default()
+    };
+    durable.hasher.update(recorded);
+    let progress = Progress {
+        durable: durable.clone(),
+        ..Progress::default()
+    };
+    let mut staged = storage.staged(id(CONTENT.len()));
+    staged.resume(&progress).await?;
+    Ok(StagedWriter::new(staged, CONTENT.len() as u64, durable))
+}
+
+/// Appends and makes durable. Returns where the upload is.
+async fn append(mut writer: StagedWriter, bytes: &'static [u8]) -> (u64, Option<StoredPart>) {
+    writer.write(Bytes::from_static(bytes)).await.unwrap();
+    writer.flush().await.unwrap();
+    let Durable { checkpoint, part } = writer.next_durable().await.unwrap().unwrap();
+    assert!(!writer.has_checkpoints());
+    (checkpoint.offset, part)
+}
+
 async fn stage_all(storage: &Storage) {
-    let staged = folder(storage).stage(upload(), 0).await.unwrap().unwrap();
-    staged.write(&Bytes::from_static(CONTENT), 0).unwrap();
-    staged.sync().unwrap();
+    let writer = resume(storage, b"").await.unwrap();
+    assert_eq!(append(writer, CONTENT).await, (7, None));
+}
+
+async fn finish(storage: &Storage, length: usize) -> Result<bool, Error> {
+    storage.staged(id(length)).finish(&[]).await
 }
 
 #[tokio::test]
-async fn an_object_is_what_was_written_last_until_it_is_deleted() {
+async fn object_is_what_was_written_last_until_it_is_deleted() {
     for Fixture { storage, .. } in &storages().await {
-        let key = Key::Certificate(aar_types::Fingerprint::from_bytes([1; 32]));
+        let key = ObjectKey::Certificate(Fingerprint::from_bytes([1; 32]));
         assert_eq!(storage.get(&key).await.unwrap(), None);
         assert!(!storage.delete(&key).await.unwrap());
         for text in ["first", "second"] {
@@ -71,103 +94,125 @@ async fn an_object_is_what_was_written_last_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_staged_becomes_a_blob_once_and_asking_again_does_no_harm() {
+async fn listing_has_every_object_of_its_area_and_no_write_in_flight() {
+    for Fixture { storage, folder } in &storages().await {
+        let key = |number| ObjectKey::Certificate(Fingerprint::from_bytes([number; 32]));
+        for number in 0..20 {
+            storage.put(&key(number), "x".into()).await.unwrap();
+        }
+        std::fs::write(folder.path().join("data/trust/.new-a1B2c3"), b"x").unwrap();
+        let listed: Vec<_> = storage.list(Area::Trust).try_collect().await.unwrap();
+        let mut keys: Vec<_> = listed.iter().map(|object| object.path.clone()).collect();
+        keys.sort_unstable();
+        let expected: Vec<_> = (0..20).map(|number| key(number).to_string()).collect();
+        assert_eq!(keys, expected);
+        let others = storage.list(Area::Applications);
+        assert_eq!(others.count().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn finishing_turns_what_is_staged_into_the_blob_and_can_be_repeated() {
     for Fixture { storage, .. } in &storages().await {
         let (digest, size) = (digest(), CONTENT.len() as u64);
-        assert!(!storage.keep_staged(upload(), &digest, size).await.unwrap());
+        assert!(!finish(storage, CONTENT.len()).await.unwrap());
         stage_all(storage).await;
         assert_eq!(storage.blob_size(&digest).await.unwrap(), None);
         for _ in 0..2 {
-            assert!(storage.keep_staged(upload(), &digest, size).await.unwrap());
+            assert!(finish(storage, CONTENT.len()).await.unwrap());
             assert_eq!(storage.blob_size(&digest).await.unwrap(), Some(size));
-            assert_eq!(folder(storage).staged_size(upload()).await.unwrap(), None);
+            assert_eq!(storage.leftovers().await.unwrap(), []);
         }
         let read = storage.hash_blob(&digest).await.unwrap();
         assert_eq!(read, Some((size, digest)));
         assert!(storage.open_blob(&digest, size).await.unwrap().is_some());
-        assert!(storage.delete(&Key::Blob(digest)).await.unwrap());
+        assert!(storage.delete(&ObjectKey::Blob(digest)).await.unwrap());
         assert!(storage.open_blob(&digest, size).await.unwrap().is_none());
         assert_eq!(storage.hash_blob(&digest).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
-async fn what_is_staged_in_part_never_becomes_a_blob() {
+async fn incomplete_upload_never_becomes_a_blob() {
     for Fixture { storage, .. } in &storages().await {
         stage_all(storage).await;
-        let size = CONTENT.len() as u64 + 1;
-        assert!(
-            !storage
-                .keep_staged(upload(), &digest(), size)
-                .await
-                .unwrap()
-        );
+        assert!(!finish(storage, CONTENT.len() + 1).await.unwrap());
         assert_eq!(storage.blob_size(&digest()).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_made_to_last_becomes_no_blob_by_trying_again() {
-    for Fixture { root, storage } in &storages().await {
-        // This is a file that cannot be synced.
-        let staged = root.path().join("data/staging").join(upload().to_string());
+async fn file_that_cannot_be_synced_never_becomes_a_blob() {
+    for Fixture { folder, storage } in &storages().await {
+        let staged = folder.path().join("data/staging");
+        let staged = staged.join(id(0).upload.to_string());
         std::os::unix::fs::symlink("/dev/null", &staged).unwrap();
-        storage
-            .keep_staged(upload(), &digest(), 0)
-            .await
-            .unwrap_err();
-        assert!(!storage.keep_staged(upload(), &digest(), 0).await.unwrap());
+        finish(storage, 0).await.unwrap_err();
+        assert!(!finish(storage, 0).await.unwrap());
         assert!(std::fs::symlink_metadata(&staged).is_err());
     }
 }
 
 #[tokio::test]
-async fn a_copy_that_fails_leaves_nothing() {
+async fn failed_copy_leaves_nothing() {
     for Fixture { storage, .. } in &storages().await {
-        let pieces = [Ok(Bytes::from_static(b"con")), Err(Error::Stopped)];
-        let broken = futures_util::stream::iter(pieces).boxed();
-        let copied = storage.write_blob(&digest(), 7, broken).await;
-        assert!(matches!(copied, Err(Error::Stopped)), "{copied:?}");
+        let broken = || vec![Ok(Bytes::from_static(b"con")), Err(Error::Stopped)];
+        let damaged = || vec![Ok(Bytes::from_static(b"CONTENT"))];
+        let too_long = || vec![Ok(Bytes::from_static(b"content, and more"))];
+        for pieces in [broken(), damaged(), too_long()] {
+            let content = futures_util::stream::iter(pieces).boxed();
+            let copied = storage.write_blob(&digest(), 7, content).await;
+            let failed = copied.unwrap_err();
+            assert!(
+                matches!(failed, Error::Stopped | Error::ImageDamaged { .. }),
+                "{failed}"
+            );
+            assert_eq!(storage.leftovers().await.unwrap(), []);
+            assert_eq!(storage.blob_size(&digest()).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn upload_resumes_at_its_offset_and_drops_what_lies_behind() {
+    for Fixture { storage, .. } in &storages().await {
+        let lost = resume(storage, b"con").await.err().unwrap();
+        assert!(matches!(lost, Error::UploadNotFound { .. }), "{lost}");
         assert_eq!(storage.leftovers().await.unwrap(), []);
-    }
-}
-
-#[tokio::test]
-async fn staging_goes_on_at_an_offset_and_forgets_what_lies_beyond() {
-    for Fixture { storage, .. } in &storages().await {
-        assert!(folder(storage).stage(upload(), 3).await.unwrap().is_none());
-        assert_eq!(folder(storage).staged_size(upload()).await.unwrap(), None);
-        stage_all(storage).await;
+        let writer = resume(storage, b"").await.unwrap();
+        assert_eq!(append(writer, b"conTENT").await.0, 7);
         assert!(
-            folder(storage)
-                .stage(upload(), 100)
+            resume(storage, &[b"content", CONTENT].concat())
                 .await
-                .unwrap()
-                .is_none()
+                .is_err()
         );
-        assert!(folder(storage).stage(upload(), 3).await.unwrap().is_some());
-        assert_eq!(
-            folder(storage).staged_size(upload()).await.unwrap(),
-            Some(3)
-        );
-        assert_eq!(
-            folder(storage).discard_staged(upload()).await.unwrap(),
-            Some(3)
-        );
-        assert_eq!(
-            folder(storage).discard_staged(upload()).await.unwrap(),
-            None
-        );
+        let writer = resume(storage, b"con").await.unwrap();
+        assert_eq!(storage.leftovers().await.unwrap()[0].size, 3);
+        assert_eq!(append(writer, b"tent").await.0, 7);
+        assert!(finish(storage, CONTENT.len()).await.unwrap());
+        let stored = storage.hash_blob(&digest()).await.unwrap();
+        assert_eq!(stored, Some((7, digest())));
     }
 }
 
 #[tokio::test]
-async fn staged_files_are_found_and_know_their_upload() {
+async fn aborted_upload_leaves_nothing() {
+    for Fixture { storage, .. } in &storages().await {
+        stage_all(storage).await;
+        for _ in 0..2 {
+            storage.staged(id(CONTENT.len())).abort().await.unwrap();
+            assert_eq!(storage.leftovers().await.unwrap(), []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn leftover_names_its_upload_and_can_be_deleted() {
     for Fixture { storage, .. } in &storages().await {
         assert_eq!(storage.leftovers().await.unwrap(), []);
         stage_all(storage).await;
         let found = storage.leftovers().await.unwrap();
-        assert_eq!((found.len(), found[0].upload), (1, Some(upload())));
+        assert_eq!((found.len(), found[0].upload), (1, Some(id(0).upload)));
         let path = &found[0].path;
         assert_eq!(
             storage.leftover(path).await.unwrap().as_ref(),
@@ -177,18 +222,4 @@ async fn staged_files_are_found_and_know_their_upload() {
         assert!(!storage.delete_leftover(path).await.unwrap());
         assert_eq!(storage.leftover(path).await.unwrap(), None);
     }
-}
-
-#[test]
-fn a_full_disk_at_the_bottom_of_an_error_is_found_and_told_once() {
-    let error = object_store::Error::Generic {
-        store: "folder",
-        source: std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
-    };
-    let told = error.to_string();
-    let Error::StorageFull { source } = Error::from(error) else {
-        panic!("not a full disk");
-    };
-    assert_eq!(source.to_string(), told);
-    assert!(source.source().is_none(), "{source:?}");
 }

@@ -1,15 +1,13 @@
-//! Trust as the database has it, where it is looked at and withdrawn.
-//!
-//! Nobody keeps access because a bucket is away or a folder hangs: the database is where requests are
-//! decided, and the storage [learns of it](crate::Operator::settle_trust) after that.
+//! Trust in the database alone, where requests are decided.
 
 use aar_types::{Clock, Fingerprint, FingerprintPrefix, TrustState};
 
-use super::TrustedCertificate;
 use crate::{
-    Error, Options, Outcome,
-    audit::Actor,
-    metadata::{Metadata, Reading, Writing},
+    Error, Options, Outcome, TrustedCertificate,
+    actor::Actor,
+    descriptor::{self, CertificateDescriptor},
+    metadata::{Metadata, Reading, TrustRow, Writing},
+    storage::ObjectKey,
 };
 
 /// The trust of a registry, without its storage.
@@ -30,7 +28,7 @@ pub enum Withdrawal {
 }
 
 impl TrustRecords {
-    /// Opens the database of a registry alone. What is done is recorded under the operator's name.
+    /// Opens the database of a registry alone. Changes are recorded under the name of the operator.
     pub async fn open(options: &Options, operator: &str) -> Result<Self, Error> {
         let metadata = Metadata::open(&options.database).await?;
         if metadata.read().await?.registry().await?.is_none() {
@@ -46,27 +44,25 @@ impl TrustRecords {
 
     /// The trusted certificates, or the revoked ones, oldest first.
     pub async fn list(&self, revoked: bool) -> Result<Vec<TrustedCertificate>, Error> {
-        let known = certificates(&mut self.metadata.read().await?).await?;
-        Ok(in_state(known, revoked))
+        let mut known = certificates(&mut self.metadata.read().await?).await?;
+        known.retain(|one| (one.state == TrustState::Revoked) == revoked);
+        Ok(known)
     }
 
-    /// Finds the one certificate whose fingerprint begins like this, trusted or revoked.
+    /// The one certificate whose fingerprint begins with `prefix`, trusted or revoked.
     pub async fn find(&self, prefix: &FingerprintPrefix) -> Result<TrustedCertificate, Error> {
-        the_one(
-            certificates(&mut self.metadata.read().await?).await?,
-            prefix,
-        )
+        find(&mut self.metadata.read().await?, prefix).await
     }
 
-    /// Withdraws the trust in a certificate, or revokes what was revoked already, which changes
-    /// nothing. The storage is owed the news.
+    /// Withdraws the trust in a certificate. It holds from now on; storage is told with
+    /// [`Operator::deliver_outbox`](crate::Operator::deliver_outbox). Revoking again changes nothing.
     pub async fn withdraw(
         &self,
         fingerprint: &Fingerprint,
         how: Withdrawal,
     ) -> Result<TrustedCertificate, Error> {
         let mut tx = self.metadata.write().await?;
-        let known = the_one(certificates(&mut tx).await?, &(*fingerprint).into())?;
+        let known = find(&mut tx, &(*fingerprint).into()).await?;
         let withdrawn = match (how, known.state) {
             (Withdrawal::Revoke, TrustState::Revoked) => return Ok(known),
             (Withdrawal::Remove, TrustState::Revoked) => {
@@ -76,7 +72,6 @@ impl TrustRecords {
             (Withdrawal::Remove, TrustState::Trusted) => self.remove(&mut tx, known).await?,
             (Withdrawal::Revoke, TrustState::Trusted) => self.revoke(&mut tx, known).await?,
         };
-        tx.owe_descriptor(fingerprint).await?;
         tx.next_trust_revision().await?;
         tx.commit().await?;
         Ok(withdrawn)
@@ -87,7 +82,9 @@ impl TrustRecords {
         tx: &mut Writing,
         known: TrustedCertificate,
     ) -> Result<TrustedCertificate, Error> {
+        let key = ObjectKey::Certificate(known.fingerprint);
         tx.delete_certificate(&known.fingerprint).await?;
+        tx.put_outbox_entry(&key.to_string(), None).await?;
         self.record(tx, "trust-remove", &known).await?;
         Ok(known)
     }
@@ -103,8 +100,10 @@ impl TrustRecords {
         row.certificate.state = TrustState::Revoked;
         row.certificate.revoked_at = Some(self.clock.now());
         tx.put_certificate(&row).await?;
+        let revoked = row.certificate.clone();
+        put_descriptor(tx, row).await?;
         self.record(tx, "trust-revoke", &known).await?;
-        Ok(row.certificate)
+        Ok(revoked)
     }
 
     async fn record(
@@ -119,10 +118,15 @@ impl TrustRecords {
         tx.insert_audit(&entry).await
     }
 
-    /// Closes the database.
     pub async fn close(self) {
         self.metadata.close().await;
     }
+}
+
+async fn put_descriptor(tx: &mut Writing, row: TrustRow) -> Result<(), Error> {
+    let key = ObjectKey::Certificate(row.certificate.fingerprint);
+    let content = descriptor::write(&key, &CertificateDescriptor::from(row))?;
+    tx.put_outbox_entry(&key.to_string(), Some(&content)).await
 }
 
 async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error> {
@@ -130,33 +134,17 @@ async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error
     Ok(rows.into_iter().map(|row| row.certificate).collect())
 }
 
-fn in_state(known: Vec<TrustedCertificate>, revoked: bool) -> Vec<TrustedCertificate> {
-    let is_wanted = |one: &TrustedCertificate| (one.state == TrustState::Revoked) == revoked;
-    known.into_iter().filter(is_wanted).collect()
-}
-
-/// The one certificate that a prefix means. Several are refused even when only one of them could
-/// be meant: a certificate is too much to guess at.
-fn the_one(
-    known: Vec<TrustedCertificate>,
-    prefix: &FingerprintPrefix,
-) -> Result<TrustedCertificate, Error> {
-    let mut found: Vec<_> = known
-        .into_iter()
-        .filter(|one| prefix.matches(&one.fingerprint))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => Err(Error::CertificateNotFound {
-            prefix: prefix.clone(),
-        }),
-        (Some(last), false) => Err(Error::CertificateAmbiguous {
-            prefix: prefix.clone(),
-            candidates: found
-                .iter()
-                .chain([&last])
-                .map(|one| one.fingerprint)
-                .collect(),
+/// Several candidates are refused even when only one of them could be meant: trust is not guessed.
+async fn find(tx: &mut Reading, prefix: &FingerprintPrefix) -> Result<TrustedCertificate, Error> {
+    let mut found = certificates(tx).await?;
+    found.retain(|one| prefix.matches(&one.fingerprint));
+    let prefix = prefix.clone();
+    match found.len() {
+        0 => Err(Error::CertificateNotFound { prefix }),
+        1 => Ok(found.remove(0)),
+        _ => Err(Error::CertificateAmbiguous {
+            prefix,
+            candidates: found.iter().map(|one| one.fingerprint).collect(),
         }),
     }
 }

@@ -1,14 +1,13 @@
-//! Beginning an upload, which takes its space.
+//! Creating an upload, which reserves its space.
 //!
-//! Whoever begins an upload again before anything has come of it gets the same one: the answer may
-//! have been lost, and its space must not be taken a second time.
+//! A repeated request of the same owner returns the same upload as long as nothing was sent for it: the
+//! response may have been lost, and the space must not be reserved twice.
 
-use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
+use aar_fs::Sha256Hasher;
 
-use super::{Upload, UploadId, UploadNew, intake::state_of, progress::renew_in};
+use super::{Upload, UploadNew, progress::renew_in};
 use crate::{
-    Error, Publisher, Registry,
+    Error, Publisher, Registry, UploadId,
     metadata::{BlobState, Reading, UploadRow, Writing},
 };
 
@@ -25,10 +24,10 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
     }
     let owner = publisher.actor.name();
     match insert(registry, &owner, new).await {
-        // Some of what is in the way may be stale.
+        // Expired uploads may use the space.
         Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
             if let Err(error) = registry.reap_uploads().await {
-                tracing::warn!(%error, "uploads that are over still take space");
+                tracing::warn!(%error, "expired uploads still use space");
             }
             insert(registry, &owner, new).await
         }
@@ -37,23 +36,23 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
 }
 
 async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Upload, Error> {
-    let there = is_there(registry, new).await?;
+    let is_stored = is_stored(registry, new).await?;
     let mut tx = registry.write().await?;
-    let complete = is_known(&mut tx, new).await? && there;
+    let complete = is_known(&mut tx, new).await? && is_stored;
     if complete {
         tx.renew_blob(&new.digest, registry.now()).await?;
-    } else if let Some(row) = begun_before(registry, &mut tx, owner, new).await? {
+    } else if let Some(row) = repeated(registry, &mut tx, owner, new).await? {
         tx.commit().await?;
         return Ok(Upload::from(&row));
     } else {
-        check_room(registry, &mut tx, new.length).await?;
+        check_space(registry, &mut tx, new.length).await?;
     }
     let row = UploadRow {
-        id: UploadId(Uuid::new_v4()),
+        id: UploadId::random(),
         digest: new.digest,
         length: new.length,
         durable: if complete { new.length } else { 0 },
-        hash_state: state_of(&Sha256::new()),
+        hash_state: Sha256Hasher::new().save(),
         complete,
         created_at: registry.now(),
         expires_at: registry.upload_expiry(),
@@ -64,8 +63,8 @@ async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Uplo
     Ok(Upload::from(&row))
 }
 
-/// What the same owner has begun and sent nothing for. It lives on.
-async fn begun_before(
+/// An upload of the same owner and image for which nothing was sent. Its life is extended.
+async fn repeated(
     registry: &Registry,
     tx: &mut Writing,
     owner: &str,
@@ -73,7 +72,7 @@ async fn begun_before(
 ) -> Result<Option<UploadRow>, Error> {
     let begun = tx.untouched_uploads(owner, (&digest, length), registry.now());
     let idle = begun.await?.into_iter();
-    let mut idle = idle.filter(|row| !registry.inner.appends.is_running(row.id));
+    let mut idle = idle.filter(|row| !registry.inner.upload_locks.is_locked(row.id));
     let Some(mut row) = idle.next() else {
         return Ok(None);
     };
@@ -81,16 +80,15 @@ async fn begun_before(
     Ok(Some(row))
 }
 
-/// Whether the image is there already: known, and really in the storage. What the storage has lost
-/// can be uploaded again. A bucket may be silent for long, so it is asked before the transaction. A
-/// blob that was there and is known after that is there: who deletes one takes it off the known ones
-/// first.
-async fn is_there(registry: &Registry, new: UploadNew) -> Result<bool, Error> {
+/// Whether the image is known, and really in the storage. What the storage has lost can be uploaded
+/// again. The storage is asked before the transaction: a bucket may not answer for long. A blob that was
+/// there and is still known afterwards is there, because deleting one begins with its row.
+async fn is_stored(registry: &Registry, new: UploadNew) -> Result<bool, Error> {
     let known = is_known(&mut registry.metadata().read().await?, new).await?;
     Ok(known && registry.storage().blob_size(&new.digest).await? == Some(new.length))
 }
 
-/// Whether the image is known, and not being deleted.
+/// Whether the image has a row, and is not being deleted.
 async fn is_known(tx: &mut Reading, new: UploadNew) -> Result<bool, Error> {
     let UploadNew { length, digest } = new;
     let blob = tx.blob(&digest).await?;
@@ -107,7 +105,7 @@ async fn is_known(tx: &mut Reading, new: UploadNew) -> Result<bool, Error> {
     Ok(true)
 }
 
-async fn check_room(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {
+async fn check_space(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {
     let limits = registry.options().uploads;
     let open = tx.upload_totals().await?;
     if open.count >= limits.max_open {

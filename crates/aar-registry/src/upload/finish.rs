@@ -1,44 +1,51 @@
-//! The end of an upload: from a staged file to a blob.
+//! The end of an upload: what is staged becomes a blob.
+//!
+//! The upload holds the lease of the blob from before it places the blob until it is recorded, so garbage
+//! collection does not delete it in between.
 
-use super::{Upload, intake::Taken, progress::renew_in};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Upload, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
-    metadata::{BlobState, UploadRow},
+    lease::{LeaseHolder, PLACING},
+    metadata::{BlobState, UploadRow, Writing},
     mutation::Mutation,
-    storage::Gathering,
+    storage::{Checkpoint, ObjectKey, StagedUpload},
 };
 
-/// Compares the digest and puts the image in its place. It can be done again when it was cut short
-/// at any step.
+/// How long to wait for another task that places or deletes the same blob.
+const WAIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Compares the digest and places the blob. Can be repeated after an interruption at any step.
 pub(super) async fn finish(
     publisher: &Publisher,
     row: UploadRow,
-    taken: Taken,
+    all: Checkpoint,
 ) -> Result<Upload, Error> {
     let (registry, id) = (&publisher.registry, row.id);
-    let (expected, found) = (row.digest, taken.digest());
+    let (expected, found) = (row.digest, all.hasher.finish());
     if expected != found {
-        let mismatch = Error::DigestMismatch { expected, found };
-        registry.note_refusal(
-            &publisher.actor,
-            "store-image",
-            &expected.to_string(),
-            &mismatch,
-        );
-        if let Err(error) = registry.drop_upload(id).await {
-            tracing::warn!(%error, %id, "what is left of an upload stays for the collection");
-        }
-        return Err(mismatch);
+        return Err(refuse(publisher, &row, Error::DigestMismatch { expected, found }).await);
     }
-    let assembly = assemble(registry, &row).await?;
-    let (lost, brought) = (assembly == Assembly::Lost, row.clone());
+    let mut staged = registry.storage().staged(row.staged_id());
+    let holder = LeaseHolder::default();
+    let placed = place(registry, &row, &mut *staged, &holder).await?;
     let stored = registry
         .mutate(&publisher.actor, move |change| {
-            Box::pin(store(change, row, lost))
+            Box::pin(record(change, row, placed, holder))
         })
         .await?;
-    if stored.is_some() || lost {
-        tidy(registry, &brought, assembly).await;
+    let is_left = match placed {
+        Placed::Now => false,
+        Placed::Before => stored.is_some(),
+        Placed::Lost => true,
+    };
+    if is_left && let Err(error) = staged.abort().await {
+        tracing::warn!(%error, %id, "what an upload has staged is left for garbage collection");
     }
     match stored {
         Some(row) => Ok(Upload::from(&row)),
@@ -46,95 +53,124 @@ pub(super) async fn finish(
     }
 }
 
-/// What has come of putting parts together.
+/// Drops an upload whose content is not what was announced.
+async fn refuse(publisher: &Publisher, row: &UploadRow, mismatch: Error) -> Error {
+    let registry = &publisher.registry;
+    let digest = row.digest.to_string();
+    registry.note_refusal(&publisher.actor, "store-image", &digest, &mismatch);
+    if let Err(error) = registry.drop_upload(row.id).await {
+        tracing::warn!(%error, id = %row.id, "what an upload has staged is left for garbage collection");
+    }
+    mismatch
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Assembly {
-    /// It was done.
-    Done,
-    /// There are no parts, or the blob is there already.
-    NotNeeded,
-    /// The parts have gone. Whatever lies in the place of the blob was not made of them.
+enum Placed {
+    Now,
+    /// The blob was stored before.
+    Before,
+    /// What was staged is lost. An object in the place of the blob was not made of it.
     Lost,
 }
 
-/// Puts the parts together, where there are parts. It can take minutes, so it comes before the
-/// transaction.
-async fn assemble(registry: &Registry, row: &UploadRow) -> Result<Assembly, Error> {
-    let storage = registry.storage();
-    let (Gathering::InParts(bucket), Some(multipart)) = (storage.gathering(), &row.multipart)
-    else {
-        return Ok(Assembly::NotNeeded);
+async fn place(
+    registry: &Registry,
+    row: &UploadRow,
+    staged: &mut dyn StagedUpload,
+    holder: &LeaseHolder,
+) -> Result<Placed, Error> {
+    let claim = claim(registry, row, holder).await?;
+    let blob = ObjectKey::Blob(row.digest);
+    let placing = async {
+        let storage = registry.storage();
+        if claim.is_known && storage.blob_size(&row.digest).await? == Some(row.length) {
+            return Ok(Placed::Before);
+        }
+        match staged.finish(&claim.parts).await? {
+            true => Ok(Placed::Now),
+            false => Ok(Placed::Lost),
+        }
     };
-    let Some(tags) = claim(registry, row).await? else {
-        return Ok(Assembly::NotNeeded);
-    };
-    let put = bucket.complete_parts(&row.digest, row.length, multipart, &tags);
-    Ok(if put.await? {
-        Assembly::Done
-    } else {
-        Assembly::Lost
-    })
+    registry
+        .under_lease(holder, (&blob, PLACING), placing)
+        .await
 }
 
-/// Sees to it that no collection deletes what is about to be put in place: one that has marked the
-/// blob before finds that mark gone. Gives the parts; `None` when the blob is there already.
-async fn claim(registry: &Registry, row: &UploadRow) -> Result<Option<Vec<String>>, Error> {
-    let mut tx = registry.write().await?;
-    match tx.blob(&row.digest).await?.map(|blob| blob.state) {
-        Some(BlobState::Deleting) => tx.delete_blob(&row.digest).await?,
-        Some(BlobState::Stored) => tx.renew_blob(&row.digest, registry.now()).await?,
-        None => {}
-    }
-    let known = tx.blob(&row.digest).await?.is_some();
-    let tags = tx.part_tags(row.id).await?;
-    renew_in(registry, &mut tx, &mut row.clone()).await?;
-    tx.commit().await?;
-    let there = known && registry.storage().blob_size(&row.digest).await? == Some(row.length);
-    Ok((!there).then_some(tags))
+/// The right to place a blob.
+struct Claim {
+    /// The entity tags of the parts.
+    parts: Vec<String>,
+    /// Whether the database has the blob as stored.
+    is_known: bool,
 }
 
-/// Deletes what the bucket still has of the upload. Garbage collection finds what cannot be
-/// deleted now.
-async fn tidy(registry: &Registry, row: &UploadRow, assembly: Assembly) {
-    let storage = registry.storage();
-    let Gathering::InParts(bucket) = storage.gathering() else {
-        return;
-    };
-    let tidied = match assembly {
-        Assembly::Done => bucket.delete_rest(row.id).await,
-        Assembly::NotNeeded | Assembly::Lost => bucket.discard(row).await,
-    };
-    if let Err(error) = tidied {
-        tracing::warn!(%error, id = %row.id, "what is left of an upload stays for the collection");
+/// Waits for the lease of the blob.
+async fn claim(registry: &Registry, row: &UploadRow, holder: &LeaseHolder) -> Result<Claim, Error> {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let mut tx = registry.write().await?;
+        if let Some(claim) = try_to_claim(registry, &mut tx, row, holder).await? {
+            tx.commit().await?;
+            return Ok(claim);
+        }
+        drop(tx);
+        if Instant::now() >= deadline {
+            return Err(Error::UploadLocked { id: row.id });
+        }
+        sleep(POLL).await;
     }
 }
 
-/// Renames the staged file and takes the blob up. Garbage collection deletes files only while it
-/// holds the write transaction, so neither can get between the other's steps; a blob that it had
-/// begun to delete is simply stored again.
-async fn store(
+async fn try_to_claim(
+    registry: &Registry,
+    tx: &mut Writing,
+    row: &UploadRow,
+    holder: &LeaseHolder,
+) -> Result<Option<Claim>, Error> {
+    let blob = ObjectKey::Blob(row.digest);
+    if !registry.acquire_lease(tx, &blob, holder, PLACING).await? {
+        return Ok(None);
+    }
+    renew_in(registry, tx, &mut row.clone()).await?;
+    let blob = tx.blob(&row.digest).await?;
+    Ok(Some(Claim {
+        parts: tx.part_tags(row.id).await?,
+        is_known: blob.is_some_and(|blob| blob.state == BlobState::Stored),
+    }))
+}
+
+/// Records the blob. `None` if the upload is gone.
+async fn record(
     change: &mut Mutation,
     mut row: UploadRow,
-    lost: bool,
+    placed: Placed,
+    holder: LeaseHolder,
 ) -> Result<Option<UploadRow>, Error> {
     match change.tx.upload(row.id).await? {
-        // Another process has done it.
+        // Another process has recorded it.
         Some(done) if done.complete => return Ok(Some(done)),
         Some(_) => {}
         None => return Ok(None),
     }
     let (id, digest, size) = (row.id, row.digest, row.length);
-    let registry = change.registry.clone();
-    if lost || !registry.storage().keep_staged(id, &digest, size).await? {
+    let blob = change.tx.blob(&digest).await?.map(|blob| blob.state);
+    let is_lost = match placed {
+        Placed::Now => false,
+        Placed::Before => blob != Some(BlobState::Stored),
+        Placed::Lost => true,
+    };
+    let key = ObjectKey::Blob(digest).to_string();
+    change.tx.release_lease(&key, holder.id()).await?;
+    if is_lost {
         change.tx.delete_upload(id).await?;
-        let detail = "what was staged of its upload has gone".to_owned();
+        let detail = "what its upload had staged is lost".to_owned();
         change
             .record("lose-image", digest.to_string(), detail)
             .await?;
         return Ok(None);
     }
     row.complete = true;
-    row.expires_at = registry.upload_expiry();
+    row.expires_at = change.registry.upload_expiry();
     change.tx.store_blob(&digest, size, change.at).await?;
     change.tx.advance_upload(row.durable, &row).await?;
     change

@@ -1,19 +1,21 @@
-//! The bytes of the images, and the versions that are without them.
+//! Blobs, and the versions without one.
 
 use aar_types::Digest;
 
 use super::Verification;
 use crate::{
-    Error,
-    metadata::BlobState,
-    storage::{Key, Object},
+    Error, Operator,
+    lease::{DELETING, LeaseHolder},
+    metadata::{BlobRow, BlobState},
+    mutation::Mutation,
+    storage::{Object, ObjectKey},
 };
 
 /// How many rows are read at once.
 const PAGE: u32 = 500;
 
 impl Verification<'_> {
-    /// Every blob that the database knows, against the storage.
+    /// Checks that storage has every blob that the database knows.
     pub(super) async fn check_blobs(&mut self) -> Result<(), Error> {
         let mut after = None;
         loop {
@@ -28,7 +30,7 @@ impl Verification<'_> {
                 if blob.unreferenced_since.is_some() {
                     self.report.unreferenced.push(blob.digest);
                 }
-                if blob.state == BlobState::Stored {
+                if should_be_stored(&blob) {
                     self.check_blob(blob.digest, blob.size).await?;
                 }
             }
@@ -43,39 +45,17 @@ impl Verification<'_> {
             }
             return Ok(());
         };
-        if found.size == size && (!self.options.deep || self.reads_well(digest).await?) {
+        if found.size == size && (!self.options.deep || self.has_its_digest(digest).await?) {
             return Ok(());
         }
         self.report.corrupt.push(digest);
-        if self.options.repair && self.remove(digest, found).await? {
+        if self.options.repair && self.operator.remove_corrupt(digest, found).await? {
             self.report.removed.push(digest);
         }
         Ok(())
     }
 
-    /// Removes the bytes of a blob, unless they are no longer the ones that were found corrupt. A
-    /// row that versions refer to stays, as that of a blob that is missing.
-    async fn remove(&self, digest: Digest, corrupt: Object) -> Result<bool, Error> {
-        let operator = self.operator;
-        let remove = operator.registry.mutate(&operator.actor, move |change| {
-            Box::pin(async move {
-                let (storage, key) = (change.registry.brief_storage(), Key::Blob(digest));
-                if storage.blob_object(&digest).await? != Some(corrupt) {
-                    return Ok(false);
-                }
-                let detail = "removed, because it was corrupt".to_owned();
-                change.record("repair", key.to_string(), detail).await?;
-                if !change.tx.blob_is_referenced(&digest).await? {
-                    change.tx.delete_blob(&digest).await?;
-                }
-                storage.delete(&key).await
-            })
-        });
-        remove.await
-    }
-
-    /// Whether the bytes of a blob are what its digest says.
-    async fn reads_well(&mut self, digest: Digest) -> Result<bool, Error> {
+    async fn has_its_digest(&mut self, digest: Digest) -> Result<bool, Error> {
         let Some((read, found)) = self.registry.storage().hash_blob(&digest).await? else {
             // It was freed in between.
             return Ok(true);
@@ -84,21 +64,16 @@ impl Verification<'_> {
         Ok(found == digest)
     }
 
-    /// Looks a second time, in case the blob was freed in between.
+    /// Looks a second time, because the blob may have been freed in between: its row changes first.
     async fn is_missing(&self, digest: &Digest) -> Result<bool, Error> {
-        let mut tx = self.registry.write().await?;
-        let blob = tx.blob(digest).await?;
-        let expected = blob.is_some_and(|blob| blob.state == BlobState::Stored);
-        Ok(expected
-            && self
-                .registry
-                .brief_storage()
-                .blob_size(digest)
-                .await?
-                .is_none())
+        let before = self.registry.metadata().read().await?.blob(digest).await?;
+        let storage = self.registry.storage();
+        let found = storage.in_time(storage.blob_size(digest)).await?;
+        let after = self.registry.metadata().read().await?.blob(digest).await?;
+        Ok(found.is_none() && before == after && after.is_some_and(|blob| should_be_stored(&blob)))
     }
 
-    /// Every version, whether its bytes are there.
+    /// Checks that the blob of every version is there.
     pub(super) async fn check_versions(&mut self) -> Result<(), Error> {
         let mut after = None;
         loop {
@@ -122,4 +97,62 @@ impl Verification<'_> {
     fn is_broken(&self, digest: &Digest) -> bool {
         self.report.missing.contains(digest) || self.report.corrupt.contains(digest)
     }
+}
+
+/// A blob with versions is being deleted only while a corrupt one is removed.
+fn should_be_stored(blob: &BlobRow) -> bool {
+    blob.state == BlobState::Stored || blob.unreferenced_since.is_none()
+}
+
+impl Operator {
+    /// Removes a blob, unless it was replaced since it was found corrupt.
+    async fn remove_corrupt(&self, digest: Digest, corrupt: Object) -> Result<bool, Error> {
+        let (registry, key) = (&self.registry, ObjectKey::Blob(digest));
+        let holder = LeaseHolder::default();
+        let mut tx = registry.write().await?;
+        let is_free = registry
+            .acquire_lease(&mut tx, &key, &holder, DELETING)
+            .await?;
+        if !is_free || tx.blob(&digest).await?.is_none() {
+            return Ok(false);
+        }
+        tx.set_blob_state(&digest, BlobState::Deleting).await?;
+        tx.commit().await?;
+        let storage = registry.storage();
+        let removed = match storage.in_time(storage.blob_object(&digest)).await {
+            Ok(Some(found)) if found == corrupt => registry.delete_under_lease(&holder, &key).await,
+            found => found.map(|_| false),
+        };
+        if let Ok(true) = removed {
+            let removal = registry.mutate(&self.actor, move |change| {
+                Box::pin(finish_removal(change, digest, holder))
+            });
+            removal.await?;
+        } else {
+            let mut tx = registry.write().await?;
+            tx.set_blob_state(&digest, BlobState::Stored).await?;
+            if removed.is_ok() {
+                tx.release_lease(&key.to_string(), holder.id()).await?;
+            }
+            tx.commit().await?;
+        }
+        removed
+    }
+}
+
+/// A row that versions refer to stays, as for a missing blob.
+async fn finish_removal(
+    change: &mut Mutation,
+    digest: Digest,
+    holder: LeaseHolder,
+) -> Result<(), Error> {
+    let key = ObjectKey::Blob(digest).to_string();
+    if change.tx.blob_is_referenced(&digest).await? {
+        change.tx.set_blob_state(&digest, BlobState::Stored).await?;
+    } else {
+        change.tx.delete_blob(&digest).await?;
+    }
+    change.tx.release_lease(&key, holder.id()).await?;
+    let detail = "removed, because it was corrupt".to_owned();
+    change.record("repair", key, detail).await
 }

@@ -1,19 +1,22 @@
-//! What the storage has to say of everything in the database, and whether it does.
+//! Descriptors against the database.
 
+use bytes::Bytes;
 use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
 use serde_json::Value;
 
-use super::Verification;
+use super::{
+    Verification,
+    compare::{Comparison, expected},
+};
 use crate::{
     Error, Operator, Registry,
-    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, says},
-    metadata::{Reading, VersionRow},
+    descriptor::{check_replacement, normalized},
+    metadata::VersionRow,
     mutation::Mutation,
-    storage::Key,
-    trust,
+    storage::ObjectKey,
 };
 
 /// How many rows are read at once.
@@ -22,23 +25,21 @@ const PAGE: u32 = 500;
 /// What a second look at a descriptor has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is as it should be.
     Sound,
-    /// It is not, and stays like that.
+    /// It differs and was not repaired.
     Differs,
-    /// It was not.
     Repaired,
 }
 
 impl Verification<'_> {
-    /// Everything in the database, against its descriptor.
+    /// Checks that everything in the database has the right descriptor.
     pub(super) async fn check_descriptors(&mut self) -> Result<(), Error> {
-        let mut keys = described(self.registry);
+        let mut keys = described_keys(self.registry);
         while let Some(key) = keys.try_next().await? {
             if self.looks_sound(&key).await? {
                 continue;
             }
-            let verdict = self.operator.settle(&key, self.options.repair).await?;
+            let verdict = self.operator.check(&key, self.options.repair).await?;
             if verdict != Verdict::Sound {
                 self.report.undescribed.push(key.to_string());
             }
@@ -49,64 +50,78 @@ impl Verification<'_> {
         Ok(())
     }
 
-    async fn looks_sound(&self, key: &Key) -> Result<bool, Error> {
+    async fn looks_sound(&self, key: &ObjectKey) -> Result<bool, Error> {
         let mut tx = self.registry.metadata().read().await?;
         let expected = expected(&mut tx, key).await?;
         drop(tx);
         let found = self.registry.storage().get(key).await;
-        Ok(found.is_ok_and(|found| says(key, found.as_ref()) == expected))
+        Ok(found.is_ok_and(|found| normalized(key, found.as_ref()) == expected))
     }
 }
 
 impl Operator {
-    /// Looks a second time at a descriptor that is not as it should be, while nobody can write, and
-    /// repairs it on request.
-    pub(super) async fn settle(&self, key: &Key, repair: bool) -> Result<Verdict, Error> {
-        let key = key.clone();
-        let settle = self.registry.mutate(&self.actor, move |change| {
-            Box::pin(settle(change, key, repair))
-        });
-        settle.await
-    }
-}
-
-async fn settle(change: &mut Mutation, key: Key, repair: bool) -> Result<Verdict, Error> {
-    let Some(expected) = expected(&mut change.tx, &key).await? else {
-        return Ok(Verdict::Sound);
-    };
-    let found = change
-        .registry
-        .brief_storage()
-        .get(&key)
-        .await
-        .ok()
-        .flatten();
-    if says(&key, found.as_ref()).as_ref() == Some(&expected) {
-        Ok(Verdict::Sound)
-    } else if repair {
-        rewrite(change, key, &expected).await
-    } else {
-        Ok(Verdict::Differs)
-    }
-}
-
-/// Lets the descriptor say what the database says. A revocation goes the other way; and where the
-/// two have different contents for a version, nobody can tell from here which one is meant.
-async fn rewrite(change: &mut Mutation, key: Key, expected: &Value) -> Result<Verdict, Error> {
-    let target = key.to_string();
-    match change.describe(key, expected).await {
-        Ok(()) => change.record("repair", target, String::new()).await?,
-        Err(Error::CertificateRevoked { fingerprint }) => {
-            trust::take_over(change, fingerprint).await?;
+    /// Looks a second time at a descriptor that seems to differ, and repairs it on request. One that cannot
+    /// be read counts as missing.
+    pub(super) async fn check(&self, key: &ObjectKey, repair: bool) -> Result<Verdict, Error> {
+        let Comparison { expected, stored } = self.registry.compare(key).await?;
+        let stored = stored.ok().flatten();
+        match expected {
+            Some(expected) if normalized(key, stored.as_ref()).as_ref() != Some(&expected) => {
+                if repair {
+                    self.repair(key, stored, expected).await
+                } else {
+                    Ok(Verdict::Differs)
+                }
+            }
+            _ => Ok(Verdict::Sound),
         }
-        Err(Error::VersionConflict { .. }) => return Ok(Verdict::Differs),
-        Err(error) => return Err(error),
     }
+
+    /// Makes the descriptor say what the database says. A revocation goes the other way. When both have
+    /// different contents for a version, it is not clear which one is right.
+    async fn repair(
+        &self,
+        key: &ObjectKey,
+        stored: Option<Bytes>,
+        expected: Value,
+    ) -> Result<Verdict, Error> {
+        let content = serde_json::to_vec(&expected).unwrap_or_default();
+        let repaired = match check_replacement(key, stored.as_deref(), Some(&content)) {
+            Ok(()) => {
+                let key = key.clone();
+                let rewrite = self.registry.mutate(&self.actor, move |change| {
+                    Box::pin(rewrite(change, key, expected))
+                });
+                rewrite.await
+            }
+            Err(conflict) => Err(conflict),
+        };
+        match repaired {
+            Err(Error::CertificateRevoked { fingerprint }) => {
+                self.registry
+                    .adopt_revocation(&self.actor, fingerprint)
+                    .await?;
+                Ok(Verdict::Repaired)
+            }
+            Err(Error::VersionConflict { .. }) => Ok(Verdict::Differs),
+            repaired => repaired,
+        }
+    }
+}
+
+async fn rewrite(change: &mut Mutation, key: ObjectKey, content: Value) -> Result<Verdict, Error> {
+    if expected(&mut change.tx, &key).await?.as_ref() != Some(&content) {
+        // Changed since, and delivered with that change.
+        return Ok(Verdict::Sound);
+    }
+    let target = key.to_string();
+    change.describe(key, &content).await?;
+    change.record("repair", target, String::new()).await?;
     Ok(Verdict::Repaired)
 }
 
-/// The names of everything in the database that has a descriptor.
-pub(super) fn described(registry: &Registry) -> BoxStream<'static, Result<Key, Error>> {
+/// The keys of everything in the database that has a descriptor.
+pub(super) fn described_keys(registry: &Registry) -> BoxStream<'static, Result<ObjectKey, Error>> {
     let all = versions(registry.clone())
         .chain(variants(registry.clone()))
         .chain(certificates(registry.clone()));
@@ -115,7 +130,7 @@ pub(super) fn described(registry: &Registry) -> BoxStream<'static, Result<Key, E
         .boxed()
 }
 
-type Pages = BoxStream<'static, Result<Vec<Key>, Error>>;
+type Pages = BoxStream<'static, Result<Vec<ObjectKey>, Error>>;
 
 fn versions(registry: Registry) -> Pages {
     let pages = stream::try_unfold((registry, None), async |(registry, after)| {
@@ -123,7 +138,7 @@ fn versions(registry: Registry) -> Pages {
         let page = tx.versions_after(after.as_ref(), PAGE).await?;
         drop(tx);
         Ok(page.last().map(VersionRow::key).map(|last| {
-            let keys = page.iter().map(|row| Key::Version(row.key()));
+            let keys = page.iter().map(|row| ObjectKey::Version(row.key()));
             (keys.collect(), (registry, Some(last)))
         }))
     });
@@ -136,7 +151,7 @@ fn variants(registry: Registry) -> Pages {
         let page = tx.variants_after(after.as_ref(), PAGE).await?;
         drop(tx);
         Ok(page.last().map(|row| row.key.clone()).map(|last| {
-            let keys = page.into_iter().map(|row| Key::Variant(row.key));
+            let keys = page.into_iter().map(|row| ObjectKey::Variant(row.key));
             (keys.collect(), (registry, Some(last)))
         }))
     });
@@ -148,28 +163,8 @@ fn certificates(registry: Registry) -> Pages {
         let rows = registry.metadata().read().await?.certificates().await?;
         let keys = rows
             .into_iter()
-            .map(|row| Key::Certificate(row.certificate.fingerprint));
+            .map(|row| ObjectKey::Certificate(row.certificate.fingerprint));
         Ok(keys.collect())
     };
     stream::once(page).boxed()
-}
-
-/// What the descriptor should say, as the database has it now.
-pub(super) async fn expected(tx: &mut Reading, key: &Key) -> Result<Option<Value>, Error> {
-    let content = match key {
-        Key::Version(version) => match tx.version(version).await? {
-            Some(row) => descriptor::write(key, &VersionDescriptor::from(row))?,
-            None => return Ok(None),
-        },
-        Key::Variant(variant) => match tx.variant(variant).await? {
-            Some(row) => descriptor::write(key, &VariantDescriptor::from(row))?,
-            None => return Ok(None),
-        },
-        Key::Certificate(fingerprint) => match tx.certificate(fingerprint).await? {
-            Some(row) => descriptor::write(key, &CertificateDescriptor::from(row))?,
-            None => return Ok(None),
-        },
-        Key::Registry | Key::Blob(_) => return Ok(None),
-    };
-    Ok(says(key, Some(&content)))
 }

@@ -1,26 +1,24 @@
-//! Writing descriptors that have gone missing.
+//! Writing descriptors that are missing in storage.
 //!
-//! A deletion that was cut short has taken the descriptor along and left the row; so does one whose
-//! descriptor could not be put back. What is there all the same would be lost in a rebuild, so the
-//! registry looks for such rows from time to time. It compares names only: that is one listing.
+//! Without them a rebuild would lose what they describe, so the registry looks for them from time to time.
+//! It compares names only, which takes one listing.
 
 use std::collections::HashSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::path::Path;
 
-use super::descriptors::{Verdict, described};
+use super::descriptors::{Verdict, described_keys};
 use crate::{Error, Operator, Registry, storage::Area};
 
 impl Operator {
-    /// Writes the descriptors that are missing, and tells which they were.
+    /// Writes the descriptors that are missing, and returns their keys.
     pub async fn mend_descriptors(&self) -> Result<Vec<String>, Error> {
-        let there = self.registry.descriptors().await?;
+        let listed = self.registry.listed_descriptors().await?;
         let mut written = Vec::new();
-        let mut keys = described(&self.registry);
+        let mut keys = described_keys(&self.registry);
         while let Some(key) = keys.try_next().await? {
-            let missing = !there.contains(&key.path());
-            if missing && self.settle(&key, true).await? == Verdict::Repaired {
+            let is_missing = !listed.contains(&key.to_string());
+            if is_missing && self.check(&key, true).await? == Verdict::Repaired {
                 written.push(key.to_string());
             }
         }
@@ -29,7 +27,7 @@ impl Operator {
 }
 
 impl Registry {
-    async fn descriptors(&self) -> Result<HashSet<Path>, Error> {
+    async fn listed_descriptors(&self) -> Result<HashSet<String>, Error> {
         let storage = self.storage();
         let areas = stream::iter([Area::Applications, Area::Trust]);
         let objects = areas.flat_map(move |area| storage.list(area));

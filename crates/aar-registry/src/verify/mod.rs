@@ -1,15 +1,15 @@
 //! Comparing database and storage, both ways.
 //!
-//! It runs while the registry works. What looks wrong is looked at a second time while nobody can
-//! write, so that a change in between is not taken for a fault. Repairing means to write
-//! descriptors anew from the database, to take over revocations that only the storage knows of, and
-//! to remove what is proven to be of no use: the bytes of an image that are corrupt, since as long
-//! as they are there the image counts as stored and nobody can upload it again, and descriptors by
-//! which a rebuild would trust somebody, or have an application, that the database does not.
-//! Nothing else is deleted. The descriptor of a version that the database does not know stays: it
-//! may be all that is left of one that others have already.
+//! It runs while the registry works. A difference counts when it is still there while no other task
+//! changes the same key, so a change in progress is not taken for a fault. A repair writes descriptors from
+//! the database, adopts revocations that only storage knows of, and removes what is proved to be useless:
+//! corrupt images, which count as stored and so cannot be uploaded again, and descriptors by which a
+//! rebuild would trust a certificate, or have an application, that the database does not know. Nothing
+//! else is deleted. The descriptor of a version that the database does not know stays: clients may have
+//! that version.
 
 mod blobs;
+mod compare;
 mod descriptors;
 mod mend;
 mod strays;
@@ -24,38 +24,37 @@ use crate::{Error, Operator, Registry, storage::Area};
 pub struct VerifyOptions {
     /// Read every blob and compare its SHA-256, instead of its size only.
     pub deep: bool,
-    /// Bring descriptors and database to agree where it is clear how, and remove bytes that are
-    /// corrupt.
+    /// Make descriptors and database agree where it is clear how, and remove corrupt images.
     pub repair: bool,
 }
 
-/// What a verification has found. Empty lists mean that database and storage agree.
+/// The findings of a verification. When all lists are empty, database and storage agree.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
-    /// How many blobs were looked at.
+    /// How many blobs were checked.
     pub blobs: u64,
     /// How many bytes were read and hashed.
     pub bytes: u64,
-    /// Blobs that the database knows and the storage does not have.
+    /// Blobs that the database knows and storage does not have.
     pub missing: Vec<Digest>,
-    /// Blobs whose bytes are not what their digest or their size says.
+    /// Blobs whose digest or size differs.
     pub corrupt: Vec<Digest>,
-    /// Corrupt blobs whose bytes were removed, so that they can be uploaded again.
+    /// Corrupt blobs that were removed, so that they can be uploaded again.
     pub removed: Vec<Digest>,
     /// Versions whose blob is missing or corrupt, as name, architecture and number.
     pub affected: Vec<String>,
     /// Blobs that no version refers to; garbage collection frees them in time.
     pub unreferenced: Vec<Digest>,
-    /// Objects that should have a descriptor that says what the database says, and have none.
+    /// Descriptors that are missing or differ from the database.
     pub undescribed: Vec<String>,
     /// Descriptors and other objects that the database does not know.
     pub stray: Vec<String>,
-    /// What of the last two was put right.
+    /// Which of `undescribed` and `stray` were repaired.
     pub repaired: Vec<String>,
 }
 
 impl VerifyReport {
-    /// Whether nothing is left to be worried about.
+    /// Whether no fault is left.
     pub fn is_sound(&self) -> bool {
         self.missing.is_empty()
             && self.corrupt.is_empty()

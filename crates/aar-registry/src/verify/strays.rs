@@ -1,20 +1,18 @@
-//! What is in the storage and not in the database.
+//! Objects in storage that the database does not know.
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 
-use super::{Verification, descriptors::expected};
+use super::{Verification, compare::expected};
 use crate::{
     Error, Operator,
-    descriptor::{self, says},
-    metadata::{Reading, VariantKey},
+    descriptor::{self, normalized},
+    keys::VariantKey,
     mutation::Mutation,
-    storage::{Area, Key},
-    trust,
+    storage::{Area, ObjectKey},
 };
 
 impl Verification<'_> {
-    /// Every object in a part of the storage, against the database.
     pub(super) async fn find_strays(&mut self, area: Area) -> Result<(), Error> {
         let mut strays = Vec::new();
         let mut objects = self.registry.storage().list(area);
@@ -25,46 +23,47 @@ impl Verification<'_> {
                 None => false,
             };
             if !known {
-                self.report.stray.push(object.path.to_string());
+                self.report.stray.push(object.path);
                 strays.extend(key);
             }
         }
         if self.options.repair {
-            self.settle_strays(&strays).await?;
+            self.remove_strays(&strays).await?;
         }
         Ok(())
     }
 
-    async fn is_known(&self, key: &Key) -> Result<bool, Error> {
-        let mut tx = self.registry.metadata().read().await?;
-        if is_in_database(&mut tx, key).await? {
-            return Ok(true);
+    /// Whether the database knows an object, or it has gone since it was listed.
+    async fn is_known(&self, key: &ObjectKey) -> Result<bool, Error> {
+        let registry = self.registry;
+        match key {
+            ObjectKey::Registry => Ok(true),
+            ObjectKey::Blob(digest) => {
+                let storage = registry.storage();
+                // In this order: an upload places the blob before its row, while it is awaited.
+                Ok(registry.knows_blob(digest).await?
+                    || storage.in_time(storage.blob_size(digest)).await?.is_none()
+                    || registry.knows_blob(digest).await?)
+            }
+            key => {
+                let mut tx = registry.metadata().read().await?;
+                if expected(&mut tx, key).await?.is_some() {
+                    return Ok(true);
+                }
+                drop(tx);
+                let comparison = registry.compare(key).await?;
+                Ok(comparison.expected.is_some() || comparison.stored?.is_none())
+            }
         }
-        drop(tx);
-        // Perhaps it just came, or just went.
-        let mut tx = self.registry.write().await?;
-        if is_in_database(&mut tx, key).await? {
-            return Ok(true);
-        }
-        let still_there = match key {
-            Key::Blob(digest) => self
-                .registry
-                .brief_storage()
-                .blob_size(digest)
-                .await?
-                .is_some(),
-            key => self.registry.brief_storage().get(key).await?.is_some(),
-        };
-        Ok(!still_there)
     }
 
-    async fn settle_strays(&mut self, strays: &[Key]) -> Result<(), Error> {
+    async fn remove_strays(&mut self, strays: &[ObjectKey]) -> Result<(), Error> {
         for key in strays {
-            let needed = match key {
-                Key::Variant(variant) => has_version(strays, variant),
+            let is_needed = match key {
+                ObjectKey::Variant(variant) => has_version(strays, variant),
                 _ => false,
             };
-            if !needed && self.operator.settle_stray(key).await? {
+            if !is_needed && self.operator.remove_stray(key).await? {
                 self.report.repaired.push(key.to_string());
             }
         }
@@ -72,53 +71,56 @@ impl Verification<'_> {
     }
 }
 
-/// Whether a version is among them that cannot do without what holds for all its versions.
-fn has_version(keys: &[Key], variant: &VariantKey) -> bool {
-    let of_it = |key: &Key| matches!(key, Key::Version(version) if version.variant == *variant);
+/// Whether a version of this variant is among the keys: it needs the descriptor of its variant.
+fn has_version(keys: &[ObjectKey], variant: &VariantKey) -> bool {
+    let of_it = |key: &ObjectKey| matches!(key, ObjectKey::Version(it) if it.variant == *variant);
     keys.iter().any(of_it)
 }
 
 impl Operator {
-    async fn settle_stray(&self, key: &Key) -> Result<bool, Error> {
+    /// Adopts a revocation, or removes the descriptor of an unknown certificate or of an application
+    /// without versions. Returns whether anything was done.
+    async fn remove_stray(&self, key: &ObjectKey) -> Result<bool, Error> {
+        let comparison = self.registry.compare(key).await?;
+        let (None, Some(stored)) = (comparison.expected, comparison.stored?) else {
+            return Ok(false);
+        };
+        if !is_useless(key, &stored) {
+            return Ok(false);
+        }
+        if let ObjectKey::Certificate(fingerprint) = key
+            && self
+                .registry
+                .adopt_revocation(&self.actor, *fingerprint)
+                .await?
+        {
+            return Ok(true);
+        }
         let key = key.clone();
-        let settle = self.registry.mutate(&self.actor, move |change| {
-            Box::pin(settle_stray(change, key))
+        let remove = self.registry.mutate(&self.actor, move |change| {
+            Box::pin(remove_stray(change, key))
         });
-        settle.await
+        remove.await
     }
 }
 
-/// Takes over a revocation. Removes the descriptor of a certificate that nobody trusts, or of an
-/// application without versions. Tells whether anything was done.
-async fn settle_stray(change: &mut Mutation, key: Key) -> Result<bool, Error> {
-    let found = change.registry.brief_storage().get(&key).await?;
-    let to_settle = found.is_some_and(|found| can_be_settled(&key, &found));
-    if !to_settle || is_in_database(&mut change.tx, &key).await? {
+async fn remove_stray(change: &mut Mutation, key: ObjectKey) -> Result<bool, Error> {
+    if expected(&mut change.tx, &key).await?.is_some() {
         return Ok(false);
     }
-    if let Key::Certificate(fingerprint) = key
-        && trust::take_over(change, fingerprint).await?
-    {
-        return Ok(true);
-    }
     let (target, detail) = (key.to_string(), "removed, because nothing belongs to it");
-    change.forget(key).await?;
+    change.delete_descriptor(key).await?;
     change.record("repair", target, detail.to_owned()).await?;
     Ok(true)
 }
 
-fn can_be_settled(key: &Key, content: &Bytes) -> bool {
+/// Only readable descriptors of certificates and variants are removed.
+fn is_useless(key: &ObjectKey, content: &Bytes) -> bool {
     match key {
-        Key::Certificate(fingerprint) => descriptor::certificate(fingerprint, content).is_some(),
-        Key::Variant(_) => says(key, Some(content)).is_some(),
-        Key::Registry | Key::Blob(_) | Key::Version(_) => false,
-    }
-}
-
-async fn is_in_database(tx: &mut Reading, key: &Key) -> Result<bool, Error> {
-    match key {
-        Key::Registry => Ok(true),
-        Key::Blob(digest) => Ok(tx.blob(digest).await?.is_some()),
-        key => Ok(expected(tx, key).await?.is_some()),
+        ObjectKey::Certificate(fingerprint) => {
+            descriptor::certificate(fingerprint, content).is_some()
+        }
+        ObjectKey::Variant(_) => normalized(key, Some(content)).is_some(),
+        ObjectKey::Registry | ObjectKey::Blob(_) | ObjectKey::Version(_) => false,
     }
 }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use crate::backend::on_every_backend;
 
 #[tokio::test]
-async fn the_log_is_append_only() {
+async fn audit_log_is_append_only() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let database = fixture.raw_database().await;
@@ -18,7 +18,7 @@ async fn the_log_is_append_only() {
 }
 
 #[tokio::test]
-async fn the_log_is_read_from_its_end_in_pages() {
+async fn audit_log_is_read_backwards_in_pages() {
     on_every_backend(async |fixture| {
         for n in 0..3 {
             fixture.publish("app", n, format!("{n}").as_bytes()).await;

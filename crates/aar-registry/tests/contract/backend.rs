@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::operator::Hand;
+use crate::operator::CommandOperator;
 
 pub(crate) use crate::macros::{on_buckets, on_every_backend, on_folders};
 
@@ -47,7 +47,7 @@ async fn on_backends(backends: &[Backend], test: impl AsyncFn(Fixture)) {
     for &backend in backends {
         let _note = FailureNote(backend);
         if let Some(fixture) = Fixture::start(backend).await {
-            test(fixture).await;
+            Box::pin(test(fixture)).await;
         }
     }
 }
@@ -121,8 +121,8 @@ impl Fixture {
         }
     }
 
-    pub(crate) fn operator(&self) -> Hand {
-        Hand::new(&self.registry, &self.options)
+    pub(crate) fn operator(&self) -> CommandOperator {
+        CommandOperator::new(&self.registry, &self.options)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -156,7 +156,7 @@ impl Fixture {
 
     /// Takes the database back to where `work` began, as if nothing of it had been committed,
     /// while the storage keeps what has been done to it.
-    pub(crate) async fn with_lost_commit<F: AsyncFnOnce(Hand)>(&mut self, work: F) {
+    pub(crate) async fn with_lost_commit<F: AsyncFnOnce(CommandOperator)>(&mut self, work: F) {
         self.registry.close().await;
         let kept = self.folder.path().join("kept.db");
         std::fs::copy(self.database(), &kept).unwrap();

@@ -8,7 +8,7 @@ use aar_registry::{
     BucketProblem, Content, Error, GcItem, Operator, Options, Registry, S3Options, StorageOptions,
     Upload, UploadNew,
 };
-use aar_testkit::{Fault, S3Network, S3Server, Seen, TestClient, TestResponse};
+use aar_testkit::{Fault, RecordedRequest, S3Network, S3Server, TestClient, TestResponse};
 use aar_types::ImageInfo;
 
 use crate::backend::{
@@ -224,8 +224,8 @@ on_buckets! {
             keys.session_token = Some(aar_registry::Secret::new("a-token"));
         });
         everything_there_is(&fixture, &registry.await.unwrap(), 0, 1).await;
-        let seen = network.seen();
-        let token = |seen: &Seen| seen.headers.get("x-amz-security-token").cloned();
+        let seen = network.requests();
+        let token = |seen: &RecordedRequest| seen.headers.get("x-amz-security-token").cloned();
         assert!(seen.iter().all(|seen| token(seen).as_deref() == Some("a-token")), "{seen:?}");
     }
 
@@ -298,7 +298,7 @@ on_buckets! {
         assert!(matches!(nobody, BucketProblem::Unreachable { .. }), "{nobody}");
         // No server here minds the region that a signature names.
         let network = S3Network::start(fixture.bucket().server().address());
-        network.each(|_| true, Fault::Refuse("AuthorizationHeaderMalformed"));
+        network.each(|_| true, Fault::Reject("AuthorizationHeaderMalformed"));
         let elsewhere = problem(&fixture, |s3| s3.endpoint = Some(network.url())).await;
         assert!(matches!(elsewhere, BucketProblem::WrongRegion { .. }), "{elsewhere}");
         let stranger = fixture.bucket().server().new_user().1;
@@ -396,7 +396,7 @@ async fn another_implementation_of_s3_takes_the_same_uploads() {
         return;
     };
     let fixture = Fixture::start_in(server.new_bucket()).await;
-    faults::each_request_meets(&fixture, Fault::LoseAnswer).await;
+    faults::each_request_meets(&fixture, Fault::LoseResponse).await;
     let content = noise(2 * PART + 1);
     let upload = fixture.begin_upload(&content).await;
     let operator = fixture.operator();

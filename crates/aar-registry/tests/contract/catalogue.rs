@@ -44,7 +44,7 @@ async fn names(fixture: &Fixture, query: ListQuery) -> (Vec<String>, u64) {
 }
 
 #[tokio::test]
-async fn the_list_is_paged_by_name_and_tells_the_total() {
+async fn list_is_paged_by_name_with_the_total() {
     on_every_backend(async |fixture| {
         fill(&fixture).await;
         for (offset, limit, expected) in [
@@ -66,7 +66,7 @@ async fn the_list_is_paged_by_name_and_tells_the_total() {
 }
 
 #[tokio::test]
-async fn applications_come_with_all_their_versions_in_order() {
+async fn applications_have_all_their_versions_in_order() {
     on_every_backend(async |fixture| {
         fill(&fixture).await;
         let page = fixture.operator().list(&query(&[], 1, 2)).await.unwrap();
@@ -87,7 +87,7 @@ async fn applications_come_with_all_their_versions_in_order() {
 }
 
 #[tokio::test]
-async fn an_architecture_chooses_variants_and_applications() {
+async fn architecture_selects_variants_and_applications() {
     on_every_backend(async |fixture| {
         fill(&fixture).await;
         let query = ListQuery {
@@ -105,7 +105,7 @@ async fn an_architecture_chooses_variants_and_applications() {
 }
 
 #[tokio::test]
-async fn any_of_the_tags_is_enough() {
+async fn any_tag_selects_an_application() {
     on_every_backend(async |fixture| {
         fill(&fixture).await;
         let expected = (vec!["app-0".to_owned(), "app-3".to_owned()], 2);
@@ -130,7 +130,7 @@ async fn any_of_the_tags_is_enough() {
 }
 
 #[tokio::test]
-async fn tags_that_are_taken_away_no_longer_count() {
+async fn removed_tags_select_nothing() {
     on_every_backend(async |fixture| {
         fill(&fixture).await;
         let operator = fixture.operator();
@@ -150,7 +150,7 @@ async fn tags_that_are_taken_away_no_longer_count() {
 }
 
 #[tokio::test]
-async fn a_page_shows_one_moment_while_others_write() {
+async fn page_shows_one_moment_while_others_write() {
     on_every_backend(async |fixture| {
         fill(&fixture).await;
         let registry = fixture.registry.clone();

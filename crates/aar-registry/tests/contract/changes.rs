@@ -1,10 +1,10 @@
 use aar_registry::{Error, Registry};
 use aar_types::Revision;
 
-use crate::backend::{AMD64, name, number, on_every_backend, refused};
+use crate::backend::{AMD64, name, number, on_every_backend, on_folders, refused};
 
 #[tokio::test]
-async fn the_feed_goes_on_where_one_stopped_reading() {
+async fn feed_continues_after_the_last_revision_read() {
     on_every_backend(async |fixture| {
         for n in 0..3 {
             fixture.publish("app", n, format!("{n}").as_bytes()).await;
@@ -21,7 +21,7 @@ async fn the_feed_goes_on_where_one_stopped_reading() {
 }
 
 #[tokio::test]
-async fn a_revision_that_the_feed_does_not_know_is_answered_with_list_again() {
+async fn unknown_revision_is_refused_with_the_range_of_the_feed() {
     on_every_backend(async |mut fixture| {
         fixture.registry.close().await;
         fixture.options.changes_kept = 3;
@@ -52,8 +52,8 @@ async fn a_revision_that_the_feed_does_not_know_is_answered_with_list_again() {
 }
 
 #[tokio::test]
-async fn a_long_feed_comes_in_pieces() {
-    on_every_backend(async |fixture| {
+async fn long_feed_comes_in_pages() {
+    on_folders(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let operator = fixture.operator();
         for n in 0..1001 {

@@ -24,7 +24,7 @@ async fn remove(fixture: &Fixture, n: u32) {
 }
 
 #[tokio::test]
-async fn row_first_blob_later_a_blob_is_kept_for_the_grace_period() {
+async fn row_first_blob_later_unreferenced_blob_is_kept_for_the_grace_period() {
     on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         fixture.clock.advance(GRACE * 2);
@@ -52,7 +52,7 @@ async fn row_first_blob_later_a_blob_is_kept_for_the_grace_period() {
 }
 
 #[tokio::test]
-async fn a_blob_with_another_version_is_not_freed() {
+async fn blob_of_another_version_is_not_freed() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         fixture.publish("app", 1, b"image").await;
@@ -67,7 +67,7 @@ async fn a_blob_with_another_version_is_not_freed() {
 }
 
 #[tokio::test]
-async fn what_is_needed_again_by_the_time_is_spared_and_reported() {
+async fn planned_item_that_is_needed_again_is_spared_and_reported() {
     on_every_backend(async |fixture| {
         for n in 0..3 {
             fixture
@@ -107,7 +107,7 @@ async fn what_is_needed_again_by_the_time_is_spared_and_reported() {
 }
 
 #[tokio::test]
-async fn an_image_of_which_only_a_descriptor_is_left_is_kept_until_that_goes() {
+async fn image_known_only_to_a_descriptor_is_kept_until_the_descriptor_is_deleted() {
     on_every_backend(async |mut fixture| {
         let known = fixture.store(b"known").await;
         fixture
@@ -153,7 +153,7 @@ async fn an_image_of_which_only_a_descriptor_is_left_is_kept_until_that_goes() {
 }
 
 #[tokio::test]
-async fn stale_uploads_are_freed_and_others_are_not() {
+async fn expired_uploads_are_freed_and_others_are_not() {
     on_every_backend(async |fixture| {
         let stale = fixture.begin_upload(b"stale").await;
         fixture
@@ -193,7 +193,7 @@ async fn stale_uploads_are_freed_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn an_orphan_that_an_upload_is_bringing_is_spared() {
+async fn orphaned_blob_that_an_upload_announces_is_spared() {
     on_every_backend(async |fixture| {
         let orphan = blob(&image(b"orphan").digest);
         fixture.overwrite(&orphan, b"orphan");
@@ -235,7 +235,7 @@ async fn two_processes_that_collect_at_once_free_everything_once() {
 }
 
 #[tokio::test]
-async fn a_blob_that_is_being_deleted_is_not_stored_and_an_upload_takes_it_back() {
+async fn blob_being_deleted_is_not_stored_until_it_is_uploaded_again() {
     on_folders(async |fixture| {
         let image = fixture.store(b"image").await;
         fixture.clock.advance(GRACE);
@@ -281,11 +281,11 @@ async fn a_blob_that_is_being_deleted_is_not_stored_and_an_upload_takes_it_back(
 }
 
 #[tokio::test]
-async fn files_that_nothing_belongs_to_are_freed_once_they_are_old() {
+async fn orphaned_files_are_freed_after_the_grace_period() {
     on_folders(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let staged = fixture.object("staging/0d8a9c1e-8f3c-4c5a-9a57-4f3f3f8b1a11");
-        let cut_short = fixture.object("applications/app/amd64/1.json#1");
+        let cut_short = fixture.object("applications/app/amd64/.new-a1B2c3");
         let orphan = fixture.object(&blob(&image(b"orphan").digest));
         fs::create_dir_all(orphan.parent().unwrap()).unwrap();
         let files = [&staged, &cut_short, &orphan];
@@ -312,14 +312,14 @@ async fn files_that_nothing_belongs_to_are_freed_once_they_are_old() {
 }
 
 #[tokio::test]
-async fn files_that_others_keep_beside_the_images_are_left_alone() {
+async fn foreign_files_beside_the_images_are_never_freed() {
     on_folders(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let names = [
             "staging/report.pdf",
             "staging/deep/x.bin",
-            "applications/notes#1",
-            "trust/a#1",
+            "applications/.new-notes1",
+            "trust/.new-notes.txt",
         ];
         for name in names {
             let file = fixture.object(name);

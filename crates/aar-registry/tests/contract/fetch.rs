@@ -21,7 +21,7 @@ async fn read(file: &Content, range: std::ops::Range<u64>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn an_image_is_streamed_whole_and_in_ranges() {
+async fn image_is_streamed_whole_and_in_ranges() {
     on_every_backend(async |fixture| {
         let content = noise(SIZE);
         let image = fixture.publish("app", 0, &content).await;
@@ -42,7 +42,7 @@ async fn an_image_is_streamed_whole_and_in_ranges() {
 }
 
 #[tokio::test]
-async fn an_image_comes_in_large_pieces() {
+async fn image_is_streamed_in_large_pieces() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, &noise(SIZE)).await;
         let file = open(&fixture).await;
@@ -59,7 +59,7 @@ async fn an_image_comes_in_large_pieces() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_none_and_what_is_lost_is_an_error() {
+async fn missing_version_is_none_and_lost_image_is_an_error() {
     on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         let operator = fixture.operator();
@@ -81,7 +81,7 @@ async fn what_is_not_there_is_none_and_what_is_lost_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_image_that_has_another_size_than_its_version_is_not_handed_out() {
+async fn image_of_another_size_than_its_version_is_refused() {
     on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         for other in [&b"imag"[..], b"", b"images"] {
@@ -102,7 +102,7 @@ async fn an_image_that_has_another_size_than_its_version_is_not_handed_out() {
 }
 
 #[tokio::test]
-async fn a_download_is_not_cut_by_a_collection() {
+async fn download_survives_garbage_collection() {
     on_folders(async |fixture| {
         let content = noise(SIZE);
         let image = fixture.publish("app", 0, &content).await;

@@ -21,6 +21,7 @@ mod macros;
 mod migrate;
 mod open;
 mod operator;
+mod outbox;
 mod publish;
 mod rebuild;
 mod remove;

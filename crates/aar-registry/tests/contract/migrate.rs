@@ -165,7 +165,7 @@ on_buckets! {
         let mut s3 = in_bucket(fixture.bucket());
         "another/prefix".clone_into(&mut s3.prefix);
         s3.endpoint = Some(network.url());
-        network.each(|seen| seen.is_part() && seen.query.contains("partNumber=1"), Fault::Wait(LONG));
+        network.each(|seen| seen.is_part() && seen.query.contains("partNumber=1"), Fault::Delay(LONG));
         network.each(|seen| seen.is_part() && seen.query.contains("partNumber=2"), Fault::Status(403));
         let target = StorageOptions::S3(Box::new(s3));
         let operator = fixture.operator();

@@ -5,7 +5,7 @@ use aar_registry::{DatabaseOptions, Error, Registry};
 use crate::backend::{Backend, Fixture, on_every_backend, on_folders, refused};
 
 #[tokio::test]
-async fn the_identity_is_made_once_and_kept() {
+async fn registry_id_is_created_once_and_kept() {
     on_every_backend(async |mut fixture| {
         let id = fixture.registry.id().clone();
         fixture.restart().await;
@@ -34,7 +34,7 @@ async fn storage_of_another_registry_is_refused() {
 }
 
 #[tokio::test]
-async fn an_empty_database_beside_full_storage_points_to_the_rebuild() {
+async fn empty_database_beside_used_storage_is_refused_and_names_rebuild() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let mut options = fixture.options.clone();
@@ -49,7 +49,7 @@ async fn an_empty_database_beside_full_storage_points_to_the_rebuild() {
 }
 
 #[tokio::test]
-async fn storage_that_lost_its_mark_is_refused_and_says_what_belongs_there() {
+async fn storage_without_registry_json_is_refused_with_its_expected_content() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let mark = fixture.content("registry.json").unwrap();
@@ -68,7 +68,7 @@ async fn storage_that_lost_its_mark_is_refused_and_says_what_belongs_there() {
 }
 
 #[tokio::test]
-async fn a_newer_format_is_refused() {
+async fn newer_format_is_refused() {
     on_every_backend(async |fixture| {
         let mark = format!("{{\"id\": \"{}\", \"format\": 2}}", fixture.registry.id());
         fixture.overwrite("registry.json", mark.as_bytes());
@@ -82,7 +82,7 @@ async fn a_newer_format_is_refused() {
 }
 
 #[tokio::test]
-async fn a_start_that_was_cut_short_after_marking_the_storage_is_done_again() {
+async fn first_start_interrupted_after_marking_storage_can_be_repeated() {
     on_every_backend(async |fixture| {
         let id = fixture.registry.id().clone();
         fixture.registry.close().await;
@@ -94,7 +94,7 @@ async fn a_start_that_was_cut_short_after_marking_the_storage_is_done_again() {
 }
 
 #[tokio::test]
-async fn status_counts_what_there_is() {
+async fn status_counts_applications_blobs_and_uploads() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         fixture.store(b"not used").await;
@@ -113,7 +113,7 @@ async fn status_counts_what_there_is() {
 }
 
 #[tokio::test]
-async fn nobody_else_reads_database_or_storage() {
+async fn database_and_storage_are_private() {
     on_folders(async |fixture| {
         let mode =
             |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -125,7 +125,7 @@ async fn nobody_else_reads_database_or_storage() {
 }
 
 #[tokio::test]
-async fn two_first_starts_at_once_make_one_registry() {
+async fn two_first_starts_at_once_create_one_registry() {
     on_folders(async |fixture| {
         let other = Fixture::start(Backend::SqliteFolder).await.unwrap();
         drop(fixture);
@@ -140,7 +140,7 @@ async fn two_first_starts_at_once_make_one_registry() {
 }
 
 #[tokio::test]
-async fn health_names_what_cannot_be_used() {
+async fn health_names_unusable_storage_and_database() {
     on_folders(async |fixture| {
         assert!(fixture.registry.health().await.healthy);
         let obstruction = fixture.obstruct("registry.json");

@@ -1,4 +1,4 @@
-//! The operator, with the trust that its commands look up and withdraw in the database.
+//! The operator as its commands work: they look trust up and withdraw it in the database.
 
 use std::ops::Deref;
 
@@ -7,13 +7,13 @@ use aar_registry::{
 };
 use aar_types::FingerprintPrefix;
 
-pub(crate) struct Hand {
+pub(crate) struct CommandOperator {
     operator: Operator,
     registry: Registry,
     options: Options,
 }
 
-impl Deref for Hand {
+impl Deref for CommandOperator {
     type Target = Operator;
 
     fn deref(&self) -> &Operator {
@@ -21,7 +21,7 @@ impl Deref for Hand {
     }
 }
 
-impl Hand {
+impl CommandOperator {
     pub(crate) fn new(registry: &Registry, options: &Options) -> Self {
         Self {
             operator: registry.operator("test"),
@@ -55,7 +55,7 @@ impl Hand {
         TrustRecords::open(&self.options, "test").await.unwrap()
     }
 
-    /// In the database, then in the registry that runs, then in the storage.
+    /// In the database, then in the running registry, then in storage.
     async fn withdraw(
         &self,
         prefix: &FingerprintPrefix,
@@ -66,7 +66,7 @@ impl Hand {
         let withdrawn = records.withdraw(&found.fingerprint, how).await?;
         records.close().await;
         self.registry.refresh().await?;
-        self.settle_trust().await?;
+        self.deliver_trust().await?;
         Ok(withdrawn)
     }
 }

@@ -1,7 +1,7 @@
 use aar_registry::{Error, Published};
 use aar_types::{
     ChangeKind::{self, VersionAdded, VersionPublished, VersionWithdrawn},
-    Revision,
+    ErrorCode, Revision,
 };
 
 use crate::backend::{
@@ -9,7 +9,7 @@ use crate::backend::{
 };
 
 #[tokio::test]
-async fn whole_or_not_there_a_version_without_its_image_is_refused() {
+async fn whole_or_not_there_version_without_its_image_is_refused() {
     on_every_backend(async |fixture| {
         let operator = fixture.operator();
         let missing = operator
@@ -38,7 +38,7 @@ async fn whole_or_not_there_a_version_without_its_image_is_refused() {
 }
 
 #[tokio::test]
-async fn whole_or_not_there_an_image_that_the_storage_lost_is_not_stored() {
+async fn whole_or_not_there_image_lost_in_storage_is_not_stored() {
     on_every_backend(async |fixture| {
         let image = fixture.store(b"image").await;
         fixture.erase(&blob(&image.digest));
@@ -56,7 +56,7 @@ async fn whole_or_not_there_an_image_that_the_storage_lost_is_not_stored() {
 }
 
 #[tokio::test]
-async fn immutable_the_same_content_again_changes_nothing() {
+async fn immutable_same_content_again_changes_nothing() {
     on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         let (revision, actions) = (fixture.revision().await, fixture.audit_actions().await);
@@ -72,7 +72,7 @@ async fn immutable_the_same_content_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn immutable_another_content_is_refused_and_recorded() {
+async fn immutable_other_content_is_refused_and_recorded() {
     on_every_backend(async |mut fixture| {
         let first = fixture.publish("app", 0, b"image").await;
         let other = fixture.store(b"other").await;
@@ -107,7 +107,7 @@ async fn immutable_another_content_is_refused_and_recorded() {
 }
 
 #[tokio::test]
-async fn immutable_another_content_is_refused_where_only_the_storage_knows_the_version() {
+async fn immutable_other_content_is_refused_when_only_storage_knows_the_version() {
     on_every_backend(async |mut fixture| {
         let [first, other] = [fixture.store(b"first").await, fixture.store(b"other").await];
         fixture
@@ -143,7 +143,7 @@ async fn immutable_another_content_is_refused_where_only_the_storage_knows_the_v
 }
 
 #[tokio::test]
-async fn one_number_can_exist_once_per_architecture() {
+async fn number_can_exist_once_per_architecture() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let other = fixture.store(b"other").await;
@@ -189,7 +189,7 @@ async fn one_transaction_holds_state_revision_change_audit_and_descriptor() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_version_is_offered_again_when_it_is_asked_for() {
+async fn withdrawn_version_is_offered_again_on_request() {
     on_every_backend(async |fixture| {
         let image = fixture.publish("app", 0, b"image").await;
         let operator = fixture.operator();
@@ -217,7 +217,7 @@ async fn a_withdrawn_version_is_offered_again_when_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn withdrawing_what_is_withdrawn_or_not_there_changes_nothing() {
+async fn withdrawing_a_withdrawn_or_missing_version_changes_nothing() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         let operator = fixture.operator();
@@ -234,7 +234,7 @@ async fn withdrawing_what_is_withdrawn_or_not_there_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_newest_version_says_what_holds_for_all() {
+async fn newest_version_determines_the_metadata() {
     on_every_backend(async |fixture| {
         let operator = fixture.operator();
         for (n, tags) in [(1, ["one"]), (2, ["two"]), (0, ["zero"])] {
@@ -277,7 +277,7 @@ async fn metadata_is_replaced_as_a_whole_and_only_when_it_differs() {
 }
 
 #[tokio::test]
-async fn run_to_completion_a_caller_that_goes_away_leaves_nothing_half_done() {
+async fn run_to_completion_publication_survives_a_caller_that_hangs_up() {
     on_every_backend(async |fixture| {
         let image = fixture.store(b"image").await;
         let operator = fixture.operator();
@@ -299,7 +299,7 @@ async fn run_to_completion_a_caller_that_goes_away_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
-async fn one_transaction_a_descriptor_that_cannot_be_written_undoes_everything() {
+async fn version_is_not_published_when_its_descriptor_cannot_be_read() {
     on_folders(async |fixture| {
         let image = fixture.store(b"image").await;
         let actions = fixture.audit_actions().await;
@@ -311,25 +311,39 @@ async fn one_transaction_a_descriptor_that_cannot_be_written_undoes_everything()
         refused(published);
         assert_eq!(fixture.versions().await, [""; 0]);
         assert_eq!(fixture.revision().await, Revision(0));
-        assert_eq!(
-            fixture
-                .operator()
-                .changes(Revision(0))
-                .await
-                .unwrap()
-                .changes,
-            []
-        );
+        let changes = fixture.operator().changes(Revision(0)).await;
+        assert_eq!(changes.unwrap().changes, []);
         assert_eq!(fixture.audit_actions().await, actions);
-        // The descriptor of the application was written before, and is put back to nothing.
-        assert!(
-            !fixture
-                .object("applications/app/amd64/application.json")
-                .exists()
-        );
+        assert!(!fixture.has("applications/app/amd64/application.json"));
 
         drop(obstruction);
         fixture.publish("app", 0, b"image").await;
+        assert!(fixture.verify().await.is_sound());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn publication_that_cannot_be_delivered_is_recorded_and_can_be_repeated() {
+    on_folders(async |fixture| {
+        let image = fixture.store(b"image").await;
+        let obstruction = fixture.obstruct("applications/app/amd64/application.json");
+        let publish = async || {
+            let operator = fixture.operator();
+            operator
+                .publish(&name("app"), AMD64, number(0), put(image))
+                .await
+        };
+        for _ in 0..2 {
+            let error = refused(publish().await);
+            assert!(matches!(error, Error::Undelivered { .. }), "{error}");
+            assert_eq!(error.code(), ErrorCode::Unavailable);
+            assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+            assert_eq!(fixture.revision().await, Revision(1));
+        }
+        drop(obstruction);
+        assert_eq!(publish().await.unwrap(), Published::Unchanged);
+        assert!(fixture.has("applications/app/amd64/application.json"));
         assert!(fixture.verify().await.is_sound());
     })
     .await;

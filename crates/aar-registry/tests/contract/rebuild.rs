@@ -15,7 +15,7 @@ async fn catalogue(fixture: &Fixture) -> Vec<aar_types::Application> {
 }
 
 #[tokio::test]
-async fn rebuildable_everything_committed_is_there_again() {
+async fn rebuildable_everything_committed_is_restored() {
     on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
@@ -64,7 +64,7 @@ async fn rebuildable_everything_committed_is_there_again() {
 }
 
 #[tokio::test]
-async fn rebuildable_the_revision_never_goes_backwards() {
+async fn rebuildable_revision_never_goes_backwards() {
     on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("gone", 0, b"gone").await;
@@ -88,7 +88,7 @@ async fn rebuildable_the_revision_never_goes_backwards() {
 }
 
 #[tokio::test]
-async fn rebuildable_trust_and_revocations_are_there_again() {
+async fn rebuildable_trust_and_revocations_are_restored() {
     on_every_backend(async |mut fixture| {
         let certificates = [1, 2, 3].map(|first| certificate(first, Role::Publisher));
         for one in &certificates {
@@ -114,10 +114,10 @@ async fn rebuildable_trust_and_revocations_are_there_again() {
         let report = fixture.rebuild().await;
         assert_eq!((report.trusted, report.revoked), (1, 1));
         assert_eq!(lists(&fixture).await, before);
-        let standing = |one| fixture.registry.standing(Some(one));
-        assert_eq!(standing(&kept), Ok(Role::Publisher));
-        assert_eq!(standing(&removed), Err(Refusal::Unknown));
-        assert_eq!(standing(&revoked), Err(Refusal::Revoked));
+        let role = |one| fixture.registry.role_of(Some(one));
+        assert_eq!(role(&kept), Ok(Role::Publisher));
+        assert_eq!(role(&removed), Err(Refusal::Unknown));
+        assert_eq!(role(&revoked), Err(Refusal::Revoked));
         let again = fixture
             .operator()
             .trust_add(certificate(3, Role::Client))
@@ -128,7 +128,7 @@ async fn rebuildable_trust_and_revocations_are_there_again() {
 }
 
 #[tokio::test]
-async fn nothing_deleted_comes_back_even_when_the_deletion_was_cut_short() {
+async fn deleted_version_does_not_come_back_with_an_older_database() {
     on_every_backend(async |mut fixture| {
         for n in 0..3 {
             fixture.publish("app", n, format!("{n}").as_bytes()).await;
@@ -157,7 +157,7 @@ async fn nothing_deleted_comes_back_even_when_the_deletion_was_cut_short() {
 }
 
 #[tokio::test]
-async fn nothing_revoked_comes_back_even_when_the_revocation_was_cut_short() {
+async fn revoked_certificate_does_not_come_back_with_an_older_database() {
     on_every_backend(async |mut fixture| {
         let (one, two) = (certificate(1, Role::Client), certificate(2, Role::Client));
         fixture.operator().trust_add(one.clone()).await.unwrap();
@@ -176,15 +176,15 @@ async fn nothing_revoked_comes_back_even_when_the_revocation_was_cut_short() {
             .await;
         assert_eq!(fixture.operator().trust_list(false).await.unwrap().len(), 2);
         fixture.rebuild().await;
-        let standing = |one| fixture.registry.standing(Some(one));
-        assert_eq!(standing(&one.fingerprint), Err(Refusal::Revoked));
-        assert_eq!(standing(&two.fingerprint), Err(Refusal::Unknown));
+        let role = |one| fixture.registry.role_of(Some(one));
+        assert_eq!(role(&one.fingerprint), Err(Refusal::Revoked));
+        assert_eq!(role(&two.fingerprint), Err(Refusal::Unknown));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_commit_that_was_cut_short_can_be_done_again() {
+async fn version_lost_with_the_database_can_be_published_again() {
     on_every_backend(async |mut fixture| {
         let image = fixture.store(b"image").await;
         fixture
@@ -205,7 +205,7 @@ async fn a_commit_that_was_cut_short_can_be_done_again() {
 }
 
 #[tokio::test]
-async fn versions_without_their_blob_are_left_out_only_where_that_is_accepted() {
+async fn versions_without_blob_are_left_out_only_when_losses_are_accepted() {
     on_every_backend(async |mut fixture| {
         let lost = fixture.publish("app", 0, b"lost").await;
         let short = fixture.publish("app", 1, b"short").await;
@@ -239,7 +239,7 @@ async fn versions_without_their_blob_are_left_out_only_where_that_is_accepted() 
 }
 
 #[tokio::test]
-async fn descriptors_that_say_nothing_good_are_left_out_only_where_that_is_accepted() {
+async fn unusable_descriptors_are_left_out_only_when_losses_are_accepted() {
     on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
@@ -260,7 +260,7 @@ async fn descriptors_that_say_nothing_good_are_left_out_only_where_that_is_accep
 }
 
 #[tokio::test]
-async fn what_is_not_of_the_registry_is_skipped_and_nothing_is_lost() {
+async fn foreign_objects_are_skipped_and_are_no_loss() {
     on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.overwrite("applications/notes.txt", b"");
@@ -278,7 +278,7 @@ async fn what_is_not_of_the_registry_is_skipped_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn uploads_of_before_are_left_to_garbage_collection() {
+async fn uploads_from_before_a_rebuild_are_left_to_garbage_collection() {
     on_every_backend(async |mut fixture| {
         let upload = fixture.begin_upload(b"content").await;
         fixture
@@ -296,7 +296,7 @@ async fn uploads_of_before_are_left_to_garbage_collection() {
 }
 
 #[tokio::test]
-async fn storage_without_its_mark_is_refused_and_no_database_is_made() {
+async fn rebuild_from_storage_without_registry_json_is_refused_and_creates_no_database() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.erase("registry.json");
@@ -317,7 +317,7 @@ async fn storage_without_its_mark_is_refused_and_no_database_is_made() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_empty_is_not_touched() {
+async fn rebuild_over_a_used_database_is_refused() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         let error =

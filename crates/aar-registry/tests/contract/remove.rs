@@ -1,3 +1,4 @@
+use aar_registry::Error;
 use aar_types::{
     ChangeKind::{ApplicationRemoved, VersionRemoved},
     Revision,
@@ -6,7 +7,7 @@ use aar_types::{
 use crate::backend::{AMD64, ARM64, name, number, on_every_backend, on_folders, put, refused};
 
 #[tokio::test]
-async fn the_last_version_takes_its_application_with_it() {
+async fn removing_the_last_version_removes_the_application() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
@@ -41,7 +42,7 @@ async fn the_last_version_takes_its_application_with_it() {
 }
 
 #[tokio::test]
-async fn an_application_is_removed_on_one_architecture_or_on_all() {
+async fn application_is_removed_on_one_architecture_or_on_all() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
@@ -69,7 +70,7 @@ async fn an_application_is_removed_on_one_architecture_or_on_all() {
 }
 
 #[tokio::test]
-async fn a_number_can_be_used_anew_after_its_version_was_deleted() {
+async fn number_of_a_deleted_version_can_be_used_anew() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         let operator = fixture.operator();
@@ -84,25 +85,30 @@ async fn a_number_can_be_used_anew_after_its_version_was_deleted() {
 }
 
 #[tokio::test]
-async fn one_transaction_a_descriptor_that_cannot_be_deleted_keeps_the_version() {
-    on_folders(async |fixture| {
+async fn deletion_that_cannot_be_delivered_is_recorded_and_acknowledged_when_repeated() {
+    on_folders(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
         let operator = fixture.operator();
-        let (revision, actions) = (fixture.revision().await, fixture.audit_actions().await);
+        let app = name("app");
         let obstruction = fixture.obstruct("applications/app/amd64/1.json");
-        refused(
-            operator
-                .remove_version(&name("app"), AMD64, number(1))
-                .await,
-        );
-        // Version 0 comes first: its descriptor was deleted already, and is put back.
-        refused(operator.remove_application(&name("app"), None).await);
+        for _ in 0..2 {
+            let error = refused(operator.remove_version(&app, AMD64, number(1)).await);
+            assert!(matches!(error, Error::Undelivered { .. }), "{error}");
+            assert_eq!(fixture.versions().await, ["app/amd64/0"]);
+        }
+        for _ in 0..2 {
+            let error = refused(operator.remove_application(&app, None).await);
+            assert!(matches!(error, Error::Undelivered { .. }), "{error}");
+            assert_eq!(fixture.versions().await, [""; 0]);
+        }
+        // The descriptor is there again.
         drop(obstruction);
-        assert_eq!(fixture.versions().await, ["app/amd64/0", "app/amd64/1"]);
-        assert_eq!(fixture.revision().await, revision);
-        assert_eq!(fixture.audit_actions().await, actions);
+        assert!(fixture.has("applications/app/amd64/1.json"));
+        assert_eq!(operator.remove_application(&app, None).await.unwrap(), 0);
+        assert!(!fixture.has("applications/app/amd64/1.json"));
         assert!(fixture.verify().await.is_sound());
+        assert_eq!(fixture.rebuild().await.versions, 0);
     })
     .await;
 }

@@ -13,35 +13,35 @@ async fn trust_takes_effect_with_the_next_request() {
     on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let shown = Some(&new.fingerprint);
-        let standing = || fixture.registry.standing(shown);
-        assert_eq!(standing(), Err(Refusal::Unknown));
+        let role = || fixture.registry.role_of(shown);
+        assert_eq!(role(), Err(Refusal::Unknown));
         assert_eq!(
             operator.trust_add(new.clone()).await.unwrap(),
             TrustAdded::Added
         );
-        assert_eq!(standing(), Ok(Role::Client));
+        assert_eq!(role(), Ok(Role::Client));
         operator.trust_remove(&prefix("aa")).await.unwrap();
-        assert_eq!(standing(), Err(Refusal::Unknown));
+        assert_eq!(role(), Err(Refusal::Unknown));
         assert_eq!(
             operator.trust_add(new.clone()).await.unwrap(),
             TrustAdded::Added
         );
         operator.trust_revoke(&prefix("aa")).await.unwrap();
-        assert_eq!(standing(), Err(Refusal::Revoked));
+        assert_eq!(role(), Err(Refusal::Revoked));
         assert!(!fixture.registry.trust().is_trusted(&new.fingerprint));
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_certificate_without_an_end_is_trusted_also_after_a_restart() {
+async fn certificate_without_an_end_is_trusted_after_a_restart() {
     on_every_backend(async |mut fixture| {
         let mut new = certificate(0xaa, Role::Client);
         (new.not_before, new.not_after) = (Timestamp::MIN, Timestamp::MAX);
         fixture.operator().trust_add(new.clone()).await.unwrap();
         fixture.restart().await;
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Client)
         );
     })
@@ -49,7 +49,7 @@ async fn a_certificate_without_an_end_is_trusted_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn adding_the_same_certificate_again_succeeds_and_says_so() {
+async fn adding_a_trusted_certificate_again_changes_at_most_its_role() {
     on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
@@ -63,7 +63,7 @@ async fn adding_the_same_certificate_again_succeeds_and_says_so() {
         let changed = operator.trust_add(publisher).await.unwrap();
         assert_eq!(changed, TrustAdded::RoleChanged { from: Role::Client });
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Publisher)
         );
     })
@@ -91,7 +91,7 @@ async fn revoked_is_for_ever() {
         assert_eq!(operator.trust_revoke(&prefix("aa")).await.unwrap(), revoked);
         fixture.restart().await;
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Err(Refusal::Revoked)
         );
         assert_eq!(
@@ -104,7 +104,7 @@ async fn revoked_is_for_ever() {
 }
 
 #[tokio::test]
-async fn revoked_is_for_ever_also_where_an_older_copy_of_the_database_is_restored() {
+async fn revoked_is_for_ever_with_a_restored_database_at_the_start() {
     on_every_backend(async |mut fixture| {
         let (known, unknown) = (
             certificate(0xaa, Role::Client),
@@ -129,13 +129,13 @@ async fn revoked_is_for_ever_also_where_an_older_copy_of_the_database_is_restore
                 }
             })
             .await;
-        let (operator, standing) = (fixture.operator(), |of| fixture.registry.standing(Some(of)));
-        assert_eq!(standing(&known.fingerprint), Ok(Role::Client));
+        let (operator, role) = (fixture.operator(), |of| fixture.registry.role_of(Some(of)));
+        assert_eq!(role(&known.fingerprint), Ok(Role::Client));
 
         let restored = operator.restore_revocations().await.unwrap();
         assert_eq!(restored.len(), 2);
         for one in [&known, &unknown] {
-            assert_eq!(standing(&one.fingerprint), Err(Refusal::Revoked));
+            assert_eq!(role(&one.fingerprint), Err(Refusal::Revoked));
         }
         assert_eq!(operator.trust_list(true).await.unwrap(), revoked);
         assert_eq!(operator.trust_list(false).await.unwrap(), []);
@@ -152,7 +152,7 @@ async fn revoked_is_for_ever_also_where_an_older_copy_of_the_database_is_restore
 }
 
 #[tokio::test]
-async fn revoked_is_for_ever_whatever_is_done_with_an_older_copy_of_the_database() {
+async fn revoked_is_for_ever_with_a_restored_database_in_every_command() {
     on_every_backend(async |mut fixture| {
         let (known, unknown) = (
             certificate(0xaa, Role::Client),
@@ -191,7 +191,7 @@ async fn revoked_is_for_ever_whatever_is_done_with_an_older_copy_of_the_database
 }
 
 #[tokio::test]
-async fn what_is_no_descriptor_of_a_certificate_revokes_nobody() {
+async fn invalid_descriptor_revokes_no_certificate() {
     on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
@@ -207,7 +207,7 @@ async fn what_is_no_descriptor_of_a_certificate_revokes_nobody() {
         fixture.overwrite("trust/readme.txt", b"");
         assert_eq!(operator.restore_revocations().await.unwrap(), []);
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Client)
         );
     })
@@ -215,7 +215,7 @@ async fn what_is_no_descriptor_of_a_certificate_revokes_nobody() {
 }
 
 #[tokio::test]
-async fn revoked_is_for_ever_in_the_database_as_well() {
+async fn revoked_is_for_ever_in_the_database() {
     on_every_backend(async |fixture| {
         let operator = fixture.operator();
         operator
@@ -234,7 +234,7 @@ async fn revoked_is_for_ever_in_the_database_as_well() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read() {
+async fn trust_change_is_committed_even_if_the_table_cannot_be_read_after_it() {
     on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let database = fixture.raw_database().await;
@@ -245,7 +245,7 @@ async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read(
             TrustAdded::Added
         );
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Err(Refusal::Unknown)
         );
         sqlx::query("DELETE FROM trust WHERE fingerprint = 'x'")
@@ -255,7 +255,7 @@ async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read(
         database.close().await;
         fixture.registry.refresh().await.unwrap();
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Client)
         );
     })
@@ -263,7 +263,7 @@ async fn a_change_that_is_committed_is_done_even_where_the_table_cannot_be_read(
 }
 
 #[tokio::test]
-async fn a_prefix_must_mean_one_certificate() {
+async fn ambiguous_or_unknown_prefix_is_refused() {
     on_every_backend(async |fixture| {
         let operator = fixture.operator();
         let (one, two) = (
@@ -287,30 +287,30 @@ async fn a_prefix_must_mean_one_certificate() {
 }
 
 #[tokio::test]
-async fn dates_are_looked_at_with_every_request() {
+async fn validity_is_checked_with_every_request() {
     on_every_backend(async |fixture| {
         let new = certificate(0xaa, Role::Client);
         fixture.operator().trust_add(new.clone()).await.unwrap();
-        let standing = || fixture.registry.standing(Some(&new.fingerprint));
+        let role = || fixture.registry.role_of(Some(&new.fingerprint));
         fixture.clock.advance(SignedDuration::from_hours(-24 * 40));
-        assert_eq!(standing(), Err(Refusal::NotYetValid));
+        assert_eq!(role(), Err(Refusal::NotYetValid));
         fixture.clock.advance(SignedDuration::from_hours(24 * 40));
-        assert_eq!(standing(), Ok(Role::Client));
+        assert_eq!(role(), Ok(Role::Client));
         fixture.clock.advance(SignedDuration::from_hours(24 * 365));
-        assert_eq!(standing(), Err(Refusal::Expired));
+        assert_eq!(role(), Err(Refusal::Expired));
         // Revoked goes before expired: it is what will not change.
         fixture
             .operator()
             .trust_revoke(&prefix("aa"))
             .await
             .unwrap();
-        assert_eq!(standing(), Err(Refusal::Revoked));
+        assert_eq!(role(), Err(Refusal::Revoked));
     })
     .await;
 }
 
 #[tokio::test]
-async fn trust_is_withdrawn_without_the_storage_which_learns_of_it_later() {
+async fn trust_is_withdrawn_without_storage_and_delivered_later() {
     on_every_backend(async |mut fixture| {
         let [removed, revoked] = [0xaa, 0xbb].map(|first| certificate(first, Role::Publisher));
         let operator = fixture.operator();
@@ -341,20 +341,20 @@ async fn trust_is_withdrawn_without_the_storage_which_learns_of_it_later() {
 
         fixture.registry.refresh().await.unwrap();
         assert_eq!(
-            fixture.registry.standing(Some(&removed.fingerprint)),
+            fixture.registry.role_of(Some(&removed.fingerprint)),
             Err(Refusal::Unknown)
         );
         assert_eq!(
-            fixture.registry.standing(Some(&revoked.fingerprint)),
+            fixture.registry.role_of(Some(&revoked.fingerprint)),
             Err(Refusal::Revoked)
         );
         assert!(!fixture.verify().await.is_sound());
-        assert_eq!(operator.settle_trust().await.unwrap().len(), 2);
-        assert_eq!(operator.settle_trust().await.unwrap(), []);
+        assert_eq!(operator.deliver_outbox().await.unwrap().len(), 2);
+        assert_eq!(operator.deliver_outbox().await.unwrap(), [""; 0]);
         assert!(fixture.verify().await.is_sound());
         assert_eq!(
             fixture.audit_actions().await[..2],
-            ["trust-settle", "trust-settle"]
+            ["trust-revoke", "trust-remove"]
         );
         let report = fixture.rebuild().await;
         assert_eq!((report.trusted, report.revoked), (0, 1));
@@ -363,7 +363,7 @@ async fn trust_is_withdrawn_without_the_storage_which_learns_of_it_later() {
 }
 
 #[tokio::test]
-async fn what_was_trusted_again_meanwhile_stays_so() {
+async fn certificate_trusted_again_before_the_delivery_stays_trusted() {
     on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         operator.trust_add(new.clone()).await.unwrap();
@@ -377,9 +377,9 @@ async fn what_was_trusted_again_meanwhile_stays_so() {
             operator.trust_add(new.clone()).await.unwrap(),
             TrustAdded::Added
         );
-        operator.settle_trust().await.unwrap();
+        operator.deliver_outbox().await.unwrap();
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Client)
         );
         assert!(fixture.verify().await.is_sound());
@@ -388,18 +388,18 @@ async fn what_was_trusted_again_meanwhile_stays_so() {
 }
 
 #[tokio::test]
-async fn what_another_process_changes_is_taken_over() {
+async fn trust_change_of_another_process_is_taken_over() {
     on_every_backend(async |fixture| {
         let (other, new) = (fixture.another().await, certificate(0xaa, Role::Client));
         let mut changes = fixture.registry.trust_changes();
         other.operator("cli").trust_add(new.clone()).await.unwrap();
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Err(Refusal::Unknown)
         );
         fixture.registry.refresh().await.unwrap();
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Client)
         );
         assert!(changes.has_changed().unwrap());
@@ -411,7 +411,7 @@ async fn what_another_process_changes_is_taken_over() {
 }
 
 #[tokio::test]
-async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was() {
+async fn certificate_is_not_trusted_when_its_descriptor_cannot_be_read() {
     on_folders(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
         let key = format!("trust/{}.json", new.fingerprint);
@@ -421,7 +421,7 @@ async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was() {
         drop(obstruction);
         operator.trust_add(new.clone()).await.unwrap();
         assert_eq!(
-            fixture.registry.standing(Some(&new.fingerprint)),
+            fixture.registry.role_of(Some(&new.fingerprint)),
             Ok(Role::Client)
         );
         assert!(fixture.verify().await.is_sound());
@@ -430,7 +430,7 @@ async fn a_descriptor_that_cannot_be_written_leaves_trust_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_descriptor_that_is_in_the_way_does_not_keep_the_others_from_being_settled() {
+async fn descriptor_that_cannot_be_written_does_not_keep_others_from_delivery() {
     on_folders(async |fixture| {
         let (operator, keys) = (fixture.operator(), [0xaa, 0xbb, 0xcc]);
         let records = operator.records().await;
@@ -447,12 +447,12 @@ async fn a_descriptor_that_is_in_the_way_does_not_keep_the_others_from_being_set
         records.close().await;
         let key = |of| format!("trust/{}.json", revoked[of]);
         let obstruction = fixture.obstruct(&key(0));
-        refused(operator.settle_trust().await);
+        refused(operator.deliver_outbox().await);
         for others in [1, 2] {
             assert!(fixture.text(&key(others)).contains("revoked"));
         }
         drop(obstruction);
-        assert_eq!(operator.settle_trust().await.unwrap(), [revoked[0]]);
+        assert_eq!(operator.deliver_outbox().await.unwrap(), [key(0)]);
         assert!(fixture.verify().await.is_sound());
     })
     .await;

@@ -11,7 +11,7 @@ async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
 }
 
 #[tokio::test]
-async fn a_registry_that_agrees_with_itself_is_sound() {
+async fn consistent_registry_is_sound() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
         fixture.store(b"not used").await;
@@ -29,7 +29,7 @@ async fn a_registry_that_agrees_with_itself_is_sound() {
 }
 
 #[tokio::test]
-async fn lost_and_damaged_blobs_are_named_with_the_versions_they_affect() {
+async fn missing_and_corrupt_blobs_are_named_with_the_versions_they_affect() {
     on_every_backend(async |fixture| {
         let lost = fixture.publish("app", 0, b"lost").await.digest;
         let short = fixture.publish("app", 1, b"short").await.digest;
@@ -53,7 +53,7 @@ async fn lost_and_damaged_blobs_are_named_with_the_versions_they_affect() {
 }
 
 #[tokio::test]
-async fn a_corrupt_image_that_was_repaired_away_can_be_pushed_again() {
+async fn corrupt_image_removed_by_repair_can_be_uploaded_again() {
     on_every_backend(async |fixture| {
         let rotten = fixture.publish("app", 0, b"rotten").await.digest;
         let unused = fixture.store(b"unused").await.digest;
@@ -91,7 +91,7 @@ async fn a_corrupt_image_that_was_repaired_away_can_be_pushed_again() {
 }
 
 #[tokio::test]
-async fn descriptors_that_are_missing_or_differ_are_written_anew_on_request() {
+async fn missing_and_differing_descriptors_are_written_by_repair() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;
@@ -116,7 +116,7 @@ async fn descriptors_that_are_missing_or_differ_are_written_anew_on_request() {
 }
 
 #[tokio::test]
-async fn a_descriptor_of_an_older_program_is_as_good_as_a_new_one() {
+async fn descriptor_of_an_older_program_is_sound() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         let file = "applications/app/amd64/0.json";
@@ -134,7 +134,7 @@ async fn a_descriptor_of_an_older_program_is_as_good_as_a_new_one() {
 }
 
 #[tokio::test]
-async fn what_the_database_does_not_know_is_stray_and_stays() {
+async fn unknown_objects_are_stray_and_stay() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         let strays = [
@@ -160,7 +160,7 @@ async fn what_the_database_does_not_know_is_stray_and_stays() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_only_the_storage_knows_is_taken_over_and_never_written_over() {
+async fn revocation_known_only_to_storage_is_adopted_and_never_overwritten() {
     on_every_backend(async |mut fixture| {
         let (known, unknown) = (certificate(1, Role::Client), certificate(2, Role::Client));
         fixture.operator().trust_add(known.clone()).await.unwrap();
@@ -199,7 +199,7 @@ async fn a_revocation_that_only_the_storage_knows_is_taken_over_and_never_writte
 }
 
 #[tokio::test]
-async fn a_certificate_that_never_came_to_be_trusted_is_not_trusted_by_a_rebuild() {
+async fn certificate_known_only_to_storage_is_removed_by_repair() {
     on_every_backend(async |mut fixture| {
         let new = certificate(1, Role::Client);
         fixture
@@ -226,7 +226,7 @@ async fn a_certificate_that_never_came_to_be_trusted_is_not_trusted_by_a_rebuild
 }
 
 #[tokio::test]
-async fn a_version_that_only_its_descriptor_tells_of_stays_with_what_holds_for_it() {
+async fn version_known_only_to_its_descriptor_stays_with_its_variant() {
     on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture
@@ -264,7 +264,7 @@ async fn a_version_that_only_its_descriptor_tells_of_stays_with_what_holds_for_i
 }
 
 #[tokio::test]
-async fn immutable_a_descriptor_of_another_content_is_named_and_not_written_over() {
+async fn immutable_descriptor_of_another_content_is_named_and_not_overwritten() {
     on_every_backend(async |mut fixture| {
         let first = fixture.publish("app", 0, b"first").await;
         let second = fixture.store(b"second").await;
@@ -303,7 +303,7 @@ async fn immutable_a_descriptor_of_another_content_is_named_and_not_written_over
 }
 
 #[tokio::test]
-async fn descriptors_that_are_missing_are_written_again_and_nothing_else_is_touched() {
+async fn missing_descriptors_are_mended_and_others_are_not_touched() {
     on_every_backend(async |mut fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.publish("app", 1, b"one").await;

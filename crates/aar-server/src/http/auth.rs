@@ -150,7 +150,7 @@ impl FromRequestParts<AppState> for AnyCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let role = state.0.registry.standing(fingerprint(parts).as_ref());
+        let role = state.0.registry.role_of(fingerprint(parts).as_ref());
         let state = state.clone();
         Ok(Self { state, role })
     }

@@ -104,7 +104,12 @@ impl From<aar_registry::Error> for ApiError {
         }
         // Space reserved by other uploads is not a failure, and the caller may know.
         let busy = matches!(error, aar_registry::Error::StagingFull { .. });
-        if code.status() >= 500 && !busy {
+        if matches!(error, aar_registry::Error::Undelivered { .. }) {
+            Self {
+                message: error.to_string(),
+                ..Self::failure(code, error)
+            }
+        } else if code.status() >= 500 && !busy {
             Self::failure(code, error)
         } else {
             Self::new(code, error.to_string())
@@ -173,7 +178,7 @@ mod tests {
             full.message()
         );
         let chain = full.chain().unwrap();
-        assert_eq!(chain, "nothing more can be stored: no storage space");
+        assert_eq!(chain, "storage is full: no storage space");
         let (free, length) = (5, 10);
         let busy = ApiError::from(aar_registry::Error::StagingFull { free, length });
         assert_eq!(busy.code(), ErrorCode::StorageFull);

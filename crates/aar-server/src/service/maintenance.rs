@@ -9,7 +9,7 @@ use crate::error_chain::error_chain;
 
 /// Puts right what a killed process may have left, at the start and then again and again. Frees what
 /// nobody needs any more: images without a version, uploads that nobody continues, leftover files.
-/// Writes descriptors that are missing, and tells the storage who lost trust while it was away.
+/// Writes descriptors that are missing.
 pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -23,26 +23,13 @@ pub(super) async fn run(operator: Operator, period: Duration, stop: Cancellation
                 );
             }
         }
-        settle(&operator).await;
         mend(&operator).await;
     }
 }
 
-async fn settle(operator: &Operator) {
-    match operator.settle_trust().await {
-        Ok(settled) if settled.is_empty() => {}
-        Ok(settled) => info!(
-            ?settled,
-            "the storage knows now who is not trusted any more"
-        ),
-        Err(failure) => {
-            error!(
-                error = error_chain(&failure),
-                "the storage does not know yet who is not trusted any more; \
-                 the next attempt is made later"
-            );
-        }
-    }
+/// Delivers to storage what earlier changes, also of other processes, could not deliver.
+pub(super) async fn deliver(operator: Operator, stop: CancellationToken) {
+    stop.run_until_cancelled(operator.keep_delivering()).await;
 }
 
 async fn mend(operator: &Operator) {

@@ -83,6 +83,7 @@ impl Server {
         let background = Background::start(watch, self.control);
         let operator = self.registry.operator(OPERATOR);
         let period = self.config.gc.interval.get();
+        background.add(maintenance::deliver(operator.clone(), stop.clone()));
         background.add(maintenance::run(operator, period, stop.clone()));
         notify_ready();
         serve_tls(

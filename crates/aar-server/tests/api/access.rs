@@ -1,28 +1,28 @@
-//! Who may call what: every route of the OpenAPI document, by everybody.
+//! The access table: every route of the OpenAPI document, for every kind of caller.
 
 use std::collections::BTreeMap;
 
+use aar_http::Method;
 use aar_types::ErrorCode;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::personas::{Answer, Persona, TestServer};
+use crate::personas::{FullResponse, Persona, TestServer};
 
-/// Who may call a route.
+/// The callers that a route is for.
 #[derive(Clone, Copy, PartialEq)]
-enum For {
-    Everybody,
+enum Audience {
+    Everyone,
     Clients,
     Publishers,
 }
-use For::{Clients, Everybody, Publishers};
+use Audience::{Clients, Everyone, Publishers};
 
-/// Every route, in the order of the route table. One that is missing fails the test.
-const ROUTES: &[(&str, &str, For)] = &[
-    ("GET", "/", Everybody),
-    ("GET", "/1.0", Everybody),
-    ("GET", "/1.0/status", Everybody),
-    ("GET", "/1.0/openapi.json", Everybody),
+/// All routes, in the order of the route table. A missing route fails a test.
+const ROUTES: &[(&str, &str, Audience)] = &[
+    ("GET", "/", Everyone),
+    ("GET", "/1.0", Everyone),
+    ("GET", "/1.0/status", Everyone),
+    ("GET", "/1.0/openapi.json", Everyone),
     ("GET", "/1.0/applications", Clients),
     ("GET", "/1.0/applications/{name}", Clients),
     ("DELETE", "/1.0/applications/{name}", Publishers),
@@ -79,7 +79,7 @@ fn documented() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_route_has_a_row_and_every_row_a_route() {
+fn routes_and_rows_of_the_access_table_match() {
     let mut documented = documented();
     let rows = ROUTES
         .iter()
@@ -90,7 +90,7 @@ fn every_route_has_a_row_and_every_row_a_route() {
     assert_eq!(rows, documented);
 }
 
-/// A route with nothing in its places that exists: who is let in finds nothing and harms nothing.
+/// The path of a route, with names that do not exist, so that authorised requests change nothing.
 fn concrete(path: &str) -> String {
     path.replace("{name}", "absent")
         .replace("{architecture}", "amd64")
@@ -98,21 +98,21 @@ fn concrete(path: &str) -> String {
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
 }
 
-async fn call(persona: &Persona, method: &str, path: &str) -> Answer {
+async fn call(persona: &Persona, method: &str, path: &str) -> FullResponse {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     let request = persona.tus(method.clone(), &concrete(path));
-    Answer::of(match method {
+    FullResponse::of(match method {
         Method::PUT | Method::PATCH => request.json(&json!({})),
         _ => request,
     })
     .await
 }
 
-/// How a persona is turned away from routes for clients and from those for publishers.
+/// The refusals of a persona on routes for clients and on routes for publishers.
 type Expected = (Option<ErrorCode>, Option<ErrorCode>);
 
 #[tokio::test]
-async fn the_access_matrix_holds() {
+async fn access_table_holds_for_every_persona() {
     let server = TestServer::start().await;
     let everywhere = |code| (Some(code), Some(code));
     let personas: [(&str, Persona, Expected); 8] = [
@@ -153,46 +153,52 @@ async fn the_access_matrix_holds() {
             everywhere(ErrorCode::CertificateNotYetValid),
         ),
     ];
-    let mut answers = BTreeMap::new();
+    let mut responses = BTreeMap::new();
     for (name, persona, (as_client, as_publisher)) in &personas {
-        for (method, path, who) in ROUTES {
-            let refusal = match who {
-                Everybody => None,
+        for (method, path, audience) in ROUTES {
+            let refusal = match audience {
+                Everyone => None,
                 Clients => *as_client,
                 Publishers => *as_publisher,
             };
-            let answer = call(persona, method, path).await;
-            check(name, method, path, refusal, &answer);
-            answers.insert((*name, *method, *path), answer.status);
+            let response = call(persona, method, path).await;
+            check(name, method, path, refusal, &response);
+            responses.insert((*name, *method, *path), response.status);
         }
     }
-    assert_eq!(answers.len(), personas.len() * ROUTES.len());
+    assert_eq!(responses.len(), personas.len() * ROUTES.len());
 }
 
-fn check(name: &str, method: &str, path: &str, refusal: Option<ErrorCode>, answer: &Answer) {
-    let (status, code) = (answer.status, answer.code());
-    let seen = format!("{name}: {method} {path}: {status} {code}");
+fn check(
+    name: &str,
+    method: &str,
+    path: &str,
+    refusal: Option<ErrorCode>,
+    response: &FullResponse,
+) {
+    let (status, code) = (response.status, response.code());
+    let result = format!("{name}: {method} {path}: {status} {code}");
     match refusal {
         Some(refusal) => {
-            assert_eq!(status, refusal.status(), "{seen}");
-            let readable = method == "HEAD" || code == refusal.as_str();
-            assert!(readable, "{seen}");
+            assert_eq!(status, refusal.status(), "{result}");
+            let has_code = method == "HEAD" || code == refusal.as_str();
+            assert!(has_code, "{result}");
         }
-        None => assert!(![401, 403].contains(&status) && status < 500, "{seen}"),
+        None => assert!(![401, 403].contains(&status) && status < 500, "{result}"),
     }
 }
 
 #[tokio::test]
-async fn a_malformed_request_of_a_stranger_is_refused_before_it_is_looked_at() {
+async fn invalid_request_of_an_unknown_caller_is_refused_for_its_certificate() {
     let server = TestServer::start().await;
-    let stranger = server.unknown();
+    let unknown = server.unknown();
     for path in [
         "/1.0/applications?recursion=9",
         "/1.0/applications/a%20b",
         "/1.0/changes",
     ] {
         assert_eq!(
-            stranger.get(path).await.code(),
+            unknown.get(path).await.code(),
             "certificate_unknown",
             "{path}"
         );
@@ -200,7 +206,7 @@ async fn a_malformed_request_of_a_stranger_is_refused_before_it_is_looked_at() {
 }
 
 #[tokio::test]
-async fn the_root_tells_callers_where_they_stand() {
+async fn root_shows_trust_and_role_of_the_caller() {
     let server = TestServer::start().await;
     for (persona, auth, role) in [
         (server.anonymous(), "untrusted", Value::Null),
@@ -218,22 +224,22 @@ async fn the_root_tells_callers_where_they_stand() {
 }
 
 #[tokio::test]
-async fn the_audit_log_tells_who_wrote_and_who_was_refused() {
+async fn audit_log_has_writes_and_refusals() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher.publish("game/amd64/versions/0", b"image").await;
     assert_eq!(client.delete("/1.0/applications/game").await.status, 403);
-    let audited = async |who: &Persona, outcome: &str| {
+    let audited = async |caller: &Persona, outcome: &str| {
         let log = server.aar(&["audit", "--format", "json"]).await;
         let entries: Vec<Value> = serde_json::from_str(&log).unwrap();
         entries.into_iter().any(|entry| {
-            entry["fingerprint"] == *who.fingerprint()
+            entry["fingerprint"] == *caller.fingerprint()
                 && entry["outcome"] == outcome
                 && entry["address"] == "127.0.0.1"
         })
     };
     assert!(audited(&publisher, "done").await);
-    // Refusals are written beside the request, not in its way.
+    // Refusals are written in the background.
     let written = async {
         while !audited(&client, "refused").await {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -8,7 +8,7 @@ use crate::{
 const GAME: &str = "game/amd64/versions/0";
 
 #[tokio::test]
-async fn a_version_is_committed_seen_changed_withdrawn_and_deleted() {
+async fn version_is_committed_shown_changed_withdrawn_and_deleted() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     let image_0 = content(1000);
@@ -47,9 +47,9 @@ async fn a_version_is_committed_seen_changed_withdrawn_and_deleted() {
     assert_eq!(client.get(&path).await.code(), "version_not_found");
 }
 
-/// Answers are made once for each revision, so none may outlive a change.
+/// Responses are cached for each revision, so a change must invalidate them.
 #[tokio::test]
-async fn every_change_is_seen_by_the_next_request_for_anything() {
+async fn change_is_visible_to_the_next_request_of_every_kind() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher.publish(GAME, &content(1000)).await;
@@ -80,7 +80,7 @@ async fn every_change_is_seen_by_the_next_request_for_anything() {
 }
 
 #[tokio::test]
-async fn the_same_version_again_changes_nothing_and_another_content_is_refused() {
+async fn repeated_version_changes_nothing_and_other_content_is_refused() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher.publish(GAME, &content(1000)).await;
@@ -95,7 +95,7 @@ async fn the_same_version_again_changes_nothing_and_another_content_is_refused()
 }
 
 #[tokio::test]
-async fn a_version_without_its_image_is_refused() {
+async fn version_without_stored_image_is_refused() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     let path = format!("/1.0/applications/{GAME}");
@@ -110,25 +110,25 @@ async fn a_version_without_its_image_is_refused() {
 }
 
 #[tokio::test]
-async fn versions_whose_manifest_lacks_a_newer_attribute_are_accepted_with_its_default() {
+async fn manifest_without_a_newer_attribute_gets_its_default() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher.upload(&content(1000)).await;
     let path = format!("/1.0/applications/{GAME}");
-    let old = json!({ "image": image(&content(1000)), "manifest": { "boot_activity": "main" } });
-    assert_eq!(publisher.put(&path, &old).await.status, 201);
+    let older = json!({ "image": image(&content(1000)), "manifest": { "boot_activity": "main" } });
+    assert_eq!(publisher.put(&path, &older).await.status, 201);
     let manifest = &publisher.get(&path).await.json()["metadata"]["manifest"];
     assert_eq!(manifest["video_encoder"], "gpu-preferred");
 }
 
 #[tokio::test]
-async fn what_no_manifest_could_declare_is_refused_by_field_and_changes_nothing() {
+async fn invalid_declaration_is_refused_by_field_and_changes_nothing() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher.publish(GAME, &content(1000)).await;
     let application = "/1.0/applications/game/amd64";
     let next = "/1.0/applications/game/amd64/versions/1";
-    let of = |section: &str, said: &Value| json!({ "image": image(&content(1000)), section: said });
+    let of = |section: &str, declared: &Value| json!({ "image": image(&content(1000)), section: declared });
     let kind = json!({ "instance_type": "huge" });
     let tags = json!({ "tags": ["good", "a,b"] });
     let hook = json!({ "hooks": { "timeout": "1h" } });
@@ -172,7 +172,7 @@ async fn what_no_manifest_could_declare_is_refused_by_field_and_changes_nothing(
 }
 
 #[tokio::test]
-async fn metadata_changes_reach_clients() {
+async fn metadata_change_reaches_clients() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher.publish(GAME, &content(1000)).await;
@@ -216,7 +216,7 @@ async fn an_unchanged_list_is_answered_with_304_until_it_changes() {
 }
 
 #[tokio::test]
-async fn the_list_has_pages_filters_and_two_forms() {
+async fn list_has_pages_filters_and_two_forms() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     for version in [
@@ -262,7 +262,7 @@ fn names(listed: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_application_is_deleted_for_one_architecture_only_where_asked() {
+async fn deletion_with_architecture_keeps_the_others() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher
@@ -292,7 +292,7 @@ async fn an_application_is_deleted_for_one_architecture_only_where_asked() {
 }
 
 #[tokio::test]
-async fn the_last_version_takes_its_application_along() {
+async fn deletion_of_the_last_version_deletes_the_application() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher.publish(GAME, &content(1000)).await;

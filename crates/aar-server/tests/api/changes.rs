@@ -5,11 +5,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::{content::content, personas::TestServer};
 
-/// Far less than the callers here are ready to wait, and enough for a busy machine.
+/// Much shorter than the waits of the requests, and long enough for a busy machine.
 const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn changes_are_listed_oldest_first_after_a_revision() {
+async fn changes_after_a_revision_are_listed_oldest_first() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher
@@ -25,8 +25,8 @@ async fn changes_are_listed_oldest_first_after_a_revision() {
         )
         .await;
     publisher.delete("/1.0/applications/a").await;
-    let answer = client.get("/1.0/changes?since=0").await;
-    let body = answer.json();
+    let response = client.get("/1.0/changes?since=0").await;
+    let body = response.json();
     let changes = body["metadata"]["changes"].as_array().unwrap();
     let kinds: Vec<_> = changes
         .iter()
@@ -40,7 +40,7 @@ async fn changes_are_listed_oldest_first_after_a_revision() {
     ];
     assert_eq!(kinds, expected);
     assert_eq!(
-        answer.header("aar-revision"),
+        response.header("aar-revision"),
         body["metadata"]["revision"].to_string()
     );
     let last = changes[2]["revision"].as_u64().unwrap();
@@ -52,7 +52,7 @@ async fn changes_are_listed_oldest_first_after_a_revision() {
 }
 
 #[tokio::test]
-async fn a_waiting_caller_is_answered_by_the_next_change() {
+async fn waiting_request_is_answered_by_the_next_change() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher.upload(&content(1000)).await;
@@ -62,15 +62,15 @@ async fn a_waiting_caller_is_answered_by_the_next_change() {
     publisher
         .publish("a/amd64/versions/0", &content(1000))
         .await;
-    let answer = timeout(SOON, wait).await.expect("not woken").unwrap();
+    let response = timeout(SOON, wait).await.expect("not woken").unwrap();
     assert_eq!(
-        answer.json()["metadata"]["changes"][0]["kind"],
+        response.json()["metadata"]["changes"][0]["kind"],
         "version-added"
     );
 }
 
 #[tokio::test]
-async fn a_change_of_another_process_wakes_a_waiting_caller_too() {
+async fn waiting_request_is_answered_by_a_change_of_another_process() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher
@@ -81,45 +81,45 @@ async fn a_change_of_another_process_wakes_a_waiting_caller_too() {
     let wait = tokio::spawn(async move { client.get(&path).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.aar(&["application", "delete", "--yes", "a"]).await;
-    let answer = timeout(SOON, wait).await.expect("not woken").unwrap();
+    let response = timeout(SOON, wait).await.expect("not woken").unwrap();
     assert_eq!(
-        answer.json()["metadata"]["changes"][0]["kind"],
+        response.json()["metadata"]["changes"][0]["kind"],
         "application-removed"
     );
 }
 
 #[tokio::test]
-async fn waiting_ends_empty_when_the_time_is_over() {
+async fn waiting_request_ends_empty_after_its_time() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let started = Instant::now();
-    let answer = client.get("/1.0/changes?since=0&wait=1").await;
+    let response = client.get("/1.0/changes?since=0&wait=1").await;
     assert!(started.elapsed() >= Duration::from_secs(1));
-    assert_eq!(answer.json()["metadata"]["changes"], json!([]));
+    assert_eq!(response.json()["metadata"]["changes"], json!([]));
 }
 
 #[tokio::test]
-async fn waiting_ends_when_the_service_stops() {
+async fn waiting_request_ends_when_the_service_stops() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let wait = tokio::spawn(async move { client.get("/1.0/changes?since=0&wait=300").await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     server.drain();
-    let answer = timeout(SOON, wait).await.expect("still waiting").unwrap();
-    assert_eq!(answer.json()["metadata"]["changes"], json!([]));
+    let response = timeout(SOON, wait).await.expect("still waiting").unwrap();
+    assert_eq!(response.json()["metadata"]["changes"], json!([]));
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_revision_that_the_registry_has_never_had_is_answered_with_410() {
+async fn future_revision_is_answered_with_410() {
     let server = TestServer::start().await;
-    let answer = server
+    let response = server
         .client()
         .await
         .get("/1.0/changes?since=1000000")
         .await;
     assert_eq!(
-        (answer.status, answer.code().as_str()),
+        (response.status, response.code().as_str()),
         (410, "changes_compacted")
     );
 }

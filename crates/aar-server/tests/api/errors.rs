@@ -1,19 +1,19 @@
-//! Bodies of errors: every one in the envelope, with a stable code and what to mend.
+//! The bodies of errors: envelope, code and message.
 
-use reqwest::Method;
+use aar_http::Method;
 use serde_json::json;
 
 use crate::{
     content::content,
-    personas::{Answer, Persona, TestServer},
+    personas::{FullResponse, Persona, TestServer},
 };
 
-fn shown(what: &str, answer: &Answer) -> String {
-    assert!(!answer.header("x-request-id").is_empty(), "{what}");
+fn shown(what: &str, response: &FullResponse) -> String {
+    assert!(!response.header("x-request-id").is_empty(), "{what}");
     format!(
         "{what}\n{} {}\n",
-        answer.status,
-        serde_json::to_string_pretty(&answer.json()).unwrap()
+        response.status,
+        serde_json::to_string_pretty(&response.json()).unwrap()
     )
 }
 
@@ -26,10 +26,10 @@ async fn gets(persona: &Persona, paths: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn refusals_say_why() {
+async fn refusals_name_their_reason() {
     let server = TestServer::start().await;
     let mut all = Vec::new();
-    for (who, persona) in [
+    for (name, persona) in [
         ("anonymous", server.anonymous()),
         ("unknown", server.unknown()),
         ("removed", server.removed().await),
@@ -38,14 +38,14 @@ async fn refusals_say_why() {
         ("not yet valid", server.not_yet_valid().await),
         ("client", server.client().await),
     ] {
-        let answer = persona.delete("/1.0/applications/a").await;
-        all.push(shown(who, &answer));
+        let response = persona.delete("/1.0/applications/a").await;
+        all.push(shown(name, &response));
     }
     insta::assert_snapshot!(all.join("\n"));
 }
 
 #[tokio::test]
-async fn malformed_requests_are_answered_with_the_part_that_is_wrong() {
+async fn invalid_requests_are_refused_by_part() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let all = gets(
@@ -71,7 +71,7 @@ async fn malformed_requests_are_answered_with_the_part_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn malformed_bodies_are_answered_with_the_key_that_is_wrong() {
+async fn invalid_bodies_are_refused_by_field() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     let version = "/1.0/applications/a/amd64/versions/0";
@@ -88,18 +88,25 @@ async fn malformed_bodies_are_answered_with_the_key_that_is_wrong() {
         "PATCH",
         &publisher.patch(version, &json!({ "publish": true })).await,
     ));
-    let broken = publisher
-        .request(Method::PUT, version)
-        .header("Content-Type", "application/json")
-        .body("{");
-    all.push(shown("PUT {", &Answer::of(broken).await));
+    for body in [
+        "{",
+        "[]",
+        r#"{"published": true, "published": false}"#,
+        r#"{"manifest": {"later": [{"a": 1, "a": 2}]}}"#,
+    ] {
+        let raw = publisher
+            .request(Method::PUT, version)
+            .header("Content-Type", "application/json")
+            .body(body);
+        all.push(shown(&format!("PUT {body}"), &FullResponse::of(raw).await));
+    }
     let text = publisher.request(Method::PUT, version).body("{}");
-    all.push(shown("PUT without type", &Answer::of(text).await));
+    all.push(shown("PUT without type", &FullResponse::of(text).await));
     insta::assert_snapshot!(all.join("\n"));
 }
 
 #[tokio::test]
-async fn malformed_uploads_are_answered_with_the_header_that_is_wrong() {
+async fn invalid_uploads_are_refused_by_header() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     let post = |headers: &[(&str, &str)]| {
@@ -123,14 +130,14 @@ async fn malformed_uploads_are_answered_with_the_header_that_is_wrong() {
     ] {
         all.push(shown(
             &format!("{headers:?}"),
-            &Answer::of(post(headers)).await,
+            &FullResponse::of(post(headers)).await,
         ));
     }
     insta::assert_snapshot!(all.join("\n"));
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_apart() {
+async fn missing_routes_and_resources_have_different_codes() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let mut all = vec![
@@ -146,14 +153,14 @@ async fn what_is_not_there_is_told_apart() {
         )
         .await,
     ];
-    let posted = Answer::of(client.request(Method::POST, "/1.0/applications")).await;
+    let posted = FullResponse::of(client.request(Method::POST, "/1.0/applications")).await;
     assert_eq!(posted.header("allow"), "GET,HEAD");
     all.push(shown("POST /1.0/applications", &posted));
     insta::assert_snapshot!(all.join("\n"));
 }
 
 #[tokio::test]
-async fn a_failure_of_the_server_tells_the_caller_its_id_and_nothing_else() {
+async fn failure_of_the_server_tells_only_the_request_id() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher
@@ -167,7 +174,7 @@ async fn a_failure_of_the_server_tells_the_caller_its_id_and_nothing_else() {
     let id = failed.header("x-request-id");
     let expected = json!({
         "type": "error",
-        "error": "the registry failed; its log has the cause under the request id",
+        "error": "the registry failed: its log has the cause under the request id",
         "error_code": 500,
         "code": "internal",
         "request_id": id,

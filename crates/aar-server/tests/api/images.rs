@@ -1,8 +1,8 @@
-use reqwest::Method;
+use aar_http::Method;
 
 use crate::{
     content::{content, sha256},
-    personas::{Answer, Persona, TestServer},
+    personas::{FullResponse, Persona, TestServer},
 };
 
 const VERSION: &str = "game/amd64/versions/3";
@@ -19,30 +19,30 @@ async fn served() -> (TestServer, Persona, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn an_image_is_sent_as_it_was_stored() {
+async fn image_is_sent_as_stored() {
     let (_server, client, content) = served().await;
-    let answer = client.get(IMAGE).await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.body == content);
-    assert_eq!(answer.header("content-type"), "application/zstd");
-    assert_eq!(answer.header("content-length"), SIZE.to_string());
-    assert_eq!(answer.header("accept-ranges"), "bytes");
-    assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(&content)));
+    let response = client.get(IMAGE).await;
+    assert_eq!(response.status, 200);
+    assert!(response.body == content);
+    assert_eq!(response.header("content-type"), "application/zstd");
+    assert_eq!(response.header("content-length"), SIZE.to_string());
+    assert_eq!(response.header("accept-ranges"), "bytes");
+    assert_eq!(response.header("etag"), format!("\"{}\"", sha256(&content)));
     let disposition = "attachment; filename=\"game-amd64-3.tar.zst\"";
-    assert_eq!(answer.header("content-disposition"), disposition);
+    assert_eq!(response.header("content-disposition"), disposition);
 }
 
 #[tokio::test]
-async fn head_tells_the_same_without_the_bytes() {
+async fn head_has_the_headers_without_the_bytes() {
     let (_server, client, _) = served().await;
-    let answer = Answer::of(client.request(Method::HEAD, IMAGE)).await;
-    assert_eq!((answer.status, answer.body.len()), (200, 0));
-    assert_eq!(answer.header("content-length"), SIZE.to_string());
-    assert_eq!(answer.header("accept-ranges"), "bytes");
+    let response = FullResponse::of(client.request(Method::HEAD, IMAGE)).await;
+    assert_eq!((response.status, response.body.len()), (200, 0));
+    assert_eq!(response.header("content-length"), SIZE.to_string());
+    assert_eq!(response.header("accept-ranges"), "bytes");
 }
 
 #[tokio::test]
-async fn ranges_join_to_the_whole() {
+async fn ranges_have_the_selected_bytes() {
     let (_server, client, content) = served().await;
     for (range, expected) in [
         ("bytes=0-0", 0..1),
@@ -51,27 +51,27 @@ async fn ranges_join_to_the_whole() {
         ("bytes=-17", SIZE - 17..SIZE),
         ("bytes=500000-99999999", 500_000..SIZE),
     ] {
-        let answer = client.get_with(IMAGE, &[("Range", range)]).await;
-        assert_eq!(answer.status, 206, "{range}");
-        assert!(answer.body == content[expected.clone()], "{range}");
-        let told = format!("bytes {}-{}/{SIZE}", expected.start, expected.end - 1);
-        assert_eq!(answer.header("content-range"), told);
+        let response = client.get_with(IMAGE, &[("Range", range)]).await;
+        assert_eq!(response.status, 206, "{range}");
+        assert!(response.body == content[expected.clone()], "{range}");
+        let expected_range = format!("bytes {}-{}/{SIZE}", expected.start, expected.end - 1);
+        assert_eq!(response.header("content-range"), expected_range);
     }
 }
 
 #[tokio::test]
-async fn a_range_outside_the_image_is_refused_with_its_size() {
+async fn range_beyond_the_end_is_refused_with_the_size() {
     let (_server, client, _) = served().await;
-    let answer = client.get_with(IMAGE, &[("Range", "bytes=3000000-")]).await;
+    let response = client.get_with(IMAGE, &[("Range", "bytes=3000000-")]).await;
     assert_eq!(
-        (answer.status, answer.code().as_str()),
+        (response.status, response.code().as_str()),
         (416, "range_not_satisfiable")
     );
-    assert_eq!(answer.header("content-range"), format!("bytes */{SIZE}"));
+    assert_eq!(response.header("content-range"), format!("bytes */{SIZE}"));
 }
 
 #[tokio::test]
-async fn a_range_of_another_content_is_answered_with_the_whole() {
+async fn range_of_another_content_gets_the_whole_image() {
     let (_server, client, content) = served().await;
     let same = format!("\"{}\"", sha256(&content));
     let range = ("Range", "bytes=10-19");
@@ -84,16 +84,16 @@ async fn a_range_of_another_content_is_answered_with_the_whole() {
 }
 
 #[tokio::test]
-async fn an_image_that_the_caller_has_is_not_sent() {
+async fn known_image_is_not_sent() {
     let (_server, client, content) = served().await;
     let tag = format!("\"{}\"", sha256(&content));
-    let answer = client.get_with(IMAGE, &[("If-None-Match", &tag)]).await;
-    assert_eq!((answer.status, answer.body.len()), (304, 0));
-    assert_eq!(answer.header("etag"), tag);
+    let response = client.get_with(IMAGE, &[("If-None-Match", &tag)]).await;
+    assert_eq!((response.status, response.body.len()), (304, 0));
+    assert_eq!(response.header("etag"), tag);
 }
 
 #[tokio::test]
-async fn a_download_goes_on_where_it_stopped_after_a_restart_of_the_server() {
+async fn download_resumes_after_a_restart() {
     let (server, client, content) = served().await;
     let first = client.get_with(IMAGE, &[("Range", "bytes=0-999999")]).await;
     let identity = client.identity();

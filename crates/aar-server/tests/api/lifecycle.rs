@@ -3,16 +3,16 @@ use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 use aar_server::{config::Config, service::Server};
 use aar_types::Clock;
 
-use reqwest::Method;
+use aar_http::Method;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     content::content,
-    personas::{Answer, TestServer},
+    personas::{FullResponse, TestServer},
 };
 
 #[tokio::test]
-async fn the_first_start_makes_what_is_missing_for_its_owner_only() {
+async fn first_start_creates_private_files() {
     let server = TestServer::start().await;
     let mode = |path: &str| {
         let path = server.base().join(path);
@@ -26,8 +26,21 @@ async fn the_first_start_makes_what_is_missing_for_its_owner_only() {
     }
 }
 
+/// Scripts wait for `aar status`, which needs only the database, and then read the certificate.
 #[tokio::test]
-async fn a_base_folder_is_served_once() {
+async fn first_start_creates_the_certificate_before_the_database() {
+    let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let mut config = Config::of_base(base.path()).unwrap();
+    let file = base.path().join("file");
+    fs_err::write(&file, "not a folder").unwrap();
+    config.database.path = file.join("registry.sqlite");
+    let started = Server::start(base.path(), config, Clock::system()).await;
+    assert!(started.is_err());
+    assert!(base.path().join("certs/server.crt").exists());
+}
+
+#[tokio::test]
+async fn base_folder_is_served_by_one_process() {
     let server = TestServer::start().await;
     let config = Config::of_base(server.base()).unwrap();
     let second = Server::start(server.base(), config, Clock::system()).await;
@@ -36,7 +49,7 @@ async fn a_base_folder_is_served_once() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn port_in_use_is_named() {
     let server = TestServer::start().await;
     let taken = server.url().strip_prefix("https://").unwrap().to_owned();
     let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -52,7 +65,7 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn the_certificate_and_the_identity_of_the_registry_outlive_a_restart() {
+async fn certificate_and_registry_id_survive_a_restart() {
     let server = TestServer::start().await;
     let id = async |server: &TestServer| {
         let info = server.anonymous().get("/1.0").await.json();
@@ -66,14 +79,14 @@ async fn the_certificate_and_the_identity_of_the_registry_outlive_a_restart() {
 }
 
 #[tokio::test]
-async fn the_control_socket_goes_with_the_service() {
+async fn control_socket_is_removed_with_the_service() {
     let server = TestServer::start().await;
     let base = server.stop().await;
     assert!(!base.path().join("run/control.socket").exists());
 }
 
 #[tokio::test]
-async fn a_download_that_does_not_end_is_dropped_when_the_time_to_drain_is_over() {
+async fn stalled_download_is_dropped_at_the_drain_limit() {
     let server = TestServer::start().await;
     server
         .publisher()
@@ -88,13 +101,12 @@ async fn a_download_that_does_not_end_is_dropped_when_the_time_to_drain_is_over(
     server.stop().await;
     assert!(
         started.elapsed() >= Duration::from_secs(2),
-        "it was not waited for"
+        "the server did not wait for it"
     );
 }
 
 #[tokio::test]
-async fn uploads_are_staged_on_the_data_volume_and_abandoned_ones_are_reaped_while_the_service_runs()
- {
+async fn expired_upload_is_deleted_while_the_service_runs() {
     let server =
         TestServer::start_with("uploads:\n  expire-after: 2s\ngc:\n  interval: 1s\n").await;
     let publisher = server.publisher().await;
@@ -103,7 +115,7 @@ async fn uploads_are_staged_on_the_data_volume_and_abandoned_ones_are_reaped_whi
     publisher.append(&location, 0, &image[..900_000]).await;
     assert!(stored(&server) >= 900_000);
     let gone = async {
-        while Answer::of(publisher.tus(Method::HEAD, &location))
+        while FullResponse::of(publisher.tus(Method::HEAD, &location))
             .await
             .status
             != 404
@@ -114,30 +126,30 @@ async fn uploads_are_staged_on_the_data_volume_and_abandoned_ones_are_reaped_whi
     };
     timeout(Duration::from_secs(30), gone)
         .await
-        .expect("it is still there");
+        .expect("the upload still exists");
 }
 
 #[tokio::test]
-async fn a_descriptor_that_went_missing_is_written_again_while_the_service_runs() {
+async fn missing_descriptor_is_restored_while_the_service_runs() {
     let server = TestServer::start_with("gc:\n  interval: 1s\n").await;
     let publisher = server.publisher().await;
     publisher.publish("app/amd64/versions/0", b"image").await;
     let descriptor = server.base().join("data/applications/app/amd64/0.json");
     let content = || fs_err::read(&descriptor).ok();
-    let says = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).unwrap();
-    let before = says(&content().unwrap());
+    let parsed = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).unwrap();
+    let before = parsed(&content().unwrap());
     fs_err::remove_file(&descriptor).unwrap();
     let back = async {
-        while content().is_none_or(|content| says(&content) != before) {
+        while content().is_none_or(|content| parsed(&content) != before) {
             sleep(Duration::from_millis(100)).await;
         }
     };
     timeout(Duration::from_secs(30), back)
         .await
-        .expect("it is still missing");
+        .expect("the descriptor is still missing");
 }
 
-/// How many bytes there are below the root of the storage.
+/// The size of all files in the storage.
 fn stored(server: &TestServer) -> u64 {
     let mut folders = vec![server.base().join("data")];
     let mut bytes = 0;

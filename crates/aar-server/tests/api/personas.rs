@@ -1,4 +1,4 @@
-//! A server of one test, and whoever calls it.
+//! A server for one test, and its callers.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,10 +6,10 @@ use std::{
 };
 
 use aar_cli::{Exit, Printer};
+use aar_http::{HeaderMap, HttpClient, HttpOptions, Method, RequestBuilder, Response};
 use aar_server::{cli, config::Config, service::Server};
-use aar_tls::{HttpOptions, Identity, NewIdentity, ServerTrust, http_client};
+use aar_tls::{Identity, NewIdentity, ServerTrust};
 use aar_types::{Clock, Fingerprint};
-use reqwest::{Method, RequestBuilder, Response, header::HeaderMap};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -19,7 +19,7 @@ use crate::content::{image, metadata};
 
 const CONFIG: &str = "http:\n  addr: 127.0.0.1:0\n  drain: 2s\n";
 
-/// A registry that is served for one test.
+/// A registry that runs for one test.
 pub(crate) struct TestServer {
     base: TempDir,
     fingerprint: Fingerprint,
@@ -33,7 +33,7 @@ impl TestServer {
         Self::start_with("").await
     }
 
-    /// With more lines in its configuration.
+    /// Starts with more lines in the configuration.
     pub(crate) async fn start_with(lines: &str) -> Self {
         let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         fs_err::create_dir(base.path().join("conf")).unwrap();
@@ -41,7 +41,7 @@ impl TestServer {
         Self::serve(base).await
     }
 
-    /// The registry of a base folder.
+    /// Serves the registry of a base folder.
     pub(crate) async fn serve(base: TempDir) -> Self {
         let config = Config::of_base(base.path()).unwrap();
         let server = Server::start(base.path(), config, Clock::system())
@@ -69,7 +69,7 @@ impl TestServer {
         Self::serve(self.stop().await).await
     }
 
-    /// Tells the server to stop, without waiting.
+    /// Signals the server to stop, without waiting.
     pub(crate) fn drain(&self) {
         self.stop.cancel();
     }
@@ -86,7 +86,7 @@ impl TestServer {
         &self.url
     }
 
-    /// Runs a command line of `aar` on the base folder of this server.
+    /// Runs `aar` on the base folder of this server.
     pub(crate) async fn aar(&self, arguments: &[&str]) -> String {
         let mut line = vec!["aar".into(), "--base-dir".into(), self.base().into()];
         line.extend(arguments.iter().map(Into::into));
@@ -96,7 +96,7 @@ impl TestServer {
         captured.stdout()
     }
 
-    /// Somebody with this identity, known to the registry or not.
+    /// A caller with this identity, trusted or not.
     pub(crate) fn caller(&self, identity: Option<Identity>) -> Persona {
         let trust = ServerTrust::Pinned(vec![self.fingerprint]);
         let options = HttpOptions {
@@ -105,7 +105,7 @@ impl TestServer {
         };
         Persona {
             identity,
-            http: http_client(options).unwrap(),
+            http: HttpClient::new(options).unwrap(),
             url: self.url.clone(),
         }
     }
@@ -147,7 +147,7 @@ impl TestServer {
         self.trusted(identity(FUTURE), &["--publisher"]).await
     }
 
-    /// Trusts a certificate, as `aar trust add` does.
+    /// Trusts a certificate with `aar trust add`.
     pub(crate) async fn trusted(&self, identity: Identity, flags: &[&str]) -> Persona {
         let file = self.certificate_file(&identity);
         let path = file.to_string_lossy();
@@ -165,7 +165,7 @@ impl TestServer {
     }
 }
 
-/// From when to when a certificate is valid, in hours from now.
+/// The validity of a certificate, in hours from now.
 type Validity = (i64, i64);
 const VALID: Validity = (-1, 24);
 const EXPIRED: Validity = (-48, -24);
@@ -183,15 +183,15 @@ pub(crate) fn identity((from, until): Validity) -> Identity {
     Identity::generate(&new).unwrap()
 }
 
-/// Somebody who calls.
+/// A caller.
 pub(crate) struct Persona {
     identity: Option<Identity>,
-    http: reqwest::Client,
+    http: HttpClient,
     url: String,
 }
 
-/// What came back.
-pub(crate) struct Answer {
+/// A response with its body.
+pub(crate) struct FullResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -205,61 +205,62 @@ impl Persona {
     pub(crate) fn identity(&self) -> Identity {
         self.identity
             .clone()
-            .expect("this one shows no certificate")
+            .expect("the caller has no certificate")
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url))
+        let url = format!("{}{path}", self.url);
+        self.http.request(method, url.parse().unwrap())
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path)).await
+    pub(crate) async fn get(&self, path: &str) -> FullResponse {
+        FullResponse::of(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> FullResponse {
         let with =
             |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
         let request = self.request(Method::GET, path);
-        Answer::of(headers.iter().fold(request, with)).await
+        FullResponse::of(headers.iter().fold(request, with)).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::PUT, path).json(body)).await
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> FullResponse {
+        FullResponse::of(self.request(Method::PUT, path).json(body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
-        Answer::of(self.request(Method::PATCH, path).json(body)).await
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> FullResponse {
+        FullResponse::of(self.request(Method::PATCH, path).json(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::DELETE, path)).await
+    pub(crate) async fn delete(&self, path: &str) -> FullResponse {
+        FullResponse::of(self.request(Method::DELETE, path)).await
     }
 
-    /// A request of the tus protocol.
+    /// A tus request.
     pub(crate) fn tus(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, path).header("Tus-Resumable", "1.0.0")
     }
 
-    /// Begins the upload of some content.
-    pub(crate) async fn create_upload(&self, content: &[u8]) -> Answer {
+    /// Creates an upload of content.
+    pub(crate) async fn create_upload(&self, content: &[u8]) -> FullResponse {
         let request = self
             .tus(Method::POST, "/1.0/uploads")
             .header("Upload-Length", content.len())
             .header("Upload-Metadata", metadata(content));
-        Answer::of(request).await
+        FullResponse::of(request).await
     }
 
     /// Continues an upload.
-    pub(crate) async fn append(&self, location: &str, offset: usize, bytes: &[u8]) -> Answer {
+    pub(crate) async fn append(&self, location: &str, offset: usize, bytes: &[u8]) -> FullResponse {
         let request = self
             .tus(Method::PATCH, location)
             .header("Upload-Offset", offset)
             .header("Content-Type", "application/offset+octet-stream")
             .body(bytes.to_vec());
-        Answer::of(request).await
+        FullResponse::of(request).await
     }
 
-    /// Uploads some content, whole.
+    /// Uploads content.
     pub(crate) async fn upload(&self, content: &[u8]) {
         let created = self.create_upload(content).await;
         assert_eq!(created.status, 201, "{}", created.text());
@@ -269,15 +270,15 @@ impl Persona {
         }
     }
 
-    /// Publishes a version with some content.
-    pub(crate) async fn publish(&self, version: &str, content: &[u8]) -> Answer {
+    /// Publishes a version with content.
+    pub(crate) async fn publish(&self, version: &str, content: &[u8]) -> FullResponse {
         self.upload(content).await;
         let path = format!("/1.0/applications/{version}");
         self.put(&path, &json!({ "image": image(content) })).await
     }
 }
 
-impl Answer {
+impl FullResponse {
     pub(crate) async fn of(request: RequestBuilder) -> Self {
         Self::read(request.send().await.unwrap()).await
     }
@@ -305,7 +306,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
     }
 
-    /// The stable code of an error, empty where there is no body.
+    /// The code of an error; empty without a body.
     pub(crate) fn code(&self) -> String {
         let json = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
         json["code"].as_str().unwrap_or_default().to_owned()

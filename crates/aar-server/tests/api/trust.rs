@@ -6,11 +6,11 @@ use tokio::time::timeout;
 
 use crate::{content::content, personas::TestServer};
 
-/// More than the buffers between the two ends hold.
+/// Larger than all buffers between client and server.
 const LARGE: usize = 96 << 20;
 
 #[tokio::test]
-async fn trust_is_given_and_taken_without_a_restart() {
+async fn trust_is_added_and_removed_without_a_restart() {
     let server = TestServer::start().await;
     let client = server.client().await;
     assert_eq!(client.get("/1.0/applications").await.status, 200);
@@ -24,7 +24,7 @@ async fn trust_is_given_and_taken_without_a_restart() {
 }
 
 #[tokio::test]
-async fn revoking_cuts_an_open_download() {
+async fn revocation_cuts_an_open_download() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher
@@ -33,7 +33,7 @@ async fn revoking_cuts_an_open_download() {
     let client = server.client().await;
     let path = "/1.0/applications/big/amd64/versions/0/image";
     let mut download = client
-        .request(reqwest::Method::GET, path)
+        .request(aar_http::Method::GET, path)
         .send()
         .await
         .unwrap();
@@ -46,12 +46,12 @@ async fn revoking_cuts_an_open_download() {
         while let Some(chunk) = download.chunk().await? {
             received += chunk.len();
         }
-        Ok::<_, reqwest::Error>(received)
+        Ok::<_, aar_http::Error>(received)
     };
     let rest = timeout(Duration::from_secs(10), rest)
         .await
         .expect("the download hangs");
-    assert!(rest.is_err(), "the download went on to its end");
+    assert!(rest.is_err(), "the download was not cut");
     assert_eq!(
         client.get("/1.0/applications").await.code(),
         "certificate_revoked"
@@ -59,7 +59,7 @@ async fn revoking_cuts_an_open_download() {
 }
 
 #[tokio::test]
-async fn revoking_one_certificate_leaves_the_connections_of_others_alone() {
+async fn revocation_keeps_the_connections_of_others() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     let image = content(LARGE);
@@ -67,7 +67,7 @@ async fn revoking_one_certificate_leaves_the_connections_of_others_alone() {
     let (client, other) = (server.client().await, server.client().await);
     let path = "/1.0/applications/big/amd64/versions/0/image";
     let mut download = client
-        .request(reqwest::Method::GET, path)
+        .request(aar_http::Method::GET, path)
         .send()
         .await
         .unwrap();
@@ -82,7 +82,7 @@ async fn revoking_one_certificate_leaves_the_connections_of_others_alone() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_becomes_a_client_can_no_longer_write() {
+async fn publisher_that_becomes_a_client_cannot_write() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     let client = server.trusted(publisher.identity(), &[]).await;
@@ -90,9 +90,9 @@ async fn a_publisher_that_becomes_a_client_can_no_longer_write() {
     assert_eq!(client.get("/1.0/applications").await.status, 200);
 }
 
-/// Rule 5: revoked is for ever.
+/// Rule 5: a revocation is permanent.
 #[tokio::test]
-async fn a_copy_of_the_database_from_before_a_revocation_does_not_let_anybody_in_again() {
+async fn revocation_survives_a_restored_database() {
     let server = TestServer::start().await;
     let identity = server.client().await.identity();
     let base = server.stop().await;

@@ -1,10 +1,10 @@
 //! The tus protocol.
 
-use reqwest::Method;
+use aar_http::Method;
 
 use crate::{
     content::{content, metadata},
-    personas::{Answer, Persona, TestServer},
+    personas::{FullResponse, Persona, TestServer},
 };
 
 async fn publisher() -> (TestServer, Persona) {
@@ -13,26 +13,26 @@ async fn publisher() -> (TestServer, Persona) {
     (server, publisher)
 }
 
-async fn offset(publisher: &Persona, location: &str) -> Answer {
-    Answer::of(publisher.tus(Method::HEAD, location)).await
+async fn offset(publisher: &Persona, location: &str) -> FullResponse {
+    FullResponse::of(publisher.tus(Method::HEAD, location)).await
 }
 
 #[tokio::test]
-async fn options_tell_what_is_spoken() {
+async fn options_show_the_supported_protocol() {
     let (_server, publisher) = publisher().await;
-    let answer = Answer::of(publisher.request(Method::OPTIONS, "/1.0/uploads")).await;
-    assert_eq!(answer.status, 204);
-    assert_eq!(answer.header("tus-resumable"), "1.0.0");
-    assert_eq!(answer.header("tus-version"), "1.0.0");
+    let response = FullResponse::of(publisher.request(Method::OPTIONS, "/1.0/uploads")).await;
+    assert_eq!(response.status, 204);
+    assert_eq!(response.header("tus-resumable"), "1.0.0");
+    assert_eq!(response.header("tus-version"), "1.0.0");
     assert_eq!(
-        answer.header("tus-extension"),
+        response.header("tus-extension"),
         "creation,creation-with-upload,expiration,termination"
     );
-    assert_eq!(answer.header("tus-max-size"), (256_u64 << 30).to_string());
+    assert_eq!(response.header("tus-max-size"), (256_u64 << 30).to_string());
 }
 
 #[tokio::test]
-async fn an_image_arrives_in_parts() {
+async fn image_is_uploaded_in_parts() {
     let (_server, publisher) = publisher().await;
     let content = content(1_000_000);
     let created = publisher.create_upload(&content).await;
@@ -49,11 +49,11 @@ async fn an_image_arrives_in_parts() {
     );
     assert_eq!(first.header("tus-resumable"), "1.0.0");
 
-    let standing = offset(&publisher, &location).await;
-    assert_eq!(standing.status, 200);
-    assert_eq!(standing.header("upload-offset"), "400000");
-    assert_eq!(standing.header("upload-length"), "1000000");
-    assert_eq!(standing.header("cache-control"), "no-store");
+    let upload = offset(&publisher, &location).await;
+    assert_eq!(upload.status, 200);
+    assert_eq!(upload.header("upload-offset"), "400000");
+    assert_eq!(upload.header("upload-length"), "1000000");
+    assert_eq!(upload.header("cache-control"), "no-store");
 
     let last = publisher
         .append(&location, 400_000, &content[400_000..])
@@ -72,7 +72,7 @@ async fn an_image_arrives_in_parts() {
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_where_it_stopped_after_a_restart_of_the_server() {
+async fn upload_resumes_after_a_restart() {
     let (server, publisher) = publisher().await;
     let content = content(1_000_000);
     let location = publisher.create_upload(&content).await.header("location");
@@ -90,7 +90,7 @@ async fn an_upload_goes_on_where_it_stopped_after_a_restart_of_the_server() {
 }
 
 #[tokio::test]
-async fn an_image_that_is_stored_already_is_not_sent_again() {
+async fn stored_image_needs_no_bytes() {
     let (_server, publisher) = publisher().await;
     let content = content(1000);
     publisher.publish("a/amd64/versions/0", &content).await;
@@ -102,7 +102,7 @@ async fn an_image_that_is_stored_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_first_bytes_may_come_with_the_creation() {
+async fn creation_can_have_the_first_bytes() {
     let (_server, publisher) = publisher().await;
     let content = content(1000);
     let request = publisher
@@ -111,7 +111,7 @@ async fn the_first_bytes_may_come_with_the_creation() {
         .header("Upload-Metadata", metadata(&content))
         .header("Content-Type", "application/offset+octet-stream")
         .body(content[..600].to_vec());
-    let created = Answer::of(request).await;
+    let created = FullResponse::of(request).await;
     assert_eq!(
         (created.status, created.header("upload-offset").as_str()),
         (201, "600")
@@ -123,7 +123,7 @@ async fn the_first_bytes_may_come_with_the_creation() {
 }
 
 #[tokio::test]
-async fn bytes_at_another_offset_are_refused_and_harm_nothing() {
+async fn bytes_at_another_offset_are_refused() {
     let (_server, publisher) = publisher().await;
     let content = content(1000);
     let location = publisher.create_upload(&content).await.header("location");
@@ -144,7 +144,7 @@ async fn bytes_at_another_offset_are_refused_and_harm_nothing() {
 }
 
 #[tokio::test]
-async fn content_that_is_not_what_was_announced_is_refused_and_not_kept() {
+async fn content_with_another_digest_is_refused_and_deleted() {
     let (_server, publisher) = publisher().await;
     let announced = content(1000);
     let location = publisher.create_upload(&announced).await.header("location");
@@ -159,7 +159,7 @@ async fn content_that_is_not_what_was_announced_is_refused_and_not_kept() {
 }
 
 #[tokio::test]
-async fn more_bytes_than_announced_are_refused() {
+async fn more_bytes_than_declared_are_refused() {
     let (_server, publisher) = publisher().await;
     let location = publisher
         .create_upload(&content(1000))
@@ -173,13 +173,13 @@ async fn more_bytes_than_announced_are_refused() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_given_up_is_gone() {
+async fn cancelled_upload_is_deleted() {
     let (_server, publisher) = publisher().await;
     let location = publisher
         .create_upload(&content(1000))
         .await
         .header("location");
-    let removed = Answer::of(publisher.tus(Method::DELETE, &location)).await;
+    let removed = FullResponse::of(publisher.tus(Method::DELETE, &location)).await;
     assert_eq!(removed.status, 204);
     assert_eq!(offset(&publisher, &location).await.status, 404);
     assert_eq!(
@@ -189,7 +189,7 @@ async fn an_upload_that_is_given_up_is_gone() {
 }
 
 #[tokio::test]
-async fn another_version_of_the_protocol_is_refused_with_the_one_that_is_spoken() {
+async fn other_protocol_version_is_refused_with_the_supported_one() {
     let (_server, publisher) = publisher().await;
     let location = publisher
         .create_upload(&content(1000))
@@ -199,14 +199,14 @@ async fn another_version_of_the_protocol_is_refused_with_the_one_that_is_spoken(
         let request = publisher
             .request(method, &location)
             .header("Tus-Resumable", "0.2.2");
-        let refused = Answer::of(request).await;
+        let refused = FullResponse::of(request).await;
         assert_eq!(refused.status, 412);
         assert_eq!(refused.header("tus-version"), "1.0.0");
     }
 }
 
 #[tokio::test]
-async fn a_body_of_another_type_is_refused() {
+async fn body_of_another_media_type_is_refused() {
     let (_server, publisher) = publisher().await;
     let location = publisher
         .create_upload(&content(1000))
@@ -216,7 +216,7 @@ async fn a_body_of_another_type_is_refused() {
         .tus(Method::PATCH, &location)
         .header("Upload-Offset", 0)
         .body("x");
-    let refused = Answer::of(request).await;
+    let refused = FullResponse::of(request).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (415, "unsupported_media_type")

@@ -1,20 +1,21 @@
 use std::time::Duration;
 
+use aar_http::StatusCode;
 use rusty_s3::Method;
 use url::Url;
 
 use super::{
     Credentials, S3Server,
-    request::{Request, element, elements},
+    request::{S3Request, element, elements},
 };
 
-/// What the documentation tells operators to grant, and nothing more.
-const BUCKET_RIGHTS: [&str; 3] = [
+/// Exactly the permissions that the documentation lists.
+const BUCKET_PERMISSIONS: [&str; 3] = [
     "s3:ListBucket",
     "s3:GetBucketLocation",
     "s3:ListBucketMultipartUploads",
 ];
-const OBJECT_RIGHTS: [&str; 5] = [
+const OBJECT_PERMISSIONS: [&str; 5] = [
     "s3:PutObject",
     "s3:GetObject",
     "s3:AbortMultipartUpload",
@@ -22,21 +23,21 @@ const OBJECT_RIGHTS: [&str; 5] = [
     "s3:ListMultipartUploadParts",
 ];
 
-/// A bucket, seen by its owner past the registry. It is emptied when dropped.
+/// A bucket, accessed by its owner without the registry. It is emptied when dropped.
 #[derive(Debug)]
 pub struct Bucket {
     server: &'static S3Server,
     name: String,
-    /// Whether what is in it stays when this is dropped.
+    /// The objects stay when this is dropped.
     keep: bool,
 }
 
-/// An upload that was begun and neither completed nor aborted, as the server lists it.
+/// A multipart upload that is neither completed nor aborted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenUpload {
-    /// The key that the object would have.
+    /// The key of the object.
     pub key: String,
-    /// What the server calls the upload.
+    /// The upload id of the server.
     pub id: String,
 }
 
@@ -50,35 +51,36 @@ impl Bucket {
     }
 
     pub(super) fn create(server: &'static S3Server, name: &str) -> Self {
-        assert!(Self::try_create(server, name), "{name} cannot be made");
+        assert!(Self::try_create(server, name), "cannot create {name}");
         Self::named(server, name)
     }
 
     pub(super) fn try_create(server: &S3Server, name: &str) -> bool {
-        let request = Request::new(Method::Put, name, "");
-        request.send(server).is_some_and(|answer| answer.is(200))
+        let request = S3Request::new(Method::Put, name, "");
+        let response = request.send(server);
+        response.is_some_and(|response| response.status == StatusCode::OK)
     }
 
-    /// Its name.
+    /// The name of the bucket.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where it is.
+    /// The server of the bucket.
     pub fn server(&self) -> &'static S3Server {
         self.server
     }
 
-    /// The objects in it with their sizes, sorted by key.
+    /// The keys and sizes of its objects, sorted by key.
     pub fn objects(&self) -> Vec<(String, u64)> {
         let mut found = Vec::new();
         let mut after = String::new();
         loop {
             let listed = self
-                .ask(Method::Get, "")
-                .with("list-type", "2")
-                .with("start-after", &after)
-                .done(self.server);
+                .request(Method::Get, "")
+                .with_parameter("list-type", "2")
+                .with_parameter("start-after", &after)
+                .send_successfully(self.server);
             let page = elements(&listed, "Contents");
             let read = |object: &&str| {
                 let size = element(object, "Size").unwrap().parse().unwrap();
@@ -92,12 +94,12 @@ impl Bucket {
         }
     }
 
-    /// The multipart uploads that are open in it.
+    /// The open multipart uploads.
     pub fn uploads(&self) -> Vec<OpenUpload> {
         let listed = self
-            .ask(Method::Get, "")
-            .with("uploads", "")
-            .done(self.server);
+            .request(Method::Get, "")
+            .with_parameter("uploads", "")
+            .send_successfully(self.server);
         let truncated = element(&listed, "IsTruncated");
         assert_ne!(truncated.as_deref(), Some("true"), "more than one page");
         let read = |upload: &&str| OpenUpload {
@@ -107,56 +109,56 @@ impl Bucket {
         elements(&listed, "Upload").iter().map(read).collect()
     }
 
-    /// Begins an upload and forgets it.
+    /// Begins a multipart upload and leaves it open.
     pub fn begin_upload(&self, key: &str) {
-        self.ask(Method::Post, key)
-            .with("uploads", "")
-            .done(self.server);
+        self.request(Method::Post, key)
+            .with_parameter("uploads", "")
+            .send_successfully(self.server);
     }
 
-    /// Sends a part of an upload that is open, the first being 1.
+    /// Uploads a part; the first number is 1.
     pub fn put_part(&self, upload: &OpenUpload, number: u32, content: impl Into<Vec<u8>>) {
-        let mut request = self
-            .ask(Method::Put, &upload.key)
-            .with("partNumber", &number.to_string())
-            .with("uploadId", &upload.id);
-        request.body = content.into();
-        request.done(self.server);
+        self.request(Method::Put, &upload.key)
+            .with_parameter("partNumber", &number.to_string())
+            .with_parameter("uploadId", &upload.id)
+            .with_body(content)
+            .send_successfully(self.server);
     }
 
-    /// Aborts an upload that is open.
+    /// Aborts an open upload.
     pub fn abort_upload(&self, upload: &OpenUpload) {
-        self.ask(Method::Delete, &upload.key)
-            .with("uploadId", &upload.id)
-            .done(self.server);
+        self.request(Method::Delete, &upload.key)
+            .with_parameter("uploadId", &upload.id)
+            .send_successfully(self.server);
     }
 
     /// Stores an object.
     pub fn put(&self, key: &str, content: impl Into<Vec<u8>>) {
-        let mut request = self.ask(Method::Put, key);
-        request.body = content.into();
-        request.done(self.server);
+        self.request(Method::Put, key)
+            .with_body(content)
+            .send_successfully(self.server);
     }
 
-    /// The content of an object.
+    /// The content of an object; `None` if it does not exist.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
-        let answer = self.ask(Method::Get, key).send(self.server).unwrap();
-        answer.is(200).then_some(answer.body)
+        let response = self.request(Method::Get, key).send(self.server).unwrap();
+        (response.status == StatusCode::OK).then_some(response.body)
     }
 
-    /// Removes an object.
+    /// Deletes an object.
     pub fn delete(&self, key: &str) {
-        self.ask(Method::Delete, key).done(self.server);
+        self.request(Method::Delete, key)
+            .send_successfully(self.server);
     }
 
-    /// Grants a user what the documentation says that a registry needs.
+    /// Grants a user the permissions that a registry needs according to the documentation.
     pub fn grant_to(&self, user: &str) {
         let principal = serde_json::json!({"AWS": [format!("arn:aws:iam:::user/{user}")]});
-        let statement = |rights: &[&str], resource: String| {
+        let statement = |permissions: &[&str], resource: String| {
             serde_json::json!({
                 "Effect": "Allow",
                 "Principal": principal,
-                "Action": rights,
+                "Action": permissions,
                 "Resource": [resource],
             })
         };
@@ -164,51 +166,52 @@ impl Bucket {
         let policy = serde_json::json!({
             "Version": "2012-10-17",
             "Statement": [
-                statement(&BUCKET_RIGHTS, arn.clone()),
-                statement(&OBJECT_RIGHTS, format!("{arn}/*")),
+                statement(&BUCKET_PERMISSIONS, arn.clone()),
+                statement(&OBJECT_PERMISSIONS, format!("{arn}/*")),
             ],
         });
-        let mut request = self.ask(Method::Put, "").with("policy", "");
-        request.body = policy.to_string().into_bytes();
-        request.done(self.server);
+        self.request(Method::Put, "")
+            .with_parameter("policy", "")
+            .with_body(policy.to_string())
+            .send_successfully(self.server);
     }
 
-    /// An address from which anybody can read an object for some time.
-    pub fn presigned(&self, key: &str, life: Duration) -> Url {
-        self.presigned_by(self.server.owner(), key, life)
+    /// A presigned URL of an object.
+    pub fn presigned(&self, key: &str, ttl: Duration) -> Url {
+        self.presigned_by(self.server.owner(), key, ttl)
     }
 
-    /// The same, signed with a certain key.
-    pub fn presigned_by(&self, credentials: &Credentials, key: &str, life: Duration) -> Url {
+    /// A presigned URL, signed with this key.
+    pub fn presigned_by(&self, credentials: &Credentials, key: &str, ttl: Duration) -> Url {
         let endpoint = self.server.endpoint();
-        self.ask(Method::Get, key)
-            .sign(&endpoint, credentials, life)
+        self.request(Method::Get, key)
+            .sign(&endpoint, credentials, ttl)
     }
 
-    /// The same for somebody who reaches the server at another address.
-    pub fn presigned_at(&self, endpoint: &str, key: &str, life: Duration) -> Url {
-        let request = self.ask(Method::Get, key);
-        request.sign(endpoint, self.server.owner(), life)
+    /// A presigned URL for clients that reach the server at another endpoint.
+    pub fn presigned_at(&self, endpoint: &str, key: &str, ttl: Duration) -> Url {
+        let request = self.request(Method::Get, key);
+        request.sign(endpoint, self.server.owner(), ttl)
     }
 
-    /// The same bucket for somebody else, who does not empty it.
-    pub(crate) fn another(&self) -> Self {
-        let mut another = Self::named(self.server, &self.name);
-        another.keep = true;
-        another
+    /// A handle of the same bucket that does not empty it.
+    pub(crate) fn share(&self) -> Self {
+        let mut shared = Self::named(self.server, &self.name);
+        shared.keep = true;
+        shared
     }
 
-    fn ask(&self, method: Method, key: &str) -> Request {
-        Request::new(method, &self.name, key)
+    fn request(&self, method: Method, key: &str) -> S3Request {
+        S3Request::new(method, &self.name, key)
     }
 
-    /// The section `storage.s3` for a registry that keeps its images here, with the owner's key.
+    /// The section `storage.s3` of a registry's configuration for this bucket, with the owner's key.
     pub fn section(&self) -> String {
         self.section_at(&self.server.endpoint(), Some(self.server.owner()))
     }
 
-    /// The section for a registry that reaches the server at another address or with other
-    /// credentials; without any it has to find some.
+    /// The section with another endpoint and other credentials; without any, the registry uses those of
+    /// its environment.
     pub fn section_at(&self, endpoint: &str, credentials: Option<&Credentials>) -> String {
         let keys = credentials.map_or_else(String::new, |key| {
             format!(
@@ -229,9 +232,9 @@ impl Drop for Bucket {
         if self.keep || std::thread::panicking() || std::env::var_os("AAR_TEST_KEEP").is_some() {
             return;
         }
-        let listed = self.ask(Method::Get, "").send(self.server);
-        // Of a bucket that does not exist, or is gone, nothing is to be removed.
-        if listed.is_some_and(|answer| answer.is(200)) {
+        let listing = self.request(Method::Get, "").send(self.server);
+        // The bucket may not exist.
+        if listing.is_some_and(|response| response.status == StatusCode::OK) {
             for (key, _) in self.objects() {
                 self.delete(&key);
             }
@@ -244,21 +247,16 @@ mod tests {
     use super::*;
     use crate::{http::run, s3::request::client};
 
-    const LIFE: Duration = Duration::from_mins(5);
+    const TTL: Duration = Duration::from_mins(5);
 
     fn status(url: Url) -> u16 {
         run(async move {
-            client()
-                .request(aar_http::Method::GET, url)
-                .send()
-                .await
-                .unwrap()
-                .status()
-                .as_u16()
+            let request = client().request(aar_http::Method::GET, url);
+            request.send().await.unwrap().status().as_u16()
         })
     }
 
-    fn holds_what_is_put_in(server: &'static S3Server) {
+    fn stores_objects(server: &'static S3Server) {
         let bucket = server.new_bucket();
         assert_eq!(bucket.objects(), []);
         bucket.put("a/b", "hello");
@@ -279,55 +277,55 @@ mod tests {
     fn checks_signatures(server: &'static S3Server) {
         let bucket = server.new_bucket();
         bucket.put("a", "hello");
-        assert_eq!(status(bucket.presigned("a", LIFE)), 200);
-        let mut altered = bucket.presigned("a", LIFE).to_string();
-        altered.pop();
-        assert_eq!(status(altered.parse().unwrap()), 403);
-        let late = bucket.presigned("a", Duration::from_secs(1));
+        assert_eq!(status(bucket.presigned("a", TTL)), 200);
+        let mut changed = bucket.presigned("a", TTL).to_string();
+        changed.pop();
+        assert_eq!(status(changed.parse().unwrap()), 403);
+        let expired = bucket.presigned("a", Duration::from_secs(1));
         std::thread::sleep(Duration::from_secs(3));
-        assert_eq!(status(late), 403);
+        assert_eq!(status(expired), 403);
     }
 
     #[test]
-    fn ceph_holds_what_is_put_in_and_checks_signatures() {
+    fn ceph_stores_objects_and_checks_signatures() {
         if let Some(server) = S3Server::ceph("buckets of Ceph") {
-            holds_what_is_put_in(server);
+            stores_objects(server);
             checks_signatures(server);
         }
     }
 
     #[test]
-    fn ceph_takes_keys_back() {
+    fn ceph_rejects_a_removed_key() {
         let Some(server) = S3Server::ceph("keys of Ceph") else {
             return;
         };
         let key = server.new_key();
         let bucket = server.new_bucket();
         bucket.put("a", "hello");
-        let url = bucket.presigned_by(&key, "a", LIFE);
+        let url = bucket.presigned_by(&key, "a", TTL);
         assert_eq!(status(url.clone()), 200);
         server.remove_key(&key);
         assert_eq!(status(url), 403);
     }
 
     #[test]
-    fn a_user_of_ceph_may_what_is_granted_and_nothing_else() {
+    fn ceph_user_without_permission_is_rejected() {
         let Some(server) = S3Server::ceph("users of Ceph") else {
             return;
         };
         let (name, key) = server.new_user();
         let bucket = server.new_bucket();
         bucket.put("a", "hello");
-        let url = bucket.presigned_by(&key, "a", LIFE);
+        let url = bucket.presigned_by(&key, "a", TTL);
         assert_eq!(status(url.clone()), 403);
         bucket.grant_to(&name);
         assert_eq!(status(url), 200);
     }
 
     #[test]
-    fn seaweed_holds_what_is_put_in_and_checks_signatures() {
+    fn seaweed_stores_objects_and_checks_signatures() {
         if let Some(server) = S3Server::seaweed("buckets of SeaweedFS") {
-            holds_what_is_put_in(server);
+            stores_objects(server);
             checks_signatures(server);
         }
     }

@@ -7,7 +7,7 @@
 
 mod bucket;
 mod ceph;
-mod request;
+pub(crate) mod request;
 mod seaweed;
 mod shared;
 

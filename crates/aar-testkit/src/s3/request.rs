@@ -1,8 +1,9 @@
-//! Requests to an S3 server past everything that is under test.
+//! Requests to an S3 server that use nothing of the registry.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use aar_http::{HttpClient, HttpOptions, StatusCode, header::CONTENT_LENGTH};
+use aar_tls::ServerTrust;
 use aar_types::Clock;
 use rusty_s3::Method;
 use url::Url;
@@ -10,28 +11,23 @@ use url::Url;
 use super::{Credentials, REGION, S3Server};
 use crate::http::run;
 
-const LIFE: Duration = Duration::from_mins(5);
+const TTL: Duration = Duration::from_mins(5);
 
-/// A request that is signed in its query.
-pub(super) struct Request {
+/// A request with its signature in the query.
+pub(super) struct S3Request {
     method: Method,
     path: String,
     query: BTreeMap<&'static str, String>,
     pub(super) body: Vec<u8>,
 }
 
-pub(super) struct Answer {
-    status: StatusCode,
+pub(super) struct S3Response {
+    pub(super) status: StatusCode,
     pub(super) body: Vec<u8>,
 }
 
-impl Answer {
-    pub(super) fn is(&self, status: u16) -> bool {
-        self.status == status
-    }
-}
-
-impl Request {
+impl S3Request {
+    /// An empty key stands for the bucket itself.
     pub(super) fn new(method: Method, bucket: &str, key: &str) -> Self {
         let path = if key.is_empty() {
             format!("/{bucket}")
@@ -46,17 +42,20 @@ impl Request {
         }
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(super) fn with_parameter(mut self, name: &'static str, value: &str) -> Self {
         self.query.insert(name, value.to_owned());
         self
     }
 
-    pub(super) fn sign(&self, endpoint: &str, credentials: &Credentials, life: Duration) -> Url {
+    pub(super) fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub(super) fn sign(&self, endpoint: &str, credentials: &Credentials, ttl: Duration) -> Url {
         let url: Url = format!("{endpoint}{}", self.path).parse().unwrap();
-        let query = self
-            .query
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()));
+        let query = self.query.iter();
+        let query = query.map(|(name, value)| (*name, value.as_str()));
         rusty_s3::signing::sign(
             &Clock::system().now(),
             self.method,
@@ -65,15 +64,15 @@ impl Request {
             &credentials.secret_key,
             None,
             REGION,
-            life.as_secs(),
+            ttl.as_secs(),
             query,
             std::iter::empty(),
         )
     }
 
-    /// `None` where there is no answer at all.
-    pub(super) fn send(self, server: &S3Server) -> Option<Answer> {
-        let url = self.sign(&server.endpoint(), server.owner(), LIFE);
+    /// `None` if the server does not respond.
+    pub(super) fn send(self, server: &S3Server) -> Option<S3Response> {
+        let url = self.sign(&server.endpoint(), server.owner(), TTL);
         run(async move {
             let method = match self.method {
                 Method::Get => aar_http::Method::GET,
@@ -84,34 +83,34 @@ impl Request {
             };
             let length = self.body.len();
             let request = client().request(method, url).header(CONTENT_LENGTH, length);
-            let sent = request.body(self.body).send().await;
-            let answer = sent.ok()?;
-            let status = answer.status();
-            let body = answer.bytes().await.ok()?.to_vec();
-            Some(Answer { status, body })
+            let response = request.body(self.body).send().await.ok()?;
+            let status = response.status();
+            let body = response.bytes().await.ok()?.to_vec();
+            Some(S3Response { status, body })
         })
     }
 
-    pub(super) fn done(self, server: &S3Server) -> String {
-        let shown = self.path.clone();
-        let answer = self.send(server).expect("the server answers");
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
+    /// Sends it and returns the body of the successful response.
+    pub(super) fn send_successfully(self, server: &S3Server) -> String {
+        let path = self.path.clone();
+        let response = self.send(server).expect("the server responds");
+        let body = String::from_utf8_lossy(&response.body).into_owned();
         assert!(
-            answer.status.is_success(),
-            "{shown}: {}: {body}",
-            answer.status
+            response.status.is_success(),
+            "{path}: {}: {body}",
+            response.status
         );
         body
     }
 }
 
-pub(super) fn client() -> HttpClient {
-    let trust = aar_tls::ServerTrust::Pinned(Vec::new());
+pub(crate) fn client() -> HttpClient {
+    let trust = ServerTrust::Pinned(Vec::new());
     HttpClient::new(HttpOptions::new(trust, "aar-testkit")).unwrap()
 }
 
-/// What is between the tags of each element of a name. Listings hold no attributes and nothing that
-/// is nested in itself.
+/// The text between the tags of each element with a name. Listings have no attributes, and no element
+/// inside one of the same name.
 pub(super) fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let parts = xml.split(&open).skip(1);

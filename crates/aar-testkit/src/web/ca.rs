@@ -5,7 +5,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::Folder;
 
-/// An issuer of server certificates that only those know who are told: `SSL_CERT_FILE`.
+/// A private CA. Clients trust it if `SSL_CERT_FILE` names its certificate.
 #[derive(Debug)]
 pub struct TestCa {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -13,12 +13,12 @@ pub struct TestCa {
 }
 
 impl TestCa {
-    /// Makes one.
+    /// Generates a CA.
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let names = &mut params.distinguished_name;
-        names.push(DnType::CommonName, "issuer of the test");
+        names.push(DnType::CommonName, "test CA");
         let key = KeyPair::generate().unwrap();
         let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
         let folder = Folder::new("ca");
@@ -26,12 +26,12 @@ impl TestCa {
         Self { issuer, folder }
     }
 
-    /// The file with its certificate.
+    /// The file with the certificate of the CA.
     pub fn certificate(&self) -> PathBuf {
         self.folder.join("ca.crt")
     }
 
-    /// A certificate for this machine with its key, and the file with the certificate.
+    /// A certificate for the loopback address with its key, and the file with the certificate.
     pub(super) fn issue(&self) -> (Identity, PathBuf) {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate().unwrap();

@@ -1,7 +1,7 @@
-//! A CDN in front of a bucket that hands out what a signed URL entitles to, as CloudFront does with
-//! a canned policy.
+//! A CDN in front of a bucket that serves objects by signed URLs with a canned policy, as CloudFront
+//! does.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use aar_types::Clock;
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey};
@@ -11,14 +11,14 @@ use hyper::{Request, body::Incoming};
 use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 
 use super::{
-    Fault, Seen, TestCa,
-    fault::{Plan, Which},
-    network::pass,
-    serve::{Answer, Failure, Handler, Serving, say},
+    Fault, RecordedRequest, TestCa,
+    fault::{FaultPlan, RequestFilter},
+    network::forward,
+    server::{Handler, HttpResult, HttpServer, respond},
 };
 use crate::{Bucket, TestClient};
 
-const LIFE: std::time::Duration = std::time::Duration::from_mins(5);
+const TTL: std::time::Duration = std::time::Duration::from_mins(5);
 /// The header of a PKCS#8 document around an RSA key of 2048 bits.
 const PKCS8_HEADER: usize = 26;
 
@@ -30,7 +30,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes one.
+    /// Generates a key.
     pub fn new(id: &str) -> Self {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
         Self {
@@ -49,7 +49,7 @@ impl SigningKey {
         self.pair.serialize_pem()
     }
 
-    /// The private key as `BEGIN RSA PRIVATE KEY`, the form that CloudFront's own pages show.
+    /// The private key as `BEGIN RSA PRIVATE KEY`, the form in CloudFront's documentation.
     pub fn pkcs1_pem(&self) -> String {
         let der = self.pair.serialize_der();
         let text = BASE64_STANDARD.encode(&der[PKCS8_HEADER..]);
@@ -62,103 +62,103 @@ impl SigningKey {
     }
 }
 
-/// A distribution.
+/// A CloudFront distribution.
 #[derive(Debug)]
 pub struct CloudFront {
-    serving: Serving,
-    plan: Plan,
+    server: HttpServer,
+    plan: FaultPlan,
     path: String,
     certificate: PathBuf,
 }
 
 impl CloudFront {
-    /// Serves a bucket below a path, which is empty or begins with a slash, to whoever shows a URL
-    /// that was signed with the key.
+    /// Serves a bucket below a path, which is empty or begins with a slash, by URLs that the key has
+    /// signed.
     pub fn start(bucket: &Bucket, path: &str, key: &SigningKey, ca: &TestCa) -> Self {
-        let plan = Plan::default();
-        let gate = Gate {
+        let plan = FaultPlan::default();
+        let verifier = UrlVerifier {
             key_id: key.id.clone(),
             public: key.pair.public_key_raw().to_vec(),
             path: path.to_owned(),
         };
         let origin = Origin {
-            bucket: bucket.another(),
+            bucket: bucket.share(),
             to: bucket.server().address(),
         };
-        let handler = answering(Arc::new(gate), Arc::new(origin), plan.clone());
+        let handler = handler(Arc::new(verifier), Arc::new(origin), plan.clone());
         let (identity, certificate) = ca.issue();
         Self {
-            serving: Serving::tls(&identity, handler),
+            server: HttpServer::start_tls(&identity, handler),
             plan,
             path: path.to_owned(),
             certificate,
         }
     }
 
-    /// Its address without the scheme, as its pages show it.
+    /// Host and path without the scheme, as CloudFront displays it.
     pub fn domain(&self) -> String {
-        format!("localhost:{}{}", self.serving.address().port(), self.path)
+        format!("localhost:{}{}", self.server.address().port(), self.path)
     }
 
-    /// A client of it.
+    /// A client of the distribution.
     pub fn http(&self) -> TestClient {
-        let base = format!("https://localhost:{}", self.serving.address().port());
+        let base = format!("https://localhost:{}", self.server.address().port());
         TestClient::new(&base, &self.certificate, None)
     }
 
-    /// Gives faults to the next requests, one to each.
-    pub fn next(&self, which: Which, faults: impl IntoIterator<Item = Fault>) {
-        self.plan.next(which, faults);
+    /// Adds faults for the next requests that the filter selects, one for each.
+    pub fn next(&self, filter: RequestFilter, faults: impl IntoIterator<Item = Fault>) {
+        self.plan.next(filter, faults);
     }
 
-    /// Gives a fault to each request of a kind.
-    pub fn each(&self, which: Which, fault: Fault) {
-        self.plan.each(which, fault);
+    /// Adds a fault for every request that the filter selects.
+    pub fn each(&self, filter: RequestFilter, fault: Fault) {
+        self.plan.each(filter, fault);
     }
 
-    /// Works again.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.plan.heal();
     }
 
-    /// The requests that came, in their order, those that were refused among them.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.plan.seen()
+    /// The requests so far, in their order, with the rejected ones.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.plan.requests()
     }
 }
 
-/// Who gets in.
-struct Gate {
+/// Checks signed URLs.
+struct UrlVerifier {
     key_id: String,
     public: Vec<u8>,
     path: String,
 }
 
-/// Where the content comes from.
+/// The bucket behind the CDN.
 struct Origin {
     bucket: Bucket,
     to: SocketAddr,
 }
 
-fn answering(gate: Arc<Gate>, origin: Arc<Origin>, plan: Plan) -> Handler {
-    Arc::new(move |request, seen| {
-        let fault = plan.meet(&seen);
-        let (gate, origin) = (Arc::clone(&gate), Arc::clone(&origin));
+fn handler(verifier: Arc<UrlVerifier>, origin: Arc<Origin>, plan: FaultPlan) -> Handler {
+    Arc::new(move |request, recorded| {
+        let fault = plan.record(&recorded);
+        let (verifier, origin) = (Arc::clone(&verifier), Arc::clone(&origin));
         Box::pin(async move {
-            // A request that takes its time may find the door shut.
-            let fault = fault.wait().await;
-            match gate.admit(&seen) {
+            // The URL may expire during the delay.
+            let fault = fault.delay().await;
+            match verifier.object_key(&recorded) {
                 Ok(key) => origin.fetch(request, &key, fault).await,
-                Err(why) => say(403, format!("<Error><Code>{why}</Code></Error>")),
+                Err(code) => respond(403, format!("<Error><Code>{code}</Code></Error>")),
             }
         })
     })
 }
 
-impl Gate {
-    /// The key of the object that a request is entitled to.
-    fn admit(&self, seen: &Seen) -> Result<String, &'static str> {
-        let mut query: BTreeMap<_, _> = seen
+impl UrlVerifier {
+    /// The key of the object that the signed URL of a request grants.
+    fn object_key(&self, request: &RecordedRequest) -> Result<String, &'static str> {
+        let mut query: BTreeMap<_, _> = request
             .query
             .split('&')
             .filter_map(|pair| pair.split_once('='))
@@ -171,8 +171,8 @@ impl Gate {
         if !query.is_empty() {
             return Err("MalformedQuery");
         }
-        let host = seen.headers.get("host").ok_or("NoHost")?;
-        let url = format!("https://{host}{}", seen.path);
+        let host = request.headers.get("host").ok_or("NoHost")?;
+        let url = format!("https://{host}{}", request.path);
         let policy = format!(
             "{{\"Statement\":[{{\"Resource\":\"{url}\",\"Condition\":{{\"DateLessThan\":\
              {{\"AWS:EpochTime\":{expires}}}}}}}]}}"
@@ -182,7 +182,7 @@ impl Gate {
         if Clock::system().now().as_second() >= expires {
             return Err("AccessDenied");
         }
-        let key = seen.path.strip_prefix(&self.path).ok_or("NoSuchKey")?;
+        let key = request.path.strip_prefix(&self.path).ok_or("NoSuchKey")?;
         Ok(key.trim_start_matches('/').to_owned())
     }
 
@@ -199,19 +199,19 @@ impl Gate {
             .map_err(|_| "MalformedSignature")?;
         let algorithm = &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY;
         let key = UnparsedPublicKey::new(algorithm, &self.public);
-        let checked = key.verify(policy.as_bytes(), &signature);
-        checked.map_err(|_| "InvalidSignature")
+        let result = key.verify(policy.as_bytes(), &signature);
+        result.map_err(|_| "InvalidSignature")
     }
 }
 
 impl Origin {
-    async fn fetch(&self, mut request: Request<Incoming>, key: &str, fault: Fault) -> Answer {
-        let url = self.bucket.presigned(key, LIFE);
+    async fn fetch(&self, mut request: Request<Incoming>, key: &str, fault: Fault) -> HttpResult {
+        let url = self.bucket.presigned(key, TTL);
         let target = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-        *request.uri_mut() = target.parse::<Uri>().map_err(Failure::other)?;
-        let host = HeaderValue::from_str(&self.to.to_string()).map_err(Failure::other)?;
+        *request.uri_mut() = target.parse::<Uri>().map_err(io::Error::other)?;
+        let host = HeaderValue::from_str(&self.to.to_string()).map_err(io::Error::other)?;
         request.headers_mut().insert(HOST, host);
-        pass(self.to, request, fault).await
+        forward(self.to, request, fault).await
     }
 }
 
@@ -221,16 +221,16 @@ mod tests {
 
     use super::*;
 
-    fn gate(key: &SigningKey) -> Gate {
-        Gate {
+    fn verifier(key: &SigningKey) -> UrlVerifier {
+        UrlVerifier {
             key_id: key.id.clone(),
             public: key.pair.public_key_raw().to_vec(),
             path: "/images".to_owned(),
         }
     }
 
-    fn asked(query: String) -> Seen {
-        Seen {
+    fn request(query: String) -> RecordedRequest {
+        RecordedRequest {
             method: "GET".to_owned(),
             path: "/images/blobs/a".to_owned(),
             query,
@@ -240,18 +240,24 @@ mod tests {
     }
 
     #[test]
-    fn nobody_gets_in_without_a_good_signature() {
+    fn url_without_a_valid_signature_is_rejected() {
         let key = SigningKey::new("K1");
-        let gate = gate(&key);
-        let late = "Expires=10&Signature=aGVsbG8_&Key-Pair-Id=K1";
-        assert_eq!(gate.admit(&asked(late.to_owned())), Err("InvalidSignature"));
-        let other = late.replace("K1", "K2");
-        assert_eq!(gate.admit(&asked(other)), Err("UnknownKey"));
-        assert_eq!(gate.admit(&asked(String::new())), Err("MissingKey"));
+        let verifier = verifier(&key);
+        let signed = "Expires=10&Signature=aGVsbG8_&Key-Pair-Id=K1";
+        assert_eq!(
+            verifier.object_key(&request(signed.to_owned())),
+            Err("InvalidSignature")
+        );
+        let other = signed.replace("K1", "K2");
+        assert_eq!(verifier.object_key(&request(other)), Err("UnknownKey"));
+        assert_eq!(
+            verifier.object_key(&request(String::new())),
+            Err("MissingKey")
+        );
     }
 
     #[test]
-    fn both_forms_of_the_private_key_are_the_same_key() {
+    fn private_key_is_the_same_in_both_pem_forms() {
         let key = SigningKey::new("K1");
         let pem = key.pkcs1_pem();
         let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();

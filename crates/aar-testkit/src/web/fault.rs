@@ -1,7 +1,8 @@
-//! What can go wrong with one request, and how it is done to its bytes.
+//! Faults of single requests.
 
 use std::{
     collections::VecDeque,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,114 +12,115 @@ use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 
-use super::{
-    Seen,
-    serve::{Body, Failure},
-};
+use super::{RecordedRequest, server::Body};
 
-/// What happens to a request and its answer.
+/// A fault of a request and its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// It is not passed on and answered with 503 `SlowDown`.
+    /// The request is not forwarded; the response is 503 `SlowDown`.
     SlowDown,
-    /// It is not passed on and answered with this status.
+    /// The request is not forwarded; the response has this status.
     Status(u16),
-    /// It is not passed on and answered with 400 and this code.
-    Refuse(&'static str),
-    /// It is not passed on and the connection ends.
+    /// The request is not forwarded; the response is 400 with this code.
+    Reject(&'static str),
+    /// The request is not forwarded; the connection ends.
     Reset,
-    /// It is passed on, and the connection ends in place of the answer.
-    LoseAnswer,
-    /// It waits so long before it is passed on.
-    Wait(Duration),
-    /// So many bytes of each body pass in a second.
-    Slow(u64),
-    /// The connection ends after so many bytes of what is sent.
-    CutUp(u64),
-    /// The connection ends after so many bytes of the answer.
-    CutDown(u64),
-    /// The answer looks complete and lacks so many of its last bytes.
+    /// The request is forwarded; the connection ends instead of the response.
+    LoseResponse,
+    /// The request is forwarded after this time.
+    Delay(Duration),
+    /// Each body is limited to this number of bytes per second.
+    Throttle(u64),
+    /// The connection ends after this number of bytes of the request's body.
+    CutRequest(u64),
+    /// The connection ends after this number of bytes of the response's body.
+    CutResponse(u64),
+    /// The response lacks this number of bytes at its end but looks complete.
     Truncate(u64),
-    /// A bit of what is sent is turned, so many bytes in.
-    FlipUp(u64),
-    /// A bit of the answer is turned, so many bytes in.
-    FlipDown(u64),
+    /// A bit of the request's body is flipped at this byte.
+    FlipRequest(u64),
+    /// A bit of the response's body is flipped at this byte.
+    FlipResponse(u64),
 }
 
-/// Which requests are meant.
-pub(super) type Which = fn(&Seen) -> bool;
+/// Selects requests.
+pub(super) type RequestFilter = fn(&RecordedRequest) -> bool;
 
-/// Which request gets which fault, and what has been seen. Cheap to clone.
+/// The faults of the requests to come, and a record of the former requests. Clones share both.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Plan(Arc<Mutex<Planned>>);
+pub(super) struct FaultPlan(Arc<Mutex<FaultQueues>>);
 
 #[derive(Debug, Default)]
-struct Planned {
-    /// For the next request of a kind, once.
-    once: VecDeque<(Which, Fault)>,
-    /// For each request of a kind.
-    always: Vec<(Which, Fault)>,
-    seen: Vec<Seen>,
+struct FaultQueues {
+    /// Each for the next request that its filter selects.
+    once: VecDeque<(RequestFilter, Fault)>,
+    /// Each for every request that its filter selects.
+    always: Vec<(RequestFilter, Fault)>,
+    requests: Vec<RecordedRequest>,
 }
 
-impl Plan {
-    fn lock(&self) -> MutexGuard<'_, Planned> {
+impl FaultPlan {
+    fn lock(&self) -> MutexGuard<'_, FaultQueues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn next(&self, which: Which, faults: impl IntoIterator<Item = Fault>) {
-        let faults = faults.into_iter().map(|fault| (which, fault));
+    pub(super) fn next(&self, filter: RequestFilter, faults: impl IntoIterator<Item = Fault>) {
+        let faults = faults.into_iter().map(|fault| (filter, fault));
         self.lock().once.extend(faults);
     }
 
-    pub(super) fn each(&self, which: Which, fault: Fault) {
-        self.lock().always.push((which, fault));
+    pub(super) fn each(&self, filter: RequestFilter, fault: Fault) {
+        self.lock().always.push((filter, fault));
     }
 
     pub(super) fn heal(&self) {
-        let mut planned = self.lock();
-        planned.once.clear();
-        planned.always.clear();
+        let mut queues = self.lock();
+        queues.once.clear();
+        queues.always.clear();
     }
 
-    /// How many faults have not been met.
-    pub(super) fn left(&self) -> usize {
+    /// The number of faults for next requests that have not happened yet.
+    pub(super) fn pending(&self) -> usize {
         self.lock().once.len()
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        self.lock().seen.clone()
+    pub(super) fn requests(&self) -> Vec<RecordedRequest> {
+        self.lock().requests.clone()
     }
 
-    /// Takes a request down and says what happens to it.
-    pub(super) fn meet(&self, seen: &Seen) -> Fault {
-        let mut planned = self.lock();
-        planned.seen.push(seen.clone());
-        let next = planned.once.iter().position(|(which, _)| which(seen));
-        if let Some((_, fault)) = next.and_then(|n| planned.once.remove(n)) {
+    /// Records a request and returns its fault.
+    pub(super) fn record(&self, request: &RecordedRequest) -> Fault {
+        let mut queues = self.lock();
+        queues.requests.push(request.clone());
+        let next = queues.once.iter().position(|(filter, _)| filter(request));
+        if let Some((_, fault)) = next.and_then(|n| queues.once.remove(n)) {
             return fault;
         }
-        let each = planned.always.iter().find(|(which, _)| which(seen));
+        let each = queues.always.iter().find(|(filter, _)| filter(request));
         each.map_or(Fault::None, |(_, fault)| *fault)
     }
 }
 
-/// What happens to the bytes of one body.
+/// The faults of a body. Positions count its bytes from 0.
 #[derive(Debug, Clone, Copy, Default)]
-struct Harm {
+struct BodyFault {
+    /// The connection ends before this byte.
     cut: Option<u64>,
+    /// The body ends before this byte.
     end: Option<u64>,
+    /// A bit of this byte is flipped.
     flip: Option<u64>,
+    /// In bytes per second.
     rate: Option<u64>,
 }
 
 impl Fault {
-    /// Waits, where that is what happens. Gives what is left to happen.
-    pub(super) async fn wait(self) -> Self {
+    /// Delays the request if that is its fault. Returns the remaining fault.
+    pub(super) async fn delay(self) -> Self {
         match self {
-            Self::Wait(time) => {
+            Self::Delay(time) => {
                 tokio::time::sleep(time).await;
                 Self::None
             }
@@ -126,78 +128,58 @@ impl Fault {
         }
     }
 
-    /// The body of a request, on its way.
-    pub(super) fn up(self, body: Incoming) -> Body {
-        let harm = match self {
-            Self::CutUp(at) => Harm {
-                cut: Some(at),
-                ..Harm::default()
-            },
-            Self::FlipUp(at) => Harm {
-                flip: Some(at),
-                ..Harm::default()
-            },
-            Self::Slow(rate) => Harm {
-                rate: Some(rate),
-                ..Harm::default()
-            },
-            _ => return body.map_err(Failure::other).boxed_unsync(),
-        };
-        harm.done_to(body)
+    pub(super) fn apply_to_request(self, body: Incoming) -> Body {
+        let mut fault = BodyFault::default();
+        match self {
+            Self::CutRequest(at) => fault.cut = Some(at),
+            Self::FlipRequest(at) => fault.flip = Some(at),
+            Self::Throttle(rate) => fault.rate = Some(rate),
+            _ => return body.map_err(io::Error::other).boxed_unsync(),
+        }
+        fault.apply_to(body)
     }
 
-    /// The body of an answer, on its way.
-    pub(super) fn down(self, body: Incoming) -> Body {
+    pub(super) fn apply_to_response(self, body: Incoming) -> Body {
         let length = body.size_hint().exact().unwrap_or(0);
-        let harm = match self {
-            Self::CutDown(at) => Harm {
-                cut: Some(at),
-                ..Harm::default()
-            },
-            Self::Truncate(by) => Harm {
-                end: Some(length.saturating_sub(by)),
-                ..Harm::default()
-            },
-            Self::FlipDown(at) => Harm {
-                flip: Some(at),
-                ..Harm::default()
-            },
-            Self::Slow(rate) => Harm {
-                rate: Some(rate),
-                ..Harm::default()
-            },
-            _ => return body.map_err(Failure::other).boxed_unsync(),
-        };
-        harm.done_to(body)
+        let mut fault = BodyFault::default();
+        match self {
+            Self::CutResponse(at) => fault.cut = Some(at),
+            Self::Truncate(by) => fault.end = Some(length.saturating_sub(by)),
+            Self::FlipResponse(at) => fault.flip = Some(at),
+            Self::Throttle(rate) => fault.rate = Some(rate),
+            _ => return body.map_err(io::Error::other).boxed_unsync(),
+        }
+        fault.apply_to(body)
     }
 }
 
-impl Harm {
-    fn done_to(self, body: Incoming) -> Body {
-        let frames = stream::try_unfold((body, 0_u64), move |(mut body, gone)| async move {
-            if self.end.is_some_and(|end| gone >= end) {
+impl BodyFault {
+    fn apply_to(self, body: Incoming) -> Body {
+        let frames = stream::try_unfold((body, 0_u64), move |(mut body, sent)| async move {
+            if self.end.is_some_and(|end| sent >= end) {
                 return Ok(None);
             }
             let Some(frame) = body.frame().await else {
-                return Ok::<_, Failure>(None);
+                return Ok::<_, io::Error>(None);
             };
-            let Ok(bytes) = frame.map_err(Failure::other)?.into_data() else {
+            let Ok(bytes) = frame.map_err(io::Error::other)?.into_data() else {
                 return Ok(None);
             };
-            let passed = self.to(bytes, gone).await?;
-            let gone = gone + passed.len() as u64;
-            Ok(Some((Frame::data(passed), (body, gone))))
+            let changed = self.apply_to_bytes(bytes, sent).await?;
+            let sent = sent + changed.len() as u64;
+            Ok(Some((Frame::data(changed), (body, sent))))
         });
         StreamBody::new(frames).boxed_unsync()
     }
 
-    async fn to(self, mut bytes: Bytes, gone: u64) -> Result<Bytes, Failure> {
+    /// `sent` bytes of the body precede these.
+    async fn apply_to_bytes(self, mut bytes: Bytes, sent: u64) -> io::Result<Bytes> {
         let inside = |at: Option<u64>| {
-            let at = usize::try_from(at?.checked_sub(gone)?).ok()?;
+            let at = usize::try_from(at?.checked_sub(sent)?).ok()?;
             (at < bytes.len()).then_some(at)
         };
         if inside(self.cut).is_some() {
-            return Err(Failure::other("the connection is cut"));
+            return Err(io::Error::other("the connection is cut"));
         }
         if let Some(at) = inside(self.flip) {
             let mut changed = BytesMut::from(&bytes[..]);
@@ -207,8 +189,8 @@ impl Harm {
             bytes.truncate(at);
         }
         if let Some(rate) = self.rate {
-            let pause = Duration::from_millis(bytes.len() as u64 * 1000 / rate);
-            tokio::time::sleep(pause).await;
+            let time = Duration::from_millis(bytes.len() as u64 * 1000 / rate);
+            tokio::time::sleep(time).await;
         }
         Ok(bytes)
     }

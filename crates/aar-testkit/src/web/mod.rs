@@ -1,19 +1,19 @@
-//! Servers between and beside the real ones: a network before S3 that fails in the ways of HTTP, a
-//! CDN that checks what it is shown, and the service that gives a machine its credentials.
+//! Servers around a real S3 server: a network with faults of HTTP, a CDN that checks signed URLs, and
+//! services that issue credentials to a machine.
 //!
-//! None of them pretends to be storage: what they hand out comes from an S3 server.
+//! None of them simulates storage: the content comes from an S3 server.
 
 mod ca;
 mod cloudfront;
+mod credentials;
 mod fault;
-mod keys;
 mod network;
-mod seen;
-mod serve;
+mod recorded;
+mod server;
 
 pub use ca::TestCa;
 pub use cloudfront::{CloudFront, SigningKey};
+pub use credentials::{CONTAINER_TOKEN, CredentialServer, WEB_IDENTITY_TOKEN};
 pub use fault::Fault;
-pub use keys::{CONTAINER_TOKEN, KeyServer, WEB_TOKEN};
 pub use network::S3Network;
-pub use seen::Seen;
+pub use recorded::RecordedRequest;

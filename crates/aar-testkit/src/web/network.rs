@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -8,106 +8,107 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{
-    Fault, Seen, TestCa,
-    fault::{Plan, Which},
-    serve::{Answer, Body, Failure, Handler, Serving, say},
+    Fault, RecordedRequest, TestCa,
+    fault::{FaultPlan, RequestFilter},
+    server::{Body, Handler, HttpResult, HttpServer, respond},
 };
 
 const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>SlowDown</Code>\
                          <Message>Please reduce your request rate.</Message></Error>";
 
-/// The network before an S3 server: it passes requests on as they are, so that their signatures
-/// hold, and can fail in the ways of HTTP.
+/// The network in front of an S3 server, with faults of HTTP. It forwards requests unchanged, so that
+/// their signatures stay valid.
 #[derive(Debug)]
 pub struct S3Network {
-    serving: Serving,
-    plan: Plan,
+    server: HttpServer,
+    plan: FaultPlan,
     scheme: &'static str,
 }
 
 impl S3Network {
-    /// A network that works, in plain HTTP.
+    /// A network without faults, in plain HTTP.
     pub fn start(to: SocketAddr) -> Self {
-        let plan = Plan::default();
+        let plan = FaultPlan::default();
         Self {
-            serving: Serving::plain(passing(to, plan.clone())),
+            server: HttpServer::start(forward_handler(to, plan.clone())),
             plan,
             scheme: "http",
         }
     }
 
-    /// A network that works, and speaks HTTPS with a certificate of that issuer.
+    /// A network without faults, in HTTPS with a certificate of this CA.
     pub fn start_tls(to: SocketAddr, ca: &TestCa) -> Self {
-        let plan = Plan::default();
+        let plan = FaultPlan::default();
         Self {
-            serving: Serving::tls(&ca.issue().0, passing(to, plan.clone())),
+            server: HttpServer::start_tls(&ca.issue().0, forward_handler(to, plan.clone())),
             plan,
             scheme: "https",
         }
     }
 
-    /// The server's address through this network.
+    /// The URL of the server through this network.
     pub fn url(&self) -> String {
         format!(
             "{}://localhost:{}",
             self.scheme,
-            self.serving.address().port()
+            self.server.address().port()
         )
     }
 
-    /// Gives faults to the next requests of a kind, one to each.
-    pub fn next(&self, which: Which, faults: impl IntoIterator<Item = Fault>) {
-        self.plan.next(which, faults);
+    /// Adds faults for the next requests that the filter selects, one for each.
+    pub fn next(&self, filter: RequestFilter, faults: impl IntoIterator<Item = Fault>) {
+        self.plan.next(filter, faults);
     }
 
-    /// Gives a fault to each request of a kind.
-    pub fn each(&self, which: Which, fault: Fault) {
-        self.plan.each(which, fault);
+    /// Adds a fault for every request that the filter selects.
+    pub fn each(&self, filter: RequestFilter, fault: Fault) {
+        self.plan.each(filter, fault);
     }
 
-    /// Works again.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.plan.heal();
     }
 
-    /// How many faults for next requests have not been met yet.
-    pub fn left(&self) -> usize {
-        self.plan.left()
+    /// The number of faults for next requests that have not happened yet.
+    pub fn pending_faults(&self) -> usize {
+        self.plan.pending()
     }
 
-    /// The requests that came, in their order.
-    pub fn seen(&self) -> Vec<Seen> {
-        self.plan.seen()
+    /// The requests so far, in their order.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.plan.requests()
     }
 }
 
-fn passing(to: SocketAddr, plan: Plan) -> Handler {
-    std::sync::Arc::new(move |request, seen| {
-        let fault = plan.meet(&seen);
-        Box::pin(pass(to, request, fault))
+fn forward_handler(to: SocketAddr, plan: FaultPlan) -> Handler {
+    Arc::new(move |request, recorded| {
+        let fault = plan.record(&recorded);
+        Box::pin(forward(to, request, fault))
     })
 }
 
-/// Passes a request on, with what is to happen to it.
-pub(super) async fn pass(to: SocketAddr, request: Request<Incoming>, fault: Fault) -> Answer {
-    let fault = fault.wait().await;
+/// Forwards a request with its fault.
+pub(super) async fn forward(
+    to: SocketAddr,
+    request: Request<Incoming>,
+    fault: Fault,
+) -> HttpResult {
+    let fault = fault.delay().await;
     match fault {
-        Fault::SlowDown => return say(503, SLOW_DOWN),
-        Fault::Status(status) => return say(status, Bytes::new()),
-        Fault::Refuse(code) => {
-            return say(400, format!("<Error><Code>{code}</Code></Error>"));
+        Fault::SlowDown => return respond(503, SLOW_DOWN),
+        Fault::Status(status) => return respond(status, Bytes::new()),
+        Fault::Reject(code) => {
+            return respond(400, format!("<Error><Code>{code}</Code></Error>"));
         }
-        Fault::Reset => return Err(Failure::other("the connection ends")),
+        Fault::Reset => return Err(io::Error::other("the connection is reset")),
         _ => {}
     }
-    let response = send(to, request.map(|body| fault.up(body))).await?;
-    if fault == Fault::LoseAnswer {
-        response
-            .into_body()
-            .collect()
-            .await
-            .map_err(Failure::other)?;
-        return Err(Failure::other("the answer is lost"));
+    let response = send(to, request.map(|body| fault.apply_to_request(body))).await?;
+    if fault == Fault::LoseResponse {
+        let body = response.into_body().collect().await;
+        body.map_err(io::Error::other)?;
+        return Err(io::Error::other("the response is lost"));
     }
     let (mut head, body) = response.into_parts();
     if let Fault::Truncate(by) = fault {
@@ -116,44 +117,41 @@ pub(super) async fn pass(to: SocketAddr, request: Request<Incoming>, fault: Faul
         let shorter = length.unwrap_or(0).saturating_sub(by);
         head.headers.insert(CONTENT_LENGTH, shorter.into());
     }
-    Ok(Response::from_parts(head, fault.down(body)))
+    Ok(Response::from_parts(head, fault.apply_to_response(body)))
 }
 
-async fn send(to: SocketAddr, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+async fn send(to: SocketAddr, request: Request<Body>) -> io::Result<Response<Incoming>> {
     let stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
-    let shaken = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = shaken.map_err(Failure::other)?;
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(io::Error::other)?;
     tokio::spawn(connection);
-    let sent = sender.send_request(request).await;
-    sent.map_err(Failure::other)
+    let response = sender.send_request(request).await;
+    response.map_err(io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use aar_http::{HttpClient, HttpOptions, Method};
-
     use super::*;
-    use crate::{S3Server, http::run};
+    use crate::{S3Server, http::run, s3::request::client};
 
-    const LIFE: Duration = Duration::from_mins(1);
+    const TTL: Duration = Duration::from_mins(1);
 
-    /// Status and body of what comes; `None` where it does not come whole.
+    /// Status and body of the response; `None` if it is not complete.
     fn fetch(network: &S3Network, path: &str) -> Option<(u16, Vec<u8>)> {
-        let trust = aar_tls::ServerTrust::Pinned(Vec::new());
-        let client = HttpClient::new(HttpOptions::new(trust, "aar-testkit")).unwrap();
         let url = format!("{}{path}", network.url()).parse().unwrap();
         run(async move {
-            let response = client.request(Method::GET, url).send().await.ok()?;
+            let request = client().request(aar_http::Method::GET, url);
+            let response = request.send().await.ok()?;
             let status = response.status().as_u16();
             Some((status, response.bytes().await.ok()?.to_vec()))
         })
     }
 
     #[test]
-    fn every_fault_is_met_once_and_then_all_is_well() {
+    fn fault_for_the_next_request_happens_once() {
         let Some(server) = S3Server::ceph("a network before Ceph") else {
             return;
         };
@@ -164,9 +162,9 @@ mod tests {
         let whole = Some((200, content.clone()));
         let path = signed_through(&network, &bucket);
         let get = |fault| {
-            network.next(Seen::is_download, [fault]);
+            network.next(RecordedRequest::is_download, [fault]);
             let got = fetch(&network, &path);
-            assert_eq!(network.left(), 0);
+            assert_eq!(network.pending_faults(), 0);
             assert_eq!(fetch(&network, &path), whole, "after {fault:?}");
             got
         };
@@ -174,23 +172,28 @@ mod tests {
         assert_eq!(get(Fault::SlowDown).unwrap().0, 503);
         assert_eq!(get(Fault::Status(403)), Some((403, Vec::new())));
         assert_eq!(get(Fault::Reset), None);
-        assert_eq!(get(Fault::LoseAnswer), None);
-        assert_eq!(get(Fault::Wait(Duration::from_millis(50))), whole);
-        assert_eq!(get(Fault::CutDown(100_000)), None);
+        assert_eq!(get(Fault::LoseResponse), None);
+        assert_eq!(get(Fault::Delay(Duration::from_millis(50))), whole);
+        assert_eq!(get(Fault::CutResponse(100_000)), None);
         let short = get(Fault::Truncate(1000)).unwrap().1;
         assert_eq!(short, content[..content.len() - 1000]);
         let mut flipped = content.clone();
         flipped[150_000] ^= 1;
-        assert_eq!(get(Fault::FlipDown(150_000)), Some((200, flipped)));
+        assert_eq!(get(Fault::FlipResponse(150_000)), Some((200, flipped)));
         let begun = std::time::Instant::now();
-        assert_eq!(get(Fault::Slow(1_000_000)), whole);
+        assert_eq!(get(Fault::Throttle(1_000_000)), whole);
         assert!(begun.elapsed() >= Duration::from_millis(150));
-        assert!(network.seen().iter().all(|seen| !seen.certificate));
+        assert!(
+            network
+                .requests()
+                .iter()
+                .all(|request| !request.certificate)
+        );
     }
 
-    /// A path with a signature that holds for the address of the network.
+    /// A path with a signature for the address of the network.
     fn signed_through(network: &S3Network, bucket: &crate::Bucket) -> String {
-        let url = bucket.presigned_at(&network.url(), "a", LIFE);
+        let url = bucket.presigned_at(&network.url(), "a", TTL);
         format!("{}?{}", url.path(), url.query().unwrap())
     }
 }

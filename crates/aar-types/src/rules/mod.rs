@@ -68,11 +68,11 @@ pub fn video_encoder(text: &str) -> Result<VideoEncoder, AllowedForm> {
         .map_err(|_| "one of gpu, gpu-preferred, software, vpu")
 }
 
-/// A boolean. YAML 1.1 readers accept `yes` and `on` too, and manifests use them.
+/// A boolean. YAML 1.1 readers accept `yes`, `y` and `on` too, and manifests use them.
 pub fn boolean(text: &str) -> Result<bool, AllowedForm> {
     match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" => Ok(true),
-        "false" | "no" | "off" => Ok(false),
+        "true" | "yes" | "y" | "on" => Ok(true),
+        "false" | "no" | "n" | "off" => Ok(false),
         _ => Err("true or false"),
     }
 }

@@ -79,7 +79,11 @@ pub(crate) fn axml(package: &str, version_name: &str, version_code: u32) -> Vec<
 
 /// `resources.arsc` with one text, whose id is `0x7f010000`.
 pub(crate) fn resources(text: &str) -> Vec<u8> {
-    let value = words(&[0, 8, 0, 8 | 0x03 << 24, 0]);
+    resource_table(text, 0x03, 0)
+}
+
+fn resource_table(text: &str, kind: u8, data: u32) -> Vec<u8> {
+    let value = words(&[0, 8, 0, 8 | u32::from(kind) << 24, data]);
     let kind = [words(&[1, 1, 36 + 4, 16, 0, 0, 0]), value].concat();
     let mut name = vec![0; 256];
     name.extend(words(&[0, 0, 0, 0, 0]));
@@ -90,6 +94,56 @@ pub(crate) fn resources(text: &str) -> Vec<u8> {
         12,
         &[words(&[1]), string_pool(&[text]), package].concat(),
     )
+}
+
+/// A value of an attribute in the binary form.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Text(&'a str),
+    Typed(u8, u32),
+}
+
+/// `<manifest/>` with these attributes: the resource id, or none for an attribute without a
+/// namespace, the name and the value.
+pub(crate) fn axml_of(attributes: &[(Option<u32>, &str, Value<'_>)]) -> Vec<u8> {
+    let ids: Vec<_> = attributes
+        .iter()
+        .map(|(id, ..)| id.unwrap_or_default())
+        .collect();
+    let mut strings: Vec<_> = attributes.iter().map(|(_, name, _)| *name).collect();
+    strings.extend(["manifest", ANDROID]);
+    let namespace = u32::try_from(strings.len() - 1).unwrap();
+    let mut bodies = Vec::new();
+    for (index, (id, _, value)) in attributes.iter().enumerate() {
+        let namespace = id.map_or(NONE, |_| namespace);
+        let index = u32::try_from(index).unwrap();
+        let (raw, kind, data) = match *value {
+            Value::Typed(kind, data) => (NONE, kind, data),
+            Value::Text(text) => {
+                strings.push(text);
+                let at = u32::try_from(strings.len() - 1).unwrap();
+                (at, 0x03, at)
+            }
+        };
+        bodies.push(attribute(namespace, index, raw, kind.into(), data));
+    }
+    let mut start = words(&[NONE, namespace - 1]);
+    let count = u16::try_from(attributes.len()).unwrap();
+    start.extend(halves(&[20, 20, count, 0, 0, 0]));
+    start.extend(bodies.concat());
+    let body = [
+        string_pool(&strings),
+        chunk(0x0180, 8, &words(&ids)),
+        node(0x0102, &start),
+        node(0x0103, &words(&[NONE, namespace - 1])),
+    ]
+    .concat();
+    chunk(0x0003, 8, &body)
+}
+
+/// `resources.arsc` with one value, whose id is `0x7f010000`.
+pub(crate) fn resource_value(kind: u8, data: u32) -> Vec<u8> {
+    resource_table("", kind, data)
 }
 
 fn attribute(namespace: u32, name: u32, raw: u32, kind: u32, data: u32) -> Vec<u8> {

@@ -15,7 +15,7 @@ use aar_package::{Error, Limits, Package};
 use aar_types::ImageInfo;
 use tempfile::TempDir;
 
-pub(crate) use android::{Apk, axml, resources};
+pub(crate) use android::{Apk, Value, axml, axml_of, resource_value, resources};
 pub(crate) use package_content::{PackageContent, PackageItem};
 pub(crate) use signing::sign;
 pub(crate) use tar_builder::{TarBuilder, bzip2};

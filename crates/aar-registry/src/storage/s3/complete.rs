@@ -1,28 +1,23 @@
-//! The last step of an upload: the bucket puts the parts together.
+//! Completing a multipart upload.
 //!
-//! That takes its time, and may be done although no answer says so. There are services that say of
-//! parts which they do not have any more what they say of parts that they are busy with. So what
-//! has become of the parts is looked at before anything is asked again. Whatever else lies under
-//! the key is not taken for them.
+//! That can take minutes, and may be done although no response says so. Some services say of parts that
+//! no longer exist what they say of parts that they are busy with. So the client looks whether the upload
+//! still exists before it asks again. Another object under the key is not mistaken for the result.
 
 use std::fmt::Write as _;
 
-use aar_types::Digest;
 use bytes::Bytes;
 use http::Method;
-use object_store::{ObjectMeta, path::Path};
 use quick_xml::escape::escape;
+use serde::Deserialize;
 
 use super::{
-    S3Storage,
-    problem::element,
-    request::{Answer, Ask},
-    retry::{Patience, Pauses},
+    bucket::{Bucket, PUT},
+    client::{RequestBody, Retries, RetryPolicy, S3Error, S3Request},
 };
-use crate::{BucketProblem, Error, storage::Key};
+use crate::{BucketProblem, Error, storage::Object};
 
-const ACTION: &str = "s3:PutObject";
-/// What is said of an upload that will not become an object any more.
+/// The upload will never become an object.
 const GONE: [&str; 4] = [
     "NoSuchUpload",
     "InvalidPart",
@@ -30,155 +25,167 @@ const GONE: [&str; 4] = [
     "EntityTooSmall",
 ];
 
-/// What came of asking once.
-#[derive(Debug, PartialEq, Eq)]
+/// What one request to complete came to.
 enum Attempt {
-    Done,
-    /// There are no parts under this name, or not these: they were put together before, were given
-    /// up, or never will be an object. There are services that forget an upload bit by bit, and so
-    /// do not know its parts before they do not know its name.
+    Completed,
+    /// The upload does not exist, or lacks parts: it was completed before, was aborted, or never will
+    /// be an object. Some services forget the parts before the upload.
     Gone,
     /// It may be done or not.
     Unclear(BucketProblem),
 }
 
-impl S3Storage {
-    /// Puts the parts together, or finds that this has been done. Tells whether it is; it never
-    /// will be when the bucket does not have the parts.
-    pub(crate) async fn complete_parts(
+#[derive(Deserialize)]
+enum Response {
+    CompleteMultipartUploadResult {},
+    Error {
+        #[serde(rename = "Code", default)]
+        code: String,
+    },
+}
+
+impl Bucket {
+    /// Completes the upload, or finds that it was completed. `false` if it never will be, because the
+    /// parts are lost.
+    pub(super) async fn complete_upload(
         &self,
-        digest: &Digest,
+        path: &str,
         size: u64,
-        multipart: &str,
+        upload: &str,
         parts: &[String],
     ) -> Result<bool, Error> {
-        let key = self.path(&Key::Blob(*digest));
-        let list = Bytes::from(list_of(parts));
-        let mut pauses = Pauses::new(Patience::Long);
+        let body = RequestBody::new(vec![part_list(parts)]).await?;
+        let request = S3Request {
+            method: Method::POST,
+            key: Some(&self.prefix.key(path)),
+            query: &[("uploadId", upload)],
+            body,
+            completes_upload: true,
+            ..S3Request::default()
+        };
+        let mut retries = Retries::new(RetryPolicy::Long);
         loop {
-            let problem = match self.try_to_complete(&key, multipart, list.clone()).await? {
-                Attempt::Done => return Ok(true),
-                Attempt::Gone => return self.was_made_of(digest, size, parts.len()).await,
+            let problem = match self.try_to_complete(&request).await? {
+                Attempt::Completed => return Ok(true),
+                Attempt::Gone => return self.was_completed(path, size, parts.len()).await,
                 Attempt::Unclear(problem) => problem,
             };
-            tracing::debug!(%key, %problem, "looking what has become of parts");
-            if self.have_gone(&key, multipart).await {
-                return self.was_made_of(digest, size, parts.len()).await;
+            tracing::debug!(path, %problem, "it is unclear whether a multipart upload was completed");
+            if self.upload_is_gone(path, upload).await {
+                return self.was_completed(path, size, parts.len()).await;
             }
-            if !pauses.wait().await {
+            if !retries.pause().await {
                 return Err(problem.into());
             }
         }
     }
 
-    async fn try_to_complete(
-        &self,
-        key: &Path,
-        multipart: &str,
-        list: Bytes,
-    ) -> Result<Attempt, BucketProblem> {
-        let ask = Ask {
-            method: Method::POST,
-            key: Some(key),
-            query: &[("uploadId", multipart)],
-            body: list,
-            ..Ask::default()
+    async fn try_to_complete(&self, request: &S3Request<'_>) -> Result<Attempt, BucketProblem> {
+        let (code, is_unclear, error) = match self.client.send_once(request).await {
+            // A response begins before the work is done, so a success may hold an error.
+            Ok(response) => match response.xml() {
+                Ok(Response::CompleteMultipartUploadResult {}) => return Ok(Attempt::Completed),
+                Ok(Response::Error { code }) => (code, true, S3Error::Refused(response.refusal())),
+                Err(error) => (String::new(), true, error),
+            },
+            Err(S3Error::Refused(refusal)) => {
+                let error = S3Error::Refused(refusal.clone());
+                (refusal.code, error.is_retryable(), error)
+            }
+            Err(error) => (String::new(), error.is_retryable(), error),
         };
-        match self.requests.ask_once(&self.credentials, &ask).await {
-            Ok(answer) => self.came_to(answer),
-            Err(problem) if problem.passes() => Ok(Attempt::Unclear(problem)),
-            Err(problem) => Err(problem),
-        }
-    }
-
-    /// What an answer says. One of success can hold an error: it begins before the work is done.
-    fn came_to(&self, answer: Answer) -> Result<Attempt, BucketProblem> {
-        let success = answer.status.is_success();
-        if success && answer.body.contains("</CompleteMultipartUploadResult>") {
-            return Ok(Attempt::Done);
-        }
-        let code = element(&answer.body, "Code").unwrap_or_default();
         if GONE.contains(&code.as_str()) {
             return Ok(Attempt::Gone);
         }
-        let passes = success || answer.passes();
-        let problem = self.place.refused(ACTION, answer.refusal());
-        let problem = self.place.of_upload(problem);
-        if passes {
+        let problem = self.info.upload_problem(PUT, &error);
+        if is_unclear {
             Ok(Attempt::Unclear(problem))
         } else {
             Err(problem)
         }
     }
 
-    /// Whether the bucket says that it does not gather the parts any more. As long as it says
-    /// nothing they may be there.
-    async fn have_gone(&self, key: &Path, multipart: &str) -> bool {
-        let gathered = self.is_gathered(key, multipart, Patience::Short).await;
-        matches!(gathered, Ok(false))
-    }
-
-    async fn was_made_of(&self, digest: &Digest, size: u64, parts: usize) -> Result<bool, Error> {
-        let found = self.look(digest).await?;
-        Ok(found.is_some_and(|found| is_made_of(&found, size, parts)))
+    async fn was_completed(&self, path: &str, size: u64, parts: usize) -> Result<bool, Error> {
+        let object = self.head(path).await?;
+        Ok(object.is_some_and(|object| is_made_of(&object, size, parts)))
     }
 }
 
-/// The parts in their order, the first being 1.
-fn list_of(parts: &[String]) -> String {
+fn part_list(parts: &[String]) -> Bytes {
     let mut list = String::from("<CompleteMultipartUpload>");
-    for (number, tag) in (1..).zip(parts) {
-        let tag = escape(tag.as_str());
-        let part = format_args!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>");
-        // Writing to a text does not fail.
+    for (number, etag) in (1..).zip(parts) {
+        let etag = escape(etag.as_str());
+        let part =
+            format_args!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
+        // Writing to a string cannot fail.
         let _written = list.write_fmt(part);
     }
-    list + "</CompleteMultipartUpload>"
+    list += "</CompleteMultipartUpload>";
+    list.into()
 }
 
-/// Whether an object was put together from so many parts: the services say so in its tag.
-fn is_made_of(object: &ObjectMeta, size: u64, parts: usize) -> bool {
-    let tag = object.e_tag.as_deref().unwrap_or_default();
-    let count = tag.trim_matches('"').rsplit_once('-');
+/// Whether an object was made of this number of parts: services say it in the `ETag`.
+fn is_made_of(object: &Object, size: u64, parts: usize) -> bool {
+    let etag = object.tag.as_deref().unwrap_or_default();
+    let count = etag.trim_matches('"').rsplit_once('-');
     object.size == size && count.is_some_and(|(_, count)| count == parts.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
-    fn an_object_that_was_not_put_together_from_the_parts_is_not_taken_for_them() {
-        let object = |tag: Option<&str>, size| ObjectMeta {
-            location: Path::from("k"),
-            last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
+    fn other_object_is_not_mistaken_for_a_completed_upload() {
+        let object = |tag: Option<&str>, size| Object {
+            path: "k".to_owned(),
+            modified: Timestamp::UNIX_EPOCH,
             size,
-            e_tag: tag.map(str::to_owned),
-            version: None,
+            tag: tag.map(str::to_owned),
         };
         let hash = "9b2cf535f27731c974343645a3985328";
-        let tag = |count| format!("\"{hash}-{count}\"");
-        assert!(is_made_of(&object(Some(&tag(2)), 9), 9, 2));
-        for (tag, size) in [
-            (Some(tag(2)), 8),
-            (Some(tag(3)), 9),
-            (Some(tag(12)), 9),
+        let etag = |count| format!("\"{hash}-{count}\"");
+        assert!(is_made_of(&object(Some(&etag(2)), 9), 9, 2));
+        for (etag, size) in [
+            (Some(etag(2)), 8),
+            (Some(etag(3)), 9),
+            (Some(etag(12)), 9),
             (Some(format!("\"{hash}\"")), 9),
             (None, 9),
         ] {
-            assert!(!is_made_of(&object(tag.as_deref(), size), 9, 2), "{tag:?}");
+            assert!(
+                !is_made_of(&object(etag.as_deref(), size), 9, 2),
+                "{etag:?}"
+            );
         }
     }
 
     #[test]
-    fn parts_are_listed_by_number_with_what_the_bucket_calls_them() {
-        let listed = list_of(&["\"a\"".to_owned(), "<b>".to_owned()]);
+    fn part_list_has_numbers_and_escaped_etags() {
+        let list = part_list(&["\"a\"".to_owned(), "<b>".to_owned()]);
         assert_eq!(
-            listed,
+            list,
             "<CompleteMultipartUpload>\
              <Part><PartNumber>1</PartNumber><ETag>&quot;a&quot;</ETag></Part>\
              <Part><PartNumber>2</PartNumber><ETag>&lt;b&gt;</ETag></Part>\
              </CompleteMultipartUpload>"
         );
+    }
+
+    #[test]
+    fn only_a_complete_document_says_that_the_upload_is_completed() {
+        let parse = |text: &str| quick_xml::de::from_str::<Response>(text);
+        let done = r#"<?xml version="1.0"?><CompleteMultipartUploadResult xmlns="x"><Location>l</Location><ETag>"e-1"</ETag></CompleteMultipartUploadResult>"#;
+        assert!(matches!(
+            parse(done),
+            Ok(Response::CompleteMultipartUploadResult {})
+        ));
+        let failed = "<Error><Code>InternalError</Code><Message>m</Message></Error>";
+        assert!(matches!(parse(failed), Ok(Response::Error { code }) if code == "InternalError"));
+        for cut in ["", &done[..done.len() - 5], "<Other/>", "no XML"] {
+            assert!(parse(cut).is_err(), "{cut}");
+        }
     }
 }

@@ -1,337 +1,216 @@
-//! A bucket as the storage.
+//! A bucket.
 //!
-//! It needs the rights that the bucket policy of the original grants and no other: objects are
-//! deleted one by one, never copied, and the bucket is never created or described. Objects appear
-//! whole or not at all, and what was written is read by whoever asks next: S3 promises both.
+//! The registry needs the permissions of the documented bucket policy and no other: objects are deleted
+//! one by one and never copied; buckets are never created or described. S3 promises that objects appear
+//! whole or not at all, and that what was written is read by the next request.
 
+mod bucket;
+mod bucket_info;
 mod check;
+mod client;
 mod cloudfront;
 mod complete;
-mod connect;
 mod credentials;
-mod image;
+mod image_object;
 mod leftovers;
-mod life;
-mod limit;
 mod multipart;
-mod origin;
-pub(crate) mod parts;
+mod object_reader;
+mod parts;
+mod permits;
 mod prefix;
-mod problem;
-mod request;
-mod retry;
-mod under_way;
+mod staged;
+mod ttl;
 
 use std::{sync::Arc, time::Duration};
 
 use aar_types::{Clock, Digest};
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use http::{Method, StatusCode};
-use jiff::Timestamp;
-use object_store::{
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3, path::Path, signer::Signer,
-};
-use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
 
-pub(crate) use cloudfront::CloudFront;
-pub use cloudfront::CloudFrontProblem;
-pub use image::ImageObject;
-pub use origin::KeyOrigin;
-pub use problem::BucketProblem;
+pub use image_object::ImageObject;
 
 use self::{
-    credentials::Credentials,
+    bucket::{Bucket, GET},
+    bucket_info::BucketInfo,
+    client::{BucketAddress, S3Client, http_client},
+    cloudfront::CloudFront,
+    credentials::{CredentialCache, CredentialSource},
+    permits::UploadPermits,
     prefix::Prefix,
-    problem::Place,
-    request::{Ask, Requests},
+    staged::StagedParts,
 };
-use super::{Area, Content, Key, Object, keys};
-use crate::{Encryption, Error, S3Options, UploadId};
+use super::{
+    Area, Backend, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload,
+};
+use crate::{BucketProblem, Error, KeyOrigin, S3Options};
 
-/// How many MiB may be on their way at a time, over all uploads.
-const ROOM: u32 = 64;
-
-/// A bucket.
 #[derive(Debug)]
 pub(crate) struct S3Storage {
-    store: Arc<AmazonS3>,
-    credentials: Arc<Credentials>,
-    requests: Requests,
-    place: Place,
-    prefix: Prefix,
+    bucket: Arc<Bucket>,
     redirect: bool,
-    encryption: Option<Encryption>,
     url_duration: Option<Duration>,
     cloudfront: Option<CloudFront>,
-    /// In MiB: how much all uploads together may have on its way.
-    room: Arc<Semaphore>,
-    /// The system's, always: others check what is signed against theirs.
+    /// Always the system's: others check what is signed by their own clocks.
     clock: Clock,
 }
 
 impl S3Storage {
-    /// Speaks to the bucket, or tells what to change so that it can.
+    /// Fails with a sentence that names what to change if the bucket cannot be used.
     pub(super) async fn open(options: &S3Options) -> Result<Self, Error> {
-        let bucket = Self::new(options)?;
-        bucket.check().await?;
-        Ok(bucket)
+        let storage = Self::new(options)?;
+        storage.check().await?;
+        Ok(storage)
     }
 
     fn new(options: &S3Options) -> Result<Self, BucketProblem> {
-        let connection = connect::connect(options)?;
-        let place = connection.place;
-        let requests = Requests::new(connection.client, connection.url, place.clone());
         let cloudfront = options.cloudfront.as_ref().map(CloudFront::new);
         Ok(Self {
-            store: Arc::new(connection.store),
-            credentials: connection.credentials,
-            requests,
-            place,
-            prefix: Prefix::of(&options.prefix)?,
+            bucket: Arc::new(Bucket::new(options)?),
             redirect: options.redirect,
-            encryption: options.encryption.clone(),
             url_duration: options.url_duration,
             cloudfront: cloudfront.transpose()?,
-            room: Arc::new(Semaphore::new(ROOM as usize)),
             clock: Clock::system(),
         })
     }
 
-    /// Waits until there is room for a part on its way. One that is larger than all the room goes
-    /// alone.
-    pub(crate) async fn room_for(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        let mib = u32::try_from(bytes.div_ceil(1 << 20)).unwrap_or(ROOM);
-        let room = Arc::clone(&self.room).acquire_many_owned(mib.min(ROOM));
-        room.await.ok()
+    pub(super) async fn has(&self, key: &ObjectKey) -> Result<bool, Error> {
+        Ok(self.bucket.head(&key.to_string()).await?.is_some())
     }
 
-    fn path(&self, key: &Key) -> Path {
-        self.key(&key.path())
+    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<(), Error> {
+        self.bucket.delete(&key.to_string()).await
     }
 
-    fn rest(&self, id: UploadId) -> Path {
-        self.key(&Path::from(keys::staged(id)))
-    }
-
-    /// The key in the bucket.
-    fn key(&self, path: &Path) -> Path {
-        self.prefix.key(path)
-    }
-
-    fn failed(&self, action: &'static str, error: &object_store::Error) -> Error {
-        self.place.problem(action, error).into()
-    }
-
-    /// It has not answered for so long.
     pub(super) fn is_silent(&self, time: Duration) -> Error {
         let reason = format!("it does not answer within {} seconds", time.as_secs());
-        self.place.silent(reason).into()
+        self.bucket.info.unreachable(reason).into()
     }
 
-    pub(super) async fn put(&self, key: &Key, content: Bytes) -> Result<(), Error> {
-        let path = self.path(key);
-        let put = self.store.put(&path, PutPayload::from(content)).await;
-        put.map(drop)
-            .map_err(|error| self.failed("s3:PutObject", &error))
-    }
-
-    /// Writes a text unless something is there. Some services take the condition and ignore it,
-    /// some refuse it, so the object is looked at before and after.
-    pub(super) async fn put_new(&self, key: &Key, content: Bytes) -> Result<bool, Error> {
-        if self.get(key).await?.is_some() {
-            return Ok(false);
+    async fn signed_url(&self, object: &Object) -> Result<Url, Error> {
+        let key = self.bucket.prefix.key(&object.path);
+        if let Some(cloudfront) = &self.cloudfront {
+            return cloudfront.url(&key, object.size, self.clock.now());
         }
-        let path = self.path(key);
-        let mut headers = connect::encryption_headers(self.encryption.as_ref());
-        headers.push(("if-none-match", "*"));
-        let ask = Ask {
-            method: Method::PUT,
-            key: Some(&path),
-            headers: &headers,
-            body: content.clone(),
-            ..Ask::default()
-        };
-        let answer = self.requests.ask(&self.credentials, ask).await?;
-        match answer.status {
-            status if status.is_success() => {}
-            // It may be there by an attempt whose answer was lost.
-            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => {}
-            StatusCode::NOT_IMPLEMENTED | StatusCode::BAD_REQUEST => {
-                self.put(key, content.clone()).await?;
-            }
-            _ => {
-                let problem = self.place.refused("s3:PutObject", answer.refusal());
-                return Err(problem.into());
-            }
-        }
-        Ok(self.get(key).await? == Some(content))
-    }
-
-    pub(super) async fn get(&self, key: &Key) -> Result<Option<Bytes>, Error> {
-        let found = match self.store.get(&self.path(key)).await {
-            Ok(found) => found.bytes().await,
-            Err(error) => Err(error),
-        };
-        self.or_nothing(key, "s3:GetObject", found)
-    }
-
-    /// "Not there" as a value, unless it is the bucket that is not there.
-    fn or_nothing<T>(
-        &self,
-        key: &Key,
-        action: &'static str,
-        result: object_store::Result<T>,
-    ) -> Result<Option<T>, Error> {
-        let error = match result {
-            Ok(value) => return Ok(Some(value)),
-            Err(error) => error,
-        };
-        match self.place.problem(action, &error) {
-            BucketProblem::NotFound { .. } => Ok(None),
-            problem => {
-                tracing::debug!(%key, action, "the bucket refuses");
-                Err(problem.into())
-            }
-        }
-    }
-
-    /// Deletes an object. S3 answers alike whether it was there or not, so it is looked at before.
-    pub(super) async fn delete(&self, key: &Key) -> Result<bool, Error> {
-        let found = self.has(key).await?;
-        self.remove(key).await?;
-        Ok(found)
-    }
-
-    pub(super) async fn remove(&self, key: &Key) -> Result<(), Error> {
-        self.delete_object(&self.path(key)).await
-    }
-
-    pub(super) async fn has(&self, key: &Key) -> Result<bool, Error> {
-        let found = self.store.head(&self.path(key)).await;
-        Ok(self.or_nothing(key, "s3:GetObject", found)?.is_some())
-    }
-
-    /// Deletes what lies there, if anything does. It can be asked for as often as needed.
-    async fn delete_object(&self, path: &Path) -> Result<(), Error> {
-        let ask = Ask {
-            method: Method::DELETE,
-            key: Some(path),
-            ..Ask::default()
-        };
-        let action = "s3:DeleteObject";
-        let deleted = self.requests.send(&self.credentials, action, ask).await;
-        match deleted {
-            Ok(_) | Err(BucketProblem::NotFound { .. }) => Ok(()),
-            Err(problem) => Err(problem.into()),
-        }
-    }
-
-    pub(super) fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {
-        let (place, prefix) = (self.place.clone(), self.prefix.clone());
-        let found = self.store.list(Some(&self.key(&area.prefix())));
-        found
-            .map(move |object| {
-                let meta =
-                    object.map_err(|error| Error::from(place.problem("s3:ListBucket", &error)))?;
-                let mut object = read_object(meta);
-                if let Some(below) = prefix.below(&object.path) {
-                    object.path = below;
-                }
-                Ok(object)
-            })
-            .boxed()
-    }
-
-    pub(super) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
-        Ok(self.look(digest).await?.map(|meta| meta.size))
-    }
-
-    pub(super) async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
-        Ok(self.look(digest).await?.map(|meta| Object {
-            path: Key::Blob(*digest).path(),
-            ..read_object(meta)
-        }))
-    }
-
-    async fn look(&self, digest: &Digest) -> Result<Option<ObjectMeta>, Error> {
-        let key = Key::Blob(*digest);
-        let found = self.store.head(&self.path(&key)).await;
-        self.or_nothing(&key, "s3:GetObject", found)
-    }
-
-    /// Where whoever wants the blob, which has this size, is sent, or the blob itself.
-    pub(super) async fn open_blob(
-        &self,
-        digest: &Digest,
-        size: u64,
-    ) -> Result<Option<Content>, Error> {
-        let Some(meta) = self.look(digest).await? else {
-            return Ok(None);
-        };
-        if meta.size != size {
-            return Err(Error::ImageDamaged { digest: *digest });
-        }
-        if !self.redirect {
-            let image = ImageObject::new(Arc::clone(&self.store), self.place.clone(), meta);
-            return Ok(Some(Content::Object(image)));
-        }
-        let now = self.clock.now();
-        let url = match &self.cloudfront {
-            Some(cloudfront) => cloudfront.address(meta.location.as_ref(), meta.size, now)?,
-            None => self.presigned(&meta, now).await?,
-        };
-        Ok(Some(Content::Redirect(url)))
-    }
-
-    async fn presigned(&self, meta: &ObjectMeta, now: Timestamp) -> Result<url::Url, Error> {
-        let lease = self.credentials.lease().await;
-        let lease = lease.map_err(|reason| self.place.no_credentials(&reason))?;
-        let life = life::of_presigned(meta.size, self.url_duration, lease.left(now));
-        let signed = self
-            .store
-            .signed_url(Method::GET, &meta.location, life)
-            .await;
-        signed.map_err(|error| self.failed("s3:GetObject", &error))
-    }
-
-    /// The bytes of a blob.
-    pub(crate) async fn read_blob(
-        &self,
-        digest: &Digest,
-    ) -> Result<Option<BoxStream<'static, Result<Bytes, Error>>>, Error> {
-        let key = Key::Blob(*digest);
-        let found = self.store.get(&self.path(&key)).await;
-        let found = self.or_nothing(&key, "s3:GetObject", found)?;
-        let place = self.place.clone();
-        Ok(found.map(|found| {
-            let bytes = found.into_stream();
-            bytes
-                .map_err(move |error| Error::from(place.problem("s3:GetObject", &error)))
-                .boxed()
-        }))
-    }
-
-    pub(super) async fn hash_blob(&self, digest: &Digest) -> Result<Option<(u64, Digest)>, Error> {
-        let Some(mut bytes) = self.read_blob(digest).await? else {
-            return Ok(None);
-        };
-        let (mut hasher, mut size) = (Sha256::new(), 0);
-        while let Some(piece) = bytes.try_next().await? {
-            hasher.update(&piece);
-            size += piece.len() as u64;
-        }
-        Ok(Some((size, Digest::from_bytes(hasher.finalize().into()))))
+        let ttl = |left| ttl::of_presigned_url(object.size, self.url_duration, left);
+        let signed = self.bucket.client.presign(&key, ttl).await;
+        signed.map_err(|error| self.bucket.problem(GET, &error).into())
     }
 }
 
-fn read_object(meta: ObjectMeta) -> Object {
-    let micros = meta.last_modified.timestamp_micros();
-    Object {
-        path: meta.location,
-        size: meta.size,
-        modified: Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
-        tag: meta.e_tag,
+impl Bucket {
+    fn new(options: &S3Options) -> Result<Self, BucketProblem> {
+        let address = BucketAddress::of(options);
+        let address = address.map_err(|reason| BucketProblem::Endpoint { reason })?;
+        let no_credentials = |reason: credentials::NoCredentials| BucketProblem::NoCredentials {
+            bucket: options.bucket.clone(),
+            reason: reason.to_string(),
+        };
+        let source = CredentialSource::choose(options).map_err(no_credentials)?;
+        let info = BucketInfo {
+            bucket: options.bucket.clone(),
+            region: options.region.clone(),
+            endpoint: address.endpoint,
+            keys: KeyOrigin::from(&source),
+        };
+        let http = http_client().map_err(|error| info.other("connecting", error.to_string()))?;
+        let credentials = CredentialCache::new(source, http.clone());
+        Ok(Self {
+            client: S3Client::new(http, address.url, options.region.clone(), credentials),
+            info,
+            prefix: Prefix::parse(&options.prefix)?,
+            encryption: options.encryption.clone(),
+            permits: UploadPermits::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Backend for S3Storage {
+    async fn put(&self, key: &ObjectKey, content: Bytes) -> Result<(), Error> {
+        self.bucket.put(&key.to_string(), vec![content]).await
+    }
+
+    async fn put_new(&self, key: &ObjectKey, content: Bytes) -> Result<bool, Error> {
+        self.bucket.put_new(&key.to_string(), content).await
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
+        self.bucket.get(&key.to_string()).await
+    }
+
+    /// S3 answers alike whether the object existed.
+    async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
+        let existed = self.has(key).await?;
+        self.remove(key).await?;
+        Ok(existed)
+    }
+
+    fn list(&self, area: Area) -> BoxStream<'static, Result<Object, Error>> {
+        self.bucket.list(area.name())
+    }
+
+    async fn blob_object(&self, digest: &Digest) -> Result<Option<Object>, Error> {
+        self.bucket
+            .head(&ObjectKey::Blob(*digest).to_string())
+            .await
+    }
+
+    async fn open_blob(&self, digest: &Digest, size: u64) -> Result<Option<Content>, Error> {
+        let Some(object) = self.blob_object(digest).await? else {
+            return Ok(None);
+        };
+        if object.size != size {
+            return Err(Error::ImageDamaged { digest: *digest });
+        }
+        if self.redirect {
+            let url = self.signed_url(&object).await?;
+            return Ok(Some(Content::Redirect(url)));
+        }
+        let image = ImageObject::new(Bucket::clone(&self.bucket), object);
+        Ok(Some(Content::Object(image)))
+    }
+
+    async fn read_blob(&self, digest: &Digest) -> Result<Option<ByteStream>, Error> {
+        let reader = self
+            .bucket
+            .open(&ObjectKey::Blob(*digest).to_string())
+            .await?;
+        let bucket = Arc::clone(&self.bucket);
+        Ok(reader.map(|reader| {
+            let bytes = reader.into_stream();
+            let bytes = bytes.map_err(move |error| Error::from(bucket.problem(GET, &error)));
+            bytes.boxed()
+        }))
+    }
+
+    fn largest_blob(&self) -> u64 {
+        parts::LARGEST_OBJECT
+    }
+
+    async fn begin_staging(&self, id: &StagedId) -> Result<Option<String>, Error> {
+        let blob = ObjectKey::Blob(id.digest).to_string();
+        self.bucket.create_upload(&blob).await.map(Some)
+    }
+
+    fn staged(&self, id: StagedId) -> Box<dyn StagedUpload> {
+        Box::new(StagedParts::new(Arc::clone(&self.bucket), id))
+    }
+
+    async fn leftovers(&self) -> Result<Vec<Leftover>, Error> {
+        self.bucket.leftovers().await
+    }
+
+    async fn leftover_size(&self, leftover: &Leftover) -> Result<u64, Error> {
+        self.bucket.leftover_size(leftover).await
+    }
+
+    async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error> {
+        self.bucket.leftover(path).await
+    }
+
+    async fn delete_leftover(&self, path: &str) -> Result<bool, Error> {
+        self.bucket.delete_leftover(path).await
     }
 }

@@ -1,173 +1,237 @@
-//! Uploads on their way into the bucket: parts on the final key, and what does not make a part yet.
-//!
-//! The bucket shows nothing under the key until the parts are put together, so the key of the blob
-//! is the place where they are gathered; nothing is copied. What a request leaves behind that is
-//! smaller than a part is kept as an object of its own, named after the upload, until the next
-//! request continues there.
+//! Multipart uploads. The bucket shows nothing under the key until the upload is completed, so parts go
+//! to the final key and nothing is copied.
 
-use aar_types::Digest;
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use http::Method;
-use object_store::{
-    Attribute, Attributes, ObjectStoreExt, PutMultipartOptions, PutPayload,
-    multipart::MultipartStore, path::Path,
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{
+    bucket::{Bucket, PUT, encryption_headers},
+    client::{RequestBody, RetryPolicy, S3Error, S3Request, S3Response, etag},
 };
+use crate::{BucketProblem, Error};
 
-use super::{S3Storage, problem::is_timeout, request::Ask};
-use crate::{Error, UploadId, metadata::UploadRow, storage::Key};
+const CONTENT_TYPE: (&str, &str) = ("content-type", "application/zstd");
+const ABORT: &str = "s3:AbortMultipartUpload";
+pub(super) const LIST_UPLOADS: &str = "s3:ListBucketMultipartUploads";
+const LIST_PARTS: &str = "s3:ListMultipartUploadParts";
 
-const CONTENT_TYPE: &str = "application/zstd";
+/// A multipart upload as a listing shows it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OpenUpload {
+    pub(super) key: String,
+    pub(super) upload_id: String,
+    pub(super) initiated: Timestamp,
+}
 
-impl S3Storage {
-    /// Begins to gather parts for a blob. Gives the name under which the bucket gathers them.
-    pub(crate) async fn begin_parts(&self, digest: &Digest) -> Result<String, Error> {
-        let mut attributes = Attributes::new();
-        attributes.insert(Attribute::ContentType, CONTENT_TYPE.into());
-        let options = PutMultipartOptions {
-            attributes,
-            ..PutMultipartOptions::default()
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UploadsPage {
+    #[serde(default)]
+    is_truncated: bool,
+    #[serde(default)]
+    next_key_marker: String,
+    #[serde(default)]
+    next_upload_id_marker: String,
+    #[serde(default, rename = "Upload")]
+    uploads: Vec<OpenUpload>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PartsPage {
+    #[serde(default)]
+    is_truncated: bool,
+    #[serde(default)]
+    next_part_number_marker: u64,
+    #[serde(default, rename = "Part")]
+    parts: Vec<ListedPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedPart {
+    size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreatedUpload {
+    upload_id: String,
+}
+
+impl Bucket {
+    /// Returns the id of the new upload.
+    pub(super) async fn create_upload(&self, path: &str) -> Result<String, Error> {
+        let mut headers = encryption_headers(self.encryption.as_ref());
+        headers.push(CONTENT_TYPE);
+        let request = S3Request {
+            method: Method::POST,
+            key: Some(&self.prefix.key(path)),
+            query: &[("uploads", "")],
+            headers: &headers,
+            ..S3Request::default()
         };
-        let path = self.path(&Key::Blob(*digest));
-        let begun = self.store.create_multipart_opts(&path, options).await;
-        begun.map_err(|error| self.upload_failed(&error))
+        let created: CreatedUpload = self
+            .upload_request(PUT, &request)
+            .await?
+            .xml()
+            .map_err(|error| self.problem(PUT, &error))?;
+        Ok(created.upload_id)
     }
 
-    fn upload_failed(&self, error: &object_store::Error) -> Error {
-        let problem = self.place.problem("s3:PutObject", error);
-        self.place.of_upload(problem).into()
-    }
-
-    /// Stores a part, the first being 0. Gives what the bucket calls it.
-    pub(crate) async fn put_part(
+    /// Stores a part, the first being 0. Returns its `ETag`.
+    pub(super) async fn put_part(
         &self,
-        digest: &Digest,
-        multipart: &str,
+        path: &str,
+        upload: &str,
         number: u64,
         content: Vec<Bytes>,
     ) -> Result<String, Error> {
-        let path = self.path(&Key::Blob(*digest));
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let id = multipart.to_owned();
-        let payload = PutPayload::from_iter(content);
-        let send = || self.store.put_part(&path, &id, number, payload.clone());
-        let put = once_more(send).await;
-        put.map(|part| part.content_id)
-            .map_err(|error| self.upload_failed(&error))
+        let number = (number + 1).to_string();
+        let request = S3Request {
+            method: Method::PUT,
+            key: Some(&self.prefix.key(path)),
+            query: &[("partNumber", &number), ("uploadId", upload)],
+            body: RequestBody::new(content).await?,
+            ..S3Request::default()
+        };
+        let response = self.upload_request(PUT, &request).await?;
+        etag(&response.headers).ok_or_else(|| {
+            let reason = "the response has no ETag".to_owned();
+            self.info.other(PUT, reason).into()
+        })
     }
 
-    /// Gives up the parts that were gathered.
-    pub(crate) async fn abort_parts(
+    async fn upload_request(
         &self,
-        digest: &Digest,
-        multipart: &str,
-    ) -> Result<bool, Error> {
-        let path = self.path(&Key::Blob(*digest));
-        self.abort(&path, multipart).await
+        action: &'static str,
+        request: &S3Request<'_>,
+    ) -> Result<S3Response, BucketProblem> {
+        let sent = self.client.send(request).await;
+        sent.map_err(|error| self.info.upload_problem(action, &error))
     }
 
-    /// Gives up what is gathered under a key of the bucket. Tells whether it was there.
-    pub(super) async fn abort(&self, key: &Path, multipart: &str) -> Result<bool, Error> {
-        let ask = Ask {
+    /// Returns whether the upload existed.
+    pub(super) async fn abort_upload(&self, path: &str, upload: &str) -> Result<bool, Error> {
+        let request = S3Request {
             method: Method::DELETE,
-            key: Some(key),
-            query: &[("uploadId", multipart)],
-            ..Ask::default()
+            key: Some(&self.prefix.key(path)),
+            query: &[("uploadId", upload)],
+            ..S3Request::default()
         };
-        let action = "s3:AbortMultipartUpload";
-        match self.requests.send(&self.credentials, action, ask).await {
+        match self.client.send(&request).await {
             Ok(_) => Ok(true),
-            Err(problem) if problem.is_no_upload() => Ok(false),
-            Err(problem) => Err(problem.into()),
+            Err(error) if error.is_missing_upload() => Ok(false),
+            Err(error) => Err(self.problem(ABORT, &error).into()),
         }
     }
 
-    /// Gives up everything that an upload has brought.
-    pub(crate) async fn discard(&self, row: &UploadRow) -> Result<(), Error> {
-        if let Some(multipart) = &row.multipart {
-            self.abort_parts(&row.digest, multipart).await?;
-        }
-        self.delete_rest(row.id).await
-    }
-
-    /// Keeps what does not make a part yet.
-    pub(crate) async fn put_rest(&self, id: UploadId, content: Vec<Bytes>) -> Result<(), Error> {
-        let path = self.rest(id);
-        let payload = PutPayload::from_iter(content);
-        let put = once_more(|| self.store.put(&path, payload.clone())).await;
-        put.map(drop)
-            .map_err(|error| self.failed("s3:PutObject", &error))
-    }
-
-    /// What was kept of an upload, as far as that is longer than what is asked for.
-    pub(crate) async fn rest_of(&self, id: UploadId, size: u64) -> Result<Option<Bytes>, Error> {
-        let found = match self.store.get(&self.rest(id)).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(self.failed("s3:GetObject", &error)),
+    /// Whether the bucket says that the upload is gone.
+    pub(super) async fn upload_is_gone(&self, path: &str, upload: &str) -> bool {
+        let request = S3Request {
+            key: Some(&self.prefix.key(path)),
+            query: &[("uploadId", upload), ("max-parts", "1")],
+            retry: RetryPolicy::Short,
+            ..S3Request::default()
         };
-        if found.meta.size < size {
-            return Ok(None);
-        }
-        let bytes = found.bytes().await;
-        let mut bytes = bytes.map_err(|error| self.failed("s3:GetObject", &error))?;
-        bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        Ok(Some(bytes))
+        let listed = self.client.send(&request).await;
+        listed.is_err_and(|error| error.is_missing_upload())
     }
 
-    /// Deletes what was kept of an upload beside its parts.
-    pub(crate) async fn delete_rest(&self, id: UploadId) -> Result<(), Error> {
-        self.delete_object(&self.rest(id)).await
-    }
-}
-
-/// Sends what is large, and once more when no answer came in time: that alone can take longer than
-/// requests are tried.
-async fn once_more<T, F>(send: impl Fn() -> F) -> object_store::Result<T>
-where
-    F: Future<Output = object_store::Result<T>>,
-{
-    match send().await {
-        Err(error) if is_timeout(&error) => {
-            tracing::info!("what is sent to the bucket takes too long, and is sent once more");
-            send().await
+    /// The size of all stored parts. 0 if the upload is gone.
+    pub(super) async fn parts_size(&self, path: &str, upload: &str) -> Result<u64, Error> {
+        let (mut marker, mut size) = (0, 0);
+        loop {
+            let page = match self.parts_page(path, upload, marker).await {
+                Err(error) if error.is_missing_upload() => return Ok(0),
+                page => page.map_err(|error| self.problem(LIST_PARTS, &error))?,
+            };
+            size += page.parts.iter().map(|part| part.size).sum::<u64>();
+            if !page.is_truncated || page.next_part_number_marker <= marker {
+                return Ok(size);
+            }
+            marker = page.next_part_number_marker;
         }
-        outcome => outcome,
+    }
+
+    async fn parts_page(&self, path: &str, upload: &str, after: u64) -> Result<PartsPage, S3Error> {
+        let request = S3Request {
+            key: Some(&self.prefix.key(path)),
+            query: &[
+                ("uploadId", upload),
+                ("part-number-marker", &after.to_string()),
+            ],
+            ..S3Request::default()
+        };
+        self.client.send(&request).await?.xml()
+    }
+
+    /// Every upload whose key begins like this. A service with faulty paging repeats a page; then the
+    /// rest is not to be had.
+    pub(super) async fn open_uploads(&self, path: &str) -> Result<Vec<OpenUpload>, Error> {
+        let (mut found, mut known) = (Vec::new(), HashSet::new());
+        let (mut key, mut id) = (String::new(), String::new());
+        loop {
+            let page = self.uploads_page(path, &key, &id).await;
+            let page = page.map_err(|error| self.problem(LIST_UPLOADS, &error))?;
+            let before = known.len();
+            for upload in page.uploads {
+                if known.insert((upload.key.clone(), upload.upload_id.clone())) {
+                    found.push(upload);
+                }
+            }
+            if !page.is_truncated || known.len() == before {
+                return Ok(found);
+            }
+            (key, id) = (page.next_key_marker, page.next_upload_id_marker);
+        }
+    }
+
+    async fn uploads_page(&self, path: &str, key: &str, id: &str) -> Result<UploadsPage, S3Error> {
+        let prefix = self.prefix.key(path);
+        let mut query = vec![("uploads", ""), ("prefix", &*prefix)];
+        let markers = [("key-marker", key), ("upload-id-marker", id)];
+        query.extend(markers.into_iter().filter(|(_, marker)| !marker.is_empty()));
+        let request = S3Request {
+            query: &query,
+            ..S3Request::default()
+        };
+        self.client.send(&request).await?.xml()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use object_store::client::{HttpError, HttpErrorKind};
-
     use super::*;
 
-    fn failed(kind: HttpErrorKind) -> object_store::Error {
-        object_store::Error::Generic {
-            store: "S3",
-            source: HttpError::new(kind, std::fmt::Error).into(),
-        }
+    #[test]
+    fn listing_of_uploads_is_parsed_with_and_without_uploads() {
+        let parse = |text: &str| quick_xml::de::from_str::<UploadsPage>(text);
+        let none = "<ListMultipartUploadsResult><Bucket>b</Bucket><KeyMarker/><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>";
+        let none = parse(none).unwrap();
+        assert!(none.uploads.is_empty() && !none.is_truncated);
+        let two = r#"<?xml version="1.0" encoding="UTF-8"?><ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>b</Bucket><NextKeyMarker>k2</NextKeyMarker><NextUploadIdMarker>u2</NextUploadIdMarker><MaxUploads>2</MaxUploads><IsTruncated>true</IsTruncated><Upload><Key>k1</Key><UploadId>u1</UploadId><Initiator><ID>x</ID></Initiator><Initiated>2026-01-01T00:00:00.000Z</Initiated></Upload><Upload><Key>k2</Key><UploadId>u2</UploadId><Initiated>2026-01-01T00:00:01.000Z</Initiated></Upload></ListMultipartUploadsResult>"#;
+        let two = parse(two).unwrap();
+        assert_eq!((two.uploads.len(), two.is_truncated), (2, true));
+        assert_eq!(two.next_upload_id_marker, "u2");
+        assert!(parse("not xml").is_err());
     }
 
-    async fn sent(kinds: &[HttpErrorKind]) -> (usize, bool) {
-        let sent = Cell::new(0);
-        let outcome = once_more(async || {
-            let failure = kinds.get(sent.get());
-            sent.set(sent.get() + 1);
-            failure.map_or(Ok(()), |kind| Err(failed(*kind)))
-        });
-        let done = outcome.await.is_ok();
-        (sent.get(), done)
-    }
-
-    #[tokio::test]
-    async fn what_was_not_sent_in_time_is_sent_once_more_and_not_again() {
-        use HttpErrorKind::{Connect, Timeout};
-
-        assert_eq!(sent(&[]).await, (1, true));
-        assert_eq!(sent(&[Timeout]).await, (2, true));
-        assert_eq!(sent(&[Timeout, Timeout]).await, (2, false));
-        assert_eq!(sent(&[Connect]).await, (1, false));
+    #[test]
+    fn listing_of_parts_is_parsed_with_and_without_parts() {
+        let parse = |text: &str| quick_xml::de::from_str::<PartsPage>(text).unwrap();
+        let page = r#"<?xml version="1.0" encoding="UTF-8"?><ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId><PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>2</NextPartNumberMarker><MaxParts>2</MaxParts><IsTruncated>true</IsTruncated><Part><PartNumber>1</PartNumber><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>"a"</ETag><Size>5242880</Size></Part><Part><PartNumber>2</PartNumber><ETag>"b"</ETag><Size>17</Size></Part></ListPartsResult>"#;
+        let page = parse(page);
+        let sizes: Vec<_> = page.parts.iter().map(|part| part.size).collect();
+        assert_eq!(sizes, [5_242_880, 17]);
+        assert_eq!((page.is_truncated, page.next_part_number_marker), (true, 2));
+        let none = "<ListPartsResult><PartNumberMarker>0</PartNumberMarker><IsTruncated>false</IsTruncated></ListPartsResult>";
+        let none = parse(none);
+        assert!(none.parts.is_empty() && !none.is_truncated);
     }
 }

@@ -1,23 +1,22 @@
-//! Into which parts an upload is cut.
+//! The parts of an upload.
 //!
-//! S3 takes at most 10 000 parts of at least 5 MiB. The size follows from the declared length
-//! alone, so every process that continues an upload cuts it at the same places. Up to 32 MiB it is
-//! a power of two: requests of 32 MiB, which is what the client sends, end where a part ends.
+//! S3 accepts at most 10 000 parts of at least 5 MiB. The size follows from the announced length alone,
+//! so every process that continues an upload cuts it at the same places. Up to 32 MiB it is a power of
+//! two: the requests of 32 MiB that the client sends end where a part ends.
 
-/// The most parts that S3 takes.
-pub(crate) const MOST: u64 = 10_000;
-/// The smallest part that is sent: large enough that requests do not matter.
+const MAX_COUNT: u64 = 10_000;
+/// Large enough that the number of requests does not matter.
 const SMALLEST: u64 = 8 << 20;
-/// From here on sizes are multiples of it.
+/// Larger sizes are multiples of it.
 const STEP: u64 = 32 << 20;
-/// How much of an upload may be on its way at a time.
-const ON_THE_WAY: u64 = 32 << 20;
-/// The largest object that S3 takes.
-pub(crate) const LARGEST_OBJECT: u64 = 5 << 40;
+/// The limit for one upload.
+const MAX_BYTES_IN_FLIGHT: u64 = 32 << 20;
+/// The limit of S3.
+pub(super) const LARGEST_OBJECT: u64 = 5 << 40;
 
 /// The size of every part but the last.
-pub(crate) fn size_of(length: u64) -> u64 {
-    let needed = length.div_ceil(MOST).max(SMALLEST);
+pub(super) fn size_of(length: u64) -> u64 {
+    let needed = length.div_ceil(MAX_COUNT).max(SMALLEST);
     if needed <= STEP {
         needed.next_power_of_two()
     } else {
@@ -25,9 +24,9 @@ pub(crate) fn size_of(length: u64) -> u64 {
     }
 }
 
-/// How many parts are sent at the same time.
-pub(crate) fn at_once(part_size: u64) -> usize {
-    usize::try_from(ON_THE_WAY / part_size)
+/// How many parts of an upload are in flight.
+pub(super) fn in_flight(part_size: u64) -> usize {
+    usize::try_from(MAX_BYTES_IN_FLIGHT / part_size)
         .unwrap_or(1)
         .clamp(1, 4)
 }
@@ -40,7 +39,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     #[test]
-    fn ten_thousand_parts_always_suffice_and_none_is_too_small() {
+    fn parts_are_at_most_ten_thousand_and_none_is_too_small() {
         for (length, part_size, count) in [
             (1, 8 * MIB, 1),
             (8 * MIB, 8 * MIB, 1),
@@ -57,14 +56,14 @@ mod tests {
             let size = size_of(length);
             assert_eq!(size, part_size, "{length}");
             assert_eq!(length.div_ceil(size), count, "{length}");
-            assert!(count <= MOST);
+            assert!(count <= MAX_COUNT);
         }
     }
 
     #[test]
-    fn what_is_on_the_way_is_bounded() {
+    fn bytes_in_flight_are_bounded() {
         for (size, expected) in [(8 * MIB, 4), (16 * MIB, 2), (32 * MIB, 1), (544 * MIB, 1)] {
-            assert_eq!(at_once(size), expected);
+            assert_eq!(in_flight(size), expected);
         }
     }
 }

@@ -1,43 +1,41 @@
-//! What stands before every key in a bucket.
+//! The prefix of all keys in a bucket.
 //!
-//! It is made of letters that mean the same in a key, in an address and in a listing, so that a key
-//! has one form wherever it is written. Others may keep things in the same bucket: what does not
-//! begin with it is theirs.
+//! Its characters are written in the same way in keys, URLs and listings, so a key has one form. Keys
+//! without the prefix belong to others who use the same bucket.
 
-use object_store::path::Path;
+use crate::BucketProblem;
 
-use super::BucketProblem;
-
-/// The letters that may stand in it, beside ASCII letters and digits.
+/// Allowed beside ASCII letters and digits.
 const MARKS: &[u8] = b"!_.()/-";
 
-/// Empty, or segments with single slashes between them and none around them.
+/// Empty, or segments that each end with a slash.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Prefix(Path);
+pub(super) struct Prefix(String);
 
 impl Prefix {
-    pub(super) fn of(text: &str) -> Result<Self, BucketProblem> {
+    pub(super) fn parse(text: &str) -> Result<Self, BucketProblem> {
         let trimmed = text.trim_matches('/');
-        let plain = |letter: u8| letter.is_ascii_alphanumeric() || MARKS.contains(&letter);
-        let named = |segment: &str| !matches!(segment, "" | "." | "..");
-        let segments = trimmed.is_empty() || trimmed.split('/').all(named);
-        if segments && trimmed.bytes().all(plain) {
-            Ok(Self(Path::from(trimmed)))
+        if trimmed.is_empty() {
+            return Ok(Self::default());
+        }
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+        let is_segment = |segment: &str| !matches!(segment, "" | "." | "..");
+        if trimmed.bytes().all(is_allowed) && trimmed.split('/').all(is_segment) {
+            Ok(Self(format!("{trimmed}/")))
         } else {
             let prefix = text.to_owned();
             Err(BucketProblem::Prefix { prefix })
         }
     }
 
-    /// The key in the bucket of what the registry calls so.
-    pub(super) fn key(&self, path: &Path) -> Path {
-        self.0.parts().chain(path.parts()).collect()
+    /// The key in the bucket.
+    pub(super) fn key(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
     }
 
-    /// What the registry calls a key of the bucket. `None` where it is not the registry's.
-    pub(super) fn below(&self, key: &Path) -> Option<Path> {
-        let rest = key.prefix_match(&self.0)?;
-        Some(rest.collect())
+    /// The path that has this key in the bucket. `None` for keys of others.
+    pub(super) fn path<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.0)
     }
 }
 
@@ -46,8 +44,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_again_below_every_prefix_that_is_taken() {
-        let path = Path::from("blobs/sha256/ab/cd");
+    fn path_is_found_again_below_every_allowed_prefix() {
+        let path = "blobs/sha256/ab/cd";
         for (text, expected) in [
             ("", "blobs/sha256/ab/cd"),
             ("/", "blobs/sha256/ab/cd"),
@@ -55,27 +53,27 @@ mod tests {
             ("a!_.()-/B9", "a!_.()-/B9/blobs/sha256/ab/cd"),
             ("a...b", "a...b/blobs/sha256/ab/cd"),
         ] {
-            let prefix = Prefix::of(text).unwrap();
-            assert_eq!(prefix.key(&path).as_ref(), expected);
-            assert_eq!(prefix.below(&prefix.key(&path)), Some(path.clone()));
+            let prefix = Prefix::parse(text).unwrap();
+            assert_eq!(prefix.key(path), expected);
+            assert_eq!(prefix.path(expected), Some(path));
         }
     }
 
     #[test]
-    fn a_prefix_that_would_be_written_in_several_ways_is_refused() {
+    fn prefix_that_could_be_written_in_several_ways_is_refused() {
         for text in [
             "a//b", "ü", "a%20b", "a?b", "x*y", "a\\b", "a+b", "~t", "a&b=c", "a b", "..", "a/./b",
         ] {
-            let refused = Prefix::of(text).unwrap_err().to_string();
+            let refused = Prefix::parse(text).unwrap_err().to_string();
             assert!(refused.contains("storage.s3.prefix"), "{text}: {refused}");
         }
     }
 
     #[test]
-    fn what_only_begins_alike_is_somebody_elses() {
-        let prefix = Prefix::of("a/b").unwrap();
+    fn key_that_only_begins_alike_belongs_to_others() {
+        let prefix = Prefix::parse("a/b").unwrap();
         for key in ["a/bc/staging/x", "a", "staging/x"] {
-            assert_eq!(prefix.below(&Path::from(key)), None, "{key}");
+            assert_eq!(prefix.path(key), None, "{key}");
         }
     }
 }

@@ -6,12 +6,12 @@ on_buckets! {
     async fn throttling_that_goes_on_for_long_is_waited_for(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
-        network.next(Seen::is_registry, [Fault::SlowDown; 10]);
+        network.next(RecordedRequest::is_registry, [Fault::SlowDown; 10]);
         let new = UploadNew { length: 5, digest: image(b"image").digest };
         let operator = registry.operator("test");
         let upload = operator.create_upload(new).await.unwrap();
         assert!(operator.append(upload.id, 0, body([b"image"])).await.unwrap().complete);
-        assert_eq!(network.left(), 0);
+        assert_eq!(network.pending_faults(), 0);
     }
 
     async fn any_request_may_be_throttled(fixture) {
@@ -23,13 +23,13 @@ on_buckets! {
     }
 
     async fn the_answer_to_any_request_may_be_lost(fixture) {
-        each_request_meets(&fixture, Fault::LoseAnswer).await;
+        each_request_meets(&fixture, Fault::LoseResponse).await;
     }
 
     async fn a_bucket_that_says_nothing_is_not_waited_for_where_the_health_is_asked_for(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let registry = open_with(&fixture, |s3| s3.endpoint = Some(network.url())).await.unwrap();
-        network.each(Seen::is_registry, Fault::Wait(Duration::from_mins(5)));
+        network.each(RecordedRequest::is_registry, Fault::Delay(Duration::from_mins(5)));
         let health = tokio::time::timeout(Duration::from_secs(30), registry.health()).await.unwrap();
         assert_eq!(health.problems, ["the storage does not answer in time"]);
         network.heal();
@@ -44,8 +44,8 @@ on_buckets! {
         let operator = || registry.operator("test");
         let plan = operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
-        network.each(Seen::is_registry, Fault::Wait(Duration::from_mins(5)));
-        let asked = network.seen().len();
+        network.each(RecordedRequest::is_registry, Fault::Delay(Duration::from_mins(5)));
+        let asked = network.requests().len();
         let new = UploadNew { length: known.size, digest: known.digest };
         let tasks = [
             tokio::spawn({
@@ -57,7 +57,7 @@ on_buckets! {
                 async move { drop(operator.gc_apply(plan).await) }
             }),
         ];
-        while network.seen().len() < asked + tasks.len() {
+        while network.requests().len() < asked + tasks.len() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let another = fixture.begin_upload(b"another");
@@ -75,7 +75,7 @@ on_buckets! {
         let upload = operator.create_upload(new).await.unwrap();
         let plan = operator.gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
-        network.each(is_head, Fault::Wait(Duration::from_mins(5)));
+        network.each(is_head, Fault::Delay(Duration::from_mins(5)));
         let soon = Duration::from_secs(25);
         let report = tokio::time::timeout(soon, operator.gc_apply(plan)).await.unwrap().unwrap();
         assert!(report.spared[0].reason.contains("within 10 seconds"), "{report:?}");
@@ -89,9 +89,9 @@ on_buckets! {
     }
 
     async fn a_bucket_that_says_nothing_is_told_of_within_seconds_of_the_start(fixture) {
-        for which in [Seen::is_registry, is_get] {
+        for which in [RecordedRequest::is_registry, is_get] {
             let network = S3Network::start(fixture.bucket().server().address());
-            network.each(which, Fault::Wait(Duration::from_mins(5)));
+            network.each(which, Fault::Delay(Duration::from_mins(5)));
             let start = open_with(&fixture, |s3| s3.endpoint = Some(network.url()));
             let silent = tokio::time::timeout(Duration::from_secs(20), start).await;
             let silent = refused(silent.expect("it waits for the bucket"));
@@ -114,8 +114,8 @@ on_buckets! {
             operator.append(upload.id, 0, body([&content[..1]])).await.unwrap();
         }
         fixture.clock.advance(EXPIRY);
-        let aborts = || network.seen().into_iter().filter(is_abort).count();
-        network.each(is_abort, Fault::Refuse("SlowDown"));
+        let aborts = || network.requests().into_iter().filter(is_abort).count();
+        network.each(is_abort, Fault::Reject("SlowDown"));
         let plan = operator.gc_plan().await.unwrap();
         let spared = operator.gc_apply(plan).await.unwrap().spared;
         assert_eq!((spared.len(), aborts()), (3, 1), "{spared:?}");
@@ -127,16 +127,16 @@ on_buckets! {
         // One that is refused does not keep the others.
         network.next(is_abort, [Fault::Status(403)]);
         begin(b"more").await.unwrap();
-        assert_eq!((aborts(), network.left()), (5, 0));
+        assert_eq!((aborts(), network.pending_faults()), (5, 0));
     }
 
     async fn a_part_may_take_as_long_as_all_that_may_be_on_its_way(fixture) {
         let network = S3Network::start(fixture.bucket().server().address());
         let content = noise(2 * PART);
         let (operator, upload) = upload_over(&network, &fixture, &image(&content)).await;
-        network.next(Seen::is_part, [Fault::Slow(120 << 10), Fault::Slow(120 << 10)]);
+        network.next(RecordedRequest::is_part, [Fault::Throttle(120 << 10), Fault::Throttle(120 << 10)]);
         assert!(operator.append(upload.id, 0, body([&content])).await.unwrap().complete);
-        assert_eq!(network.seen().into_iter().filter(Seen::is_part).count(), 2);
+        assert_eq!(network.requests().into_iter().filter(RecordedRequest::is_part).count(), 2);
     }
 
     async fn parts_that_were_given_up_are_not_made_up_for_by_what_lies_in_the_place_of_the_blob(fixture) {
@@ -179,9 +179,9 @@ on_buckets! {
         assert!(matches!(denied, Error::Bucket(BucketProblem::AccessDenied { .. })), "{denied}");
         network.heal();
         // One that was done, and whose answer was lost, is found to be done.
-        network.next(is_complete, [Fault::CutDown(0)]);
+        network.next(is_complete, [Fault::CutResponse(0)]);
         assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
-        assert_eq!(network.left(), 0);
+        assert_eq!(network.pending_faults(), 0);
         assert_eq!(fixture.content(&blob(&image.digest)).unwrap(), b"image");
     }
 
@@ -191,10 +191,10 @@ on_buckets! {
             let image = image(code.as_bytes());
             let (operator, upload) = upload_over(&network, &fixture, &image).await;
             network.each(is_listing_of_parts, Fault::Status(501));
-            network.next(is_complete, [Fault::LoseAnswer, Fault::Refuse(code)]);
+            network.next(is_complete, [Fault::LoseResponse, Fault::Reject(code)]);
             let done = operator.append(upload.id, 0, body([code.as_bytes()])).await.unwrap();
             assert!(done.complete, "{code}");
-            assert_eq!(network.left(), 0);
+            assert_eq!(network.pending_faults(), 0);
             assert_eq!(fixture.content(&blob(&image.digest)).unwrap(), code.as_bytes());
         }
     }
@@ -203,7 +203,7 @@ on_buckets! {
         let network = S3Network::start(fixture.bucket().server().address());
         let image = image(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
-        network.next(is_complete, [Fault::Refuse("InvalidPart")]);
+        network.next(is_complete, [Fault::Reject("InvalidPart")]);
         let lost = operator.append(upload.id, 0, body([b"image"])).await;
         assert!(matches!(refused(lost), Error::UploadNotFound { .. }));
         assert_eq!(fixture.staged(), 0);
@@ -213,7 +213,7 @@ on_buckets! {
         let network = S3Network::start(fixture.bucket().server().address());
         let image = image(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
-        for kind in [Seen::is_part, is_complete] {
+        for kind in [RecordedRequest::is_part, is_complete] {
             network.next(kind, [Fault::Status(404)]);
             let from = operator.upload(upload.id).await;
             let problem = match from {
@@ -230,7 +230,7 @@ on_buckets! {
                 action: "s3:PutObject",
             });
             assert_eq!(problem.to_string(), not_the_bucket.to_string());
-            assert_eq!(network.left(), 0);
+            assert_eq!(network.pending_faults(), 0);
         }
         assert!(operator.upload(upload.id).await.unwrap().unwrap().complete);
     }
@@ -260,7 +260,7 @@ on_buckets! {
         network.next(is_complete, [Fault::Reset]);
         network.next(is_listing_of_parts, [Fault::Status(404)]);
         assert!(operator.append(upload.id, 0, body([b"image"])).await.unwrap().complete);
-        assert_eq!(network.left(), 0);
+        assert_eq!(network.pending_faults(), 0);
     }
 }
 
@@ -271,20 +271,24 @@ pub(super) async fn each_request_meets(fixture: &Fixture, fault: Fault) {
         network.next(which, [fault]);
         let registry = open_with(fixture, |s3| s3.endpoint = Some(network.url())).await;
         // Nobody knows the name of what was begun without an answer. It is found by its age.
-        let nameless = usize::from(kind == "create" && fault == Fault::LoseAnswer);
+        let nameless = usize::from(kind == "create" && fault == Fault::LoseResponse);
         everything_there_is(fixture, &registry.unwrap(), n, 1 + nameless).await;
-        assert_eq!((network.left(), fixture.staged()), (0, 0), "{kind}");
+        assert_eq!(
+            (network.pending_faults(), fixture.staged()),
+            (0, 0),
+            "{kind}"
+        );
     }
 }
 
-type Kind = fn(&Seen) -> bool;
+type Kind = fn(&RecordedRequest) -> bool;
 
 /// Every kind of request that the registry sends to a bucket.
 const KINDS: [(&str, Kind); 11] = [
     ("create", |seen| {
         seen.method == "POST" && seen.query.starts_with("uploads")
     }),
-    ("part", Seen::is_part),
+    ("part", RecordedRequest::is_part),
     ("complete", is_complete),
     ("abort", is_abort),
     ("listing of uploads", |seen| {
@@ -302,22 +306,22 @@ const KINDS: [(&str, Kind); 11] = [
     }),
 ];
 
-fn is_abort(seen: &Seen) -> bool {
+fn is_abort(seen: &RecordedRequest) -> bool {
     seen.method == "DELETE" && seen.query.starts_with("uploadId=")
 }
 
-fn is_head(seen: &Seen) -> bool {
+fn is_head(seen: &RecordedRequest) -> bool {
     seen.method == "HEAD"
 }
 
-fn is_get(seen: &Seen) -> bool {
+fn is_get(seen: &RecordedRequest) -> bool {
     seen.method == "GET" && seen.query.is_empty()
 }
 
-fn is_listing_of_parts(seen: &Seen) -> bool {
+fn is_listing_of_parts(seen: &RecordedRequest) -> bool {
     seen.method == "GET" && seen.query.starts_with("uploadId=")
 }
 
-fn is_complete(seen: &Seen) -> bool {
+fn is_complete(seen: &RecordedRequest) -> bool {
     seen.method == "POST" && seen.query.starts_with("uploadId=")
 }

@@ -1,20 +1,20 @@
-//! The key as people paste it: PEM whose lines got another width, blanks at their ends, or were
-//! folded into one by YAML.
+//! PEM as it is pasted: with lines of another width, spaces at their ends, or folded into one line by
+//! YAML.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rsa::{
     RsaPrivateKey, pkcs1::DecodeRsaPrivateKey, pkcs8::DecodePrivateKey, traits::PublicKeyParts,
 };
 
-use super::CloudFrontProblem;
+use crate::CloudFrontProblem;
 
 const ENCRYPTED: &str = "ENCRYPTED";
-/// What CloudFront takes at least.
-const BITS: usize = 2048;
+/// The minimum of CloudFront.
+const MIN_BITS: usize = 2048;
 
 pub(super) fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem> {
     let (label, body) = only_part(pem).ok_or(CloudFrontProblem::PrivateKey)?;
-    // The older form says so in a header above the base64.
+    // PKCS#1 says it in a header above the base64.
     if label.contains(ENCRYPTED) || body.contains(ENCRYPTED) {
         return Err(CloudFrontProblem::EncryptedKey);
     }
@@ -25,12 +25,12 @@ pub(super) fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem>
         .or_else(|_| RsaPrivateKey::from_pkcs1_der(&der).map_err(drop))
         .map_err(|()| CloudFrontProblem::PrivateKey)?;
     match key.n().bits() {
-        bits if bits < BITS => Err(CloudFrontProblem::ShortKey { bits }),
+        bits if bits < MIN_BITS => Err(CloudFrontProblem::ShortKey { bits }),
         _ => Ok(key),
     }
 }
 
-/// The label and the content of the one part that there is.
+/// The label and the content, if there is exactly one part.
 fn only_part(pem: &str) -> Option<(&str, &str)> {
     let (_, rest) = pem.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_however_its_lines_are_broken() {
+    fn key_is_parsed_with_any_line_breaks() {
         for pem in KEYS {
             let key = private_key(pem).unwrap();
             let narrow: Vec<_> = body(pem)
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_or_not_whole_is_refused() {
+    fn incomplete_key_is_refused() {
         let part = KEYS[0].split_at(600).0;
         let twice = KEYS.concat();
         let cut = KEYS[1].replace("-----END PRIVATE KEY-----", "");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_under_a_password_is_called_that() {
+    fn encrypted_key_is_named() {
         let new =
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n-----END ENCRYPTED PRIVATE KEY-----";
         let old = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_cloudfront_would_not_take_is_refused_by_its_length() {
+    fn short_key_is_refused_with_its_length() {
         let short = include_str!("../testdata/short.pem");
         let refused = private_key(short);
         assert_eq!(refused, Err(CloudFrontProblem::ShortKey { bits: 1024 }));

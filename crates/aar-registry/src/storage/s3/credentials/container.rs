@@ -1,16 +1,17 @@
-use http::{Request, header::AUTHORIZATION};
+use aar_http::{HttpClient, Method, header::AUTHORIZATION};
 use jiff::Timestamp;
-use object_store::client::HttpClient;
 use url::Url;
 
-use super::{Document, Lease, NoCredential, ask::ask};
+use super::{Lookup, NoCredentials, SigningKeys, http::fetch};
 
 const ENDPOINT: &str = "http://169.254.170.2";
-/// Who may be asked without encryption, beside this machine itself.
+/// Allowed without encryption, beside this machine itself.
 const UNENCRYPTED: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
+const URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// The endpoint that a container finds in its environment, of ECS or of EKS.
-pub(in crate::storage::s3) struct Container {
+/// The endpoint that ECS or EKS names in the environment of a container.
+pub(in super::super) struct Container {
     url: Url,
     token: Option<Token>,
 }
@@ -22,20 +23,18 @@ enum Token {
 }
 
 impl Container {
-    pub(super) fn find(
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, NoCredential> {
+    pub(super) fn find(lookup: Lookup<'_>) -> Result<Option<Self>, NoCredentials> {
         let relative = lookup("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
         let relative = relative.map(|path| format!("{ENDPOINT}{path}"));
-        let Some(text) = relative.or_else(|| lookup("AWS_CONTAINER_CREDENTIALS_FULL_URI")) else {
+        let Some(text) = relative.or_else(|| lookup(URI)) else {
             return Ok(None);
         };
         let url = Url::parse(&text).ok().filter(is_allowed);
-        let url = url.ok_or_else(|| NoCredential {
-            place: "AWS_CONTAINER_CREDENTIALS_FULL_URI".to_owned(),
-            reason: "credentials are not asked for at such an address".to_owned(),
+        let url = url.ok_or_else(|| {
+            let reason = "credentials are not fetched from such an address";
+            NoCredentials::new(URI, reason)
         })?;
-        let file = lookup("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE").map(Token::File);
+        let file = lookup(TOKEN_FILE).map(Token::File);
         let token = file.or_else(|| lookup("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(Token::Value));
         Ok(Some(Self { url, token }))
     }
@@ -44,43 +43,41 @@ impl Container {
         &self,
         client: &HttpClient,
         now: Timestamp,
-    ) -> Result<Lease, NoCredential> {
-        let place = format!("the container credentials at {}", self.url);
-        let mut request = Request::get(self.url.as_str());
+    ) -> Result<SigningKeys, NoCredentials> {
+        let issuer = format!("the container credentials at {}", self.url);
+        let mut request = client.request(Method::GET, self.url.clone());
         if let Some(token) = self.token().await? {
             request = request.header(AUTHORIZATION, token.trim());
         }
-        let document = ask(client, request, String::new(), &place).await?;
-        Document::read(&document, &place, now)
+        let document = fetch(request, &issuer).await?;
+        SigningKeys::parse(&document, &issuer, now)
     }
 
-    async fn token(&self) -> Result<Option<String>, NoCredential> {
+    async fn token(&self) -> Result<Option<String>, NoCredentials> {
         match &self.token {
             None => Ok(None),
             Some(Token::Value(value)) => Ok(Some(value.clone())),
             Some(Token::File(path)) => {
-                let read = fs_err::tokio::read_to_string(path).await;
-                read.map(Some).map_err(|error| NoCredential {
-                    place: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE".to_owned(),
-                    reason: error.to_string(),
-                })
+                let token = fs_err::tokio::read_to_string(path).await;
+                let token = token.map(Some);
+                token.map_err(|error| NoCredentials::new(TOKEN_FILE, error.to_string()))
             }
         }
     }
 }
 
-/// Encrypted, or to somewhere that is not the network.
+/// Encrypted, or on this machine.
 fn is_allowed(url: &Url) -> bool {
-    let local = match url.host() {
+    let is_local = match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    let known = url
+    let is_known = url
         .host_str()
         .is_some_and(|host| UNENCRYPTED.contains(&host));
-    url.scheme() == "https" || (url.scheme() == "http" && (local || known))
+    url.scheme() == "https" || (url.scheme() == "http" && (is_local || is_known))
 }
 
 #[cfg(test)]
@@ -88,8 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_not_fetched_over_an_open_network() {
-        for (url, good) in [
+    fn keys_are_not_fetched_unencrypted_over_the_network() {
+        for (url, is_good) in [
             ("http://169.254.170.2/v2/x", true),
             ("http://169.254.170.23/v1/credentials", true),
             ("http://[fd00:ec2::23]/v1/credentials", true),
@@ -100,7 +97,7 @@ mod tests {
             ("http://10.0.0.1/x", false),
             ("ftp://localhost/x", false),
         ] {
-            assert_eq!(is_allowed(&Url::parse(url).unwrap()), good, "{url}");
+            assert_eq!(is_allowed(&Url::parse(url).unwrap()), is_good, "{url}");
         }
     }
 }

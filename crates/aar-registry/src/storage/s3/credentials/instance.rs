@@ -1,36 +1,38 @@
-use http::{Request, StatusCode};
+use aar_http::{HttpClient, Method, StatusCode};
 use jiff::Timestamp;
-use object_store::client::HttpClient;
+use url::Url;
 
 use super::{
-    Document, Lease, NoCredential,
-    ask::{ask, send},
+    Lookup, NoCredentials, SigningKeys,
+    http::{fetch, send},
 };
 
 const ENDPOINT: &str = "http://169.254.169.254";
-const ROLES: &str = "latest/meta-data/iam/security-credentials";
+const ENDPOINT_VARIABLE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+const ROLES: &str = "latest/meta-data/iam/security-credentials/";
 const TOKEN: &str = "x-aws-ec2-metadata-token";
-const TOKEN_LIFE: (&str, &str) = ("x-aws-ec2-metadata-token-ttl-seconds", "300");
+const TOKEN_TTL: (&str, &str) = ("x-aws-ec2-metadata-token-ttl-seconds", "300");
 
-/// The profile of the instance, by the second version of its metadata service. The first version
-/// needs no token, so whatever can make the machine fetch an address could read keys by it: it is
-/// not used.
-pub(in crate::storage::s3) struct Instance {
-    endpoint: String,
+/// The role of the instance, from the second version of its metadata service. The first version needs no
+/// token: a program that can be made to fetch a URL would read keys from it.
+pub(in super::super) struct Instance {
+    endpoint: Url,
 }
 
 impl Instance {
-    pub(super) fn find(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, NoCredential> {
+    pub(super) fn find(lookup: Lookup<'_>) -> Result<Self, NoCredentials> {
         let disabled = lookup("AWS_EC2_METADATA_DISABLED");
         if disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-            return Err(NoCredential {
-                place: "the environment".to_owned(),
-                reason: "there are no keys, and AWS_EC2_METADATA_DISABLED is true".to_owned(),
-            });
+            return Err(NoCredentials::new(
+                "the environment",
+                "there are no keys, and AWS_EC2_METADATA_DISABLED is true",
+            ));
         }
-        let endpoint = lookup("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-        let endpoint = endpoint.unwrap_or_else(|| ENDPOINT.to_owned());
-        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        let endpoint = lookup(ENDPOINT_VARIABLE).unwrap_or_else(|| ENDPOINT.to_owned());
+        let endpoint = format!("{}/", endpoint.trim_end_matches('/')).parse();
+        let endpoint = endpoint.map_err(|error: url::ParseError| {
+            NoCredentials::new(ENDPOINT_VARIABLE, error.to_string())
+        })?;
         Ok(Self { endpoint })
     }
 
@@ -38,30 +40,34 @@ impl Instance {
         &self,
         client: &HttpClient,
         now: Timestamp,
-    ) -> Result<Lease, NoCredential> {
-        let endpoint = &self.endpoint;
-        let place = format!("the instance metadata at {endpoint}");
-        let (name, life) = TOKEN_LIFE;
-        let request = Request::put(format!("{endpoint}/latest/api/token")).header(name, life);
-        let token = ask(client, request, String::new(), &place).await?;
-        let request =
-            |path: &str| Request::get(format!("{endpoint}/{path}")).header(TOKEN, token.trim());
-        let (status, roles) =
-            send(client, request(&format!("{ROLES}/")), String::new(), &place).await?;
-        let role = roles.lines().map(str::trim).find(|role| !role.is_empty());
-        let role = match (status, role) {
-            (StatusCode::OK, Some(role)) => role,
-            (StatusCode::OK, None) | (StatusCode::NOT_FOUND, _) => {
-                let reason = "the instance has no role".to_owned();
-                return Err(NoCredential { place, reason });
-            }
+    ) -> Result<SigningKeys, NoCredentials> {
+        let issuer = format!("the instance metadata at {}", self.endpoint);
+        let issuer = issuer.trim_end_matches('/');
+        let request = |method, path: &str| {
+            let url = self.endpoint.join(path);
+            let url = url.map_err(|error| NoCredentials::new(issuer, error.to_string()))?;
+            Ok::<_, NoCredentials>(client.request(method, url))
+        };
+        let (name, ttl) = TOKEN_TTL;
+        let token = request(Method::PUT, "latest/api/token")?.header(name, ttl);
+        let token = fetch(token, issuer).await?;
+        let roles = request(Method::GET, ROLES)?.header(TOKEN, token.trim());
+        let role = match send(roles, issuer).await? {
+            (StatusCode::OK, roles) => first_line(&roles),
+            (StatusCode::NOT_FOUND, _) => None,
             (status, _) => {
-                let reason = format!("it answers {status}");
-                return Err(NoCredential { place, reason });
+                let reason = format!("the response is {status}");
+                return Err(NoCredentials::new(issuer, reason));
             }
         };
-        let role = request(&format!("{ROLES}/{role}"));
-        let document = ask(client, role, String::new(), &place).await?;
-        Document::read(&document, &place, now)
+        let role = role.ok_or_else(|| NoCredentials::new(issuer, "the instance has no role"))?;
+        let keys = request(Method::GET, &format!("{ROLES}{role}"))?.header(TOKEN, token.trim());
+        let document = fetch(keys, issuer).await?;
+        SigningKeys::parse(&document, issuer, now)
     }
+}
+
+fn first_line(text: &str) -> Option<String> {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map(str::to_owned)
 }

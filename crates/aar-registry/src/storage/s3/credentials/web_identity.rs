@@ -1,15 +1,14 @@
-use http::{Request, header::CONTENT_TYPE};
+use aar_http::{HttpClient, Method, header::CONTENT_TYPE};
 use jiff::Timestamp;
-use object_store::{aws::AwsCredential, client::HttpClient};
 use serde::Deserialize;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
-use super::{Lease, NoCredential, ask::ask};
+use super::{Lookup, NoCredentials, SigningKeys, http::fetch};
 
-const PLACE: &str = "the web identity";
+const ISSUER: &str = "the web identity";
 
-/// A token in a file, as Kubernetes provides it, for which the token service gives credentials.
-pub(in crate::storage::s3) struct WebIdentity {
+/// A token in a file, as Kubernetes provides it, that the token service exchanges for credentials.
+pub(in super::super) struct WebIdentity {
     token_file: String,
     role: String,
     session: String,
@@ -17,20 +16,20 @@ pub(in crate::storage::s3) struct WebIdentity {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct AssumeRoleResponse {
     #[serde(rename = "AssumeRoleWithWebIdentityResult")]
-    result: Assumed,
+    result: AssumeRoleResult,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Assumed {
-    credentials: Session,
+struct AssumeRoleResult {
+    credentials: SessionCredentials,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Session {
+struct SessionCredentials {
     access_key_id: String,
     secret_access_key: String,
     #[serde(rename = "SessionToken")]
@@ -39,16 +38,17 @@ struct Session {
 }
 
 impl WebIdentity {
-    /// `region` is that of the bucket, where it is one of AWS.
+    /// `region` is that of the bucket, if it is one of AWS.
     pub(super) fn find(
         region: Option<&str>,
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, NoCredential> {
+        lookup: Lookup<'_>,
+    ) -> Result<Option<Self>, NoCredentials> {
         let Some(token_file) = lookup("AWS_WEB_IDENTITY_TOKEN_FILE") else {
             return Ok(None);
         };
         let role = lookup("AWS_ROLE_ARN").ok_or_else(|| {
-            failed("AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN".to_owned())
+            let reason = "AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN";
+            NoCredentials::new(ISSUER, reason)
         })?;
         let chosen = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION"));
         let endpoint = lookup("AWS_ENDPOINT_URL_STS");
@@ -56,7 +56,7 @@ impl WebIdentity {
             token_file,
             role,
             session: lookup("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "aar".to_owned()),
-            endpoint: endpoint.unwrap_or_else(|| of_aws(chosen.as_deref().or(region))),
+            endpoint: endpoint.unwrap_or_else(|| aws_endpoint(chosen.as_deref().or(region))),
         }))
     }
 
@@ -64,27 +64,33 @@ impl WebIdentity {
         &self,
         client: &HttpClient,
         now: Timestamp,
-    ) -> Result<Lease, NoCredential> {
+    ) -> Result<SigningKeys, NoCredentials> {
         let token = fs_err::tokio::read_to_string(&self.token_file).await;
-        let token = token.map_err(|error| failed(error.to_string()))?;
-        let form = form_urlencoded::Serializer::new(String::new())
+        let token = token.map_err(|error| NoCredentials::new(ISSUER, error.to_string()))?;
+        let issuer = format!("{ISSUER} at {}", self.endpoint);
+        let url = Url::parse(&format!("{}/", self.endpoint.trim_end_matches('/')));
+        let url = url.map_err(|error| NoCredentials::new(&issuer, error.to_string()))?;
+        let request = client
+            .request(Method::POST, url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(self.form(token.trim()));
+        parse(&fetch(request, &issuer).await?, now)
+    }
+
+    fn form(&self, token: &str) -> String {
+        form_urlencoded::Serializer::new(String::new())
             .append_pair("Action", "AssumeRoleWithWebIdentity")
             .append_pair("Version", "2011-06-15")
             .append_pair("DurationSeconds", "3600")
             .append_pair("RoleArn", &self.role)
             .append_pair("RoleSessionName", &self.session)
-            .append_pair("WebIdentityToken", token.trim())
-            .finish();
-        let request = Request::post(format!("{}/", self.endpoint.trim_end_matches('/')))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let place = format!("{PLACE} at {}", self.endpoint);
-        let text = ask(client, request, form, &place).await?;
-        read(&text, now)
+            .append_pair("WebIdentityToken", token)
+            .finish()
     }
 }
 
-/// The token service of a region, or that of no region in particular.
-fn of_aws(region: Option<&str>) -> String {
+/// The token service of a region, or the global one.
+fn aws_endpoint(region: Option<&str>) -> String {
     let Some(region) = region else {
         return "https://sts.amazonaws.com".to_owned();
     };
@@ -92,24 +98,20 @@ fn of_aws(region: Option<&str>) -> String {
     format!("https://sts.{region}.amazonaws.com{china}")
 }
 
-fn read(text: &str, now: Timestamp) -> Result<Lease, NoCredential> {
-    // The error of the parser could show what it read.
-    let answer: Answer = quick_xml::de::from_str(text)
-        .map_err(|_| failed("what the token service answers is no credential".to_owned()))?;
-    let session = answer.result.credentials;
-    let credential = AwsCredential {
-        key_id: session.access_key_id,
-        secret_key: session.secret_access_key,
-        token: Some(session.token),
-    };
-    Ok(Lease::new(credential, Some(session.expiration), now))
-}
-
-fn failed(reason: String) -> NoCredential {
-    NoCredential {
-        place: PLACE.to_owned(),
-        reason,
-    }
+fn parse(text: &str, now: Timestamp) -> Result<SigningKeys, NoCredentials> {
+    // The error of the parser could show a secret.
+    let response: AssumeRoleResponse = quick_xml::de::from_str(text).map_err(|_| {
+        let reason = "the response of the token service holds no credentials";
+        NoCredentials::new(ISSUER, reason)
+    })?;
+    let SessionCredentials {
+        access_key_id,
+        secret_access_key,
+        token,
+        expiration,
+    } = response.result.credentials;
+    let keys = (access_key_id, secret_access_key, Some(token));
+    Ok(SigningKeys::temporary(keys, Some(expiration), now))
 }
 
 #[cfg(test)]
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_of_the_token_service_is_understood() {
+    fn response_of_the_token_service_is_parsed() {
         let text = r#"<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
             <AssumeRoleWithWebIdentityResult>
               <SubjectFromWebIdentityToken>system:serviceaccount:aar</SubjectFromWebIdentityToken>
@@ -128,14 +130,14 @@ mod tests {
             </AssumeRoleWithWebIdentityResult>
             <ResponseMetadata><RequestId>x</RequestId></ResponseMetadata>
           </AssumeRoleWithWebIdentityResponse>"#;
-        let lease = read(text, "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(lease.credential.key_id, "ASIA1");
-        assert_eq!(lease.expires, Some("2026-01-01T01:00:00Z".parse().unwrap()));
-        assert!(read("<Error/>", Timestamp::UNIX_EPOCH).is_err());
+        let keys = parse(text, "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
+        assert_eq!(keys.credentials.access_key_id(), "ASIA1");
+        assert_eq!(keys.expires, Some("2026-01-01T01:00:00Z".parse().unwrap()));
+        assert!(parse("<Error/>", Timestamp::UNIX_EPOCH).is_err());
     }
 
     #[test]
-    fn the_token_service_is_that_of_the_region_that_the_tools_of_aws_would_take() {
+    fn token_service_is_chosen_as_the_aws_tools_do() {
         let endpoint = |region: Option<&str>, variables: &[(&str, &str)]| {
             let identity = WebIdentity::find(region, &|name| match name {
                 "AWS_WEB_IDENTITY_TOKEN_FILE" | "AWS_ROLE_ARN" => Some("x".to_owned()),

@@ -1,0 +1,296 @@
+//! What keeps a bucket from being used, in sentences that name what to change.
+
+use std::fmt;
+
+/// Why a bucket cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BucketProblem {
+    /// A permission is missing.
+    #[error(
+        "the bucket {bucket} denies {action} to the access key {keys}: allow it in the bucket policy"
+    )]
+    AccessDenied {
+        /// The bucket.
+        bucket: String,
+        /// Where the access key comes from.
+        keys: KeyOrigin,
+        /// The IAM action.
+        action: &'static str,
+    },
+    /// There is no such bucket.
+    #[error("there is no bucket {bucket} at {endpoint}: create it, or correct storage.s3.bucket")]
+    NoSuchBucket {
+        /// The bucket.
+        bucket: String,
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// The bucket is in another region.
+    #[error("the bucket {bucket} is {location}, not in {region}: correct storage.s3.region")]
+    WrongRegion {
+        /// The bucket.
+        bucket: String,
+        /// The configured region.
+        region: String,
+        /// `in REGION`, or `elsewhere` if the response does not name the region.
+        location: String,
+    },
+    /// The access key does not exist.
+    #[error("{endpoint} does not know the access key {keys}: {}", keys.when_unknown())]
+    UnknownKey {
+        /// The endpoint.
+        endpoint: String,
+        /// Where the access key comes from.
+        keys: KeyOrigin,
+    },
+    /// The secret does not belong to the access key.
+    #[error(
+        "{endpoint} rejects the signature; the secret does not belong to the access key {keys}: {}",
+        keys.when_wrong()
+    )]
+    WrongSecret {
+        /// The endpoint.
+        endpoint: String,
+        /// Where the access key comes from.
+        keys: KeyOrigin,
+    },
+    /// The session token is not valid any more.
+    #[error(
+        "{endpoint} rejects the session token of the access key {keys} as expired or invalid: {}",
+        keys.when_expired()
+    )]
+    SessionExpired {
+        /// The endpoint.
+        endpoint: String,
+        /// Where the access key comes from.
+        keys: KeyOrigin,
+    },
+    /// The clocks differ too much for a signature.
+    #[error(
+        "the clocks of this machine and of {endpoint} differ too much: set the clock of this machine"
+    )]
+    ClockSkew {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// `CloudFront` URLs would expire before use.
+    #[error(
+        "the clock of this machine is {behind} s behind that of {endpoint}, and CloudFront URLs live {ttl} s: they would expire before use; set the clock"
+    )]
+    ClockBehind {
+        /// The endpoint.
+        endpoint: String,
+        /// The difference in seconds.
+        behind: u64,
+        /// `duration`, in seconds.
+        ttl: u64,
+    },
+    /// There is no response.
+    #[error(
+        "{endpoint} cannot be reached ({reason}): check the network, storage.s3.endpoint and storage.s3.region"
+    )]
+    Unreachable {
+        /// The endpoint.
+        endpoint: String,
+        /// What happened.
+        reason: String,
+    },
+    /// There is nothing to sign requests with.
+    #[error(
+        "there are no credentials for the bucket {bucket} ({reason}): set storage.s3.access-key and storage.s3.secret-access-key, or give the machine a role"
+    )]
+    NoCredentials {
+        /// The bucket.
+        bucket: String,
+        /// Where they were looked for, and what happened.
+        reason: String,
+    },
+    /// Requests are throttled.
+    #[error("{endpoint} asks to slow down: try again later")]
+    SlowDown {
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// The object does not exist.
+    #[error("the bucket {bucket} does not have the object of {action}")]
+    NotFound {
+        /// The bucket.
+        bucket: String,
+        /// The IAM action.
+        action: &'static str,
+    },
+    /// A 404 does not say that the multipart upload is gone.
+    #[error(
+        "{endpoint} answers 404 to {action} without naming the multipart upload: check that the bucket {bucket} exists, and which server answers at this address"
+    )]
+    NotTheBucket {
+        /// The endpoint.
+        endpoint: String,
+        /// The bucket.
+        bucket: String,
+        /// The IAM action.
+        action: &'static str,
+    },
+    /// The service reports a failure of its own.
+    #[error("{action} fails on the bucket {bucket}: the response is {status} {code}")]
+    Failing {
+        /// The bucket.
+        bucket: String,
+        /// The IAM action.
+        action: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The S3 error code.
+        code: String,
+    },
+    /// The multipart upload was completed or aborted.
+    #[error("the multipart upload of {action} no longer exists in the bucket {bucket}")]
+    NoSuchUpload {
+        /// The bucket.
+        bucket: String,
+        /// The IAM action.
+        action: &'static str,
+    },
+    /// Something else.
+    #[error("{action} fails on the bucket {bucket}: {reason}")]
+    Other {
+        /// The bucket.
+        bucket: String,
+        /// The IAM action.
+        action: &'static str,
+        /// What happened.
+        reason: String,
+    },
+    /// `CloudFront` is not configured correctly.
+    #[error(transparent)]
+    CloudFront(#[from] CloudFrontProblem),
+    /// The address of the bucket cannot be used.
+    #[error("storage.s3.{reason}")]
+    Endpoint {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Keys with this prefix would be written differently in URLs and listings.
+    #[error(
+        "storage.s3.prefix is made of segments of ASCII letters, digits and !_.()- with single slashes between them, not: {prefix:?}"
+    )]
+    Prefix {
+        /// The configured prefix.
+        prefix: String,
+    },
+}
+
+impl BucketProblem {
+    /// Whether the same request may succeed later without a change by the operator.
+    pub(crate) fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::SlowDown { .. } | Self::Failing { .. }
+        )
+    }
+}
+
+/// What is wrong with the configuration of `CloudFront`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloudFrontProblem {
+    /// The URL is not one.
+    // It is not repeated: it may hold a password.
+    #[error(
+        "base-url is not the address of a distribution: write its name, or https:// and its name"
+    )]
+    Address,
+    /// The URL holds a user or a password.
+    #[error("base-url has a user or a password in it: write the address alone")]
+    Password,
+    /// The URL is not encrypted.
+    #[error(
+        "base-url begins with http://, but signed URLs must stay secret: write https:// or leave the scheme out"
+    )]
+    NotEncrypted,
+    /// There is no key pair id.
+    #[error("keypair-id is empty: write the id that CloudFront shows")]
+    NoKeyPairId,
+    /// The key pair id is not one.
+    #[error(
+        "keypair-id has characters other than letters and digits: write the id that CloudFront shows"
+    )]
+    KeyPairId,
+    /// The key is encrypted.
+    #[error(
+        "private-key is encrypted: write it without its password, as \
+         `openssl pkey -in key.pem` shows it"
+    )]
+    EncryptedKey,
+    /// The key is shorter than `CloudFront` accepts.
+    #[error("private-key has {bits} bits: CloudFront accepts 2048 or more")]
+    ShortKey {
+        /// Its length in bits.
+        bits: usize,
+    },
+    /// The key cannot be read.
+    #[error("private-key is not an RSA private key in PEM form (PKCS#1 or PKCS#8)")]
+    PrivateKey,
+}
+
+/// Where the access key comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// The configuration file.
+    Configuration,
+    /// Variables of the environment.
+    Environment,
+    /// A web identity.
+    WebIdentity,
+    /// The role of the container.
+    Container,
+    /// The role of the instance.
+    Instance,
+}
+
+impl fmt::Display for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configuration => "from the configuration",
+            Self::Environment => "from the environment",
+            Self::WebIdentity => "of the web identity",
+            Self::Container => "of the container's role",
+            Self::Instance => "of the instance's role",
+        })
+    }
+}
+
+impl KeyOrigin {
+    fn when_unknown(self) -> &'static str {
+        match self {
+            Self::Configuration => "correct storage.s3.access-key",
+            Self::Environment => "correct AWS_ACCESS_KEY_ID",
+            Self::WebIdentity | Self::Container | Self::Instance => {
+                "use a role of this service, or set storage.s3.access-key"
+            }
+        }
+    }
+
+    fn when_wrong(self) -> &'static str {
+        match self {
+            Self::Configuration => "correct storage.s3.secret-access-key",
+            Self::Environment => "correct AWS_SECRET_ACCESS_KEY",
+            Self::WebIdentity | Self::Container | Self::Instance => {
+                "check the service that issues it"
+            }
+        }
+    }
+
+    fn when_expired(self) -> &'static str {
+        match self {
+            Self::Configuration => {
+                "renew storage.s3.session-token, or leave the keys out and give the machine a role"
+            }
+            Self::Environment => {
+                "renew AWS_SESSION_TOKEN, or leave the keys out and give the machine a role"
+            }
+            Self::WebIdentity | Self::Container | Self::Instance => {
+                "check the service that issues it, and the clock of this machine"
+            }
+        }
+    }
+}

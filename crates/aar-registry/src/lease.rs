@@ -1,0 +1,117 @@
+//! Leases: which task of which process may write or delete an object in storage.
+//!
+//! A lease is a row in the database, so it holds across processes. Its holder renews it while it works.
+//! When the process dies, the lease expires and can be taken over.
+
+use std::{convert::Infallible, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use crate::{
+    Error, Registry,
+    metadata::{LeaseTimes, Writing},
+    storage::ObjectKey,
+};
+
+/// How long a lease holds without being renewed. It is longer than a request that its holder has
+/// sent may take to be carried out after the holder has died.
+const TTL: Duration = Duration::from_secs(15);
+const RENEWAL: Duration = Duration::from_secs(5);
+
+/// What may be attempted at a blob. The same may be attempted again while a request has no response.
+pub(crate) const PLACING: u64 = 0;
+pub(crate) const DELETING: u64 = 1;
+
+/// Holds leases for one task.
+#[derive(Debug)]
+pub(crate) struct LeaseHolder(String);
+
+impl Default for LeaseHolder {
+    fn default() -> Self {
+        Self(Uuid::new_v4().to_string())
+    }
+}
+
+impl LeaseHolder {
+    pub(crate) fn id(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Registry {
+    pub(crate) fn lease_times(&self) -> LeaseTimes {
+        let now = self.now();
+        let expires_at = now.saturating_add(TTL).unwrap_or(Timestamp::MAX);
+        LeaseTimes { now, expires_at }
+    }
+
+    pub(crate) async fn acquire_lease(
+        &self,
+        tx: &mut Writing,
+        key: &ObjectKey,
+        holder: &LeaseHolder,
+        attempt: u64,
+    ) -> Result<bool, Error> {
+        let times = self.lease_times();
+        tx.acquire_lease(&key.to_string(), holder.id(), times, attempt)
+            .await
+    }
+
+    /// Works under leases and renews them meanwhile. The work is cancelled when they are lost.
+    pub(crate) async fn under_leases<T>(
+        &self,
+        holder: &LeaseHolder,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            done = work => done,
+            lost = self.keep_leases(holder) => match lost? {},
+        }
+    }
+
+    async fn keep_leases(&self, holder: &LeaseHolder) -> Result<Infallible, Error> {
+        loop {
+            sleep(RENEWAL).await;
+            let mut tx = self.metadata().write().await?;
+            let expires_at = self.lease_times().expires_at;
+            if tx.renew_leases(holder.id(), expires_at).await? == 0 {
+                return Err(Error::LeaseLost);
+            }
+            tx.commit().await?;
+        }
+    }
+
+    /// Works on one object under its lease. When that fails, the lease ends, unless a request may still be
+    /// carried out.
+    pub(crate) async fn under_lease<T>(
+        &self,
+        holder: &LeaseHolder,
+        (key, attempt): (&ObjectKey, u64),
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let done = self.under_leases(holder, work).await;
+        if let Err(error) = &done {
+            let (key, mut tx) = (key.to_string(), self.metadata().write().await?);
+            if error.is_retryable() {
+                tx.leave_lease(&key, holder.id(), attempt).await?;
+            } else {
+                tx.release_lease(&key, holder.id()).await?;
+            }
+            tx.commit().await?;
+        }
+        done
+    }
+
+    /// Returns whether the object was there.
+    pub(crate) async fn delete_under_lease(
+        &self,
+        holder: &LeaseHolder,
+        key: &ObjectKey,
+    ) -> Result<bool, Error> {
+        let storage = self.storage();
+        let deletion = storage.delete_in_time(key);
+        self.under_lease(holder, (key, DELETING), deletion).await
+    }
+}

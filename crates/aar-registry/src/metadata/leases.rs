@@ -1,0 +1,97 @@
+use jiff::Timestamp;
+
+use super::{
+    Reading, Writing, sql,
+    values::{micros, number},
+};
+use crate::Error;
+
+/// The validity of leases, seen from one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LeaseTimes {
+    pub(crate) now: Timestamp,
+    /// When a lease that is taken now expires. One that expires later was taken before the clock was
+    /// set back, and counts as expired.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Reading {
+    pub(crate) async fn is_leased(&mut self, key: &str, times: LeaseTimes) -> Result<bool, Error> {
+        let found: Option<(i64,)> = sql!(optional
+            self,
+            "SELECT expires_at FROM leases WHERE key = $1 AND expires_at > $2 AND expires_at <= $3",
+            key,
+            micros(times.now),
+            micros(times.expires_at)
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+impl Writing {
+    /// Returns whether `holder` has the lease now. A lease that another holder has is taken over when it
+    /// has expired, or when it was left for another attempt at the same thing.
+    pub(crate) async fn acquire_lease(
+        &mut self,
+        key: &str,
+        holder: &str,
+        times: LeaseTimes,
+        attempt: u64,
+    ) -> Result<bool, Error> {
+        let touched = sql!(execute
+            self,
+            "INSERT INTO leases (key, holder, expires_at) VALUES ($1, $2, $3) \
+             ON CONFLICT (key) DO UPDATE SET holder = excluded.holder, \
+             expires_at = excluded.expires_at, unanswered = NULL \
+             WHERE leases.expires_at <= $4 OR leases.expires_at > $3 OR leases.unanswered = $5",
+            key,
+            holder,
+            micros(times.expires_at),
+            micros(times.now),
+            number(attempt)
+        )?;
+        Ok(touched == 1)
+    }
+
+    /// Returns how many leases `holder` still has.
+    pub(crate) async fn renew_leases(
+        &mut self,
+        holder: &str,
+        expires_at: Timestamp,
+    ) -> Result<u64, Error> {
+        sql!(execute
+            self,
+            "UPDATE leases SET expires_at = $2 WHERE holder = $1",
+            holder,
+            micros(expires_at)
+        )
+    }
+
+    pub(crate) async fn release_lease(&mut self, key: &str, holder: &str) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "DELETE FROM leases WHERE key = $1 AND holder = $2",
+            key,
+            holder
+        )?;
+        Ok(())
+    }
+
+    /// Leaves a lease to expire, because a request that it covers may still be carried out. The same
+    /// thing may be attempted again at once.
+    pub(crate) async fn leave_lease(
+        &mut self,
+        key: &str,
+        holder: &str,
+        attempt: u64,
+    ) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "UPDATE leases SET unanswered = $3 WHERE key = $1 AND holder = $2",
+            key,
+            holder,
+            number(attempt)
+        )?;
+        Ok(())
+    }
+}

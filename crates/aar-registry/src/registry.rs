@@ -1,0 +1,164 @@
+use std::{fmt, fmt::Display, sync::Arc};
+
+use aar_types::{RegistryId, Revision};
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify, watch};
+
+use crate::{
+    Error, Options, TrustTable,
+    actor::Actor,
+    metadata::{Metadata, RegistryRow, Writing},
+    refusals::RefusalLog,
+    storage::Storage,
+    upload_lock::UploadLocks,
+};
+
+/// A registry: catalogue, images, trust. Cheap to clone; all clones are the same registry.
+#[derive(Clone)]
+pub struct Registry {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    id: RegistryId,
+    options: Options,
+    metadata: Arc<Metadata>,
+    pub(crate) storage: ArcSwap<StorageInUse>,
+    revision: watch::Sender<Revision>,
+    pub(crate) trust: ArcSwap<TrustTable>,
+    pub(crate) trust_changes: watch::Sender<u64>,
+    /// Held while the trust table is replaced, so that an older one does not replace a newer one.
+    pub(crate) refreshing: Mutex<()>,
+    /// Notified when the outbox keeps an entry whose delivery failed.
+    pub(crate) undelivered: Notify,
+    pub(crate) upload_locks: UploadLocks,
+    refusals: RefusalLog,
+}
+
+/// Storage and its name change together.
+pub(crate) struct StorageInUse {
+    pub(crate) storage: Arc<Storage>,
+    pub(crate) name: String,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Registry({} at {})", self.id(), self.revision())
+    }
+}
+
+impl Registry {
+    pub(crate) fn assemble(
+        options: Options,
+        metadata: Metadata,
+        storage: Storage,
+        row: RegistryRow,
+    ) -> Self {
+        let metadata = Arc::new(metadata);
+        let refusals = RefusalLog::start(Arc::clone(&metadata));
+        let inner = Inner {
+            id: row.id,
+            options,
+            metadata,
+            storage: ArcSwap::from_pointee(StorageInUse {
+                storage: Arc::new(storage),
+                name: row.storage,
+            }),
+            revision: watch::Sender::new(row.revision),
+            trust: ArcSwap::default(),
+            trust_changes: watch::Sender::new(0),
+            refreshing: Mutex::default(),
+            undelivered: Notify::new(),
+            upload_locks: UploadLocks::default(),
+            refusals,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    pub fn id(&self) -> &RegistryId {
+        &self.inner.id
+    }
+
+    /// The present revision, from memory.
+    pub fn revision(&self) -> Revision {
+        *self.inner.revision.borrow()
+    }
+
+    pub fn revisions(&self) -> watch::Receiver<Revision> {
+        self.inner.revision.subscribe()
+    }
+
+    /// The trusted and revoked certificates, from memory.
+    pub fn trust(&self) -> Arc<TrustTable> {
+        self.inner.trust.load_full()
+    }
+
+    /// Follows changes of trust. The table is replaced before its revision is sent.
+    pub fn trust_changes(&self) -> watch::Receiver<u64> {
+        self.inner.trust_changes.subscribe()
+    }
+
+    /// Waits for what is being written and closes the database.
+    pub async fn close(&self) {
+        self.inner.refusals.close().await;
+        self.inner.metadata.close().await;
+    }
+
+    /// Begins to write. Refused while this process still has a storage that the registry has moved
+    /// away from: what it writes there would be lost.
+    pub(crate) async fn write(&self) -> Result<Writing, Error> {
+        let mut tx = self.metadata().write().await?;
+        match tx.storage().await? {
+            Some(storage) if storage != self.storage_name() => Err(Error::StorageMoved),
+            _ => Ok(tx),
+        }
+    }
+
+    pub(crate) fn storage_name(&self) -> String {
+        self.inner.storage.load().name.clone()
+    }
+
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.inner.metadata
+    }
+
+    pub(crate) fn storage(&self) -> Arc<Storage> {
+        Arc::clone(&self.inner.storage.load().storage)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.inner.options
+    }
+
+    /// The present moment, as precise as the database keeps it, so that a response and a later read
+    /// show the same.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.inner.options.clock.now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    /// Announces a revision, unless a later one is known.
+    pub(crate) fn announce_revision(&self, revision: Revision) {
+        self.inner.revision.send_if_modified(|known| {
+            let newer = revision > *known;
+            *known = (*known).max(revision);
+            newer
+        });
+    }
+
+    /// Records a refusal, within the limits of [`RefusalLog`].
+    pub(crate) fn note_refusal(
+        &self,
+        actor: &Actor,
+        action: &str,
+        target: &str,
+        reason: &dyn Display,
+    ) {
+        self.inner
+            .refusals
+            .note(actor, self.now(), action, target, reason);
+    }
+}

@@ -1,0 +1,112 @@
+//! Files that uploads and interrupted writes have left.
+
+use std::{fs::Metadata, io, path::Path};
+
+use aar_fs::{if_exists, remove_if_exists};
+
+use super::list;
+use crate::storage::{Area, Leftover, ObjectKey, object_key};
+
+/// How `aar_fs` names a file until its content is durable: this and six random characters.
+const TEMPORARY: &str = ".new-";
+
+pub(super) fn find(root: &Path) -> io::Result<Vec<Leftover>> {
+    let mut found = Vec::new();
+    for area in [Area::Staging, Area::Applications, Area::Trust] {
+        for file in list::files(root.to_owned(), area, false) {
+            let (path, metadata) = file?;
+            if is_leftover(&path) {
+                found.push(leftover(path, &metadata));
+            }
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn at(root: &Path, path: &str) -> io::Result<Option<Leftover>> {
+    if !is_leftover(path) {
+        return Ok(None);
+    }
+    let metadata = if_exists(fs_err::symlink_metadata(root.join(path)))?;
+    Ok(metadata.map(|metadata| leftover(path.to_owned(), &metadata)))
+}
+
+pub(super) fn delete(root: &Path, path: &str) -> io::Result<bool> {
+    Ok(is_leftover(path) && remove_if_exists(&root.join(path))?)
+}
+
+/// Whether the registry names files so that it may leave. Others may keep files in the same folder.
+fn is_leftover(path: &str) -> bool {
+    object_key::upload_of(path).is_some() || is_temporary(path)
+}
+
+/// Whether a write that is in flight, or was interrupted, has a file of this name.
+pub(super) fn is_temporary(path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else {
+        return false;
+    };
+    let random = name.strip_prefix(TEMPORARY).unwrap_or_default();
+    random.len() == 6
+        && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && (folder == Area::Trust.name() || is_variant(folder))
+}
+
+fn is_variant(folder: &str) -> bool {
+    ObjectKey::parse(&format!("{folder}/application.json")).is_some()
+}
+
+fn leftover(path: String, metadata: &Metadata) -> Leftover {
+    Leftover {
+        upload: object_key::upload_of(&path),
+        multipart: None,
+        path,
+        size: metadata.len(),
+        modified: list::modified(metadata),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_the_registry_gives_are_leftovers() {
+        let id = "6f2c0c5e-35b3-4b3c-9a47-0e6d3d3f7f10";
+        for name in [
+            &format!("staging/{id}"),
+            "applications/app/amd64/.new-a1B2c3",
+            "trust/.new-a1B2c3",
+        ] {
+            assert!(is_leftover(name), "{name}");
+        }
+        for name in [
+            "staging/report.pdf",
+            &format!("staging/deep/{id}"),
+            &format!("staging/../staging/{id}"),
+            "staging/.new-a1B2c3",
+            "applications/app/amd64/1.json",
+            "applications/app/amd64/.new-a1B2c",
+            "applications/app/amd64/.new-a1B2/3",
+            "applications/app/amd64/new-a1B2c3",
+            "applications/../etc/amd64/.new-a1B2c3",
+            "applications/.new-a1B2c3",
+            "../trust/.new-a1B2c3",
+            "trust/.new-notes.txt",
+            "trust/x.json",
+            ".new-a1B2c3",
+            &format!("/staging/{id}"),
+        ] {
+            assert!(!is_leftover(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn file_of_a_write_in_flight_is_temporary() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("1.json");
+        let _new = aar_fs::NewFile::create(&target, aar_fs::PRIVATE).unwrap();
+        let file = fs_err::read_dir(folder.path()).unwrap().next().unwrap();
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(is_temporary(&format!("applications/app/amd64/{name}")));
+    }
+}

@@ -1,0 +1,196 @@
+//! An S3 client: signed requests to one bucket, with retries and time limits.
+
+mod address;
+mod error;
+mod in_flight;
+mod request;
+mod response;
+mod retry;
+mod signing;
+mod time_limit;
+
+use std::{env, sync::Arc, time::Duration};
+
+use aar_http::{Body, HttpClient, HttpOptions, ProxySettings};
+use aar_tls::ServerTrust;
+use aar_types::Clock;
+use bytes::Bytes;
+use http::{Method, Request, header::CONTENT_LENGTH};
+use url::Url;
+
+use self::{
+    in_flight::BytesInFlight,
+    request::object_url,
+    signing::Signer,
+    time_limit::{RESPONSE, within},
+};
+use super::credentials::{CredentialCache, SigningKeys};
+
+pub(super) use self::{
+    address::BucketAddress,
+    error::{S3Error, root_cause},
+    request::{RequestBody, S3Request},
+    response::{Refusal, S3Response, content_length, etag, is_failure, last_modified},
+    retry::{Retries, RetryPolicy},
+};
+
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A client for one bucket. Clones share connections and credentials.
+#[derive(Debug, Clone)]
+pub(super) struct S3Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: HttpClient,
+    bucket: Url,
+    region: String,
+    credentials: CredentialCache,
+    in_flight: BytesInFlight,
+}
+
+/// A client for buckets and issuers of credentials.
+pub(super) fn http_client() -> Result<HttpClient, aar_http::Error> {
+    let user_agent = concat!("aar/", env!("CARGO_PKG_VERSION"));
+    HttpClient::new(HttpOptions {
+        connect_timeout: CONNECT,
+        // The callers have limits of their own.
+        read_timeout: None,
+        proxy: proxy_of_environment(),
+        ..HttpOptions::new(ServerTrust::WebPki, user_agent)
+    })
+}
+
+fn proxy_of_environment() -> ProxySettings {
+    let variable = |name: &str| {
+        let value = env::var(name)
+            .or_else(|_| env::var(name.to_lowercase()))
+            .ok();
+        value.filter(|value| !value.is_empty())
+    };
+    let proxy = |name| {
+        variable(name)
+            .or_else(|| variable("ALL_PROXY"))?
+            .parse()
+            .ok()
+    };
+    ProxySettings {
+        http: proxy("HTTP_PROXY"),
+        https: proxy("HTTPS_PROXY"),
+        ignore_hosts: variable("NO_PROXY").unwrap_or_default(),
+    }
+}
+
+impl S3Client {
+    pub(super) fn new(
+        http: HttpClient,
+        bucket: Url,
+        region: String,
+        credentials: CredentialCache,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            http,
+            bucket,
+            region,
+            credentials,
+            in_flight: BytesInFlight::default(),
+        }))
+    }
+
+    /// Sends a request, again after transient errors, and returns the response if it is a success.
+    pub(super) async fn send(&self, request: &S3Request<'_>) -> Result<S3Response, S3Error> {
+        let mut retries = Retries::new(request.retry);
+        loop {
+            match self.send_once(request).await {
+                Err(error) if retries.retry_after(&error).await => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    pub(super) async fn send_once(&self, request: &S3Request<'_>) -> Result<S3Response, S3Error> {
+        let http_request = self.sign(request).await?;
+        let response = async {
+            let response = self.0.http.execute(http_request).await?;
+            S3Response::read(response).await?.checked()
+        };
+        within(&self.0.in_flight, request, response).await
+    }
+
+    /// Begins to read an object. Returns when the head of the response has come.
+    pub(super) async fn open_once(
+        &self,
+        request: &S3Request<'_>,
+    ) -> Result<ObjectResponse, S3Error> {
+        let http_request = self.sign(request).await?;
+        let response = async {
+            let response = self.0.http.execute(http_request).await?;
+            if response.status().is_success() {
+                return Ok(ObjectResponse(response));
+            }
+            let response = S3Response::read(response).await?;
+            Err(S3Error::Refused(response.refusal()))
+        };
+        within(&self.0.in_flight, request, response).await
+    }
+
+    async fn sign(&self, request: &S3Request<'_>) -> Result<Request<Body>, S3Error> {
+        let keys = self.keys().await?;
+        let url = request.url(&self.0.bucket);
+        let mut http = Request::builder()
+            .method(request.method.clone())
+            .uri(url.as_str());
+        for (name, value) in request.headers {
+            http = http.header(*name, *value);
+        }
+        let body = request.body.to_http();
+        let mut http = http.body(body).map_err(aar_http::Error::from)?;
+        self.signer(&keys).sign(&mut http, &request.body)?;
+        if matches!(request.method, Method::PUT | Method::POST) {
+            let length = request.body.length;
+            http.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        Ok(http)
+    }
+
+    /// A URL under which anyone can fetch an object while it lives. `ttl` gets the life of the
+    /// credentials, where it is limited: the URL cannot live longer.
+    pub(super) async fn presign(
+        &self,
+        key: &str,
+        ttl: impl FnOnce(Option<Duration>) -> Duration,
+    ) -> Result<Url, S3Error> {
+        let keys = self.keys().await?;
+        let signer = self.signer(&keys);
+        let ttl = ttl(keys.time_left(signer.now));
+        signer.presign(object_url(&self.0.bucket, Some(key)), ttl)
+    }
+
+    async fn keys(&self) -> Result<SigningKeys, S3Error> {
+        Ok(self.0.credentials.keys().await?)
+    }
+
+    /// Services check signatures by their own clocks, so the clock is the system's.
+    fn signer<'a>(&'a self, keys: &'a SigningKeys) -> Signer<'a> {
+        Signer {
+            credentials: &keys.credentials,
+            region: &self.0.region,
+            now: Clock::system().now(),
+        }
+    }
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub(super) struct ObjectResponse(aar_http::Response);
+
+impl ObjectResponse {
+    pub(super) fn headers(&self) -> &http::HeaderMap {
+        self.0.headers()
+    }
+
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, S3Error> {
+        let chunk = tokio::time::timeout(RESPONSE, self.0.chunk()).await;
+        Ok(chunk.map_err(|_| S3Error::Timeout)??)
+    }
+}

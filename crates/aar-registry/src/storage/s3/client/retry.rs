@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::time::Instant;
+
+use super::S3Error;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Jitter at most doubles it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONG_TIME: Duration = Duration::from_mins(2);
+const SHORT_TIME: Duration = Duration::from_secs(4);
+const SHORT_RESPONSE: Duration = Duration::from_secs(10);
+
+/// How long transient errors are retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in super::super) enum RetryPolicy {
+    /// Where someone waits, as at the start of the program.
+    Short,
+    /// Where work would be lost.
+    #[default]
+    Long,
+}
+
+impl RetryPolicy {
+    fn time(self) -> Duration {
+        match self {
+            Self::Short => SHORT_TIME,
+            Self::Long => LONG_TIME,
+        }
+    }
+
+    /// How long one response may take, where that is less than the [usual](super::time_limit) limit.
+    pub(super) fn response_limit(self) -> Duration {
+        match self {
+            Self::Short => SHORT_RESPONSE,
+            Self::Long => Duration::MAX,
+        }
+    }
+}
+
+/// The retries of one request.
+pub(in super::super) struct Retries {
+    policy: RetryPolicy,
+    deadline: Instant,
+    pauses: ExponentialBackoff,
+    failures: u32,
+}
+
+impl Retries {
+    pub(in super::super) fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            deadline: Instant::now() + policy.time(),
+            pauses: ExponentialBuilder::new()
+                .with_min_delay(FIRST_PAUSE)
+                .with_max_delay(LONGEST_PAUSE)
+                .with_jitter()
+                .without_max_times()
+                .build(),
+            failures: 0,
+        }
+    }
+
+    /// Waits before the next attempt. `false` if there is to be none.
+    pub(in super::super) async fn retry_after(&mut self, error: &S3Error) -> bool {
+        self.failures += 1;
+        if !error.is_retryable() {
+            return false;
+        }
+        // Sending a large body can take longer than the whole time for retries.
+        let first_timeout =
+            self.failures == 1 && self.policy == RetryPolicy::Long && error.is_timeout();
+        first_timeout || self.pause().await
+    }
+
+    /// The same after an error of any kind.
+    pub(in super::super) async fn pause(&mut self) -> bool {
+        let pause = self.pauses.next().unwrap_or(LONGEST_PAUSE);
+        if Instant::now() + pause > self.deadline {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::{super::response::Refusal, *};
+
+    fn refused(status: StatusCode) -> S3Error {
+        S3Error::Refused(Refusal {
+            status,
+            ..Refusal::default()
+        })
+    }
+
+    async fn waited(policy: RetryPolicy) -> (usize, Duration) {
+        let (start, mut retries, mut times) = (Instant::now(), Retries::new(policy), 0);
+        let error = refused(StatusCode::SERVICE_UNAVAILABLE);
+        while retries.retry_after(&error).await {
+            times += 1;
+        }
+        (times, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn transient_error_is_retried_until_the_deadline() {
+        let (times, time) = waited(RetryPolicy::Long).await;
+        assert!((12..=1200).contains(&times), "{times}");
+        assert!(
+            time <= LONG_TIME && time + 2 * LONGEST_PAUSE > LONG_TIME,
+            "{time:?}"
+        );
+        let (times, time) = waited(RetryPolicy::Short).await;
+        assert!(times >= 2 && time <= SHORT_TIME, "{times} {time:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn permanent_error_is_not_retried() {
+        for error in [refused(StatusCode::FORBIDDEN), S3Error::Replaced] {
+            let mut retries = Retries::new(RetryPolicy::Long);
+            assert!(!retries.retry_after(&error).await, "{error}");
+        }
+    }
+
+    /// How often a request is sent that fails like this, each time after longer than all retries take.
+    async fn sent(errors: &[S3Error]) -> usize {
+        let mut retries = Retries::new(RetryPolicy::Long);
+        for (sent, error) in errors.iter().enumerate() {
+            tokio::time::advance(2 * LONG_TIME).await;
+            if !retries.retry_after(error).await {
+                return sent + 1;
+            }
+        }
+        errors.len() + 1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_request_that_times_out_is_sent_once_more() {
+        let timeout = || S3Error::Timeout;
+        assert_eq!(sent(&[timeout()]).await, 2);
+        assert_eq!(sent(&[timeout(), timeout()]).await, 2);
+        assert_eq!(sent(&[refused(StatusCode::BAD_GATEWAY)]).await, 1);
+    }
+}

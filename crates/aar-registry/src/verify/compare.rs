@@ -1,0 +1,95 @@
+//! One key in database and storage, at a moment at which no task changes it.
+
+use std::time::Duration;
+
+use aar_types::Digest;
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Error, Registry,
+    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, normalized},
+    metadata::Reading,
+    storage::ObjectKey,
+};
+
+/// How long to wait until no task changes a key.
+const WAIT: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A key whose database and storage were compared.
+pub(super) struct Comparison {
+    /// What the descriptor should say.
+    pub(super) expected: Option<Value>,
+    /// The descriptor in storage.
+    pub(super) stored: Result<Option<Bytes>, Error>,
+}
+
+/// What the database says of a key.
+#[derive(PartialEq)]
+struct DatabaseView {
+    expected: Option<Value>,
+    /// An undelivered entry of the outbox.
+    undelivered: Option<u64>,
+    is_leased: bool,
+}
+
+impl Registry {
+    /// Compares a descriptor. Storage is read between two looks at the database that show the same.
+    pub(super) async fn compare(&self, key: &ObjectKey) -> Result<Comparison, Error> {
+        let deadline = Instant::now() + WAIT;
+        while Instant::now() < deadline {
+            let before = self.view(key).await?;
+            if before.is_leased {
+                sleep(POLL).await;
+                continue;
+            }
+            let storage = self.storage();
+            let stored = storage.in_time(storage.get(key)).await;
+            if self.view(key).await? == before {
+                let expected = before.expected;
+                return Ok(Comparison { expected, stored });
+            }
+        }
+        let key = key.to_string();
+        Err(Error::ObjectLocked { key })
+    }
+
+    async fn view(&self, key: &ObjectKey) -> Result<DatabaseView, Error> {
+        let mut tx = self.metadata().read().await?;
+        let text = key.to_string();
+        let entry = tx.outbox_entry(&text).await?;
+        Ok(DatabaseView {
+            expected: expected(&mut tx, key).await?,
+            undelivered: entry.map(|entry| entry.revision),
+            is_leased: tx.is_leased(&text, self.lease_times()).await?,
+        })
+    }
+
+    /// Whether a blob belongs to a row or to an upload in progress.
+    pub(super) async fn knows_blob(&self, digest: &Digest) -> Result<bool, Error> {
+        let mut tx = self.metadata().read().await?;
+        Ok(tx.blob(digest).await?.is_some() || tx.digest_is_awaited(digest, self.now()).await?)
+    }
+}
+
+/// What the descriptor should say by the database; `None` when there should be none.
+pub(super) async fn expected(tx: &mut Reading, key: &ObjectKey) -> Result<Option<Value>, Error> {
+    let content = match key {
+        ObjectKey::Version(version) => match tx.version(version).await? {
+            Some(row) => descriptor::write(key, &VersionDescriptor::from(row))?,
+            None => return Ok(None),
+        },
+        ObjectKey::Variant(variant) => match tx.variant(variant).await? {
+            Some(row) => descriptor::write(key, &VariantDescriptor::from(row))?,
+            None => return Ok(None),
+        },
+        ObjectKey::Certificate(fingerprint) => match tx.certificate(fingerprint).await? {
+            Some(row) => descriptor::write(key, &CertificateDescriptor::from(row))?,
+            None => return Ok(None),
+        },
+        ObjectKey::Registry | ObjectKey::Blob(_) => return Ok(None),
+    };
+    Ok(normalized(key, Some(&content)))
+}
