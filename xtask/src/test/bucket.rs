@@ -17,7 +17,7 @@ const SUITES: [&str; 9] = [
     "crash",
     "drain",
     "large",
-    "main_job",
+    "push_and_pull",
     "removal",
     "trust",
     "tus_client",
