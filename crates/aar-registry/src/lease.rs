@@ -112,6 +112,7 @@ impl Registry {
     ) -> Result<bool, Error> {
         let storage = self.storage();
         let deletion = storage.delete_in_time(key);
-        self.under_lease(holder, (key, DELETING), deletion).await
+        // Boxed: the transactions of the lease make the future large.
+        Box::pin(self.under_lease(holder, (key, DELETING), deletion)).await
     }
 }

@@ -86,10 +86,8 @@ async fn place(
         if claim.is_known && storage.blob_size(&row.digest).await? == Some(row.length) {
             return Ok(Placed::Before);
         }
-        match staged.finish(&claim.parts).await? {
-            true => Ok(Placed::Now),
-            false => Ok(Placed::Lost),
-        }
+        let is_placed = staged.finish(&claim.parts).await?;
+        Ok(if is_placed { Placed::Now } else { Placed::Lost })
     };
     registry
         .under_lease(holder, (&blob, PLACING), placing)

@@ -23,7 +23,7 @@ const HANG: Duration = Duration::from_mins(5);
 const LEASE: jiff::SignedDuration = jiff::SignedDuration::from_secs(16);
 
 fn is_descriptor(seen: &RecordedRequest) -> bool {
-    seen.path.ends_with(".json") && !seen.path.ends_with("/registry.json")
+    seen.path.rsplit('.').next() == Some("json") && !seen.path.ends_with("/registry.json")
 }
 
 fn is_write_of_application(seen: &RecordedRequest) -> bool {
