@@ -1,6 +1,6 @@
 //! Ports for programs that must be stopped and started again at one address.
 //!
-//! A port that is asked of the system and let go may belong to an outgoing connection before the program
+//! A free port from the system that is released again may belong to an outgoing connection before the program
 //! binds it. So ports come from outside the range of outgoing connections, and a lock on the file
 //! `/tmp/aar-test-ports-<uid>/<number>` (`flock`) reserves one among all test processes of the machine,
 //! whichever target folder they were built in. The tests of the charms use the same files.

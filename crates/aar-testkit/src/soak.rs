@@ -23,11 +23,11 @@ pub fn soak_rounds(few: u64) -> impl Iterator<Item = SoakRound> {
     let variable = |name: &str| env::var(name).ok().map(|text| text.parse().unwrap());
     let time = variable("AAR_TEST_SOAK_SECONDS").map(Duration::from_secs);
     let first = variable("AAR_TEST_SOAK_SEED").unwrap_or(1);
-    let begun = Instant::now();
+    let start = Instant::now();
     (0..)
         .take_while(move |round| match time {
             None => *round < few,
-            Some(time) => *round == 0 || begun.elapsed() < time,
+            Some(time) => *round == 0 || start.elapsed() < time,
         })
         .map(move |round| SoakRound::new(first + round))
 }

@@ -84,7 +84,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The exported image does not have the announced digest.
-    #[error("the image was damaged on the way: expected SHA-256 {announced}, received {received}")]
+    #[error("the image was damaged in transit: expected SHA-256 {announced}, received {received}")]
     Damaged {
         /// The SHA-256 that AMS announced.
         announced: Digest,

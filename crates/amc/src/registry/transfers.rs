@@ -127,10 +127,14 @@ mod tests {
         let bar = "===============               ";
         let expected = format!("[{bar}] 512.0MiB/1.0GiB 64.0MiB/s 8s left");
         assert_eq!(bar_text(&resumed), expected);
-        let begun = Transfer {
+        let stalled = Transfer {
             bytes_per_second: 0,
             ..resumed
         };
-        assert!(bar_text(&begun).ends_with(" 0B/s"), "{}", bar_text(&begun));
+        assert!(
+            bar_text(&stalled).ends_with(" 0B/s"),
+            "{}",
+            bar_text(&stalled)
+        );
     }
 }

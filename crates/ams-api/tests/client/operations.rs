@@ -63,12 +63,14 @@ impl FakeAms for OperationScript {
 
 async fn wait(server: &TestServer, limit: Option<Duration>) -> Result<Vec<StatusCode>, Error> {
     let watch = server.client.watch().await;
-    let mut seen = Vec::new();
+    let mut states = Vec::new();
     let started = operation(103, "", 1);
     watch
-        .wait(started, limit, |operation| seen.push(operation.status_code))
+        .wait(started, limit, |operation| {
+            states.push(operation.status_code)
+        })
         .await?;
-    Ok(seen)
+    Ok(states)
 }
 
 #[tokio::test]
@@ -96,25 +98,25 @@ async fn refused_subscription_has_the_message_of_ams() {
 async fn operation_ends_with_its_final_event() {
     let events = [operation(103, "", 2), operation(200, "", 3)];
     let server = TestServer::on_socket(OperationScript::with_events(&events, true));
-    let seen = wait(&server, None).await.unwrap();
+    let states = wait(&server, None).await.unwrap();
     let running = StatusCode::Running;
-    assert_eq!(seen, [running, running, StatusCode::Success]);
+    assert_eq!(states, [running, running, StatusCode::Success]);
 }
 
 #[tokio::test]
 async fn event_older_than_the_known_state_is_skipped() {
     let events = [operation(105, "", 0), operation(200, "", 3)];
     let server = TestServer::on_socket(OperationScript::with_events(&events, true));
-    let seen = wait(&server, None).await.unwrap();
-    assert_eq!(seen, [StatusCode::Running, StatusCode::Success]);
+    let states = wait(&server, None).await.unwrap();
+    assert_eq!(states, [StatusCode::Running, StatusCode::Success]);
 }
 
 #[tokio::test]
 async fn operation_without_events_is_polled() {
     let states = vec![operation(103, "", 2), operation(200, "", 3)];
     let server = TestServer::on_socket(OperationScript::polled(states));
-    let seen = wait(&server, None).await.unwrap();
-    assert_eq!(seen.last(), Some(&StatusCode::Success));
+    let states = wait(&server, None).await.unwrap();
+    assert_eq!(states.last(), Some(&StatusCode::Success));
 }
 
 #[tokio::test]
@@ -124,8 +126,8 @@ async fn operation_is_polled_after_its_events_end() {
         ..OperationScript::polled(vec![operation(200, "", 3)])
     };
     let server = TestServer::on_socket(script);
-    let seen = wait(&server, None).await.unwrap();
-    assert_eq!(seen.last(), Some(&StatusCode::Success));
+    let states = wait(&server, None).await.unwrap();
+    assert_eq!(states.last(), Some(&StatusCode::Success));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! One file per feature. A request is validated before it is answered; work that takes time goes on
 //! as an [operation](crate::operations). Changes need a permit of the
-//! [store](crate::store::EditPermit).
+//! store.
 
 mod build;
 mod create;
