@@ -12,12 +12,14 @@ use crate::skip::skip;
 /// what happens between AMS and registry and never look at the storage: architectures, filter,
 /// immutability, manual set-up, unreachable registries. The suites `s3_*` choose their buckets
 /// themselves and are part of the first run; `s3_storage` replaces `storage`, which reads the folder.
-const SUITES: [&str; 9] = [
+const SUITES: [&str; 11] = [
+    "architectures",
     "concurrency",
     "crash",
     "drain",
     "large",
     "push_and_pull",
+    "registry_down",
     "removal",
     "trust",
     "tus_client",
