@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::{
     Error, Options, TrustTable,
     actor::Actor,
-    metadata::{Metadata, RegistryRow, Writing},
+    metadata::{Metadata, RegistryRow, Writing, now},
     refusals::RefusalLog,
     storage::Storage,
     upload_lock::UploadLocks,
@@ -133,11 +133,8 @@ impl Registry {
         &self.inner.options
     }
 
-    /// The present moment, as precise as the database keeps it, so that a response and a later read
-    /// show the same.
     pub(crate) fn now(&self) -> Timestamp {
-        let now = self.inner.options.clock.now();
-        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+        now(&self.inner.options.clock)
     }
 
     /// Announces a revision, unless a later one is known.

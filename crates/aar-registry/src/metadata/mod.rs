@@ -43,6 +43,7 @@ pub(crate) use registry::RegistryRow;
 pub(crate) use trust::TrustRow;
 pub use trust::TrustedCertificate;
 pub(crate) use uploads::UploadRow;
+pub(crate) use values::now;
 pub(crate) use variants::{CatalogueFilter, VariantRow};
 pub(crate) use versions::VersionRow;
 

@@ -2,10 +2,18 @@
 
 use std::str::FromStr;
 
+use aar_types::Clock;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Error;
+
+/// The present moment, as precise as the database keeps it, so that a response, a descriptor and a later
+/// read show the same.
+pub(crate) fn now(clock: &Clock) -> Timestamp {
+    let now = clock.now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
 
 /// The database keeps microseconds.
 pub(super) fn micros(moment: Timestamp) -> i64 {

@@ -6,7 +6,7 @@ use crate::{
     Error, Options, Outcome, TrustedCertificate,
     actor::Actor,
     descriptor::{self, CertificateDescriptor},
-    metadata::{Metadata, Reading, TrustRow, Writing},
+    metadata::{Metadata, Reading, TrustRow, Writing, now},
     storage::ObjectKey,
 };
 
@@ -98,7 +98,7 @@ impl TrustRecords {
             return Ok(known);
         };
         row.certificate.state = TrustState::Revoked;
-        row.certificate.revoked_at = Some(self.clock.now());
+        row.certificate.revoked_at = Some(now(&self.clock));
         tx.put_certificate(&row).await?;
         let revoked = row.certificate.clone();
         put_descriptor(tx, row).await?;
@@ -112,7 +112,7 @@ impl TrustRecords {
         action: &str,
         was: &TrustedCertificate,
     ) -> Result<(), Error> {
-        let (at, target) = (self.clock.now(), was.fingerprint.to_string());
+        let (at, target) = (now(&self.clock), was.fingerprint.to_string());
         let detail = format!("was {}", was.role);
         let entry = self.actor.entry(at, action, target, Outcome::Done, detail);
         tx.insert_audit(&entry).await
