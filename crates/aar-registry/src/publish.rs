@@ -58,36 +58,42 @@ impl Publisher {
         key: VersionKey,
         version: VersionPut,
     ) -> Result<Published, Error> {
-        self.check_storage(&key, &version).await?;
+        // Boxed: its requests make the future large.
+        let check = Box::pin(check_storage(self.clone(), key.clone(), version.clone()));
         self.registry
-            .mutate(&self.actor, |change| {
+            .mutate_after(&self.actor, check, |change| {
                 Box::pin(publish(change, key, version))
             })
             .await
     }
+}
 
-    /// Checks what only storage knows. The transaction checks the rows, which change before storage
-    /// does.
-    async fn check_storage(&self, key: &VersionKey, put: &VersionPut) -> Result<(), Error> {
-        let (registry, image) = (&self.registry, &put.image);
-        let mut tx = registry.metadata().read().await?;
-        if let Some(row) = tx.version(key).await? {
-            return match check_same_content(&row, image)? {
-                () if row.version.published || !put.published => Ok(()),
-                () => registry.check_stored_version(key, image.fingerprint).await,
-            };
+/// Checks what only storage knows. The transaction checks the rows, which change before storage does.
+async fn check_storage(
+    publisher: Publisher,
+    key: VersionKey,
+    put: VersionPut,
+) -> Result<(), Error> {
+    let (registry, image) = (&publisher.registry, &put.image);
+    let mut tx = registry.metadata().read().await?;
+    if let Some(row) = tx.version(&key).await? {
+        check_same_content(&row, image)?;
+        if row.version.published || !put.published {
+            return Ok(());
         }
-        check_blob(&mut tx, image).await?;
         drop(tx);
-        // The version may have been deleted, and its descriptor may be there still.
-        let object = ObjectKey::Version(key.clone());
-        registry.deliver_key(&self.actor, &object).await?;
-        tokio::try_join!(
-            registry.check_stored_version(key, image.fingerprint),
-            registry.check_stored_blob(image)
-        )?;
-        Ok(())
+        return registry.check_stored_version(&key, image.fingerprint).await;
     }
+    check_blob(&mut tx, image).await?;
+    drop(tx);
+    // The version may have been deleted, and its descriptor may be there still.
+    let object = ObjectKey::Version(key.clone());
+    registry.deliver_key(&publisher.actor, &object).await?;
+    tokio::try_join!(
+        registry.check_stored_version(&key, image.fingerprint),
+        registry.check_stored_blob(image)
+    )?;
+    Ok(())
 }
 
 impl Registry {

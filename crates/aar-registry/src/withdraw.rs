@@ -3,7 +3,7 @@
 use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 
 use crate::{
-    Error, Publisher,
+    Error, Publisher, Registry,
     descriptor::VersionDescriptor,
     keys::{VariantKey, VersionKey},
     metadata::VersionRow,
@@ -24,16 +24,23 @@ impl Publisher {
         let name = name.clone();
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
-        let known = self.registry.metadata().read().await?.version(&key).await?;
-        if let Some(row) = known.filter(|row| row.version.published != published) {
-            let image = row.version.image.fingerprint;
-            self.registry.check_stored_version(&key, image).await?;
-        }
+        let check = check_storage(self.registry.clone(), key.clone(), published);
         self.registry
-            .mutate(&self.actor, move |change| {
+            .mutate_after(&self.actor, check, move |change| {
                 Box::pin(set(change, key, published))
             })
             .await
+    }
+}
+
+async fn check_storage(registry: Registry, key: VersionKey, published: bool) -> Result<(), Error> {
+    let known = registry.metadata().read().await?.version(&key).await?;
+    match known.filter(|row| row.version.published != published) {
+        Some(row) => {
+            let image = row.version.image.fingerprint;
+            registry.check_stored_version(&key, image).await
+        }
+        None => Ok(()),
     }
 }
 

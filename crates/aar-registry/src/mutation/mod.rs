@@ -9,7 +9,7 @@
 mod certificates;
 mod delivery;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::ready};
 
 use aar_types::{Change, ChangeKind, Revision, VersionNumber};
 use futures_util::future::BoxFuture;
@@ -48,8 +48,24 @@ impl Registry {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Mutation) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
     {
+        self.mutate_after(actor, ready(Ok(())), change).await
+    }
+
+    /// The same after a check of what only storage knows. It cannot be made within the transaction.
+    pub(crate) async fn mutate_after<T, C, F>(
+        &self,
+        actor: &Actor,
+        check: C,
+        change: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        C: Future<Output = Result<(), Error>> + Send + 'static,
+        F: for<'a> FnOnce(&'a mut Mutation) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    {
         let (registry, actor) = (self.clone(), actor.clone());
         run_to_completion(async move {
+            check.await?;
             let mut mutation = Mutation::begin(&registry, &actor).await?;
             let value = change(&mut mutation).await?;
             let delivery = mutation.commit().await?;

@@ -13,7 +13,8 @@ use aar_types::{Fingerprint, Role, TrustState};
 use jiff::Timestamp;
 
 use crate::{
-    Error, Operator, TrustedCertificate, metadata::TrustRow, mutation::Mutation, storage::ObjectKey,
+    Error, Operator, Registry, TrustedCertificate, metadata::TrustRow, mutation::Mutation,
+    storage::ObjectKey,
 };
 
 pub use records::{TrustRecords, Withdrawal};
@@ -45,20 +46,25 @@ pub enum TrustAdded {
 impl Operator {
     /// Trusts a certificate from now on. A revoked one is refused.
     pub async fn trust_add(&self, new: NewTrust) -> Result<TrustAdded, Error> {
-        let (registry, fingerprint) = (&self.registry, new.fingerprint);
-        let known = registry
-            .metadata()
-            .read()
-            .await?
-            .certificate(&fingerprint)
-            .await?;
-        let changes = check(known.as_ref(), &new)? != TrustAdded::AlreadyTrusted;
-        if changes && registry.stored_revocation(fingerprint).await?.is_some() {
-            return Err(Error::CertificateRevoked { fingerprint });
-        }
-        registry
-            .mutate(&self.actor, |change| Box::pin(add(change, new)))
+        let check = check_storage(self.registry.clone(), new.clone());
+        self.registry
+            .mutate_after(&self.actor, check, |change| Box::pin(add(change, new)))
             .await
+    }
+}
+
+/// The database may be a copy from before a revocation.
+async fn check_storage(registry: Registry, new: NewTrust) -> Result<(), Error> {
+    let fingerprint = new.fingerprint;
+    let mut tx = registry.metadata().read().await?;
+    let known = tx.certificate(&fingerprint).await?;
+    drop(tx);
+    if check(known.as_ref(), &new)? == TrustAdded::AlreadyTrusted {
+        return Ok(());
+    }
+    match registry.stored_revocation(fingerprint).await? {
+        Some(_) => Err(Error::CertificateRevoked { fingerprint }),
+        None => Ok(()),
     }
 }
 
