@@ -5,6 +5,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use aar_types::Clock;
 use jiff::Timestamp;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -25,7 +26,7 @@ pub(crate) const PLACING: u64 = 0;
 pub(crate) const DELETING: u64 = 1;
 
 /// Holds leases for one task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct LeaseHolder(String);
 
 impl Default for LeaseHolder {
@@ -40,13 +41,15 @@ impl LeaseHolder {
     }
 }
 
-impl Registry {
-    pub(crate) fn lease_times(&self) -> LeaseTimes {
-        let now = self.now();
-        let expires_at = now.saturating_add(TTL).unwrap_or(Timestamp::MAX);
-        LeaseTimes { now, expires_at }
-    }
+/// The times of a lease that is taken or renewed now. By the clock of the system, whatever clock the
+/// registry has: processes that share a database compare them.
+pub(crate) fn lease_times() -> LeaseTimes {
+    let now = Clock::system().now();
+    let expires_at = now.saturating_add(TTL).unwrap_or(Timestamp::MAX);
+    LeaseTimes { now, expires_at }
+}
 
+impl Registry {
     pub(crate) async fn acquire_lease(
         &self,
         tx: &mut Writing,
@@ -54,7 +57,7 @@ impl Registry {
         holder: &LeaseHolder,
         attempt: u64,
     ) -> Result<bool, Error> {
-        let times = self.lease_times();
+        let times = lease_times();
         tx.acquire_lease(&key.to_string(), holder.id(), times, attempt)
             .await
     }
@@ -75,7 +78,7 @@ impl Registry {
         loop {
             sleep(RENEWAL).await;
             let mut tx = self.metadata().write().await?;
-            let expires_at = self.lease_times().expires_at;
+            let expires_at = lease_times().expires_at;
             if tx.renew_leases(holder.id(), expires_at).await? == 0 {
                 return Err(Error::LeaseLost);
             }
@@ -102,6 +105,27 @@ impl Registry {
             tx.commit().await?;
         }
         done
+    }
+
+    /// Ends a lease if `holder` still has it.
+    pub(crate) async fn end_lease(
+        &self,
+        key: &ObjectKey,
+        holder: &LeaseHolder,
+    ) -> Result<(), Error> {
+        let key = key.to_string();
+        if !self
+            .metadata()
+            .read()
+            .await?
+            .has_lease(&key, holder.id())
+            .await?
+        {
+            return Ok(());
+        }
+        let mut tx = self.metadata().write().await?;
+        tx.release_lease(&key, holder.id()).await?;
+        tx.commit().await
     }
 
     /// Returns whether the object was there.

@@ -73,7 +73,7 @@ impl Registry {
         }
         tx.commit().await?;
         self.delete_under_lease(&holder, &key).await?;
-        self.mutate(actor, move |change| {
+        let deletion = self.mutate(actor, move |change| {
             Box::pin(async move {
                 let blob = change.tx.blob(&digest).await?;
                 if blob.is_none_or(|blob| blob.state != BlobState::Deleting) {
@@ -81,16 +81,14 @@ impl Registry {
                 }
                 change.tx.delete_blob(&digest).await?;
                 change
-                    .tx
-                    .release_lease(&key.to_string(), holder.id())
-                    .await?;
-                change
                     .record("free-blob", digest.to_string(), String::new())
                     .await?;
                 Ok(Verdict::Freed)
             })
-        })
-        .await
+        });
+        let verdict = deletion.await?;
+        self.end_lease(&key, &holder).await?;
+        Ok(verdict)
     }
 
     /// Marks a blob as being deleted, unless there is a reason to spare it.

@@ -26,6 +26,16 @@ impl Reading {
         )?;
         Ok(found.is_some())
     }
+
+    pub(crate) async fn has_lease(&mut self, key: &str, holder: &str) -> Result<bool, Error> {
+        let found: Option<(i64,)> = sql!(optional
+            self,
+            "SELECT expires_at FROM leases WHERE key = $1 AND holder = $2",
+            key,
+            holder
+        )?;
+        Ok(found.is_some())
+    }
 }
 
 impl Writing {

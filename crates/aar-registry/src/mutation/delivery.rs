@@ -14,7 +14,7 @@ use crate::{
     Error, Registry,
     actor::Actor,
     descriptor,
-    lease::LeaseHolder,
+    lease::{LeaseHolder, lease_times},
     metadata::{LeaseTimes, OutboxRow, Writing},
     storage::{ObjectKey, Storage},
 };
@@ -89,7 +89,7 @@ impl Registry {
             return Ok(Delivery::default());
         }
         let mut tx = self.write().await?;
-        let delivery = Delivery::claim(&mut tx, undelivered, self.lease_times()).await?;
+        let delivery = Delivery::claim(&mut tx, undelivered, lease_times()).await?;
         tx.commit().await?;
         Ok(delivery)
     }

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    Error, Outcome, Registry, actor::Actor, descriptor, keys::VariantKey, metadata::Writing,
-    storage::ObjectKey, tasks::run_to_completion,
+    Error, Outcome, Registry, actor::Actor, descriptor, keys::VariantKey, lease::lease_times,
+    metadata::Writing, storage::ObjectKey, tasks::run_to_completion,
 };
 
 use delivery::Delivery;
@@ -168,7 +168,7 @@ impl Mutation {
             return registry.claim(keys).await;
         }
         self.count_changes().await?;
-        let times = self.registry.lease_times();
+        let times = lease_times();
         let delivery = Delivery::claim(&mut self.tx, self.keys, times).await?;
         self.tx.commit().await?;
         self.registry.announce_revision(self.revision);

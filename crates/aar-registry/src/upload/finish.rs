@@ -34,11 +34,14 @@ pub(super) async fn finish(
     let mut staged = registry.storage().staged(row.staged_id());
     let holder = LeaseHolder::default();
     let placed = place(registry, &row, &mut *staged, &holder).await?;
+    let (blob, recorder) = (ObjectKey::Blob(row.digest), holder.clone());
     let stored = registry
         .mutate(&publisher.actor, move |change| {
-            Box::pin(record(change, row, placed, holder))
+            Box::pin(record(change, row, placed, recorder))
         })
         .await?;
+    // Nothing is recorded of an upload that is gone, or that another process has completed.
+    registry.end_lease(&blob, &holder).await?;
     let is_left = match placed {
         Placed::Now => false,
         Placed::Before => stored.is_some(),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Error, Registry,
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, normalized},
+    lease::lease_times,
     metadata::Reading,
     storage::ObjectKey,
 };
@@ -63,7 +64,7 @@ impl Registry {
         Ok(DatabaseView {
             expected: expected(&mut tx, key).await?,
             undelivered: entry.map(|entry| entry.revision),
-            is_leased: tx.is_leased(&text, self.lease_times()).await?,
+            is_leased: tx.is_leased(&text, lease_times()).await?,
         })
     }
 

@@ -15,7 +15,7 @@ use aar_registry::{
 use aar_testkit::{Fault, S3Network};
 use aar_types::{FingerprintPrefix, Role};
 
-use super::{HANG, LEASE, network};
+use super::{HANG, expire_leases, network};
 use crate::{
     backend::{
         AMD64, Fixture, certificate, image, in_bucket, name, number, on_buckets, put, tagged,
@@ -71,7 +71,7 @@ async fn kill_at(fixture: &mut Fixture, change: &str, request: u8, certificate: 
     let is_killed = is_held();
     child.kill();
 
-    fixture.clock.advance(LEASE);
+    expire_leases(fixture).await;
     fixture.operator().deliver_outbox().await.unwrap();
     let report = fixture.verify().await;
     assert!(report.is_sound(), "{change} at {request}: {report:?}");
