@@ -1,4 +1,4 @@
-//! The base folder, which holds everything that a program writes.
+//! The base folder, which holds all files that a program writes.
 
 use std::{
     ffi::OsString,
@@ -19,7 +19,7 @@ pub enum Program {
 }
 
 impl Program {
-    /// Also the name of its snap.
+    /// The name of the program, which is also the name of its snap.
     pub fn name(self) -> &'static str {
         match self {
             Self::Aar => "aar",

@@ -1,4 +1,4 @@
-//! What the two services share: files, configuration, log, HTTP, start and stop.
+//! The common parts of the two services: files, configuration, log, HTTP, start and stop.
 //!
 //! - A program writes only below its base folder ([`base_dir`]). One process at a time serves it
 //!   ([`lock`]), and all its files belong to one user, even those that a command of root writes

@@ -32,7 +32,7 @@ impl Shutdown {
         self.token.cancelled().await;
     }
 
-    /// Cancelled when the service has to stop. To cancel it has the effect of a signal.
+    /// Cancelled when the service has to stop. Cancelling it has the effect of a signal.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
@@ -54,7 +54,7 @@ async fn next(term: &mut Signal, interrupt: &mut Signal) -> &'static str {
     }
 }
 
-/// Raises the limit of open files as far as the system allows. The usual limit is 1024; each connection
+/// Raises the limit of open files to the maximum of the system. The usual limit is 1024; each connection
 /// counts as a file, and thousands of clients may wait for changes.
 pub fn allow_open_files() {
     let limit = getrlimit(Resource::Nofile);

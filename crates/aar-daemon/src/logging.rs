@@ -22,12 +22,12 @@ pub struct LoggerConfig {
 pub enum LogLevel {
     /// Every step.
     Trace,
-    /// What helps to find a bug.
+    /// Details that help to find a bug.
     Debug,
-    /// What an operator wants to know later.
+    /// Events that an operator may need later.
     #[default]
     Info,
-    /// What may need attention.
+    /// Events that may need attention.
     #[serde(alias = "warning")]
     Warn,
     /// Failures.

@@ -1,8 +1,8 @@
 //! Root works on a base folder as the user that owns it.
 //!
-//! A service runs as a user of its own, but operators run its commands as root. The service could not
-//! read what root writes: the database, descriptors, new folders. So a program that root starts
-//! switches to the owner of the folder, before it starts any thread.
+//! A service runs as a dedicated user, but operators run its commands as root. The service cannot read files
+//! that root writes: the database, descriptors, new folders. So a program that root starts switches to the
+//! owner of the folder, before it starts any thread.
 
 use std::{
     io,
@@ -35,7 +35,7 @@ pub struct CannotBecomeOwner {
     pub folder: PathBuf,
     /// The user id of its owner.
     pub owner: u32,
-    /// What the system reports.
+    /// The error of the system.
     pub source: io::Error,
 }
 
@@ -87,8 +87,8 @@ mod tests {
 
     const OTHER_USER: u32 = 54_321;
 
-    /// The owner of a file that root creates in a folder of another user, and whether root then reads
-    /// its own private file. Runs in a thread, because the switch ends with the thread.
+    /// The owner of a file that root creates in a folder of another user, and whether root then reads a
+    /// private file of root. Runs in a thread, because the switch ends with the thread.
     fn as_owner(keep: KeptPrivileges) -> Option<(u32, io::Result<String>)> {
         if !rustix::process::geteuid().is_root() {
             let ci = std::env::var_os("CI").is_some();

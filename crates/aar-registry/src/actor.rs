@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::metadata::{AuditRow, Outcome};
 
-/// Who does something, as the audit log names it.
+/// The author of an action, as the audit log names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Actor {
     /// A caller over the network.
@@ -14,12 +14,12 @@ pub(crate) enum Actor {
         role: Option<Role>,
         address: Option<IpAddr>,
     },
-    /// A program on the machine of the registry.
+    /// A program on the host of the registry.
     Operator(String),
 }
 
 impl Actor {
-    /// Distinguishes the owners of uploads.
+    /// The owner of uploads that this actor creates.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Operator(name) => name.clone(),

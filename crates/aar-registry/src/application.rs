@@ -1,4 +1,4 @@
-//! Changing what holds for all versions of an application.
+//! Replaces the metadata that all versions of an application share.
 
 use aar_types::{ApplicationMetadata, ApplicationName, Architecture, ChangeKind};
 
@@ -8,9 +8,9 @@ use crate::{
 };
 
 impl Publisher {
-    /// Replaces what holds for all versions of an application on one architecture. Metadata that no
-    /// manifest could have is refused. Returns whether anything changed; `None` when there is no such
-    /// application.
+    /// Replaces the metadata that all versions of an application share on one architecture. Metadata that no
+    /// manifest can declare is refused. Returns whether anything changed; `None` if the application does not
+    /// exist.
     pub async fn put_application(
         &self,
         name: &ApplicationName,

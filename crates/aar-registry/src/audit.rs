@@ -1,6 +1,6 @@
-//! The audit log: who did what, when, and with which outcome.
+//! The audit log: actor, action, time and outcome.
 //!
-//! The transaction that makes a change writes its entry too. Entries are never changed or deleted; the
+//! The transaction that makes a change also writes its entry. Entries are never changed or deleted; the
 //! database refuses that.
 
 use crate::{AuditEntry, AuditQuery, Error, Operator};

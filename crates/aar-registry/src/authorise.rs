@@ -1,7 +1,7 @@
-//! Who may do what. Handles to the registry are made in this file only.
+//! Authorisation. Only this file creates handles to the registry.
 //!
-//! A handle is a right: [`Reader`] reads, [`Publisher`] also writes, [`Operator`] also administers.
-//! Each derefs to the one below it.
+//! A handle is a right: [`Reader`] reads, [`Publisher`] also writes, [`Operator`] also administers. Each
+//! derefs to the one before it.
 
 use std::{net::IpAddr, ops::Deref};
 
@@ -34,8 +34,8 @@ pub struct Reader {
 #[derive(Debug, Clone)]
 pub struct Publisher(Reader);
 
-/// The right to administer the registry. It belongs to everybody who can write its files; the command
-/// line and the maintenance of the server use it.
+/// The right to administer the registry. Every user with write access to its files has it; the command line
+/// and the maintenance of the server use it.
 #[derive(Debug, Clone)]
 pub struct Operator(Publisher);
 
@@ -72,8 +72,8 @@ impl Registry {
         self.authorise(caller, Role::Publisher).map(Publisher)
     }
 
-    /// The handle of a program on the machine of the registry, never for callers over the network. Its
-    /// actions are recorded under `name`.
+    /// The handle of a program on the host of the registry, never for callers over the network. Its actions
+    /// are recorded under `name`.
     pub fn operator(&self, name: &str) -> Operator {
         let reader = Reader {
             registry: self.clone(),

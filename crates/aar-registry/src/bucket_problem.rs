@@ -1,8 +1,8 @@
-//! What keeps a bucket from being used, in sentences that name what to change.
+//! Reasons why a bucket cannot be used. Each message names the setting to change.
 
 use std::fmt;
 
-/// Why a bucket cannot be used.
+/// The reason why a bucket cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketProblem {
     /// A permission is missing.
@@ -12,12 +12,12 @@ pub enum BucketProblem {
     AccessDenied {
         /// The bucket.
         bucket: String,
-        /// Where the access key comes from.
+        /// The source of the access key.
         keys: KeyOrigin,
         /// The IAM action.
         action: &'static str,
     },
-    /// There is no such bucket.
+    /// The bucket does not exist.
     #[error("there is no bucket {bucket} at {endpoint}: create it, or correct storage.s3.bucket")]
     NoSuchBucket {
         /// The bucket.
@@ -40,7 +40,7 @@ pub enum BucketProblem {
     UnknownKey {
         /// The endpoint.
         endpoint: String,
-        /// Where the access key comes from.
+        /// The source of the access key.
         keys: KeyOrigin,
     },
     /// The secret does not belong to the access key.
@@ -51,10 +51,10 @@ pub enum BucketProblem {
     WrongSecret {
         /// The endpoint.
         endpoint: String,
-        /// Where the access key comes from.
+        /// The source of the access key.
         keys: KeyOrigin,
     },
-    /// The session token is not valid any more.
+    /// The session token has expired.
     #[error(
         "{endpoint} rejects the session token of the access key {keys} as expired or invalid: {}",
         keys.when_expired()
@@ -62,7 +62,7 @@ pub enum BucketProblem {
     SessionExpired {
         /// The endpoint.
         endpoint: String,
-        /// Where the access key comes from.
+        /// The source of the access key.
         keys: KeyOrigin,
     },
     /// The clocks differ too much for a signature.
@@ -85,24 +85,24 @@ pub enum BucketProblem {
         /// `duration`, in seconds.
         ttl: u64,
     },
-    /// There is no response.
+    /// The endpoint does not respond.
     #[error(
         "{endpoint} cannot be reached ({reason}): check the network, storage.s3.endpoint and storage.s3.region"
     )]
     Unreachable {
         /// The endpoint.
         endpoint: String,
-        /// What happened.
+        /// The error.
         reason: String,
     },
-    /// There is nothing to sign requests with.
+    /// No credentials were found.
     #[error(
         "there are no credentials for the bucket {bucket} ({reason}): set storage.s3.access-key and storage.s3.secret-access-key, or give the machine a role"
     )]
     NoCredentials {
         /// The bucket.
         bucket: String,
-        /// Where they were looked for, and what happened.
+        /// The sources that were tried, and the error of each.
         reason: String,
     },
     /// Requests are throttled.
@@ -119,7 +119,7 @@ pub enum BucketProblem {
         /// The IAM action.
         action: &'static str,
     },
-    /// A 404 does not say that the multipart upload is gone.
+    /// A 404 that does not prove that the multipart upload no longer exists.
     #[error(
         "{endpoint} answers 404 to {action} without naming the multipart upload: check that the bucket {bucket} exists, and which server answers at this address"
     )]
@@ -131,7 +131,7 @@ pub enum BucketProblem {
         /// The IAM action.
         action: &'static str,
     },
-    /// The service reports a failure of its own.
+    /// The service reports an internal failure.
     #[error("{action} fails on the bucket {bucket}: the response is {status} {code}")]
     Failing {
         /// The bucket.
@@ -151,26 +151,26 @@ pub enum BucketProblem {
         /// The IAM action.
         action: &'static str,
     },
-    /// Something else.
+    /// Any other failure.
     #[error("{action} fails on the bucket {bucket}: {reason}")]
     Other {
         /// The bucket.
         bucket: String,
         /// The IAM action.
         action: &'static str,
-        /// What happened.
+        /// The error.
         reason: String,
     },
     /// `CloudFront` is not configured correctly.
     #[error(transparent)]
     CloudFront(#[from] CloudFrontProblem),
-    /// The address of the bucket cannot be used.
+    /// The address of the bucket is invalid.
     #[error("storage.s3.{reason}")]
     Endpoint {
-        /// What is wrong with it.
+        /// The problem with it.
         reason: &'static str,
     },
-    /// Keys with this prefix would be written differently in URLs and listings.
+    /// The prefix has characters that URLs and listings escape.
     #[error(
         "storage.s3.prefix is made of segments of ASCII letters, digits and !_.()- with single slashes between them, not: {prefix:?}"
     )]
@@ -190,11 +190,11 @@ impl BucketProblem {
     }
 }
 
-/// What is wrong with the configuration of `CloudFront`.
+/// A problem in the configuration of `CloudFront`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudFrontProblem {
-    /// The URL is not one.
-    // It is not repeated: it may hold a password.
+    /// The URL is invalid.
+    // The message does not repeat the URL, which may hold a password.
     #[error(
         "base-url is not the address of a distribution: write its name, or https:// and its name"
     )]
@@ -210,7 +210,7 @@ pub enum CloudFrontProblem {
     /// There is no key pair id.
     #[error("keypair-id is empty: write the id that CloudFront shows")]
     NoKeyPairId,
-    /// The key pair id is not one.
+    /// The key pair id is invalid.
     #[error(
         "keypair-id has characters other than letters and digits: write the id that CloudFront shows"
     )]
@@ -232,12 +232,12 @@ pub enum CloudFrontProblem {
     PrivateKey,
 }
 
-/// Where the access key comes from.
+/// The source of the access key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOrigin {
     /// The configuration file.
     Configuration,
-    /// Variables of the environment.
+    /// Environment variables.
     Environment,
     /// A web identity.
     WebIdentity,

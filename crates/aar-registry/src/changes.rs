@@ -1,20 +1,20 @@
 //! The change feed.
 //!
-//! It says where to look, not what is there now. Old changes are forgotten; a client that missed them
+//! A change names the changed item, not its content. Old changes are compacted; a client that missed them
 //! lists the catalogue.
 
 use aar_types::{Changes, Revision};
 
 use crate::{Error, Reader};
 
-/// How many changes a response holds.
+/// The maximum number of changes in a response.
 const PAGE: u32 = 1000;
 
 impl Reader {
-    /// The changes after a revision, oldest first. When there are more than fit, the response has the
+    /// The changes after a revision, oldest first. If they do not fit into one response, it names the
     /// revision to continue from.
     ///
-    /// [`Error::ChangesCompacted`]: the feed does not know what followed this revision.
+    /// [`Error::ChangesCompacted`]: the feed no longer has the changes after this revision.
     pub async fn changes(&self, since: Revision) -> Result<Changes, Error> {
         let mut tx = self.registry.metadata().read().await?;
         let row = tx.registry().await?.ok_or(Error::EmptyDatabase)?;

@@ -8,8 +8,8 @@ use aar_types::{
 
 use crate::{BucketProblem, UploadId};
 
-/// What can go wrong in a registry. A missing application or version is no error: functions return
-/// `None` or `false` for it.
+/// An error of the registry. A missing application or version is no error: functions return `None` or `false`
+/// for it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
@@ -19,12 +19,12 @@ pub enum Error {
         name: ApplicationName,
         architecture: Architecture,
         number: VersionNumber,
-        /// What the registry has.
+        /// The value in the registry.
         stored: Fingerprint,
-        /// What the caller has.
+        /// The value in the request.
         given: Fingerprint,
     },
-    /// A version or an application declares something that no manifest could have.
+    /// A version or an application declares something that no manifest can declare.
     #[error("{section}{broken}")]
     Declaration {
         /// The section of the request, followed by a dot; empty for the request itself.
@@ -38,9 +38,9 @@ pub enum Error {
     #[error("the image {digest} has {stored} bytes, not {given}")]
     ImageSizeMismatch {
         digest: Digest,
-        /// What the registry has.
+        /// The value in the registry.
         stored: u64,
-        /// What the caller has.
+        /// The value in the request.
         given: u64,
     },
     #[error("there is no upload {id}; it may have expired")]
@@ -55,11 +55,11 @@ pub enum Error {
     UploadLocked { id: UploadId },
     #[error("upload {id} was announced with {length} bytes, and more came")]
     UploadTooLong { id: UploadId, length: u64 },
-    /// What arrived of the request is kept.
+    /// The received bytes of the request are kept.
     #[error("the request that continued upload {id} broke off at {offset}")]
     UploadInterrupted {
         id: UploadId,
-        /// Where the upload continues.
+        /// The offset at which the upload continues.
         offset: u64,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -132,7 +132,7 @@ pub enum Error {
     NothingToRebuild { place: String },
     #[error("nothing was rebuilt: not everything can be brought back from the storage")]
     RebuildLoses {
-        /// What would be lost, a sentence each.
+        /// The items that would be lost, one sentence each.
         lost: Vec<String>,
     },
     #[error("{failure}")]
@@ -196,7 +196,7 @@ fn join(candidates: &[Fingerprint]) -> String {
 }
 
 impl Error {
-    /// Whether another attempt may succeed without anybody changing anything.
+    /// Whether a later attempt may succeed without a change by a person.
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::Bucket(problem) => problem.is_retryable(),
@@ -205,7 +205,7 @@ impl Error {
         }
     }
 
-    /// The code under which programs know it.
+    /// The code of the error, for programs.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::VersionConflict { .. } => ErrorCode::VersionConflict,

@@ -7,9 +7,9 @@ use crate::{Content, Error, Reader};
 /// An image that is ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Fetch {
-    /// What it is.
+    /// The image.
     pub image: ImageInfo,
-    /// Where it comes from.
+    /// The source of its bytes.
     pub content: Content,
 }
 

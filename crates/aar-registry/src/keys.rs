@@ -1,4 +1,4 @@
-//! The names of what the registry keeps: rows and objects have the same.
+//! The names of applications, versions and uploads, both in rows and in object keys.
 
 use std::{fmt, str::FromStr};
 

@@ -1,7 +1,7 @@
-//! Leases: which task of which process may write or delete an object in storage.
+//! Leases: the right of one task of one process to write or delete an object in storage.
 //!
-//! A lease is a row in the database, so it holds across processes. Its holder renews it while it works.
-//! When the process dies, the lease expires and can be taken over.
+//! A lease is a row in the database, so it holds across processes. Its holder renews it during the work. When
+//! the process dies, the lease expires and can be taken over.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,12 +16,13 @@ use crate::{
     storage::ObjectKey,
 };
 
-/// How long a lease holds without being renewed. It is longer than a request that its holder has
-/// sent may take to be carried out after the holder has died.
+/// The time to live of a lease without renewal. It is longer than the time in which storage may still carry
+/// out a request of a dead holder.
 const TTL: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(5);
 
-/// What may be attempted at a blob. The same may be attempted again while a request has no response.
+/// The purposes of a lease on a blob. While a request has no response, only the same purpose may be attempted
+/// again.
 pub(crate) const PLACING: u64 = 0;
 pub(crate) const DELETING: u64 = 1;
 
@@ -62,7 +63,7 @@ impl Registry {
             .await
     }
 
-    /// Works under leases and renews them meanwhile. The work is cancelled when they are lost.
+    /// Runs work under leases and renews them meanwhile. The work is cancelled if a lease is lost.
     pub(crate) async fn under_leases<T>(
         &self,
         holder: &LeaseHolder,
@@ -86,8 +87,8 @@ impl Registry {
         }
     }
 
-    /// Works on one object under its lease. When that fails, the lease ends, unless a request may still be
-    /// carried out.
+    /// Runs work on one object under its lease. If the work fails, the lease ends, unless a request may still
+    /// be carried out.
     pub(crate) async fn under_lease<T>(
         &self,
         holder: &LeaseHolder,
@@ -128,7 +129,7 @@ impl Registry {
         tx.commit().await
     }
 
-    /// Returns whether the object was there.
+    /// Returns whether the object existed.
     pub(crate) async fn delete_under_lease(
         &self,
         holder: &LeaseHolder,

@@ -1,19 +1,19 @@
-//! What the registry does: publish, fetch, list, remove, trust, and maintain itself.
+//! The functions of the registry: publish, fetch, list, remove, trust and maintenance.
 //!
 //! [`Registry`] is the entry point. One module is one feature; below them, `metadata` holds all SQL and
-//! `storage` all access to folder or bucket. Nothing here knows HTTP, and nothing outside reaches
+//! `storage` all access to folder or bucket. This crate does not know HTTP, and no other crate uses
 //! `metadata` or `storage`. The order of the modules is in `ARCHITECTURE.md`.
 //!
 //! # Rights
 //!
-//! The functions belong to handles: [`Reader`], [`Publisher`] and [`Operator`]. Only `authorise.rs`
-//! makes handles, so a handle proves that its holder is authorised.
+//! The functions belong to handles: [`Reader`], [`Publisher`] and [`Operator`]. Only `authorise.rs` creates
+//! handles, so a handle proves that its holder is authorised.
 //!
 //! # Order
 //!
-//! One transaction holds state, revision, change, audit entry and the descriptors that storage is to
-//! have, in the outbox. The descriptors are delivered after the commit, and the change is acknowledged
-//! after that. A blob is stored before the row that refers to it, and deleted after it.
+//! One transaction holds state, revision, change and audit entry, and the descriptors to deliver in the
+//! outbox. The descriptors are delivered after the commit, and the change is acknowledged after that. A blob
+//! is stored before the row that refers to it, and deleted after it.
 
 mod access;
 mod actor;

@@ -16,9 +16,9 @@ pub struct ListQuery {
     pub architecture: Option<Architecture>,
     /// Only variants with at least one of these tags; empty for all.
     pub tags: Vec<String>,
-    /// In applications.
+    /// The number of applications to skip.
     pub offset: u64,
-    /// In applications.
+    /// The maximum number of applications in the page.
     pub limit: u64,
 }
 
@@ -27,14 +27,14 @@ pub struct ListQuery {
 pub struct Page {
     /// Ordered by name, each with the variants that match the query.
     pub applications: Vec<Application>,
-    /// How many applications match, on all pages.
+    /// The number of applications that match, on all pages.
     pub total: u64,
     pub revision: Revision,
 }
 
 impl Reader {
     /// A page of the catalogue. Architecture and tags select variants; an application without a selected
-    /// variant is left out.
+    /// variant is omitted.
     pub async fn list(&self, query: &ListQuery) -> Result<Page, Error> {
         let filter = CatalogueFilter {
             architecture: query.architecture,
@@ -81,7 +81,7 @@ impl Reader {
     }
 }
 
-/// How many applications match, on all pages. They are counted unless the page is the last one.
+/// The number of applications that match, on all pages. The last page needs no query for it.
 async fn total(
     tx: &mut Reading,
     filter: CatalogueFilter<'_>,

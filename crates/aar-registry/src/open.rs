@@ -1,4 +1,4 @@
-//! Opening: database and storage have to belong together.
+//! Opens a registry: database and storage must belong together.
 
 use aar_types::{RegistryId, Revision};
 use uuid::Uuid;
@@ -11,10 +11,10 @@ use crate::{
 };
 
 impl Registry {
-    /// Opens the registry and creates what is missing.
+    /// Opens the registry and creates missing files.
     ///
-    /// Refused are storage of another registry, storage without `registry.json`, and an empty database
-    /// with storage that is not empty: see [`Registry::rebuild`].
+    /// Refuses storage of another registry, storage without `registry.json`, and an empty database with
+    /// storage that is not empty: see [`Registry::rebuild`].
     pub async fn open(options: Options) -> Result<Self, Error> {
         let metadata = Metadata::open(&options.database).await?;
         let storage = Storage::open(&options.storage).await?;
@@ -40,8 +40,7 @@ async fn identify(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow,
     }
 }
 
-/// Refuses a storage that is not in use: an unfinished copy, or one that the registry has moved away
-/// from.
+/// Refuses a storage that is not in use: an unfinished copy, or the previous storage of a migrated registry.
 pub(crate) async fn check_in_use(row: &RegistryRow, storage: &Storage) -> Result<(), Error> {
     match storage_owner(storage).await? {
         Some(mark) if mark.incomplete => Err(Error::StorageIncomplete),
@@ -50,7 +49,7 @@ pub(crate) async fn check_in_use(row: &RegistryRow, storage: &Storage) -> Result
     }
 }
 
-/// The content of `registry.json`, if there is one.
+/// The content of `registry.json`, if it exists.
 pub(crate) async fn storage_owner(storage: &Storage) -> Result<Option<RegistryDescriptor>, Error> {
     let registry = storage.get(&ObjectKey::Registry);
     let Some(content) = storage.in_time(registry).await? else {
@@ -66,7 +65,7 @@ pub(crate) async fn storage_owner(storage: &Storage) -> Result<Option<RegistryDe
     Ok(Some(mark))
 }
 
-/// Creates a registry. Storage has its id first, so a creation that was interrupted can be repeated.
+/// Creates a registry. The id is written to storage first, so an interrupted creation can be repeated.
 async fn create(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, Error> {
     let is_empty = storage.is_empty().await?;
     let known = metadata.read().await?.registry().await?;
@@ -92,7 +91,7 @@ async fn create(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, E
     Ok(row)
 }
 
-/// Writes `registry.json`, unless there is one.
+/// Writes `registry.json` if it does not exist.
 pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor, Error> {
     match storage_owner(storage).await? {
         Some(mark) if mark.incomplete => return Err(Error::StorageIncomplete),
@@ -112,7 +111,7 @@ pub(crate) async fn mark_storage(storage: &Storage) -> Result<RegistryDescriptor
     if storage.put_new(&ObjectKey::Registry, content).await? {
         return Ok(mark);
     }
-    // Another process was first.
+    // Another process may have written it first.
     let marked = storage_owner(storage).await?;
     marked.ok_or_else(|| unmarked(mark.id))
 }

@@ -4,17 +4,17 @@ use aar_types::Clock;
 
 use crate::S3Options;
 
-/// What a registry needs to be opened.
+/// The options of a registry.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub database: DatabaseOptions,
     pub storage: StorageOptions,
     pub clock: Clock,
     pub uploads: UploadLimits,
-    /// How long an unreferenced blob is kept. It has to be longer than the time from the end of an
+    /// The time for which an unreferenced blob is kept. It must be longer than the time from the end of an
     /// upload to the commit of its version.
     pub gc_grace: Duration,
-    /// How many changes the feed keeps.
+    /// The number of changes that the feed keeps.
     pub changes_kept: u64,
 }
 
@@ -31,36 +31,36 @@ impl Options {
     }
 }
 
-/// Where the metadata is.
+/// The location of the metadata.
 #[derive(Debug, Clone)]
 pub enum DatabaseOptions {
     Sqlite {
-        /// File and folder are created when they are missing, private to the user.
+        /// File and folder are created if they are missing, private to the user.
         path: PathBuf,
     },
 }
 
-/// Where the images are.
+/// The location of the images.
 #[derive(Debug, Clone)]
 pub enum StorageOptions {
     Fs {
-        /// Created when it is missing.
+        /// Created if it is missing.
         root_directory: PathBuf,
     },
     S3(Box<S3Options>),
 }
 
-/// What all uploads together may take.
+/// The limits of all uploads together.
 #[derive(Debug, Clone, Copy)]
 pub struct UploadLimits {
-    /// How many may be open at once.
+    /// The maximum number of open uploads.
     pub max_open: u64,
-    /// How many bytes all open uploads may have announced. An upload reserves its whole length when it
-    /// is created, so later uploads do not displace it.
+    /// The maximum total length of open uploads, in bytes. An upload reserves its whole length when it is
+    /// created, so later uploads do not displace it.
     pub max_staged_bytes: u64,
-    /// How long an upload waits to be continued.
+    /// The time without progress after which an upload expires.
     pub expire_after: Duration,
-    /// How long a request may send nothing before it counts as broken.
+    /// The time without data after which a request fails.
     pub stall_after: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Delivering what earlier changes left in the outbox: their task has failed, or was killed.
+//! Delivers the entries of the outbox whose task has failed or was killed.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::{Error, Operator, storage::ObjectKey, tasks::run_to_completion};
 
-/// How many entries one transaction takes.
+/// The number of entries in one transaction.
 const BATCH: usize = 64;
-/// How often to look for entries that other processes have left.
+/// The interval of checks for entries of other processes.
 const PERIOD: Duration = Duration::from_secs(1);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -35,7 +35,7 @@ impl Operator {
         .await
     }
 
-    /// Delivers the descriptors of all certificates, and waits for other tasks that are delivering some.
+    /// Delivers the descriptors of all certificates, and waits for other tasks that deliver some of them.
     pub async fn deliver_trust(&self) -> Result<(), Error> {
         let (registry, actor) = (self.registry.clone(), self.actor.clone());
         run_to_completion(async move {
@@ -52,8 +52,7 @@ impl Operator {
         .await
     }
 
-    /// Delivers the outbox whenever something was left in it, and never returns. After a failure it
-    /// waits, longer each time.
+    /// Delivers new entries of the outbox, and never returns. After a failure it backs off.
     pub async fn keep_delivering(&self) {
         let mut pause = PERIOD;
         loop {

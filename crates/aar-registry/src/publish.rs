@@ -1,7 +1,7 @@
-//! Committing a version: from then on it exists.
+//! Commits a version, which creates it.
 //!
-//! A version is whole or not there: its image is stored and verified before. And it is immutable: until
-//! the version is deleted, its number means this content, also when only storage still knows of it.
+//! A version is whole or absent: its image is stored and verified before the commit. A version is immutable:
+//! until it is deleted, its number stands for one content, even if only storage has its descriptor.
 
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, ChangeKind, Fingerprint, ImageInfo,
@@ -19,7 +19,7 @@ use crate::{
     withdraw::set_published,
 };
 
-/// What became of the commit of a version.
+/// The outcome of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     Created,
@@ -29,11 +29,11 @@ pub enum Published {
 }
 
 impl Publisher {
-    /// Commits a version whose image is stored. The same content again changes nothing; another content
-    /// is refused, and so is a declaration that no manifest could have.
+    /// Commits a version whose image is stored. The same content again changes nothing. Other content is
+    /// refused, and so is a declaration that no manifest can make.
     ///
-    /// The metadata of the application is replaced, unless a newer version exists. A withdrawn version
-    /// is offered again when the request asks for that; an offered one is never withdrawn by this.
+    /// The metadata of the application is replaced, unless a newer version exists. A withdrawn version is
+    /// offered again if the request asks for that; an offered version is never withdrawn.
     pub async fn publish(
         &self,
         name: &ApplicationName,
@@ -68,7 +68,7 @@ impl Publisher {
     }
 }
 
-/// Checks what only storage knows. The transaction checks the rows, which change before storage does.
+/// Checks the storage. The transaction checks the rows, which change before storage does.
 async fn check_storage(
     publisher: Publisher,
     key: VersionKey,
@@ -86,7 +86,7 @@ async fn check_storage(
     }
     check_blob(&mut tx, image).await?;
     drop(tx);
-    // The version may have been deleted, and its descriptor may be there still.
+    // The version may be deleted while its descriptor still exists.
     let object = ObjectKey::Version(key.clone());
     registry.deliver_key(&publisher.actor, &object).await?;
     tokio::try_join!(
@@ -97,7 +97,7 @@ async fn check_storage(
 }
 
 impl Registry {
-    /// Refuses another content for a version that storage has. The database may have forgotten it.
+    /// Refuses other content for a version in storage. A restored database may lack its row.
     pub(crate) async fn check_stored_version(
         &self,
         key: &VersionKey,
@@ -155,7 +155,7 @@ async fn create(
     check_blob(&mut change.tx, &put.image).await?;
     let object = ObjectKey::Version(key.clone());
     if change.tx.outbox_entry(&object.to_string()).await?.is_some() {
-        // Deleted since the descriptor in storage was checked.
+        // The version was deleted after the check of its descriptor.
         let key = object.to_string();
         return Err(Error::ObjectLocked { key });
     }
@@ -213,7 +213,7 @@ fn check_same_content(row: &VersionRow, image: &ImageInfo) -> Result<(), Error> 
     })
 }
 
-/// Refuses an image that is not stored, or is being deleted, or has another size.
+/// Refuses an image that is not stored, is being deleted, or has another size.
 async fn check_blob(tx: &mut Reading, image: &ImageInfo) -> Result<(), Error> {
     let digest = image.digest;
     let blob = tx.blob(&digest).await?;
@@ -230,8 +230,8 @@ async fn check_blob(tx: &mut Reading, image: &ImageInfo) -> Result<(), Error> {
     Ok(())
 }
 
-/// Updates what holds for all versions, unless a newer version exists. Returns whether there is no such
-/// variant yet.
+/// Updates the metadata of the variant, unless a newer version exists. Returns whether the variant does not
+/// exist yet.
 async fn update_variant(
     change: &mut Mutation,
     key: &VersionKey,

@@ -1,12 +1,12 @@
-//! Rebuilding the metadata from storage alone, after the database was lost.
+//! Rebuilds the metadata from storage alone, after the database was lost.
 //!
-//! The descriptors restore versions whose blob exists, metadata, trust and revocations. Change feed,
-//! audit log and open uploads are lost. The revision continues far beyond the highest one of all
-//! descriptors, so that no client sees it go backwards, whatever was deleted last.
+//! The descriptors restore metadata, trust, revocations, and the versions whose blob exists. Change feed,
+//! audit log and open uploads are lost. The revision continues far beyond the highest one of all descriptors,
+//! so that it never decreases for a client, whatever was deleted last.
 //!
-//! Clients remove what the registry no longer has, so a loss is refused until it is accepted.
+//! Clients remove applications that the registry no longer has, so a loss is refused until it is accepted.
 //!
-//! The write transaction stays open while storage is read. That delays nobody: the database is empty.
+//! The write transaction stays open while storage is read. It blocks no other writer: the database is empty.
 
 use std::fmt;
 
@@ -24,27 +24,27 @@ use crate::{
     storage::{Area, ObjectKey, Storage},
 };
 
-/// How far the revision jumps: more than all changes since the newest descriptor.
+/// The increase of the revision: more than all changes since the newest descriptor.
 const JUMP: u64 = 1 << 20;
 
-/// What a rebuild has restored.
+/// The restored items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RebuildReport {
     pub registry_id: RegistryId,
-    /// Where the registry continues.
+    /// The first revision after the rebuild.
     pub revision: Revision,
-    /// How many variants of applications.
+    /// The number of variants.
     pub applications: u64,
     pub versions: u64,
     pub trusted: u64,
     pub revoked: u64,
-    /// What was committed and cannot be restored, a sentence each.
+    /// The committed items that cannot be restored, one sentence each.
     pub lost: Vec<String>,
-    /// Objects in storage that belong to nothing, a sentence each.
+    /// Objects in storage that belong to no item, one sentence each.
     pub skipped: Vec<String>,
 }
 
-/// Whether a rebuild continues without what it cannot restore.
+/// Whether a rebuild continues despite losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Losses {
     /// The rebuild changes nothing.
@@ -54,8 +54,8 @@ pub enum Losses {
 }
 
 impl Registry {
-    /// Fills an empty database from storage alone, in one transaction. Refused are a database that is not
-    /// empty, storage without `registry.json`, and losses that are not accepted.
+    /// Fills an empty database from storage alone, in one transaction. Refuses a database that is not empty,
+    /// storage without `registry.json`, and losses that are not accepted.
     pub async fn rebuild(
         options: Options,
         operator: &str,
@@ -99,13 +99,13 @@ impl Registry {
         Ok(report)
     }
 
-    /// Refuses storage without a registry, and creates nothing: its name was mistyped, or its volume is not
+    /// Refuses storage without a registry, and creates nothing: its name may be misspelt, or its volume not
     /// mounted.
     pub async fn check_rebuild(options: &Options) -> Result<(), Error> {
         let (holds_registry, place) = match &options.storage {
             StorageOptions::Fs { root_directory } => {
                 let mark = root_directory.join(ObjectKey::Registry.to_string());
-                // Opening the storage reports a file that may not be read.
+                // Opening the storage reports a file without read permission.
                 let there = mark.try_exists().unwrap_or(true);
                 (there, format!("the folder {}", root_directory.display()))
             }
@@ -225,7 +225,7 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// A version is restored also when the metadata of its variant is lost.
+    /// A version is restored even if the metadata of its variant is lost.
     async fn create_variant(&mut self, tx: &mut Writing, row: &VersionRow) -> Result<(), Error> {
         let variant = VariantRow {
             key: row.variant.clone(),
@@ -251,8 +251,8 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    /// An application without versions does not exist. Lost versions are reported on their own; without
-    /// any, the creation of the application was interrupted.
+    /// Drops variants without versions: such an application does not exist. Lost versions are reported
+    /// separately. If none is lost, the creation of the application was interrupted.
     async fn drop_empty_variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
         for key in tx.variants_without_versions().await? {
             tx.delete_variant(&key).await?;
@@ -296,7 +296,7 @@ impl Rebuild<'_> {
         }
     }
 
-    /// Whether a descriptor has the key of what it describes. If not, it is a loss.
+    /// Whether the content of a descriptor belongs to its key. If not, it is a loss.
     fn is_in_place(&mut self, place: &ObjectKey, about: &ObjectKey) -> bool {
         if place != about {
             self.lose(place, format_args!("belongs to {about}"));

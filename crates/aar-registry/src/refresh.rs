@@ -1,8 +1,8 @@
 use crate::{Error, Registry, TrustTable};
 
 impl Registry {
-    /// Takes over what other processes have written: the revision and the trust table. Cheap when
-    /// nothing has changed, so it can be called several times a second.
+    /// Reloads the revision and the trust table after writes of other processes. It is cheap without a
+    /// change, so it can run several times a second.
     pub async fn refresh(&self) -> Result<(), Error> {
         let _refreshing = self.inner.refreshing.lock().await;
         let mut tx = self.metadata().read().await?;

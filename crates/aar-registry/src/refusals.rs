@@ -1,7 +1,7 @@
-//! Records refusals without letting refused callers fill the disk.
+//! Records refusals, within limits, so that refused callers cannot fill the disk.
 //!
-//! Each caller is recorded once a minute at most, and all callers together have a limit, too. Refusals
-//! that are not recorded are counted, and the next entry says how many there were.
+//! Each caller is recorded at most once a minute, and all callers together have a limit, too. Other refusals
+//! are counted, and the next entry has their number.
 
 use std::{
     collections::HashMap,
@@ -21,26 +21,26 @@ use crate::{
     metadata::{AuditRow, Metadata},
 };
 
-/// How long further refusals of a caller are only counted.
+/// The time in which further refusals of a caller are only counted.
 const QUIET: SignedDuration = SignedDuration::from_mins(1);
-/// How many entries all callers together may make at once.
+/// The maximum burst of entries of all callers together.
 const BURST: u32 = 120;
-/// After how long one more entry is allowed.
+/// The time after which one more entry is allowed.
 const REFILL: SignedDuration = SignedDuration::from_secs(10);
-/// How many callers are remembered. Beyond that all are forgotten.
+/// The maximum number of remembered callers. Beyond it, all are forgotten.
 const CALLERS: usize = 4096;
-/// Entries that wait to be written: more than a burst.
+/// The maximum number of queued entries: more than a burst.
 const QUEUE: usize = 2 * BURST as usize;
-/// Longer texts are cut: callers choose them.
+/// The maximum length of a text: callers choose texts.
 const TEXT: usize = 200;
 
-/// Decides which refusals are recorded. Callers are known by certificate, or else by address.
+/// Selects the refusals to record. A caller is identified by certificate, or else by address.
 #[derive(Debug)]
 struct Throttle {
     callers: HashMap<String, RecordedCaller>,
     tokens: u32,
     refilled: Timestamp,
-    /// Refusals that were not recorded, beside those counted by caller.
+    /// Unrecorded refusals, except those counted by caller.
     lost: u64,
 }
 
@@ -60,9 +60,8 @@ impl Throttle {
         }
     }
 
-    /// Returns how many refusals before this one were not recorded; `None` when this one is not
-    /// recorded either. An entry far from now is old in both directions: the clock may have been set
-    /// back.
+    /// Returns the number of unrecorded refusals before this one; `None` if this one is not recorded either.
+    /// An entry in the future is old, too: the clock may have been set back.
     fn admit(&mut self, caller: String, now: Timestamp) -> Option<u64> {
         if let Some(known) = self.callers.get_mut(&caller)
             && now.duration_since(known.recorded).abs() < QUIET
@@ -100,7 +99,7 @@ impl Throttle {
     }
 }
 
-/// Writes refusals into the audit log, in the background.
+/// Writes refusals to the audit log, in the background.
 #[derive(Debug)]
 pub(crate) struct RefusalLog {
     throttle: Mutex<Throttle>,
@@ -145,7 +144,7 @@ impl RefusalLog {
         }
     }
 
-    /// Waits until everything is written. Later refusals are not recorded.
+    /// Waits until all entries are written. Later refusals are not recorded.
     pub(crate) async fn close(&self) {
         let queue = self
             .queue
@@ -165,7 +164,7 @@ async fn write(metadata: Arc<Metadata>, mut entries: mpsc::Receiver<AuditRow>) {
     let mut failing = false;
     while let Some(entry) = entries.recv().await {
         let written = write_one(&metadata, &entry).await;
-        // On a full disk every entry fails: the first failure is logged.
+        // On a full disk every entry fails: only the first failure is logged.
         if let Err(error) = &written
             && !failing
         {

@@ -28,9 +28,9 @@ pub(crate) struct Inner {
     revision: watch::Sender<Revision>,
     pub(crate) trust: ArcSwap<TrustTable>,
     pub(crate) trust_changes: watch::Sender<u64>,
-    /// Held while the trust table is replaced, so that an older one does not replace a newer one.
+    /// Held while the trust table is replaced, so that an older table does not replace a newer one.
     pub(crate) refreshing: Mutex<()>,
-    /// Notified when the outbox keeps an entry whose delivery failed.
+    /// Notified when an entry stays in the outbox after a failed delivery.
     pub(crate) undelivered: Notify,
     pub(crate) upload_locks: UploadLocks,
     refusals: RefusalLog,
@@ -82,7 +82,7 @@ impl Registry {
         &self.inner.id
     }
 
-    /// The present revision, from memory.
+    /// The current revision, from memory.
     pub fn revision(&self) -> Revision {
         *self.inner.revision.borrow()
     }
@@ -101,14 +101,14 @@ impl Registry {
         self.inner.trust_changes.subscribe()
     }
 
-    /// Waits for what is being written and closes the database.
+    /// Waits for pending writes and closes the database.
     pub async fn close(&self) {
         self.inner.refusals.close().await;
         self.inner.metadata.close().await;
     }
 
-    /// Begins to write. Refused while this process still has a storage that the registry has moved
-    /// away from: what it writes there would be lost.
+    /// Begins a write transaction. Refuses it if the registry was migrated and this process still has the old
+    /// storage open: writes to that storage would be lost.
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
         let mut tx = self.metadata().write().await?;
         match tx.storage().await? {
@@ -137,7 +137,7 @@ impl Registry {
         now(&self.inner.options.clock)
     }
 
-    /// Announces a revision, unless a later one is known.
+    /// Publishes a revision to watchers, unless a later one is known.
     pub(crate) fn announce_revision(&self, revision: Revision) {
         self.inner.revision.send_if_modified(|known| {
             let newer = revision > *known;

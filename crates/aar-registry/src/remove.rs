@@ -1,8 +1,7 @@
-//! Deleting versions and applications.
+//! Deletes versions and applications.
 //!
-//! The rows go at once. The deletion is acknowledged when the descriptors are deleted too, so a rebuild
-//! does not bring back what was deleted. The blob stays until garbage collection finds that nothing
-//! refers to it.
+//! The rows are deleted first. The deletion is acknowledged after the descriptors are deleted, so a rebuild
+//! does not restore them. The blob stays until garbage collection finds it unreferenced.
 
 use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 
@@ -15,7 +14,7 @@ use crate::{
 };
 
 impl Publisher {
-    /// Deletes a version, and with the last version its application. Returns whether it was there.
+    /// Deletes a version, and its application with the last version. Returns whether it existed.
     pub async fn remove_version(
         &self,
         name: &ApplicationName,
@@ -30,8 +29,8 @@ impl Publisher {
             .await
     }
 
-    /// Deletes an application, on one architecture or on all. Returns how many versions it had; 0 when it
-    /// was not there.
+    /// Deletes an application, on one architecture or on all. Returns the number of its versions; 0 if it did
+    /// not exist.
     pub async fn remove_application(
         &self,
         name: &ApplicationName,

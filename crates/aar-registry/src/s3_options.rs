@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::Secret;
 
-/// A bucket, and how it is used.
+/// The options of a bucket.
 #[derive(Debug, Clone)]
 pub struct S3Options {
     /// The region of the bucket.
@@ -11,17 +11,17 @@ pub struct S3Options {
     pub bucket: String,
     /// The URL of the service; AWS by default.
     pub endpoint: Option<String>,
-    /// Whether the bucket is named in the path of a URL, as most services but AWS want it.
+    /// Whether a URL has the bucket in its path, as most services except AWS require.
     pub force_path_style: bool,
     /// The prefix of all keys; may be empty.
     pub prefix: String,
-    /// The access key; by default that of the environment.
+    /// The access key; by default from the environment.
     pub credentials: Option<S3Credentials>,
     /// Encryption at rest.
     pub encryption: Option<Encryption>,
     /// Whether clients are redirected to the bucket, instead of served through the registry.
     pub redirect: bool,
-    /// How long a presigned URL lives; by default as long as the image needs.
+    /// The time to live of a presigned URL; by default it depends on the size of the image.
     pub url_duration: Option<Duration>,
     /// The CDN in front of the bucket.
     pub cloudfront: Option<CloudFrontOptions>,
@@ -67,11 +67,11 @@ pub struct S3Credentials {
 /// Encryption at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
-    /// With a key of S3: `AES256`.
+    /// A key of S3: `AES256`.
     Aes256,
-    /// With a key of the key management service: `aws:kms`.
+    /// A key of the key management service: `aws:kms`.
     Kms {
-        /// The key; by default the one of the service for S3.
+        /// The id of the key; by default the key of the service for S3.
         key_id: Option<String>,
     },
 }
@@ -85,6 +85,6 @@ pub struct CloudFrontOptions {
     pub private_key: Secret,
     /// The id of that key.
     pub keypair_id: String,
-    /// How long a signed URL lives; by default as long as the image needs.
+    /// The time to live of a signed URL; by default it depends on the size of the image.
     pub duration: Option<Duration>,
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A value that is not shown in logs and messages.
+/// A value that logs and messages do not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -1,4 +1,4 @@
-//! What the registry holds, and whether it can work.
+//! Content and health of the registry.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::{Error, Operator, Registry, metadata::CatalogueFilter, open::storage_owner};
 
-/// What a registry holds.
+/// The content of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
     pub registry_id: RegistryId,
@@ -18,22 +18,22 @@ pub struct Status {
     pub blobs: u64,
     pub blob_bytes: u64,
     pub unreferenced_bytes: u64,
-    /// How many uploads are open.
+    /// The number of open uploads.
     pub uploads: u64,
-    /// How many bytes of open uploads have arrived.
+    /// The number of staged bytes of open uploads.
     pub staged_bytes: u64,
-    /// How many bytes storage has left, where that is known.
+    /// The free space of the storage, in bytes, if it is known.
     pub free_bytes: Option<u64>,
     pub trusted: u64,
     pub revoked: u64,
 }
 
-/// How long storage may take to respond to a health check.
+/// The time limit of storage for a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Registry {
-    /// Whether database and storage can be used. Failures are in the response, and in the log with their
-    /// cause.
+    /// Checks whether database and storage are usable. The response has the failures; the log also has their
+    /// causes.
     pub async fn health(&self) -> ServerStatus {
         let mut problems = Vec::new();
         if let Err(error) = self.check_database().await {

@@ -1,4 +1,4 @@
-//! Work in tasks and threads of its own.
+//! Separate tasks and threads.
 
 use std::panic;
 
@@ -14,7 +14,7 @@ where
     finish(spawn_blocking(work)).await
 }
 
-/// Works in a task of its own, which runs to completion even when the caller stops waiting.
+/// Runs work in a separate task, which runs to completion even if the caller stops waiting.
 pub(crate) async fn run_to_completion<T, F>(work: F) -> Result<T, Error>
 where
     T: Send + 'static,
@@ -27,7 +27,7 @@ async fn finish<T>(task: JoinHandle<Result<T, Error>>) -> Result<T, Error> {
     task.await.unwrap_or_else(|error| Err(stopped(error)))
 }
 
-/// Continues a panic in the caller; otherwise the runtime is shutting down.
+/// Resumes a panic in the caller; otherwise the runtime is shutting down.
 pub(crate) fn stopped(error: JoinError) -> Error {
     match error.try_into_panic() {
         Ok(reason) => panic::resume_unwind(reason),

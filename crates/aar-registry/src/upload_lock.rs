@@ -1,5 +1,5 @@
-//! One request writes to an upload at a time. A newer request asks the older one to end, because mostly
-//! that is the other end of a dead connection.
+//! Locks an upload for one request at a time. A newer request asks the older one to end: usually the
+//! connection of the older one is dead.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, UploadId};
 
-/// How long the older request has to record its progress.
+/// The time in which the older request must record its progress.
 const HANDOVER: Duration = Duration::from_secs(10);
 
 /// A lock for each upload.
@@ -24,9 +24,9 @@ pub(crate) struct UploadLocks {
 #[derive(Debug, Default)]
 struct KeyedLock {
     mutex: Arc<AsyncMutex<()>>,
-    /// Cancelled when a request comes that is newer than all that have or wait for the lock.
+    /// Cancelled when a newer request arrives than all that hold the lock or wait for it.
     superseded: CancellationToken,
-    /// How many have the lock or wait for it.
+    /// The number of requests that hold the lock or wait for it.
     users: usize,
 }
 
@@ -50,7 +50,7 @@ impl UploadLocks {
         self.lock().contains_key(&id)
     }
 
-    /// Asks the request that has the lock to end, and waits for it.
+    /// Asks the request that holds the lock to end, and waits for it.
     pub(crate) async fn acquire(&self, id: UploadId) -> Result<UploadLock, Error> {
         let (mutex, superseded, user) = self.register(id);
         let locked = Error::UploadLocked { id };
@@ -85,7 +85,7 @@ impl UploadLocks {
     }
 }
 
-/// A request that has the lock or waits for it.
+/// A request that holds the lock or waits for it.
 #[derive(Debug)]
 struct LockUser {
     locks: UploadLocks,

@@ -1,4 +1,4 @@
-//! Withdrawing a version, and offering it again.
+//! Withdraws a version, or offers it again.
 
 use aar_types::{ApplicationName, Architecture, ChangeKind, VersionNumber};
 
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Publisher {
-    /// Withdraws a version, or offers it again. Returns whether anything changed; `None` when there is no
-    /// such version.
+    /// Withdraws a version, or offers it again. Returns whether anything changed; `None` if the version does
+    /// not exist.
     pub async fn set_published(
         &self,
         name: &ApplicationName,

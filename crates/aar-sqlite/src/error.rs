@@ -2,7 +2,7 @@ use std::{error, io};
 
 use sqlx::{error::DatabaseError, migrate::MigrateError};
 
-/// Why a database file could not be opened. Messages do not name the file: the caller does.
+/// The reason why a database file cannot be opened. Messages do not name the file: the caller does.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file or its folder could not be created.
@@ -11,9 +11,9 @@ pub enum Error {
     /// SQLite failed.
     #[error("{failure}")]
     Sqlite {
-        /// What the failure means.
+        /// The class of the failure.
         failure: Failure,
-        /// What SQLite reported.
+        /// The error of SQLite.
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// A migration was applied that this program does not have.
@@ -29,7 +29,7 @@ pub enum Error {
     Migration(#[source] MigrateError),
 }
 
-/// What a failure of SQLite means.
+/// The class of a failure of SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// Another process kept the database locked for longer than the busy timeout.
@@ -63,7 +63,7 @@ impl Failure {
         }
     }
 
-    /// Classifies a result code of SQLite: its lowest byte says what failed, the others why.
+    /// Classifies a result code of SQLite: its lowest byte is the error, the others its cause.
     fn of_sqlite(error: &dyn DatabaseError) -> Self {
         const BUSY: u32 = 5;
         const LOCKED: u32 = 6;

@@ -1,9 +1,8 @@
-//! A SQLite database file: how it is opened, and what its failures mean.
+//! A SQLite database file: opens it and classifies its failures.
 //!
-//! The database is in WAL mode, so readers and the writer do not wait for each other, and every
-//! commit is on disk before it is reported. Several processes may have the file open: a write
-//! transaction takes the write lock when it begins, so it cannot fail half-way because another
-//! process wrote first.
+//! The database is in WAL mode, so readers and the writer do not wait for each other, and every commit is on
+//! disk before it is reported. Several processes may have the file open: a write transaction takes the write
+//! lock when it begins, so it cannot fail half-way because another process wrote first.
 
 mod error;
 mod open;
@@ -33,12 +32,12 @@ impl Database {
         &self.readers
     }
 
-    /// Begins a transaction that only reads: it sees the state of one moment.
+    /// Begins a read-only transaction: it sees the state of one moment.
     pub async fn read(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.readers.begin().await
     }
 
-    /// Begins a transaction that writes. Only one is open at a time, over all processes.
+    /// Begins a write transaction. Only one is open at a time, over all processes.
     pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }

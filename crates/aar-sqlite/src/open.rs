@@ -16,9 +16,9 @@ use crate::{Database, Error, Failure};
 
 /// Enough to use all cores while some readers wait for the disk.
 const READERS: u32 = 8;
-/// The pause before another attempt where SQLite itself does not wait.
+/// The pause before another attempt if SQLite itself does not wait.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// How long a failed migration may be explained by another process that migrates, too.
+/// The time in which a failed migration may be caused by another process that also migrates.
 const CONCURRENT_MIGRATION: Duration = Duration::from_secs(2);
 
 impl Database {
@@ -71,8 +71,8 @@ async fn connect(
     })
 }
 
-/// When a disk is full, SQLite rolls a transaction back, but sqlx still counts it as open and could
-/// never begin another one on that connection. Such a connection is replaced.
+/// When a disk is full, SQLite rolls a transaction back, but sqlx still counts it as open and can never begin
+/// another one on that connection. Such a connection is replaced.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)

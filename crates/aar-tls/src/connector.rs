@@ -10,7 +10,7 @@ use rustls::{
 
 use crate::{Certificate, Error, Identity, provider, verifier::ServerVerifier};
 
-/// How a client decides whether it trusts a server.
+/// The way in which a client decides whether it trusts a server.
 #[derive(Debug, Clone)]
 pub enum ServerTrust {
     /// The server must show one of these certificates. Names and issuer are ignored, dates are checked.

@@ -1,26 +1,26 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
-/// What can go wrong with certificates and connections.
+/// An error of certificates and connections.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A text that should hold a certificate does not.
     #[error("this is not a certificate in PEM form: {found}")]
     NotACertificate {
-        /// What was found instead.
+        /// The content that was found instead.
         found: String,
     },
     /// The bytes are not an X.509 certificate.
     #[error("this is not an X.509 certificate: {reason}")]
     Malformed {
-        /// What the parser objects to.
+        /// The error of the parser.
         reason: String,
     },
-    /// A file holds something else than it should.
+    /// A file has the wrong content.
     #[error("{} cannot be used", path.display())]
     InFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem with its content.
         source: Box<Error>,
     },
     /// A text that should hold a private key does not.
@@ -34,7 +34,7 @@ pub enum Error {
     KeyMissing {
         /// The certificate.
         certificate: PathBuf,
-        /// Where its key should be.
+        /// The expected path of its key.
         key: PathBuf,
     },
     /// A certificate could not be made.
@@ -51,17 +51,17 @@ pub enum Error {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// No connection could be made.
     #[error("cannot connect to {host}:{port}")]
     Connect {
-        /// The host, as it was given.
+        /// The host of the request.
         host: String,
         /// The port.
         port: u16,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file cannot be read or written. The message names it.

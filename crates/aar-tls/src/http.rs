@@ -10,22 +10,22 @@ const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 /// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How an HTTP client connects.
+/// The options of an HTTP client.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// By what the server is known.
+    /// The trust in the server.
     pub trust: ServerTrust,
-    /// Who the client is, where it says so.
+    /// The certificate and key of the client, if it authenticates.
     pub identity: Option<Identity>,
-    /// The proxy, where there is one. The environment is not asked.
+    /// The proxy, if there is one. Environment variables are ignored.
     pub proxy: ProxySettings,
     /// The name and version of the program.
     pub user_agent: String,
-    /// How long connecting may take, handshake included.
+    /// The time limit for connecting, handshake included.
     pub connect_timeout: Duration,
-    /// How long the server may be silent in the middle of an answer, or before it.
+    /// The time limit for silence of the server, before and during a response.
     pub read_timeout: Option<Duration>,
-    /// By what the dates of certificates are checked.
+    /// The clock that checks the dates of certificates.
     pub clock: Clock,
 }
 
@@ -44,7 +44,7 @@ impl HttpOptions {
     }
 }
 
-/// Through which proxy a client connects.
+/// The proxies of a client.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
     /// The proxy for plain HTTP.
@@ -69,13 +69,13 @@ impl fmt::Debug for ProxySettings {
 fn without_password(url: &Url) -> String {
     let mut shown = url.clone();
     if shown.password().is_some() {
-        // An address that has a password can have another.
+        // A URL that has a password accepts another one.
         let _hidden = shown.set_password(Some("***"));
     }
     shown.into()
 }
 
-/// An HTTP/1.1 client. It follows no redirects: the caller decides who sees the credentials.
+/// An HTTP/1.1 client. It follows no redirects: the caller decides which server gets the credentials.
 pub fn http_client(options: HttpOptions) -> Result<Client, Error> {
     let tls = client_config(options.trust, options.identity.as_ref(), options.clock)?;
     #[expect(

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// What a listener allows peers before they are identified.
+/// Limits for peers before they are identified.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The longest duration of a handshake.

@@ -60,7 +60,7 @@ impl TlsListener {
         })
     }
 
-    /// The listen address, with the port that the system chose if none was given.
+    /// The listen address, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }
@@ -162,7 +162,7 @@ fn identify(
     (TlsStream::new(tls, peer.clone()), peer)
 }
 
-/// Small responses are sent at once, and a vanished peer is detected within two minutes.
+/// Sends small responses at once, and detects a lost peer within two minutes.
 fn set_options(tcp: &TcpStream) {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_mins(1))

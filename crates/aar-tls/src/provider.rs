@@ -1,4 +1,4 @@
-//! The one cryptography provider, and the project's clock in the form that rustls takes.
+//! The cryptography provider, and the clock of the project in the form that rustls takes.
 
 use std::{
     sync::{Arc, LazyLock},

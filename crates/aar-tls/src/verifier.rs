@@ -1,4 +1,4 @@
-//! Which peers complete a handshake. Trust in clients is decided later, per request.
+//! Verifiers of handshakes. Trust in clients is decided later, per request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -40,7 +40,7 @@ pub struct Application {
     pub addons: Vec<String>,
     /// When the application was created, in seconds since 1970.
     pub created_at: i64,
-    /// Whether it came from a registry, which alone can change it.
+    /// Whether it was pulled from a registry: only the registry changes it.
     pub immutable: bool,
     /// The tags.
     #[serde(deserialize_with = "null_as_empty")]
@@ -56,7 +56,7 @@ pub struct Application {
     pub node_selector: Vec<String>,
     /// Whether it runs in virtual machines instead of containers.
     pub vm: bool,
-    /// What the caller may do with the application; only if requested.
+    /// The permissions of the caller for the application; only if requested.
     #[serde(
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "null_as_empty"
@@ -95,11 +95,11 @@ pub struct ApplicationVersion {
     /// The files to place in Android's file system.
     #[serde(deserialize_with = "null_as_empty")]
     pub extra_data: BTreeMap<String, ExtraData>,
-    /// Why the version failed; else empty.
+    /// The reason why the version failed; else empty.
     pub error_message: String,
     /// The video encoder.
     pub video_encoder: VideoEncoder,
-    /// Which Android packages may be in the foreground beside the application.
+    /// The Android packages that may be in the foreground beside the application.
     pub watchdog: Watchdog,
     /// The network services that it provides.
     #[serde(deserialize_with = "null_as_empty")]
@@ -111,7 +111,7 @@ pub struct ApplicationVersion {
     pub hooks: Hooks,
     /// The parts of the package to keep after the bootstrap.
     pub bootstrap: Bootstrap,
-    /// What the manifest of the APK declares, if there is an APK.
+    /// The facts in the manifest of the APK, if there is an APK.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apk: Option<ApkFacts>,
 }
@@ -185,7 +185,7 @@ status! {
         Ready = "ready", 3;
         /// It is being deleted.
         Deleted = "deleted", 4;
-        /// It failed; `error_message` says why.
+        /// It failed; `error_message` has the reason.
         Error = "error", -1;
     }
 }

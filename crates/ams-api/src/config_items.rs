@@ -32,7 +32,7 @@ pub const REGISTRY_FILTER: &str = "registry.filter";
 pub const REGISTRY_FINGERPRINT: &str = "registry.fingerprint";
 /// `pull`, `push` or `manual`.
 pub const REGISTRY_MODE: &str = "registry.mode";
-/// How often to compare with the registry, such as `1h30m`.
+/// The interval of comparisons with the registry, such as `1h30m`.
 pub const REGISTRY_UPDATE_INTERVAL: &str = "registry.update_interval";
 /// The address of the registry.
 pub const REGISTRY_URL: &str = "registry.url";

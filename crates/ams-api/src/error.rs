@@ -5,7 +5,7 @@ use aar_types::Digest;
 
 use crate::{StatusCode, error_codes};
 
-/// Why a call of AMS failed.
+/// The reason why a call of AMS failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address of a remote is invalid.
@@ -13,7 +13,7 @@ pub enum Error {
     Address {
         /// The address.
         url: String,
-        /// What is wrong with the address.
+        /// The problem with the address.
         reason: &'static str,
     },
     /// The HTTP client cannot be created.
@@ -61,12 +61,12 @@ pub enum Error {
         /// The message of AMS.
         message: String,
     },
-    /// The response is not what the API defines.
+    /// The response does not match the definition of the API.
     #[error("AMS sent an unexpected response to {context}")]
     Malformed {
         /// The request.
         context: String,
-        /// What is wrong with the response.
+        /// The problem with the response.
         source: Option<serde_json::Error>,
     },
     /// An operation failed or was cancelled.
@@ -80,7 +80,7 @@ pub enum Error {
     /// An operation takes longer than the caller waits.
     #[error("not finished within {limit:?}")]
     WaitExpired {
-        /// How long the caller waited.
+        /// The time limit of the caller.
         limit: Duration,
     },
     /// The exported image does not have the announced digest.
@@ -121,7 +121,7 @@ impl Error {
         }
     }
 
-    /// What the user of a terminal can do about it.
+    /// Advice for the user of a terminal.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Address { .. } => Some("an address looks like https://ams0.example.com:8444"),

@@ -3,7 +3,7 @@
 
 /// The caller is not trusted.
 pub const NOT_AUTHORIZED: &str = "not_authorized";
-/// The application came from the registry and cannot be changed here.
+/// The application was pulled from the registry and cannot be changed here.
 pub const IMMUTABLE: &str = "immutable";
 /// The application was created here, so the registry cannot change it.
 pub const MADE_HERE: &str = "made_here";

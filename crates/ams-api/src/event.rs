@@ -43,7 +43,7 @@ pub enum EventKind {
 /// The creation, change or deletion of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LifecycleEvent {
-    /// What happened, such as `application-created`.
+    /// The action, such as `application-created`.
     pub action: String,
     /// The path of the resource.
     pub source: String,

@@ -1,5 +1,5 @@
-//! Names of API extensions. A client looks for them in [`ServiceStatus`](crate::ServiceStatus) before it
-//! uses what they add.
+//! Names of API extensions. A client looks for them in [`ServiceStatus`](crate::ServiceStatus) before it uses
+//! the extension.
 
 /// Packages may be zip archives.
 pub const ZIP_ARCHIVE_SUPPORT: &str = "zip_archive_support";

@@ -35,7 +35,7 @@ pub struct Operation {
     /// Whether it can be cancelled now.
     #[serde(default)]
     pub may_cancel: bool,
-    /// Why it failed; else empty.
+    /// The reason why it failed; else empty.
     #[serde(default)]
     pub err: String,
     /// The server that runs it; empty for the server that answers.

@@ -78,16 +78,17 @@ pub struct RegistryStatus {
     pub next_round: Option<Timestamp>,
     /// Whether the registry reports changes at once: `off`, `listening` or `broken`.
     pub change_feed: String,
-    /// Why the change feed is broken.
+    /// The reason why the change feed is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_feed_error: Option<String>,
-    /// How many seconds the registry's clock is ahead, if the difference is large enough to do harm.
+    /// The number of seconds that the registry's clock is ahead, if the difference is large enough to do
+    /// harm.
     pub clock_skew_seconds: Option<i64>,
     /// Removals that wait for a confirmation.
     pub held: Option<HeldRemovals>,
     /// Applications that differ between AMS and the registry and cannot be synchronised.
     pub conflicts: Vec<Conflict>,
-    /// Every application that takes part: what AMS has now, compared with the last catalogue.
+    /// Every synchronised application: the state of AMS now, compared with the last catalogue.
     pub applications: Vec<ApplicationSync>,
     /// Images in transfer.
     pub transfers: Vec<Transfer>,
@@ -102,13 +103,13 @@ pub struct Round {
     pub finished_at: Timestamp,
     /// The outcome.
     pub outcome: RoundOutcome,
-    /// Why it failed or was cancelled; else empty.
+    /// The reason why it failed or was cancelled; else empty.
     #[serde(default)]
     pub error: String,
     /// The number of changes.
     #[serde(default)]
     pub counts: RoundCounts,
-    /// The applications that could not be synchronised, and why.
+    /// The applications that could not be synchronised, with the error of each.
     #[serde(default, deserialize_with = "null_as_empty")]
     pub failures: Vec<RoundFailure>,
 }
@@ -135,7 +136,7 @@ pub enum RoundOutcome {
     Incomplete,
     /// The round failed as a whole.
     Failed,
-    /// The round was cancelled; the error says why.
+    /// The round was cancelled; the error has the reason.
     Cancelled,
     /// An outcome that this release does not know.
     #[serde(other)]
@@ -182,7 +183,7 @@ impl std::ops::AddAssign for RoundCounts {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HeldRemovals {
-    /// Why they are held.
+    /// The reason why they are held.
     pub reason: String,
     /// The applications to remove.
     pub applications: Vec<String>,
@@ -196,7 +197,7 @@ pub struct Conflict {
     pub application: String,
     /// The version, if the conflict is about one.
     pub version: Option<u32>,
-    /// Why the two cannot be synchronised.
+    /// The reason why the two cannot be synchronised.
     pub reason: String,
 }
 
@@ -208,7 +209,7 @@ pub struct ApplicationSync {
     pub name: String,
     /// The state: `synced`, `pending`, `building`, `held`, `conflict` or `failed`.
     pub state: String,
-    /// Why it failed; else empty.
+    /// The reason why it failed; else empty.
     pub error: String,
 }
 

@@ -1,4 +1,4 @@
-//! Messages for operators: those of the library name Rust types and its own options.
+//! Messages for operators. Messages of the library name Rust types and options of the library.
 
 use serde_saphyr::{DefaultMessageFormatter, Error as YamlError, MessageFormatter};
 

@@ -28,12 +28,12 @@ pub enum ConfigError {
         line: Option<u64>,
         /// The full key, with dots, if it is known.
         key: String,
-        /// What is wrong.
+        /// The problem.
         source: InvalidConfig,
     },
 }
 
-/// What is wrong with the content of a configuration file.
+/// The problem in the content of a configuration file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidConfig(String);

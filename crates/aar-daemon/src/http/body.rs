@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::json::{BodyError, parse_json};
 
-/// Why a JSON body could not be read.
+/// The reason why a JSON body cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonBodyError {
     /// The body is larger than the limit.

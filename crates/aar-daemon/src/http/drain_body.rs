@@ -1,8 +1,8 @@
-//! Requests that are answered before their body was read, such as refusals.
+//! Drains the body of a request that is answered before its body was read, such as a refusal.
 //!
-//! A connection with the rest of a body on it cannot carry another request, and a client that finds out
-//! by sending one does not know whether it may retry. So a short rest is read and dropped. After a long
-//! one the response announces that the connection closes.
+//! A connection with unread bytes of a body cannot carry another request. A client that detects this by
+//! sending one does not know whether it may retry. So a short rest is read and dropped. Before a long rest
+//! the response announces that the connection closes.
 
 use std::{
     pin::Pin,
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 /// The longest rest that is read.
 const MAX_REST: u64 = 64 * 1024;
-/// The rest was sent together with the head, so it arrives soon.
+/// A short rest was sent together with the head, so it arrives soon.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// The middleware.

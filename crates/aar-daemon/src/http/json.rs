@@ -18,7 +18,7 @@ use serde::{
 /// A body that is not the JSON that the route takes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BodyError {
-    /// Such as `services[1].port`; empty for the body as a whole.
+    /// For example `services[1].port`; empty for the body as a whole.
     path: String,
     reason: String,
 }
@@ -99,7 +99,7 @@ fn describe(found: &Unexpected<'_>) -> String {
     }
 }
 
-/// The names of Rust types mean nothing to the sender of a request.
+/// Omits the names of Rust types, which mean nothing to the sender of a request.
 fn plain(expected: &dyn Expected) -> String {
     match &*expected.to_string() {
         "a boolean" => "true or false".to_owned(),

@@ -1,4 +1,4 @@
-//! What the HTTP APIs of both servers have in common.
+//! The common parts of the HTTP APIs of both servers.
 
 mod body;
 mod drain_body;

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_second_is_admitted_at_once_and_then_the_rate() {
+    async fn burst_of_one_second_is_admitted_before_the_rate_applies() {
         let limiter = RateLimiter::default();
         assert_eq!(admitted(&limiter, 10, 50), 10);
         tokio::time::advance(Duration::from_millis(300)).await;

@@ -35,9 +35,9 @@ pub(super) fn service<P: Clone + Send + Sync + 'static>(
     })
 }
 
-/// Copies the head of a request out of the read buffer. While a part of the buffer is in use, the
-/// connection allocates another one to detect that its peer has gone. That would be one more for each
-/// of the thousands of requests that wait for changes.
+/// Copies the head of a request out of the read buffer. While a part of the buffer is in use, the connection
+/// allocates another buffer to detect that its peer has disconnected. Thousands of requests that wait for
+/// changes would each hold such a buffer.
 fn detach<B>(request: &mut Request<B>) {
     if let Ok(uri) = Uri::try_from(request.uri().to_string()) {
         *request.uri_mut() = uri;

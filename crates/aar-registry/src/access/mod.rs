@@ -1,4 +1,4 @@
-//! What a certificate may do, decided in memory.
+//! The permissions of a certificate, decided in memory.
 
 mod refusal;
 mod table;

@@ -1,6 +1,6 @@
 use aar_types::{ErrorCode, Role};
 
-/// Why a caller is refused.
+/// The reason why a caller is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     #[error("a client certificate is needed")]

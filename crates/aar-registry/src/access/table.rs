@@ -30,7 +30,7 @@ impl TrustTable {
         self.certificates.get(fingerprint)
     }
 
-    /// Whether a certificate is known and not revoked. The connections of all others are closed.
+    /// Whether a certificate is known and not revoked. Connections with any other certificate are closed.
     pub fn is_trusted(&self, fingerprint: &Fingerprint) -> bool {
         self.get(fingerprint)
             .is_some_and(|known| known.state == TrustState::Trusted)

@@ -1,6 +1,6 @@
-//! The descriptors: the metadata can be made from them again.
+//! The descriptors, from which the metadata can be rebuilt.
 //!
-//! They are read leniently, as all bodies are, so descriptors of older programs stay valid.
+//! They are read leniently, like all bodies, so descriptors of older programs stay valid.
 
 mod replacement;
 
@@ -58,7 +58,7 @@ pub(crate) struct VersionDescriptor {
     pub(crate) version: Version,
 }
 
-/// What holds for all versions of a variant.
+/// The metadata that all versions of a variant share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct VariantDescriptor {
     pub(crate) revision: Revision,
@@ -165,21 +165,21 @@ pub(crate) fn parse<T: DeserializeOwned>(key: &ObjectKey, content: &[u8]) -> Res
     serde_json::from_slice(content).map_err(|source| damaged(key, source))
 }
 
-/// `None` when the descriptor cannot be read or is about another version.
+/// `None` if the descriptor cannot be read or describes another version.
 pub(crate) fn version(key: &VersionKey, content: &[u8]) -> Option<VersionRow> {
     let read: VersionDescriptor = serde_json::from_slice(content).ok()?;
     let row = VersionRow::from(read);
     (row.key() == *key).then_some(row)
 }
 
-/// `None` when the descriptor cannot be read or is about another certificate.
+/// `None` if the descriptor cannot be read or describes another certificate.
 pub(crate) fn certificate(fingerprint: &Fingerprint, content: &[u8]) -> Option<TrustRow> {
     let read: CertificateDescriptor = serde_json::from_slice(content).ok()?;
     let row = TrustRow::from(read);
     (row.certificate.fingerprint == *fingerprint).then_some(row)
 }
 
-/// The content of a descriptor in the form that this program writes; `None` when it cannot be read.
+/// The content of a descriptor in the form that this program writes; `None` if it cannot be read.
 pub(crate) fn normalized(key: &ObjectKey, content: Option<&Bytes>) -> Option<Value> {
     let content = content?;
     match key {

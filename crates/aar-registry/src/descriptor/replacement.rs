@@ -1,15 +1,15 @@
-//! Which descriptors may be replaced.
+//! Decides whether a descriptor may be replaced.
 //!
-//! The database refuses to forget a revocation and to give a version another content. A database that
-//! was restored from an older copy has forgotten both, but its storage has not.
+//! The database refuses to forget a revocation and to change the content of a version. A database that was
+//! restored from an older copy has lost both, but its storage has not.
 
 use aar_types::Fingerprint;
 
 use super::{certificate, version};
 use crate::{Error, keys::VersionKey, metadata::TrustRow, storage::ObjectKey};
 
-/// Refuses to replace or delete a descriptor when a revoked certificate would be trusted again, or a
-/// version would have another content.
+/// Refuses to replace or delete a descriptor if a revoked certificate would be trusted again, or a version
+/// would have other content.
 pub(crate) fn check_replacement(
     key: &ObjectKey,
     before: Option<&[u8]>,
@@ -38,7 +38,7 @@ fn stays_revoked(
     Ok(())
 }
 
-/// A version may be deleted, and its number used anew.
+/// A version may be deleted, and its number used again.
 fn keeps_its_content(key: &VersionKey, before: &[u8], after: Option<&[u8]>) -> Result<(), Error> {
     match after.and_then(|after| version(key, after)) {
         Some(row) => check_content(key, before, row.version.image.fingerprint),
@@ -46,7 +46,7 @@ fn keeps_its_content(key: &VersionKey, before: &[u8], after: Option<&[u8]>) -> R
     }
 }
 
-/// Refuses another content than that of the stored descriptor.
+/// Refuses content that differs from that of the stored descriptor.
 pub(crate) fn check_content(
     key: &VersionKey,
     stored: &[u8],

@@ -1,4 +1,4 @@
-//! Finding what can be freed, without deleting it.
+//! Finds items that can be freed, without deleting them.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Registry {
-    /// What is unused since before this moment can be freed.
+    /// The start of the grace period: items unused since before this moment can be freed.
     pub(super) fn grace_began(&self) -> Timestamp {
         let grace = SignedDuration::try_from(self.options().gc_grace);
         let grace = grace.unwrap_or(SignedDuration::MAX);
@@ -79,7 +79,7 @@ impl Registry {
         Ok(items)
     }
 
-    /// Removes from a plan the blobs of versions that only a descriptor knows of.
+    /// Removes blobs from a plan if their version has only a descriptor.
     pub(super) async fn spare_described_blobs(&self, items: &mut Vec<GcItem>) -> Result<(), Error> {
         if items.iter().all(|item| item.digest().is_none()) {
             return Ok(());

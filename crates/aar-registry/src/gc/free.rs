@@ -1,4 +1,4 @@
-//! Freeing one item, after a second look at it.
+//! Frees one item, after a second check.
 
 use aar_types::Digest;
 
@@ -11,7 +11,7 @@ use crate::{
     storage::ObjectKey,
 };
 
-/// What became of an item.
+/// The outcome for an item.
 pub(super) enum Verdict {
     Freed,
     Spared(&'static str),
@@ -22,8 +22,8 @@ const NEEDED: Verdict = Verdict::Spared("it is needed again");
 const LOCKED: Verdict = Verdict::Spared("another task is working on it");
 
 impl Registry {
-    /// Frees expired uploads and returns the first error. An upload that cannot be freed does not keep the
-    /// others, unless storage cannot be reached: each would wait for it.
+    /// Frees expired uploads and returns the first error. After a failure it continues with the next upload,
+    /// unless storage cannot be reached: each attempt would wait for it.
     pub(crate) async fn reap_uploads(&self) -> Result<(), Error> {
         let stale = self
             .metadata()
@@ -48,8 +48,8 @@ impl Registry {
         reaped
     }
 
-    /// The rows of complete uploads only tell their publishers so, for a while. They take no space worth
-    /// an item in a plan.
+    /// Deletes the rows of complete uploads. Such a row only tells a publisher for a while that its upload is
+    /// complete. It takes too little space for an item in a plan.
     pub(super) async fn forget_complete_uploads(&self) -> Result<(), Error> {
         let mut tx = self.write().await?;
         tx.forget_complete_uploads(self.now()).await?;

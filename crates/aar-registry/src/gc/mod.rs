@@ -1,12 +1,12 @@
-//! Garbage collection: finding what is not needed any more, and deleting it.
+//! Garbage collection: finds unused items and deletes them.
 //!
 //! It runs while the registry works, and in several processes at once. A plan is only a list. When it is
-//! applied, each item is checked again, and spared when it is needed by then. A blob is first marked as
-//! being deleted, under a lease that keeps uploads of the same image away; then the object goes, then
-//! the row. What a failure leaves is a row that promises nothing.
+//! applied, each item is checked again, and spared if it is needed by then. A blob is first marked as being
+//! deleted, under a lease that excludes uploads of the same image. Then the object is deleted, then the row.
+//! A failure leaves only a row that guarantees nothing.
 //!
-//! The blob of a version that only a descriptor knows of is kept: when the database was restored from an
-//! older copy, a rebuild can still bring the version back.
+//! The blob of a version that has only a descriptor is kept: if the database was restored from an older copy,
+//! a rebuild can restore the version.
 
 mod find;
 mod free;
@@ -20,7 +20,7 @@ use crate::{Error, Operator, UploadId, tasks::run_to_completion};
 
 const UNREACHABLE: &str = "storage cannot be reached; it is left for the next collection";
 
-/// Something that is not needed any more.
+/// An item that is no longer needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum GcItem {
@@ -31,10 +31,10 @@ pub enum GcItem {
     /// An upload that was not continued in time.
     StaleUpload {
         id: UploadId,
-        /// How many bytes are staged.
+        /// The number of staged bytes.
         bytes: u64,
     },
-    /// A file of an upload, or of an interrupted write, that nothing belongs to.
+    /// A file of an upload or an interrupted write, without an owner.
     OrphanedFile {
         /// Relative to the root of the storage.
         path: String,
@@ -52,7 +52,6 @@ impl GcItem {
         }
     }
 
-    /// The digest of a blob.
     fn digest(&self) -> Option<&Digest> {
         match self {
             Self::UnreferencedBlob { digest, .. } | Self::OrphanedBlob { digest, .. } => {
@@ -63,7 +62,7 @@ impl GcItem {
     }
 }
 
-/// What a collection would free. Making a plan deletes nothing.
+/// The items that a collection would free. Making a plan deletes nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct GcPlan {
     pub items: Vec<GcItem>,
@@ -75,16 +74,16 @@ impl GcPlan {
     }
 }
 
-/// What a collection has freed.
+/// The items that a collection has freed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct GcReport {
     pub freed: Vec<GcItem>,
-    /// What was planned and is still there.
+    /// The planned items that still exist.
     pub spared: Vec<GcSpared>,
 }
 
 impl GcReport {
-    /// How many bytes were freed.
+    /// The number of freed bytes.
     pub fn bytes(&self) -> u64 {
         self.freed.iter().map(GcItem::bytes).sum()
     }
@@ -98,7 +97,7 @@ pub struct GcSpared {
 }
 
 impl Operator {
-    /// What can be freed now.
+    /// Finds the items that can be freed now.
     pub async fn gc_plan(&self) -> Result<GcPlan, Error> {
         let registry = &self.registry;
         let mut items = registry.unreferenced_blobs().await?;
@@ -109,8 +108,8 @@ impl Operator {
         Ok(GcPlan { items })
     }
 
-    /// Frees the items of a plan that are still not needed. An item that cannot be freed is spared, and
-    /// the others are freed all the same, unless storage cannot be reached: each would wait for it.
+    /// Frees the items of a plan that are still unused. An item that cannot be freed is spared, and the next
+    /// one follows, unless storage cannot be reached: each attempt would wait for it.
     pub async fn gc_apply(&self, plan: GcPlan) -> Result<GcReport, Error> {
         let (registry, actor) = (self.registry.clone(), self.actor.clone());
         run_to_completion(async move {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::Error;
 
-/// How an action ended.
+/// The outcome of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -20,10 +20,10 @@ pub enum Outcome {
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// Later entries have higher ones.
+    /// Grows with every entry.
     pub id: u64,
     pub at: Timestamp,
-    /// The operator who did it; absent when it came over the network.
+    /// The operator who acted; absent for an action over the network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
     /// The certificate of the caller.
@@ -42,14 +42,14 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
-/// Which part of the audit log to read.
+/// A selection of entries of the audit log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditQuery {
     /// Only entries older than this one.
     pub before: Option<u64>,
     /// Only entries of this moment and later.
     pub since: Option<Timestamp>,
-    /// How many entries; 0 for a hundred.
+    /// The maximum number of entries; 0 stands for 100.
     pub limit: u32,
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct BlobRow {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
     pub(crate) state: BlobState,
-    /// Since when no version refers to it; `None` while one does.
+    /// The moment when the last reference of a version ended; `None` while a version refers to the blob.
     pub(crate) unreferenced_since: Option<Timestamp>,
 }
 
@@ -91,8 +91,7 @@ impl Reading {
         rows.into_iter().map(BlobRecord::read).collect()
     }
 
-    /// Blobs that can be deleted: unreferenced since before that moment, or with a deletion that has
-    /// begun.
+    /// Blobs that can be deleted: unreferenced since before that moment, or already being deleted.
     pub(crate) async fn deletable_blobs(
         &mut self,
         unreferenced_before: Timestamp,
@@ -169,7 +168,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Updates whether any version refers to the blob, after versions came or went.
+    /// Updates whether any version refers to the blob, after versions were added or deleted.
     pub(crate) async fn recount_blob(
         &mut self,
         digest: &Digest,

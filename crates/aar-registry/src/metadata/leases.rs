@@ -6,11 +6,11 @@ use super::{
 };
 use crate::Error;
 
-/// The validity of leases, seen from one moment.
+/// The expiry times of leases, seen from one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LeaseTimes {
     pub(crate) now: Timestamp,
-    /// When a lease that is taken now expires. One that expires later was taken before the clock was
+    /// The expiry of a lease that is taken now. A lease with a later expiry was taken before the clock was
     /// set back, and counts as expired.
     pub(crate) expires_at: Timestamp,
 }
@@ -39,8 +39,8 @@ impl Reading {
 }
 
 impl Writing {
-    /// Returns whether `holder` has the lease now. A lease that another holder has is taken over when it
-    /// has expired, or when it was left for another attempt at the same thing.
+    /// Returns whether `holder` has the lease now. The lease of another holder is taken over if it has
+    /// expired, or if it was left for another attempt with the same purpose.
     pub(crate) async fn acquire_lease(
         &mut self,
         key: &str,
@@ -63,7 +63,7 @@ impl Writing {
         Ok(touched == 1)
     }
 
-    /// Returns how many leases `holder` still has.
+    /// Returns the number of leases that `holder` still has.
     pub(crate) async fn renew_leases(
         &mut self,
         holder: &str,
@@ -87,8 +87,8 @@ impl Writing {
         Ok(())
     }
 
-    /// Leaves a lease to expire, because a request that it covers may still be carried out. The same
-    /// thing may be attempted again at once.
+    /// Leaves a lease to expire, because a request under it may still be carried out. An attempt with the
+    /// same purpose may follow at once.
     pub(crate) async fn leave_lease(
         &mut self,
         key: &str,

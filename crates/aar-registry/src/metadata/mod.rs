@@ -1,12 +1,12 @@
-//! The metadata: everything the registry knows beside the bytes of the images.
+//! The metadata: all data of the registry except the bytes of images.
 //!
-//! This module holds all SQL. A statement has one text for every engine: parameters are written
-//! `$1`, and only what all engines understand is used. What differs is in this file, in the file of the
-//! engine and in the folder of its migrations.
+//! This module holds all SQL. A statement has one text for every engine: parameters are written `$1`, and
+//! only SQL that all engines support is used. The differences are in this file, in the file of the engine and
+//! in the folder of its migrations.
 //!
-//! A function that changes something takes a [`Writing`], so it cannot be called with a transaction
-//! that only reads. Nothing waits for the network while a [`Writing`] is open: it keeps out every
-//! other writer, in all processes.
+//! A function that changes a row takes a [`Writing`], so it cannot be called with a read-only transaction. No
+//! request to the network is made while a [`Writing`] is open: it excludes every other writer, in all
+//! processes.
 
 mod audit;
 mod blobs;
@@ -60,22 +60,22 @@ enum Engine {
     Sqlite(aar_sqlite::Database),
 }
 
-/// A transaction that only reads: it sees the state of one moment.
+/// A read-only transaction: it sees the state of one moment.
 pub(crate) struct Reading {
     transaction: Transaction,
 }
 
-/// A transaction that writes. Only one is open at a time, over all processes.
+/// A write transaction. Only one is open at a time, over all processes.
 pub(crate) struct Writing {
     reading: Reading,
 }
 
 enum Transaction {
-    /// With the file: the errors of SQLite do not name it.
+    /// With the path of the file, which the errors of SQLite do not have.
     Sqlite(sqlx::Transaction<'static, Sqlite>, Arc<Path>),
 }
 
-/// A connection of the engine, as the statement macro wants it.
+/// A connection of the engine, as the statement macro requires it.
 enum Connection<'a> {
     Sqlite(&'a mut SqliteConnection),
 }
@@ -139,7 +139,7 @@ impl Writing {
         done.map_err(|error| sqlite::failure(&path, error))
     }
 
-    /// Dropping does the same, but only when the connection is used again.
+    /// A drop also rolls back, but only at the next use of the connection.
     pub(crate) async fn rollback(self) -> Result<(), Error> {
         let Transaction::Sqlite(transaction, path) = self.reading.transaction;
         let done = transaction.rollback().await;
@@ -161,8 +161,8 @@ impl DerefMut for Writing {
     }
 }
 
-/// Runs one statement on the engine of the transaction: `execute` returns the number of rows that it
-/// touched, `optional` and `all` the rows that it found, `one` the only row that it can find.
+/// Runs one statement on the engine of the transaction. `execute` returns the number of affected rows,
+/// `optional` and `all` return the rows found, `one` returns the only possible row.
 macro_rules! sql {
     (execute $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match $tx.connection() {

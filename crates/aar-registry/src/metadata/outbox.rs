@@ -6,13 +6,13 @@ use super::{
 };
 use crate::Error;
 
-/// The content that an object in storage is to have.
+/// The desired content of an object in storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutboxRow {
     pub(crate) key: String,
     /// `None`: the object is to be deleted.
     pub(crate) content: Option<Vec<u8>>,
-    /// A later entry of the same key has a higher one, also when this one was delivered before.
+    /// A later entry of the same key has a higher revision, even if this one was delivered before.
     pub(crate) revision: u64,
 }
 
@@ -75,7 +75,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Does nothing when a later entry has replaced this one.
+    /// Does nothing if a later entry has replaced this one.
     pub(crate) async fn delete_outbox_entry(&mut self, entry: &OutboxRow) -> Result<(), Error> {
         sql!(execute
             self,

@@ -13,7 +13,7 @@ pub(crate) struct RegistryRow {
     /// Changes up to this revision are no longer in the feed.
     pub(crate) compacted: Revision,
     pub(crate) trust_revision: u64,
-    /// The name of the storage that is in use, as in its `registry.json`.
+    /// The name of the storage in use, as in its `registry.json`.
     pub(crate) storage: String,
 }
 
@@ -36,7 +36,7 @@ impl Reading {
         .transpose()
     }
 
-    /// The name of the storage that is in use; `None` in an empty database.
+    /// The name of the storage in use; `None` in an empty database.
     pub(crate) async fn storage(&mut self) -> Result<Option<String>, Error> {
         let row: Option<(String,)> = sql!(optional self, "SELECT storage FROM registry")?;
         Ok(row.map(|(storage,)| storage))

@@ -1,4 +1,4 @@
-//! What SQLite as the engine does in its own way.
+//! The engine SQLite.
 
 use std::{path::Path, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::Error;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/metadata/migrations/sqlite");
 
-/// How long a write transaction waits for that of another process.
+/// The time for which a write transaction waits for that of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) async fn open(path: &Path) -> Result<Database, Error> {
@@ -50,7 +50,7 @@ mod tests {
         let path = folder.path().join("registry.db");
         let database = open(&path).await.unwrap();
         let mut tx = database.write().await.unwrap();
-        // SQLite answers a write beyond its limit as one for which the disk has no space.
+        // SQLite reports a write beyond its limit as a full disk.
         let statements = [
             "PRAGMA max_page_count = 1",
             "CREATE TABLE more (x)",

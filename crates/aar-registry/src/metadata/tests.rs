@@ -1,4 +1,4 @@
-//! What every engine has to hold. A new engine is a new line in [`engines`].
+//! Guarantees of every engine. A new engine is a new line in [`engines`].
 
 use aar_types::{Architecture, Digest, RegistryId, Revision};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// An engine with an empty registry in it, and the way to open it again.
+/// An engine with an empty registry, and the options to open it again.
 struct Fixture {
     _folder: TempDir,
     options: DatabaseOptions,
@@ -56,7 +56,7 @@ async fn revision(metadata: &Metadata) -> Revision {
 }
 
 #[tokio::test]
-async fn what_is_committed_is_there_for_another_process_and_the_schema_is_made_once() {
+async fn committed_row_is_visible_to_another_process_and_the_schema_is_created_once() {
     for Fixture {
         options, metadata, ..
     } in &engines().await
@@ -72,7 +72,7 @@ async fn what_is_committed_is_there_for_another_process_and_the_schema_is_made_o
 }
 
 #[tokio::test]
-async fn what_is_not_committed_never_was() {
+async fn uncommitted_transaction_leaves_no_row() {
     for Fixture { metadata, .. } in &engines().await {
         let mut dropped = metadata.write().await.unwrap();
         dropped.put_variant(&variant("dropped")).await.unwrap();
@@ -100,7 +100,7 @@ async fn a_reader_sees_one_moment_whatever_is_written_meanwhile() {
 }
 
 #[tokio::test]
-async fn one_writer_at_a_time_over_all_processes() {
+async fn writer_waits_for_the_writer_of_another_process() {
     for Fixture {
         options, metadata, ..
     } in &engines().await
@@ -126,7 +126,7 @@ async fn one_writer_at_a_time_over_all_processes() {
 async fn rows_are_paged_in_the_order_of_their_keys_without_loss() {
     for Fixture { metadata, .. } in &engines().await {
         let mut tx = metadata.write().await.unwrap();
-        // Capitals before small letters, and a point before both: as bytes compare.
+        // Capitals before small letters, and a point before both: the order of bytes.
         let names = ["b", "a", "B", "a.b", "a-b", "A"];
         for name in names {
             tx.put_variant(&variant(name)).await.unwrap();

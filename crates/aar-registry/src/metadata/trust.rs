@@ -15,7 +15,7 @@ pub struct TrustedCertificate {
     /// The SHA-256 of its DER form.
     pub fingerprint: Fingerprint,
     pub state: TrustState,
-    /// Stays as it was when the certificate is revoked.
+    /// Unchanged by a revocation.
     pub role: Role,
     pub subject: String,
     pub not_before: Timestamp,

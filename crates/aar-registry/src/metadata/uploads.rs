@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{Error, UploadId};
 
-/// An upload, as far as it is durable.
+/// The durable state of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UploadRow {
     pub(crate) id: UploadId,
     pub(crate) digest: Digest,
     pub(crate) length: u64,
-    /// How many bytes are durable.
+    /// The number of durable bytes.
     pub(crate) durable: u64,
     /// The state of the SHA-256 after these bytes.
     pub(crate) hash_state: Vec<u8>,
@@ -99,7 +99,7 @@ impl Reading {
         self.expired_uploads(Timestamp::MAX).await
     }
 
-    /// The open uploads of an image that this owner has begun and sent nothing for.
+    /// The open uploads of an image that this owner has created and sent no bytes for.
     pub(crate) async fn untouched_uploads(
         &mut self,
         owner: &str,
@@ -174,8 +174,8 @@ impl Writing {
         Ok(())
     }
 
-    /// Records the progress of an upload. Returns `false`, and records nothing, when it is not at `known`
-    /// any more: another process has continued, completed or terminated it.
+    /// Records the progress of an upload. Returns `false`, and records nothing, if its progress is no longer
+    /// `known`: another process has continued, completed or terminated it.
     pub(crate) async fn advance_upload(
         &mut self,
         known: u64,
@@ -196,7 +196,7 @@ impl Writing {
         Ok(touched == 1)
     }
 
-    /// Extends an upload that made no progress, at most `most` times in a row. Returns whether it did.
+    /// Extends an upload without progress, at most `most` times in a row. Returns whether it was extended.
     pub(crate) async fn renew_upload(
         &mut self,
         row: &UploadRow,
@@ -215,7 +215,7 @@ impl Writing {
         Ok(touched == 1)
     }
 
-    /// Forgets expired uploads that are complete. They have nothing staged.
+    /// Deletes expired uploads that are complete. They have no staged bytes.
     pub(crate) async fn forget_complete_uploads(&mut self, now: Timestamp) -> Result<(), Error> {
         sql!(execute
             self,

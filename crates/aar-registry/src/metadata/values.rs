@@ -1,4 +1,4 @@
-//! Between the values of the domain and those of the database.
+//! Converts values between domain and database.
 
 use std::str::FromStr;
 
@@ -8,17 +8,16 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Error;
 
-/// The present moment, as precise as the database keeps it, so that a response, a descriptor and a later
-/// read show the same.
+/// The current time, with the precision of the database, so that a response, a descriptor and a later read
+/// show the same time.
 pub(crate) fn now(clock: &Clock) -> Timestamp {
     let now = clock.now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
-/// The database keeps microseconds.
+/// The database stores microseconds.
 pub(super) fn micros(moment: Timestamp) -> i64 {
-    // `Timestamp::MAX`, the end of certificates without one, has a fraction that would not be read
-    // back.
+    // `Timestamp::MAX`, the end of certificates without one, has a fraction that cannot be read back.
     moment
         .as_microsecond()
         .min(Timestamp::MAX.as_second() * 1_000_000)

@@ -1,8 +1,8 @@
-//! A copy of the storage that is in use, and what is known of it.
+//! A copy of the storage in use, and the known state of its target.
 //!
-//! What the target has is listed at the beginning. From then on it is known what was put there, so a
-//! pass asks for nothing but what is new since the one before: it reads the rows of the images and
-//! lists the descriptors of the storage that is in use, which costs a request for a thousand.
+//! The target is listed once, at the beginning; after that, the copy remembers its own writes. So a pass
+//! requests only the difference since the previous one. It reads the rows of the images and lists the
+//! descriptors of the storage in use, which costs one request for a thousand.
 
 use std::collections::HashMap;
 
@@ -16,26 +16,26 @@ use crate::{
     storage::{Area, Object, ObjectKey, Storage},
 };
 
-/// How many rows are read at once.
+/// The number of rows in one query.
 const PAGE: u32 = 500;
-/// How many descriptors are compared at the same time.
+/// The number of descriptors that are compared concurrently.
 const AT_ONCE: usize = 16;
-/// The parts of the storage that hold descriptors.
+/// The areas of the storage that hold descriptors.
 const DESCRIPTORS: [Area; 2] = [Area::Applications, Area::Trust];
 
 pub(super) struct Copying {
     registry: Registry,
     pub(super) target: Storage,
     pub(super) report: MigrationReport,
-    /// The images that the target has, with their sizes.
+    /// The images in the target, with their sizes.
     images: HashMap<Digest, u64>,
-    /// The descriptors that the target has, and which state of their originals they are. It is not
-    /// known of those that no pass has compared yet.
+    /// The descriptors in the target, with the tag of the original that each one copies. The tag is unknown
+    /// until a pass compares the descriptor.
     descriptors: HashMap<String, Option<String>>,
 }
 
 impl Copying {
-    /// Looks at what the target has, from an attempt that was cut short or from earlier times.
+    /// Lists the target, which may hold the copy of an interrupted attempt.
     pub(super) async fn begin(registry: &Registry, target: Storage) -> Result<Self, Error> {
         let images = target.list(Area::Blobs).try_filter_map(async |object| {
             let Some(ObjectKey::Blob(digest)) = object.key() else {
@@ -53,7 +53,7 @@ impl Copying {
         })
     }
 
-    /// Copies what is new since the pass before, and deletes descriptors that were deleted.
+    /// Copies the changes since the previous pass, and deletes descriptors that were deleted.
     pub(super) async fn pass(&mut self) -> Result<(), Error> {
         for blob in self.missing_images().await? {
             self.copy_image(&blob).await?;
@@ -65,7 +65,7 @@ impl Copying {
         self.delete_descriptors(&originals).await
     }
 
-    /// The images that the target does not have.
+    /// The images that the target lacks.
     pub(super) async fn missing_images(&self) -> Result<Vec<BlobRow>, Error> {
         let mut missing = Vec::new();
         let mut after: Option<Digest> = None;
@@ -84,7 +84,7 @@ impl Copying {
         blob.state == BlobState::Stored && self.images.get(&blob.digest) != Some(&blob.size)
     }
 
-    /// Copies an image, unless a collection frees it meanwhile.
+    /// Copies an image, unless garbage collection frees it meanwhile.
     async fn copy_image(&mut self, blob: &BlobRow) -> Result<(), Error> {
         match self.write_image(blob).await {
             Ok(()) => {
@@ -98,7 +98,7 @@ impl Copying {
         }
     }
 
-    /// What is not what its digest says is not copied.
+    /// Refuses an image whose bytes do not match its digest.
     async fn write_image(&self, blob: &BlobRow) -> Result<(), Error> {
         let digest = blob.digest;
         let Some(content) = self.registry.storage().read_blob(&digest).await? else {
@@ -124,7 +124,7 @@ impl Copying {
             ..
         } = self;
         let changed = originals.iter().filter(|(path, tag)| {
-            // One without a tag may have changed at any time.
+            // An original without a tag may have changed at any time.
             tag.is_none() || descriptors.get(*path) != Some(*tag)
         });
         let changed: Vec<_> = changed.map(|(path, _)| path.clone()).collect();
@@ -165,7 +165,7 @@ fn described(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> {
     objects.try_filter(|object| std::future::ready(object.key().is_some()))
 }
 
-/// Copies a descriptor unless the target has the same. Tells whether it was copied.
+/// Copies a descriptor unless the target has the same. Returns whether it was copied.
 async fn copy_descriptor(source: &Storage, target: &Storage, path: &str) -> Result<bool, Error> {
     let Some(key) = ObjectKey::parse(path) else {
         return Ok(false);
@@ -221,7 +221,7 @@ mod tests {
                 .unwrap();
         }
 
-        /// Takes an image up that is not there.
+        /// Inserts the row of an image without storing the image.
         async fn store(&self, row: &BlobRow) {
             let mut tx = self.registry.write().await.unwrap();
             let now = self.registry.now();
@@ -258,7 +258,7 @@ mod tests {
         fixture.describe(&key(2), "two").await;
         fixture.copying.pass().await.unwrap();
         assert_eq!(fixture.copying.report.descriptors, 2);
-        // Whoever asks the target for this one fails.
+        // Reading this descriptor in the target fails.
         let file = fixture.file_of_copy(&key(1));
         std::fs::remove_file(&file).unwrap();
         std::fs::create_dir_all(file.join("in the way")).unwrap();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_deleted_between_two_passes_is_deleted_in_the_copy() {
+    async fn descriptor_deleted_between_passes_is_deleted_in_the_copy() {
         let mut fixture = Fixture::start().await;
         fixture.describe(&key(1), "one").await;
         fixture.copying.pass().await.unwrap();

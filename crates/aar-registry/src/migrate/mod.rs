@@ -1,15 +1,14 @@
-//! Moving to another storage while the registry works.
+//! Migrates the registry to another storage while it works.
 //!
-//! The copy is made in passes, as long as anything new comes; each skips what the pass before has
-//! copied, so one that was cut short is simply begun again. The last pass holds the write
-//! transaction: nobody can add or remove anything, and what is there to copy is little. An image
-//! that has come at the last moment is not: then there is another pass before. It ends by naming
-//! the new storage in the database.
+//! Passes copy the storage as long as new items arrive. Each pass skips the items that an earlier one has
+//! copied, so an interrupted migration is started again. The last pass holds the write transaction: no other
+//! writer can add or remove items, and few remain to copy. If a new image has arrived, the last pass is put
+//! off for another pass. The last pass ends by recording the name of the new storage in the database.
 //!
-//! The name is what keeps the storages apart. Each has it in its mark, the database has that of the
-//! one in use, and both are compared when a registry opens and before anything is written. So a
-//! process that still has the old storage cannot write to it, and a configuration that names the
-//! wrong one is refused. Nothing is deleted from the old storage; uploads that were open begin anew.
+//! The name distinguishes the storages. Each storage has its name in `registry.json`, and the database has
+//! the name of the storage in use. Both are compared when a registry opens and before every write. So a
+//! process that still has the old storage open cannot write to it, and a configuration that names the wrong
+//! storage is refused. Nothing is deleted from the old storage; open uploads start again.
 
 mod copy;
 
@@ -28,26 +27,26 @@ use crate::{
     storage::{ObjectKey, Storage},
 };
 
-/// After so many passes the last one copies what is left.
+/// The maximum number of passes that may be followed by another one.
 const PASSES: usize = 8;
 
-/// What became of a move.
+/// The outcome of a migration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MigrationReport {
-    /// Whether the registry used that storage already, so that nothing was left to do.
+    /// Whether the registry already used that storage, so that the migration did nothing.
     pub already_there: bool,
-    /// How many images were copied this time.
+    /// The number of images copied this time.
     pub images: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// How many descriptors were written or deleted this time.
+    /// The number of descriptors written or deleted this time.
     pub descriptors: u64,
-    /// How many open uploads have to begin anew.
+    /// The number of open uploads that must start again.
     pub uploads_given_up: u64,
 }
 
 impl Operator {
-    /// Copies everything to another storage and uses that one from then on.
+    /// Copies everything to another storage and switches to it.
     pub async fn migrate(&self, to: &StorageOptions) -> Result<MigrationReport, Error> {
         let target = Storage::open(to).await?;
         let Some(name) = self.prepare(&target).await? else {
@@ -68,7 +67,7 @@ impl Operator {
         Ok(report)
     }
 
-    /// Marks the target as a copy that is being made. Gives its name; `None` when it is in use.
+    /// Marks the target as an unfinished copy. Returns its name; `None` if it is already in use.
     async fn prepare(&self, target: &Storage) -> Result<Option<String>, Error> {
         let registry = &self.registry;
         let mark = storage_owner(target).await?;
@@ -91,7 +90,7 @@ impl Operator {
         Ok(Some(name))
     }
 
-    /// Passes, until nothing new has come in one of them; then the last.
+    /// Runs passes until one of them copies nothing new; then runs the last pass.
     async fn copy_and_switch(
         &self,
         mut copying: Copying,
@@ -121,15 +120,15 @@ impl Operator {
     }
 }
 
-/// How the last pass ended.
+/// The outcome of the last pass.
 enum Switched {
-    /// The new storage is in use; these uploads have to begin anew.
+    /// The new storage is in use; these uploads must start again.
     Done(MigrationReport, Vec<UploadRow>),
-    /// An image has come. Copying it would take too long while nobody else can write.
+    /// An image has arrived. Copying it would block other writers for too long.
     NotYet(Copying),
 }
 
-/// The last pass, while nobody else can write.
+/// The last pass, while other writers are excluded.
 async fn finish(
     change: &mut Mutation,
     mut copying: Copying,
@@ -171,13 +170,13 @@ async fn mark_as(
 }
 
 impl Registry {
-    /// Whether another storage is in use than the one that this process has open.
+    /// Whether the storage in use is not the one that this process has open.
     pub async fn storage_has_moved(&self) -> Result<bool, Error> {
         let storage = self.metadata().read().await?.storage().await?;
         Ok(storage.is_some_and(|storage| storage != self.storage_name()))
     }
 
-    /// Takes over the storage that is in use, which the options have to name.
+    /// Opens the storage in use, which the options must name.
     pub async fn follow_storage(&self, options: &StorageOptions) -> Result<(), Error> {
         let Some(row) = self.metadata().read().await?.registry().await? else {
             return Err(Error::EmptyDatabase);

@@ -29,9 +29,9 @@ impl Mutation {
 }
 
 impl Registry {
-    /// Revokes a certificate when its descriptor says so and the database does not: the database may be
-    /// a copy from before the revocation. Returns whether it did.
-    // The boxed type ends the recursion: a delivery can meet a revocation, and adopting it is delivered.
+    /// Revokes a certificate if its descriptor is revoked and its row is not: the database may be a copy from
+    /// before the revocation. Returns whether it was revoked.
+    // The boxed type ends the recursion: a delivery can find a revocation, and its adoption is delivered.
     pub(crate) fn adopt_revocation<'a>(
         &'a self,
         actor: &'a Actor,
@@ -46,7 +46,7 @@ impl Registry {
         })
     }
 
-    /// The certificate as its descriptor has it, if that says that it is revoked.
+    /// The certificate in its descriptor, if that is revoked.
     pub(crate) async fn stored_revocation(
         &self,
         fingerprint: Fingerprint,
@@ -64,7 +64,7 @@ impl Registry {
     }
 }
 
-/// A known certificate keeps everything but its state; an unknown one becomes known.
+/// A known certificate changes only its state; an unknown one is added.
 async fn adopt(change: &mut Mutation, found: TrustRow) -> Result<bool, Error> {
     let fingerprint = found.certificate.fingerprint;
     let row = match change.tx.certificate(&fingerprint).await? {

@@ -1,8 +1,8 @@
-//! How entries of the outbox reach storage.
+//! Delivers entries of the outbox to storage.
 //!
-//! A task takes the lease of a key before it writes the object, so that an older content never
-//! replaces a newer one. An entry that was replaced meanwhile stays, and the lease passes to the next
-//! task. A descriptor in storage that is ahead of a restored database is not overwritten: see
+//! A task takes the lease of a key before it writes the object, so that older content never replaces newer
+//! content. An entry that was replaced meanwhile stays, and the lease passes to the next task. A descriptor
+//! in storage that is newer than a restored database is not overwritten: see
 //! [`descriptor::check_replacement`].
 
 use std::{sync::Arc, time::Duration};
@@ -19,9 +19,9 @@ use crate::{
     storage::{ObjectKey, Storage},
 };
 
-/// How many objects a task writes at the same time.
+/// The number of objects that a task writes concurrently.
 const AT_ONCE: usize = 16;
-/// How long a change waits for another task that delivers the same key.
+/// The time for which a change waits for another task that delivers the same key.
 const WAIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -60,19 +60,18 @@ impl Delivery {
     }
 }
 
-/// What came of a delivery.
+/// The outcome of a delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Delivered {
     pub(crate) keys: Vec<String>,
-    /// The first failure. It does not keep other entries from being delivered, unless storage cannot
-    /// be reached.
+    /// The first failure. Other entries are delivered nevertheless, unless storage cannot be reached.
     pub(crate) failure: Option<Error>,
-    /// The first descriptor that stays in storage, because it is ahead of the database.
+    /// The first descriptor that stays in storage, because it is newer than the database.
     conflict: Option<Error>,
 }
 
 impl Registry {
-    /// Takes the leases of those keys that have an undelivered entry.
+    /// Takes the leases of the keys that have an undelivered entry.
     pub(crate) async fn claim(
         &self,
         keys: impl IntoIterator<Item = String>,
@@ -106,7 +105,7 @@ impl Registry {
         }
     }
 
-    /// Delivers what is undelivered of a key.
+    /// Delivers the undelivered entry of a key.
     pub(crate) async fn deliver_key(&self, actor: &Actor, key: &ObjectKey) -> Result<(), Error> {
         let delivery = self.claim([key.to_string()]).await?;
         self.deliver_all(actor, delivery).await
@@ -135,7 +134,6 @@ impl Registry {
         }
     }
 
-    /// Delivers these entries.
     pub(crate) async fn deliver(
         &self,
         actor: &Actor,
@@ -169,7 +167,7 @@ impl Registry {
         Ok(delivered)
     }
 
-    /// Accepts what storage has in place of an entry.
+    /// Accepts the content of storage in place of an entry.
     async fn accept(&self, actor: &Actor, conflict: &Error) -> Result<(), Error> {
         if let Error::CertificateRevoked { fingerprint } = conflict {
             self.adopt_revocation(actor, *fingerprint).await?;
@@ -189,8 +187,8 @@ fn is_conflict(error: &Error) -> bool {
     )
 }
 
-/// Writes objects in their order, several at a time, until storage cannot be reached. The outcomes of
-/// the entries after that are missing.
+/// Writes objects in order, several concurrently, until storage cannot be reached. Later entries have no
+/// outcome.
 async fn write_all(storage: Arc<Storage>, entries: Vec<OutboxRow>) -> Vec<Result<(), Error>> {
     let writes = stream::iter(entries).map(|entry| write(Arc::clone(&storage), entry));
     let mut writes = writes.buffered(AT_ONCE);
@@ -221,7 +219,7 @@ async fn write(storage: Arc<Storage>, entry: OutboxRow) -> Result<(), Error> {
     }
 }
 
-/// Removes an entry that is delivered, or that storage is ahead of, and ends its lease.
+/// Removes an entry that is delivered, or older than storage, and ends its lease.
 async fn finish(
     tx: &mut Writing,
     holder: &str,

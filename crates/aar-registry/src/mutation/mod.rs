@@ -1,10 +1,9 @@
-//! How anything is changed.
+//! Mutations: every change of the registry.
 //!
-//! One transaction holds the new state, the revision, the change feed, the audit entry and, in the
-//! outbox, the descriptors that storage is to have. No network request is made while it is open. After
-//! the commit the task delivers its own descriptors, and then the change is acknowledged. What it
-//! cannot deliver stays in the outbox, and is delivered later. A change that records nothing has
-//! changed nothing, and is rolled back.
+//! One transaction holds the new state, the revision, the change feed, the audit entry and, in the outbox,
+//! the descriptors to deliver. No network request is made while it is open. After the commit the task
+//! delivers its descriptors, and then the change is acknowledged. An undelivered descriptor stays in the
+//! outbox, and is delivered later. A change that records nothing has changed nothing, and is rolled back.
 
 mod certificates;
 mod delivery;
@@ -23,7 +22,7 @@ use crate::{
 
 use delivery::Delivery;
 
-/// A change that is being made.
+/// A change in progress.
 pub(crate) struct Mutation {
     pub(crate) tx: Writing,
     pub(crate) at: Timestamp,
@@ -34,15 +33,14 @@ pub(crate) struct Mutation {
     revision_before: Revision,
     is_recorded: bool,
     changes_trust: bool,
-    /// The objects that storage has to have as wanted before the change is acknowledged.
+    /// The objects that must be delivered before the change is acknowledged.
     keys: BTreeSet<String>,
 }
 
 impl Registry {
-    /// Makes a change, and runs to completion even when the caller stops waiting.
+    /// Makes a change, and runs to completion even if the caller stops waiting.
     ///
-    /// [`Error::Undelivered`] says that the change is committed, while storage does not have all of its
-    /// descriptors.
+    /// [`Error::Undelivered`]: the change is committed, but storage does not have all of its descriptors.
     pub(crate) async fn mutate<T, F>(&self, actor: &Actor, change: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -113,7 +111,7 @@ impl Mutation {
         Ok(self.revision)
     }
 
-    /// Adds an entry to the audit log. Without one nothing is committed.
+    /// Adds an entry to the audit log. A change without an entry is not committed.
     pub(crate) async fn record(
         &mut self,
         action: &str,
@@ -127,7 +125,7 @@ impl Mutation {
         Ok(())
     }
 
-    /// Writes a descriptor, or replaces it.
+    /// Writes or replaces a descriptor.
     pub(crate) async fn describe<T: Serialize>(
         &mut self,
         key: ObjectKey,
@@ -148,8 +146,8 @@ impl Mutation {
         Ok(())
     }
 
-    /// Acknowledges only after earlier changes of this descriptor are delivered: a request that finds
-    /// nothing to change may repeat one that was not acknowledged.
+    /// Delays the acknowledgement until earlier changes of this descriptor are delivered: a request that
+    /// changes nothing may repeat one that was not acknowledged.
     pub(crate) fn await_delivery(&mut self, key: &ObjectKey) {
         self.keys.insert(key.to_string());
     }
@@ -189,7 +187,7 @@ impl Mutation {
     }
 }
 
-/// The change is committed, so a table that cannot be read is no failure of it.
+/// The change is committed, so it does not fail if the table cannot be read.
 async fn take_over_trust(registry: &Registry) {
     if let Err(error) = registry.refresh().await {
         let error: &dyn std::error::Error = &error;

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use super::{Area, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload, copy};
 use crate::{Error, tasks::blocking};
 
-/// What every storage can do.
+/// The functions of every storage.
 #[async_trait]
 pub(crate) trait Backend: Send + Sync {
     /// Writes an object durably.
@@ -33,8 +33,8 @@ pub(crate) trait Backend: Send + Sync {
         Ok(object.map(|object| object.size))
     }
 
-    /// Opens a blob for a client. It can be read to its end even if it is deleted meanwhile. A blob of
-    /// another size is damaged; the client would notice only after the download.
+    /// Opens a blob for a client, which can read it to its end even if it is deleted meanwhile. A blob of
+    /// another size is damaged: the client would detect that only after the download.
     async fn open_blob(&self, digest: &Digest, size: u64) -> Result<Option<Content>, Error>;
 
     async fn read_blob(&self, digest: &Digest) -> Result<Option<ByteStream>, Error>;
@@ -47,7 +47,7 @@ pub(crate) trait Backend: Send + Sync {
         }
     }
 
-    /// Stores a blob, unless the bytes do not have its digest.
+    /// Stores a blob, unless its bytes do not match the digest.
     async fn write_blob(
         &self,
         digest: &Digest,
@@ -66,28 +66,28 @@ pub(crate) trait Backend: Send + Sync {
         Ok(None)
     }
 
-    /// Prepares to stage an upload. Returns the id of the multipart upload where one was created; the
-    /// caller records it before it appends.
+    /// Prepares to stage an upload. Returns the id of the multipart upload if one was created; the caller
+    /// records it before it appends.
     async fn begin_staging(&self, _id: &StagedId) -> Result<Option<String>, Error> {
         Ok(None)
     }
 
     fn staged(&self, id: StagedId) -> Box<dyn StagedUpload>;
 
-    /// What uploads or interrupted writes have left. Some of it still belongs to an upload.
+    /// Leftovers of uploads and interrupted writes. Some still belong to an upload.
     async fn leftovers(&self) -> Result<Vec<Leftover>, Error>;
 
     async fn leftover_size(&self, leftover: &Leftover) -> Result<u64, Error> {
         Ok(leftover.size)
     }
 
-    /// The leftover at this path, as it is now.
+    /// The current leftover at this path.
     async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error>;
 
     /// Returns whether the leftover existed.
     async fn delete_leftover(&self, path: &str) -> Result<bool, Error>;
 
-    /// Whether it holds nothing beside `registry.json`.
+    /// Whether the storage holds nothing except `registry.json`.
     async fn is_empty(&self) -> Result<bool, Error> {
         for area in [Area::Applications, Area::Trust, Area::Blobs] {
             if self.list(area).next().await.transpose()?.is_some() {

@@ -6,14 +6,14 @@ use url::Url;
 
 use super::{ImageFile, ImageObject};
 
-/// Where the bytes of an image come from.
+/// The source of the bytes of an image.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// From a file that is open: deleting the image does not cut the download.
+    /// An open file: deleting the image does not interrupt the download.
     File(ImageFile),
-    /// From a bucket, through the registry.
+    /// A bucket, through the registry.
     Object(ImageObject),
-    /// From a signed URL that the client is redirected to.
+    /// A signed URL that the client is redirected to.
     Redirect(Url),
 }
 

@@ -1,4 +1,4 @@
-//! Images from one storage to another, whole or not at all.
+//! Copies images from one storage to another, whole or not at all.
 
 use aar_types::Digest;
 use futures_util::TryStreamExt;
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Error, UploadId};
 
-/// Stores a blob, unless the bytes do not have its digest.
+/// Stores a blob, unless its bytes do not match the digest.
 pub(super) async fn write_blob(
     backend: &(impl Backend + ?Sized),
     digest: &Digest,

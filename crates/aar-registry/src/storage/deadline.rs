@@ -1,4 +1,4 @@
-//! Small requests that a caller waits for.
+//! Time limits of small requests that a caller waits for.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio::time::timeout;
 use super::{Backend, ObjectKey, Storage};
 use crate::Error;
 
-/// How long a bucket may take for a small request, retries included.
+/// The time limit of a bucket for a small request, retries included.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The same for a deletion. It is longer, because a deletion that was given up and is carried out later
-/// deletes what was written meanwhile.
+/// The same for a deletion. It is longer, because a deletion that is carried out after it was given up
+/// deletes a newer object.
 const DELETION: Duration = Duration::from_secs(40);
 
 impl Storage {
-    /// Fails when a bucket does not respond in time. A folder is waited for: an operation that has begun
-    /// there cannot be cancelled.
+    /// Fails if a bucket does not respond in time. A folder has no limit: an operation that has begun there
+    /// cannot be cancelled.
     pub(crate) async fn in_time<T>(
         &self,
         response: impl Future<Output = Result<T, Error>>,
@@ -23,7 +23,7 @@ impl Storage {
         self.within(LIMIT, response).await
     }
 
-    /// Deletes an object for good. Returns whether it was there.
+    /// Deletes an object durably. Returns whether it existed.
     pub(crate) async fn delete_in_time(&self, key: &ObjectKey) -> Result<bool, Error> {
         let Self::S3(bucket) = self else {
             return self.delete(key).await;
@@ -33,7 +33,7 @@ impl Storage {
         Ok(found)
     }
 
-    /// The same without looking whether it is there.
+    /// The same without a check whether it exists.
     pub(crate) async fn remove_in_time(&self, key: &ObjectKey) -> Result<(), Error> {
         match self {
             Self::Fs(fs) => fs.delete(key).await.map(drop),

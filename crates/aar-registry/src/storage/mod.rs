@@ -1,7 +1,7 @@
-//! Where images and descriptors are stored: a folder or a bucket.
+//! The storage of images and descriptors: a folder or a bucket.
 //!
-//! Descriptors are small JSON objects. They say everything that was committed, so that the metadata can
-//! be rebuilt from the storage alone.
+//! Descriptors are small JSON objects. They hold everything that was committed, so that the metadata can be
+//! rebuilt from the storage alone.
 
 mod backend;
 mod content;
@@ -85,16 +85,16 @@ impl Object {
     }
 }
 
-/// A file or multipart upload that an upload or an interrupted write may have left.
+/// A file or multipart upload of an upload or an interrupted write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Leftover {
-    /// Below the root of the storage.
+    /// The path below the root of the storage.
     pub(crate) path: String,
-    /// The upload that it is named after.
+    /// The upload that its path names.
     pub(crate) upload: Option<UploadId>,
     /// The id of the multipart upload, if it is one.
     pub(crate) multipart: Option<String>,
-    /// 0 for a multipart upload: [ask](Backend::leftover_size) for that.
+    /// 0 for a multipart upload, which needs [a request](Backend::leftover_size).
     pub(crate) size: u64,
     pub(crate) modified: Timestamp,
 }

@@ -6,19 +6,19 @@ use crate::keys::{UploadId, VariantKey, VersionKey};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ObjectKey {
-    /// `registry.json`: whose storage this is.
+    /// `registry.json`: the owner of the storage.
     Registry,
     /// `blobs/sha256/<2>/<digest>`: the bytes of an image.
     Blob(Digest),
     /// `applications/<name>/<architecture>/<number>.json`: the descriptor of a version.
     Version(VersionKey),
-    /// `applications/<name>/<architecture>/application.json`: the descriptor of all its versions.
+    /// `applications/<name>/<architecture>/application.json`: the descriptor of a variant.
     Variant(VariantKey),
     /// `trust/<fingerprint>.json`: the descriptor of a certificate.
     Certificate(Fingerprint),
 }
 
-/// A part of the storage.
+/// An area of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Area {
     /// The images.
@@ -32,7 +32,7 @@ pub(crate) enum Area {
 }
 
 impl Area {
-    /// Its keys begin with this and a slash.
+    /// Keys of the area begin with this name and a slash.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Blobs => "blobs",
@@ -43,7 +43,7 @@ impl Area {
     }
 }
 
-/// The key of what an upload has staged, or of the tail of its last request.
+/// The key of a staged upload, or of its tail.
 pub(super) fn staged(upload: UploadId) -> String {
     format!("{}/{upload}", Area::Staging.name())
 }

@@ -1,4 +1,4 @@
-//! What every backend guarantees. A new backend is a new line in [`storages`].
+//! Guarantees of every backend. A new backend is a new line in [`storages`].
 
 use aar_fs::Sha256Hasher;
 use aar_types::{Digest, Fingerprint};
@@ -37,7 +37,7 @@ fn id(length: usize) -> StagedId {
     }
 }
 
-/// Resumes an upload of which this much was recorded.
+/// Resumes an upload with these recorded bytes.
 async fn resume(storage: &Storage, recorded: &[u8]) -> Result<StagedWriter, Error> {
     let mut durable = Checkpoint {
         offset: recorded.len() as u64,
@@ -53,7 +53,7 @@ async fn resume(storage: &Storage, recorded: &[u8]) -> Result<StagedWriter, Erro
     Ok(StagedWriter::new(staged, CONTENT.len() as u64, durable))
 }
 
-/// Appends and makes durable. Returns where the upload is.
+/// Appends and makes durable. Returns the offset of the upload.
 async fn append(mut writer: StagedWriter, bytes: &'static [u8]) -> (u64, Option<StoredPart>) {
     writer.write(Bytes::from_static(bytes)).await.unwrap();
     writer.flush().await.unwrap();

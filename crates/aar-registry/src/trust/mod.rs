@@ -1,10 +1,10 @@
 //! Trust in certificates.
 //!
-//! The [table](crate::TrustTable) is replaced before a change of trust is reported, so the next request
-//! is decided by the new one. A revoked certificate stays in it and can never be trusted again.
+//! The [table](crate::TrustTable) is replaced before a change of trust is reported, so the new table decides
+//! the next request. A revoked certificate stays in the table and can never be trusted again.
 //!
-//! Certificates are added by an [`Operator`] and withdrawn through [`TrustRecords`], which needs no
-//! storage: trust is withdrawn even while storage cannot be reached.
+//! Certificates are added by an [`Operator`] and withdrawn through [`TrustRecords`], which needs no storage:
+//! trust can be withdrawn even while storage is unreachable.
 
 mod records;
 mod revocations;
@@ -31,7 +31,7 @@ pub struct NewTrust {
     pub not_after: Timestamp,
 }
 
-/// What became of a certificate that was added.
+/// The outcome of adding a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrustAdded {
     Added,
@@ -44,7 +44,7 @@ pub enum TrustAdded {
 }
 
 impl Operator {
-    /// Trusts a certificate from now on. A revoked one is refused.
+    /// Trusts a certificate from now on. A revoked certificate is refused.
     pub async fn trust_add(&self, new: NewTrust) -> Result<TrustAdded, Error> {
         let check = check_storage(self.registry.clone(), new.clone());
         self.registry
@@ -89,7 +89,7 @@ async fn add(change: &mut Mutation, new: NewTrust) -> Result<TrustAdded, Error> 
     Ok(added)
 }
 
-/// What adding the certificate changes. A revoked one is refused.
+/// The outcome of adding this certificate. A revoked certificate is refused.
 fn check(known: Option<&TrustRow>, new: &NewTrust) -> Result<TrustAdded, Error> {
     match known {
         Some(row) if row.is_revoked() => Err(Error::CertificateRevoked {

@@ -1,4 +1,4 @@
-//! Trust in the database alone, where requests are decided.
+//! Trust in the database alone, which decides requests.
 
 use aar_types::{Clock, Fingerprint, FingerprintPrefix, TrustState};
 
@@ -18,17 +18,17 @@ pub struct TrustRecords {
     actor: Actor,
 }
 
-/// How trust is withdrawn.
+/// A way to withdraw trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withdrawal {
-    /// The certificate is forgotten. It can be added again.
+    /// The certificate is deleted. It can be added again.
     Remove,
-    /// The certificate is revoked, for ever.
+    /// The certificate is revoked permanently.
     Revoke,
 }
 
 impl TrustRecords {
-    /// Opens the database of a registry alone. Changes are recorded under the name of the operator.
+    /// Opens only the database of a registry. Changes are recorded under the name of the operator.
     pub async fn open(options: &Options, operator: &str) -> Result<Self, Error> {
         let metadata = Metadata::open(&options.database).await?;
         if metadata.read().await?.registry().await?.is_none() {
@@ -54,8 +54,9 @@ impl TrustRecords {
         find(&mut self.metadata.read().await?, prefix).await
     }
 
-    /// Withdraws the trust in a certificate. It holds from now on; storage is told with
-    /// [`Operator::deliver_outbox`](crate::Operator::deliver_outbox). Revoking again changes nothing.
+    /// Withdraws the trust in a certificate at once.
+    /// [`Operator::deliver_outbox`](crate::Operator::deliver_outbox) updates storage. Revoking again changes
+    /// nothing.
     pub async fn withdraw(
         &self,
         fingerprint: &Fingerprint,
@@ -134,7 +135,7 @@ async fn certificates(tx: &mut Reading) -> Result<Vec<TrustedCertificate>, Error
     Ok(rows.into_iter().map(|row| row.certificate).collect())
 }
 
-/// Several candidates are refused even when only one of them could be meant: trust is not guessed.
+/// Several matches are refused even if only one of them fits the action: trust is not guessed.
 async fn find(tx: &mut Reading, prefix: &FingerprintPrefix) -> Result<TrustedCertificate, Error> {
     let mut found = certificates(tx).await?;
     found.retain(|one| prefix.matches(&one.fingerprint));

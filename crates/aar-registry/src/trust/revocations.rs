@@ -1,4 +1,4 @@
-//! Revocations that only storage knows of: the database may be a copy from before the revocation.
+//! Revocations that only storage has: the database may be a copy from before the revocation.
 
 use aar_types::Fingerprint;
 use futures_util::TryStreamExt;
@@ -8,12 +8,12 @@ use crate::{
     storage::{Area, ObjectKey},
 };
 
-/// How many descriptors are read at the same time.
+/// The number of descriptors that are read concurrently.
 const AT_ONCE: usize = 16;
 
 impl Operator {
-    /// Revokes the certificates that are revoked in storage and not in the database, and returns them.
-    /// Call this before accepting connections.
+    /// Revokes the certificates that are revoked in storage and not in the database, and returns them. Call
+    /// this before accepting connections.
     pub async fn restore_revocations(&self) -> Result<Vec<Fingerprint>, Error> {
         let mut restored = Vec::new();
         for fingerprint in self.registry.unknown_revocations().await? {

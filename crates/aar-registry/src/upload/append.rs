@@ -1,8 +1,8 @@
-//! Continuing an upload.
+//! Continues an upload.
 //!
-//! What the row says is durable is: each checkpoint is recorded after the storage has it. In a bucket the
-//! last checkpoint of a request may be lost; then the upload goes back to its last part, and the error
-//! tells the client the offset.
+//! Bytes up to the offset of the row are durable: each checkpoint is recorded after the storage has it. In a
+//! bucket the last checkpoint of a request may be lost; then the upload continues at the end of its last
+//! part, and the error has that offset.
 
 use std::pin::pin;
 
@@ -34,7 +34,7 @@ pub(super) async fn append(
         return Ok(Upload::from(&row));
     }
     let (row, end) = match append_body(registry, row, &mut body, &lock).await {
-        // The backend has lost it.
+        // The backend has lost the upload.
         Err(Error::UploadNotFound { .. }) => return lost(registry, id).await,
         appended => appended?,
     };
@@ -55,7 +55,7 @@ pub(super) async fn append(
     }
 }
 
-/// Finds the upload, checks the offset, and extends the life of the upload.
+/// Finds the upload, checks the offset, and extends the expiry.
 async fn begin(registry: &Registry, id: UploadId, offset: u64) -> Result<UploadRow, Error> {
     let Some(mut row) = registry.open_upload(id).await? else {
         return Err(Error::UploadNotFound { id });
@@ -73,7 +73,7 @@ async fn begin(registry: &Registry, id: UploadId, offset: u64) -> Result<UploadR
     Ok(row)
 }
 
-/// Gives up an upload whose bytes are lost, unless another process has completed it.
+/// Drops an upload whose bytes are lost, unless another process has completed it.
 async fn lost(registry: &Registry, id: UploadId) -> Result<Upload, Error> {
     if let Some(done) = registry.open_upload(id).await?.filter(|row| row.complete) {
         return Ok(Upload::from(&done));
@@ -88,7 +88,7 @@ fn checkpoint(row: &UploadRow) -> Result<Checkpoint, Error> {
     checkpoint.ok_or(Error::UploadNotFound { id: row.id })
 }
 
-/// Returns the row as far as it is durable, and why the body ended.
+/// Returns the row with the durable offset, and the reason why the body ended.
 async fn append_body(
     registry: &Registry,
     mut row: UploadRow,
@@ -126,7 +126,7 @@ async fn progress(registry: &Registry, row: &UploadRow) -> Result<Progress, Erro
     })
 }
 
-/// Records what the storage needs to stage the upload, with the first request.
+/// Records the id of the multipart upload, with the first request.
 async fn begin_staging(registry: &Registry, row: &mut UploadRow) -> Result<(), Error> {
     if row.multipart.is_some() {
         return Ok(());
@@ -146,7 +146,7 @@ async fn begin_staging(registry: &Registry, row: &mut UploadRow) -> Result<(), E
     Err(Error::UploadLocked { id: row.id })
 }
 
-/// Goes back to the end of the last part. The error tells the client the offset.
+/// Resets the upload to the end of its last part. The error has the offset.
 async fn go_back(registry: &Registry, mut row: UploadRow, to: &Checkpoint) -> Error {
     let (id, given) = (row.id, row.durable);
     tracing::warn!(%id, to = to.offset, "the tail of a request is lost; the upload goes back");
@@ -176,11 +176,11 @@ async fn record(
     tx.commit().await
 }
 
-/// An upload that is being continued.
+/// An append in progress.
 struct Appending<'a> {
     registry: &'a Registry,
     writer: StagedWriter,
-    /// The upload as far as it is recorded.
+    /// The recorded state of the upload.
     row: UploadRow,
 }
 
@@ -198,7 +198,7 @@ impl<'a> Appending<'a> {
         }
     }
 
-    /// Takes in the body, and returns why it ended.
+    /// Reads the body, and returns the reason why it ended.
     async fn read(&mut self, body: &mut UploadBody, lock: &UploadLock) -> Result<ReadEnd, Error> {
         loop {
             let (piece, end) = self.next_piece(body, lock).await?;
@@ -213,7 +213,7 @@ impl<'a> Appending<'a> {
         }
     }
 
-    /// Records checkpoints while the next piece comes in.
+    /// Records checkpoints until the next piece has arrived.
     async fn next_piece(
         &mut self,
         body: &mut UploadBody,
@@ -232,7 +232,7 @@ impl<'a> Appending<'a> {
         }
     }
 
-    /// Makes everything durable that was written.
+    /// Makes all written bytes durable.
     async fn keep(&mut self) -> Result<(), Error> {
         self.record_all().await?;
         let flushed = self.writer.flush().await;
@@ -292,7 +292,7 @@ mod tests {
         upload: Upload,
     }
 
-    /// An upload of this length of which nothing is sent yet.
+    /// An upload of this length without any bytes.
     async fn begin_upload(length: usize) -> Fixture {
         let folder = tempfile::tempdir().unwrap();
         let storage = StorageOptions::Fs {
@@ -343,7 +343,7 @@ mod tests {
             read.and(kept.map(|()| ReadEnd::Ended)).unwrap_err()
         }
 
-        /// Sends the image from the durable offset, and checks what is stored.
+        /// Sends the image from the durable offset, and checks the stored blob.
         async fn is_stored_after_the_rest(&self) -> bool {
             let from = self.row().await.durable;
             let rest = self.content.slice(usize::try_from(from).unwrap()..);
@@ -356,7 +356,7 @@ mod tests {
         }
     }
 
-    /// A failing disk: the system reports it once, the data is lost, and later calls succeed.
+    /// A failing disk: the system reports the failure once, the data is lost, and later calls succeed.
     fn lose_page_once(file: &File) -> io::Result<()> {
         if fs_err::read(file.path())?.starts_with(&LOST_PAGE) {
             return Ok(());

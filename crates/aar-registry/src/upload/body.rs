@@ -12,18 +12,18 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The body of a request.
 pub(super) struct UploadBody {
     body: Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>,
-    /// The chunk that did not fit into the piece before.
+    /// The part of the last chunk that did not fit into the last piece.
     next_chunk: Bytes,
 }
 
-/// Why a piece is no larger.
+/// The reason why a piece ends.
 #[derive(Debug)]
 pub(super) enum ReadEnd {
     Full,
     Ended,
     /// A newer request continues the upload.
     Superseded,
-    /// The connection broke, or was silent for too long.
+    /// The connection was lost, or sent no data for too long.
     Failed(BoxError),
 }
 

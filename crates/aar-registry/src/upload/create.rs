@@ -1,7 +1,7 @@
-//! Creating an upload, which reserves its space.
+//! Creates an upload, which reserves its space.
 //!
-//! A repeated request of the same owner returns the same upload as long as nothing was sent for it: the
-//! response may have been lost, and the space must not be reserved twice.
+//! A repeated request of the same owner returns the same upload as long as it has no bytes: the response may
+//! have been lost, and the space must not be reserved twice.
 
 use aar_fs::Sha256Hasher;
 
@@ -63,7 +63,7 @@ async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Uplo
     Ok(Upload::from(&row))
 }
 
-/// An upload of the same owner and image for which nothing was sent. Its life is extended.
+/// An upload of the same owner and image without any bytes. Its expiry is extended.
 async fn repeated(
     registry: &Registry,
     tx: &mut Writing,
@@ -80,9 +80,9 @@ async fn repeated(
     Ok(Some(row))
 }
 
-/// Whether the image is known, and really in the storage. What the storage has lost can be uploaded
-/// again. The storage is asked before the transaction: a bucket may not answer for long. A blob that was
-/// there and is still known afterwards is there, because deleting one begins with its row.
+/// Whether the image is known and in the storage. An image that the storage has lost can be uploaded again.
+/// The request to the storage precedes the transaction, because a bucket may respond late. A blob that
+/// existed then and is known afterwards still exists, because a deletion begins with the row.
 async fn is_stored(registry: &Registry, new: UploadNew) -> Result<bool, Error> {
     let known = is_known(&mut registry.metadata().read().await?, new).await?;
     Ok(known && registry.storage().blob_size(&new.digest).await? == Some(new.length))

@@ -1,7 +1,7 @@
-//! The end of an upload: what is staged becomes a blob.
+//! Finishes an upload: its staged bytes become a blob.
 //!
-//! The upload holds the lease of the blob from before it places the blob until it is recorded, so garbage
-//! collection does not delete it in between.
+//! The upload holds the lease of the blob until the blob is recorded, so garbage collection does not delete
+//! it in between.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     storage::{Checkpoint, ObjectKey, StagedUpload},
 };
 
-/// How long to wait for another task that places or deletes the same blob.
+/// The time for which to wait for another task that places or deletes the same blob.
 const WAIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -56,7 +56,7 @@ pub(super) async fn finish(
     }
 }
 
-/// Drops an upload whose content is not what was announced.
+/// Drops an upload whose content differs from the announced length or digest.
 async fn refuse(publisher: &Publisher, row: &UploadRow, mismatch: Error) -> Error {
     let registry = &publisher.registry;
     let digest = row.digest.to_string();
@@ -72,7 +72,7 @@ enum Placed {
     Now,
     /// The blob was stored before.
     Before,
-    /// What was staged is lost. An object in the place of the blob was not made of it.
+    /// The staged bytes are lost. An object with the key of the blob was not made from them.
     Lost,
 }
 
@@ -140,7 +140,7 @@ async fn try_to_claim(
     }))
 }
 
-/// Records the blob. `None` if the upload is gone.
+/// Records the blob. `None` if the upload no longer exists.
 async fn record(
     change: &mut Mutation,
     mut row: UploadRow,

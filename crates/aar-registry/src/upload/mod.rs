@@ -1,12 +1,11 @@
-//! Uploads: an image comes in with as many requests as it takes.
+//! Uploads: an image arrives in any number of requests.
 //!
-//! An upload is a row and what the storage has staged of it. What the row says is durable is: offset and
-//! state of the hash are written together, after the bytes. So an upload continues after a lost
-//! connection or a restart, at the offset of the row.
+//! An upload is a row and its staged bytes in the storage. The row has the durable offset and the state of
+//! the hash; both are written together, after the bytes. So an upload continues at the offset of the row
+//! after a lost connection or a restart.
 //!
-//! An upload announces length and digest, and reserves its space from then on. When the last byte has
-//! come and the digest is right, the storage turns what is staged into the blob; when the digest is wrong
-//! nothing is kept.
+//! An upload announces length and digest, and reserves its space from then on. After the last byte, the
+//! storage turns the staged bytes into the blob if the digest matches, and deletes them if it does not.
 
 mod append;
 mod body;
@@ -25,7 +24,7 @@ use crate::{
     tasks::run_to_completion,
 };
 
-/// What an upload announces.
+/// The announced length and digest of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UploadNew {
     /// The length of the image in bytes.
@@ -43,11 +42,11 @@ pub struct Upload {
     pub digest: Digest,
     /// The length of the image in bytes.
     pub length: u64,
-    /// How many bytes are durable: where to continue.
+    /// The number of durable bytes: the offset at which to continue.
     pub offset: u64,
     /// Whether the image is stored and verified.
     pub complete: bool,
-    /// When it expires unless it is continued.
+    /// The time at which it expires unless it is continued.
     pub expires_at: Timestamp,
 }
 
@@ -65,18 +64,18 @@ impl From<&UploadRow> for Upload {
 }
 
 impl Publisher {
-    /// Creates an upload. It is complete at once if the image is stored already. A repeated request
-    /// returns the same upload as long as nothing was sent for it.
+    /// Creates an upload. It is complete at once if the image is already stored. A repeated request returns
+    /// the same upload as long as it has no bytes.
     pub async fn create_upload(&self, new: UploadNew) -> Result<Upload, Error> {
         let publisher = self.clone();
         run_to_completion(async move { create::create(&publisher, new).await }).await
     }
 
-    /// The state of an upload. A request that still writes to it is asked to end first, so that a client
-    /// that lost its connection learns at once where to continue.
+    /// The state of an upload. A request that still writes to it is first asked to end, so that a client
+    /// after a lost connection gets the final offset.
     pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, Error> {
         if self.registry.inner.upload_locks.is_locked(id) {
-            // A request that does not end in time goes on; the row is right all the same.
+            // A request that does not end in time continues; the row is correct nevertheless.
             drop(self.registry.inner.upload_locks.acquire(id).await);
         }
         match self.registry.open_upload(id).await? {
@@ -91,9 +90,8 @@ impl Publisher {
 
     /// Continues an upload at its offset with a body.
     ///
-    /// However the request ends, what has come of the body is kept, and the next request continues
-    /// there. A newer request asks the older to end. The body is read to its end even if the caller
-    /// stops waiting.
+    /// However the request ends, the received bytes are kept, and the next request continues there. A newer
+    /// request asks the older one to end. The body is read to its end even if the caller stops waiting.
     pub async fn append<S, E>(&self, id: UploadId, offset: u64, body: S) -> Result<Upload, Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -133,7 +131,7 @@ impl Registry {
         Ok(row.filter(|row| row.expires_at > self.now()))
     }
 
-    /// Lets an upload expire now, and deletes what is staged. Returns whether it existed.
+    /// Expires an upload now, and deletes its staged bytes. Returns whether it existed.
     async fn drop_upload(&self, id: UploadId) -> Result<bool, Error> {
         let mut tx = self.write().await?;
         let Some(mut row) = tx.upload(id).await? else {
@@ -146,8 +144,8 @@ impl Registry {
         Ok(true)
     }
 
-    /// Deletes what is staged of an expired upload, and then its row: garbage collection finds what is
-    /// staged by the row.
+    /// Deletes the staged bytes of an expired upload, and then its row: garbage collection finds the bytes
+    /// through the row.
     pub(crate) async fn forget_upload(&self, row: &UploadRow) -> Result<(), Error> {
         self.storage().staged(row.staged_id()).abort().await?;
         let mut tx = self.write().await?;
@@ -155,7 +153,7 @@ impl Registry {
         tx.commit().await
     }
 
-    /// When an upload expires that is continued now.
+    /// The new expiry of an upload that is continued now.
     fn upload_expiry(&self) -> Timestamp {
         let ttl = SignedDuration::try_from(self.options().uploads.expire_after);
         let ttl = ttl.unwrap_or(SignedDuration::MAX);

@@ -1,4 +1,4 @@
-//! Recording how far an upload has come, and when it expires.
+//! Records the progress and the expiry of an upload.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use crate::{
     metadata::{UploadRow, Writing},
 };
 
-/// How often in a row an upload is renewed that makes no progress: one that the bucket never accepts must
-/// not live for ever.
+/// The maximum number of renewals in a row without progress: an upload that the bucket never accepts must
+/// expire eventually.
 const MAX_RENEWALS: u32 = 6;
-/// How long the end of an upload may take.
+/// The time limit for the end of an upload.
 const END: Duration = Duration::from_mins(10);
 
-/// Records progress, if the upload is where this process left it. Another process may have continued it.
+/// Records progress, if the upload is at the offset that this process recorded. Another process may have
+/// continued it.
 pub(super) async fn advance_in(tx: &mut Writing, known: u64, row: &UploadRow) -> Result<(), Error> {
     if tx.advance_upload(known, row).await? {
         return Ok(());
@@ -29,7 +30,7 @@ pub(super) async fn advance_in(tx: &mut Writing, known: u64, row: &UploadRow) ->
     }
 }
 
-/// Extends the life of an upload that is continued.
+/// Extends the expiry of an upload that is continued.
 pub(super) async fn renew(registry: &Registry, row: &mut UploadRow) -> Result<(), Error> {
     let mut tx = registry.write().await?;
     renew_in(registry, &mut tx, row).await?;
@@ -48,7 +49,7 @@ pub(super) async fn renew_in(
     Ok(())
 }
 
-/// Whether half of the life of an upload is over.
+/// Whether half of the time until the expiry of an upload is over.
 pub(super) fn is_renewal_due(registry: &Registry, row: &UploadRow) -> bool {
     let left = row.expires_at.duration_since(registry.now());
     let ttl = registry.options().uploads.expire_after;

@@ -1,4 +1,4 @@
-//! Blobs, and the versions without one.
+//! Verifies blobs, and finds versions without one.
 
 use aar_types::Digest;
 
@@ -11,7 +11,7 @@ use crate::{
     storage::{Object, ObjectKey},
 };
 
-/// How many rows are read at once.
+/// The number of rows in one query.
 const PAGE: u32 = 500;
 
 impl Verification<'_> {
@@ -64,7 +64,7 @@ impl Verification<'_> {
         Ok(found == digest)
     }
 
-    /// Looks a second time, because the blob may have been freed in between: its row changes first.
+    /// Checks a second time, because the blob may have been freed in between: its row changes first.
     async fn is_missing(&self, digest: &Digest) -> Result<bool, Error> {
         let before = self.registry.metadata().read().await?.blob(digest).await?;
         let storage = self.registry.storage();
@@ -73,7 +73,7 @@ impl Verification<'_> {
         Ok(found.is_none() && before == after && after.is_some_and(|blob| should_be_stored(&blob)))
     }
 
-    /// Checks that the blob of every version is there.
+    /// Checks that the blob of every version exists.
     pub(super) async fn check_versions(&mut self) -> Result<(), Error> {
         let mut after = None;
         loop {

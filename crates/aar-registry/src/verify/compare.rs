@@ -1,4 +1,4 @@
-//! One key in database and storage, at a moment at which no task changes it.
+//! Compares one key in database and storage, at a moment at which no task changes it.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::{
     storage::ObjectKey,
 };
 
-/// How long to wait until no task changes a key.
+/// The time for which to wait until no task changes a key.
 const WAIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
-/// A key whose database and storage were compared.
+/// The two sides of a compared key.
 pub(super) struct Comparison {
-    /// What the descriptor should say.
+    /// The content of the descriptor that the database requires.
     pub(super) expected: Option<Value>,
     /// The descriptor in storage.
     pub(super) stored: Result<Option<Bytes>, Error>,
 }
 
-/// What the database says of a key.
+/// The state of a key in the database.
 #[derive(PartialEq)]
 struct DatabaseView {
     expected: Option<Value>,
@@ -37,7 +37,7 @@ struct DatabaseView {
 }
 
 impl Registry {
-    /// Compares a descriptor. Storage is read between two looks at the database that show the same.
+    /// Compares a descriptor. Storage is read between two equal reads of the database.
     pub(super) async fn compare(&self, key: &ObjectKey) -> Result<Comparison, Error> {
         let deadline = Instant::now() + WAIT;
         while Instant::now() < deadline {
@@ -75,7 +75,7 @@ impl Registry {
     }
 }
 
-/// What the descriptor should say by the database; `None` when there should be none.
+/// The content of the descriptor that the database requires; `None` if there should be no descriptor.
 pub(super) async fn expected(tx: &mut Reading, key: &ObjectKey) -> Result<Option<Value>, Error> {
     let content = match key {
         ObjectKey::Version(version) => match tx.version(version).await? {

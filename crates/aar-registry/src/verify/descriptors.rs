@@ -1,4 +1,4 @@
-//! Descriptors against the database.
+//! Compares descriptors with the database.
 
 use bytes::Bytes;
 use futures_util::{
@@ -19,10 +19,10 @@ use crate::{
     storage::ObjectKey,
 };
 
-/// How many rows are read at once.
+/// The number of rows in one query.
 const PAGE: u32 = 500;
 
-/// What a second look at a descriptor has shown.
+/// The result of a second check of a descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Sound,
@@ -32,7 +32,7 @@ pub(super) enum Verdict {
 }
 
 impl Verification<'_> {
-    /// Checks that everything in the database has the right descriptor.
+    /// Checks that every row has the correct descriptor.
     pub(super) async fn check_descriptors(&mut self) -> Result<(), Error> {
         let mut keys = described_keys(self.registry);
         while let Some(key) = keys.try_next().await? {
@@ -60,8 +60,8 @@ impl Verification<'_> {
 }
 
 impl Operator {
-    /// Looks a second time at a descriptor that seems to differ, and repairs it on request. One that cannot
-    /// be read counts as missing.
+    /// Checks a second time a descriptor that seems to differ, and repairs it on request. An unreadable
+    /// descriptor counts as missing.
     pub(super) async fn check(&self, key: &ObjectKey, repair: bool) -> Result<Verdict, Error> {
         let Comparison { expected, stored } = self.registry.compare(key).await?;
         let stored = stored.ok().flatten();
@@ -77,8 +77,8 @@ impl Operator {
         }
     }
 
-    /// Makes the descriptor say what the database says. A revocation goes the other way. When both have
-    /// different contents for a version, it is not clear which one is right.
+    /// Rewrites the descriptor from the database. A revocation is adopted from storage instead. If both have
+    /// different content for a version, the correct one is unknown.
     async fn repair(
         &self,
         key: &ObjectKey,
@@ -120,7 +120,7 @@ async fn rewrite(change: &mut Mutation, key: ObjectKey, content: Value) -> Resul
     Ok(Verdict::Repaired)
 }
 
-/// The keys of everything in the database that has a descriptor.
+/// The keys of all rows that have a descriptor.
 pub(super) fn described_keys(registry: &Registry) -> BoxStream<'static, Result<ObjectKey, Error>> {
     let all = versions(registry.clone())
         .chain(variants(registry.clone()))

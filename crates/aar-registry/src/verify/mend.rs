@@ -1,7 +1,7 @@
-//! Writing descriptors that are missing in storage.
+//! Writes descriptors that are missing in storage.
 //!
-//! Without them a rebuild would lose what they describe, so the registry looks for them from time to time.
-//! It compares names only, which takes one listing.
+//! A rebuild would lose the items that they describe, so the registry checks for them periodically. The check
+//! compares names only, which takes one listing.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::descriptors::{Verdict, described_keys};
 use crate::{Error, Operator, Registry, storage::Area};
 
 impl Operator {
-    /// Writes the descriptors that are missing, and returns their keys.
+    /// Writes the missing descriptors, and returns their keys.
     pub async fn mend_descriptors(&self) -> Result<Vec<String>, Error> {
         let listed = self.registry.listed_descriptors().await?;
         let mut written = Vec::new();

@@ -1,12 +1,11 @@
-//! Comparing database and storage, both ways.
+//! Compares database and storage, in both directions.
 //!
-//! It runs while the registry works. A difference counts when it is still there while no other task
-//! changes the same key, so a change in progress is not taken for a fault. A repair writes descriptors from
-//! the database, adopts revocations that only storage knows of, and removes what is proved to be useless:
-//! corrupt images, which count as stored and so cannot be uploaded again, and descriptors by which a
-//! rebuild would trust a certificate, or have an application, that the database does not know. Nothing
-//! else is deleted. The descriptor of a version that the database does not know stays: clients may have
-//! that version.
+//! The comparison runs while the registry works. A difference counts if it remains while no other task
+//! changes the same key, so a change in progress is no fault. A repair writes descriptors from the database
+//! and adopts revocations that only storage has. It removes two kinds of object: corrupt images, which count
+//! as stored and so cannot be uploaded again; and descriptors of certificates and applications that the
+//! database does not know, which a rebuild would restore. The repair deletes nothing else. The descriptor of
+//! an unknown version stays: clients may have that version.
 
 mod blobs;
 mod compare;
@@ -19,21 +18,21 @@ use serde::Serialize;
 
 use crate::{Error, Operator, Registry, storage::Area};
 
-/// How thoroughly to verify.
+/// The options of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VerifyOptions {
     /// Read every blob and compare its SHA-256, instead of its size only.
     pub deep: bool,
-    /// Make descriptors and database agree where it is clear how, and remove corrupt images.
+    /// Repair descriptors and database if the correct state is clear, and remove corrupt images.
     pub repair: bool,
 }
 
 /// The findings of a verification. When all lists are empty, database and storage agree.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
-    /// How many blobs were checked.
+    /// The number of checked blobs.
     pub blobs: u64,
-    /// How many bytes were read and hashed.
+    /// The number of bytes that were read and hashed.
     pub bytes: u64,
     /// Blobs that the database knows and storage does not have.
     pub missing: Vec<Digest>,
@@ -49,7 +48,7 @@ pub struct VerifyReport {
     pub undescribed: Vec<String>,
     /// Descriptors and other objects that the database does not know.
     pub stray: Vec<String>,
-    /// Which of `undescribed` and `stray` were repaired.
+    /// The repaired entries of `undescribed` and `stray`.
     pub repaired: Vec<String>,
 }
 
@@ -64,7 +63,7 @@ impl VerifyReport {
 }
 
 impl Operator {
-    /// Compares database and storage, both ways.
+    /// Compares database and storage, in both directions.
     pub async fn verify(&self, options: VerifyOptions) -> Result<VerifyReport, Error> {
         let mut verification = Verification {
             operator: self,

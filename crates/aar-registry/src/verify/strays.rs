@@ -33,14 +33,14 @@ impl Verification<'_> {
         Ok(())
     }
 
-    /// Whether the database knows an object, or it has gone since it was listed.
+    /// Whether the database knows an object, or it was deleted since the listing.
     async fn is_known(&self, key: &ObjectKey) -> Result<bool, Error> {
         let registry = self.registry;
         match key {
             ObjectKey::Registry => Ok(true),
             ObjectKey::Blob(digest) => {
                 let storage = registry.storage();
-                // In this order: an upload places the blob before its row, while it is awaited.
+                // In this order: an upload places the blob before its row, while it announces the digest.
                 Ok(registry.knows_blob(digest).await?
                     || storage.in_time(storage.blob_size(digest)).await?.is_none()
                     || registry.knows_blob(digest).await?)
@@ -78,8 +78,8 @@ fn has_version(keys: &[ObjectKey], variant: &VariantKey) -> bool {
 }
 
 impl Operator {
-    /// Adopts a revocation, or removes the descriptor of an unknown certificate or of an application
-    /// without versions. Returns whether anything was done.
+    /// Adopts a revocation, or removes the descriptor of an unknown certificate or of an application without
+    /// versions. Returns whether it changed anything.
     async fn remove_stray(&self, key: &ObjectKey) -> Result<bool, Error> {
         let comparison = self.registry.compare(key).await?;
         let (None, Some(stored)) = (comparison.expected, comparison.stored?) else {

@@ -15,7 +15,7 @@ pub(super) struct CheckConfigArguments {
     path: Option<PathBuf>,
 }
 
-/// Prints the effective configuration, or what is wrong with the file.
+/// Prints the effective configuration, or the problem with the file.
 pub(super) fn run(context: &Context<'_>, arguments: &CheckConfigArguments) -> anyhow::Result<Exit> {
     let config = if let Some(path) = &arguments.path {
         load(context, path)?

@@ -12,7 +12,7 @@ use crate::{
     service::{Notified, notify},
 };
 
-/// What all commands use.
+/// The context of all commands.
 pub(super) struct Context<'a> {
     pub(super) base: PathBuf,
     pub(super) printer: &'a Printer,
@@ -40,8 +40,8 @@ impl<'a> Context<'a> {
         Ok(Config::of_base(&self.base)?)
     }
 
-    /// Opens the registry of the base folder. A folder without registry is refused, because most likely it
-    /// is the wrong one.
+    /// Opens the registry of the base folder. A folder without registry is refused, because most likely it is
+    /// the wrong one.
     pub(super) async fn open(&self) -> anyhow::Result<OpenRegistry> {
         self.require_access()?;
         let config = self.config()?;

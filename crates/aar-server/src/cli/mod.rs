@@ -28,7 +28,7 @@ use self::{
     context::Context,
 };
 
-/// How long blocking work, for example on a hanging file system, can delay the exit.
+/// The maximum delay of the exit by blocking work, for example on a hanging file system.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
 /// Runs the command line of this process.

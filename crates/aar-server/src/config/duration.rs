@@ -45,7 +45,7 @@ macro_rules! duration_type {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match SignedDuration::try_from(self.0) {
-                    // Without spaces, as it is read.
+                    // Without spaces, as in the configuration file.
                     Ok(duration) => f.write_str(&format!("{duration:#}").replace(' ', "")),
                     Err(_) => write!(f, "{}s", self.0.as_secs()),
                 }

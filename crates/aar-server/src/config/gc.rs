@@ -2,14 +2,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigDuration, NonZeroDuration};
 
-/// The section `gc`: when images that no version uses are deleted.
+/// The section `gc`: the deletion of images that no version uses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GcConfig {
     /// The interval of garbage collections.
     pub interval: NonZeroDuration,
-    /// How long an image without version is kept. It must be longer than the time from the end of an
-    /// upload to the commit of its version.
+    /// The time for which an image without version is kept. It must be longer than the time from the end of
+    /// an upload to the commit of its version.
     pub grace: ConfigDuration,
 }
 

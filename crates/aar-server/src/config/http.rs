@@ -8,7 +8,7 @@ use super::{ConfigDuration, ListenAddress};
 pub struct HttpConfig {
     /// The address to listen on, such as `10.0.0.5:3000`. Default: port 3000 of every address.
     pub addr: ListenAddress,
-    /// How long requests in flight may take when the service stops.
+    /// The time limit for requests in flight when the service stops.
     pub drain: ConfigDuration,
 }
 

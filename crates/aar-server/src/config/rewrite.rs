@@ -15,10 +15,10 @@ use super::{Config, StorageConfig};
 
 const SECTION: &str = "storage:";
 
-/// Why the section cannot be replaced.
+/// The reason why the section cannot be replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteError {
-    /// The file to copy the section from has none.
+    /// The source file has no section `storage`.
     #[error("{path} has no section storage")]
     NoSection {
         /// The file.

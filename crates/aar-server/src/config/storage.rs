@@ -8,9 +8,9 @@ use super::S3Config;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "StorageSection")]
 pub enum StorageConfig {
-    /// In a folder.
+    /// A folder.
     Fs(FsConfig),
-    /// In a bucket.
+    /// A bucket.
     S3(Box<S3Config>),
 }
 

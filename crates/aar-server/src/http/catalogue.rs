@@ -1,8 +1,8 @@
 //! Responses with the catalogue, which name the registry and the revision.
 //!
-//! Between two changes all clients see the same catalogue, and after a change they all fetch it. So
-//! headers and bodies are created once for each revision and cached; concurrent requests for the same body
-//! wait for it.
+//! Between two changes all clients see the same catalogue, and after a change they all fetch it. So headers
+//! and bodies are created once for each revision and cached; concurrent requests for the same body wait for
+//! it.
 
 use std::{fmt::Display, future::Future, sync::Arc};
 

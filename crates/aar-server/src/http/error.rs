@@ -1,8 +1,8 @@
 //! Errors as responses.
 //!
 //! A handler only returns an [`ApiError`]. It travels as an extension of the response to
-//! [`report`](super::report), which knows the request, logs the error once and writes the body. The cause
-//! of a failure of the server goes to the log; the response has the id under which it is found there.
+//! [`report`](super::report), which knows the request, logs the error once and writes the body. The log has
+//! the cause of a failure of the server; the response has the id of that log entry.
 
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
@@ -51,7 +51,7 @@ impl ApiError {
         aar_registry::Error::UploadNotFound { id }.into()
     }
 
-    /// The server failed; its cause goes only to the log.
+    /// The server failed; only the log has the cause.
     pub(crate) fn failure(code: ErrorCode, cause: impl Error + Send + Sync + 'static) -> Self {
         Self {
             cause: Some(Arc::new(cause)),
@@ -77,7 +77,7 @@ impl ApiError {
         matches!(self.code.status(), 401 | 403)
     }
 
-    /// The cause with all its causes in one line, for the log.
+    /// The cause and its sources in one line, for the log.
     pub(crate) fn chain(&self) -> Option<String> {
         let cause: &(dyn Error + 'static) = self.cause.as_deref()?;
         Some(error_chain(cause))
@@ -102,7 +102,7 @@ impl From<aar_registry::Error> for ApiError {
             let refusal = Self::new(code, error.to_string());
             return refusal.with_header(OFFSET, expected);
         }
-        // Space reserved by other uploads is not a failure, and the caller may know.
+        // Space reserved by other uploads is no failure, and the caller may know.
         let busy = matches!(error, aar_registry::Error::StagingFull { .. });
         if matches!(error, aar_registry::Error::Undelivered { .. }) {
             Self {

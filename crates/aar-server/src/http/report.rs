@@ -112,7 +112,7 @@ impl RequestLog {
         }
     }
 
-    /// The body of a failure has the request id and no cause, which is for readers of the log.
+    /// The body of a failure has the request id but no cause: the log has it.
     fn error_body(&self, error: &ApiError) -> ErrorBody {
         let mut body = ErrorBody::new(error.code(), error.message());
         if error.code().status() >= 500 {

@@ -6,8 +6,8 @@ use tracing::warn;
 
 use super::{control::ControlSocket, watch::Watch};
 
-/// The background tasks of the service. They continue while it drains: connections of a certificate that
-/// is revoked then are cut, too.
+/// The background tasks of the service. They continue while it drains, so that the connections of a
+/// certificate that is revoked then are closed, too.
 pub(super) struct Background {
     tasks: TaskTracker,
     stop: CancellationToken,

@@ -1,7 +1,7 @@
-//! The control socket: a command tells the running service that it has changed the metadata.
+//! The control socket: a command notifies the running service of a change of the metadata.
 //!
-//! Commands write to the metadata directly, with or without a running service. After a write, a command
-//! sends a line to the socket and waits for a line. By then the service has reloaded its state and cut the
+//! Commands write to the metadata directly, with or without a running service. After a write, a command sends
+//! a line to the socket and waits for a line. By then the service has reloaded its state and closed the
 //! connections of certificates that are no longer trusted. Only the user of the service can connect.
 
 use std::{
@@ -30,7 +30,7 @@ const UNKNOWN: &str = "unknown\n";
 /// The longest request, in bytes.
 const MAX_REQUEST: u64 = 64;
 
-/// How long a command waits for a response, and the service for a request.
+/// The time limit of a command for a response, and of the service for a request.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 fn path(base: &Path) -> PathBuf {

@@ -2,7 +2,7 @@ use std::io;
 
 use aar_daemon::{ConfigError, lock::LockError};
 
-/// Why the service does not start.
+/// The reason why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration is invalid.
@@ -22,7 +22,7 @@ pub enum Error {
     Address {
         /// The configured address.
         address: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file cannot be used. The message names it.

@@ -11,7 +11,7 @@ use super::Error;
 const VALIDITY: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 /// The clocks of clients may be slow.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(24);
-/// How long before its expiry the log warns.
+/// The time before the expiry from which the log warns.
 const WARNING_PERIOD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The certificate of the service and its key, `certs/server.crt` and `certs/server.key`. The first start

@@ -7,9 +7,8 @@ use tracing::{error, info, warn};
 
 use crate::error_chain::error_chain;
 
-/// Puts right what a killed process may have left, at the start and then again and again. Frees what
-/// nobody needs any more: images without a version, uploads that nobody continues, leftover files.
-/// Writes descriptors that are missing.
+/// Runs maintenance at the start and then periodically: frees images without a version, expired uploads and
+/// leftover files, and writes missing descriptors.
 pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -27,7 +26,7 @@ pub(super) async fn run(operator: Operator, period: Duration, stop: Cancellation
     }
 }
 
-/// Delivers to storage what earlier changes, also of other processes, could not deliver.
+/// Delivers undelivered changes to storage, also those of other processes.
 pub(super) async fn deliver(operator: Operator, stop: CancellationToken) {
     stop.run_until_cancelled(operator.keep_delivering()).await;
 }

@@ -20,13 +20,13 @@ use crate::error_chain::error_chain;
 /// The interval of checks for writes of other processes.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Reloads the state of the service after writes of other processes, and cuts connections whose
+/// Reloads the state of the service after writes of other processes, and closes connections whose
 /// certificates have lost trust.
 pub(super) struct Watch {
     registry: Registry,
     connections: Connections,
     moved: MovedStorage,
-    /// The role of each certificate when connections were last checked.
+    /// The role of each certificate at the last check of connections.
     roles: Mutex<HashMap<Fingerprint, Role>>,
     /// Whether the last reload failed.
     is_failing: AtomicBool,
@@ -92,7 +92,7 @@ impl Watch {
         }
     }
 
-    /// Cuts the connections of certificates whose role is lower than at the last call.
+    /// Closes the connections of certificates whose role is lower than at the last call.
     fn cut(&self) {
         let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         let now = trusted_roles(&self.registry.trust());

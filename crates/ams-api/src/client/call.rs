@@ -165,7 +165,7 @@ impl AmsClient {
         }
     }
 
-    /// Explains why there is no response, or only a part of it.
+    /// Explains why the response is missing or incomplete.
     pub(super) fn failed(&self, error: &aar_http::Error) -> Error {
         let endpoint = self.endpoint().to_owned();
         if let Some(mismatch) = PinMismatch::find(error) {

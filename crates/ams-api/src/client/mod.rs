@@ -57,7 +57,7 @@ impl AmsClient {
     /// Creates a client. It connects with the first request.
     pub fn new(endpoint: Endpoint, user_agent: &str, clock: Clock) -> Result<Self, Error> {
         let mut options = HttpOptions::new(ServerTrust::Pinned(Vec::new()), user_agent);
-        // Each call has a time limit of its own, or none.
+        // Each call sets a time limit, or none.
         options.read_timeout = None;
         options.clock = clock;
         let is_local = matches!(endpoint, Endpoint::Socket(_));

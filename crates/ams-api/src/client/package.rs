@@ -27,7 +27,7 @@ const CHUNK: usize = 256 * 1024;
 /// Pieces that are produced ahead of the one being sent.
 const AHEAD: usize = 2;
 
-/// How long to wait for `100 Continue` before the body is sent without it.
+/// The time to wait for `100 Continue` before the body is sent without it.
 const CONTINUE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The body of a package upload. It can be sent several times.
@@ -132,7 +132,7 @@ fn read_writer(write: Arc<WritePackage>) -> BodyStream {
         tokio::task::spawn_blocking(move || {
             let mut out = BufWriter::with_capacity(CHUNK, ChannelWriter(Some(sender.clone())));
             let result = write(&mut out).and_then(|()| Ok(out.flush()?));
-            // The receiver is gone if the request has ended early.
+            // The receiver is dropped if the request has ended early.
             let _ = sender.blocking_send(match result {
                 Ok(()) => WriterMessage::End,
                 Err(error) => WriterMessage::Failed(io::Error::other(error)),
@@ -158,7 +158,7 @@ enum WriterMessage {
     Failed(io::Error),
 }
 
-/// Sends what is written to it. Without a receiver, the first write fails and later ones are ignored.
+/// Sends the written bytes. Without a receiver, the first write fails and later ones are ignored.
 struct ChannelWriter(Option<mpsc::Sender<WriterMessage>>);
 
 impl Write for ChannelWriter {

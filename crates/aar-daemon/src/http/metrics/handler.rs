@@ -2,7 +2,7 @@ use axum::http::Method;
 
 use super::HandlerLabels;
 
-/// How a request arrives.
+/// The transport of a request.
 #[derive(Debug, Clone, Copy)]
 pub enum Transport {
     /// Over TLS.

@@ -1,8 +1,7 @@
 //! Image files that are streamed to clients.
 //!
-//! Pieces are read ahead. A stream has two that are read or wait, beside the one that is being sent; the
-//! size of the next one depends on the number of streams, so that many downloads do not take many times
-//! the memory.
+//! Pieces are read ahead. Beside the piece being sent, a stream holds two that are read or queued. The size
+//! of the next piece depends on the number of streams, which bounds the memory of many downloads.
 
 use std::{
     fs::File,
@@ -25,13 +24,13 @@ use tokio::task::spawn_blocking;
 
 use crate::tasks::stopped;
 
-/// While there are few downloads.
+/// The piece size with few downloads.
 const LARGEST: u64 = 256 << 10;
-/// All other sizes are multiples of it.
+/// The smallest piece size; all others are multiples of it.
 const SMALLEST: u64 = 64 << 10;
-/// What one piece of each stream may take together, unless the pieces would become too small.
+/// The memory for one piece of each stream together, unless pieces would become too small.
 const SHARED: u64 = 4 << 20;
-/// Pieces that are being read or wait to be taken.
+/// Pieces that are being read or queued.
 const AHEAD: usize = 2;
 
 /// An open image file.
@@ -104,7 +103,7 @@ fn piece_size(streams: u64) -> u64 {
     (share - share % SMALLEST).clamp(SMALLEST, LARGEST)
 }
 
-/// Cuts a range into pieces. The size of each is decided when it is read.
+/// Cuts a range into pieces. The size of each piece is decided when it is read.
 struct Pieces {
     left: Range<u64>,
     open: OpenStream,
@@ -123,7 +122,7 @@ impl Iterator for Pieces {
     }
 }
 
-/// Begins to read at once.
+/// Starts to read at once.
 fn read(
     file: Arc<File>,
     piece: Range<u64>,

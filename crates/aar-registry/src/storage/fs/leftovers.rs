@@ -7,7 +7,7 @@ use aar_fs::{if_exists, remove_if_exists};
 use super::list;
 use crate::storage::{Area, Leftover, ObjectKey, object_key};
 
-/// How `aar_fs` names a file until its content is durable: this and six random characters.
+/// The prefix that `aar_fs` gives to a file until its content is durable; six random characters follow.
 const TEMPORARY: &str = ".new-";
 
 pub(super) fn find(root: &Path) -> io::Result<Vec<Leftover>> {
@@ -35,12 +35,12 @@ pub(super) fn delete(root: &Path, path: &str) -> io::Result<bool> {
     Ok(is_leftover(path) && remove_if_exists(&root.join(path))?)
 }
 
-/// Whether the registry names files so that it may leave. Others may keep files in the same folder.
+/// Whether the path is one that the registry leaves. Other programs may keep files in the same folder.
 fn is_leftover(path: &str) -> bool {
     object_key::upload_of(path).is_some() || is_temporary(path)
 }
 
-/// Whether a write that is in flight, or was interrupted, has a file of this name.
+/// Whether this is the name of a file whose write is in flight or was interrupted.
 pub(super) fn is_temporary(path: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else {
         return false;

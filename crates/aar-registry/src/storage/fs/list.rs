@@ -1,4 +1,4 @@
-//! Listing a folder as a bucket is listed.
+//! Lists a folder like a bucket.
 
 use std::{
     fs::Metadata,
@@ -21,10 +21,10 @@ use crate::{
     tasks::blocking,
 };
 
-/// How many files are looked at in one go.
+/// The number of files in one step.
 const PAGE: usize = 1000;
 
-/// Every file of an area, but temporary ones.
+/// Every file of an area, except temporary ones.
 pub(super) fn objects(root: PathBuf, area: Area) -> BoxStream<'static, Result<Object, Error>> {
     let files = files(root, area, true);
     let pages = stream::try_unfold(files, |mut files| {
@@ -42,7 +42,7 @@ pub(super) fn objects(root: PathBuf, area: Area) -> BoxStream<'static, Result<Ob
         .boxed()
 }
 
-/// Every file of an area with its path below the root. Files that go meanwhile are left out.
+/// Every file of an area with its path below the root. Files that are deleted meanwhile are omitted.
 pub(super) fn files(
     root: PathBuf,
     area: Area,

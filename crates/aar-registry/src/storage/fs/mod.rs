@@ -1,7 +1,6 @@
-//! A folder on this machine.
+//! A folder on this host.
 //!
-//! Writes and deletions are durable when they return: a descriptor must not come back after a power
-//! failure.
+//! Writes and deletions are durable when they return: a descriptor must not reappear after a power failure.
 
 mod image_file;
 mod leftovers;
@@ -34,7 +33,7 @@ use super::{
 use crate::{Error, folder, tasks::blocking};
 
 const FOLDERS: [&str; 2] = ["blobs/sha256", "staging"];
-/// A folder that is removed because it has become empty may be in the way of a write this often.
+/// The maximum number of write attempts while empty folders are removed concurrently.
 const ATTEMPTS: usize = 5;
 
 #[derive(Debug)]
@@ -62,7 +61,7 @@ impl FsStorage {
         self.root.join(key.to_string())
     }
 
-    /// Writes a file below a folder that may have to be created first.
+    /// Writes a file, and creates its folder if it is missing.
     async fn write<T: Send + 'static>(
         &self,
         key: &ObjectKey,
@@ -106,7 +105,8 @@ impl Backend for FsStorage {
         let remove_empty_folders = !matches!(key, ObjectKey::Blob(_));
         blocking(move || {
             let existed = remove_if_exists(&file)?;
-            // Also when it did not exist: the process may have died before an earlier deletion was durable.
+            // Even if the file did not exist: the process may have died before an earlier deletion was
+            // durable.
             if_exists(sync_deletion(&root, &file, remove_empty_folders))?;
             Ok(existed)
         })

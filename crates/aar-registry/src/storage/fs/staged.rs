@@ -1,4 +1,4 @@
-//! An upload as a file in `staging/`, on the volume of the blobs: finishing it is a rename.
+//! An upload as a file in `staging/`, on the volume of the blobs: a rename finishes it.
 
 use std::{
     io,
@@ -26,7 +26,7 @@ use crate::{
     tasks::{blocking, stopped},
 };
 
-/// How much is lost when the machine fails, and has to be sent again.
+/// The maximum number of bytes that are sent again after a crash of the host.
 const CHECKPOINTS: CheckpointPolicy = CheckpointPolicy {
     interval: 32 << 20,
     in_flight: 1,
@@ -43,7 +43,7 @@ pub(crate) struct StagedFile {
 #[derive(Clone)]
 struct OpenFile {
     file: Arc<File>,
-    /// Where the next piece goes.
+    /// The offset of the next piece.
     end: u64,
 }
 
@@ -58,7 +58,7 @@ impl StagedFile {
         }
     }
 
-    /// One whose disk fails in the way of the given function.
+    /// An upload whose disk fails with the given function.
     #[cfg(test)]
     pub(crate) fn on_failing_disk(
         root: &Path,
@@ -138,8 +138,8 @@ impl StagedUpload for StagedFile {
     }
 }
 
-/// Cuts off what lies behind the offset. `None` if less is there: only the beginning of an upload
-/// creates the file.
+/// Truncates the file at the offset. `None` if the file is shorter: only the beginning of an upload creates
+/// the file.
 fn open_at(path: &Path, offset: u64) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     let options = options.write(true).create(offset == 0).mode(0o600);

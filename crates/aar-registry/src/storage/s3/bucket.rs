@@ -80,7 +80,7 @@ impl Bucket {
         self.send(PUT, &request).await
     }
 
-    /// Some services ignore the condition, some refuse it, so the object is read before and after.
+    /// Some services ignore the condition, others refuse it, so the object is read before and after.
     pub(super) async fn put_new(&self, path: &str, content: Bytes) -> Result<bool, Error> {
         if self.get(path).await?.is_some() {
             return Ok(false);
@@ -105,7 +105,7 @@ impl Bucket {
         ) {
             self.put(path, vec![content.clone()]).await?;
         }
-        // It may exist because of an attempt whose response was lost.
+        // The object may be from an attempt whose response was lost.
         Ok(self.get(path).await? == Some(content))
     }
 
@@ -148,7 +148,7 @@ impl Bucket {
         }))
     }
 
-    /// Deletes the object if it exists; can be repeated.
+    /// Deletes the object if it exists. Idempotent.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Error> {
         let request = S3Request {
             method: Method::DELETE,
@@ -162,7 +162,7 @@ impl Bucket {
         }
     }
 
-    /// Everything below a path, without slash at its end.
+    /// Every object below a path, which has no slash at its end.
     pub(super) fn list(&self, below: &str) -> BoxStream<'static, Result<Object, Error>> {
         let first = Some(String::new());
         let (bucket, key) = (self.clone(), self.prefix.key(&format!("{below}/")));

@@ -3,7 +3,7 @@ use http::StatusCode;
 use super::client::{Refusal, S3Error, is_failure, root_cause};
 use crate::{BucketProblem, KeyOrigin};
 
-/// What the messages about a bucket name.
+/// The facts about a bucket that messages name.
 #[derive(Debug, Clone)]
 pub(super) struct BucketInfo {
     pub(super) bucket: String,
@@ -13,7 +13,8 @@ pub(super) struct BucketInfo {
 }
 
 impl BucketInfo {
-    /// What the failure of a request means to an operator. `action` is the IAM action it needs.
+    /// Translates the failure of a request for an operator. `action` is the IAM action that the request
+    /// needs.
     pub(super) fn problem(&self, action: &'static str, error: &S3Error) -> BucketProblem {
         match error {
             S3Error::Credentials(missing) => BucketProblem::NoCredentials {
@@ -31,7 +32,7 @@ impl BucketInfo {
         }
     }
 
-    /// The same for a part of an upload, which is gone only if the response says so.
+    /// The same for a part of a multipart upload, which is missing only if the response says so.
     pub(super) fn upload_problem(&self, action: &'static str, error: &S3Error) -> BucketProblem {
         match self.problem(action, error) {
             BucketProblem::NotFound { bucket, action } => BucketProblem::NotTheBucket {

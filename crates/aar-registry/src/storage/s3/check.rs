@@ -1,7 +1,7 @@
-//! The check of the bucket before the registry starts.
+//! Checks the bucket before the registry starts.
 //!
-//! It sends two listings, which tell apart what is commonly wrong. Where `CloudFront` URLs are signed,
-//! it compares the clock with that of the service.
+//! The check sends two listings, which distinguish the common problems. If `CloudFront` URLs are signed, it
+//! compares the clock with that of the service.
 
 use super::{
     S3Storage,

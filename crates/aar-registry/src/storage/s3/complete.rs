@@ -1,8 +1,8 @@
-//! Completing a multipart upload.
+//! Completes a multipart upload.
 //!
-//! That can take minutes, and may be done although no response says so. Some services say of parts that
-//! no longer exist what they say of parts that they are busy with. So the client looks whether the upload
-//! still exists before it asks again. Another object under the key is not mistaken for the result.
+//! Completion can take minutes, and can succeed without a response. Some services send the same error for
+//! parts that no longer exist and for parts that are in use. So the client checks whether the upload still
+//! exists before it retries. A foreign object under the key is not mistaken for the result.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{BucketProblem, Error, storage::Object};
 
-/// The upload will never become an object.
+/// Error codes after which the upload never becomes an object.
 const GONE: [&str; 4] = [
     "NoSuchUpload",
     "InvalidPart",
@@ -25,13 +25,13 @@ const GONE: [&str; 4] = [
     "EntityTooSmall",
 ];
 
-/// What one request to complete came to.
+/// The outcome of one completion request.
 enum Attempt {
     Completed,
-    /// The upload does not exist, or lacks parts: it was completed before, was aborted, or never will
-    /// be an object. Some services forget the parts before the upload.
+    /// The upload does not exist, or lacks parts: it was completed before, was aborted, or can never be
+    /// completed. Some services delete the parts before the upload.
     Gone,
-    /// It may be done or not.
+    /// The request may have succeeded.
     Unclear(BucketProblem),
 }
 
@@ -45,8 +45,8 @@ enum Response {
 }
 
 impl Bucket {
-    /// Completes the upload, or finds that it was completed. `false` if it never will be, because the
-    /// parts are lost.
+    /// Completes the upload, or finds that it was completed. `false` if the parts are lost, so that it never
+    /// can be.
     pub(super) async fn complete_upload(
         &self,
         path: &str,
@@ -82,7 +82,7 @@ impl Bucket {
 
     async fn try_to_complete(&self, request: &S3Request<'_>) -> Result<Attempt, BucketProblem> {
         let (code, is_unclear, error) = match self.client.send_once(request).await {
-            // A response begins before the work is done, so a success may hold an error.
+            // A response begins before the work ends, so a success may hold an error.
             Ok(response) => match response.xml() {
                 Ok(Response::CompleteMultipartUploadResult {}) => return Ok(Attempt::Completed),
                 Ok(Response::Error { code }) => (code, true, S3Error::Refused(response.refusal())),
@@ -124,7 +124,7 @@ fn part_list(parts: &[String]) -> Bytes {
     list.into()
 }
 
-/// Whether an object was made of this number of parts: services say it in the `ETag`.
+/// Whether an object consists of this number of parts, which services put into the `ETag`.
 fn is_made_of(object: &Object, size: u64, parts: usize) -> bool {
     let etag = object.tag.as_deref().unwrap_or_default();
     let count = etag.trim_matches('"').rsplit_once('-');

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::storage::Object;
 
-/// Pieces of at least this size are passed on.
+/// The minimum size of a piece.
 const PIECE: usize = 512 << 10;
 
-/// An image in a bucket that is passed through the registry.
+/// An image in a bucket that the registry passes through.
 #[derive(Debug, Clone)]
 pub struct ImageObject {
     bucket: Bucket,

@@ -1,4 +1,4 @@
-//! What uploads have left in a bucket: multipart uploads, and tails of requests.
+//! Leftovers of uploads in a bucket: multipart uploads and tails.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use crate::{
     storage::{Area, Leftover, Object, ObjectKey, object_key},
 };
 
-/// Between the key and the id of a multipart upload. No key contains it.
+/// The separator between the key and the id of a multipart upload. No key contains it.
 const UPLOAD_ID: &str = "?uploadId=";
 
-/// What an upload can leave. Others may use the same bucket, so nothing else is touched.
+/// A leftover of an upload. Others may use the same bucket, so no other object is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Remains {
     Tail(UploadId),

@@ -1,8 +1,8 @@
 //! A bucket.
 //!
-//! The registry needs the permissions of the documented bucket policy and no other: objects are deleted
-//! one by one and never copied; buckets are never created or described. S3 promises that objects appear
-//! whole or not at all, and that what was written is read by the next request.
+//! The registry needs the permissions of the documented bucket policy and no other: objects are deleted one
+//! by one and never copied; buckets are never created or described. S3 guarantees that objects appear whole
+//! or not at all, and that a read sees every earlier write.
 
 mod bucket;
 mod bucket_info;
@@ -52,12 +52,12 @@ pub(crate) struct S3Storage {
     redirect: bool,
     url_duration: Option<Duration>,
     cloudfront: Option<CloudFront>,
-    /// Always the system's: others check what is signed by their own clocks.
+    /// Always the clock of the system: services check signatures with their clocks.
     clock: Clock,
 }
 
 impl S3Storage {
-    /// Fails with a sentence that names what to change if the bucket cannot be used.
+    /// Opens the bucket. The error names the setting to change.
     pub(super) async fn open(options: &S3Options) -> Result<Self, Error> {
         let storage = Self::new(options)?;
         storage.check().await?;
@@ -140,7 +140,7 @@ impl Backend for S3Storage {
         self.bucket.get(&key.to_string()).await
     }
 
-    /// S3 answers alike whether the object existed.
+    /// The response of S3 does not say whether the object existed.
     async fn delete(&self, key: &ObjectKey) -> Result<bool, Error> {
         let existed = self.has(key).await?;
         self.remove(key).await?;

@@ -1,5 +1,5 @@
-//! Multipart uploads. The bucket shows nothing under the key until the upload is completed, so parts go
-//! to the final key and nothing is copied.
+//! Multipart uploads. The bucket shows no object under the key until the upload is completed, so parts are
+//! sent to the final key and nothing is copied.
 
 use std::collections::HashSet;
 
@@ -84,7 +84,7 @@ impl Bucket {
         Ok(created.upload_id)
     }
 
-    /// Stores a part, the first being 0. Returns its `ETag`.
+    /// Stores a part; the first has the number 0. Returns its `ETag`.
     pub(super) async fn put_part(
         &self,
         path: &str,
@@ -131,7 +131,7 @@ impl Bucket {
         }
     }
 
-    /// Whether the bucket says that the upload is gone.
+    /// Whether the bucket says that the upload no longer exists.
     pub(super) async fn upload_is_gone(&self, path: &str, upload: &str) -> bool {
         let request = S3Request {
             key: Some(&self.prefix.key(path)),
@@ -143,7 +143,7 @@ impl Bucket {
         listed.is_err_and(|error| error.is_missing_upload())
     }
 
-    /// The size of all stored parts. 0 if the upload is gone.
+    /// The size of all stored parts. 0 if the upload no longer exists.
     pub(super) async fn parts_size(&self, path: &str, upload: &str) -> Result<u64, Error> {
         let (mut marker, mut size) = (0, 0);
         loop {
@@ -171,8 +171,8 @@ impl Bucket {
         self.client.send(&request).await?.xml()
     }
 
-    /// Every upload whose key begins like this. A service with faulty paging repeats a page; then the
-    /// rest is not to be had.
+    /// Every upload whose key begins with the path. A service with faulty paging repeats a page; the listing
+    /// then ends early.
     pub(super) async fn open_uploads(&self, path: &str) -> Result<Vec<OpenUpload>, Error> {
         let (mut found, mut known) = (Vec::new(), HashSet::new());
         let (mut key, mut id) = (String::new(), String::new());

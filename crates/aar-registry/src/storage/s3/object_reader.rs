@@ -1,4 +1,4 @@
-//! Reading an object. A broken connection is opened again where it was.
+//! Reads an object. After a lost connection, the next request continues at the same byte.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use super::client::{
 pub(super) struct ObjectReader {
     client: S3Client,
     key: String,
-    /// A replacement of the object is not mistaken for the rest of it.
+    /// Detects that the object was replaced meanwhile.
     etag: Option<String>,
     rest: Range<u64>,
     response: Option<ObjectResponse>,
@@ -43,13 +43,13 @@ impl ObjectReader {
             client: client.clone(),
             key,
             etag: etag(headers),
-            // Without a length the object ends where the response ends.
+            // Without a length, the object ends with the response.
             rest: 0..content_length(headers).unwrap_or(u64::MAX),
             response: Some(response),
         }
     }
 
-    /// A range of the object with this `ETag`. It is opened with the first read.
+    /// A range of the object with this `ETag`. The first read opens it.
     pub(super) fn of_range(
         client: &S3Client,
         key: String,

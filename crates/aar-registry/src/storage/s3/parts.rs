@@ -1,8 +1,8 @@
-//! The parts of an upload.
+//! The sizes of the parts of an upload.
 //!
-//! S3 accepts at most 10 000 parts of at least 5 MiB. The size follows from the announced length alone,
-//! so every process that continues an upload cuts it at the same places. Up to 32 MiB it is a power of
-//! two: the requests of 32 MiB that the client sends end where a part ends.
+//! S3 accepts at most 10 000 parts of at least 5 MiB. The size depends only on the announced length, so every
+//! process that continues an upload uses the same boundaries. Up to 32 MiB it is a power of two: the requests
+//! of 32 MiB that the client sends end at the end of a part.
 
 const MAX_COUNT: u64 = 10_000;
 /// Large enough that the number of requests does not matter.
@@ -14,7 +14,7 @@ const MAX_BYTES_IN_FLIGHT: u64 = 32 << 20;
 /// The limit of S3.
 pub(super) const LARGEST_OBJECT: u64 = 5 << 40;
 
-/// The size of every part but the last.
+/// The size of every part except the last.
 pub(super) fn size_of(length: u64) -> u64 {
     let needed = length.div_ceil(MAX_COUNT).max(SMALLEST);
     if needed <= STEP {
@@ -24,7 +24,7 @@ pub(super) fn size_of(length: u64) -> u64 {
     }
 }
 
-/// How many parts of an upload are in flight.
+/// The number of parts of an upload in flight.
 pub(super) fn in_flight(part_size: u64) -> usize {
     usize::try_from(MAX_BYTES_IN_FLIGHT / part_size)
         .unwrap_or(1)

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The limit over all uploads, so that memory is bounded.
+/// The limit over all uploads, which bounds the memory.
 pub(super) const MAX_MIB_IN_FLIGHT: u32 = 64;
 
 /// Limits the bytes that all uploads to a bucket have in flight.

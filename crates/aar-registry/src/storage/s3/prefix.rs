@@ -1,7 +1,7 @@
 //! The prefix of all keys in a bucket.
 //!
-//! Its characters are written in the same way in keys, URLs and listings, so a key has one form. Keys
-//! without the prefix belong to others who use the same bucket.
+//! Its characters look the same in keys, URLs and listings, so a key has one form. Keys without the prefix
+//! belong to other users of the bucket.
 
 use crate::BucketProblem;
 
@@ -33,7 +33,7 @@ impl Prefix {
         format!("{}{path}", self.0)
     }
 
-    /// The path that has this key in the bucket. `None` for keys of others.
+    /// The path that has this key in the bucket. `None` for a key without the prefix.
     pub(super) fn path<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.0)
     }

@@ -1,7 +1,7 @@
 //! An upload as a multipart upload of the blob.
 //!
-//! What a request leaves behind its last full part is kept as an object of its own, the tail, until the
-//! next request continues there. If the tail is lost, the upload goes back to the end of its last part.
+//! The bytes of a request after its last full part are the tail. They are stored as a separate object until
+//! the next request continues there. If the tail is lost, the upload continues at the end of its last part.
 
 use std::sync::Arc;
 
@@ -26,9 +26,9 @@ pub(super) struct StagedParts {
     bucket: Arc<Bucket>,
     id: StagedId,
     part_size: u64,
-    /// The number of the part that is filled.
+    /// The number of the next part.
     number: u64,
-    /// Where it begins.
+    /// The offset of that part.
     start: u64,
     filling: Vec<Bytes>,
     filled: u64,
@@ -83,7 +83,7 @@ impl StagedParts {
         .await
     }
 
-    /// Sends the part that is filled, as soon as the limit of bytes in flight allows it.
+    /// Sends the buffered part, as soon as the limit of bytes in flight permits.
     async fn send_part(&mut self) -> Result<CheckpointTask, Error> {
         let content = std::mem::take(&mut self.filling);
         let size = std::mem::take(&mut self.filled);

@@ -1,15 +1,15 @@
-//! How long a signed URL lives.
+//! The time to live of a signed URL.
 
 use std::time::Duration;
 
-/// A small image survives a slow start.
+/// The minimum, so that the download of a small image may start late.
 const SHORTEST: Duration = Duration::from_hours(1);
 /// The assumed download rate, in bytes a second.
 const RATE: u64 = 1 << 20;
 /// The limit of S3.
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
-/// The configured one, or the one that an image of this size needs.
+/// The configured time, or the time that an image of this size needs.
 pub(super) fn of_url(size: u64, configured: Option<Duration>) -> Duration {
     let needed = Duration::from_secs(size.div_ceil(RATE)).max(SHORTEST);
     configured.unwrap_or(needed)

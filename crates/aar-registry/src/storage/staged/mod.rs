@@ -1,7 +1,7 @@
-//! Uploads in flight, as a backend stages them.
+//! Staged uploads: uploads in flight.
 //!
-//! The caller records what is durable and finds the upload again by that; a backend remembers nothing
-//! between two requests. [`StagedWriter`] drives both backends.
+//! The caller records the durable state and resumes the upload from it; a backend keeps no state between two
+//! requests. [`StagedWriter`] drives both backends.
 
 mod writer;
 
@@ -21,7 +21,7 @@ pub(crate) struct StagedId {
     pub(crate) upload: UploadId,
     pub(crate) digest: Digest,
     pub(crate) length: u64,
-    /// What [`begin_staging`](super::Backend::begin_staging) returned.
+    /// The id that [`begin_staging`](super::Backend::begin_staging) returned.
     pub(crate) multipart: Option<String>,
 }
 
@@ -33,28 +33,28 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// `None` if this program did not write the state.
+    /// `None` if another program wrote the state.
     pub(crate) fn resume(offset: u64, state: &[u8]) -> Option<Self> {
         let hasher = Sha256Hasher::resume(state)?;
         Some(Self { offset, hasher })
     }
 }
 
-/// What the caller has recorded of an upload.
+/// The recorded state of an upload.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     pub(crate) durable: Checkpoint,
-    /// How many parts are stored.
+    /// The number of stored parts.
     pub(crate) parts: u64,
-    /// Where the last part ends.
+    /// The end of the last part.
     pub(crate) last_part: Checkpoint,
 }
 
-/// Where an upload goes on.
+/// The offset at which an upload continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resumed {
     AtDurable,
-    /// The bytes behind the last part are lost.
+    /// The bytes after the last part are lost.
     AtLastPart,
 }
 
@@ -66,10 +66,10 @@ pub(crate) struct StoredPart {
     pub(crate) etag: String,
 }
 
-/// Ends when a checkpoint is durable. Gives the part that the backend stored for it, if any.
+/// Ends when a checkpoint is durable. Returns the part that the backend stored for it, if any.
 pub(crate) type CheckpointTask = BoxFuture<'static, Result<Option<StoredPart>, Error>>;
 
-/// How often an upload is made durable.
+/// The positions of checkpoints.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CheckpointPolicy {
     /// Checkpoints are at the multiples of this, and at the end.
@@ -82,20 +82,20 @@ pub(crate) struct CheckpointPolicy {
 pub(crate) trait StagedUpload: Send {
     fn checkpoints(&self) -> CheckpointPolicy;
 
-    /// Prepares to append behind what is recorded. [`Error::UploadNotFound`] if that is lost.
+    /// Prepares to append after the recorded bytes. [`Error::UploadNotFound`] if they are lost.
     async fn resume(&mut self, progress: &Progress) -> Result<Resumed, Error>;
 
-    /// Begins to write bytes behind those before, which are written. A piece never crosses a
-    /// checkpoint. After a failure nothing more is appended.
+    /// Starts to write a piece after the previous one, which is written. A piece never crosses a checkpoint.
+    /// After a failure no piece is appended.
     fn append(&mut self, piece: Bytes) -> BoxFuture<'static, Result<(), Error>>;
 
-    /// Begins to make durable everything that was appended.
+    /// Starts to make all appended bytes durable.
     async fn checkpoint(&mut self) -> Result<CheckpointTask, Error>;
 
-    /// Turns the complete upload into the blob; can be repeated. Returns `false` if what is staged is
-    /// lost. `parts` are the tags of all stored parts.
+    /// Turns the complete upload into the blob. Idempotent. Returns `false` if the staged bytes are lost.
+    /// `parts` are the tags of all stored parts.
     async fn finish(&mut self, parts: &[String]) -> Result<bool, Error>;
 
-    /// Deletes what is staged.
+    /// Deletes the staged bytes.
     async fn abort(&mut self) -> Result<(), Error>;
 }

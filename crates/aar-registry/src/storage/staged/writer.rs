@@ -9,18 +9,17 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use super::{Checkpoint, CheckpointTask, StagedUpload, StoredPart};
 use crate::{Error, tasks::stopped};
 
-/// Appends to a staged upload: hashes and writes one piece while the caller fetches the next, and
-/// makes checkpoints in the background.
+/// Appends to a staged upload: hashes and writes one piece while the caller fetches the next, and makes
+/// checkpoints in the background.
 ///
-/// A failed write leaves the upload where it was before that piece. After a failed checkpoint nothing
-/// more becomes durable: the system reports a failed write to the disk only once, and parts behind a
-/// gap are of no use.
+/// A failed write leaves the upload at the offset before that piece. After a failed checkpoint no later one
+/// succeeds: the system reports a failed write to the disk only once, and parts after a gap are useless.
 pub(crate) struct StagedWriter {
     staged: Box<dyn StagedUpload>,
     length: u64,
     written: Checkpoint,
     in_work: Option<PieceInWork>,
-    /// Where the last checkpoint begins.
+    /// The offset of the last checkpoint that was started.
     checkpointed: u64,
     checkpoints: Checkpoints,
 }
@@ -31,7 +30,7 @@ struct PieceInWork {
     write: BoxFuture<'static, Result<(), Error>>,
 }
 
-/// Everything up to the checkpoint is durable.
+/// All bytes up to the checkpoint are durable.
 pub(crate) struct Durable {
     pub(crate) checkpoint: Checkpoint,
     pub(crate) part: Option<StoredPart>,
@@ -50,12 +49,12 @@ impl StagedWriter {
         }
     }
 
-    /// Where the next piece goes.
+    /// The offset of the next piece.
     pub(crate) fn offset(&self) -> u64 {
         self.written.offset + self.in_work.as_ref().map_or(0, |piece| piece.length)
     }
 
-    /// Begins to write a piece once the one before is written.
+    /// Starts to write a piece after the previous one is written.
     pub(crate) async fn write(&mut self, mut piece: Bytes) -> Result<(), Error> {
         while !piece.is_empty() {
             let end = self.next_checkpoint();
@@ -72,7 +71,7 @@ impl StagedWriter {
     fn next_checkpoint(&self) -> u64 {
         let interval = self.staged.checkpoints().interval;
         let next = (self.offset() / interval + 1) * interval;
-        // What comes behind the end has no place: the digest will differ.
+        // Bytes after the end are dropped: the digest will differ.
         if self.offset() < self.length {
             next.min(self.length)
         } else {
@@ -94,7 +93,7 @@ impl StagedWriter {
         Ok(())
     }
 
-    /// Waits for the piece in work. One that cannot be written is dropped.
+    /// Waits for the piece being written. It is dropped if the write fails.
     async fn finish_piece(&mut self) -> Result<(), Error> {
         if let Some(piece) = mem::take(&mut self.in_work) {
             let (hasher, written) = tokio::join!(piece.hash, piece.write);
@@ -119,7 +118,7 @@ impl StagedWriter {
         Ok(())
     }
 
-    /// Begins a checkpoint behind everything that is written.
+    /// Starts a checkpoint after all written bytes.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         let written = self.finish_piece().await;
         if self.checkpoints.failed.is_none() && self.written.offset > self.checkpointed {
@@ -132,32 +131,32 @@ impl StagedWriter {
         !(self.checkpoints.in_flight.is_empty() && self.checkpoints.durable.is_empty())
     }
 
-    /// Waits for the oldest checkpoint. `None` if none is left before a failed one. Any failure is
-    /// reported at once, whatever its place. Nothing is lost when the caller stops waiting.
+    /// Waits for the oldest checkpoint. `None` if none is left before a failed one. Any failure is reported
+    /// at once, whatever its position. Cancel-safe.
     pub(crate) async fn next_durable(&mut self) -> Result<Option<Durable>, Error> {
         self.checkpoints.next().await
     }
 
-    /// The hash of everything that is written.
+    /// The hash of all written bytes.
     pub(crate) fn digest(&self) -> Digest {
         self.written.hasher.clone().finish()
     }
 
-    /// Ends what is still in flight: a part that arrives after the others were aborted would stay.
+    /// Ends the checkpoints in flight: a part that arrives after the upload was aborted would stay.
     pub(crate) async fn stop(mut self) -> Box<dyn StagedUpload> {
         self.checkpoints.in_flight.shutdown().await;
         self.staged
     }
 }
 
-/// They become durable in any order, and are recorded in their order.
+/// Checkpoints become durable in any order, and are recorded in order of their offsets.
 #[derive(Default)]
 struct Checkpoints {
     in_flight: JoinSet<(u64, Result<Durable, Error>)>,
     durable: BTreeMap<u64, Durable>,
     begun: u64,
     oldest: u64,
-    /// The first that failed.
+    /// The first failed checkpoint.
     failed: Option<u64>,
 }
 
@@ -183,7 +182,7 @@ impl Checkpoints {
         }
     }
 
-    /// Waits until any ends. `false` if none is in flight.
+    /// Waits until any checkpoint ends. `false` if none is in flight.
     async fn wait(&mut self) -> Result<bool, Error> {
         let Some(ended) = self.in_flight.join_next().await else {
             return Ok(false);

@@ -7,10 +7,10 @@ use tokio::time::timeout;
 
 use crate::cli::context::Context;
 
-/// How long storage may take.
+/// The time limit of storage.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Withdraws the trust in a certificate from now on, and tells a running registry. Storage follows, as far
+/// Withdraws the trust in a certificate at once, and notifies a running registry. Storage is updated as soon
 /// as it can be reached.
 pub(super) async fn withdraw(
     context: &Context<'_>,

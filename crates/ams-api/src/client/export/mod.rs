@@ -20,7 +20,7 @@ use crate::{Error, headers};
 const QUEUE: usize = 16;
 const BUFFER: usize = 1024 * 1024;
 
-/// How long the download may stall before it fails.
+/// The time without data after which the download fails.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// A download of an image whose headers have arrived. Nothing is written yet.

@@ -1,7 +1,7 @@
-//! Where an image is written.
+//! The target of an exported image.
 //!
-//! A file appears complete or not at all; symbolic links to it stay. A pipe or a device is not replaced:
-//! it gets the image as it arrives.
+//! A file appears complete or not at all; symbolic links to it stay. A pipe or a device is not replaced: it
+//! gets the image as it arrives.
 
 use std::{
     fs::OpenOptions,

@@ -1,10 +1,10 @@
-//! Where a bucket is.
+//! The address of a bucket.
 
 use url::{Host, Url};
 
 use crate::S3Options;
 
-// What the configuration says is not repeated: it may hold a password.
+// The message does not repeat the configured value, which may hold a password.
 const NO_URL: &str = "endpoint is an address that begins with https:// or http://";
 const PASSWORD: &str = "endpoint has a user or a password in it: \
                         write them as access-key and secret-access-key";
@@ -14,7 +14,7 @@ const REGION: &str = "region is a name of letters, digits and -, such as eu-west
 const QUERY: &str = "endpoint ends with its path: leave out what begins with ? or #";
 
 impl S3Options {
-    /// What is wrong with the address of the bucket, as a sentence without its subject `storage.s3.`.
+    /// Checks the address of the bucket. The error is a sentence without its subject `storage.s3.`.
     pub fn check_address(&self) -> Result<(), &'static str> {
         BucketAddress::of(self).map(drop)
     }
@@ -64,7 +64,7 @@ fn aws_endpoint(region: &str) -> String {
 fn parse(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| NO_URL)?;
     let (_, after) = text.split_once(':').unwrap_or_default();
-    // The parser completes addresses with too few or too many slashes.
+    // The parser repairs addresses with too few or too many slashes.
     let is_complete = after.starts_with("//") && !after.starts_with("///") && url.has_host();
     if !is_complete || !matches!(url.scheme(), "http" | "https") {
         Err(NO_URL)

@@ -4,7 +4,7 @@ use super::{super::credentials::NoCredentials, response::Refusal};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a request to a bucket has failed.
+/// The reason why a request to a bucket failed.
 #[derive(Debug, thiserror::Error)]
 pub(in super::super) enum S3Error {
     #[error("there is nothing to sign the request with")]
@@ -58,7 +58,7 @@ impl S3Error {
         matches!(self, Self::Refused(refusal) if refusal.is_missing_upload())
     }
 
-    /// "Does not exist" as a value.
+    /// Turns the error for a missing object into `None`.
     pub(in super::super) fn or_missing<T>(result: Result<T, Self>) -> Result<Option<T>, Self> {
         match result {
             Ok(found) => Ok(Some(found)),

@@ -1,4 +1,4 @@
-//! How many bytes of large requests are in flight: they share the line.
+//! Counts the bytes of large requests in flight, which share the bandwidth.
 
 use std::sync::{
     Arc,

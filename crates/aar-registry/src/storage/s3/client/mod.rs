@@ -49,12 +49,12 @@ struct Inner {
     in_flight: BytesInFlight,
 }
 
-/// A client for buckets and issuers of credentials.
+/// An HTTP client for buckets and issuers of credentials.
 pub(super) fn http_client() -> Result<HttpClient, aar_http::Error> {
     let user_agent = concat!("aar/", env!("CARGO_PKG_VERSION"));
     HttpClient::new(HttpOptions {
         connect_timeout: CONNECT,
-        // The callers have limits of their own.
+        // The callers have their own time limits.
         read_timeout: None,
         proxy: proxy_of_environment(),
         ..HttpOptions::new(ServerTrust::WebPki, user_agent)
@@ -97,7 +97,7 @@ impl S3Client {
         }))
     }
 
-    /// Sends a request, again after transient errors, and returns the response if it is a success.
+    /// Sends a request, retries transient errors, and returns the response if it is a success.
     pub(super) async fn send(&self, request: &S3Request<'_>) -> Result<S3Response, S3Error> {
         let mut retries = Retries::new(request.retry);
         loop {
@@ -117,7 +117,7 @@ impl S3Client {
         within(&self.0.in_flight, request, response).await
     }
 
-    /// Begins to read an object. Returns when the head of the response has come.
+    /// Starts to read an object. Returns when the head of the response has arrived.
     pub(super) async fn open_once(
         &self,
         request: &S3Request<'_>,
@@ -153,8 +153,8 @@ impl S3Client {
         Ok(http)
     }
 
-    /// A URL under which anyone can fetch an object while it lives. `ttl` gets the life of the
-    /// credentials, where it is limited: the URL cannot live longer.
+    /// A URL with which every client can fetch an object until it expires. `ttl` gets the remaining time of
+    /// the credentials, if it is limited: the URL expires with them.
     pub(super) async fn presign(
         &self,
         key: &str,
@@ -170,7 +170,7 @@ impl S3Client {
         Ok(self.0.credentials.keys().await?)
     }
 
-    /// Services check signatures by their own clocks, so the clock is the system's.
+    /// Services check signatures with their clocks, so this is always the clock of the system.
     fn signer<'a>(&'a self, keys: &'a SigningKeys) -> Signer<'a> {
         Signer {
             credentials: &keys.credentials,

@@ -8,7 +8,7 @@ use url::{Url, form_urlencoded::byte_serialize};
 use super::retry::RetryPolicy;
 use crate::{Error, tasks::blocking};
 
-/// Larger bodies are hashed on a thread of their own.
+/// The maximum size of a body that is hashed on the current thread.
 const SMALL: u64 = 64 << 10;
 
 /// A request about a bucket or one of its objects.
@@ -21,7 +21,7 @@ pub(in super::super) struct S3Request<'a> {
     pub(in super::super) headers: &'a [(&'a str, &'a str)],
     pub(in super::super) body: RequestBody,
     pub(in super::super) retry: RetryPolicy,
-    /// Whether the service puts an object together from its parts.
+    /// Whether the request makes the service assemble an object from its parts.
     pub(in super::super) completes_upload: bool,
 }
 
@@ -44,15 +44,15 @@ pub(super) fn object_url(bucket: &Url, key: Option<&str>) -> Url {
     url
 }
 
-/// Encodes a key as signatures want it: services compute them from the path of the request. No key has
-/// a space or an asterisk, where forms differ from signatures.
+/// Encodes a key as signatures require: services compute them from the path of the request. No key has a
+/// space or an asterisk, which forms encode differently.
 fn encode(key: &str) -> String {
     let segments = key.split('/');
     let segments = segments.map(|segment| byte_serialize(segment.as_bytes()).collect::<String>());
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// A body with the hash that is signed, so that damage in transit is noticed.
+/// A body with the hash that is signed, which detects damage in transit.
 #[derive(Debug, Clone)]
 pub(in super::super) struct RequestBody {
     pieces: Vec<Bytes>,

@@ -32,7 +32,7 @@ impl S3Response {
         }
     }
 
-    /// What the response says if it is an error.
+    /// The error in the response.
     pub(in super::super) fn refusal(&self) -> Refusal {
         let text = String::from_utf8_lossy(&self.body);
         Refusal::parse(self.status, &self.headers, &text)
@@ -44,7 +44,7 @@ impl S3Response {
         Ok(quick_xml::de::from_str(text.trim())?)
     }
 
-    /// The clock of the service.
+    /// The time of the service.
     pub(in super::super) fn date(&self) -> Option<Timestamp> {
         timestamp(&self.headers, DATE.as_str())
     }
@@ -68,14 +68,14 @@ fn timestamp(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
     Some(rfc2822::parse(text).ok()?.timestamp())
 }
 
-/// A response that is an error. The rest of its document is dropped: to a wrong signature it adds what
-/// was signed, with the session token.
+/// An error response. The rest of its document is dropped: for a wrong signature it holds the signed text,
+/// with the session token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Refusal {
     pub(in super::super) status: StatusCode,
     pub(in super::super) code: String,
     pub(in super::super) message: String,
-    /// The region of the bucket, if the response says it.
+    /// The region of the bucket, if the response has it.
     pub(in super::super) region: Option<String>,
 }
 
@@ -85,7 +85,7 @@ struct ErrorDocument {
     code: String,
     message: String,
     region: Option<String>,
-    /// The token service wraps it.
+    /// The token service wraps the error.
     error: Option<Box<ErrorDocument>>,
 }
 
@@ -116,8 +116,8 @@ impl Refusal {
             && !matches!(&*self.code, "NoSuchBucket" | "NoSuchUpload")
     }
 
-    /// Whether the multipart upload is missing. Ceph answers to a listing of its parts as if they were
-    /// an object; a bare 404 may come from a proxy.
+    /// Whether the multipart upload is missing. For a listing of its parts, Ceph responds as for a missing
+    /// object; a bare 404 may be from a proxy.
     pub(in super::super) fn is_missing_upload(&self) -> bool {
         match &*self.code {
             "NoSuchUpload" => true,
@@ -137,12 +137,12 @@ impl Refusal {
     }
 }
 
-/// Whether the service reports a failure of its own.
+/// Whether the service reports an internal failure.
 pub(in super::super) fn is_failure(status: StatusCode) -> bool {
     status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
 }
 
-/// Codes and regions are shown, so they have to be what they claim to be.
+/// Codes and regions are shown to people, so only plain ones are accepted.
 fn plain(text: String) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let plain = !text.is_empty() && text.len() <= 64 && text.bytes().all(is_plain);

@@ -6,18 +6,18 @@ use tokio::time::Instant;
 use super::S3Error;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Jitter at most doubles it.
+/// The longest pause before jitter, which at most doubles it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const LONG_TIME: Duration = Duration::from_mins(2);
 const SHORT_TIME: Duration = Duration::from_secs(4);
 const SHORT_RESPONSE: Duration = Duration::from_secs(10);
 
-/// How long transient errors are retried.
+/// The time for which transient errors are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in super::super) enum RetryPolicy {
-    /// Where someone waits, as at the start of the program.
+    /// For requests that a person waits for, for example at the start of the program.
     Short,
-    /// Where work would be lost.
+    /// For requests whose failure loses work.
     #[default]
     Long,
 }
@@ -30,7 +30,7 @@ impl RetryPolicy {
         }
     }
 
-    /// How long one response may take, where that is less than the [usual](super::time_limit) limit.
+    /// The time limit of one response, if it is less than the [usual](super::time_limit) limit.
     pub(super) fn response_limit(self) -> Duration {
         match self {
             Self::Short => SHORT_RESPONSE,
@@ -62,7 +62,7 @@ impl Retries {
         }
     }
 
-    /// Waits before the next attempt. `false` if there is to be none.
+    /// Backs off before the next attempt. `false` if there is none.
     pub(in super::super) async fn retry_after(&mut self, error: &S3Error) -> bool {
         self.failures += 1;
         if !error.is_retryable() {
@@ -127,7 +127,7 @@ mod tests {
         }
     }
 
-    /// How often a request is sent that fails like this, each time after longer than all retries take.
+    /// The number of attempts that fail with these errors in turn, each after more than the time for retries.
     async fn sent(errors: &[S3Error]) -> usize {
         let mut retries = Retries::new(RetryPolicy::Long);
         for (sent, error) in errors.iter().enumerate() {

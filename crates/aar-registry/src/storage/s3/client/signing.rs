@@ -16,7 +16,7 @@ use url::Url;
 
 use super::{S3Error, request::RequestBody};
 
-/// What requests are signed with.
+/// The keys and the scope of signatures.
 pub(super) struct Signer<'a> {
     pub(super) credentials: &'a Credentials,
     pub(super) region: &'a str,
@@ -45,7 +45,7 @@ impl Signer<'_> {
         Ok(())
     }
 
-    /// A URL that anyone can fetch while it lives.
+    /// A URL that every client can fetch until it expires.
     pub(super) fn presign(&self, mut url: Url, ttl: Duration) -> Result<Url, S3Error> {
         let mut settings = settings();
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
@@ -79,7 +79,7 @@ impl Signer<'_> {
     }
 }
 
-/// What S3 wants, as opposed to other services.
+/// The settings that only S3 requires.
 fn settings() -> SigningSettings {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn credentials(token: Option<&str>) -> Credentials {
-        // Those of the examples in the reference of S3.
+        // The keys of the examples in the reference of S3.
         Credentials::new(
             "AKIAIOSFODNN7EXAMPLE",
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",

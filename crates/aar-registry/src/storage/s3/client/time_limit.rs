@@ -1,5 +1,5 @@
-//! How long a response may take. After that the request is [retried](super::retry), so the limit is well
-//! below the time for retries. A large body may take longer than that; it is sent at least twice.
+//! Time limits of responses. After its limit a request is [retried](super::retry), so the limit is well below
+//! the time for retries. A large body may take longer than that; it is sent at least twice.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::{
     in_flight::{BytesInFlight, InFlight},
 };
 
-/// For small requests, and between the pieces of an object that is read.
+/// The limit of small requests, and between the pieces of an object.
 pub(super) const RESPONSE: Duration = Duration::from_secs(30);
-/// Services put large objects together for long.
+/// The limit of completions: services need long to assemble large objects.
 const COMPLETION: Duration = Duration::from_secs(90);
-/// Bytes a second that a line is assumed to carry at least, for all requests in flight together.
+/// The assumed minimum bandwidth for all requests in flight together, in bytes a second.
 const LINE_RATE: u64 = 256 << 10;
-/// Larger bodies share the line, and wait for each other.
+/// The maximum size of a small body. Larger bodies share the bandwidth.
 const SMALL: u64 = 1 << 20;
 
-/// Ends work that takes too long for its request.
+/// Ends work after the time limit of its request.
 pub(super) async fn within<T>(
     in_flight: &BytesInFlight,
     request: &S3Request<'_>,
@@ -44,14 +44,14 @@ pub(super) async fn within<T>(
             return ended;
         }
         match large.as_ref().map(for_all) {
-            // Other requests have joined, and share the line.
+            // New requests share the bandwidth.
             Some(longer) if longer > limit => limit = longer,
             _ => return Err(S3Error::Timeout),
         }
     }
 }
 
-/// What all bytes in flight take at most.
+/// The time limit for all bytes in flight.
 fn for_all(in_flight: &InFlight) -> Duration {
     RESPONSE + Duration::from_secs(in_flight.total() / LINE_RATE)
 }
@@ -111,7 +111,7 @@ mod tests {
     async fn slow_line_carries_everything_that_may_be_in_flight() {
         let (part, total) = (parts::size_of(1), u64::from(MAX_MIB_IN_FLIGHT) << 20);
         let (in_flight, request) = (BytesInFlight::default(), request(part));
-        // The line is shared fairly, so all end together.
+        // The requests share the bandwidth fairly, so all end together.
         let sent = (0..total / part).map(|_| {
             within(&in_flight, &request, async {
                 tokio::time::sleep(Duration::from_secs(total / LINE_RATE)).await;

@@ -1,5 +1,4 @@
-//! PEM as it is pasted: with lines of another width, spaces at their ends, or folded into one line by
-//! YAML.
+//! Reads pasted PEM: with lines of another width, with trailing spaces, or folded into one line by YAML.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rsa::{
@@ -14,7 +13,7 @@ const MIN_BITS: usize = 2048;
 
 pub(super) fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem> {
     let (label, body) = only_part(pem).ok_or(CloudFrontProblem::PrivateKey)?;
-    // PKCS#1 says it in a header above the base64.
+    // PKCS#1 has this mark in a header above the base64.
     if label.contains(ENCRYPTED) || body.contains(ENCRYPTED) {
         return Err(CloudFrontProblem::EncryptedKey);
     }
@@ -30,7 +29,7 @@ pub(super) fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem>
     }
 }
 
-/// The label and the content, if there is exactly one part.
+/// The label and the content, if there is exactly one block.
 fn only_part(pem: &str) -> Option<(&str, &str)> {
     let (_, rest) = pem.split_once("-----BEGIN ")?;
     let (label, rest) = rest.split_once("-----")?;

@@ -1,7 +1,7 @@
 //! URLs signed for CloudFront with a canned policy: one resource and an expiry time.
 //!
 //! CloudFront derives the text of the policy from the URL, so every byte counts. It checks RSA signatures
-//! with SHA-1. The expiry time is absolute: a slow clock shortens the life of a URL.
+//! with SHA-1. The expiry time is absolute: a slow clock shortens the time to live of a URL.
 
 mod key;
 
@@ -16,7 +16,7 @@ use url::Url;
 use super::ttl;
 use crate::{BucketProblem, CloudFrontOptions, CloudFrontProblem, Error};
 
-/// A larger difference of the clocks is logged.
+/// The largest difference of the clocks that is not logged.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) struct CloudFront {
@@ -56,7 +56,7 @@ impl CloudFront {
         })
     }
 
-    /// A URL under which an object of this size can be fetched from now on.
+    /// A URL for an object of this size, valid from now on.
     pub(super) fn url(&self, key: &str, size: u64, now: Timestamp) -> Result<Url, Error> {
         let ttl = ttl::of_url(size, self.duration);
         let ttl = SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX);
@@ -64,8 +64,8 @@ impl CloudFront {
         self.sign(key, expires.as_second())
     }
 
-    /// Refuses a clock with which every URL would expire before use. URLs live shorter if the clock is
-    /// behind that of the service, and longer if it is ahead.
+    /// Refuses a clock with which every URL would expire before use. A URL expires earlier if the clock is
+    /// behind that of the service, and later if it is ahead.
     pub(super) fn check_clock(
         &self,
         behind: SignedDuration,
@@ -95,7 +95,7 @@ impl CloudFront {
         let mut url = self.base.clone();
         url.set_path(&format!("{}/{key}", url.path().trim_end_matches('/')));
         let policy = policy(url.as_str(), expires);
-        // Blinding hides the key from measurements of the time that signing takes.
+        // Blinding protects the key from timing attacks.
         let digest = Sha1::digest(policy.as_bytes());
         let padding = Pkcs1v15Sign::new::<Sha1>();
         let signed = self.key.sign_with_rng(&mut OsRng, padding, &digest);
@@ -128,7 +128,7 @@ fn base_url(text: &str) -> Result<Url, CloudFrontProblem> {
     let problem = CloudFrontProblem::Address;
     let text = text.trim();
     let url = match text.split_once("://") {
-        // The parser completes URLs with too few or too many slashes.
+        // The parser repairs URLs with too few or too many slashes.
         Some((_, rest)) if rest.starts_with('/') => return Err(problem),
         None if text.contains(":/") => return Err(problem),
         Some(_) => Url::parse(text),
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// Each line is what botocore made with the same key: resource, expiry time, URL.
+    /// Each line is the output of botocore with the same key: resource, expiry time, URL.
     #[test]
     fn urls_are_those_of_botocore() {
         for line in include_str!("../testdata/urls.txt").lines() {

@@ -5,12 +5,12 @@ use url::Url;
 use super::{Lookup, NoCredentials, SigningKeys, http::fetch};
 
 const ENDPOINT: &str = "http://169.254.170.2";
-/// Allowed without encryption, beside this machine itself.
+/// Allowed without encryption, beside this host.
 const UNENCRYPTED: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 const URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// The endpoint that ECS or EKS names in the environment of a container.
+/// The credentials endpoint that ECS or EKS sets in the environment of a container.
 pub(in super::super) struct Container {
     url: Url,
     token: Option<Token>,
@@ -18,7 +18,7 @@ pub(in super::super) struct Container {
 
 enum Token {
     Value(String),
-    /// It changes, so it is read each time.
+    /// The content changes, so it is read for every request.
     File(String),
 }
 
@@ -66,7 +66,7 @@ impl Container {
     }
 }
 
-/// Encrypted, or on this machine.
+/// Whether the URL is encrypted or on this host.
 fn is_allowed(url: &Url) -> bool {
     let is_local = match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

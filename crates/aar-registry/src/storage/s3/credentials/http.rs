@@ -6,10 +6,10 @@ use http::{HeaderMap, StatusCode};
 use super::NoCredentials;
 use crate::storage::s3::client::{Refusal, root_cause};
 
-/// Issuers of credentials are near, or do not exist.
+/// The time limit is short: issuers of credentials are near, or do not exist.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Returns the response to a request that has to succeed. `issuer` is named in errors.
+/// Sends a request and returns a successful response. `issuer` is named in errors.
 pub(super) async fn fetch(request: RequestBuilder, issuer: &str) -> Result<String, NoCredentials> {
     let (status, text) = send(request, issuer).await?;
     if status.is_success() {

@@ -13,8 +13,8 @@ const ROLES: &str = "latest/meta-data/iam/security-credentials/";
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 const TOKEN_TTL: (&str, &str) = ("x-aws-ec2-metadata-token-ttl-seconds", "300");
 
-/// The role of the instance, from the second version of its metadata service. The first version needs no
-/// token: a program that can be made to fetch a URL would read keys from it.
+/// The role of the instance, from version 2 of its metadata service. Version 1 needs no token, so server-side
+/// request forgery could read keys from it.
 pub(in super::super) struct Instance {
     endpoint: Url,
 }

@@ -1,8 +1,8 @@
-//! The credentials that requests are signed with.
+//! The credentials that sign requests.
 //!
-//! They come from the configuration, or else from the environment of the process in the order of the AWS
-//! tools: variables, web identity, container, instance. Temporary credentials are renewed before they
-//! expire, while requests go on with the old ones. All requests share one renewal.
+//! They are from the configuration, or else from the environment of the process, in the order of the AWS
+//! tools: variables, web identity, container, instance. Temporary credentials are renewed before they expire,
+//! while requests use the old ones. All requests share one renewal.
 
 mod cache;
 mod container;
@@ -19,7 +19,7 @@ pub(super) use source::CredentialSource;
 /// Looks up a variable of the environment.
 type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Why there is nothing to sign requests with.
+/// The reason why no credentials were found.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{issuer}: {reason}")]
 pub(super) struct NoCredentials {

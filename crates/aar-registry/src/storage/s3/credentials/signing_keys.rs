@@ -6,19 +6,19 @@ use serde::Deserialize;
 
 use super::NoCredentials;
 
-/// Credentials are renewed at most this long before they expire.
+/// The longest time before the expiry at which credentials are renewed.
 const EARLY: SignedDuration = SignedDuration::from_mins(10);
 
-/// An access key with its secret, and when it expires.
+/// An access key with its secret and its expiry.
 #[derive(Debug, Clone)]
 pub(in super::super) struct SigningKeys {
     pub(in super::super) credentials: Credentials,
     pub(super) expires: Option<Timestamp>,
-    /// From then on they are renewed.
+    /// The time of the renewal.
     renew: Option<Timestamp>,
 }
 
-/// What metadata services of containers and instances answer.
+/// The response of metadata services of containers and instances.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Document {
@@ -68,7 +68,7 @@ impl SigningKeys {
         Ok(Self::temporary(keys, expiration, now))
     }
 
-    /// Whether it is too early for a renewal.
+    /// Whether no renewal is due.
     pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         self.renew.is_none_or(|renew| now < renew)
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{KeyOrigin, S3Options, Secret};
 
-/// Where credentials come from.
+/// The source of credentials.
 pub(in super::super) enum CredentialSource {
     Configuration(SigningKeys),
     Environment(SigningKeys),
@@ -43,7 +43,7 @@ impl From<&CredentialSource> for KeyOrigin {
 }
 
 impl CredentialSource {
-    /// The configured one, or else the first that the environment has.
+    /// The configured source, or else the first one in the environment.
     pub(in super::super) fn choose(options: &S3Options) -> Result<Self, NoCredentials> {
         if let Some(keys) = &options.credentials {
             return Ok(Self::Configuration(SigningKeys::permanent(
@@ -52,7 +52,7 @@ impl CredentialSource {
                 keys.session_token.as_ref().map(Secret::expose),
             )));
         }
-        // The region of another service need not be one of AWS.
+        // The region of another service may not exist in AWS.
         let region = options.endpoint.is_none().then_some(&*options.region);
         Self::find(region, &|name| {
             std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -7,7 +7,7 @@ use super::{Lookup, NoCredentials, SigningKeys, http::fetch};
 
 const ISSUER: &str = "the web identity";
 
-/// A token in a file, as Kubernetes provides it, that the token service exchanges for credentials.
+/// A token in a file, as Kubernetes provides it. The token service exchanges it for credentials.
 pub(in super::super) struct WebIdentity {
     token_file: String,
     role: String,

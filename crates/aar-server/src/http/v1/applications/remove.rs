@@ -10,7 +10,7 @@ use crate::http::{
     parameters::{ApplicationPath, StrictQuery},
 };
 
-/// Which part of the application to delete.
+/// The query of a deletion.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

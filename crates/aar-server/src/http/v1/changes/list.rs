@@ -16,7 +16,7 @@ use crate::http::{
 /// The longest wait, in seconds.
 const MAX_WAIT: u64 = 300;
 
-/// Which changes to list.
+/// The query of a listing of changes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -75,7 +75,7 @@ pub(in crate::http) async fn image(
     Ok(file.respond(part, body))
 }
 
-/// The status was sent before, so the client only sees its connection break.
+/// The status was sent before, so the client detects only a lost connection.
 fn log_failure(digest: Digest, error: &std::io::Error) {
     error!(%digest, %error, "image cannot be read while it is sent");
 }

@@ -15,15 +15,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{CredentialSource, NoCredentials, SigningKeys};
 
-/// A failed fetch is repeated four times as long after each attempt.
+/// The back-off after a failed fetch: each pause is four times as long as the one before.
 const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(100))
     .with_factor(4.0)
     .with_max_times(3)
     .with_jitter();
-/// After all attempts have failed, there is none for so long.
+/// The pause after all attempts have failed.
 const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(5);
-/// How much two clocks may differ when one waits for the other.
+/// The tolerated difference between two clocks.
 const MARGIN: Duration = Duration::from_millis(100);
 
 type Fetched = Result<SigningKeys, NoCredentials>;
@@ -36,7 +36,7 @@ pub(in super::super) struct CredentialCache(Arc<Inner>);
 struct Inner {
     source: CredentialSource,
     client: HttpClient,
-    /// Services check signatures by their own clocks, so this is the system's but in tests.
+    /// Services check signatures with their clocks, so only tests use another clock than that of the system.
     clock: Clock,
     cached: Mutex<Cached>,
 }
@@ -45,7 +45,7 @@ struct Inner {
 struct Cached {
     keys: Option<SigningKeys>,
     in_flight: Option<Fetch>,
-    /// The last failure, and until when it is returned without another attempt.
+    /// The last failure, and the time until which it is returned without another attempt.
     failure: Option<(NoCredentials, Timestamp)>,
 }
 
@@ -79,7 +79,7 @@ impl Inner {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Valid keys, or the fetch that brings them. Keys that expire soon are renewed in the background.
+    /// Valid keys, or the fetch that gets them. Keys that expire soon are renewed in the background.
     fn keys_or_fetch(self: &Arc<Self>) -> Either<Ready<Fetched>, Fetch> {
         let now = self.clock.now();
         let mut cached = self.cached();
@@ -98,10 +98,10 @@ impl Inner {
         }
     }
 
-    /// The fetch in flight, or a new one. It runs to its end even if all callers stop waiting.
+    /// The fetch in flight, or a new one. It runs to completion even if all callers stop waiting.
     fn join_fetch(self: &Arc<Self>, cached: &mut Cached) -> Fetch {
         let in_flight = cached.in_flight.as_ref();
-        // A fetch that was stopped could not remove itself.
+        // An aborted fetch could not remove itself.
         if let Some(fetch) = in_flight.filter(|fetch| fetch.peek().is_none()) {
             return fetch.clone();
         }
@@ -139,8 +139,8 @@ impl Inner {
         fetched
     }
 
-    /// Renews keys even if there is no request meanwhile: a URL that is signed after a quiet hour must
-    /// not expire in a minute.
+    /// Renews keys even without requests: a URL that is signed after an idle hour must not expire within a
+    /// minute.
     fn schedule_renewal(self: &Arc<Self>, keys: &SigningKeys) {
         let Some(wait) = keys.time_until_renewal(self.clock.now()) else {
             return;
