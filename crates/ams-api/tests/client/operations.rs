@@ -67,7 +67,7 @@ async fn wait(server: &TestServer, limit: Option<Duration>) -> Result<Vec<Status
     let started = operation(103, "", 1);
     watch
         .wait(started, limit, |operation| {
-            states.push(operation.status_code)
+            states.push(operation.status_code);
         })
         .await?;
     Ok(states)
