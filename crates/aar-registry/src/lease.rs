@@ -42,8 +42,8 @@ impl LeaseHolder {
     }
 }
 
-/// The times of a lease that is taken or renewed now. By the clock of the system, whatever clock the
-/// registry has: processes that share a database compare them.
+/// The times of a lease that is taken or renewed now. They are by the clock of the system, not of the
+/// registry: processes that share a database compare them.
 pub(crate) fn lease_times() -> LeaseTimes {
     let now = Clock::system().now();
     let expires_at = now.saturating_add(TTL).unwrap_or(Timestamp::MAX);

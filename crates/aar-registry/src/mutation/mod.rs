@@ -49,7 +49,7 @@ impl Registry {
         self.mutate_after(actor, ready(Ok(())), change).await
     }
 
-    /// The same after a check of what only storage knows. It cannot be made within the transaction.
+    /// The same after a check of the storage, which cannot be made within the transaction.
     pub(crate) async fn mutate_after<T, C, F>(
         &self,
         actor: &Actor,

@@ -40,7 +40,7 @@ pub(super) async fn finish(
             Box::pin(record(change, row, placed, recorder))
         })
         .await?;
-    // Nothing is recorded of an upload that is gone, or that another process has completed.
+    // No progress is recorded for an upload that no longer exists, or that another process has completed.
     registry.end_lease(&blob, &holder).await?;
     let is_left = match placed {
         Placed::Now => false,

@@ -86,7 +86,7 @@ async fn wait_for_change(
     loop {
         // Marked as seen before the comparison, so that a later change ends the wait below.
         let current = *revisions.borrow_and_update();
-        // A client can have seen a change of another process before this one, or a revision that does not exist.
+        // The client may know a revision of another process before this one, or one that does not exist.
         if since < current || since > current && is_listed(reader, since).await? {
             return Ok(true);
         }
