@@ -53,7 +53,7 @@ pub enum Error {
     ApkName(String),
     #[error(
         "the package is an application file itself: {0}; a package is a folder or an archive with \
-         manifest.yaml and app.apk, and `amc application create FILE.apk --name NAME` makes one of an APK"
+         manifest.yaml and the APK as app.apk"
     )]
     BareApk(&'static str),
     /// The package has warnings, and they were to be refused.

@@ -443,8 +443,7 @@ fn apk_in_place_of_a_package_is_refused_with_advice() {
     .build();
     let refusal = dir.refusal(&apk);
     assert!(
-        refusal.contains("it is an APK")
-            && refusal.contains("amc application create FILE.apk --name"),
+        refusal.contains("it is an APK") && refusal.contains("the APK as app.apk"),
         "{refusal}"
     );
     let bundle = PackageContent::default()

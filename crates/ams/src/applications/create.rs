@@ -80,6 +80,9 @@ impl Applications {
             if let Some(facts) = content.apk() {
                 check_architecture(facts, architecture)?;
             }
+            for warning in content.warnings() {
+                tracing::warn!(application = %content.manifest().name, %warning, "the package has a warning");
+            }
             let mut manifest = content.manifest().clone();
             if manifest.application.abi.is_empty() {
                 manifest.application.abi = abi(content.apk(), architecture, &default_abi);
