@@ -25,6 +25,7 @@ mod proxy;
 mod registry;
 mod s3;
 mod skip;
+mod small_volume;
 mod soak;
 mod watchdog;
 mod web;
@@ -46,6 +47,7 @@ pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
 pub use s3::{Bucket, Credentials, OpenUpload, S3Server, serve_s3_servers};
 pub use skip::{skip, tool};
+pub use small_volume::SmallVolume;
 pub use soak::{SoakRound, soak_rounds};
 pub use web::{
     CONTAINER_TOKEN, CloudFront, CredentialServer, Fault, RecordedRequest, S3Network, SigningKey,
