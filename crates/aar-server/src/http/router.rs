@@ -1,6 +1,6 @@
 //! The table of routes. The OpenAPI document is generated from the same rows.
 
-use aar_daemon::http::drain_body;
+use aar_daemon::http::{add_date, drain_body};
 use aar_types::{ErrorBody, ErrorCode};
 use axum::{Router, extract::Request, middleware::from_fn};
 use utoipa::{OpenApi as _, openapi::OpenApi};
@@ -66,12 +66,13 @@ fn upload_table() -> OpenApiRouter<AppState> {
 ///
 /// A request passes, from the outside in:
 ///
-/// 1. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
-/// 2. `drain_body`: on the way out handles a body that was not read;
-/// 3. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
-/// 4. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+/// 1. `add_date`: adds the date to the response;
+/// 2. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
+/// 3. `drain_body`: on the way out handles a body that was not read;
+/// 4. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
+/// 5. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
 ///    unauthorised caller gets 401 or 403 before anything else is checked, then path, query and body;
-/// 5. the handler.
+/// 6. the handler.
 pub(crate) fn router(state: AppState) -> Router {
     let (router, _) = table().split_for_parts();
     router
@@ -79,6 +80,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(from_fn(drain_body))
         .layer(from_fn(report))
+        .layer(from_fn(add_date))
         .with_state(state)
 }
 

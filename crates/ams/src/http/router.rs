@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aar_daemon::http::{
-    RateLimiter, drain_body,
+    RateLimiter, add_date, drain_body,
     metrics::{self, HttpMetrics, Transport},
 };
 use axum::{
@@ -102,6 +102,7 @@ pub(super) fn router(state: AppState, metrics: &HttpMetrics, transport: Transpor
     let router = router
         .layer(from_fn(drain_body))
         .layer(from_fn(error::report))
+        .layer(from_fn(add_date))
         .layer(measure)
         .with_state(state);
     // A layer of the router above would run after the route is chosen.
