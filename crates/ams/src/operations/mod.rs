@@ -241,8 +241,9 @@ impl Operations {
         let now = self.0.clock.now();
         self.records().retain(|_, record| {
             let operation = record.state.borrow();
-            !operation.status_code.is_final()
-                || now.duration_since(operation.updated_at) < RETENTION
+            // A time in the future was set while the clock was ahead.
+            let age = now.duration_since(operation.updated_at).abs();
+            !operation.status_code.is_final() || age < RETENTION
         });
     }
 
