@@ -16,6 +16,7 @@ mod outbox;
 mod parts;
 mod registry;
 mod sqlite;
+mod times;
 mod trust;
 mod uploads;
 mod values;
@@ -40,9 +41,10 @@ pub(crate) use leases::LeaseTimes;
 pub(crate) use outbox::OutboxRow;
 pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
+pub(crate) use times::LatestTimes;
 pub(crate) use trust::TrustRow;
 pub use trust::TrustedCertificate;
-pub(crate) use uploads::UploadRow;
+pub(crate) use uploads::{OwnerTotals, UploadRow};
 pub(crate) use values::now;
 pub(crate) use variants::{CatalogueFilter, VariantRow};
 pub(crate) use versions::VersionRow;
@@ -96,9 +98,13 @@ impl Metadata {
 
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
         let Engine::Sqlite(database) = &self.engine;
-        let transaction = Transaction::sqlite(database, database.write().await)?;
-        let reading = Reading { transaction };
-        Ok(Writing { reading })
+        Writing::sqlite(database, database.write().await)
+    }
+
+    /// For work that frees space or withdraws trust: it may use the reserve of a full volume.
+    pub(crate) async fn write_from_reserve(&self) -> Result<Writing, Error> {
+        let Engine::Sqlite(database) = &self.engine;
+        Writing::sqlite(database, database.write_from_reserve().await)
     }
 
     pub(crate) async fn close(&self) {
@@ -133,6 +139,15 @@ impl Reading {
 }
 
 impl Writing {
+    fn sqlite(
+        database: &aar_sqlite::Database,
+        begun: Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error>,
+    ) -> Result<Self, Error> {
+        let transaction = Transaction::sqlite(database, begun)?;
+        let reading = Reading { transaction };
+        Ok(Self { reading })
+    }
+
     pub(crate) async fn commit(self) -> Result<(), Error> {
         let Transaction::Sqlite(transaction, path) = self.reading.transaction;
         let done = transaction.commit().await;
