@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::{
     Error, TrustedCertificate,
     keys::{VariantKey, VersionKey},
-    metadata::{TrustRow, VariantRow, VersionRow},
+    metadata::{Reading, TrustRow, VariantRow, VersionRow},
     storage::{ObjectKey, Storage},
 };
 
@@ -151,6 +151,26 @@ pub(crate) fn write<T: Serialize>(key: &ObjectKey, descriptor: &T) -> Result<Byt
     written
         .map(Bytes::from)
         .map_err(|source| damaged(key, source))
+}
+
+/// The content that the database requires; `None` if there should be no descriptor.
+pub(crate) async fn required(tx: &mut Reading, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
+    let content = match key {
+        ObjectKey::Version(version) => {
+            let row = tx.version(version).await?;
+            row.map(|row| write(key, &VersionDescriptor::from(row)))
+        }
+        ObjectKey::Variant(variant) => {
+            let row = tx.variant(variant).await?;
+            row.map(|row| write(key, &VariantDescriptor::from(row)))
+        }
+        ObjectKey::Certificate(fingerprint) => {
+            let row = tx.certificate(fingerprint).await?;
+            row.map(|row| write(key, &CertificateDescriptor::from(row)))
+        }
+        ObjectKey::Registry | ObjectKey::Blob(_) => None,
+    };
+    content.transpose()
 }
 
 pub(crate) async fn read<T: DeserializeOwned>(

@@ -24,6 +24,7 @@ mod outbox;
 mod publish;
 mod rebuild;
 mod remove;
+mod transactions;
 mod trust;
 mod upload;
 mod verify;
