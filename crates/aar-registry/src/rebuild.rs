@@ -12,7 +12,7 @@
 use std::fmt;
 
 use aar_types::{ApplicationMetadata, RegistryId, Revision, TrustState};
-use futures_util::{Stream, TryStreamExt, stream::TryChunksError};
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -137,11 +137,18 @@ struct Rebuild<'a> {
     created: Vec<VariantRow>,
 }
 
-impl<'a> Rebuild<'a> {
+impl Rebuild<'_> {
     async fn run(&mut self, operator: &str, losses: Losses) -> Result<(), Error> {
-        self.variants().await?;
-        self.versions().await?;
-        self.certificates().await?;
+        self.restore(Area::Applications, Self::read_variant, Self::insert_variant)
+            .await?;
+        self.restore(Area::Applications, Self::read_version, Self::insert_version)
+            .await?;
+        self.restore(
+            Area::Trust,
+            Self::read_certificate,
+            Self::insert_certificate,
+        )
+        .await?;
         if losses == Losses::Refuse && !self.report.lost.is_empty() {
             let lost = std::mem::take(&mut self.report.lost);
             return Err(Error::RebuildLoses { lost });
@@ -172,25 +179,22 @@ impl<'a> Rebuild<'a> {
         tx.commit().await
     }
 
-    fn batches(
-        &self,
+    /// Restores rows from the objects of an area, a batch at a time.
+    async fn restore<R>(
+        &mut self,
         area: Area,
-    ) -> impl Stream<Item = Result<Vec<Object>, Error>> + Unpin + use<'a> {
-        let objects = self.storage.list(area).try_chunks(BATCH);
-        objects.map_err(|TryChunksError(_, error)| error)
-    }
-
-    async fn variants(&mut self) -> Result<(), Error> {
-        let mut batches = self.batches(Area::Applications);
-        while let Some(batch) = batches.try_next().await? {
+        read: impl AsyncFn(&mut Self, &Object) -> Result<Option<R>, Error>,
+        insert: impl AsyncFn(&mut Self, &mut Writing, R) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut batches = self.storage.list(area).try_chunks(BATCH);
+        while let Some(batch) = batches.try_next().await.map_err(|error| error.1)? {
             let mut rows = Vec::new();
             for object in batch {
-                rows.extend(self.read_variant(&object).await?);
+                rows.extend(read(self, &object).await?);
             }
             let mut tx = self.metadata.write().await?;
             for row in rows {
-                tx.put_variant(&row).await?;
-                self.report.applications += 1;
+                insert(self, &mut tx, row).await?;
             }
             tx.commit().await?;
         }
@@ -215,20 +219,9 @@ impl<'a> Rebuild<'a> {
         Ok(is_in_place.then_some(row))
     }
 
-    async fn versions(&mut self) -> Result<(), Error> {
-        let mut batches = self.batches(Area::Applications);
-        while let Some(batch) = batches.try_next().await? {
-            let mut rows = Vec::new();
-            for object in batch {
-                rows.extend(self.read_version(&object).await?);
-            }
-            let mut tx = self.metadata.write().await?;
-            for row in rows {
-                self.insert_version(&mut tx, &row).await?;
-            }
-            tx.commit().await?;
-        }
-        Ok(())
+    async fn insert_variant(&mut self, tx: &mut Writing, row: VariantRow) -> Result<(), Error> {
+        self.report.applications += 1;
+        tx.put_variant(&row).await
     }
 
     /// Reads the descriptor of a version whose image is stored.
@@ -259,13 +252,13 @@ impl<'a> Rebuild<'a> {
         Ok(None)
     }
 
-    async fn insert_version(&mut self, tx: &mut Writing, row: &VersionRow) -> Result<(), Error> {
+    async fn insert_version(&mut self, tx: &mut Writing, row: VersionRow) -> Result<(), Error> {
         let image = &row.version.image;
         if tx.variant(&row.variant).await?.is_none() {
-            self.create_variant(tx, row).await?;
+            self.create_variant(tx, &row).await?;
         }
         tx.store_blob(&image.digest, image.size, self.at).await?;
-        tx.insert_version(row).await?;
+        tx.insert_version(&row).await?;
         tx.recount_blob(&image.digest, self.at).await?;
         self.report.versions += 1;
         Ok(())
@@ -308,26 +301,6 @@ impl<'a> Rebuild<'a> {
         Ok(())
     }
 
-    async fn certificates(&mut self) -> Result<(), Error> {
-        let mut batches = self.batches(Area::Trust);
-        while let Some(batch) = batches.try_next().await? {
-            let mut rows = Vec::new();
-            for object in batch {
-                rows.extend(self.read_certificate(&object).await?);
-            }
-            let mut tx = self.metadata.write().await?;
-            for row in rows {
-                tx.put_certificate(&row).await?;
-                match row.certificate.state {
-                    TrustState::Trusted => self.report.trusted += 1,
-                    TrustState::Revoked => self.report.revoked += 1,
-                }
-            }
-            tx.commit().await?;
-        }
-        Ok(())
-    }
-
     async fn read_certificate(&mut self, object: &Object) -> Result<Option<TrustRow>, Error> {
         let Some(key @ ObjectKey::Certificate(_)) = object.key() else {
             self.skip(&object.path, "is no descriptor");
@@ -339,6 +312,14 @@ impl<'a> Rebuild<'a> {
         let row = TrustRow::from(found);
         let own_key = ObjectKey::Certificate(row.certificate.fingerprint);
         Ok(self.is_in_place(&key, &own_key).then_some(row))
+    }
+
+    async fn insert_certificate(&mut self, tx: &mut Writing, row: TrustRow) -> Result<(), Error> {
+        match row.certificate.state {
+            TrustState::Trusted => self.report.trusted += 1,
+            TrustState::Revoked => self.report.revoked += 1,
+        }
+        tx.put_certificate(&row).await
     }
 
     /// Reads a descriptor. An unreadable one is a loss.

@@ -9,6 +9,7 @@ use aar_types::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt, future::ready, stream};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _,
 };
@@ -18,7 +19,7 @@ use crate::{
     Error, TrustedCertificate,
     keys::{VariantKey, VersionKey},
     metadata::{Reading, TrustRow, VariantRow, VersionRow},
-    storage::{ObjectKey, Storage},
+    storage::{Area, Object, ObjectKey, Storage},
 };
 
 pub(crate) use replacement::{check_content, check_replacement};
@@ -151,6 +152,13 @@ pub(crate) fn write<T: Serialize>(key: &ObjectKey, descriptor: &T) -> Result<Byt
     written
         .map(Bytes::from)
         .map_err(|source| damaged(key, source))
+}
+
+/// Every descriptor in a storage.
+pub(crate) fn list(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> + Send + use<> {
+    let objects =
+        stream::select_all([Area::Applications, Area::Trust].map(|area| storage.list(area)));
+    objects.try_filter(|object| ready(object.key().is_some()))
 }
 
 /// The content that the database requires; `None` if there should be no descriptor.

@@ -7,22 +7,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aar_types::{Change, Digest, Revision};
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::MigrationReport;
 use crate::{
     Error, Registry, descriptor,
     keys::{VariantKey, VersionKey},
     metadata::{BlobRow, BlobState, Reading, Writing},
-    storage::{Area, Object, ObjectKey, Storage},
+    storage::{Area, ObjectKey, Storage},
 };
 
 /// The number of rows in one query.
 const PAGE: u32 = 500;
 /// The number of descriptors that are compared concurrently.
 const AT_ONCE: usize = 16;
-/// The areas of the storage that hold descriptors.
-const DESCRIPTORS: [Area; 2] = [Area::Applications, Area::Trust];
 
 pub(super) struct Copying {
     registry: Registry,
@@ -54,7 +52,7 @@ impl Copying {
             };
             Ok(Some((digest, object.size)))
         });
-        let descriptors = described(&target).map_ok(|object| (object.path, None));
+        let descriptors = descriptor::list(&target).map_ok(|object| (object.path, None));
         Ok(Self {
             images: images.try_collect().await?,
             descriptors: descriptors.try_collect().await?,
@@ -75,7 +73,7 @@ impl Copying {
             self.copy_image(&blob).await?;
         }
         let source = self.registry.storage();
-        let originals = described(&source).map_ok(|object| (object.path, object.tag));
+        let originals = descriptor::list(&source).map_ok(|object| (object.path, object.tag));
         let originals = originals.try_collect().await?;
         self.copy_descriptors(&source, &originals).await?;
         self.delete_descriptors(&originals).await
@@ -231,12 +229,6 @@ impl PassStart {
             undelivered: tx.outbox_keys("").await?,
         })
     }
-}
-
-/// Every descriptor in a storage.
-fn described(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> {
-    let objects = stream::iter(DESCRIPTORS).flat_map(move |area| storage.list(area));
-    objects.try_filter(|object| std::future::ready(object.key().is_some()))
 }
 
 /// Copies a descriptor unless the target has the same. Returns whether it was copied.

@@ -32,8 +32,12 @@ fn check_transaction(request: &RecordedRequest) -> bool {
 }
 
 async fn can_write() -> bool {
+    let database = DATABASE.get().unwrap();
+    if !database.exists() {
+        return true;
+    }
     let options = SqliteConnectOptions::new()
-        .filename(DATABASE.get().unwrap())
+        .filename(database)
         .busy_timeout(Duration::ZERO);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     let begun = sqlx::query("BEGIN IMMEDIATE")
