@@ -30,7 +30,7 @@ use crate::{
     storage::{ObjectKey, Storage},
 };
 
-/// The number of passes after which the operator learns why the migration does not end.
+/// The number of passes after which a switch is attempted even if the last one has copied something.
 const PASSES: usize = 8;
 
 /// The outcome of a migration.
@@ -108,12 +108,7 @@ impl Operator {
             passes += 1;
             let before = copying.report.clone();
             copying.pass().await?;
-            if passes % PASSES == 0 {
-                tracing::warn!(
-                    passes,
-                    "changes arrive as fast as they are copied; pause the publishers"
-                );
-            } else if copying.report != before {
+            if passes % PASSES != 0 && copying.report != before {
                 continue;
             }
             mark_as(registry, &copying.target, name, false).await?;
@@ -124,6 +119,12 @@ impl Operator {
             match switch.await? {
                 Switched::Done(report, given_up) => return Ok((report, given_up)),
                 Switched::NotYet(more) => copying = more,
+            }
+            if passes >= PASSES {
+                tracing::warn!(
+                    passes,
+                    "images arrive as fast as they are copied; pause the publishers"
+                );
             }
             mark_as(registry, &copying.target, name, true).await?;
         }
