@@ -46,7 +46,7 @@ impl Server {
         create_private_folder(&base.join("run"))?;
         let address = resolve(&config).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
-        let registry = Registry::open(config.registry(clock.clone())).await?;
+        let registry = Registry::open(config.registry(clock.clone())?).await?;
         let operator = registry.operator(OPERATOR);
         operator.restore_revocations().await?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;
