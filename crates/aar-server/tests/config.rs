@@ -50,7 +50,7 @@ fn all_examples_are_loaded() {
             loaded += 1;
         }
     }
-    assert_eq!(loaded, 6);
+    assert_eq!(loaded, 7);
 }
 
 #[test]

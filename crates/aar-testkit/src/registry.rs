@@ -108,6 +108,7 @@ impl TestRegistry {
 
     /// Creates the base folder of another process over the same database and storage, with the same
     /// certificate.
+    #[must_use]
     pub fn replica(&self) -> Self {
         let (folder, port) = (Folder::new("aar"), Port::take());
         let config = fs_err::read_to_string(self.folder.join("conf/main.yaml")).unwrap();

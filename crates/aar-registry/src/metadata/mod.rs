@@ -7,6 +7,8 @@
 //! A function that changes a row takes a [`Writing`], so it cannot be called with a read-only transaction. No
 //! request to the network is made while a [`Writing`] is open: it excludes every other writer, in all
 //! processes.
+//!
+//! Futures of PostgreSQL are boxed, because they are large, and a caller would hold them with SQLite, too.
 
 mod audit;
 mod blobs;
@@ -95,7 +97,7 @@ impl Metadata {
         let engine = match options {
             DatabaseOptions::Sqlite { path } => Engine::Sqlite(sqlite::open(path).await?),
             DatabaseOptions::Postgres(options) => {
-                Engine::Postgres(PostgresDatabase::open(options).await?)
+                Engine::Postgres(Box::pin(PostgresDatabase::open(options)).await?)
             }
         };
         Ok(Self { engine })
@@ -104,7 +106,9 @@ impl Metadata {
     pub(crate) async fn read(&self) -> Result<Reading, Error> {
         let transaction = match &self.engine {
             Engine::Sqlite(database) => Transaction::sqlite(database, database.read().await)?,
-            Engine::Postgres(database) => Transaction::postgres(database, database.read().await)?,
+            Engine::Postgres(database) => {
+                Transaction::postgres(database, Box::pin(database.read()).await)?
+            }
         };
         Ok(Reading { transaction })
     }
@@ -112,7 +116,9 @@ impl Metadata {
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
         let transaction = match &self.engine {
             Engine::Sqlite(database) => Transaction::sqlite(database, database.write().await)?,
-            Engine::Postgres(database) => Transaction::postgres(database, database.write().await)?,
+            Engine::Postgres(database) => {
+                Transaction::postgres(database, Box::pin(database.write()).await)?
+            }
         };
         let reading = Reading { transaction };
         Ok(Writing { reading })
@@ -129,7 +135,7 @@ impl Metadata {
     pub(crate) async fn close(&self) {
         match &self.engine {
             Engine::Sqlite(database) => database.close().await,
-            Engine::Postgres(database) => database.close().await,
+            Engine::Postgres(database) => Box::pin(database.close()).await,
         }
     }
 }
@@ -182,7 +188,7 @@ impl Writing {
                 done.map_err(|error| sqlite::failure(&path, error))
             }
             Transaction::Postgres(transaction, server) => {
-                let done = transaction.commit().await;
+                let done = Box::pin(transaction.commit()).await;
                 done.map_err(|error| server.failure(error))
             }
         }
@@ -196,7 +202,7 @@ impl Writing {
                 done.map_err(|error| sqlite::failure(&path, error))
             }
             Transaction::Postgres(transaction, server) => {
-                let done = transaction.rollback().await;
+                let done = Box::pin(transaction.rollback()).await;
                 done.map_err(|error| server.failure(error))
             }
         }
@@ -227,11 +233,10 @@ macro_rules! sql {
                 .execute(connection)
                 .await
                 .map(|done| done.rows_affected()),
-            $crate::metadata::Connection::Postgres(connection) => sqlx::query($sql)
-                $(.bind($bind))*
-                .execute(connection)
-                .await
-                .map(|done| done.rows_affected()),
+            $crate::metadata::Connection::Postgres(connection) => {
+                let done = sqlx::query($sql)$(.bind($bind))*.execute(connection);
+                Box::pin(done).await.map(|done| done.rows_affected())
+            }
         }
         .map_err(|error| $tx.failure(error))
     };
@@ -241,10 +246,9 @@ macro_rules! sql {
                 $(.bind($bind))*
                 .fetch_optional(connection)
                 .await,
-            $crate::metadata::Connection::Postgres(connection) => sqlx::query_as($sql)
-                $(.bind($bind))*
-                .fetch_optional(connection)
-                .await,
+            $crate::metadata::Connection::Postgres(connection) => {
+                Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_optional(connection)).await
+            }
         }
         .map_err(|error| $tx.failure(error))
     };
@@ -254,10 +258,9 @@ macro_rules! sql {
                 $(.bind($bind))*
                 .fetch_one(connection)
                 .await,
-            $crate::metadata::Connection::Postgres(connection) => sqlx::query_as($sql)
-                $(.bind($bind))*
-                .fetch_one(connection)
-                .await,
+            $crate::metadata::Connection::Postgres(connection) => {
+                Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_one(connection)).await
+            }
         }
         .map_err(|error| $tx.failure(error))
     };
@@ -267,10 +270,9 @@ macro_rules! sql {
                 $(.bind($bind))*
                 .fetch_all(connection)
                 .await,
-            $crate::metadata::Connection::Postgres(connection) => sqlx::query_as($sql)
-                $(.bind($bind))*
-                .fetch_all(connection)
-                .await,
+            $crate::metadata::Connection::Postgres(connection) => {
+                Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_all(connection)).await
+            }
         }
         .map_err(|error| $tx.failure(error))
     };

@@ -57,6 +57,15 @@ async fn on_backends(backends: &[Backend], test: impl AsyncFn(Fixture)) {
     }
 }
 
+/// Shows bytes as hexadecimal digits.
+struct Digits<'a>(&'a [u8]);
+
+impl std::fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 /// Names the back end on which a test panics.
 struct FailureNote(Backend);
 
@@ -170,7 +179,7 @@ impl Fixture {
 
     /// Bytes as SQL writes them.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = Digits(bytes);
         match &self.postgres {
             Some(_) => format!("'\\x{digits}'::bytea"),
             None => format!("x'{digits}'"),
@@ -200,12 +209,11 @@ impl Fixture {
         self.registry = self.another().await;
         work(self.operator()).await;
         self.registry.close().await;
-        match &self.postgres {
-            Some(database) => database.restore(),
-            None => {
-                self.lose_database();
-                std::fs::copy(&kept, self.database()).unwrap();
-            }
+        if let Some(database) = &self.postgres {
+            database.restore();
+        } else {
+            self.lose_database();
+            std::fs::copy(&kept, self.database()).unwrap();
         }
         self.registry = self.another().await;
     }
