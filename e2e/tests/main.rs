@@ -27,6 +27,8 @@ mod registry_down;
 #[cfg(test)]
 mod removal;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod s3_cloudfront;
 #[cfg(test)]
 mod s3_credentials;

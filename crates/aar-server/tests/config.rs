@@ -50,7 +50,7 @@ fn all_examples_are_loaded() {
             loaded += 1;
         }
     }
-    assert_eq!(loaded, 6);
+    assert_eq!(loaded, 7);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn secrets_of_buckets_are_not_shown() {
 fn bucket_options_reach_the_registry() {
     let of = |name: &str| {
         let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
-        match config.registry(Clock::system()).storage {
+        match config.registry(Clock::system()).unwrap().storage {
             StorageOptions::S3(options) => *options,
             other @ StorageOptions::Fs { .. } => panic!("{other:?}"),
         }

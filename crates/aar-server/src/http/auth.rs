@@ -104,7 +104,9 @@ impl FromRequestParts<AppState> for ClientCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(state.0.registry.reader(&caller(parts))?))
+        let registry = &state.0.registry;
+        registry.require_current_trust().await?;
+        Ok(Self(registry.reader(&caller(parts))?))
     }
 }
 
@@ -115,7 +117,9 @@ impl FromRequestParts<AppState> for PublisherCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(state.0.registry.publisher(&caller(parts))?))
+        let registry = &state.0.registry;
+        registry.require_current_trust().await?;
+        Ok(Self(registry.publisher(&caller(parts))?))
     }
 }
 

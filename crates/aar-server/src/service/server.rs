@@ -18,7 +18,7 @@ use super::{
     moved_storage::MovedStorage, watch::Watch,
 };
 use crate::{
-    config::Config,
+    config::{Config, StorageConfig},
     http::{AppState, router},
 };
 
@@ -34,6 +34,8 @@ pub struct Server {
     listener: TlsListener,
     control: ControlSocket,
     _lock: Lock,
+    /// The storage, where another machine could use it at the same time.
+    _storage_lock: Option<Lock>,
 }
 
 impl Server {
@@ -46,7 +48,8 @@ impl Server {
         create_private_folder(&base.join("run"))?;
         let address = resolve(&config).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
-        let registry = Registry::open(config.registry(clock.clone())).await?;
+        let storage_lock = lock_shared_folder(&config)?;
+        let registry = Registry::open(config.registry(clock.clone())?).await?;
         let operator = registry.operator(OPERATOR);
         operator.restore_revocations().await?;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;
@@ -58,6 +61,7 @@ impl Server {
             registry,
             listener,
             _lock: lock,
+            _storage_lock: storage_lock,
         })
     }
 
@@ -113,6 +117,18 @@ impl Server {
             base = %self.base.display(),
             "registry started"
         );
+    }
+}
+
+/// Several processes may share a PostgreSQL database only if they share a bucket, too: uploads and their
+/// locks in a folder are those of one process.
+fn lock_shared_folder(config: &Config) -> Result<Option<Lock>, Error> {
+    match &config.storage {
+        StorageConfig::Fs(fs) if config.database.file().is_none() => {
+            create_private_folder(&fs.root_directory)?;
+            Ok(Some(Lock::acquire(&fs.root_directory)?))
+        }
+        _ => Ok(None),
     }
 }
 
