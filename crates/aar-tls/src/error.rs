@@ -43,9 +43,6 @@ pub enum Error {
     /// The TLS library refuses the settings.
     #[error("TLS cannot be set up")]
     Setup(#[from] rustls::Error),
-    /// The HTTP library refuses the settings.
-    #[error("the HTTP client cannot be set up")]
-    Http(#[from] reqwest::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
