@@ -22,10 +22,11 @@ mod observe;
 mod peer;
 mod pin;
 mod provider;
+mod shown_certificate;
 mod stream;
 mod verifier;
 
-pub use certificate::{Certificate, Validity};
+pub use certificate::{Certificate, NO_EXPIRY, Validity};
 pub use connections::{ConnectionGuard, Connections};
 pub use connector::{ServerTrust, client_config};
 pub use error::Error;

@@ -5,4 +5,6 @@ mod listener;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod openssl;
+#[cfg(test)]
 mod support;
