@@ -25,6 +25,12 @@ pub enum Error {
         /// The key, and which keys can be used.
         problem: String,
     },
+    /// A certificate is only for signing other certificates.
+    #[error(
+        "the certificate is that of an authority: it is only for signing others, and certificates \
+         are not trusted because of their issuer; add the certificate of each client"
+    )]
+    Authority,
     /// The bytes are not an X.509 certificate.
     #[error("this is not an X.509 certificate: {reason}")]
     Malformed {

@@ -1,6 +1,7 @@
 mod key;
 mod pem;
 mod read;
+mod signing;
 mod subject;
 
 use std::{fmt, sync::Arc};
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::{prelude::X509Certificate, time::ASN1Time};
 
-use self::key::CertificateKey;
+use self::{key::CertificateKey, signing::Signing};
 use crate::Error;
 
 /// One X.509 certificate, parsed once. Cheap to clone.
@@ -24,6 +25,7 @@ struct CertificateParts {
     subject: String,
     common_name: Option<String>,
     key: CertificateKey,
+    signing: Signing,
     not_before: Timestamp,
     not_after: Timestamp,
 }
@@ -127,6 +129,7 @@ impl CertificateParts {
             subject: subject::distinguished_name(parsed.subject()),
             common_name: subject::common_name(parsed.subject()),
             key: CertificateKey::new(parsed.public_key()),
+            signing: Signing::of(parsed),
             not_before: timestamp(validity.not_before),
             not_after: timestamp(validity.not_after),
         }

@@ -33,6 +33,7 @@ impl Certificate {
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
         let certificate = one(all(bytes)?)?;
         certificate.check_key()?;
+        certificate.check_signing()?;
         Ok(certificate)
     }
 

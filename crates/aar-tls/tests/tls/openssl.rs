@@ -149,3 +149,17 @@ fn common_name_is_read_from_the_parsed_subject() {
     assert_eq!(certificate.common_name(), Some("guest"));
     assert_eq!(certificate.subject(), r"O=x\, CN=admin, CN=guest");
 }
+
+#[test]
+fn authority_is_refused_and_self_signed_certificate_is_not() {
+    let Some(openssl) = OpenSsl::new("authority_is_refused_and_self_signed_certificate_is_not")
+    else {
+        return;
+    };
+    let usage = "keyUsage=critical,keyCertSign,cRLSign";
+    openssl.self_signed("authority", EC, &["-addext", usage]);
+    let refusal = read(&openssl, "authority.crt").unwrap_err();
+    assert!(refusal.contains("that of an authority"), "{refusal}");
+    openssl.self_signed("client", EC, &[]);
+    assert!(read(&openssl, "client.crt").unwrap().may_sign_others());
+}

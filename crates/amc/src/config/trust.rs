@@ -60,9 +60,12 @@ impl Command {
 }
 
 async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
-    let source = source_name(&path);
-    let certificate = tokio::task::spawn_blocking(move || read(&path)).await?;
-    let certificate = certificate.context(source)?;
+    let certificate = tokio::task::spawn_blocking(move || read(&path)).await??;
+    if certificate.may_sign_others() {
+        session.printer.warn(
+            "the certificate may sign others: only itself is trusted, not the certificates that it signs",
+        );
+    }
     let client = session.client()?;
     let added = client.add_certificate(&certificate, "");
     match operation::complete(&client, None, added).await {
@@ -92,10 +95,12 @@ fn source_name(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> anyhow::Result<Certificate> {
-    if is_stdin(path) {
-        return Ok(Certificate::read_from(io::stdin().lock())?);
-    }
-    Ok(Certificate::read_from(fs_err::File::open(path)?)?)
+    let certificate = if is_stdin(path) {
+        Certificate::read_from(io::stdin().lock())
+    } else {
+        Certificate::read_from(fs_err::File::open(path)?)
+    };
+    certificate.with_context(|| source_name(path))
 }
 
 async fn remove(session: &Session, selector: &str) -> anyhow::Result<()> {
