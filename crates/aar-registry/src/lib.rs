@@ -61,7 +61,7 @@ pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
 pub use keys::UploadId;
 pub use list::{ListQuery, Page};
-pub use metadata::{AuditEntry, AuditQuery, Outcome, TrustedCertificate};
+pub use metadata::{AuditEntry, AuditQuery, Outcome, TrustImport, TrustedCertificate};
 pub use migrate::MigrationReport;
 pub use options::{DatabaseOptions, Options, StorageOptions, UploadLimits};
 pub use publish::Published;
