@@ -62,7 +62,9 @@ pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
 pub use keys::UploadId;
 pub use list::{ListQuery, Page};
-pub use metadata::{AuditEntry, AuditQuery, Outcome, PostgresProblem, TrustedCertificate};
+pub use metadata::{
+    AuditEntry, AuditQuery, Outcome, PostgresProblem, TrustImport, TrustedCertificate,
+};
 pub use migrate::MigrationReport;
 pub use options::{
     DatabaseOptions, InvalidDatabaseUrl, Options, PostgresOptions, StorageOptions, UploadLimits,

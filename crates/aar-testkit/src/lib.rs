@@ -14,6 +14,7 @@ mod fleet;
 mod folder;
 mod generated;
 mod http;
+pub mod openssl;
 mod output;
 mod package;
 mod persona;

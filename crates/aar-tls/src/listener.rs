@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     Certificate, Error, Identity, Limits, Peer, TlsStream,
     limits::{HandshakeCounts, HandshakePermit},
-    provider,
+    provider, shown_certificate,
     verifier::ClientVerifier,
 };
 
@@ -126,7 +126,7 @@ fn outcome(done: Result<Option<(TlsStream, Peer)>, JoinError>) -> Option<(TlsStr
     })
 }
 
-/// Failures are logged at debug level: an open port sees port scans and broken clients all the time.
+/// A refused peer sees only a closed connection, so the log names the reason.
 async fn handshake(
     acceptor: TlsAcceptor,
     tcp: TcpStream,
@@ -136,17 +136,20 @@ async fn handshake(
 ) -> Option<(TlsStream, Peer)> {
     set_options(&tcp);
     let accept = acceptor.accept_with(tcp, |tls| tls.set_buffer_limit(Some(WRITE_BUFFER)));
-    match timeout(limit, accept).await {
+    let (accepted, shown) = shown_certificate::during(timeout(limit, accept)).await;
+    let fingerprint = shown.map(tracing::field::display);
+    match accepted {
         Ok(Ok(tls)) => {
             acknowledge_now(tls.get_ref().0);
             Some(identify(tls, address))
         }
         Ok(Err(error)) => {
-            tracing::debug!(%address, %error, "handshake failed");
+            tracing::info!(%address, fingerprint, reason = %error, "handshake failed");
             None
         }
         Err(_) => {
-            tracing::debug!(%address, ?limit, "handshake timed out");
+            let reason = format!("no end within {limit:?}");
+            tracing::info!(%address, fingerprint, reason, "handshake failed");
             None
         }
     }

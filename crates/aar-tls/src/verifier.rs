@@ -11,7 +11,7 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use crate::{Certificate, pin, provider::provider};
+use crate::{Certificate, pin, provider::provider, shown_certificate};
 
 /// The methods by which both kinds of verifier check that the peer holds the key of its certificate.
 macro_rules! verify_possession {
@@ -31,8 +31,7 @@ macro_rules! verify_possession {
             certificate: &CertificateDer<'_>,
             signed: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &provider().signature_verification_algorithms;
-            rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+            verify_possession(message, certificate, signed)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -40,6 +39,20 @@ macro_rules! verify_possession {
             algorithms.supported_schemes()
         }
     };
+}
+
+/// Only the key of a certificate counts, whatever its version and extensions: trust is decided by its
+/// fingerprint.
+fn verify_possession(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    let certificate = Certificate::from_der(certificate);
+    let certificate = certificate.map_err(|_| CertificateError::BadEncoding)?;
+    let algorithms = &provider().signature_verification_algorithms;
+    let key = certificate.public_key();
+    rustls::crypto::verify_tls13_signature_with_raw_key(message, key, signed, algorithms)
 }
 
 #[derive(Debug)]
@@ -87,10 +100,12 @@ impl ClientCertVerifier for ClientVerifier {
 
     fn verify_client_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let shown = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        shown_certificate::note(&shown);
         Ok(ClientCertVerified::assertion())
     }
 

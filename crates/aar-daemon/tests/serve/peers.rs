@@ -32,12 +32,8 @@ async fn handler_sees_the_certificate_of_the_peer() {
         (None, "none".to_owned()),
         (Some(&ams), ams.certificate().fingerprint().to_string()),
     ] {
-        let response = server
-            .client(certificate)
-            .get(server.url("/"))
-            .send()
-            .await
-            .unwrap();
+        let client = server.client(certificate);
+        let response = server.get(&client, "/").send().await.unwrap();
         assert_eq!(response.text().await.unwrap(), expected);
     }
 }

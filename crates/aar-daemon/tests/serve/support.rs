@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use aar_tls::{Connections, HttpOptions, Identity, Limits, NewIdentity, ServerTrust, TlsListener};
+use aar_http::{HttpClient, HttpOptions, Method, RequestBuilder};
+use aar_tls::{Connections, Identity, Limits, NewIdentity, ServerTrust, TlsListener};
 use aar_types::Clock;
 use axum::Router;
 use rustls::pki_types::ServerName;
@@ -55,14 +56,15 @@ impl Server {
         ServerTrust::Pinned(vec![self.identity.certificate().fingerprint()])
     }
 
-    pub(crate) fn client(&self, identity: Option<&Identity>) -> reqwest::Client {
+    pub(crate) fn client(&self, identity: Option<&Identity>) -> HttpClient {
         let mut options = HttpOptions::new(self.trust(), "test/1");
         options.identity = identity.cloned();
-        aar_tls::http_client(options).unwrap()
+        HttpClient::new(options).unwrap()
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("https://{}{path}", self.address)
+    pub(crate) fn get(&self, client: &HttpClient, path: &str) -> RequestBuilder {
+        let url = format!("https://{}{path}", self.address);
+        client.request(Method::GET, url.parse().unwrap())
     }
 
     /// A connection for requests written byte by byte.

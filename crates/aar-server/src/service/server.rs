@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    Error, background::Background, control::ControlSocket, identity, maintenance,
-    moved_storage::MovedStorage, watch::Watch,
+    Error, background::Background, control::ControlSocket, identity, imported_trust::ImportedTrust,
+    maintenance, moved_storage::MovedStorage, watch::Watch,
 };
 use crate::{
     config::{Config, StorageConfig},
@@ -30,6 +30,7 @@ pub struct Server {
     base: PathBuf,
     config: Config,
     registry: Registry,
+    imported_trust: ImportedTrust,
     certificate: Certificate,
     listener: TlsListener,
     control: ControlSocket,
@@ -52,6 +53,8 @@ impl Server {
         let registry = Registry::open(config.registry(clock.clone())?).await?;
         let operator = registry.operator(OPERATOR);
         operator.restore_revocations().await?;
+        let imported_trust = ImportedTrust::new(base, operator);
+        imported_trust.update().await;
         let listener = TlsListener::bind(address, &identity, Limits::default()).await?;
         Ok(Self {
             base: base.to_owned(),
@@ -59,6 +62,7 @@ impl Server {
             certificate: identity.certificate().clone(),
             config,
             registry,
+            imported_trust,
             listener,
             _lock: lock,
             _storage_lock: storage_lock,
@@ -88,6 +92,7 @@ impl Server {
         let operator = self.registry.operator(OPERATOR);
         let period = self.config.gc.interval.get();
         background.add(maintenance::deliver(operator.clone(), stop.clone()));
+        background.add(self.imported_trust.run(stop.clone()));
         background.add(maintenance::run(operator, period, stop.clone()));
         notify_ready();
         serve_tls(

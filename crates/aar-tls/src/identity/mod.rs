@@ -5,7 +5,7 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpos
 use rcgen::{KeyUsagePurpose, date_time_ymd};
 use rustls::{
     pki_types::{PrivateKeyDer, pem::PemObject},
-    sign::CertifiedKey,
+    sign::{CertifiedKey, SigningKey},
 };
 
 use crate::{Certificate, Error, provider};
@@ -40,8 +40,8 @@ impl Identity {
             path: path.to_owned(),
             source: Box::new(source),
         };
-        let text = fs_err::read_to_string(cert)?;
-        let chain = certificates(&text).map_err(|e| in_file(cert, e))?;
+        let bytes = fs_err::read(cert)?;
+        let chain = Certificate::chain_from(&bytes).map_err(|e| in_file(cert, e))?;
         let key_pem = fs_err::read_to_string(key)?;
         Self::assemble(chain, key_pem).map_err(|e| in_file(key, e))
     }
@@ -91,9 +91,8 @@ impl Identity {
     fn assemble(chain: Vec<Certificate>, key_pem: String) -> Result<Self, Error> {
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| Error::NotAKey)?;
         let ders = chain.iter().map(Certificate::to_rustls).collect();
-        let certified =
-            CertifiedKey::from_der(ders, key, &provider::provider()).map_err(Error::KeyRefused)?;
         let certificate = chain.into_iter().next().ok_or(Error::NotAKey)?;
+        let certified = CertifiedKey::new(ders, signing_key(key, &certificate)?);
         Ok(Self(Arc::new(IdentityParts {
             certificate,
             key_pem,
@@ -116,12 +115,19 @@ impl Identity {
     }
 }
 
-fn certificates(text: &str) -> Result<Vec<Certificate>, Error> {
-    let chain = Certificate::chain_from_pem(text)?;
-    if chain.is_empty() {
-        return Ok(vec![Certificate::from_pem(text)?]);
+/// rustls compares a key only with certificates that it can parse, which leaves out X.509 v1.
+fn signing_key(
+    key: PrivateKeyDer<'static>,
+    certificate: &Certificate,
+) -> Result<Arc<dyn SigningKey>, Error> {
+    let loaded = provider::provider().key_provider.load_private_key(key);
+    let loaded = loaded.map_err(Error::KeyRefused)?;
+    if loaded.public_key().as_ref() != Some(certificate.public_key()) {
+        return Err(Error::KeyRefused(
+            rustls::InconsistentKeys::KeyMismatch.into(),
+        ));
     }
-    Ok(chain)
+    Ok(loaded)
 }
 
 fn parameters(new: &NewIdentity) -> Result<CertificateParams, Error> {

@@ -60,7 +60,7 @@ fn file_that_is_not_a_certificate_is_refused() {
     insta::assert_snapshot!(run.transcript(), @"
     exit code: 1
     ----- stderr -----
-    error: client.crt: this is not a certificate in PEM form: it has no line -----BEGIN CERTIFICATE-----
+    error: client.crt: this is not a certificate: it has no line -----BEGIN CERTIFICATE-----
     ");
 }
 

@@ -15,6 +15,7 @@ use ams::{
     Ams, Settings,
     http::{MetricsListener, Server},
     identity::load_or_create,
+    socket_group::SocketGroup,
 };
 use anyhow::Context;
 use tokio::net::UnixListener;
@@ -41,11 +42,12 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let folder = base.join(SERVER);
     let address = settings.listen_address;
     let hosts = host_names(Some(address.ip()));
-    let identity = load_or_create(&folder, SERVER, "ams".to_owned(), hosts, &clock)?;
+    let name = server_certificate(&folder)?;
+    let identity = load_or_create(&folder, name, "ams".to_owned(), hosts, &clock)?;
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
     let https = TlsListener::bind(address, &identity, Limits::default()).await?;
-    let unix = bind_local_socket(base.path(), &folder, &ams.settings().allowed_uids)?;
+    let unix = bind_local_socket(base.path(), &folder, ams.settings())?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
     let server = Server {
@@ -61,20 +63,40 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     Ok(end?)
 }
 
+/// The name of the certificate files. The vendor's AMS calls them `ams.crt` and `ams.key`; they are used until
+/// there is a `server.crt`, so that clients that pin the certificate notice nothing.
+fn server_certificate(folder: &Path) -> std::io::Result<&'static str> {
+    let exists = |name: &str| folder.join(name).try_exists();
+    let is_taken_over = exists("ams.crt")? && !exists("server.crt")?;
+    Ok(if is_taken_over { "ams" } else { SERVER })
+}
+
 /// Users in the group of the service may connect; the server then checks their user id. With
 /// `allowed-uids` every user may connect and is checked; other files in the folders stay private.
 fn bind_local_socket(
     base: &Path,
     folder: &Path,
-    allowed_uids: &[u32],
+    settings: &Settings,
 ) -> std::io::Result<UnixListener> {
     let socket = folder.join("unix.socket");
-    if allowed_uids.is_empty() {
-        return bind_unix(&socket, 0o660);
+    let listener = bind_unix(&socket, 0o660)?;
+    let group = SocketGroup::or_default(settings.socket_group.as_ref());
+    let has_group = group.map_or(Ok(false), |group| group.take(&socket))?;
+    let has_users = !settings.allowed_uids.is_empty();
+    if has_group || has_users {
+        let_traverse(&[base, folder])?;
     }
-    for parent in [base, folder] {
-        let mode = fs_err::metadata(parent)?.permissions().mode();
-        fs_err::set_permissions(parent, Permissions::from_mode(mode | 0o011))?;
+    if has_users {
+        fs_err::set_permissions(&socket, Permissions::from_mode(0o666))?;
     }
-    bind_unix(&socket, 0o666)
+    Ok(listener)
+}
+
+/// Lets other users reach the socket, but not list the folders above it.
+fn let_traverse(folders: &[&Path]) -> std::io::Result<()> {
+    for folder in folders {
+        let mode = fs_err::metadata(folder)?.permissions().mode();
+        fs_err::set_permissions(folder, Permissions::from_mode(mode | 0o011))?;
+    }
+    Ok(())
 }

@@ -55,7 +55,7 @@ impl ValueType {
             Self::Duration => duration(value).map(|_| value.to_owned()),
             Self::Mode => one_of(value, &["pull", "push", "manual"]),
             Self::Abi => one_of(value, ABIS),
-            Self::Fingerprint => value.parse::<Fingerprint>().ok().map(|f| f.to_string()),
+            Self::Fingerprint => Fingerprint::from_pasted(value).ok().map(|f| f.to_string()),
             Self::RegistryUrl => url(value, &["https"]),
             Self::WebUrl => url(value, &["http", "https"]),
             Self::Secret => Some(value.to_owned()),

@@ -15,6 +15,8 @@ use aar_tls::Identity;
 use aar_types::Architecture;
 use serde::Deserialize;
 
+use crate::socket_group::SocketGroup;
+
 mod read;
 
 const DEFAULT_PORT: u16 = 8444;
@@ -34,6 +36,9 @@ pub struct Settings {
     /// Users that may use the local socket, in addition to root and the user of AMS.
     #[serde(alias = "allowed_uids")]
     pub allowed_uids: Vec<u32>,
+    /// The group whose members may use the local socket; by default `ams`, if it exists.
+    #[serde(deserialize_with = "read::socket_group")]
+    pub socket_group: Option<SocketGroup>,
     /// Settings for running instances, which this AMS does not do. Accepted for the charm, without
     /// effect.
     #[serde(deserialize_with = "read::ignored")]
@@ -146,6 +151,7 @@ impl Default for Settings {
             metrics: MetricsSettings::default(),
             architecture: None,
             allowed_uids: Vec::new(),
+            socket_group: None,
             backend: (),
         }
     }

@@ -9,6 +9,7 @@ use std::{
 use serde::{Deserialize, Deserializer, de};
 
 use super::{DEFAULT_PORT, MetricsTls, StoreDriver};
+use crate::socket_group::SocketGroup;
 
 /// The labels of the metrics of AMS. Prometheus refuses a sample that has a label twice.
 const RESERVED_LABELS: &[&str] = &[
@@ -31,6 +32,22 @@ impl<'de> Deserialize<'de> for StoreDriver {
                 "{other:?} is not a driver: use sqlite"
             ))),
         }
+    }
+}
+
+/// A group that exists, so that a misspelt one is noticed.
+pub(super) fn socket_group<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketGroup>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() {
+        return Ok(None);
+    }
+    match SocketGroup::configured(&name).map_err(de::Error::custom)? {
+        Some(group) => Ok(Some(group)),
+        None => Err(de::Error::custom(format!(
+            "there is no group {name:?}: create it with `addgroup --system {name}`"
+        ))),
     }
 }
 

@@ -3,8 +3,8 @@
 //! [`AppState`] keeps AMS private. A handler that works on AMS must extract [`TrustedCaller`];
 //! [`AnyCaller`] offers only what is public. There is no switch that disables the check.
 //!
-//! - On the Unix socket, the permissions of the socket apply, and root, the user of AMS and the users of
-//!   `allowed-uids` are authorised.
+//! - On the Unix socket, the permissions of the socket apply, and root, the user of AMS, the users of
+//!   `allowed-uids` and the members of `socket-group` are authorised.
 //! - Over TLS, callers are authorised whose certificate is valid and in the trust store. Each request is
 //!   checked.
 
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     caller_id::CallerId, enrolment::EnrolmentLimiter, event_token::EventTokens, refusal::Refusal,
 };
-use crate::Ams;
+use crate::{Ams, socket_group::SocketGroup};
 use caller::Caller;
 
 pub(super) use any_caller::AnyCaller;
@@ -36,6 +36,7 @@ pub(super) struct AppState(Arc<StateInner>);
 struct StateInner {
     ams: Ams,
     own_uid: u32,
+    socket_group: Option<SocketGroup>,
     tokens: EventTokens,
     enrolment: EnrolmentLimiter,
     drain: CancellationToken,
@@ -46,9 +47,11 @@ impl AppState {
     /// Websockets are closed when `drain` is cancelled.
     pub(super) fn new(ams: Ams, drain: CancellationToken) -> std::io::Result<Self> {
         let clock = ams.clock().clone();
+        let socket_group = SocketGroup::or_default(ams.settings().socket_group.as_ref());
         Ok(Self(Arc::new(StateInner {
             ams,
             own_uid: rustix::process::geteuid().as_raw(),
+            socket_group,
             tokens: EventTokens::new(clock.clone())?,
             enrolment: EnrolmentLimiter::new(clock),
             drain,
@@ -72,8 +75,14 @@ impl AppState {
     }
 
     fn authorise_user(&self, uid: u32) -> Result<CallerId, Refusal> {
-        let is_allowed =
-            uid == 0 || uid == self.0.own_uid || self.0.ams.settings().allowed_uids.contains(&uid);
+        let is_in_group = || {
+            let group = self.0.socket_group.as_ref();
+            group.is_some_and(|group| group.has_member(uid))
+        };
+        let is_allowed = uid == 0
+            || uid == self.0.own_uid
+            || self.0.ams.settings().allowed_uids.contains(&uid)
+            || is_in_group();
         is_allowed
             .then_some(CallerId::Local { uid })
             .ok_or(Refusal::User(uid))

@@ -136,6 +136,15 @@ END $$;
 CREATE TRIGGER revoked_stays_revoked BEFORE UPDATE OR DELETE ON trust FOR EACH ROW
 WHEN (OLD.state = 'revoked') EXECUTE FUNCTION refuse_change('a revoked certificate stays revoked');
 
+-- The certificates of the folders of another registry. Each is imported once.
+CREATE TABLE trust_imports (
+    fingerprint TEXT    COLLATE "C" PRIMARY KEY,
+    -- The file that had it when the folders were last read.
+    file        TEXT    NOT NULL,
+    -- Whether the trust ends when the file is removed.
+    active      BOOLEAN NOT NULL
+);
+
 CREATE TABLE audit (
     id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at          BIGINT NOT NULL,

@@ -27,7 +27,7 @@ fn read(caller: &AnyCaller, text: &str) -> Result<Certificate, ApiError> {
     if text.trim().is_empty() {
         return caller.certificate().cloned().ok_or_else(no_certificate);
     }
-    Ok(Certificate::from_pem(text).map_err(Error::from)?)
+    Ok(Certificate::read(text.as_bytes()).map_err(Error::from)?)
 }
 
 fn no_certificate() -> ApiError {
