@@ -18,6 +18,7 @@ mod hash;
 mod lenient;
 mod manifest;
 mod name;
+mod printable;
 mod server;
 mod trust;
 mod version;
@@ -39,6 +40,7 @@ pub use manifest::{
     VideoEncoder, Watchdog,
 };
 pub use name::ApplicationName;
+pub use printable::{Medium, PrintableWriter, csv_cell, printable};
 pub use rules::RuleViolation;
 pub use server::{Auth, RegistryId, ServerInfo, ServerStatus};
 pub use trust::{Role, TrustState};
