@@ -11,7 +11,7 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use crate::{Certificate, pin, provider::provider};
+use crate::{Certificate, Limits, pin, provider::provider};
 
 /// The methods by which both kinds of verifier check that the peer holds the key of its certificate.
 macro_rules! verify_possession {
@@ -72,7 +72,8 @@ impl ServerCertVerifier for ServerVerifier {
     verify_possession!();
 }
 
-/// Requests a client certificate, accepts a client without one, and ignores issuer, names and dates.
+/// Requests a client certificate, accepts a client without one, and ignores issuer, names and dates. Only
+/// the size is limited.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier;
 
@@ -87,10 +88,14 @@ impl ClientCertVerifier for ClientVerifier {
 
     fn verify_client_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let chain = intermediates.iter().chain([end_entity]);
+        if chain.map(|shown| shown.len()).sum::<usize>() > Limits::CERTIFICATE_BYTES {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
         Ok(ClientCertVerified::assertion())
     }
 

@@ -4,8 +4,8 @@
 //! the handlers. Authorisation is in `auth`. All errors become one type, which `error.rs` writes and logs.
 
 mod auth;
-mod body;
-mod enrolment;
+pub(crate) mod body;
+pub(crate) mod enrolment;
 mod envelope;
 mod error;
 mod event_token;
