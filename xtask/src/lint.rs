@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::{
-    architecture,
+    architecture, arrows,
     command::{cargo, run},
     generate,
 };
@@ -27,7 +27,8 @@ pub(crate) fn quick() -> Result<()> {
         "licenses",
         "sources",
     ])?;
-    architecture::check_paths()
+    architecture::check_paths()?;
+    arrows::check()
 }
 
 pub(crate) fn clippy() -> Result<()> {

@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod arrows;
 mod bench;
 mod ci;
 mod command;

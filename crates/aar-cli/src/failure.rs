@@ -1,5 +1,7 @@
 use std::{error::Error, fmt};
 
+use aar_types::error_chain;
+
 /// Why a command failed: one line that says what went wrong and why, and an optional hint that says
 /// what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +21,12 @@ impl Failure {
     /// Joins an error and its sources in one line. A source that its error already quotes is not
     /// repeated. The hint is that of the first `Failure` in the chain.
     pub fn from_error(error: &(dyn Error + 'static)) -> Self {
-        let chain = || std::iter::successors(Some(error), |&error| error.source());
-        let hint = chain().find_map(|error| error.downcast_ref::<Self>()?.hint.clone());
-        let mut message = error.to_string();
-        for cause in chain().skip(1).map(ToString::to_string) {
-            if !message.ends_with(&cause) {
-                message = format!("{message}: {cause}");
-            }
+        let mut chain = std::iter::successors(Some(error), |&error| error.source());
+        let hint = chain.find_map(|error| error.downcast_ref::<Self>()?.hint.clone());
+        Self {
+            message: error_chain(error),
+            hint,
         }
-        Self { message, hint }
     }
 
     /// Replaces the hint.

@@ -2,7 +2,7 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use aar_http::{HttpClient, HttpOptions, Method, RequestBuilder, Response};
 use aar_tls::{PinMismatch, ServerTrust};
-use aar_types::{ApplicationName, Architecture, Clock, Fingerprint, VersionNumber};
+use aar_types::{ApplicationName, Architecture, Clock, Fingerprint, VersionNumber, error_chain};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::SignedDuration;
 use url::Url;
@@ -178,7 +178,7 @@ impl RegistryClient {
             return Err(error);
         };
         let wait = wait.max(error.retry_after().unwrap_or_default());
-        tracing::debug!(cause = %error.chain(), ?wait, "retrying a request to the registry");
+        tracing::debug!(cause = %error_chain(&error), ?wait, "retrying a request to the registry");
         tokio::time::sleep(wait).await;
         Ok(())
     }

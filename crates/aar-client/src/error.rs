@@ -190,21 +190,6 @@ impl Error {
         }
     }
 
-    /// The message with the messages of all causes, in one line.
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let message = error.to_string();
-            // Some libraries repeat the message of their cause.
-            if !text.contains(&message) {
-                text = format!("{text}: {message}");
-            }
-            cause = error.source();
-        }
-        text
-    }
-
     pub(crate) fn malformed(request: &str, reason: impl Into<String>) -> Self {
         Self::Malformed {
             request: request.to_owned(),

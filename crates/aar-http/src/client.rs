@@ -1,9 +1,7 @@
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use aar_tls::{Identity, ServerTrust};
-use aar_types::Clock;
 use http::{
-    HeaderValue, Method, Request, Uri,
+    HeaderValue, Request, Uri,
     header::{PROXY_AUTHORIZATION, USER_AGENT},
     uri::Scheme,
 };
@@ -13,50 +11,10 @@ use hyper_util::{
 };
 use url::Url;
 
-use crate::{
-    Body, Error, ProxySettings, RequestBuilder, Response, Stream, body, connector::Connector,
-    response,
-};
+use crate::{Body, Error, HttpOptions, Response, Stream, body, connector::Connector, response};
 
 /// Shorter than servers keep idle connections, so that a request seldom meets a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How an HTTP client connects.
-#[derive(Debug, Clone)]
-pub struct HttpOptions {
-    /// By what the server is known.
-    pub trust: ServerTrust,
-    /// The certificate of the client, where it shows one.
-    pub identity: Option<Identity>,
-    /// The Unix socket to connect to instead of the host of an address.
-    pub socket: Option<PathBuf>,
-    /// The proxy, where there is one.
-    pub proxy: ProxySettings,
-    /// The name and version of the program.
-    pub user_agent: String,
-    /// How long connecting may take, handshake included.
-    pub connect_timeout: Duration,
-    /// How long the server may be silent before or in the middle of a response.
-    pub read_timeout: Option<Duration>,
-    /// By what the dates of certificates are checked.
-    pub clock: Clock,
-}
-
-impl HttpOptions {
-    /// Options with the usual time limits, no identity and no proxy.
-    pub fn new(trust: ServerTrust, user_agent: impl Into<String>) -> Self {
-        Self {
-            trust,
-            identity: None,
-            socket: None,
-            proxy: ProxySettings::default(),
-            user_agent: user_agent.into(),
-            connect_timeout: Duration::from_secs(10),
-            read_timeout: Some(Duration::from_mins(1)),
-            clock: Clock::system(),
-        }
-    }
-}
 
 /// An HTTP/1.1 client with a pool of connections. It follows no redirects. Clones share the pool.
 #[derive(Clone)]
@@ -91,11 +49,6 @@ impl HttpClient {
             user_agent,
             read_timeout,
         })
-    }
-
-    /// A request to an address.
-    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        RequestBuilder::new(self.clone(), method, url)
     }
 
     /// Sends a request as it is, with the name of the program and, for a proxy, its credentials. Returns

@@ -11,14 +11,16 @@ mod client;
 mod connector;
 mod early_response;
 mod error;
+mod options;
 mod proxy;
 mod request;
 mod response;
 
 pub use body::Body;
-pub use client::{HttpClient, HttpOptions};
+pub use client::HttpClient;
 pub use connector::Stream;
 pub use error::Error;
+pub use options::HttpOptions;
 pub use proxy::ProxySettings;
 pub use request::RequestBuilder;
 pub use response::Response;

@@ -14,10 +14,11 @@ pub struct RequestBuilder {
     failure: Option<Error>,
 }
 
-impl RequestBuilder {
-    pub(crate) fn new(client: HttpClient, method: Method, url: Url) -> Self {
-        Self {
-            client,
+impl HttpClient {
+    /// A request to an address.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        RequestBuilder {
+            client: self.clone(),
             method,
             url,
             headers: HeaderMap::new(),
@@ -25,7 +26,9 @@ impl RequestBuilder {
             failure: None,
         }
     }
+}
 
+impl RequestBuilder {
     /// Adds a header.
     #[must_use]
     pub fn header<N, V>(mut self, name: N, value: V) -> Self

@@ -16,6 +16,7 @@ mod manifest;
 mod package;
 mod path;
 mod progress;
+mod read_seek;
 mod seekable;
 mod source;
 mod tar;

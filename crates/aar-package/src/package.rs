@@ -20,12 +20,17 @@ use std::{
 use aar_types::{ApkFacts, ImageInfo};
 
 use crate::{
-    EntryError, Error, Limits, Manifest, apk, manifest::decode, path::EntryPath,
-    progress::ImageProgress, read_manifest_with_warnings, seekable::write_image,
-    source::PackageSource, tar::TarWriter, tree::PackageEntry,
+    EntryError, Error, Limits, Manifest, apk,
+    manifest::{FILE_NAME as MANIFEST, decode},
+    path::EntryPath,
+    progress::ImageProgress,
+    read_manifest_with_warnings,
+    seekable::write_image,
+    source::PackageSource,
+    tar::TarWriter,
+    tree::PackageEntry,
 };
 
-pub(crate) const MANIFEST: &str = "manifest.yaml";
 const APK: &str = "app.apk";
 const EXTRA_DATA: &str = "extra-data";
 const HOOKS: &str = "hooks";

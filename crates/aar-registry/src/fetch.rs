@@ -5,7 +5,7 @@ use aar_types::{ApplicationName, Architecture, ImageInfo, VersionNumber};
 use crate::{Content, Error, Reader};
 
 /// An image that is ready to be sent.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Fetch {
     /// The image.
     pub image: ImageInfo,

@@ -70,7 +70,7 @@ pub use registry::Registry;
 pub use s3_options::{CloudFrontOptions, Encryption, S3Credentials, S3Options};
 pub use secret::Secret;
 pub use status::Status;
-pub use storage::{Content, ImageFile, ImageObject};
+pub use storage::{Content, ReadImage};
 pub use trust::{NewTrust, TrustAdded, TrustRecords, Withdrawal};
 pub use upload::{Upload, UploadNew};
 pub use verify::{VerifyOptions, VerifyReport};

@@ -7,7 +7,6 @@
 
 pub mod cli;
 pub mod config;
-mod error_chain;
 mod http;
 pub mod service;
 

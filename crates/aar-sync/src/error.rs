@@ -48,22 +48,4 @@ impl Error {
             Self::Registry(ClientError::NoSpace { .. }) | Self::Local(LocalError::NoSpace)
         )
     }
-
-    /// The message with those of all its causes, in one line.
-    pub(crate) fn chain(&self) -> String {
-        match self {
-            Self::Registry(error) => error.chain(),
-            other => with_causes(other),
-        }
-    }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

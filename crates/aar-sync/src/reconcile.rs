@@ -7,7 +7,7 @@
 use std::{future::Future, sync::Arc};
 
 use aar_client::Listing;
-use aar_types::Clock;
+use aar_types::{Clock, error_chain};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,7 @@ impl<L: LocalCatalogue> Round<L> {
         self.cancel_transfers().await;
         let outcome = self.outcome(result.is_ok());
         if let Err(error) = result {
-            self.error = Some(error.chain());
+            self.error = Some(error_chain(&error));
         }
         let failures = self.progress.failures();
         RoundResult {
@@ -278,7 +278,7 @@ impl<L: LocalCatalogue> Round<L> {
         let observed = self.observe().await;
         // The running transfers continue; the next round observes again.
         observed
-            .map_err(|error| self.error = Some(error.chain()))
+            .map_err(|error| self.error = Some(error_chain(&error)))
             .ok()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aar_types::{ApplicationName, ImageInfo, VersionNumber};
+use aar_types::{ApplicationName, ImageInfo, VersionNumber, error_chain};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -249,7 +249,7 @@ impl RoundProgress {
         let failure = |((application, version), failed): (&StepKey, &FailedStep)| StepFailure {
             application: application.clone(),
             version: *version,
-            error: failed.error.chain(),
+            error: error_chain(&failed.error),
         };
         self.failed.iter().map(failure).collect()
     }

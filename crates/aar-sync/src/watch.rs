@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aar_client::{ChangesResponse, RegistryClient};
-use aar_types::{Architecture, Changes, Revision};
+use aar_types::{Architecture, Changes, Revision, error_chain};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::{
     sync::{mpsc, watch},
@@ -134,7 +134,7 @@ impl FeedWatch {
     /// A restart of the registry breaks the first request only. A second failure is for a round: it
     /// shows the reason and is retried.
     async fn handle_failure(&mut self, failures: u32, error: &aar_client::Error) {
-        let cause = error.chain();
+        let cause = error_chain(&error);
         self.show(FeedState::Broken, Some(&cause));
         match failures {
             1 => tracing::info!(%cause, "the change feed is interrupted"),

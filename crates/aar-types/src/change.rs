@@ -1,31 +1,7 @@
-use std::{fmt, num::ParseIntError, str::FromStr};
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApplicationName, Architecture, RegistryId, VersionNumber};
-
-/// The revision of a catalogue: a number that grows by one with every change.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Revision(pub u64);
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for Revision {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
-    }
-}
+use crate::{ApplicationName, Architecture, RegistryId, Revision, VersionNumber};
 
 /// One change of the catalogue. It names what changed, not the new state: a reader of the feed
 /// fetches the current state itself.

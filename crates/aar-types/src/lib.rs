@@ -14,11 +14,14 @@ mod clock;
 mod duration;
 mod envelope;
 mod error;
+mod error_chain;
 mod hash;
 mod lenient;
 mod manifest;
+mod metadata;
 mod name;
 mod printable;
+mod revision;
 mod server;
 mod trust;
 mod version;
@@ -26,21 +29,24 @@ mod version;
 pub mod headers;
 pub mod rules;
 
-pub use application::{Application, ApplicationMetadata, Resources, Variant};
+pub use application::{Application, Variant};
 pub use architecture::Architecture;
-pub use change::{Change, ChangeKind, Changes, Revision};
+pub use change::{Change, ChangeKind, Changes};
 pub use clock::{Clock, ManualClock};
 pub use duration::parse_duration;
 pub use envelope::{Envelope, ErrorBody, ResponseKind};
 pub use error::ErrorCode;
+pub use error_chain::{error_chain, root_cause};
 pub use hash::{Digest, Fingerprint, FingerprintPrefix};
 pub use lenient::null_as_empty;
 pub use manifest::{
     ApkFacts, Bootstrap, ExtraData, Hooks, NetworkProtocol, NetworkService, VersionManifest,
     VideoEncoder, Watchdog,
 };
+pub use metadata::{ApplicationMetadata, Resources};
 pub use name::ApplicationName;
 pub use printable::{Medium, PrintableWriter, csv_cell, printable};
+pub use revision::Revision;
 pub use rules::RuleViolation;
 pub use server::{Auth, RegistryId, ServerInfo, ServerStatus};
 pub use trust::{Role, TrustState};

@@ -2,14 +2,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use aar_daemon::lock::Lock;
 use aar_tls::{Certificate, Identity, host_names};
-use aar_types::Clock;
+use aar_types::{Clock, error_chain};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Error, applications::Applications, config::Config, error::chain, events::Events, identity,
-    images::Images, operations::Operations, registry::RegistrySync, services::Services,
-    settings::Settings, staging::Staging, trust::Trust,
+    Error, applications::Applications, config::Config, events::Events, identity, images::Images,
+    operations::Operations, registry::RegistrySync, services::Services, settings::Settings,
+    staging::Staging, trust::Trust,
 };
 
 /// How often unused files are removed.
@@ -131,7 +131,7 @@ async fn reap(images: Images) {
         every.tick().await;
         if let Err(error) = images.reap().await {
             tracing::warn!(
-                cause = chain(&error),
+                cause = error_chain(&error),
                 "cannot remove unused files; retrying within an hour"
             );
         }

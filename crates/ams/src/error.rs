@@ -154,19 +154,3 @@ impl From<sqlx::Error> for Error {
         aar_sqlite::Error::from(error).into()
     }
 }
-
-/// An error with all its sources in one line. Skips a source whose message the error before it
-/// ends with.
-pub fn chain(error: &dyn error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let message = inner.to_string();
-        if !text.ends_with(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        source = inner.source();
-    }
-    text
-}

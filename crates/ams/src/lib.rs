@@ -36,5 +36,5 @@ pub mod staging;
 pub mod trust;
 
 pub use ams::Ams;
-pub use error::{Error, chain};
+pub use error::Error;
 pub use settings::Settings;

@@ -19,7 +19,10 @@ use aar_http::{
     Body, HeaderMap, Method, RequestBuilder, Response,
     header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
-use aar_types::{Digest, ErrorCode, ImageInfo};
+use aar_types::{
+    Digest, ErrorCode, ImageInfo,
+    headers::{UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET},
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use url::Url;
 
@@ -28,9 +31,6 @@ use crate::{Error, RegistryClient, Transfer, TransferProgress, response::require
 /// The size of a part: proxies let it pass, and it is the most that is sent again.
 const MAX_PART: u64 = 32 << 20;
 const TUS_VERSION: (&str, &str) = ("tus-resumable", "1.0.0");
-const LENGTH: &str = "upload-length";
-const OFFSET: &str = "upload-offset";
-const METADATA: &str = "upload-metadata";
 const REQUEST: &str = "an upload";
 
 /// Stores the URL of an unfinished upload, so that the upload continues after a restart of the
@@ -198,15 +198,15 @@ impl<S: UploadUrlStore> Upload<'_, S> {
             }) => return Ok(None),
             response => response.map_err(with_code_of_head)?,
         };
-        let length: u64 = required_header(REQUEST, response.headers(), LENGTH)?;
+        let length: u64 = required_header(REQUEST, response.headers(), UPLOAD_LENGTH)?;
         let offset = self.offset(response.headers())?;
         Ok((length == self.image.size).then_some(UploadPosition { url, offset }))
     }
 
     async fn create(&mut self) -> Result<UploadPosition, Error> {
         let request = tus(self.client.request(Method::POST, &["uploads"]))
-            .header(LENGTH, self.image.size)
-            .header(METADATA, metadata(&self.image.digest))
+            .header(UPLOAD_LENGTH, self.image.size)
+            .header(UPLOAD_METADATA, metadata(&self.image.digest))
             .header(CONTENT_LENGTH, 0);
         let response = self.client.call(request).await?;
         let headers = response.headers();
@@ -214,7 +214,7 @@ impl<S: UploadUrlStore> Upload<'_, S> {
         let url = self
             .registry_url(&location)
             .ok_or_else(|| Error::malformed(REQUEST, format!("{location} is on another server")))?;
-        let offset = match headers.get(OFFSET) {
+        let offset = match headers.get(UPLOAD_OFFSET) {
             Some(_) => self.offset(headers)?,
             None => 0,
         };
@@ -231,7 +231,7 @@ impl<S: UploadUrlStore> Upload<'_, S> {
         let body = file_stream::read(Arc::clone(&self.file), offset, length, sent.clone());
         let request = tus(self.client.request_at(Method::PATCH, url.clone()))
             .header(CONTENT_TYPE, "application/offset+octet-stream")
-            .header(OFFSET, offset)
+            .header(UPLOAD_OFFSET, offset)
             .header(CONTENT_LENGTH, length)
             .body(Body::from_stream(body));
         let response = self.send_with_progress(request, offset, &sent).await?;
@@ -272,7 +272,7 @@ impl<S: UploadUrlStore> Upload<'_, S> {
     }
 
     fn offset(&self, headers: &HeaderMap) -> Result<u64, Error> {
-        let offset = required_header(REQUEST, headers, OFFSET)?;
+        let offset = required_header(REQUEST, headers, UPLOAD_OFFSET)?;
         if offset > self.image.size {
             let reason = format!("the offset {offset} is beyond the end of the image");
             return Err(Error::malformed(REQUEST, reason));

@@ -5,6 +5,7 @@ mod directory;
 mod resources;
 mod root_element;
 mod signer;
+mod typed_value;
 
 use std::{
     collections::BTreeSet,
@@ -16,10 +17,11 @@ use aar_types::{ApkFacts, Architecture, rules};
 use self::{
     directory::ApkDirectory,
     root_element::{
-        IS_SPLIT_REQUIRED, RootElement, TypedValue, VERSION_CODE, VERSION_CODE_MAJOR, VERSION_NAME,
+        IS_SPLIT_REQUIRED, RootElement, VERSION_CODE, VERSION_CODE_MAJOR, VERSION_NAME,
     },
+    typed_value::TypedValue,
 };
-use crate::{Error, source::ReadSeek};
+use crate::{Error, read_seek::ReadSeek};
 
 const MANIFEST: &str = "AndroidManifest.xml";
 const RESOURCES: &str = "resources.arsc";

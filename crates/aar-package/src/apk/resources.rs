@@ -3,16 +3,13 @@
 //! The table is searched in place. General parsers build the whole table with a copy for each
 //! reference and follow references without limit, so a small malicious table would take all memory.
 
-use super::root_element::TypedValue;
+use super::typed_value::{STRING, TypedValue};
 
 // Types of chunks.
 const STRING_POOL: u16 = 0x0001;
 const TABLE: u16 = 0x0002;
 const PACKAGE: u16 = 0x0200;
 const TYPE: u16 = 0x0201;
-
-/// The type of a text.
-const STRING: u8 = 0x03;
 
 // Flags: of the offsets of a type chunk, and of an entry.
 const SPARSE: u8 = 0x01;

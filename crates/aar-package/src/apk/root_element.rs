@@ -3,19 +3,14 @@
 //! Only the root element is read. Android identifies attributes by their resource ids; their names
 //! may be missing or wrong.
 
-use super::resources;
+use super::{
+    resources,
+    typed_value::{STRING, TypedValue},
+};
 
 const STRING_POOL: u16 = 0x0001;
 const RESOURCE_MAP: u16 = 0x0180;
 const START_ELEMENT: u16 = 0x0102;
-
-const REFERENCE: u8 = 0x01;
-const STRING: u8 = 0x03;
-const FLOAT: u8 = 0x04;
-const DECIMAL: u8 = 0x10;
-const HEXADECIMAL: u8 = 0x11;
-const BOOLEAN: u8 = 0x12;
-const LAST_INTEGER: u8 = 0x1f;
 
 const NO_NAMESPACE: u32 = u32::MAX;
 
@@ -44,36 +39,6 @@ struct RawAttribute {
     namespace: u32,
     name: u32,
     value: TypedValue,
-}
-
-/// A value with its type. The data of a string is its index, that of a reference is a resource id.
-#[derive(Clone, Copy)]
-pub(super) struct TypedValue {
-    pub(super) value_type: u8,
-    pub(super) data: u32,
-}
-
-impl TypedValue {
-    pub(super) fn reference(self) -> Option<u32> {
-        (self.value_type == REFERENCE).then_some(self.data)
-    }
-
-    pub(super) fn integer(self) -> Option<u32> {
-        (DECIMAL..=LAST_INTEGER)
-            .contains(&self.value_type)
-            .then_some(self.data)
-    }
-
-    /// The text of a value that is neither a string nor a reference, in the form of Android.
-    pub(super) fn coerced(self) -> Option<String> {
-        match self.value_type {
-            FLOAT => Some(format!("{:?}", f32::from_bits(self.data))),
-            HEXADECIMAL => Some(format!("0x{:x}", self.data)),
-            BOOLEAN => Some((self.data != 0).to_string()),
-            DECIMAL..=LAST_INTEGER => Some(self.data.cast_signed().to_string()),
-            _ => None,
-        }
-    }
 }
 
 impl<'d> RootElement<'d> {

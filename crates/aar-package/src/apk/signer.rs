@@ -2,7 +2,7 @@ use apk_info::{CertificateInfo, Signature, ZipEntry};
 
 use super::directory::ApkEntry;
 use crate::{
-    source::ReadSeek,
+    read_seek::ReadSeek,
     zip_directory::{BudgetedReader, directory_budget},
 };
 

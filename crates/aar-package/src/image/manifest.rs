@@ -5,8 +5,8 @@ use std::{
 
 use crate::{
     Error, Limits, Manifest,
+    manifest::FILE_NAME,
     manifest::decode,
-    package::MANIFEST,
     read_manifest,
     seekable::{FrameReader, SeekableFile},
     tar::TarReader,
@@ -21,7 +21,7 @@ pub fn read_image_manifest(path: &Path) -> Result<Manifest, Error> {
     let mut tar = TarReader::new(FrameReader::new(file));
     let damaged = |error: io::Error| Error::damaged(path.display().to_string(), error);
     while let Some(entry) = tar.next_entry().map_err(damaged)? {
-        if entry.path != MANIFEST.as_bytes() {
+        if entry.path != FILE_NAME.as_bytes() {
             continue;
         }
         let mut text = Vec::new();

@@ -8,7 +8,7 @@ use aar_types::ImageInfo;
 
 use crate::{
     Error, Manifest,
-    package::MANIFEST,
+    manifest::FILE_NAME,
     progress::ImageProgress,
     seekable::{FrameReader, SeekableFile, write_image},
     tar::{TarEntry, TarEntryType, TarReader, TarWriter},
@@ -35,7 +35,7 @@ pub fn rewrite_image(
         let mut replaced = false;
         while let Some(entry) = input.next_entry().map_err(damaged)? {
             progress.check_cancelled()?;
-            replaced |= entry.path == MANIFEST.as_bytes();
+            replaced |= entry.path == FILE_NAME.as_bytes();
             copy_entry(&mut input, entry, &manifest, &mut output, &progress)
                 .map_err(|error| progress.cancelled_or(damaged(error)))?;
         }
@@ -62,7 +62,7 @@ fn copy_entry(
     match entry.entry_type {
         TarEntryType::Folder => output.folder(path.trim_end_matches('/')),
         TarEntryType::Symlink(target) => output.symlink(&path, &text(target)?),
-        TarEntryType::File if path == MANIFEST => {
+        TarEntryType::File if path == FILE_NAME => {
             let size = manifest.len() as u64;
             output.file(&path, false, size, &mut manifest.as_bytes(), copied)
         }

@@ -17,6 +17,8 @@ use self::checker::ManifestChecker;
 pub(crate) use self::encoding::decode;
 pub use self::error::{ManifestError, ManifestErrorKind, ManifestErrors, Position};
 
+pub(crate) const FILE_NAME: &str = "manifest.yaml";
+
 /// The checked manifest of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {

@@ -14,8 +14,7 @@ use fs_err as fs;
 use crate::{
     EntryError, Error, Limits,
     path::EntryPath,
-    source::DiskFile,
-    tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder},
+    tree::{ContentLocation, DiskFile, FileEntry, PackageEntry, PackageTree, TreeBuilder},
 };
 
 pub(super) fn list(root: &Path, limits: &Limits) -> Result<PackageTree, Error> {

@@ -6,7 +6,6 @@
 
 mod bzip2_streams;
 mod detect;
-mod disk_file;
 mod file_section;
 mod folder;
 mod tar_file;
@@ -22,12 +21,12 @@ use std::{
 use fs_err as fs;
 use zip::ZipArchive;
 
-pub(crate) use self::disk_file::DiskFile;
 use self::{detect::ArchiveFormat, file_section::FileSection};
 use crate::{
     EntryError, Error, Limits,
     path::EntryPath,
-    tree::{ContentLocation, FileEntry, PackageTree},
+    read_seek::ReadSeek,
+    tree::{ContentLocation, DiskFile, FileEntry, PackageTree},
 };
 
 /// An opened package. Its files can be read in any order, any number of times.
@@ -38,10 +37,6 @@ pub(crate) struct PackageSource {
     content_file: Option<std::fs::File>,
     zip: Option<Mutex<ZipArchive<std::fs::File>>>,
 }
-
-pub(crate) trait ReadSeek: Read + io::Seek + Send {}
-
-impl<T: Read + io::Seek + Send> ReadSeek for T {}
 
 impl PackageSource {
     pub(crate) fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {

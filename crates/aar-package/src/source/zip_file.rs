@@ -11,7 +11,7 @@ use zip::{SUPPORTED_COMPRESSION_METHODS, ZipArchive, read::ZipFileEntry};
 use super::zip_names::EntryNames;
 use crate::{
     EntryError, Error, Limits, apk,
-    package::MANIFEST,
+    manifest::FILE_NAME,
     path::EntryPath,
     tree::{ContentLocation, FileEntry, PackageEntry, PackageTree, TreeBuilder, check_top},
     zip_directory::open_zip,
@@ -73,7 +73,7 @@ pub(super) fn list(
 /// whose messages would not help.
 fn check_is_package(archive: &ZipArchive<File>) -> Result<(), Error> {
     let names = || archive.file_names_raw();
-    if names().any(|name| name.ends_with(MANIFEST.as_bytes())) {
+    if names().any(|name| name.ends_with(FILE_NAME.as_bytes())) {
         return Ok(());
     }
     if names().any(|name| name == b"AndroidManifest.xml") {

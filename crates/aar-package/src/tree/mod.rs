@@ -5,13 +5,17 @@
 //! folders or implies them.
 
 mod builder;
+mod disk_file;
 mod links;
 
 use std::collections::BTreeMap;
 
-use crate::{package::MANIFEST, path::EntryPath, source::DiskFile, tar::SparseMap};
+use crate::{manifest::FILE_NAME, path::EntryPath, tar::SparseMap};
 
-pub(crate) use builder::{TreeBuilder, check_top};
+pub(crate) use self::{
+    builder::{TreeBuilder, check_top},
+    disk_file::DiskFile,
+};
 
 #[derive(Debug, Default)]
 pub(crate) struct PackageTree(BTreeMap<EntryPath, PackageEntry>);
@@ -79,7 +83,7 @@ impl PackageTree {
         };
         let prefix = format!("{top}/");
         let is_only = names.all(|name| name.starts_with(&prefix));
-        if !is_only || self.file(&format!("{prefix}{MANIFEST}")).is_none() {
+        if !is_only || self.file(&format!("{prefix}{FILE_NAME}")).is_none() {
             return;
         }
         let entries = std::mem::take(&mut self.0).into_iter();

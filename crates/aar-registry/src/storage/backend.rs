@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
-use super::{Area, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload, copy};
+use super::{Area, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload};
 use crate::{Error, tasks::blocking};
 
 /// The functions of every storage.
@@ -45,16 +45,6 @@ pub(crate) trait Backend: Send + Sync {
             Some(bytes) => hash(bytes).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Stores a blob, unless its bytes do not match the digest.
-    async fn write_blob(
-        &self,
-        digest: &Digest,
-        size: u64,
-        content: ByteStream,
-    ) -> Result<(), Error> {
-        copy::write_blob(self, digest, size, content).await
     }
 
     fn largest_blob(&self) -> u64 {

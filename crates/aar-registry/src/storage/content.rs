@@ -1,18 +1,14 @@
-use std::{io, ops::Range};
+use std::{fmt, io, ops::Range};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::stream::BoxStream;
 use url::Url;
 
-use super::{ImageFile, ImageObject};
-
 /// The source of the bytes of an image.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Content {
-    /// An open file: deleting the image does not interrupt the download.
-    File(ImageFile),
-    /// A bucket, through the registry.
-    Object(ImageObject),
+    /// The registry has the bytes, or passes them on.
+    Bytes(Box<dyn ReadImage>),
     /// A signed URL that the client is redirected to.
     Redirect(Url),
 }
@@ -21,9 +17,14 @@ impl Content {
     /// The bytes in this range, in large pieces. `None` if the client is redirected.
     pub fn stream(&self, range: Range<u64>) -> Option<BoxStream<'static, io::Result<Bytes>>> {
         match self {
-            Self::File(file) => Some(file.stream(range).boxed()),
-            Self::Object(object) => Some(object.stream(range).boxed()),
+            Self::Bytes(image) => Some(image.stream(range)),
             Self::Redirect(_) => None,
         }
     }
+}
+
+/// An open image. Deleting the image does not change its bytes.
+pub trait ReadImage: fmt::Debug + Send + Sync {
+    /// The bytes in this range, in large pieces.
+    fn stream(&self, range: Range<u64>) -> BoxStream<'static, io::Result<Bytes>>;
 }

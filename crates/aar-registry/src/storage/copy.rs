@@ -9,41 +9,43 @@ use super::{
 };
 use crate::{Error, UploadId};
 
-/// Stores a blob, unless its bytes do not match the digest.
-pub(super) async fn write_blob(
-    backend: &(impl Backend + ?Sized),
-    digest: &Digest,
-    size: u64,
-    content: ByteStream,
-) -> Result<(), Error> {
-    let upload = UploadId::random();
-    let mut id = StagedId {
-        upload,
-        digest: *digest,
-        length: size,
-        multipart: None,
-    };
-    id.multipart = backend.begin_staging(&id).await?;
-    let start = Progress::default();
-    let mut staged = backend.staged(id);
-    staged.resume(&start).await?;
-    let mut writer = StagedWriter::new(staged, size, start.durable);
-    let copied = copy(&mut writer, digest, content).await;
-    let mut staged = writer.stop().await;
-    let finished = match copied {
-        Ok(parts) => staged.finish(&parts).await,
-        Err(error) => Err(error),
-    };
-    if let Ok(true) = finished {
-        return Ok(());
+impl dyn Backend {
+    /// Stores a blob, unless its bytes do not match the digest.
+    pub(crate) async fn write_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+        content: ByteStream,
+    ) -> Result<(), Error> {
+        let upload = UploadId::random();
+        let mut id = StagedId {
+            upload,
+            digest: *digest,
+            length: size,
+            multipart: None,
+        };
+        id.multipart = self.begin_staging(&id).await?;
+        let start = Progress::default();
+        let mut staged = self.staged(id);
+        staged.resume(&start).await?;
+        let mut writer = StagedWriter::new(staged, size, start.durable);
+        let copied = copy(&mut writer, digest, content).await;
+        let mut staged = writer.stop().await;
+        let finished = match copied {
+            Ok(parts) => staged.finish(&parts).await,
+            Err(error) => Err(error),
+        };
+        if let Ok(true) = finished {
+            return Ok(());
+        }
+        if let Err(error) = staged.abort().await {
+            // Garbage collection deletes it.
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "cannot delete what a failed copy has staged");
+        }
+        finished?;
+        Err(Error::UploadNotFound { id: upload })
     }
-    if let Err(error) = staged.abort().await {
-        // Garbage collection deletes it.
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(error, "cannot delete what a failed copy has staged");
-    }
-    finished?;
-    Err(Error::UploadNotFound { id: upload })
 }
 
 /// Returns the tags of the parts.

@@ -22,12 +22,10 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 
 pub(crate) use backend::Backend;
-pub use content::Content;
-pub use fs::ImageFile;
+pub use content::{Content, ReadImage};
 #[cfg(test)]
 pub(crate) use fs::StagedFile;
 pub(crate) use object_key::{Area, ObjectKey};
-pub use s3::ImageObject;
 pub(crate) use staged::{
     Checkpoint, Durable, Progress, Resumed, StagedId, StagedUpload, StagedWriter,
 };

@@ -65,7 +65,7 @@ async fn address(registry: &Registry) -> String {
         .await;
     match fetch.unwrap().unwrap().content {
         Content::Redirect(url) => url.to_string(),
-        content => panic!("not sent anywhere: {content:?}"),
+        content @ Content::Bytes(_) => panic!("not sent anywhere: {content:?}"),
     }
 }
 

@@ -7,16 +7,13 @@
 use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use aar_registry::{Refusal, UploadId};
-use aar_types::{ApplicationName, ErrorCode};
+use aar_types::{ApplicationName, ErrorCode, error_chain, headers::UPLOAD_OFFSET};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
 use utoipa::{
     IntoResponses,
     openapi::{self, Content, Ref, RefOr, ResponseBuilder},
 };
-
-use super::tus::headers::OFFSET;
-use crate::error_chain::error_chain;
 
 /// The response to a request that is refused or has failed.
 #[derive(Debug, Clone)]
@@ -100,7 +97,7 @@ impl From<aar_registry::Error> for ApiError {
         let code = error.code();
         if let aar_registry::Error::UploadOffset { expected, .. } = error {
             let refusal = Self::new(code, error.to_string());
-            return refusal.with_header(OFFSET, expected);
+            return refusal.with_header(HeaderName::from_static(UPLOAD_OFFSET), expected);
         }
         // Space reserved by other uploads is no failure, and the caller may know.
         let busy = matches!(error, aar_registry::Error::StagingFull { .. });

@@ -5,7 +5,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::error_chain::error_chain;
+use aar_types::error_chain;
 
 /// Runs maintenance at the start and then periodically: frees images without a version, expired uploads and
 /// leftover files, and writes missing descriptors.

@@ -3,7 +3,9 @@ use std::path::{Path, PathBuf};
 use aar_registry::{Error, Registry};
 use tracing::{error, info};
 
-use crate::{config::Config, error_chain::error_chain};
+use aar_types::error_chain;
+
+use crate::config::Config;
 
 /// Switches the running registry to another storage after a command has moved it there.
 pub(super) struct MovedStorage {

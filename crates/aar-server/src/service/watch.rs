@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use super::moved_storage::MovedStorage;
-use crate::error_chain::error_chain;
+use aar_types::error_chain;
 
 /// The interval of checks for writes of other processes.
 const INTERVAL: Duration = Duration::from_millis(500);

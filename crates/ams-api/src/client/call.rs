@@ -4,7 +4,7 @@ use std::{error, io, time::Duration};
 
 use aar_http::{Body, Method, Response, StatusCode, header};
 use aar_tls::PinMismatch;
-use aar_types::Envelope;
+use aar_types::{Envelope, root_cause};
 use bytes::{Bytes, BytesMut};
 use http::Request;
 use serde::{Serialize, de::DeserializeOwned};
@@ -181,12 +181,6 @@ impl AmsClient {
         }
         self.connection_lost(cause.to_string())
     }
-}
-
-/// The last error of a chain: those before it describe layers of the HTTP client.
-fn root_cause<'a>(error: &'a (dyn error::Error + 'static)) -> &'a (dyn error::Error + 'static) {
-    let chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.last().unwrap_or(error)
 }
 
 pub(super) fn refused(status: StatusCode, body: &[u8]) -> Error {

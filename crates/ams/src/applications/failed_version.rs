@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use aar_types::VersionNumber;
+use aar_types::{VersionNumber, error_chain};
 
 use super::Applications;
 use crate::{
     Error,
-    error::chain,
     store::{EditPermit, Permit as _},
 };
 
@@ -33,7 +32,7 @@ impl FailedVersion {
             number,
             reason: match error {
                 Error::Cancelled => None,
-                error => Some(chain(error)),
+                error => Some(error_chain(error)),
             },
         }
     }
@@ -46,7 +45,7 @@ impl Applications {
             tracing::warn!(
                 application = %failed.permit.id(),
                 version = %failed.number,
-                cause = chain(&error),
+                cause = error_chain(&error),
                 "cannot record that the build of a version failed; retrying"
             );
             let applications = self.clone();

@@ -6,6 +6,7 @@
 use std::{error, io, sync::Arc};
 
 use aar_daemon::http::{RangeNotSatisfiable, with_json_body};
+use aar_types::error_chain;
 use ams_api::error_codes;
 use axum::{
     extract::Request,
@@ -17,8 +18,8 @@ use serde_json::json;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{auth::Refusal, envelope::Envelope};
-use crate::{Error, chain};
+use super::{envelope::Envelope, refusal::Refusal};
+use crate::Error;
 
 const NO_SPACE: &str = "AMS has no space left on its disk: free some, then try again";
 
@@ -180,7 +181,7 @@ pub(super) async fn report(request: Request, next: Next) -> Response {
 
 fn with_body(response: Response, error: &ApiError, id: &str) -> Response {
     let status = response.status();
-    let causes = chain(error);
+    let causes = error_chain(error);
     let (message, metadata) = match status {
         StatusCode::INTERNAL_SERVER_ERROR => {
             tracing::error!(error = causes, "request failed");

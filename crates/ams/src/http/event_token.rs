@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 
-use super::auth::CallerId;
+use super::caller_id::CallerId;
 
 const TTL: SignedDuration = SignedDuration::from_mins(1);
 const AUDIENCE: &str = "events";

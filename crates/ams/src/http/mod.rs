@@ -5,6 +5,7 @@
 
 mod auth;
 pub(crate) mod body;
+mod caller_id;
 pub(crate) mod enrolment;
 mod envelope;
 mod error;
@@ -12,6 +13,7 @@ mod event_token;
 mod manifest;
 mod metrics;
 mod page_query;
+mod refusal;
 mod router;
 mod serve;
 mod state_tag;

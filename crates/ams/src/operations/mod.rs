@@ -13,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-use aar_types::Clock;
+use aar_types::{Clock, error_chain};
 use ams_api::{Operation, OperationClass, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::{Error, error::chain, events::Events};
+use crate::{Error, events::Events};
 
 use context::CancelSignal;
 
@@ -218,7 +218,7 @@ impl Operations {
         let (status, err) = match outcome {
             Ok(()) => (StatusCode::Success, String::new()),
             Err(Error::Cancelled) => (StatusCode::Cancelled, Error::Cancelled.to_string()),
-            Err(error) => (StatusCode::Failure, chain(&error)),
+            Err(error) => (StatusCode::Failure, error_chain(&error)),
         };
         self.update(id, |operation| {
             operation.may_cancel = false;

@@ -3,11 +3,11 @@
 use aar_client::{ClientOptions, RegistryClient};
 use aar_sync::{Agent, AgentConfig, RegistryConfig};
 use aar_tls::Identity;
-use aar_types::Fingerprint;
+use aar_types::{Fingerprint, error_chain};
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use crate::{applications::Applications, config::RegistryTarget, error::chain, services::Services};
+use crate::{applications::Applications, config::RegistryTarget, services::Services};
 
 #[derive(Debug, Clone)]
 pub(super) struct AgentConfigSource {
@@ -63,7 +63,7 @@ impl AgentConfigSource {
                 interval: target.interval,
                 tags: target.filter,
             }),
-            Err(error) => RegistryConfig::Invalid(chain(&error)),
+            Err(error) => RegistryConfig::Invalid(error_chain(&error)),
         }
     }
 

@@ -179,6 +179,8 @@ impl std::fmt::Debug for MetricsTls {
 
 #[cfg(test)]
 mod tests {
+    use aar_types::error_chain;
+
     use super::*;
 
     fn read(text: &str) -> Result<Settings, ConfigError> {
@@ -186,7 +188,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        crate::error::chain(&read(text).unwrap_err())
+        error_chain(&read(text).unwrap_err())
     }
 
     #[test]

@@ -89,8 +89,9 @@ fn make_private(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use aar_types::error_chain;
+
     use super::*;
-    use crate::chain;
 
     #[tokio::test]
     async fn database_that_cannot_grow_is_a_full_disk() {
@@ -106,7 +107,7 @@ mod tests {
             .unwrap_err();
         assert!(matches!(refused, Error::StorageFull(_)), "{refused:?}");
         assert_eq!(
-            chain(&refused),
+            error_chain(&refused),
             "AMS has no space left on its disk: (code: 13) database or disk is full"
         );
     }

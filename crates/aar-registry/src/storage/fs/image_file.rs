@@ -14,7 +14,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use rustix::{
     buffer::spare_capacity,
     fs::{Advice, fadvise},
@@ -22,7 +25,7 @@ use rustix::{
 };
 use tokio::task::spawn_blocking;
 
-use crate::tasks::stopped;
+use crate::{storage::content::ReadImage, tasks::stopped};
 
 /// The piece size with few downloads.
 const LARGEST: u64 = 256 << 10;
@@ -35,7 +38,7 @@ const AHEAD: usize = 2;
 
 /// An open image file.
 #[derive(Debug, Clone)]
-pub struct ImageFile {
+pub(crate) struct ImageFile {
     file: Arc<File>,
     size: u64,
     streams: Streams,
@@ -54,15 +57,13 @@ impl ImageFile {
     }
 
     /// Its length in bytes.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.size
     }
+}
 
-    /// The bytes in this range, in large pieces that are read ahead.
-    pub fn stream(
-        &self,
-        range: Range<u64>,
-    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+impl ReadImage for ImageFile {
+    fn stream(&self, range: Range<u64>) -> BoxStream<'static, io::Result<Bytes>> {
         let pieces = Pieces {
             left: range.start..range.end.min(self.size),
             open: self.streams.begin(),
@@ -71,6 +72,7 @@ impl ImageFile {
         stream::iter(pieces)
             .map(move |piece| read(Arc::clone(&file), piece))
             .buffered(AHEAD)
+            .boxed()
     }
 }
 

@@ -4,11 +4,8 @@ use std::{fs::Metadata, io, path::Path};
 
 use aar_fs::{if_exists, remove_if_exists};
 
-use super::list;
-use crate::storage::{Area, Leftover, ObjectKey, object_key};
-
-/// The prefix that `aar_fs` gives to a file until its content is durable; six random characters follow.
-const TEMPORARY: &str = ".new-";
+use super::{list, temporary::is_temporary};
+use crate::storage::{Area, Leftover, object_key};
 
 pub(super) fn find(root: &Path) -> io::Result<Vec<Leftover>> {
     let mut found = Vec::new();
@@ -38,21 +35,6 @@ pub(super) fn delete(root: &Path, path: &str) -> io::Result<bool> {
 /// Whether the path is one that the registry leaves. Other programs may keep files in the same folder.
 fn is_leftover(path: &str) -> bool {
     object_key::upload_of(path).is_some() || is_temporary(path)
-}
-
-/// Whether this is the name of a file whose write is in flight or was interrupted.
-pub(super) fn is_temporary(path: &str) -> bool {
-    let Some((folder, name)) = path.rsplit_once('/') else {
-        return false;
-    };
-    let random = name.strip_prefix(TEMPORARY).unwrap_or_default();
-    random.len() == 6
-        && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && (folder == Area::Trust.name() || is_variant(folder))
-}
-
-fn is_variant(folder: &str) -> bool {
-    ObjectKey::parse(&format!("{folder}/application.json")).is_some()
 }
 
 fn leftover(path: String, metadata: &Metadata) -> Leftover {
@@ -98,15 +80,5 @@ mod tests {
         ] {
             assert!(!is_leftover(name), "{name}");
         }
-    }
-
-    #[test]
-    fn file_of_a_write_in_flight_is_temporary() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("1.json");
-        let _new = aar_fs::NewFile::create(&target, aar_fs::PRIVATE).unwrap();
-        let file = fs_err::read_dir(folder.path()).unwrap().next().unwrap();
-        let name = file.unwrap().file_name().into_string().unwrap();
-        assert!(is_temporary(&format!("applications/app/amd64/{name}")));
     }
 }

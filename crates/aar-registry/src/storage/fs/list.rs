@@ -14,7 +14,7 @@ use futures_util::{
 use jiff::Timestamp;
 use walkdir::WalkDir;
 
-use super::leftovers::is_temporary;
+use super::temporary::is_temporary;
 use crate::{
     Error,
     storage::{Area, Object},

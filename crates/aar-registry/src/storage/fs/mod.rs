@@ -6,6 +6,7 @@ mod image_file;
 mod leftovers;
 mod list;
 mod staged;
+mod temporary;
 
 use std::{
     io,
@@ -22,13 +23,12 @@ use bytes::Bytes;
 use fs_err::File;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 
-pub use image_file::ImageFile;
-
 pub(crate) use staged::StagedFile;
 
-use self::image_file::Streams;
+use self::image_file::{ImageFile, Streams};
 use super::{
-    Area, Backend, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload,
+    Area, Backend, ByteStream, Content, Leftover, Object, ObjectKey, ReadImage, StagedId,
+    StagedUpload,
 };
 use crate::{Error, folder, tasks::blocking};
 
@@ -130,7 +130,7 @@ impl Backend for FsStorage {
     async fn open_blob(&self, digest: &Digest, size: u64) -> Result<Option<Content>, Error> {
         match self.image_file(digest).await? {
             Some(file) if file.size() != size => Err(Error::ImageDamaged { digest: *digest }),
-            file => Ok(file.map(Content::File)),
+            file => Ok(file.map(|file| Content::Bytes(Box::new(file)))),
         }
     }
 

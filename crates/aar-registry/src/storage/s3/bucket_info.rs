@@ -1,6 +1,10 @@
+use aar_types::root_cause;
 use http::StatusCode;
 
-use super::client::{Refusal, S3Error, is_failure, root_cause};
+use super::{
+    client::S3Error,
+    refusal::{Refusal, is_failure},
+};
 use crate::{BucketProblem, KeyOrigin};
 
 /// The facts about a bucket that messages name.
@@ -22,7 +26,7 @@ impl BucketInfo {
                 reason: missing.to_string(),
             },
             S3Error::Timeout => self.unreachable("it does not answer in time".to_owned()),
-            S3Error::Transport(error) => self.unreachable(root_cause(error)),
+            S3Error::Transport(error) => self.unreachable(root_cause(error).to_string()),
             S3Error::Refused(refusal) => self.refused(action, refusal),
             S3Error::Signing(_) | S3Error::Malformed(_) => {
                 self.other(action, format!("{error}: {}", root_cause(error)))

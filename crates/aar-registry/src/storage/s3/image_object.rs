@@ -1,20 +1,23 @@
 use std::{io, ops::Range};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, TryStreamExt, stream};
+use futures_util::{
+    Stream, StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 
 use super::{
     bucket::{Bucket, GET},
     object_reader::ObjectReader,
 };
-use crate::storage::Object;
+use crate::storage::{Object, content::ReadImage};
 
 /// The minimum size of a piece.
 const PIECE: usize = 512 << 10;
 
 /// An image in a bucket that the registry passes through.
 #[derive(Debug, Clone)]
-pub struct ImageObject {
+pub(crate) struct ImageObject {
     bucket: Bucket,
     object: Object,
 }
@@ -23,24 +26,18 @@ impl ImageObject {
     pub(super) fn new(bucket: Bucket, object: Object) -> Self {
         Self { bucket, object }
     }
+}
 
-    /// Its length in bytes.
-    pub fn size(&self) -> u64 {
-        self.object.size
-    }
-
-    /// The bytes in this range, in large pieces.
-    pub fn stream(
-        &self,
-        range: Range<u64>,
-    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+impl ReadImage for ImageObject {
+    fn stream(&self, range: Range<u64>) -> BoxStream<'static, io::Result<Bytes>> {
         let range = range.start..range.end.min(self.object.size);
         let key = self.bucket.prefix.key(&self.object.path);
         let etag = self.object.tag.clone();
         let reader = ObjectReader::of_range(&self.bucket.client, key, etag, range);
         let info = self.bucket.info.clone();
         let bytes = reader.into_stream();
-        in_large_pieces(bytes.map_err(move |error| io::Error::other(info.problem(GET, &error))))
+        let bytes = bytes.map_err(move |error| io::Error::other(info.problem(GET, &error)));
+        in_large_pieces(bytes).boxed()
     }
 }
 

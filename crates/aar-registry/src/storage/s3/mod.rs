@@ -18,6 +18,7 @@ mod object_reader;
 mod parts;
 mod permits;
 mod prefix;
+mod refusal;
 mod staged;
 mod ttl;
 
@@ -29,14 +30,13 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use url::Url;
 
-pub use image_object::ImageObject;
-
 use self::{
     bucket::{Bucket, GET},
     bucket_info::BucketInfo,
     client::{BucketAddress, S3Client, http_client},
     cloudfront::CloudFront,
     credentials::{CredentialCache, CredentialSource},
+    image_object::ImageObject,
     permits::UploadPermits,
     prefix::Prefix,
     staged::StagedParts,
@@ -169,7 +169,7 @@ impl Backend for S3Storage {
             return Ok(Some(Content::Redirect(url)));
         }
         let image = ImageObject::new(Bucket::clone(&self.bucket), object);
-        Ok(Some(Content::Object(image)))
+        Ok(Some(Content::Bytes(Box::new(image))))
     }
 
     async fn read_blob(&self, digest: &Digest) -> Result<Option<ByteStream>, Error> {

@@ -10,9 +10,7 @@
 
 mod any_caller;
 mod caller;
-mod caller_id;
 mod event_subscriber;
-mod refusal;
 mod trusted_caller;
 
 use std::sync::Arc;
@@ -23,14 +21,14 @@ use axum::http::Extensions;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::{enrolment::EnrolmentLimiter, event_token::EventTokens};
+use super::{
+    caller_id::CallerId, enrolment::EnrolmentLimiter, event_token::EventTokens, refusal::Refusal,
+};
 use crate::Ams;
 use caller::Caller;
 
 pub(super) use any_caller::AnyCaller;
-pub(super) use caller_id::CallerId;
 pub(super) use event_subscriber::EventSubscriber;
-pub(super) use refusal::Refusal;
 pub(super) use trusted_caller::TrustedCaller;
 
 /// The state that all handlers share.

@@ -1,6 +1,6 @@
 use std::error::Error;
 
-use super::{super::credentials::NoCredentials, response::Refusal};
+use super::super::{credentials::NoCredentials, refusal::Refusal};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -75,13 +75,4 @@ fn is_transient(error: &aar_http::Error) -> bool {
         Error::Connect(_) | Error::Broken(_) | Error::Timeout { .. } => true,
         Error::InvalidRequest(_) | Error::Json(_) | Error::Proxy { .. } | Error::Tls(_) => false,
     }
-}
-
-/// The cause at the bottom of an error, for an operator.
-pub(in super::super) fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -28,9 +28,9 @@ use super::credentials::{CredentialCache, SigningKeys};
 
 pub(super) use self::{
     address::BucketAddress,
-    error::{S3Error, root_cause},
+    error::S3Error,
     request::{RequestBody, S3Request},
-    response::{Refusal, S3Response, content_length, etag, is_failure, last_modified},
+    response::{S3Response, content_length, etag, last_modified},
     retry::{Retries, RetryPolicy},
 };
 

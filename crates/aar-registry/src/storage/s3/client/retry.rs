@@ -89,7 +89,8 @@ impl Retries {
 mod tests {
     use http::StatusCode;
 
-    use super::{super::response::Refusal, *};
+    use super::*;
+    use crate::storage::s3::refusal::Refusal;
 
     fn refused(status: StatusCode) -> S3Error {
         S3Error::Refused(Refusal {

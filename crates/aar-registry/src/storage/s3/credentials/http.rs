@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use aar_http::RequestBuilder;
+use aar_types::root_cause;
 use http::{HeaderMap, StatusCode};
 
 use super::NoCredentials;
-use crate::storage::s3::client::{Refusal, root_cause};
+use crate::storage::s3::refusal::Refusal;
 
 /// The time limit is short: issuers of credentials are near, or do not exist.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -30,7 +31,9 @@ pub(super) async fn send(
         Ok::<_, aar_http::Error>((response.status(), response.text().await?))
     };
     match tokio::time::timeout(LIMIT, response).await {
-        Ok(response) => response.map_err(|error| NoCredentials::new(issuer, root_cause(&error))),
+        Ok(response) => {
+            response.map_err(|error| NoCredentials::new(issuer, root_cause(&error).to_string()))
+        }
         Err(_) => Err(NoCredentials::new(issuer, "it does not answer in time")),
     }
 }

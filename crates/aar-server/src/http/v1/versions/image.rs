@@ -59,7 +59,7 @@ pub(in crate::http) async fn image(
         // A signed URL is valid for GET only, and the headers are known here.
         _ if method == Method::HEAD => None,
         Content::Redirect(url) => return Ok(Redirect::temporary(url.as_str()).into_response()),
-        content => Some(content),
+        content @ Content::Bytes(_) => Some(content),
     };
     let file = FileResponse {
         size: image.size,

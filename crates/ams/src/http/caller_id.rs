@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// Identifies a trusted caller. As text, `certificate:<fingerprint>` or `user:<uid>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub(in crate::http) enum CallerId {
+pub(super) enum CallerId {
     Certificate { fingerprint: Fingerprint },
     Local { uid: u32 },
 }

@@ -35,7 +35,7 @@ impl FileIdentity {
 }
 
 impl DiskFile {
-    pub(super) fn new(path: &Path, metadata: &Metadata) -> Self {
+    pub(crate) fn new(path: &Path, metadata: &Metadata) -> Self {
         Self {
             path: path.to_owned(),
             listed: FileIdentity::of(metadata),
@@ -44,13 +44,13 @@ impl DiskFile {
 
     /// Opens the file, or returns none if another file or a link has replaced it or a folder above
     /// it since it was listed.
-    pub(super) fn open(&self) -> io::Result<Option<std::fs::File>> {
+    pub(crate) fn open(&self) -> io::Result<Option<std::fs::File>> {
         let file = fs_err::File::open(&self.path)?;
         let unchanged = self.is_unchanged(file.file())?;
         Ok(unchanged.then(|| file.into_parts().0))
     }
 
-    pub(super) fn is_unchanged(&self, file: &std::fs::File) -> io::Result<bool> {
+    pub(crate) fn is_unchanged(&self, file: &std::fs::File) -> io::Result<bool> {
         Ok(FileIdentity::of(&file.metadata()?) == self.listed)
     }
 }

@@ -3,7 +3,7 @@ use jiff::SignedDuration;
 
 /// Why a caller is not authorised.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(in crate::http) enum Refusal {
+pub(super) enum Refusal {
     #[error("not authorized: no client certificate was shown")]
     NoCertificate,
     #[error("not authorized: certificate {0} is not in the trust store")]
