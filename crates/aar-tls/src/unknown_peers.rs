@@ -25,7 +25,7 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// What unknown peers have in common that may be one attacker.
+/// The network or the user of a peer. Connections of one origin may belong to one attacker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// An IPv4 address, or an IPv6 network.

@@ -1,4 +1,4 @@
-//! What the service does with its environment: umask, signals, core dumps.
+//! The service in its environment: umask, signals, exposed keys.
 
 use std::{
     fs::{FileType, Permissions},
