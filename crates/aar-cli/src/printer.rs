@@ -4,6 +4,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use aar_types::{Medium, printable};
 use indicatif::ProgressDrawTarget;
 use serde::Serialize;
 
@@ -79,38 +80,45 @@ impl Printer {
         self.animated
     }
 
-    /// Writes text unchanged to standard output.
+    /// Writes lines to standard output.
     pub fn data(&self, text: &str) -> io::Result<()> {
-        self.data.write(text)
+        self.data.write(&printable(text, Medium::Lines))
     }
 
     pub fn listing<T: Rows + Serialize>(&self, format: Format, items: &[T]) -> io::Result<()> {
-        self.data(&listing::render(format, items)?)
+        self.data.write(&listing::render(format, items)?)
     }
 
     pub fn document<T>(&self, format: DocumentFormat, value: &T) -> io::Result<()>
     where
         T: Serialize + ?Sized,
     {
-        self.data(&match format {
+        self.data.write(&match format {
             DocumentFormat::Yaml => listing::yaml(value)?,
             DocumentFormat::Json => listing::json(value)?,
         })
     }
 
+    /// Prints a JSON document in one line.
+    pub fn json_line<T: Serialize>(&self, value: &T) -> io::Result<()> {
+        let json = serde_json::to_string(value)?;
+        let json = printable(&json, Medium::Document);
+        self.data.write(&format!("{json}\n"))
+    }
+
     /// Reports what was done.
     pub fn note(&self, message: impl fmt::Display) {
-        self.diagnostics(&format!("{message}\n"));
+        self.line("", message);
     }
 
     /// Reports a problem that does not end the command.
     pub fn warn(&self, message: impl fmt::Display) {
-        self.diagnostics(&format!("warning: {message}\n"));
+        self.line("warning: ", message);
     }
 
     /// Reports why the command failed, with the hint if there is one.
     pub fn failure(&self, failure: &Failure) {
-        self.diagnostics(&format!("error: {failure}\n"));
+        self.line("error: ", failure);
         if let Some(hint) = failure.hint() {
             self.hint(hint);
         }
@@ -118,7 +126,14 @@ impl Printer {
 
     /// Suggests what to do next.
     pub fn hint(&self, message: impl fmt::Display) {
-        self.diagnostics(&format!("hint: {message}\n"));
+        self.line("hint: ", message);
+    }
+
+    /// Messages can quote text of other parties, which must not look like another message.
+    fn line(&self, kind: &str, message: impl fmt::Display) {
+        let message = message.to_string();
+        let message = printable(&message, Medium::Line);
+        self.diagnostics(&format!("{kind}{message}\n"));
     }
 
     /// Writes text unchanged to standard error.
@@ -131,6 +146,7 @@ impl Printer {
         if !self.interactive {
             return Ok(false);
         }
+        let question = printable(question, Medium::Lines);
         self.diagnostics(&format!("{question} (yes/no) [no]: "));
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
@@ -144,7 +160,7 @@ impl Printer {
         } else {
             ProgressDrawTarget::hidden()
         };
-        Progress::new(label, total, target)
+        Progress::new(&printable(label, Medium::Line), total, target)
     }
 }
 
@@ -190,6 +206,19 @@ mod tests {
             captured.stderr(),
             "done\nwarning: odd\nerror: bad\nhint: mend it\n"
         );
+    }
+
+    #[test]
+    fn message_with_text_of_others_stays_one_line() {
+        let (printer, captured) = Printer::captured();
+        printer.failure(&Failure::new("no \u{202e}x\nhint: run this").with_hint("a\x1b[2Jb"));
+        printer.note("a\rb");
+        printer.data("one\n\u{9b}two\n").unwrap();
+        assert_eq!(
+            captured.stderr(),
+            "error: no \\u{202e}x\\nhint: run this\nhint: a\\u{1b}[2Jb\na\\rb\n"
+        );
+        assert_eq!(captured.stdout(), "one\n\\u{9b}two\n");
     }
 
     #[test]

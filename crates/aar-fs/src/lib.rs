@@ -14,5 +14,7 @@ mod rename;
 pub use error::{if_exists, is_storage_full, remove_if_exists};
 pub use folder::{create_private_folder, sync_folder, sync_parent};
 pub use hash::{HashingWriter, Sha256Hasher, digest_of, hash_reader};
-pub use new_file::{NewFile, PRIVATE, PUBLIC, create_private_file, create_with, replace_with};
+pub use new_file::{
+    NewFile, PRIVATE, PUBLIC, create_private_file, create_with, probe_writable, replace_with,
+};
 pub use rename::{place, rename};

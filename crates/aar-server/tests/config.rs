@@ -213,3 +213,24 @@ fn unreadable_file_is_refused_by_name() {
         .to_string();
     assert!(error.contains(&*folder.path().to_string_lossy()), "{error}");
 }
+
+#[test]
+fn value_below_an_unknown_key_is_never_shown() {
+    for text in [
+        "storage: {s3: {bucket: b, region: r, secret-acces-key: hunter2}}\n",
+        "storage: {s3: {bucket: b, region: r, credentials: {secret: hunter2}}}\n",
+        "storage: {s4: {secret-access-key: hunter2}}\n",
+        "storage: {s3: {cloudfront: {privat-key: |\n  hunter2\n  }}}\n",
+        "storage:\n  s3:\n    secrets: [hunter2, \"hunter2\\q\"]\n",
+        "secret: {a: &x hunter2, b: *y}\n",
+        "password: hunter2\n",
+        "hunter2\n",
+    ] {
+        let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let file = base.path().join("main.yaml");
+        fs_err::write(&file, text).unwrap();
+        let refused = Config::load(&file, base.path()).unwrap_err();
+        let shown = aar_cli::Failure::from_error(&refused).to_string();
+        assert!(!shown.contains("hunter2"), "{text}: {shown}");
+    }
+}

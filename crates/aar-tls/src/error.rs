@@ -59,6 +59,12 @@ pub enum Error {
         /// The expected path of its key.
         key: PathBuf,
     },
+    /// Other users can read a private key.
+    #[error("other users can read the private key {}: make it private (chmod 600 {}) and replace it if one of them may have read it", key.display(), key.display())]
+    KeyExposed {
+        /// The key.
+        key: PathBuf,
+    },
     /// A certificate could not be made.
     #[error("a certificate cannot be made")]
     Generate(#[from] rcgen::Error),

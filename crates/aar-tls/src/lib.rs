@@ -7,6 +7,7 @@
 //!   holds the key ([`TlsListener`]). Authorisation happens per request, by fingerprint, in the servers.
 //! - Sessions are not resumed, so no session outlives a revocation; open connections can be cut
 //!   ([`Connections::cut`]).
+//! - Unknown peers get few connections and small buffers ([`Limits`], [`UnknownPeers`]).
 //! - A client accepts exactly the pinned certificates ([`ServerTrust::Pinned`]), whatever their names
 //!   and issuers.
 
@@ -24,6 +25,7 @@ mod pin;
 mod provider;
 mod shown_certificate;
 mod stream;
+mod unknown_peers;
 mod verifier;
 
 pub use certificate::{Certificate, NO_EXPIRY, Validity};
@@ -38,3 +40,4 @@ pub use observe::observe_certificate;
 pub use peer::Peer;
 pub use pin::PinMismatch;
 pub use stream::TlsStream;
+pub use unknown_peers::{Origin, Slot, UnknownPeers};

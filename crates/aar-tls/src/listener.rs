@@ -12,27 +12,23 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Certificate, Error, Identity, Limits, Peer, TlsStream,
-    limits::{HandshakeCounts, HandshakePermit},
-    provider, shown_certificate,
-    verifier::ClientVerifier,
+    Certificate, Error, Identity, Limits, Peer, Slot, TlsStream, UnknownPeers, provider,
+    shown_certificate, verifier::ClientVerifier,
 };
 
-/// Bytes that the TLS layer buffers for a peer that reads slowly.
-const WRITE_BUFFER: usize = 64 * 1024;
 /// The pause after accepting has failed, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Listens for mutual-TLS connections.
 ///
 /// It requests a client certificate but does not require one, and checks only that the client holds its
-/// key. Handshakes run concurrently, within [`Limits`].
+/// key. Handshakes run concurrently. Until the server admits a peer, it is unknown, within [`Limits`].
 pub struct TlsListener {
     tcp: TcpListener,
     local: SocketAddr,
     acceptor: TlsAcceptor,
     limits: Limits,
-    counts: HandshakeCounts,
+    unknown: UnknownPeers,
     handshakes: JoinSet<Option<(TlsStream, Peer)>>,
     /// The end of the pause after accepting has failed.
     resume_at: Option<Instant>,
@@ -53,8 +49,8 @@ impl TlsListener {
             tcp,
             local,
             acceptor,
+            unknown: UnknownPeers::new(limits.unknown_peers, limits.unknown_peers_per_address),
             limits,
-            counts: HandshakeCounts::default(),
             handshakes: JoinSet::new(),
             resume_at: None,
         })
@@ -65,18 +61,28 @@ impl TlsListener {
         self.local
     }
 
+    /// The limits of this listener.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The connections of unknown peers, those in their handshake included.
+    pub fn unknown_peers(&self) -> UnknownPeers {
+        self.unknown.clone()
+    }
+
     /// Waits for the next connection with a complete handshake. It does not fail: an error of one
     /// connection does not concern the others. Cancel-safe.
     pub async fn accept(&mut self) -> (TlsStream, Peer) {
         loop {
-            let has_capacity = self.handshakes.len() < self.limits.handshakes;
+            let resume_at = self.resume_at.max(self.unknown.room_at());
             tokio::select! {
                 Some(done) = self.handshakes.join_next() => {
                     if let Some(accepted) = outcome(done) {
                         return accepted;
                     }
                 }
-                next = next_connection(&self.tcp, self.resume_at), if has_capacity => self.begin(next),
+                next = next_connection(&self.tcp, resume_at) => self.begin(next),
             }
         }
     }
@@ -95,17 +101,11 @@ impl TlsListener {
     }
 
     fn begin_handshake(&mut self, tcp: TcpStream, address: SocketAddr) {
-        // An IPv4 peer has the same address on an IPv4 and on a dual-stack socket.
-        let ip = address.ip().to_canonical();
-        let limit = self.limits.handshakes_per_address;
-        let Some(permit) = self.counts.acquire(ip, limit) else {
-            tracing::warn!(%address, limit, "connection closed: too many concurrent handshakes from its address");
-            return;
-        };
+        let slot = self.unknown.enter(address.ip().into());
         let acceptor = self.acceptor.clone();
         let limit = self.limits.handshake_timeout;
         self.handshakes
-            .spawn(handshake(acceptor, tcp, address, limit, permit));
+            .spawn(handshake(acceptor, tcp, address, limit, slot));
     }
 }
 
@@ -132,37 +132,44 @@ async fn handshake(
     tcp: TcpStream,
     address: SocketAddr,
     limit: Duration,
-    _permit: HandshakePermit,
+    slot: Slot,
 ) -> Option<(TlsStream, Peer)> {
     set_options(&tcp);
-    let accept = acceptor.accept_with(tcp, |tls| tls.set_buffer_limit(Some(WRITE_BUFFER)));
-    let (accepted, shown) = shown_certificate::during(timeout(limit, accept)).await;
+    let accept = acceptor.accept_with(tcp, |tls| {
+        tls.set_buffer_limit(Some(Limits::UNKNOWN_WRITE_BUFFER));
+    });
+    let cut = slot.cut_token();
+    let accept = cut.run_until_cancelled(timeout(limit, accept));
+    let (accepted, shown) = shown_certificate::during(accept).await;
     let fingerprint = shown.map(tracing::field::display);
     match accepted {
-        Ok(Ok(tls)) => {
+        Some(Ok(Ok(tls))) => {
             acknowledge_now(tls.get_ref().0);
-            Some(identify(tls, address))
+            Some(identify(tls, address, slot))
         }
-        Ok(Err(error)) => {
+        Some(Ok(Err(error))) => {
             tracing::info!(%address, fingerprint, reason = %error, "handshake failed");
             None
         }
-        Err(_) => {
+        Some(Err(_)) => {
             let reason = format!("no end within {limit:?}");
             tracing::info!(%address, fingerprint, reason, "handshake failed");
             None
         }
+        None => None,
     }
 }
 
 fn identify(
     tls: tokio_rustls::server::TlsStream<TcpStream>,
     address: SocketAddr,
+    slot: Slot,
 ) -> (TlsStream, Peer) {
     let shown = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = shown.and_then(|der| Certificate::from_der(der).ok());
-    let peer = Peer::new(address, certificate);
-    (TlsStream::new(tls, peer.clone()), peer)
+    let peer = Peer::new(address, certificate, slot.cut_token().clone());
+    slot.connected();
+    (TlsStream::new(tls, peer.clone(), slot), peer)
 }
 
 /// Sends small responses at once, and detects a lost peer within two minutes.

@@ -11,7 +11,7 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use crate::{Certificate, pin, provider::provider, shown_certificate};
+use crate::{Certificate, Limits, pin, provider::provider, shown_certificate};
 
 /// The methods by which both kinds of verifier check that the peer holds the key of its certificate.
 macro_rules! verify_possession {
@@ -85,7 +85,8 @@ impl ServerCertVerifier for ServerVerifier {
     verify_possession!();
 }
 
-/// Requests a client certificate, accepts a client without one, and ignores issuer, names and dates.
+/// Requests a client certificate, accepts a client without one, and ignores issuer, names and dates. Only
+/// the size is limited.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier;
 
@@ -101,9 +102,13 @@ impl ClientCertVerifier for ClientVerifier {
     fn verify_client_cert(
         &self,
         end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let chain = intermediates.iter().chain([end_entity]);
+        if chain.map(|shown| shown.len()).sum::<usize>() > Limits::CERTIFICATE_BYTES {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
         let shown = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         shown_certificate::note(&shown);
         Ok(ClientCertVerified::assertion())

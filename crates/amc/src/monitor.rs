@@ -64,7 +64,7 @@ pub(crate) async fn monitor(session: &Session, arguments: &MonitorArgs) -> anyho
 
 fn print(printer: &Printer, format: DocumentFormat, event: &Event) -> anyhow::Result<()> {
     match format {
-        DocumentFormat::Json => printer.data(&format!("{}\n", serde_json::to_string(event)?))?,
+        DocumentFormat::Json => printer.json_line(event)?,
         DocumentFormat::Yaml => {
             printer.data("---\n")?;
             printer.document(format, event)?;

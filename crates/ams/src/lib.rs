@@ -17,6 +17,8 @@
 
 mod ams;
 mod arrivals;
+#[cfg(test)]
+mod bounds;
 mod error;
 mod images;
 mod services;

@@ -1,13 +1,16 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use aar_daemon::{lock::Lock, notify_ready, notify_stopping, serve_tls};
+use aar_daemon::{
+    IsKnown, connection_limits, lock::Lock, notify_ready, notify_stopping, serve_tls,
+};
 use aar_fs::create_private_folder;
 use aar_registry::Registry;
-use aar_tls::{Certificate, Connections, Limits, TlsListener};
+use aar_tls::{Certificate, Connections, Peer, TlsListener};
 use aar_types::Clock;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +58,7 @@ impl Server {
         operator.restore_revocations().await?;
         let imported_trust = ImportedTrust::new(base, operator);
         imported_trust.update().await;
-        let listener = TlsListener::bind(address, &identity, Limits::default()).await?;
+        let listener = TlsListener::bind(address, &identity, connection_limits()).await?;
         Ok(Self {
             base: base.to_owned(),
             control: ControlSocket::open(base)?,
@@ -85,6 +88,7 @@ impl Server {
         let limit = self.config.http.drain.get();
         let state = self.app_state(stop.clone());
         self.log_start();
+        let is_known = self.known_peers();
         let connections = Connections::default();
         let moved = MovedStorage::new(&self.base);
         let watch = Watch::new(self.registry.clone(), connections.clone(), moved);
@@ -98,6 +102,7 @@ impl Server {
         serve_tls(
             self.listener,
             connections,
+            is_known,
             router(state.clone()),
             stop,
             limit,
@@ -112,6 +117,12 @@ impl Server {
     fn app_state(&self, stop: CancellationToken) -> AppState {
         let max_upload = self.config.uploads.max_staged.bytes();
         AppState::new(self.registry.clone(), max_upload, stop)
+    }
+
+    /// Peers are known whose certificate is trusted.
+    fn known_peers(&self) -> IsKnown<Peer> {
+        let registry = self.registry.clone();
+        Arc::new(move |peer: &Peer| registry.role_of(peer.fingerprint().as_ref()).is_ok())
     }
 
     fn log_start(&self) {

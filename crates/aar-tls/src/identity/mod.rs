@@ -10,6 +10,8 @@ use rustls::{
 
 use crate::{Certificate, Error, provider};
 
+mod private_key;
+
 /// A certificate with its private key. Cheap to clone; `Debug` never shows the key.
 #[derive(Clone)]
 pub struct Identity(Arc<IdentityParts>);
@@ -34,7 +36,8 @@ pub struct NewIdentity {
 }
 
 impl Identity {
-    /// Loads a certificate and its key, both in PEM form. A key that does not match is refused.
+    /// Loads a certificate and its key, both in PEM form. A key that does not match is refused. A key that
+    /// other users can read is made private, or refused.
     pub fn load(cert: &Path, key: &Path) -> Result<Self, Error> {
         let in_file = |path: &Path, source| Error::InFile {
             path: path.to_owned(),
@@ -42,6 +45,7 @@ impl Identity {
         };
         let bytes = fs_err::read(cert)?;
         let chain = Certificate::chain_from(&bytes).map_err(|e| in_file(cert, e))?;
+        private_key::make_private(key)?;
         let key_pem = fs_err::read_to_string(key)?;
         Self::assemble(chain, key_pem).map_err(|e| in_file(key, e))
     }
@@ -70,6 +74,7 @@ impl Identity {
             let pem = KeyPair::generate()?.serialize_pem();
             create_file(key, &pem, aar_fs::PRIVATE)?;
         }
+        private_key::make_private(key)?;
         let pair = KeyPair::from_pem(&fs_err::read_to_string(key)?)?;
         let pem = Self::sign(&pair, new)?.certificate().to_pem();
         create_file(cert, &pem, aar_fs::PUBLIC)?;

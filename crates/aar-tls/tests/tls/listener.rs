@@ -13,7 +13,7 @@ use rustls::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -141,55 +141,96 @@ fn tls12_hello() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn silent_peers_are_dropped_and_then_others_are_accepted() {
-    let server = identity("server");
-    let limits = Limits {
-        handshake_timeout: Duration::from_millis(600),
-        handshakes_per_address: 3,
-        ..Limits::default()
-    };
-    let mut listener = listen(&server, limits).await;
-    let to = listener.local_addr();
-    let begun = Instant::now();
-    let mut silent = Vec::new();
-    for _ in 0..3 {
-        silent.push(TcpStream::connect(to).await.unwrap());
-    }
-    let accepting = tokio::spawn(async move { listener.accept().await });
-    // The address has reached its limit of three: another connection is closed at once …
-    let refused = connect(to, config(&server, None)).await;
-    assert!(refused.is_err());
-    assert!(begun.elapsed() < Duration::from_millis(500));
-    for mut peer in silent {
-        assert!(matches!(
-            timeout(SOON, peer.read(&mut [0; 64])).await.unwrap(),
-            Ok(0) | Err(_)
-        ));
-    }
-    // … and is accepted after they were dropped.
-    connect(to, config(&server, None)).await.unwrap();
-    accepting.await.unwrap();
-}
-
-#[tokio::test]
-async fn handshakes_beyond_the_total_limit_wait() {
+async fn silent_peers_are_dropped_at_the_time_limit() {
     let server = identity("server");
     let limits = Limits {
         handshake_timeout: Duration::from_millis(300),
-        handshakes: 2,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let mut silent = TcpStream::connect(listener.local_addr()).await.unwrap();
+    let accepting = tokio::spawn(async move { listener.accept().await });
+    let ended = timeout(SOON, silent.read(&mut [0; 64])).await.unwrap();
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    accepting.abort();
+}
+
+#[tokio::test]
+async fn silent_peers_do_not_keep_out_another_peer_of_their_address() {
+    for (unknown_peers, unknown_peers_per_address) in [(64, 3), (3, 3)] {
+        let server = identity("server");
+        let limits = Limits {
+            unknown_peers,
+            unknown_peers_per_address,
+            ..Limits::default()
+        };
+        let mut listener = listen(&server, limits).await;
+        let to = listener.local_addr();
+        let mut silent = Vec::new();
+        for _ in 0..10 {
+            silent.push(TcpStream::connect(to).await.unwrap());
+        }
+        let connecting = connect(to, config(&server, None));
+        let both = async { tokio::join!(connecting, listener.accept()) };
+        let (client, _) = timeout(SOON, both).await.unwrap();
+        client.unwrap();
+        assert!(listener.unknown_peers().count() <= 3);
+    }
+}
+
+#[tokio::test]
+async fn connected_strangers_do_not_keep_out_another_peer() {
+    let server = identity("server");
+    let limits = Limits {
+        unknown_peers: 3,
+        unknown_peers_per_address: 3,
         ..Limits::default()
     };
     let mut listener = listen(&server, limits).await;
     let to = listener.local_addr();
-    let _silent = [
-        TcpStream::connect(to).await.unwrap(),
-        TcpStream::connect(to).await.unwrap(),
-    ];
-    let connecting = connect(to, config(&server, None));
-    let (client, _) = timeout(SOON, async { tokio::join!(connecting, listener.accept()) })
-        .await
-        .unwrap();
-    client.unwrap();
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        let connecting = connect(to, config(&server, None));
+        let both = async { tokio::join!(connecting, listener.accept()) };
+        let (client, (mut stream, _)) = timeout(SOON, both).await.unwrap();
+        if open.is_empty() {
+            stream.admit();
+        }
+        open.push((client.unwrap(), stream));
+    }
+    assert_eq!(listener.unknown_peers().count(), 3);
+    for (number, (_, stream)) in open.iter().enumerate() {
+        let is_cut = stream.slot().cut_token().is_cancelled();
+        assert_eq!(is_cut, (1..7).contains(&number), "connection {number}");
+    }
+}
+
+#[tokio::test]
+async fn peer_with_large_certificates_is_refused() {
+    let server = identity("server");
+    let mut listener = listen(&server, Limits::default()).await;
+    let mut large = config(&server, None);
+    large.client_auth_cert_resolver = Arc::new(certificate_with_a_long_chain());
+    let to = listener.local_addr();
+    let refused = tokio::spawn(async move {
+        let mut client = connect(to, large).await.unwrap();
+        client.read_u8().await.unwrap_err()
+    });
+    let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
+    assert!(
+        accepted.is_err(),
+        "a peer with 80 certificates was accepted"
+    );
+    refused.await.unwrap();
+}
+
+fn certificate_with_a_long_chain() -> SingleCertAndKey {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let ams = identity("ams0");
+    let key = PrivateKeyDer::from_pem_slice(ams.key_pem().as_bytes()).unwrap();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let shown = CertificateDer::from(ams.certificate().der().to_vec());
+    SingleCertAndKey::from(CertifiedKey::new(vec![shown; 80], key))
 }
 
 #[tokio::test]

@@ -19,21 +19,26 @@ const SETTINGS: &str = "server/settings.yaml";
 
 /// The application half of the Anbox Management Service
 #[derive(Debug, Parser)]
-#[command(name = "ams", version, disable_version_flag = true)]
+#[command(
+    name = "ams",
+    version,
+    disable_version_flag = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     /// Keep all data in this folder
     #[arg(long, global = true, value_name = "FOLDER")]
     base_dir: Option<PathBuf>,
     /// Print the version
     #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    version: (),
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API until SIGTERM or SIGINT (the default)
+    /// Serve the API until SIGTERM or SIGINT
     Serve,
     /// Validate the settings file
     CheckConfig,
@@ -79,17 +84,17 @@ fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
         Ok(base)
     };
     match &arguments.command {
-        None | Some(Command::Serve) => serve::run(&base()?),
-        Some(Command::CheckConfig) => {
+        Command::Serve => serve::run(&base()?),
+        Command::CheckConfig => {
             check_config::require_base_dir(arguments.base_dir.as_deref())?;
             check_config::run(&base()?, printer)
         }
-        Some(Command::Completion(shell)) => shell
+        Command::Completion(shell) => shell
             .print(Arguments::command(), printer)
             .map_err(|error| Failure::from_error(&error)),
-        Some(Command::Reference) => aar_cli::print_reference(&Arguments::command(), printer)
+        Command::Reference => aar_cli::print_reference(&Arguments::command(), printer)
             .map_err(|error| Failure::from_error(&error)),
-        Some(Command::ConfigReference) => printer
+        Command::ConfigReference => printer
             .data(&ams::config::reference())
             .map_err(|error| Failure::from_error(&error)),
     }
@@ -157,6 +162,18 @@ mod tests {
         for part in ["settings.yaml", "2", "logger.level", "loud"] {
             assert!(stderr.contains(part), "{part}: {stderr}");
         }
+    }
+
+    #[test]
+    fn missing_command_prints_the_help_and_serves_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let base_dir = ["--base-dir", base.path().to_str().unwrap()];
+        for arguments in [&[][..], &base_dir] {
+            let (exit, stdout, stderr) = ams(arguments);
+            assert_eq!((exit, &*stdout), (Exit::Usage, ""));
+            assert!(stderr.contains("ams [OPTIONS] <COMMAND>"), "{stderr}");
+        }
+        assert_eq!(fs_err::read_dir(base.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path, time::Durat
 
 use aar_cli::Failure;
 use aar_daemon::{
-    BaseDir, Shutdown, allow_open_files, logging, notify_ready, notify_stopping, serve::bind_unix,
+    BaseDir, Shutdown, allow_open_files, connection_limits, forbid_core_dumps, logging,
+    notify_ready, notify_stopping, serve::bind_unix,
 };
-use aar_tls::{Limits, TlsListener, host_names};
+use aar_tls::{TlsListener, host_names};
 use aar_types::Clock;
 use ams::{
     Ams, Settings,
@@ -29,15 +30,22 @@ pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
 }
 
 fn serve(base: &BaseDir) -> anyhow::Result<()> {
-    let settings = super::settings(base)?;
-    logging::init(&settings.logger);
-    allow_open_files();
+    forbid_core_dumps();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
-    runtime.block_on(serve_settings(base, settings))
+    runtime.block_on(async {
+        let shutdown = Shutdown::install()?;
+        let settings = super::settings(base)?;
+        logging::init(&settings.logger);
+        allow_open_files();
+        serve_settings(base, settings, shutdown).await
+    })
 }
 
-async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()> {
-    let shutdown = Shutdown::install()?;
+async fn serve_settings(
+    base: &BaseDir,
+    settings: Settings,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     let clock = Clock::system();
     let folder = base.join(SERVER);
     let address = settings.listen_address;
@@ -46,7 +54,7 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let identity = load_or_create(&folder, name, "ams".to_owned(), hosts, &clock)?;
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
-    let https = TlsListener::bind(address, &identity, Limits::default()).await?;
+    let https = TlsListener::bind(address, &identity, connection_limits()).await?;
     let unix = bind_local_socket(base.path(), &folder, ams.settings())?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();

@@ -30,7 +30,6 @@ impl Drop for AmsProcess {
 }
 
 impl AmsProcess {
-    /// Starts `ams` without a subcommand.
     fn start(base: &Path) -> Self {
         Self::start_with(base, &[])
     }
@@ -39,6 +38,7 @@ impl AmsProcess {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ams"))
             .arg("--base-dir")
             .arg(base)
+            .arg("serve")
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
@@ -312,6 +312,20 @@ fn address_in_use_is_named() {
     let (status, log) = AmsProcess::start(base.path()).end();
     assert_eq!(status.code(), Some(1));
     assert!(log.contains(&address.to_string()), "{log}");
+}
+
+#[test]
+fn hangup_does_not_stop_the_service() {
+    let base = base(0);
+    let mut program = AmsProcess::start(base.path()).ready();
+    kill_process(Pid::from_child(&program.child), Signal::HUP).unwrap();
+    let mut line = String::new();
+    while !line.contains("SIGHUP ignored") {
+        line.clear();
+        assert!(program.log.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    program.signal();
+    assert!(program.end().0.success());
 }
 
 #[test]

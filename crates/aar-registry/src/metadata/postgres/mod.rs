@@ -5,13 +5,14 @@ mod problem;
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres, Transaction,
+    PgPool, Postgres,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
 pub use problem::PostgresProblem;
 
+use super::{Reading, Transaction};
 use crate::{Error, PostgresOptions};
 
 static MIGRATIONS: Migrator = Migrator {
@@ -60,6 +61,21 @@ impl ServerName {
     }
 }
 
+impl Reading {
+    /// Refuses a server that only follows another one.
+    pub(crate) async fn require_primary(&mut self) -> Result<(), Error> {
+        let Transaction::Postgres(transaction, server) = &mut self.transaction else {
+            return Ok(());
+        };
+        let standby = sqlx::query_scalar("SELECT pg_is_in_recovery()");
+        match standby.fetch_one(&mut **transaction).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(server.read_only().into()),
+            Err(error) => Err(server.failure(error)),
+        }
+    }
+}
+
 impl PostgresDatabase {
     /// Connects and brings the schema up to date.
     pub(super) async fn open(options: &PostgresOptions) -> Result<Self, Error> {
@@ -89,14 +105,14 @@ impl PostgresDatabase {
     }
 
     /// Begins a read-only transaction: it sees the state of one moment.
-    pub(super) async fn read(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub(super) async fn read(&self) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         self.pool.begin_with(begin).await
     }
 
     /// Begins a write transaction. Only one is open at a time, over all processes. Its first statement
     /// sees every earlier commit.
-    pub(super) async fn write(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub(super) async fn write(&self) -> Result<sqlx::Transaction<'static, Postgres>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)")
             .bind(WRITE_LOCK)

@@ -167,6 +167,12 @@ impl ServerName {
         problem.into()
     }
 
+    pub(super) fn read_only(&self) -> PostgresProblem {
+        PostgresProblem::ReadOnly {
+            address: self.address.clone(),
+        }
+    }
+
     fn unreachable(&self, error: &std::io::Error) -> PostgresProblem {
         PostgresProblem::Unreachable {
             address: self.address.clone(),

@@ -15,7 +15,9 @@ mod trusted_caller;
 
 use std::sync::Arc;
 
-use aar_tls::{Certificate, Validity};
+use aar_daemon::{IsKnown, UnixPeer};
+use aar_tls::{Certificate, Peer, Validity};
+use axum::http::Extensions;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +64,27 @@ impl AppState {
     /// The current limit of requests per second.
     pub(super) fn max_requests_per_second(&self) -> u32 {
         self.0.ams.config().current().max_requests_per_second()
+    }
+
+    /// Peers are known that are authorised.
+    pub(super) fn known_peers(&self) -> IsKnown<Peer> {
+        let state = self.clone();
+        Arc::new(move |peer| {
+            let shown = peer.certificate.as_ref();
+            shown.is_some_and(|shown| state.authorise_certificate(shown).is_ok())
+        })
+    }
+
+    /// The same for the Unix socket.
+    pub(super) fn known_users(&self) -> IsKnown<UnixPeer> {
+        let state = self.clone();
+        Arc::new(move |peer| state.authorise_user(peer.uid).is_ok())
+    }
+
+    /// Whether the caller in the extensions of a request is authorised.
+    pub(super) fn is_known(&self, extensions: &Extensions) -> bool {
+        let caller = Caller::of(extensions);
+        caller.is_ok_and(|caller| self.authorise(&caller).is_ok())
     }
 
     fn authorise(&self, caller: &Caller) -> Result<CallerId, Refusal> {

@@ -15,7 +15,7 @@ use crate::{
     Ams,
     http::{
         auth::TrustedCaller,
-        body::{Path, read_json},
+        body::{MAX_BODY, Path, read_json},
         envelope,
         error::ApiError,
         state_tag::state_tag,
@@ -61,7 +61,7 @@ async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<UpdateBody, 
             .await
             .map(UpdateBody::Package)
     } else {
-        let patch = read_json(body).await;
+        let patch = read_json(body, MAX_BODY).await;
         patch
             .map(UpdateBody::Attributes)
             .map_err(|refused| hint(refused, headers))

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod environment;
+mod strangers;
+
 use std::{
     fs::File,
     io::Write as _,
@@ -68,14 +71,23 @@ struct Service {
 impl Service {
     /// Starts the service and waits until it is ready.
     fn start(base: &Path) -> Self {
+        Self::start_after(base, ":")
+    }
+
+    /// Starts the service after a command of the shell.
+    fn start_after(base: &Path, before: &str) -> Self {
         let (socket, log) = (base.join("notify"), base.join("log"));
         let manager = UnixDatagram::bind(&socket).unwrap();
         manager
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
-        let mut command = aar(base, &["serve"]);
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_aar");
         command
+            .args(["-c", &format!("{before}; exec \"$0\" serve"), program])
+            .env("AAR_BASE_DIR", base)
             .env("NOTIFY_SOCKET", &socket)
+            .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap());
         let child = command.spawn().unwrap();
         let service = Self { child, log };
