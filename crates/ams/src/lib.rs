@@ -19,6 +19,7 @@ mod ams;
 mod arrivals;
 mod error;
 mod images;
+mod keyed_lock;
 mod services;
 mod store;
 
