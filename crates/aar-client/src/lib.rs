@@ -20,6 +20,7 @@ mod clock_skew;
 mod download;
 mod error;
 mod info;
+mod json_limits;
 mod options;
 mod publish;
 mod response;

@@ -21,6 +21,7 @@ mod arrivals;
 mod bounds;
 mod error;
 mod images;
+mod keyed_lock;
 mod services;
 mod store;
 
