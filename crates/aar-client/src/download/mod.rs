@@ -3,6 +3,7 @@
 
 mod content;
 mod partial_file;
+mod pipeline;
 
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,8 @@ enum Received {
     /// A response that does not continue the received bytes.
     OtherRange,
     OtherSize(u64),
+    /// The partial file cannot be written.
+    FileFailed,
 }
 
 impl Download<'_> {
@@ -79,7 +82,8 @@ impl Download<'_> {
     }
 
     async fn attempt(&self) -> Result<(), Error> {
-        let mut partial = PartialFile::open(&self.partial, self.image.size).await?;
+        let opening = PartialFile::open(&self.partial, self.image.size);
+        let mut partial = self.unless_cancelled(opening).await?;
         if self.is_complete().await? {
             return partial.discard().await;
         }
@@ -94,6 +98,7 @@ impl Download<'_> {
             }
             match received {
                 Ok(Received::Remainder) => {}
+                Ok(Received::FileFailed) => break,
                 Ok(Received::OtherSize(found)) => {
                     partial.discard().await?;
                     self.transfer.progress.report(0);
@@ -152,6 +157,7 @@ impl Download<'_> {
         Ok(true)
     }
 
+    /// Verifies the complete file and gives it its final name, or reports the failure of the file.
     async fn conclude(&self, partial: PartialFile) -> Result<(), Error> {
         let (found, file) = self.unless_cancelled(partial.finish()).await?;
         let expected = self.image.digest;
@@ -183,7 +189,9 @@ impl Download<'_> {
                 let reason = format!("it has more than the declared {} bytes", self.image.size);
                 return Err(Error::malformed(REQUEST, reason));
             }
-            partial.append(&chunk).await?;
+            if partial.append(&chunk).await.is_err() {
+                return Ok(Received::FileFailed);
+            }
             self.transfer.progress.report(partial.received());
         }
         if partial.received() < self.image.size {

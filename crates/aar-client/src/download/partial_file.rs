@@ -1,23 +1,25 @@
-//! The partial file of a download: written by one thread and hashed by another, in order.
+//! The partial file of a download.
 
 use std::{
-    io::{self, Read, Seek, SeekFrom, Write},
+    fs::TryLockError,
+    io::{self, Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use aar_fs::Sha256Hasher;
 use aar_http::HeaderValue;
 use aar_types::Digest;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use fs_err::File;
-use tokio::{sync::mpsc, task::JoinHandle};
 
+use super::pipeline::{Pipeline, ThreadEnded};
 use crate::Error;
 
 const CHUNK: usize = 1 << 20;
-/// How many chunks wait for each thread.
-const QUEUE: usize = 4;
+/// How often a locked file is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A partial file. It is locked: a download that follows a cancelled one waits until the first has
 /// written what it received.
@@ -28,37 +30,28 @@ pub(super) struct PartialFile {
     pub(super) tag: Option<HeaderValue>,
     /// Whether the storage ignored its own tag before; then the tag is not used again.
     tag_failed: bool,
-    /// Whether a thread has ended with an error.
-    failed: bool,
     buffer: BytesMut,
-    to_writer: mpsc::Sender<Bytes>,
-    to_hasher: mpsc::Sender<Bytes>,
-    writer: JoinHandle<io::Result<File>>,
-    hasher: JoinHandle<io::Result<Digest>>,
+    pipeline: Pipeline,
 }
 
 impl PartialFile {
     /// Opens the file, with the content of an earlier attempt. A file that is longer than the image
-    /// is emptied.
+    /// is emptied. Waits as long as another download holds the file.
     pub(super) async fn open(path: &Path, image_size: u64) -> Result<Self, Error> {
-        let (file, length) = blocking(path, move |path| open_locked(path, image_size)).await?;
+        let (file, length) = loop {
+            match blocking(path, move |path| open_locked(path, image_size)).await? {
+                Some(opened) => break opened,
+                None => tokio::time::sleep(LOCK_PAUSE).await,
+            }
+        };
         let existing = blocking(path, |path| File::open(path)).await?;
-        let (to_writer, chunks) = mpsc::channel(QUEUE);
-        let writer = tokio::task::spawn_blocking(move || write_chunks(file, chunks));
-        let (to_hasher, chunks) = mpsc::channel(QUEUE);
-        let existing = existing.take(length);
-        let hasher = tokio::task::spawn_blocking(move || hash_chunks(existing, chunks));
         Ok(Self {
             path: path.to_owned(),
             received: length,
             tag: None,
             tag_failed: false,
-            failed: false,
             buffer: BytesMut::new(),
-            to_writer,
-            to_hasher,
-            writer,
-            hasher,
+            pipeline: Pipeline::start(file, existing.take(length)),
         })
     }
 
@@ -66,7 +59,7 @@ impl PartialFile {
         self.received
     }
 
-    pub(super) async fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) async fn append(&mut self, bytes: &[u8]) -> Result<(), ThreadEnded> {
         if self.buffer.capacity() == 0 {
             self.buffer.reserve(CHUNK + bytes.len());
         }
@@ -78,59 +71,36 @@ impl PartialFile {
         self.flush().await
     }
 
-    async fn flush(&mut self) -> Result<(), Error> {
-        if self.buffer.is_empty() {
+    async fn flush(&mut self) -> Result<(), ThreadEnded> {
+        let Self {
+            buffer, pipeline, ..
+        } = self;
+        if buffer.is_empty() {
             return Ok(());
         }
-        let chunk = std::mem::take(&mut self.buffer).freeze();
-        let hashing = self.to_hasher.send(chunk.clone()).await;
-        let writing = self.to_writer.send(chunk).await;
-        match (writing, hashing) {
-            (Ok(()), Ok(())) => Ok(()),
-            _ => Err(self.thread_error().await),
-        }
+        pipeline.send(|| std::mem::take(buffer).freeze()).await
     }
 
-    /// The error with which a thread has ended.
-    async fn thread_error(&mut self) -> Error {
-        self.failed = true;
-        if self.writer.is_finished() {
-            return match (&mut self.writer).await {
-                Ok(Err(error)) => file_error(&self.path, error),
-                _ => io::Error::other("the writing thread has ended").into(),
-            };
-        }
-        match (&mut self.hasher).await {
-            Ok(Err(error)) => error.into(),
-            _ => io::Error::other("the hashing thread has ended").into(),
-        }
-    }
-
-    /// Writes the buffered bytes. Returns the file, still locked, and the hashing thread.
-    async fn close(mut self) -> Result<(File, JoinHandle<io::Result<Digest>>), Error> {
-        self.flush().await?;
-        drop((self.to_writer, self.to_hasher));
-        let written = self.writer.await.map_err(io::Error::other)?;
-        let file = written.map_err(|error| file_error(&self.path, error))?;
-        Ok((file, self.hasher))
-    }
-
-    /// Returns the digest of the complete file, and the file, still locked.
-    pub(super) async fn finish(self) -> Result<(Digest, File), Error> {
-        let (file, hasher) = self.close().await?;
-        let digest = hasher.await.map_err(io::Error::other)??;
+    /// Returns the digest of the complete file, and the file, still locked. After a failure, returns its
+    /// reason.
+    pub(super) async fn finish(mut self) -> Result<(Digest, File), Error> {
+        // If it fails, the pipeline returns the reason.
+        let _ = self.flush().await;
+        let finished = self.pipeline.finish().await;
+        let (file, digest) = finished.map_err(|error| file_error(&self.path, error))?;
         Ok((digest, file))
     }
 
     /// Ends an incomplete download and keeps the received bytes for the next attempt.
-    pub(super) async fn keep(self) -> Result<(), Error> {
-        if self.failed {
-            return Ok(());
-        }
+    pub(super) async fn keep(mut self) -> Result<(), Error> {
         if self.received == 0 {
             return self.discard().await;
         }
-        self.close().await.map(drop)
+        let _ = self.flush().await;
+        let closed = self.pipeline.close().await;
+        closed
+            .map(drop)
+            .map_err(|error| file_error(&self.path, error))
     }
 
     /// Discards the received bytes and starts again.
@@ -151,8 +121,7 @@ impl PartialFile {
 
     /// Removes the file while it is locked, so that no other download has opened it.
     pub(super) async fn discard(self) -> Result<(), Error> {
-        drop((self.to_writer, self.to_hasher));
-        let file = self.writer.await.map_err(io::Error::other)?;
+        let file = self.pipeline.close().await?;
         let removed = fs_err::tokio::remove_file(&self.path).await;
         drop(file);
         Ok(removed?)
@@ -192,44 +161,29 @@ fn file_error(path: &Path, error: io::Error) -> Error {
     error.into()
 }
 
-/// Opens and locks the file, and returns its length.
-fn open_locked(path: &Path, image_size: u64) -> io::Result<(File, u64)> {
-    loop {
-        let mut file = fs_err::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)?;
-        file.file().lock()?;
-        if !is_at(&file, path)? {
-            // The download that held the lock has finished or discarded this file.
-            continue;
-        }
-        if file.metadata()?.len() > image_size {
-            file.set_len(0)?;
-        }
-        let length = file.seek(SeekFrom::End(0))?;
-        return Ok((file, length));
+/// Opens and locks the file, and returns its length. `None` if another download holds it, or has just
+/// finished or discarded it.
+fn open_locked(path: &Path, image_size: u64) -> io::Result<Option<(File, u64)>> {
+    let mut file = fs_err::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?;
+    match file.file().try_lock() {
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        locked => locked?,
     }
+    if !is_at(&file, path)? {
+        return Ok(None);
+    }
+    if file.metadata()?.len() > image_size {
+        file.set_len(0)?;
+    }
+    let length = file.seek(SeekFrom::End(0))?;
+    Ok(Some((file, length)))
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let opened = file.metadata()?;
     let found = aar_fs::if_exists(fs_err::metadata(path))?;
     Ok(found.is_some_and(|found| (opened.dev(), opened.ino()) == (found.dev(), found.ino())))
-}
-
-fn write_chunks(mut file: File, mut chunks: mpsc::Receiver<Bytes>) -> io::Result<File> {
-    while let Some(chunk) = chunks.blocking_recv() {
-        file.write_all(&chunk)?;
-    }
-    Ok(file)
-}
-
-fn hash_chunks(existing: impl Read, mut chunks: mpsc::Receiver<Bytes>) -> io::Result<Digest> {
-    let mut hasher = Sha256Hasher::new();
-    aar_fs::hash_reader(existing, &mut hasher)?;
-    while let Some(chunk) = chunks.blocking_recv() {
-        hasher.update(&chunk);
-    }
-    Ok(hasher.finish())
 }

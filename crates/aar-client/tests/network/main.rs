@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod download;
+mod full_volume;
 mod requests;
 mod storage;
 mod support;
