@@ -2,11 +2,11 @@
 
 use aar_http::{
     HeaderMap, HeaderValue, Method, RequestBuilder, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LOCATION, RANGE},
+    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE},
 };
 use url::Url;
 
-use super::{Download, partial_file::PartialFile};
+use super::{Download, partial_file::PartialFile, redirect::Redirect};
 use crate::{Error, response::parsed};
 
 pub(super) const REQUEST: &str = "an image";
@@ -28,8 +28,8 @@ impl Download<'_> {
         let response = self.client.send(request, limit).await?;
         match response.status() {
             status if status.is_redirection() => {
-                let registry = self.client.url();
-                self.follow(location(registry, &response)?, partial).await
+                let redirect = self.redirect(self.client.url(), &response)?;
+                self.follow(redirect, partial).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             _ => self.client.accepted(response).await,
@@ -38,9 +38,13 @@ impl Download<'_> {
 
     /// Follows redirects without credentials. Any server may send the content, because its digest
     /// is verified.
-    async fn follow(&self, mut url: Url, partial: &mut PartialFile) -> Result<Response, Error> {
+    async fn follow(
+        &self,
+        mut redirect: Redirect,
+        partial: &mut PartialFile,
+    ) -> Result<Response, Error> {
         for _ in 0..MAX_REDIRECTS {
-            let response = self.fetch(url.clone(), partial).await?;
+            let response = self.fetch(&redirect, partial).await?;
             let status = response.status();
             if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
                 partial.tag = strong_tag(response.headers());
@@ -48,30 +52,44 @@ impl Download<'_> {
             }
             if !status.is_redirection() {
                 return Err(Error::ContentRefused {
-                    host: host(&url),
+                    host: redirect.host(),
                     status: status.as_u16(),
                 });
             }
-            url = location(&url, &response)?;
+            redirect = self.redirect(&redirect.url, &response)?;
         }
         Err(Error::malformed(REQUEST, "there are too many redirects"))
     }
 
+    fn redirect(&self, base: &Url, response: &Response) -> Result<Redirect, Error> {
+        Redirect::of(base, response, self.client.allows_insecure_redirects())
+    }
+
     /// Requests the remaining content from the storage. The tags of the storage differ from those
     /// of the registry: the remaining content must have the tag of the content received before.
-    async fn fetch(&self, url: Url, partial: &PartialFile) -> Result<Response, Error> {
-        let host = host(&url);
-        let mut request = with_range(self.client.content_request(url), partial.received());
+    async fn fetch(&self, redirect: &Redirect, partial: &PartialFile) -> Result<Response, Error> {
+        let url = redirect.url.clone();
+        let request = self.client.content_request(url, redirect.allow_local);
+        let mut request = with_range(request, partial.received());
         if let Some(tag) = partial.expected_tag() {
             request = request.header(IF_RANGE, tag);
         }
         let limit = self.client.timeouts().response;
         let sent = tokio::time::timeout(limit, request.send()).await;
-        match sent.map_err(|_| Error::Timeout { limit })? {
-            Err(aar_http::Error::Connect(source)) => {
-                Err(Error::ContentUnreachable { host, source })
-            }
-            response => response.map_err(|error| self.client.connection_error(error)),
+        sent.map_err(|_| Error::Timeout { limit })?
+            .map_err(|error| self.content_error(redirect, error))
+    }
+
+    fn content_error(&self, redirect: &Redirect, error: aar_http::Error) -> Error {
+        if let Some(refusal) = redirect.refusal(&error) {
+            return refusal;
+        }
+        match error {
+            aar_http::Error::Connect(source) => Error::ContentUnreachable {
+                host: redirect.host(),
+                source,
+            },
+            error => self.client.connection_error(error),
         }
     }
 }
@@ -83,21 +101,10 @@ fn with_range(request: RequestBuilder, offset: u64) -> RequestBuilder {
     }
 }
 
-fn host(url: &Url) -> String {
-    url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
-}
-
 /// The entity tag, unless it is weak and so unusable for `If-Range`.
 fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers.get(ETAG)?;
     tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
-}
-
-fn location(base: &Url, response: &Response) -> Result<Url, Error> {
-    let location = response.headers().get(LOCATION);
-    let text = location.and_then(|value| value.to_str().ok());
-    let url = text.and_then(|text| base.join(text).ok());
-    url.ok_or_else(|| Error::malformed(REQUEST, "a redirect has no valid location"))
 }
 
 /// Whether the body of a response starts at the offset.

@@ -4,6 +4,7 @@
 mod content;
 mod partial_file;
 mod pipeline;
+mod redirect;
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 
 mod download;
 mod full_volume;
+mod redirects;
 mod requests;
 mod storage;
 mod support;

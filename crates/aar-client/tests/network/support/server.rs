@@ -103,18 +103,29 @@ impl Server {
     pub(crate) async fn responding(
         respond: impl Fn(&ReceivedRequest) -> TestResponse + Send + Sync + 'static,
     ) -> Self {
-        let respond = Arc::new(respond);
-        Self::start(Arc::new(move |request, _, _| {
+        Self::responding_at("127.0.0.1:0", respond).await
+    }
+
+    /// The same, on an address.
+    pub(crate) async fn responding_at(
+        address: &str,
+        respond: impl Fn(&ReceivedRequest) -> TestResponse + Send + Sync + 'static,
+    ) -> Self {
+        let handler = Arc::new(move |request, _, _| {
             let response = respond(&request);
-            Box::pin(std::future::ready(response))
-        }))
-        .await
+            Box::pin(std::future::ready(response)) as ResponseFuture
+        });
+        Self::start_at(address, handler).await
     }
 
     pub(crate) async fn start(handler: Handler) -> Self {
+        Self::start_at("127.0.0.1:0", handler).await
+    }
+
+    async fn start_at(address: &str, handler: Handler) -> Self {
         let identity = super::identity("server");
-        let any = "127.0.0.1:0".parse().unwrap();
-        let mut listener = TlsListener::bind(any, &identity, Limits::default())
+        let address = address.parse().unwrap();
+        let mut listener = TlsListener::bind(address, &identity, Limits::default())
             .await
             .unwrap();
         let address = listener.local_addr();
