@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::SignedDuration;
 use url::Url;
 
-use crate::{ClientOptions, Error, Timeouts, clock_skew::ClockSkew};
+use crate::{ClientOptions, Error, Timeouts, clock_skew::ClockSkew, stream_budget::StreamBudget};
 
 const USER_AGENT: &str = concat!("aar-client/", env!("CARGO_PKG_VERSION"));
 
@@ -24,6 +24,7 @@ struct Inner {
     /// The same, for redirects by servers on this machine: to any address.
     local_content_http: HttpClient,
     insecure_redirects: bool,
+    streams: Arc<StreamBudget>,
     timeouts: Timeouts,
     retry: ExponentialBuilder,
     clock: Clock,
@@ -65,6 +66,7 @@ impl RegistryClient {
             content_http: http(options.content_trust.clone(), None, true)?,
             local_content_http: http(options.content_trust, None, false)?,
             insecure_redirects: options.insecure_redirects,
+            streams: Arc::default(),
             url: options.url,
             fingerprint: options.fingerprint,
             timeouts: options.timeouts,
@@ -91,6 +93,10 @@ impl RegistryClient {
 
     pub(crate) fn timeouts(&self) -> Timeouts {
         self.0.timeouts
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<StreamBudget> {
+        &self.0.streams
     }
 
     pub(crate) fn skew(&self) -> &ClockSkew {

@@ -1,27 +1,75 @@
 //! Requests for the content of an image, and what their responses contain.
 
+use std::{ops::Range, sync::atomic::Ordering, time::Instant};
+
 use aar_http::{
     HeaderMap, HeaderValue, Method, RequestBuilder, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE},
+    header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE},
 };
 use url::Url;
 
-use super::{Download, partial_file::PartialFile, redirect::Redirect};
+use super::{Download, locked, partial_file::PartialFile, redirect::Redirect};
 use crate::{Error, response::parsed};
 
 pub(super) const REQUEST: &str = "an image";
 const MAX_REDIRECTS: usize = 5;
 
 impl Download<'_> {
-    /// Requests the remaining content from the registry, or from the storage to which it redirects.
-    /// Each attempt starts at the registry, so a signed URL is never older than its request.
-    pub(super) async fn request(&self, partial: &mut PartialFile) -> Result<Response, Error> {
-        let offset = partial.received();
+    /// Requests a range from the registry, or from the storage to which it redirects.
+    pub(super) async fn request(
+        &self,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
+        let sent = Instant::now();
+        let response = self.request_from_known(partial, range).await?;
+        *locked(&self.latency) = sent.elapsed();
+        if sends_ranges(&response) {
+            self.accepts_ranges.store(true, Ordering::Relaxed);
+        }
+        Ok(response)
+    }
+
+    /// Requests a range by the URL that is known. If the storage does not accept it any more, the first
+    /// stream that notices requests another one from the registry.
+    async fn request_from_known(
+        &self,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
+        let Some(known) = locked(&self.storage).clone() else {
+            return self.request_from_registry(partial, range).await;
+        };
+        match self.follow(known.clone(), partial, range).await {
+            Err(Error::ContentRefused { .. }) => {}
+            Err(error) => {
+                *locked(&self.storage) = None;
+                return Err(error);
+            }
+            response => return response,
+        }
+        let _renewing = self.renewal.lock().await;
+        let renewed = locked(&self.storage).take_if(|storage| storage.url == known.url);
+        let renewed = match renewed {
+            Some(_refused) => None,
+            None => locked(&self.storage).clone(),
+        };
+        match renewed {
+            Some(renewed) => self.follow(renewed, partial, range).await,
+            None => self.request_from_registry(partial, range).await,
+        }
+    }
+
+    async fn request_from_registry(
+        &self,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
         let request = self
             .client
             .version_request(Method::GET, self.version, &["image"]);
-        let mut request = with_range(request, offset);
-        if offset > 0 {
+        let mut request = self.with_range(request, range);
+        if range.start > 0 {
             request = request.header(IF_RANGE, format!("\"{}\"", self.image.digest));
         }
         let limit = self.client.timeouts().response;
@@ -29,7 +77,7 @@ impl Download<'_> {
         match response.status() {
             status if status.is_redirection() => {
                 let redirect = self.redirect(self.client.url(), &response)?;
-                self.follow(redirect, partial).await
+                self.follow(redirect, partial, range).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             _ => self.client.accepted(response).await,
@@ -41,13 +89,15 @@ impl Download<'_> {
     async fn follow(
         &self,
         mut redirect: Redirect,
-        partial: &mut PartialFile,
+        partial: &PartialFile,
+        range: &Range<u64>,
     ) -> Result<Response, Error> {
         for _ in 0..MAX_REDIRECTS {
-            let response = self.fetch(&redirect, partial).await?;
+            let response = self.fetch(&redirect, partial, range).await?;
             let status = response.status();
             if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
-                partial.tag = strong_tag(response.headers());
+                partial.set_tag(strong_tag(response.headers()));
+                *locked(&self.storage) = Some(redirect);
                 return Ok(response);
             }
             if !status.is_redirection() {
@@ -65,19 +115,33 @@ impl Download<'_> {
         Redirect::of(base, response, self.client.allows_insecure_redirects())
     }
 
-    /// Requests the remaining content from the storage. The tags of the storage differ from those
-    /// of the registry: the remaining content must have the tag of the content received before.
-    async fn fetch(&self, redirect: &Redirect, partial: &PartialFile) -> Result<Response, Error> {
+    /// Requests a range from the storage. The tags of the storage differ from those of the registry: the
+    /// content must have the tag of the content received before.
+    async fn fetch(
+        &self,
+        redirect: &Redirect,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
         let url = redirect.url.clone();
         let request = self.client.content_request(url, redirect.allow_local);
-        let mut request = with_range(request, partial.received());
-        if let Some(tag) = partial.expected_tag() {
+        let mut request = self.with_range(request, range);
+        if let Some(tag) = partial.expected_tag().filter(|_| range.start > 0) {
             request = request.header(IF_RANGE, tag);
         }
         let limit = self.client.timeouts().response;
         let sent = tokio::time::timeout(limit, request.send()).await;
         sent.map_err(|_| Error::Timeout { limit })?
             .map_err(|error| self.content_error(redirect, error))
+    }
+
+    fn with_range(&self, request: RequestBuilder, range: &Range<u64>) -> RequestBuilder {
+        let Range { start, end } = range;
+        match (*start, *end == self.image.size) {
+            (0, true) => request,
+            (start, true) => request.header(RANGE, format!("bytes={start}-")),
+            (start, false) => request.header(RANGE, format!("bytes={start}-{}", end - 1)),
+        }
     }
 
     fn content_error(&self, redirect: &Redirect, error: aar_http::Error) -> Error {
@@ -94,11 +158,10 @@ impl Download<'_> {
     }
 }
 
-fn with_range(request: RequestBuilder, offset: u64) -> RequestBuilder {
-    match offset {
-        0 => request,
-        _ => request.header(RANGE, format!("bytes={offset}-")),
-    }
+fn sends_ranges(response: &Response) -> bool {
+    let accepted = response.headers().get(ACCEPT_RANGES);
+    response.status() == StatusCode::PARTIAL_CONTENT
+        || accepted.is_some_and(|accepted| accepted == "bytes")
 }
 
 /// The entity tag, unless it is weak and so unusable for `If-Range`.

@@ -2,101 +2,151 @@
 
 use std::{
     fs::TryLockError,
-    io::{self, Read, Seek, SeekFrom},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use aar_fs::Sha256Hasher;
 use aar_http::HeaderValue;
 use aar_types::Digest;
-use bytes::BytesMut;
 use fs_err::File;
 
-use super::pipeline::{Pipeline, ThreadEnded};
+use super::{
+    content_file::ContentFile,
+    pipeline::{Pipeline, ThreadEnded},
+    ranges::{Appended, Claim, Ranges},
+};
 use crate::Error;
 
-const CHUNK: usize = 1 << 20;
 /// How often a locked file is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A partial file. It is locked: a download that follows a cancelled one waits until the first has
-/// written what it received.
+/// written what it received. Several streams write to it.
 pub(super) struct PartialFile {
     path: PathBuf,
-    received: u64,
-    /// The entity tag of the content in the storage, if this process received it.
-    pub(super) tag: Option<HeaderValue>,
-    /// Whether the storage ignored its own tag before; then the tag is not used again.
-    tag_failed: bool,
-    buffer: BytesMut,
+    ranges: Mutex<Ranges>,
+    silence: Duration,
+    tag: Mutex<Tag>,
     pipeline: Pipeline,
+}
+
+/// The entity tag of the content in the storage.
+#[derive(Default)]
+struct Tag {
+    /// If this process received content.
+    known: Option<HeaderValue>,
+    /// Whether the storage ignored its own tag before; then the tag is not used again.
+    failed: bool,
 }
 
 impl PartialFile {
     /// Opens the file, with the content of an earlier attempt. A file that is longer than the image
-    /// is emptied. Waits as long as another download holds the file.
-    pub(super) async fn open(path: &Path, image_size: u64) -> Result<Self, Error> {
-        let (file, length) = loop {
+    /// is emptied. Waits as long as another download holds the file. A stream that is silent for some
+    /// time is replaced.
+    pub(super) async fn open(
+        path: &Path,
+        image_size: u64,
+        silence: Duration,
+    ) -> Result<Self, Error> {
+        let file = loop {
             match blocking(path, move |path| open_locked(path, image_size)).await? {
                 Some(opened) => break opened,
                 None => tokio::time::sleep(LOCK_PAUSE).await,
             }
         };
-        let existing = blocking(path, |path| File::open(path)).await?;
+        let stored = blocking(path, |path| File::open(path)).await?;
         Ok(Self {
             path: path.to_owned(),
-            received: length,
-            tag: None,
-            tag_failed: false,
-            buffer: BytesMut::new(),
-            pipeline: Pipeline::start(file, existing.take(length)),
+            ranges: Mutex::new(Ranges::new(image_size, file.extents(), silence)),
+            silence,
+            tag: Mutex::default(),
+            pipeline: Pipeline::start(file, stored),
         })
     }
 
+    fn ranges(&self) -> MutexGuard<'_, Ranges> {
+        self.ranges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tag(&self) -> MutexGuard<'_, Tag> {
+        self.tag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn received(&self) -> u64 {
-        self.received
+        self.ranges().received()
     }
 
-    pub(super) async fn append(&mut self, bytes: &[u8]) -> Result<(), ThreadEnded> {
-        if self.buffer.capacity() == 0 {
-            self.buffer.reserve(CHUNK + bytes.len());
-        }
-        self.buffer.extend_from_slice(bytes);
-        self.received += bytes.len() as u64;
-        if self.buffer.len() < CHUNK {
-            return Ok(());
-        }
-        self.flush().await
+    pub(super) fn is_complete(&self) -> bool {
+        self.ranges().is_complete()
     }
 
-    async fn flush(&mut self) -> Result<(), ThreadEnded> {
-        let Self {
-            buffer, pipeline, ..
-        } = self;
-        if buffer.is_empty() {
-            return Ok(());
+    /// The range for the next request of one of several streams.
+    pub(super) fn claim(&self, streams: usize) -> Option<Claim> {
+        self.ranges().claim(streams)
+    }
+
+    /// Gives back the ranges that no other stream can request after all.
+    pub(super) fn rejoin(&self) {
+        self.ranges().rejoin();
+    }
+
+    pub(super) fn is_received(&self, claim: &Claim) -> bool {
+        self.ranges().is_received(claim.id)
+    }
+
+    pub(super) async fn append(
+        &self,
+        claim: &Claim,
+        bytes: &[u8],
+    ) -> Result<Appended, ThreadEnded> {
+        let appended = self.ranges().append(claim.id, bytes);
+        if appended == Appended::ChunkFull {
+            self.flush(claim.id).await?;
         }
-        pipeline.send(|| std::mem::take(buffer).freeze()).await
+        Ok(appended)
+    }
+
+    async fn flush(&self, id: u64) -> Result<(), ThreadEnded> {
+        let send = self.pipeline.send(|| self.ranges().take_chunk(id));
+        send.await
+    }
+
+    /// Ends a claim. What it has not received can be claimed again.
+    pub(super) async fn release(&self, id: u64) -> Result<(), ThreadEnded> {
+        self.flush(id).await?;
+        self.ranges().release(id);
+        Ok(())
+    }
+
+    /// Ends the claims of streams that were dropped.
+    pub(super) async fn release_all(&self) -> Result<(), ThreadEnded> {
+        let claims = self.ranges().claims();
+        for id in claims {
+            self.release(id).await?;
+        }
+        Ok(())
     }
 
     /// Returns the digest of the complete file, and the file, still locked. After a failure, returns its
     /// reason.
-    pub(super) async fn finish(mut self) -> Result<(Digest, File), Error> {
+    pub(super) async fn finish(self) -> Result<(Digest, File), Error> {
         // If it fails, the pipeline returns the reason.
-        let _ = self.flush().await;
+        let _ = self.release_all().await;
         let finished = self.pipeline.finish().await;
         let (file, digest) = finished.map_err(|error| file_error(&self.path, error))?;
         Ok((digest, file))
     }
 
     /// Ends an incomplete download and keeps the received bytes for the next attempt.
-    pub(super) async fn keep(mut self) -> Result<(), Error> {
-        if self.received == 0 {
+    pub(super) async fn keep(self) -> Result<(), Error> {
+        if self.received() == 0 {
             return self.discard().await;
         }
-        let _ = self.flush().await;
+        let _ = self.release_all().await;
         let closed = self.pipeline.close().await;
         closed
             .map(drop)
@@ -105,18 +155,22 @@ impl PartialFile {
 
     /// Discards the received bytes and starts again.
     pub(super) async fn restart(self, image_size: u64) -> Result<Self, Error> {
-        let path = self.path.clone();
-        let tag_failed = self.tag_failed || self.tag.is_some();
+        let (path, silence) = (self.path.clone(), self.silence);
+        let failed = self.tag().failed || self.tag().known.is_some();
         self.discard().await?;
-        let mut restarted = Self::open(&path, image_size).await?;
-        restarted.tag_failed = tag_failed;
+        let restarted = Self::open(&path, image_size, silence).await?;
+        restarted.tag().failed = failed;
         Ok(restarted)
     }
 
+    pub(super) fn set_tag(&self, tag: Option<HeaderValue>) {
+        self.tag().known = tag;
+    }
+
     /// The tag that the remaining content must have, if it is known.
-    pub(super) fn expected_tag(&self) -> Option<&HeaderValue> {
-        let usable = self.received > 0 && !self.tag_failed;
-        self.tag.as_ref().filter(|_| usable)
+    pub(super) fn expected_tag(&self) -> Option<HeaderValue> {
+        let tag = self.tag();
+        tag.known.clone().filter(|_| !tag.failed)
     }
 
     /// Removes the file while it is locked, so that no other download has opened it.
@@ -161,12 +215,13 @@ fn file_error(path: &Path, error: io::Error) -> Error {
     error.into()
 }
 
-/// Opens and locks the file, and returns its length. `None` if another download holds it, or has just
-/// finished or discarded it.
-fn open_locked(path: &Path, image_size: u64) -> io::Result<Option<(File, u64)>> {
-    let mut file = fs_err::OpenOptions::new()
+/// Opens and locks the file. `None` if another download holds it, or has just finished or discarded it.
+fn open_locked(path: &Path, image_size: u64) -> io::Result<Option<ContentFile>> {
+    let file = fs_err::OpenOptions::new()
         .create(true)
-        .append(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
         .open(path)?;
     match file.file().try_lock() {
         Err(TryLockError::WouldBlock) => return Ok(None),
@@ -175,11 +230,7 @@ fn open_locked(path: &Path, image_size: u64) -> io::Result<Option<(File, u64)>> 
     if !is_at(&file, path)? {
         return Ok(None);
     }
-    if file.metadata()?.len() > image_size {
-        file.set_len(0)?;
-    }
-    let length = file.seek(SeekFrom::End(0))?;
-    Ok(Some((file, length)))
+    ContentFile::open(file, image_size).map(Some)
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {

@@ -3,6 +3,7 @@
 
 mod download;
 mod full_volume;
+mod parallel;
 mod redirects;
 mod requests;
 mod storage;
