@@ -1,5 +1,6 @@
 //! The cases, one in each file.
 
+mod bucket;
 mod connect;
 mod create;
 mod download;
@@ -28,6 +29,7 @@ pub(crate) const CASES: &[Case] = &[
     read::CASE,
     propagation::CASE,
     waiting::CASE,
+    bucket::CASE,
 ];
 
 /// Megabytes per second.
