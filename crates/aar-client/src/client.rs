@@ -131,9 +131,10 @@ impl RegistryClient {
 
     /// A request for content elsewhere, without credentials. `allow_local` allows local addresses.
     pub(crate) fn content_request(&self, url: Url, allow_local: bool) -> RequestBuilder {
-        let http = match allow_local {
-            true => &self.0.local_content_http,
-            false => &self.0.content_http,
+        let http = if allow_local {
+            &self.0.local_content_http
+        } else {
+            &self.0.content_http
         };
         http.request(Method::GET, url)
     }

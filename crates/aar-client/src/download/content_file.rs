@@ -36,9 +36,10 @@ impl ContentFile {
         let mut extents = Extents::prefix_of(length.min(image_size));
         if length > image_size {
             let has_tail = length == tail::length_with_tail(image_size);
-            let record = match has_tail {
-                true => tail::read(&mut file, image_size)?,
-                false => None,
+            let record = if has_tail {
+                tail::read(&mut file, image_size)?
+            } else {
+                None
             };
             let (sequence, recorded) = record.unwrap_or_default();
             if recorded.total() == 0 {

@@ -111,15 +111,14 @@ impl Ranges {
     /// Takes the rest from a silent stream, or the end from the one with the most to receive.
     fn split(&mut self, block: u64) -> Option<()> {
         let silence = self.silence;
-        let silent = |it: &&mut Requested| it.rest() > 0 && it.last_received.elapsed() >= silence;
-        let (from, keep) = match self.requested.iter_mut().find(silent) {
-            Some(silent) => (silent, 0),
-            None => {
-                let longest = self.requested.iter_mut().max_by_key(|it| it.rest())?;
-                let rest = longest.rest();
-                let keep = block.min(rest / 2);
-                (longest, (rest >= 2 * MIN_BLOCK).then_some(keep)?)
-            }
+        let silent = |it: &Requested| it.rest() > 0 && it.last_received.elapsed() >= silence;
+        let silent = self.requested.iter().position(silent);
+        let longest = (0..self.requested.len()).max_by_key(|at| self.requested[*at].rest());
+        let from = &mut self.requested[silent.or(longest)?];
+        let keep = match silent {
+            Some(_) => 0,
+            None if from.rest() >= 2 * MIN_BLOCK => block.min(from.rest() / 2),
+            None => return None,
         };
         let end = from.position + keep;
         self.missing.insert(end..from.end);
@@ -155,7 +154,7 @@ impl Ranges {
         }
         let rest = usize::try_from(requested.rest()).unwrap_or(usize::MAX);
         let wanted = &bytes[..rest.min(bytes.len())];
-        let taken_over = wanted.len() < bytes.len() || (rest == 0 && bytes.is_empty());
+        let taken_over = wanted.len() < bytes.len();
         if requested.buffer.capacity() == 0 {
             requested.buffer.reserve(full + wanted.len());
         }
@@ -164,10 +163,12 @@ impl Ranges {
         requested.last_received = Instant::now();
         let is_full = requested.buffer.len() >= full;
         self.received += wanted.len() as u64;
-        match () {
-            () if taken_over => Appended::TakenOver,
-            () if is_full => Appended::ChunkFull,
-            () => Appended::More,
+        if taken_over {
+            Appended::TakenOver
+        } else if is_full {
+            Appended::ChunkFull
+        } else {
+            Appended::More
         }
     }
 
@@ -205,7 +206,6 @@ impl Requested {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 mod tests {
     use super::*;
 

@@ -5,6 +5,7 @@ use std::{env, process::Command};
 const INSIDE: &str = "AAR_TEST_IN_NAMESPACES";
 
 /// Runs a test again in new namespaces, such as `--mount`. Returns whether it already runs in them.
+#[expect(clippy::print_stderr, reason = "a skipped test has to be seen")]
 pub(crate) fn in_namespaces(test: &str, namespaces: &[&str]) -> bool {
     if env::var_os(INSIDE).is_some() {
         return true;
