@@ -151,6 +151,8 @@ impl TestAms {
         self.set(&[
             ("registry.url", url),
             ("registry.fingerprint", &registry.fingerprint()),
+            // The buckets of the tests have no TLS.
+            ("registry.insecure_redirects", "true"),
         ]);
     }
 

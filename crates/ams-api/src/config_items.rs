@@ -30,6 +30,8 @@ pub const LOAD_BALANCER_URL: &str = "load_balancer.url";
 pub const REGISTRY_FILTER: &str = "registry.filter";
 /// The fingerprint of the certificate that the registry must show.
 pub const REGISTRY_FINGERPRINT: &str = "registry.fingerprint";
+/// Whether images are downloaded over plain HTTP where the registry redirects to it.
+pub const REGISTRY_INSECURE_REDIRECTS: &str = "registry.insecure_redirects";
 /// `pull`, `push` or `manual`.
 pub const REGISTRY_MODE: &str = "registry.mode";
 /// The interval of comparisons with the registry, such as `1h30m`.

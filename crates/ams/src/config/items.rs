@@ -110,6 +110,13 @@ pub(super) const ITEMS: &[ConfigItem] = &[
         "the fingerprint of the certificate of the registry",
     ),
     item(
+        names::REGISTRY_INSECURE_REDIRECTS,
+        ValueType::Flag,
+        "false",
+        "whether images may be downloaded over plain HTTP where the registry redirects to it; they are \
+         verified either way, but the network sees them",
+    ),
+    item(
         names::REGISTRY_MODE,
         ValueType::Mode,
         "pull",

@@ -25,6 +25,8 @@ pub struct RegistryTarget {
     pub interval: Duration,
     /// The tags to pull; empty for all applications.
     pub filter: Vec<String>,
+    /// Whether downloads may be redirected to plain HTTP.
+    pub insecure_redirects: bool,
     pub proxy: ProxySettings,
 }
 
@@ -84,6 +86,7 @@ impl ConfigValues {
             interval: duration(self.get(names::REGISTRY_UPDATE_INTERVAL))
                 .unwrap_or(Duration::from_hours(1)),
             filter: parse_list(self.get(names::REGISTRY_FILTER)),
+            insecure_redirects: self.get(names::REGISTRY_INSECURE_REDIRECTS) == "true",
             proxy: self.proxy(),
         }
     }
