@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod architectures;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod crash;

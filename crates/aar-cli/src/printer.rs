@@ -7,7 +7,7 @@ use std::{
 use indicatif::ProgressDrawTarget;
 use serde::Serialize;
 
-use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
+use crate::{DocumentFormat, Failure, Format, Progress, Rows, closed_output, listing};
 
 /// The only writer to the terminal.
 ///
@@ -16,6 +16,7 @@ use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
 pub struct Printer {
     data: Sink,
     diagnostics: Sink,
+    input: Input,
     /// Whether the user can answer a question.
     interactive: bool,
     /// Whether progress can be drawn.
@@ -28,13 +29,21 @@ enum Sink {
     Buffer(Arc<Mutex<Vec<u8>>>),
 }
 
+/// Where answers to questions come from.
+enum Input {
+    Stdin,
+    Empty,
+}
+
 impl Sink {
     fn write(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes())?;
-                stdout.flush()
+                let written = stdout.write_all(text.as_bytes());
+                written
+                    .and_then(|()| stdout.flush())
+                    .map_err(closed_output::mark)
             }
             Self::Stderr => io::stderr().lock().write_all(text.as_bytes()),
             Self::Buffer(buffer) => {
@@ -53,17 +62,19 @@ impl Printer {
         Self {
             data: Sink::Stdout,
             diagnostics: Sink::Stderr,
+            input: Input::Stdin,
             interactive: animated && io::stdin().is_terminal(),
             animated,
         }
     }
 
-    /// Keeps the output for tests. Not interactive.
+    /// Keeps the output for tests. Not interactive, without input.
     pub fn captured() -> (Self, Captured) {
         let captured = Captured::default();
         let printer = Self {
             data: Sink::Buffer(Arc::clone(&captured.stdout)),
             diagnostics: Sink::Buffer(Arc::clone(&captured.stderr)),
+            input: Input::Empty,
             interactive: false,
             animated: false,
         };
@@ -126,15 +137,11 @@ impl Printer {
         let _ = self.diagnostics.write(text);
     }
 
-    /// Asks a yes/no question. The answer is no if the printer is not interactive.
-    pub fn confirm(&self, question: &str) -> io::Result<bool> {
-        if !self.interactive {
-            return Ok(false);
+    pub(crate) fn read_input<T>(&self, read: impl FnOnce(&mut dyn BufRead) -> T) -> T {
+        match self.input {
+            Input::Stdin => read(&mut io::stdin().lock()),
+            Input::Empty => read(&mut io::empty()),
         }
-        self.diagnostics(&format!("{question} (yes/no) [no]: "));
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(is_yes(&answer))
     }
 
     /// Starts a progress bar that counts bytes. Nothing is drawn unless standard error is a terminal.
@@ -146,10 +153,6 @@ impl Printer {
         };
         Progress::new(label, total, target)
     }
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// The output of a printer made by [`Printer::captured`].
@@ -190,19 +193,6 @@ mod tests {
             captured.stderr(),
             "done\nwarning: odd\nerror: bad\nhint: mend it\n"
         );
-    }
-
-    #[test]
-    fn question_without_a_terminal_is_not_asked_and_answered_no() {
-        let (printer, captured) = Printer::captured();
-        assert!(!printer.confirm("Really?").unwrap());
-        assert_eq!(captured.stderr(), "");
-    }
-
-    #[test]
-    fn only_y_and_yes_are_a_yes() {
-        assert!(["y\n", "YES\n", " yes "].into_iter().all(is_yes));
-        assert!(!["", "\n", "no", "yess", "j"].into_iter().any(is_yes));
     }
 
     #[test]

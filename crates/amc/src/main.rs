@@ -39,7 +39,7 @@ fn run(printer: Printer, arguments: impl Iterator<Item = OsString>) -> Exit {
     let session = Session::new(printer, cli.global);
     match block_on(cli.command.run(&session)) {
         Ok(()) => Exit::Done,
-        Err(error) if failure::is_closed_output(&error) => Exit::Done,
+        Err(error) if aar_cli::is_closed_output(error.as_ref()) => Exit::Done,
         Err(error) => {
             session.printer.failure(&failure::from_error(&error));
             Exit::Failed
