@@ -18,11 +18,13 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Handles SIGTERM and SIGINT from now on: the first starts draining, the second ends the process
-    /// at once.
+    /// at once. SIGHUP, which log rotation and a closed terminal send, does not end the process.
     pub fn install() -> io::Result<Self> {
         let term = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
+        let hangup = signal(SignalKind::hangup())?;
         let token = CancellationToken::new();
+        tokio::spawn(ignore(hangup));
         tokio::spawn(watch(term, interrupt, token.clone()));
         Ok(Self { token })
     }
@@ -45,6 +47,14 @@ async fn watch(mut term: Signal, mut interrupt: Signal, token: CancellationToken
     let name = next(&mut term, &mut interrupt).await;
     tracing::warn!(signal = name, "stopping at once");
     std::process::exit(KILLED);
+}
+
+async fn ignore(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!(
+            "SIGHUP has no effect: the log goes to standard error, and configuration is read at the start"
+        );
+    }
 }
 
 async fn next(term: &mut Signal, interrupt: &mut Signal) -> &'static str {

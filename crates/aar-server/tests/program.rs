@@ -206,6 +206,20 @@ fn service_reports_readiness_and_stops_on_a_signal() {
 }
 
 #[test]
+fn hangup_signal_does_not_end_the_service() {
+    let base = base();
+    let service = Service::start(base.path());
+    kill_process(Pid::from_child(&service.child), Signal::HUP).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !service.log().contains("SIGHUP has no effect") {
+        assert!(std::time::Instant::now() < deadline, "{}", service.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    service.signal();
+    assert_eq!(service.wait().0, Some(0));
+}
+
+#[test]
 fn commands_work_while_the_service_runs() {
     let base = base();
     let service = Service::start(base.path());

@@ -20,6 +20,10 @@ fn of_keys(error: &YamlError) -> Option<String> {
             format!("there is no key {field:?} here, only {known}")
         }
         YamlError::SerdeMissingField { field, .. } => format!("the key {field:?} is missing"),
+        YamlError::MultipleDocuments { .. } => {
+            "the file may have one document only: remove the line --- and what follows it"
+                .to_owned()
+        }
         YamlError::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key {key:?} occurs twice")
         }
