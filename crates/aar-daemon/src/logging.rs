@@ -24,13 +24,15 @@ pub enum LogLevel {
     Trace,
     /// Details that help to find a bug.
     Debug,
-    /// Events that an operator may need later.
+    /// Events that an operator may need later. Templates write an empty string for an unset level.
     #[default]
+    #[serde(alias = "")]
     Info,
     /// Events that may need attention.
     #[serde(alias = "warning")]
     Warn,
-    /// Failures.
+    /// Failures. Files of other programs also name the levels above, which have no entries of their own.
+    #[serde(alias = "critical", alias = "crit", alias = "fatal", alias = "panic")]
     Error,
 }
 
@@ -82,6 +84,18 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn levels_of_other_programs_are_accepted() {
+        for (text, expected) in [
+            ("critical", LogLevel::Error),
+            ("warning", LogLevel::Warn),
+            ("", LogLevel::Info),
+        ] {
+            let level: LogLevel = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(level, expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn level_applies_to_the_crates_of_this_project() {

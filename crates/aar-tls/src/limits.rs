@@ -14,6 +14,8 @@ pub struct Limits {
     pub handshakes_per_address: usize,
     /// Concurrent handshakes in total; further connections wait to be accepted.
     pub handshakes: usize,
+    /// Whether peers may use TLS 1.2, besides TLS 1.3.
+    pub allow_tls12: bool,
 }
 
 impl Default for Limits {
@@ -22,6 +24,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             handshakes_per_address: 64,
             handshakes: 512,
+            allow_tls12: false,
         }
     }
 }

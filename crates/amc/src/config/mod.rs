@@ -1,8 +1,9 @@
 //! `amc config …`
 
-mod trust;
+pub(crate) mod trust;
 
 use aar_cli::DocumentFormat;
+use ams_api::config_items::is_without_effect;
 use clap::Subcommand;
 
 use crate::{operation, session::Session};
@@ -45,7 +46,13 @@ async fn show(session: &Session) -> anyhow::Result<()> {
 
 async fn set(session: &Session, name: &str, value: &str) -> anyhow::Result<()> {
     let client = session.client()?;
-    operation::complete(&client, None, client.set_config(name, value)).await
+    operation::complete(&client, None, client.set_config(name, value)).await?;
+    if is_without_effect(name) {
+        session.printer.note(format_args!(
+            "{name} has no effect: this AMS keeps the value and starts no instances"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

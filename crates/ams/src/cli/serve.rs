@@ -30,6 +30,9 @@ pub(super) fn run(base: &BaseDir) -> Result<(), Failure> {
 fn serve(base: &BaseDir) -> anyhow::Result<()> {
     let settings = super::settings(base)?;
     logging::init(&settings.logger);
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
     allow_open_files();
     let runtime = tokio::runtime::Runtime::new().context("cannot start the async runtime")?;
     runtime.block_on(serve_settings(base, settings))
@@ -42,9 +45,13 @@ async fn serve_settings(base: &BaseDir, settings: Settings) -> anyhow::Result<()
     let address = settings.listen_address;
     let hosts = host_names(Some(address.ip()));
     let identity = load_or_create(&folder, SERVER, "ams".to_owned(), hosts, &clock)?;
+    let limits = Limits {
+        allow_tls12: settings.backend.force_tls12,
+        ..Limits::default()
+    };
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
-    let https = TlsListener::bind(address, &identity, Limits::default()).await?;
+    let https = TlsListener::bind(address, &identity, limits).await?;
     let unix = bind_local_socket(base.path(), &folder, &ams.settings().allowed_uids)?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();
