@@ -30,7 +30,7 @@ use crate::{
 };
 use keyed_lock::KeyedLock;
 
-pub use create::CreateOptions;
+pub use create::{CreateOptions, UploadedPackage};
 pub use export::ExportFile;
 pub use manifest::ManifestFile;
 
