@@ -5,6 +5,7 @@
 //! [`ams_api::AmsClient`]. Output goes through [`aar_cli::Printer`].
 
 mod application;
+mod auth;
 mod cli;
 mod config;
 mod failure;
@@ -13,6 +14,7 @@ mod info;
 mod monitor;
 mod name_list;
 mod operation;
+mod other_half;
 mod paths;
 mod registry;
 mod remote;

@@ -62,7 +62,7 @@ impl Command {
     }
 }
 
-async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
+pub(crate) async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
     let source = source_name(&path);
     let text = tokio::task::spawn_blocking(move || read(path)).await??;
     let certificate = Certificate::from_pem(&text).context(source)?;

@@ -4,6 +4,7 @@ use aar_cli::Failure;
 use aar_tls::Certificate;
 use aar_types::{Auth, Fingerprint};
 use ams_api::AmsClient;
+use clap::ValueEnum;
 
 use crate::{
     identity,
@@ -23,9 +24,18 @@ pub(crate) struct AddArgs {
     url: String,
     /// Trust password of the AMS; with it, AMS trusts this client at once
     trust_password: Option<String>,
+    /// How clients authenticate; only certificates are supported
+    #[arg(long, value_enum, default_value_t)]
+    auth_type: AuthType,
     /// Accept the certificate that the AMS shows, without a prompt
     #[arg(long)]
     accept_certificate: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum AuthType {
+    #[default]
+    Tls,
 }
 
 pub(super) async fn add(
