@@ -90,3 +90,42 @@ fn command_whose_output_is_not_read_ends_without_a_message() {
         );
     }
 }
+
+#[test]
+fn warnings_about_a_package_reach_the_user_and_strict_refuses_them() {
+    let ams = TestAms::start();
+    let package = Package::new("candy").with("colour: red");
+    let folder = package.write_folder(&ams.base().join("candy"));
+    let folder = folder.to_str().unwrap();
+    let create = ["application", "create", folder, "--strict"];
+    let refusal = ams.amc(&create).failure();
+    assert!(refusal.contains("colour"), "{refusal}");
+    assert!(ams.names().is_empty());
+    let created = ams.amc(&create[..3]);
+    let expected = "warning: manifest.yaml: colour";
+    assert!(created.stderr.contains(expected), "{}", created.stderr);
+    created.success();
+    let updated = ams.amc(&["application", "update", "candy", folder]);
+    assert!(updated.stderr.contains(expected), "{}", updated.stderr);
+}
+
+#[test]
+fn items_for_running_instances_are_kept_and_shown() {
+    let ams = TestAms::start();
+    let set = ams.amc(&["config", "set", "images.version_lockstep", "false"]);
+    assert!(set.stderr.contains("has no effect"), "{}", set.stderr);
+    set.success();
+    ams.set(&[("agent.api.token", "s3cret"), ("instance.features", "a,b")]);
+    let shown = ams.amc(&["config", "show"]).success();
+    for line in [
+        "agent.api.token: true",
+        "images.version_lockstep: \"false\"",
+        "instance.features: a,b",
+        "core.trust_password: false",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    ams.set(&[("instance.features", "")]);
+    let shown = ams.amc(&["config", "show"]).success();
+    assert!(!shown.contains("instance.features"), "{shown}");
+}

@@ -5,6 +5,8 @@ mod architectures;
 #[cfg(test)]
 mod command_line;
 #[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod crash;
