@@ -119,7 +119,7 @@ fn items_for_running_instances_are_kept_and_shown() {
     let shown = ams.amc(&["config", "show"]).success();
     for line in [
         "agent.api.token: true",
-        "images.version_lockstep: \"false\"",
+        "images.version_lockstep: false",
         "instance.features: a,b",
         "core.trust_password: false",
     ] {

@@ -51,7 +51,12 @@ fn of_values(error: &YamlError) -> Option<String> {
         } => format!("{} belongs here, not {unexpected}", number(expected)?),
         YamlError::SerdeUnknownVariant {
             variant, expected, ..
-        } => format!("{variant:?} is not one of {}", expected.join(", ")),
+        } => {
+            // An empty text stands for the default.
+            let named = expected.iter().filter(|name| !name.is_empty());
+            let named: Vec<_> = named.map(|name| &**name).collect();
+            format!("{variant:?} is not one of {}", named.join(", "))
+        }
         _ => return None,
     })
 }

@@ -190,8 +190,9 @@ fn second_document_and_a_value_without_quotes_are_explained() {
     assert!(second.contains("one document only"), "{second}");
     let unquoted = message("http:\n  addr: [::]:3000\n");
     assert!(
-        unquoted
-            .ends_with("main.yaml:2: http: a value that begins with [ needs quotes: \"[::]:3000\""),
+        unquoted.ends_with(
+            "main.yaml:2: http.addr: a value that begins with [ needs quotes: \"[::]:3000\""
+        ),
         "{unquoted}"
     );
 }

@@ -3,7 +3,10 @@
 /// The explanation of a line whose value needs quotes.
 pub(super) fn in_line(text: &str, number: u64) -> Option<String> {
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
-    let (_, value) = text.lines().nth(index)?.split_once(": ")?;
+    let (key, value) = text.lines().nth(index)?.split_once(": ")?;
+    if key.contains(['{', '[']) {
+        return None;
+    }
     let value = value.split(" #").next().unwrap_or_default().trim();
     let close = match value.chars().next()? {
         '[' => ']',
@@ -24,12 +27,12 @@ mod tests {
 
     #[test]
     fn value_with_text_behind_a_list_needs_quotes() {
-        let text = "http:\n  addr: [::]:3000 # all\n  hosts: [a, b]\n  name: x]\n  map: {a}b\n";
+        let text = "http:\n  addr: [::]:3000 # all\n  hosts: [a, b]\n  name: x]\n  map: {a}b\n{flow: []}\n";
         let line = |number| in_line(text, number);
         let expected = "a value that begins with [ needs quotes: \"[::]:3000\"";
         assert_eq!(line(2).unwrap(), expected);
         assert!(line(5).unwrap().contains("\"{a}b\""));
-        for number in [0, 1, 3, 4, 6] {
+        for number in [0, 1, 3, 4, 6, 7] {
             assert_eq!(line(number), None, "{number}");
         }
     }

@@ -229,7 +229,8 @@ impl ConfigItem {
         match self.value_type {
             ValueType::Flag => Value::from(value == "true"),
             ValueType::Count => value.parse::<u32>().map_or(Value::Null, Value::from),
-            ValueType::Secret => Value::from(!value.is_empty()),
+            // A text, as the published definition has it.
+            ValueType::Secret => Value::from((!value.is_empty()).to_string()),
             ValueType::WebUrl => Value::from(masked(value)),
             _ => Value::from(value),
         }
@@ -292,7 +293,7 @@ mod tests {
             assert_eq!(find(name).unwrap().display("x"), "x", "{name}");
         }
         for name in ["agent.api.token", "images.auth"] {
-            assert_eq!(find(name).unwrap().display("x"), true, "{name}");
+            assert_eq!(find(name).unwrap().display("x"), "true", "{name}");
         }
         for name in ["instance", "instance.", "instance. x", "instances.x", "a.b"] {
             assert!(find(name).is_err(), "{name}");
