@@ -28,7 +28,7 @@ pub fn is_closed_output(error: &(dyn Error + 'static)) -> bool {
         let inner = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
-        inner.is_some_and(|inner| inner.is::<ClosedOutput>())
+        inner.is_some_and(<dyn Error + Send + Sync>::is::<ClosedOutput>)
     })
 }
 
