@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod architectures;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod crash;

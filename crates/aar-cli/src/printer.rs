@@ -8,7 +8,7 @@ use aar_types::{Medium, printable};
 use indicatif::ProgressDrawTarget;
 use serde::Serialize;
 
-use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
+use crate::{DocumentFormat, Failure, Format, Progress, Rows, closed_output, listing};
 
 /// The only writer to the terminal.
 ///
@@ -17,6 +17,7 @@ use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
 pub struct Printer {
     data: Sink,
     diagnostics: Sink,
+    input: Input,
     /// Whether the user can answer a question.
     interactive: bool,
     /// Whether progress can be drawn.
@@ -29,13 +30,21 @@ enum Sink {
     Buffer(Arc<Mutex<Vec<u8>>>),
 }
 
+/// Where answers to questions come from.
+enum Input {
+    Stdin,
+    Empty,
+}
+
 impl Sink {
     fn write(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes())?;
-                stdout.flush()
+                let written = stdout.write_all(text.as_bytes());
+                written
+                    .and_then(|()| stdout.flush())
+                    .map_err(closed_output::mark)
             }
             Self::Stderr => io::stderr().lock().write_all(text.as_bytes()),
             Self::Buffer(buffer) => {
@@ -54,17 +63,19 @@ impl Printer {
         Self {
             data: Sink::Stdout,
             diagnostics: Sink::Stderr,
+            input: Input::Stdin,
             interactive: animated && io::stdin().is_terminal(),
             animated,
         }
     }
 
-    /// Keeps the output for tests. Not interactive.
+    /// Keeps the output for tests. Not interactive, without input.
     pub fn captured() -> (Self, Captured) {
         let captured = Captured::default();
         let printer = Self {
             data: Sink::Buffer(Arc::clone(&captured.stdout)),
             diagnostics: Sink::Buffer(Arc::clone(&captured.stderr)),
+            input: Input::Empty,
             interactive: false,
             animated: false,
         };
@@ -141,16 +152,11 @@ impl Printer {
         let _ = self.diagnostics.write(text);
     }
 
-    /// Asks a yes/no question. The answer is no if the printer is not interactive.
-    pub fn confirm(&self, question: &str) -> io::Result<bool> {
-        if !self.interactive {
-            return Ok(false);
+    pub(crate) fn read_input<T>(&self, read: impl FnOnce(&mut dyn BufRead) -> T) -> T {
+        match self.input {
+            Input::Stdin => read(&mut io::stdin().lock()),
+            Input::Empty => read(&mut io::empty()),
         }
-        let question = printable(question, Medium::Lines);
-        self.diagnostics(&format!("{question} (yes/no) [no]: "));
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(is_yes(&answer))
     }
 
     /// Starts a progress bar that counts bytes. Nothing is drawn unless standard error is a terminal.
@@ -162,10 +168,6 @@ impl Printer {
         };
         Progress::new(&printable(label, Medium::Line), total, target)
     }
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// The output of a printer made by [`Printer::captured`].
@@ -219,19 +221,6 @@ mod tests {
             "error: no \\u{202e}x\\nhint: run this\nhint: a\\u{1b}[2Jb\na\\rb\n"
         );
         assert_eq!(captured.stdout(), "one\n\\u{9b}two\n");
-    }
-
-    #[test]
-    fn question_without_a_terminal_is_not_asked_and_answered_no() {
-        let (printer, captured) = Printer::captured();
-        assert!(!printer.confirm("Really?").unwrap());
-        assert_eq!(captured.stderr(), "");
-    }
-
-    #[test]
-    fn only_y_and_yes_are_a_yes() {
-        assert!(["y\n", "YES\n", " yes "].into_iter().all(is_yes));
-        assert!(!["", "\n", "no", "yess", "j"].into_iter().any(is_yes));
     }
 
     #[test]

@@ -54,7 +54,9 @@ async fn watch(mut term: Signal, mut interrupt: Signal, token: CancellationToken
 
 async fn ignore(mut hangup: Signal) {
     while hangup.recv().await.is_some() {
-        tracing::warn!("SIGHUP ignored: restart the service to apply another configuration");
+        tracing::info!(
+            "SIGHUP has no effect: the log goes to standard error, and configuration is read at the start"
+        );
     }
 }
 

@@ -40,13 +40,15 @@ pub enum LogLevel {
     Trace,
     /// Details that help to find a bug.
     Debug,
-    /// Events that an operator may need later.
+    /// Events that an operator may need later. Templates write an empty string for an unset level.
     #[default]
+    #[serde(alias = "")]
     Info,
     /// Events that may need attention.
     #[serde(alias = "warning")]
     Warn,
-    /// Failures.
+    /// Failures. Files of other programs also name the levels above, which have no entries of their own.
+    #[serde(alias = "critical", alias = "crit", alias = "fatal", alias = "panic")]
     Error,
 }
 
@@ -198,6 +200,18 @@ mod tests {
         let entry: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
         for field in ["message", "text", "display"] {
             assert_eq!(entry[field], HOSTILE);
+        }
+    }
+
+    #[test]
+    fn levels_of_other_programs_are_accepted() {
+        for (text, expected) in [
+            ("critical", LogLevel::Error),
+            ("warning", LogLevel::Warn),
+            ("", LogLevel::Info),
+        ] {
+            let level: LogLevel = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(level, expected, "{text:?}");
         }
     }
 

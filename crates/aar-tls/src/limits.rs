@@ -14,6 +14,8 @@ pub struct Limits {
     pub unknown_peers_per_address: usize,
     /// Connections of known peers; further ones are closed.
     pub known_peers: usize,
+    /// Whether peers may use TLS 1.2, besides TLS 1.3.
+    pub allow_tls12: bool,
 }
 
 impl Limits {
@@ -44,6 +46,7 @@ impl Limits {
             unknown_peers,
             unknown_peers_per_address: (unknown_peers / Self::ADDRESS_SHARE).max(1),
             known_peers: files.saturating_sub(unknown_peers + reserved).max(1),
+            allow_tls12: false,
         }
     }
 }

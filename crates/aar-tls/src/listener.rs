@@ -1,7 +1,10 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::{
-    ServerConfig, server::NoServerSessionStorage, sign::SingleCertAndKey, version::TLS13,
+    ServerConfig,
+    server::NoServerSessionStorage,
+    sign::SingleCertAndKey,
+    version::{TLS12, TLS13},
 };
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -41,7 +44,7 @@ impl TlsListener {
         identity: &Identity,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(identity)?));
+        let acceptor = TlsAcceptor::from(Arc::new(server_config(identity, limits.allow_tls12)?));
         let refused = |source| Error::Listen { address, source };
         let tcp = TcpListener::bind(address).await.map_err(refused)?;
         let local = tcp.local_addr().map_err(refused)?;
@@ -194,10 +197,15 @@ fn acknowledge_now(tcp: &TcpStream) {
     }
 }
 
-fn server_config(identity: &Identity) -> Result<ServerConfig, Error> {
+fn server_config(identity: &Identity, allow_tls12: bool) -> Result<ServerConfig, Error> {
+    let versions: &[_] = if allow_tls12 {
+        &[&TLS13, &TLS12]
+    } else {
+        &[&TLS13]
+    };
     let resolver = SingleCertAndKey::from(identity.certified());
     let mut config = ServerConfig::builder_with_provider(provider::provider())
-        .with_protocol_versions(&[&TLS13])?
+        .with_protocol_versions(versions)?
         .with_client_cert_verifier(Arc::new(ClientVerifier))
         .with_cert_resolver(Arc::new(resolver));
     // Sessions are not resumed: each connection proves possession of its key.

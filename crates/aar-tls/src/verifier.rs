@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aar_types::Fingerprint;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
@@ -18,11 +17,12 @@ macro_rules! verify_possession {
     () => {
         fn verify_tls12_signature(
             &self,
-            _message: &[u8],
-            _certificate: &CertificateDer<'_>,
-            _signed: &DigitallySignedStruct,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+            let algorithms = &provider().signature_verification_algorithms;
+            rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
         }
 
         fn verify_tls13_signature(

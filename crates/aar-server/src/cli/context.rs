@@ -102,18 +102,12 @@ impl<'a> Context<'a> {
         check_access(accessible(&self.base))
     }
 
-    /// Asks for confirmation of an action that cannot be undone. Without a terminal, `--yes` is required.
-    pub(super) fn confirm(&self, question: &str, yes: bool) -> anyhow::Result<bool> {
-        if yes {
-            return Ok(true);
+    /// Asks for confirmation of an action that cannot be undone.
+    pub(super) fn require_confirmation(&self, question: &str, yes: bool) -> Result<(), Failure> {
+        if yes || self.printer.confirm(question, "--yes")? {
+            return Ok(());
         }
-        if !self.printer.is_interactive() {
-            let failure = Failure::new("this cannot be undone and needs a confirmation");
-            return Err(failure
-                .with_hint("without a terminal, confirm it with --yes")
-                .into());
-        }
-        Ok(self.printer.confirm(question)?)
+        Err(Failure::new("not confirmed: nothing was changed"))
     }
 
     /// Notifies a running service of a change, and waits until it has applied it.

@@ -167,6 +167,44 @@ fn certificate_is_read_from_standard_input() {
 }
 
 #[test]
+fn confirmation_is_read_from_standard_input() {
+    let base = base();
+    run(base.path(), &["trust", "add"], &certificate());
+    let (_, listed, _) = run(base.path(), &["trust", "list", "--format", "csv"], "");
+    let fingerprint = listed.lines().nth(1).unwrap().split(',').next().unwrap();
+    let revoke = ["trust", "revoke", fingerprint];
+    let (code, _, stderr) = run(base.path(), &revoke, "");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("pass --yes"), "{stderr}");
+    let (code, _, stderr) = run(base.path(), &revoke, "n\n");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("nothing was changed"), "{stderr}");
+    let (code, _, stderr) = run(base.path(), &revoke, "y\n");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("is revoked"), "{stderr}");
+}
+
+#[test]
+fn missing_application_is_refused_without_a_question() {
+    let base = base();
+    run(base.path(), &["trust", "add"], &certificate());
+    for arguments in [
+        &["application", "delete", "nothere"][..],
+        &[
+            "application",
+            "delete",
+            "nothere",
+            "--architecture",
+            "arm64",
+        ],
+    ] {
+        let (code, _, stderr) = run(base.path(), arguments, "y\n");
+        assert_eq!(code, Some(1));
+        assert!(stderr.starts_with("error: application nothere"), "{stderr}");
+    }
+}
+
+#[test]
 fn service_reports_readiness_and_stops_on_a_signal() {
     let base = base();
     let service = Service::start(base.path());
@@ -177,6 +215,20 @@ fn service_reports_readiness_and_stops_on_a_signal() {
     let (code, log) = service.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("registry stopped"), "{log}");
+}
+
+#[test]
+fn hangup_signal_does_not_end_the_service() {
+    let base = base();
+    let service = Service::start(base.path());
+    kill_process(Pid::from_child(&service.child), Signal::HUP).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !service.log().contains("SIGHUP has no effect") {
+        assert!(std::time::Instant::now() < deadline, "{}", service.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    service.signal();
+    assert_eq!(service.wait().0, Some(0));
 }
 
 #[test]

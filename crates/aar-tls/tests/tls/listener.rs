@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{config, connect, identity, listen, pair, valid};
-use aar_tls::{Connections, Limits, Validity};
+use aar_tls::{Connections, Identity, Limits, NewIdentity, Validity};
 use aar_types::Clock;
 use rustls::{
-    HandshakeKind,
-    client::Resumption,
+    ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore,
+    client::{ResolvesClientCert, Resumption},
     sign::{CertifiedKey, SingleCertAndKey},
+    version::TLS12,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -124,6 +125,68 @@ async fn older_tls_and_plain_text_are_refused_and_do_not_block_others() {
     older.read_to_end(&mut answer).await.unwrap();
     // An alert record: fatal, protocol_version.
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 70]);
+}
+
+#[tokio::test]
+async fn tls_1_2_is_accepted_where_it_is_allowed_and_identifies_the_peer() {
+    let (server, ams) = (named_server(), identity("ams0"));
+    let limits = Limits {
+        allow_tls12: true,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let to = listener.local_addr();
+    let resolver = config(&server, Some(&ams)).client_auth_cert_resolver;
+    let older = older_client(&server, resolver);
+    let (client, (_stream, peer)) = tokio::join!(connect(to, older), listener.accept());
+    let version = client.unwrap().get_ref().1.protocol_version();
+    assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
+    assert_eq!(peer.certificate.as_ref(), Some(ams.certificate()));
+    let newer = config(&server, Some(&ams));
+    let (client, _) = tokio::join!(connect(to, newer), listener.accept());
+    let version = client.unwrap().get_ref().1.protocol_version();
+    assert_eq!(version, Some(ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn tls_1_2_peer_without_the_key_is_refused() {
+    let server = named_server();
+    let limits = Limits {
+        allow_tls12: true,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let to = listener.local_addr();
+    let stolen = older_client(&server, Arc::new(certificate_with_another_key()));
+    let thief = tokio::spawn(async move { connect(to, stolen).await.is_err() });
+    let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
+    assert!(accepted.is_err(), "a peer without the key was accepted");
+    assert!(thief.await.unwrap());
+}
+
+/// A server with the name that [`connect`] expects.
+fn named_server() -> Identity {
+    let hosts = vec!["anything.example".to_owned()];
+    Identity::generate(&NewIdentity {
+        common_name: "server".to_owned(),
+        hosts,
+        not_before: "2000-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2099-01-01T00:00:00Z".parse().unwrap(),
+    })
+    .unwrap()
+}
+
+/// A client of another program, which does not know TLS 1.3.
+fn older_client(server: &Identity, resolver: Arc<dyn ResolvesClientCert>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let certificate = server.certificate().der().to_vec();
+    roots.add(certificate.into()).unwrap();
+    let provider = Arc::clone(config(server, None).crypto_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(resolver)
 }
 
 /// The client hello of TLS 1.2.

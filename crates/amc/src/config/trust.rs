@@ -59,7 +59,7 @@ impl Command {
     }
 }
 
-async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
+pub(crate) async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
     let certificate = tokio::task::spawn_blocking(move || read(&path)).await??;
     if certificate.may_sign_others() {
         session.printer.warn(

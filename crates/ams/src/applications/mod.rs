@@ -29,7 +29,7 @@ use crate::{
     store::{ApplicationId, StoredApplication},
 };
 
-pub use create::CreateOptions;
+pub use create::{CreateOptions, UploadedPackage};
 pub use export::ExportFile;
 pub use manifest::ManifestFile;
 

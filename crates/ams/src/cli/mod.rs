@@ -68,36 +68,31 @@ pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsStrin
     };
     match dispatch(printer, &arguments) {
         Ok(()) => Exit::Done,
-        Err(failure) => {
-            printer.failure(&failure);
+        Err(error) if aar_cli::is_closed_output(error.as_ref()) => Exit::Done,
+        Err(error) => {
+            printer.failure(&Failure::from_error(error.as_ref()));
             Exit::Failed
         }
     }
 }
 
-fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
-    let base = || {
-        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())
-            .map_err(|error| Failure::from_error(&error))?;
-        work_as_owner(base.path(), KeptPrivileges::None)
-            .map_err(|error| Failure::from_error(&error))?;
+fn dispatch(printer: &Printer, arguments: &Arguments) -> anyhow::Result<()> {
+    let base = || -> anyhow::Result<BaseDir> {
+        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())?;
+        work_as_owner(base.path(), KeptPrivileges::None)?;
         Ok(base)
     };
     match &arguments.command {
-        Command::Serve => serve::run(&base()?),
+        Command::Serve => serve::run(&base()?)?,
         Command::CheckConfig => {
             check_config::require_base_dir(arguments.base_dir.as_deref())?;
-            check_config::run(&base()?, printer)
+            check_config::run(&base()?, printer)?;
         }
-        Command::Completion(shell) => shell
-            .print(Arguments::command(), printer)
-            .map_err(|error| Failure::from_error(&error)),
-        Command::Reference => aar_cli::print_reference(&Arguments::command(), printer)
-            .map_err(|error| Failure::from_error(&error)),
-        Command::ConfigReference => printer
-            .data(&ams::config::reference())
-            .map_err(|error| Failure::from_error(&error)),
+        Command::Completion(shell) => shell.print(Arguments::command(), printer)?,
+        Command::Reference => aar_cli::print_reference(&Arguments::command(), printer)?,
+        Command::ConfigReference => printer.data(&ams::config::reference())?,
     }
+    Ok(())
 }
 
 #[cfg(test)]

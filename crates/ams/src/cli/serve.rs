@@ -10,7 +10,7 @@ use aar_daemon::{
     BaseDir, Shutdown, allow_open_files, connection_limits, forbid_core_dumps, logging,
     notify_ready, notify_stopping, serve::bind_unix,
 };
-use aar_tls::{TlsListener, host_names};
+use aar_tls::{Limits, TlsListener, host_names};
 use aar_types::Clock;
 use ams::{
     Ams, Settings,
@@ -36,6 +36,9 @@ fn serve(base: &BaseDir) -> anyhow::Result<()> {
         let shutdown = Shutdown::install()?;
         let settings = super::settings(base)?;
         logging::init(&settings.logger);
+        for warning in settings.warnings() {
+            tracing::warn!("{warning}");
+        }
         allow_open_files();
         serve_settings(base, settings, shutdown).await
     })
@@ -52,9 +55,13 @@ async fn serve_settings(
     let hosts = host_names(Some(address.ip()));
     let name = server_certificate(&folder)?;
     let identity = load_or_create(&folder, name, "ams".to_owned(), hosts, &clock)?;
+    let limits = Limits {
+        allow_tls12: settings.backend.force_tls12,
+        ..connection_limits()
+    };
     let metrics = MetricsListener::bind(&settings.metrics.prometheus).await?;
     let ams = Ams::open(base.path(), settings, clock).await?;
-    let https = TlsListener::bind(address, &identity, connection_limits()).await?;
+    let https = TlsListener::bind(address, &identity, limits).await?;
     let unix = bind_local_socket(base.path(), &folder, ams.settings())?;
     tracing::info!(address = %https.local_addr(), "ready");
     notify_ready();

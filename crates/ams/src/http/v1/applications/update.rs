@@ -13,6 +13,7 @@ use axum::{
 use super::expect_state;
 use crate::{
     Ams,
+    applications::UploadedPackage,
     http::{
         auth::TrustedCaller,
         body::{MAX_BODY, Path, read_json},
@@ -21,7 +22,6 @@ use crate::{
         state_tag::state_tag,
         upload,
     },
-    staging::StagedFile,
 };
 
 const PACKAGE: &str = "application/octet-stream";
@@ -51,7 +51,7 @@ pub(in crate::http) async fn update(
 }
 
 enum UpdateBody {
-    Package(StagedFile),
+    Package(UploadedPackage),
     Attributes(Box<ApplicationPatch>),
 }
 
