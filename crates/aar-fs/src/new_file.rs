@@ -20,6 +20,9 @@ pub const PRIVATE: u32 = 0o600;
 /// Readable by everyone.
 pub const PUBLIC: u32 = 0o644;
 
+/// A block of a file system. Small files may be stored without one.
+const PROBE_BYTES: usize = 4096;
+
 /// A file that is written beside its target, under a hidden name, and gets the name of the target
 /// once it is complete. It is removed if it is dropped before.
 #[derive(Debug)]
@@ -108,7 +111,7 @@ pub fn replace_within(target: &Path, content: &[u8], allowed: u32) -> io::Result
 pub fn check_replaceable(target: &Path) -> io::Result<()> {
     match if_exists(fs_err::read(target))? {
         Some(content) => replace_with(target, &content),
-        None => NewFile::create(target, PRIVATE).map(drop),
+        None => probe_writable(parent(target)),
     }
 }
 
@@ -118,6 +121,14 @@ pub fn create_with(target: &Path, content: &[u8], mode: u32) -> io::Result<bool>
     let mut new = NewFile::create(target, mode)?;
     new.write_all(content)?;
     new.publish()
+}
+
+/// Checks that files can be created in a folder and written: a volume may be read-only, or have no space or
+/// no inodes. Nothing is left.
+pub fn probe_writable(folder: &Path) -> io::Result<()> {
+    let mut probe = NewFile::create(&folder.join("probe"), PRIVATE)?;
+    probe.write_all(&[0; PROBE_BYTES])?;
+    probe.flush()
 }
 
 /// Creates an empty file with mode 0600. An existing file is not opened, so the locks that this
@@ -251,6 +262,15 @@ mod tests {
         let new = NewFile::create(&target, PRIVATE).unwrap();
         new.replace().unwrap_err();
         assert_eq!(names(folder.path()), ["target"]);
+    }
+
+    #[test]
+    fn probe_leaves_nothing_and_names_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        probe_writable(folder.path()).unwrap();
+        assert!(names(folder.path()).is_empty());
+        let refused = probe_writable(&folder.path().join("missing")).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

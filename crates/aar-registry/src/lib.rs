@@ -28,6 +28,7 @@ mod fetch;
 mod folder;
 mod gc;
 mod keys;
+mod last_refresh;
 mod lease;
 mod list;
 mod metadata;
@@ -61,11 +62,16 @@ pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
 pub use keys::UploadId;
 pub use list::{ListQuery, Page};
-pub use metadata::{AuditEntry, AuditQuery, Outcome, TrustedCertificate};
+pub use metadata::{
+    AuditEntry, AuditQuery, Outcome, PostgresProblem, TrustImport, TrustedCertificate,
+};
 pub use migrate::MigrationReport;
-pub use options::{DatabaseOptions, Options, StorageOptions, UploadLimits};
+pub use options::{
+    DatabaseOptions, InvalidDatabaseUrl, Options, PostgresOptions, StorageOptions, UploadLimits,
+};
 pub use publish::Published;
 pub use rebuild::{Losses, RebuildReport};
+pub use refresh::Commits;
 pub use registry::Registry;
 pub use s3_options::{CloudFrontOptions, Encryption, S3Credentials, S3Options};
 pub use secret::Secret;

@@ -51,6 +51,11 @@ pub(crate) trait Backend: Send + Sync {
         u64::MAX
     }
 
+    /// Whether new objects can be written, as far as a cheap check can tell.
+    async fn check_writable(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// `None` if the backend has no limit.
     async fn free_bytes(&self) -> Result<Option<u64>, Error> {
         Ok(None)

@@ -61,10 +61,11 @@ impl Registry {
         let mut tx = self.metadata().read().await?;
         let text = key.to_string();
         let entry = tx.outbox_entry(&text).await?;
+        let times = lease_times(&mut tx).await?;
         Ok(DatabaseView {
             expected: expected(&mut tx, key).await?,
             undelivered: entry.map(|entry| entry.revision),
-            is_leased: tx.is_leased(&text, lease_times()).await?,
+            is_leased: tx.is_leased(&text, times).await?,
         })
     }
 

@@ -139,6 +139,11 @@ impl Backend for FsStorage {
         Ok(file.map(|file| file.stream(0..file.size()).err_into().boxed()))
     }
 
+    async fn check_writable(&self) -> Result<(), Error> {
+        let staging = self.root.join("staging");
+        blocking(move || Ok(aar_fs::probe_writable(&staging)?)).await
+    }
+
     async fn free_bytes(&self) -> Result<Option<u64>, Error> {
         let root = self.root.clone();
         blocking(move || {

@@ -1,8 +1,8 @@
 use aar_cli::{Exit, Failure};
-use aar_types::{ApplicationName, Architecture};
+use aar_types::{ApplicationName, Architecture, Variant};
 use clap::Args;
 
-use crate::cli::context::Context;
+use crate::cli::context::{Context, OpenRegistry};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -24,12 +24,13 @@ pub(super) async fn run(
     arguments: &DeleteArguments,
 ) -> anyhow::Result<Exit> {
     let what = describe(arguments);
+    let opened = context.open().await?;
+    if !exists(&opened, arguments).await? {
+        return Err(Failure::new(format!("{what} does not exist")).into());
+    }
     let question =
         format!("Delete {what}? All subclusters that pull from this registry remove it, too.");
-    if !context.confirm(&question, arguments.yes)? {
-        return Ok(Exit::Failed);
-    }
-    let opened = context.open().await?;
+    context.require_confirmation(&question, arguments.yes)?;
     let DeleteArguments {
         name, architecture, ..
     } = arguments;
@@ -46,6 +47,19 @@ pub(super) async fn run(
         .printer
         .note(format_args!("{what} deleted, with {versions} versions"));
     Ok(Exit::Done)
+}
+
+async fn exists(opened: &OpenRegistry, arguments: &DeleteArguments) -> anyhow::Result<bool> {
+    let found = opened.operator.application(&arguments.name).await?;
+    let variants = found
+        .map(|application| application.variants)
+        .unwrap_or_default();
+    let selected = |variant: &Variant| {
+        arguments
+            .architecture
+            .is_none_or(|only| variant.architecture == only)
+    };
+    Ok(variants.iter().any(selected))
 }
 
 fn describe(arguments: &DeleteArguments) -> String {

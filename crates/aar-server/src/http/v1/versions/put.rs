@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::http::{
     auth::{AppState, PublisherCaller},
-    error::{ApiError, Refusals},
+    error::{ApiError, BodyRefusals, Refusals},
     parameters::{JsonBody, VersionPath},
 };
 
@@ -45,6 +45,7 @@ pub(in crate::http) struct PublishResult {
         (status = 409, body = ErrorBody, description = "The version exists with other content, or its image is not stored"),
         (status = 422, body = ErrorBody, description = "The stored image does not have the declared size or fingerprint"),
         Refusals,
+        BodyRefusals,
     )
 )]
 pub(in crate::http) async fn put(
