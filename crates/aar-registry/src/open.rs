@@ -86,6 +86,8 @@ async fn create(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, E
         compacted: Revision(0),
         trust_revision: 0,
     };
+    // An interrupted rebuild may have left some.
+    tx.clear().await?;
     tx.insert_registry(&row).await?;
     tx.commit().await?;
     Ok(row)

@@ -122,6 +122,7 @@ fn bucket_options_reach_the_registry() {
         Some(Encryption::Kms { key_id: Some(_) })
     ));
     assert_eq!(encrypted.url_duration, Some(Duration::from_mins(30)));
+    assert_eq!(encrypted.retry_for, Duration::from_mins(5));
     assert!(encrypted.credentials.is_none());
     let cdn = of("aar-cloudfront.yaml").cloudfront.unwrap();
     assert_eq!(cdn.base_url, "https://d1dfs.cloudfront.net");

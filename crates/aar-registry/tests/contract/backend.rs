@@ -1,4 +1,4 @@
-//! The backends, and what every test needs of them.
+//! The back ends, and the fixture of every test.
 
 use std::{
     convert::Infallible,
@@ -24,8 +24,6 @@ use tempfile::TempDir;
 
 use crate::operator::CommandOperator;
 
-pub(crate) use crate::macros::{on_buckets, on_every_backend, on_folders};
-
 /// Runs a test on every back end, one after the other. A new back end is a new entry here.
 pub(crate) async fn on_every_backend(test: impl AsyncFn(Fixture)) {
     let backends = [
@@ -36,13 +34,12 @@ pub(crate) async fn on_every_backend(test: impl AsyncFn(Fixture)) {
     on_backends(&backends, test).await;
 }
 
-/// Runs a test of what only a folder has: files, their modes, and obstructed paths.
+/// Runs a test of properties of folders alone: files, their modes, and obstructed paths.
 pub(crate) async fn on_folders(test: impl AsyncFn(Fixture)) {
     on_backends(&[Backend::SqliteFolder], test).await;
 }
 
-/// Runs a test of what only a bucket has: parts and signed addresses.
-#[allow(dead_code, reason = "the suites of buckets are converted next")]
+/// Runs a test of properties of buckets alone: parts and signed URLs.
 pub(crate) async fn on_buckets(test: impl AsyncFn(Fixture)) {
     on_backends(&[Backend::SqliteBucket], test).await;
 }
@@ -79,7 +76,7 @@ impl Drop for FailureNote {
 }
 
 pub(crate) const AMD64: Architecture = Architecture::Amd64;
-/// What stands before every key in a bucket.
+/// The prefix of all keys in a bucket.
 const PREFIX: &str = "a/prefix";
 
 pub(crate) const ARM64: Architecture = Architecture::Arm64;
@@ -89,7 +86,7 @@ pub(crate) const EXPIRY: SignedDuration = SignedDuration::from_hours(2);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend {
     SqliteFolder,
-    /// In a bucket of a real server; skipped, loudly, where there is none.
+    /// In a bucket of a real server. Skipped if the server is not installed, which is a failure in CI.
     SqliteBucket,
     /// A database of a real server.
     PostgresFolder,
@@ -107,7 +104,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// `None` where the backend cannot be had on this machine.
+    /// `None` if the server of the back end is not installed.
     pub(crate) async fn start(backend: Backend) -> Option<Self> {
         let (mut bucket, mut postgres) = (None, None);
         match backend {
@@ -460,7 +457,7 @@ pub(crate) fn number(number: u32) -> VersionNumber {
     VersionNumber(number)
 }
 
-/// What an image of these bytes is. Its fingerprint is one of its own.
+/// The description of an image with these bytes. Its fingerprint is derived from them.
 pub(crate) fn image(content: &[u8]) -> ImageInfo {
     let digest: [u8; 32] = Sha256::digest(content).into();
     let mut fingerprint = digest;

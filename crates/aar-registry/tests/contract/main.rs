@@ -1,4 +1,4 @@
-//! What the registry promises, on every backend it has.
+//! The guarantees of the registry, on every back end.
 //!
 //! A test is written once, over a [`Fixture`](backend::Fixture), and runs on each line of the list
 //! in `backend.rs`. The invariants of the architecture appear in the names of the tests that hold
@@ -17,7 +17,6 @@ mod catalogue;
 mod changes;
 mod collector;
 mod fetch;
-mod macros;
 mod migrate;
 mod open;
 mod operator;
@@ -25,6 +24,7 @@ mod outbox;
 mod publish;
 mod rebuild;
 mod remove;
+mod transactions;
 mod trust;
 mod upload;
 mod verify;

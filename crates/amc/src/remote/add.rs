@@ -49,6 +49,7 @@ pub(super) async fn add(
     }
     remotes.check_free(&arguments.name)?;
     let remote = pin(session, &arguments.url, arguments.accept_certificate).await?;
+    Remotes::check_writable(folder)?;
     if remote.fingerprint.is_some() {
         let password = arguments.trust_password.as_deref();
         ensure_trusted(session, folder, &remote, password).await?;

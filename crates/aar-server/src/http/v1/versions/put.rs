@@ -10,7 +10,7 @@ use crate::http::{
     parameters::{JsonBody, VersionPath},
 };
 
-/// What has happened to the version.
+/// The effect of the commit on the version.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::http) enum PublishOutcome {
@@ -25,7 +25,7 @@ pub(in crate::http) enum PublishOutcome {
 /// The result of a commit.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct PublishResult {
-    /// What has happened.
+    /// The effect of the commit.
     outcome: PublishOutcome,
 }
 
