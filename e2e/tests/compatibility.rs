@@ -152,9 +152,10 @@ fn refuses_only_the_value(program: &str, key: &str) -> bool {
     };
     let file = base.join(file);
     fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-    let depth = key.split('.').count();
-    let opened: String = key.split('.').map(|word| format!("{{{word}: ")).collect();
-    fs_err::write(&file, format!("{opened}[]{}\n", "}".repeat(depth))).unwrap();
+    let section = key.rsplit('.').fold("[]".to_owned(), |inner, word| {
+        format!("{{{word}: {inner}}}")
+    });
+    fs_err::write(&file, section + "\n").unwrap();
     let base = base.path().to_str().unwrap();
     let (_, text) = run(program, &["check-config", "--base-dir", base]);
     !text.contains("there is no key")

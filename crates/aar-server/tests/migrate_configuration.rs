@@ -25,7 +25,7 @@ impl Base {
         fs_err::create_dir(base.path("conf")).unwrap();
         fs_err::write(base.path("conf/main.yaml"), CONFIG).unwrap();
         let config = Config::of_base(base.0.path()).unwrap();
-        let registry = Registry::open(config.registry(Clock::system())).await;
+        let registry = Registry::open(config.registry(Clock::system()).unwrap()).await;
         registry.unwrap().close().await;
         base
     }
@@ -76,7 +76,7 @@ impl Base {
         assert!(!self.path("new/blobs").exists() || is_empty(&self.path("new/blobs")));
         assert!(!self.path("new/registry.json").exists());
         let config = Config::of_base(self.0.path()).unwrap();
-        let registry = Registry::open(config.registry(Clock::system())).await;
+        let registry = Registry::open(config.registry(Clock::system()).unwrap()).await;
         registry.unwrap().close().await;
     }
 }

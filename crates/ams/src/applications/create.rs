@@ -95,21 +95,21 @@ impl Applications {
         let architecture = self.0.services.architecture;
         let default_abi = self.0.services.config.current().default_abi().to_owned();
         let opened = tokio::task::spawn_blocking(move || {
-            let content = Package::open(file.path(), &staging, &Limits::default());
-            let content = content.map_err(without_path)?;
+            let package = Package::open(file.path(), &staging, &Limits::default());
+            let package = package.map_err(without_path)?;
             if strict {
-                content.refuse_warnings()?;
+                package.refuse_warnings()?;
             }
-            if let Some(facts) = content.apk() {
+            if let Some(facts) = package.apk() {
                 check_architecture(facts, architecture)?;
             }
-            let mut manifest = content.manifest().clone();
+            let mut manifest = package.manifest().clone();
             if manifest.application.abi.is_empty() {
-                manifest.application.abi = abi(content.apk(), architecture, &default_abi);
+                manifest.application.abi = abi(package.apk(), architecture, &default_abi);
             }
             Ok::<_, aar_package::Error>(OpenPackage {
                 manifest,
-                content,
+                content: package,
                 _file: file,
             })
         });

@@ -5,10 +5,11 @@ mod problem;
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres,
+    Connection as _, PgConnection, PgPool, Postgres,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 pub use problem::PostgresProblem;
 
@@ -85,12 +86,15 @@ impl PostgresDatabase {
             ("idle_in_transaction_session_timeout", STATEMENT_TIMEOUT),
         ]);
         let server = Arc::new(ServerName::of(&connect));
+        // A pool does not say why it has no connection.
+        let first = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&connect)).await;
+        let first = first.map_err(|_| server.no_answer(CONNECT_TIMEOUT))?;
+        let first = first.map_err(|error| server.failure(error))?;
+        first.close().await.map_err(|error| server.failure(error))?;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_with(connect)
-            .await
-            .map_err(|error| server.failure(error))?;
+            .connect_lazy_with(connect);
         match MIGRATIONS.run(&pool).await {
             Ok(()) => Ok(Self { pool, server }),
             Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {

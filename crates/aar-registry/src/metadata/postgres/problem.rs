@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use sqlx::error::DatabaseError;
 
 use super::ServerName;
@@ -42,7 +44,9 @@ pub enum PostgresProblem {
         "PostgreSQL at {address} has no free connection; raise max_connections there, or lower database.max-connections"
     )]
     TooManyConnections { address: String },
-    #[error("all database.max-connections connections to PostgreSQL at {address} are in use")]
+    #[error(
+        "no connection to PostgreSQL at {address} is available: it cannot be reached, or all database.max-connections connections are in use"
+    )]
     PoolExhausted { address: String },
     #[error(
         "the TLS connection to PostgreSQL at {address} failed: {reason}; check sslmode and sslrootcert in database.url"
@@ -165,6 +169,13 @@ impl ServerName {
             },
         };
         problem.into()
+    }
+
+    pub(super) fn no_answer(&self, limit: Duration) -> PostgresProblem {
+        PostgresProblem::Unreachable {
+            address: self.address.clone(),
+            reason: format!("no answer within {limit:?}"),
+        }
     }
 
     pub(super) fn read_only(&self) -> PostgresProblem {

@@ -46,8 +46,8 @@ pub(super) fn pack_apk(
     scratch: &Path,
     progress: &Progress,
 ) -> anyhow::Result<File> {
-    let packed = |bytes| progress.advance_by(bytes);
-    let mut packer = Packer::new(scratch_archive(scratch)?, true, &packed);
+    let advance = |bytes| progress.advance_by(bytes);
+    let mut packer = Packer::new(scratch_archive(scratch)?, true, &advance);
     let manifest = format!("name: '{name}'\n");
     let options = packer.options(MANIFEST, manifest.len() as u64, FILE_MODE);
     packer.archive.start_file(MANIFEST, options)?;
