@@ -111,7 +111,7 @@ pub fn replace_within(target: &Path, content: &[u8], allowed: u32) -> io::Result
 pub fn check_replaceable(target: &Path) -> io::Result<()> {
     match if_exists(fs_err::read(target))? {
         Some(content) => replace_with(target, &content),
-        None => NewFile::create(target, PRIVATE).map(drop),
+        None => probe_writable(parent(target)),
     }
 }
 

@@ -86,7 +86,7 @@ async fn create(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, E
         compacted: Revision(0),
         trust_revision: 0,
     };
-    // An interrupted rebuild may have left some.
+    // Rows may remain from an interrupted rebuild.
     tx.clear().await?;
     tx.insert_registry(&row).await?;
     tx.commit().await?;
