@@ -85,7 +85,7 @@ pub enum Error {
     RedirectRefused {
         /// The scheme, host and port.
         address: String,
-        /// What is unsafe about it, and what to do.
+        /// The reason, and the remedy.
         reason: String,
     },
     /// The storage refused the image.

@@ -69,7 +69,7 @@ impl Package {
         &self.manifest
     }
 
-    /// What the package has that has no effect: unknown keys of the manifest, and APKs that are not
+    /// Content without effect: unknown keys of the manifest, and APKs that are not
     /// called `app.apk`.
     pub fn warnings(&self) -> &[String] {
         &self.warnings

@@ -92,7 +92,7 @@ impl Registry {
     }
 }
 
-/// What prevents writing.
+/// The reason why the storage cannot be written.
 fn obstacle(error: &Error) -> &'static str {
     match error {
         Error::StorageFull { .. } => "is full: there is no space, or there are no inodes",

@@ -28,7 +28,7 @@ struct Window {
     measured_since: Option<(Instant, u64)>,
 }
 
-/// What a download has done so far.
+/// The progress of a download.
 #[derive(Clone, Copy)]
 pub(super) struct Observed {
     pub(super) now: Instant,

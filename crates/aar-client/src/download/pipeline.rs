@@ -37,7 +37,7 @@ pub(super) struct Chunk {
     pub(super) bytes: Bytes,
 }
 
-/// What follows the bytes that are hashed: at hand, or in the file.
+/// The bytes after those that are hashed: in memory, or in the file.
 enum ToHash {
     Bytes(Bytes),
     Stored(Range<u64>),

@@ -126,7 +126,7 @@ impl Ranges {
         Some(())
     }
 
-    /// Gives ranges that nobody has taken back to the streams whose responses contain them anyway.
+    /// Returns ranges without a stream to the streams whose responses contain them.
     pub(super) fn rejoin(&mut self) {
         for requested in &mut self.requested {
             if let Some(next) = self.missing.take_at(requested.end) {
@@ -177,7 +177,7 @@ impl Ranges {
         self.find(id).is_none_or(|requested| requested.rest() == 0)
     }
 
-    /// What a stream has received and not yet written.
+    /// The bytes that a stream has received and not yet written.
     pub(super) fn take_chunk(&mut self, id: u64) -> Option<Chunk> {
         let requested = self.find(id)?;
         let bytes: Bytes = std::mem::take(&mut requested.buffer).freeze();

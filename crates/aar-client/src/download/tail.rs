@@ -15,7 +15,7 @@ const SLOT: usize = 4096;
 const MAGIC: &[u8; 8] = b"extents1";
 /// Magic, checksum, sequence, number of extents.
 const HEAD: usize = 8 + 32 + 8 + 8;
-/// What does not fit is received again.
+/// Ranges that do not fit are received again.
 const MAX_EXTENTS: usize = (SLOT - HEAD) / 16;
 
 /// The length of a partial file with a tail.

@@ -35,7 +35,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct ImportedTrust {
     base: PathBuf,
     operator: Operator,
-    /// What was logged, so that it is logged once.
+    /// Messages that were logged, so that each is logged once.
     logged: Mutex<BTreeSet<String>>,
 }
 

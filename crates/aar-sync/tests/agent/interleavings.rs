@@ -11,7 +11,7 @@ use crate::support::{
     name,
 };
 
-/// What the user does while the agent pushes or pulls.
+/// The action of the user while the agent pushes or pulls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     DeleteEverywhere,

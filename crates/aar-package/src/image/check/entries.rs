@@ -22,7 +22,7 @@ pub(super) struct EntryChecker<'l> {
     canonical: TarWriter<Vec<u8>>,
 }
 
-/// What follows the headers of an entry.
+/// The part after the headers of an entry.
 pub(super) struct FileHeader {
     pub(super) size: u64,
     pub(super) is_manifest: bool,

@@ -17,7 +17,7 @@ pub(crate) enum Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ActorState {
     Running,
-    /// At a gate; with `true`, one that opens only while nobody holds the lock.
+    /// At a gate; with `true`, one that opens only while the lock is free.
     Waiting(bool),
     Ended,
 }
