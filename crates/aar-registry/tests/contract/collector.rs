@@ -419,7 +419,7 @@ async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
             .await
         {
             Ok(_) | Err(Error::VersionConflict { .. }) => return,
-            Err(Error::ImageNotStored { .. }) => {}
+            Err(Error::ImageNotStored { .. } | Error::ObjectLocked { .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }
