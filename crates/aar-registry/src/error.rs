@@ -6,7 +6,7 @@ use aar_types::{
     Revision, RuleViolation, VersionNumber,
 };
 
-use crate::{BucketProblem, UploadId, metadata::PostgresProblem};
+use crate::{BucketProblem, PostgresProblem, UploadId};
 
 /// An error of the registry. A missing application or version is no error: functions return `None` or `false`
 /// for it.

@@ -37,6 +37,7 @@ mod mutation;
 mod open;
 mod options;
 mod outbox;
+mod postgres_problem;
 mod publish;
 mod rebuild;
 mod refresh;
@@ -62,13 +63,12 @@ pub use fetch::Fetch;
 pub use gc::{GcItem, GcPlan, GcReport, GcSpared};
 pub use keys::UploadId;
 pub use list::{ListQuery, Page};
-pub use metadata::{
-    AuditEntry, AuditQuery, Outcome, PostgresProblem, TrustImport, TrustedCertificate,
-};
+pub use metadata::{AuditEntry, AuditQuery, Outcome, TrustImport, TrustedCertificate};
 pub use migrate::MigrationReport;
 pub use options::{
     DatabaseOptions, InvalidDatabaseUrl, Options, PostgresOptions, StorageOptions, UploadLimits,
 };
+pub use postgres_problem::PostgresProblem;
 pub use publish::Published;
 pub use rebuild::{Losses, RebuildReport};
 pub use refresh::Commits;

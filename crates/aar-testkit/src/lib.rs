@@ -29,6 +29,7 @@ mod s3;
 mod shared;
 mod skip;
 mod soak;
+mod test_servers;
 mod watchdog;
 mod web;
 
@@ -49,9 +50,9 @@ pub use programs::program;
 pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
 pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
-pub use shared::serve_test_servers;
 pub use skip::{skip, tool};
 pub use soak::{SoakRound, soak_rounds};
+pub use test_servers::serve_test_servers;
 pub use web::{
     CONTAINER_TOKEN, CloudFront, CredentialServer, Fault, RecordedRequest, S3Network, SigningKey,
     TestCa, WEB_IDENTITY_TOKEN,

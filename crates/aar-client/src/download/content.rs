@@ -8,10 +8,9 @@ use aar_http::{
 };
 use url::Url;
 
-use super::{Download, locked, partial_file::PartialFile, redirect::Redirect};
+use super::{Download, REQUEST, locked, partial_file::PartialFile, redirect::Redirect};
 use crate::{Error, response::parsed};
 
-pub(super) const REQUEST: &str = "an image";
 const MAX_REDIRECTS: usize = 5;
 
 impl Download<'_> {

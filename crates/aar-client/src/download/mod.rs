@@ -31,6 +31,9 @@ use self::{
 };
 use crate::{Error, RegistryClient, Transfer, stream_budget::StreamShare};
 
+/// Named in errors.
+const REQUEST: &str = "an image";
+
 /// One stream among others is replaced earlier than a sole one gives up.
 const STALL_PER_SILENCE: u32 = 6;
 

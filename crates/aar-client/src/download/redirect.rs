@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use aar_http::{LocalAddress, Response, header::LOCATION};
 use url::Url;
 
-use super::content::REQUEST;
+use super::REQUEST;
 use crate::Error;
 
 /// The address of content, as a redirect gives it.

@@ -11,8 +11,8 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
-    Download,
-    content::{REQUEST, declared_size, starts_at},
+    Download, REQUEST,
+    content::{declared_size, starts_at},
     locked,
     pace::{Observed, Pace},
     partial_file::PartialFile,

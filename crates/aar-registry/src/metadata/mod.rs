@@ -43,7 +43,6 @@ pub(crate) use blobs::{BlobRow, BlobState};
 pub(crate) use leases::LeaseTimes;
 pub(crate) use outbox::OutboxRow;
 pub(crate) use parts::PartRow;
-pub use postgres::PostgresProblem;
 pub(crate) use registry::RegistryRow;
 pub(crate) use trust::TrustRow;
 pub use trust::TrustedCertificate;

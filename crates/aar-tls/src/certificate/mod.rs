@@ -139,7 +139,7 @@ impl CertificateParts {
 /// The content of a sequence in DER form.
 fn sequence_content(der: &[u8]) -> Option<&[u8]> {
     match der {
-        [0x30, ..=0x7f, content @ ..] => Some(content),
+        [0x30, 0..=0x7f, content @ ..] => Some(content),
         [0x30, length @ 0x80..=0x84, rest @ ..] => rest.get(usize::from(length & 0x7f)..),
         _ => None,
     }

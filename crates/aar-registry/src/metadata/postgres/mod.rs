@@ -11,8 +11,6 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-pub use problem::PostgresProblem;
-
 use super::{Reading, Transaction};
 use crate::{Error, PostgresOptions};
 
