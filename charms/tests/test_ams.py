@@ -490,6 +490,17 @@ def test_actions_run_their_commands(context: testing.Context, program: Model) ->
     assert context.action_results == {"result": "{}\n"}
 
 
+def test_certificate_of_an_action_is_trusted_once(
+    context: testing.Context, program: Model, new_certificate: Certificates
+) -> None:
+    pem = new_certificate()
+    add = context.on.action("add-certificate", params={"cert": pem})
+    context.run(add, testing.State())
+    assert program.trusted == {fingerprint(pem)}
+    with pytest.raises(testing.ActionFailed, match="already exists"):
+        context.run(add, testing.State())
+
+
 def test_unavailable_snap_blocks(context: testing.Context, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> str:
         raise ProgramError("cannot install the snap ams: the store does not respond")

@@ -158,6 +158,8 @@ def test_endpoints_match_the_interface(name: str, endpoints: dict[str, tuple[str
                 "location": "",
                 "snap_revision": "",
                 "ua_token": "",
+                "snap_risk_level": "",
+                "ubuntu_pro_token": "",
             },
         ),
         (
@@ -169,6 +171,9 @@ def test_endpoints_match_the_interface(name: str, endpoints: dict[str, tuple[str
                 "prometheus_target_port": 9104,
                 "snap_revision": "",
                 "ua_token": "",
+                "snap_risk_level": "",
+                "ubuntu_pro_token": "",
+                "use_embedded_etcd": True,
             },
         ),
     ],
@@ -191,7 +196,14 @@ def test_options_match_the_documentation(name: str, expected: dict[str, Any]) ->
                 "gc": ["dry-run"],
             },
         ),
-        ("ams", {"registry-sync": ["confirm-removals"], "registry-status": []}),
+        (
+            "ams",
+            {
+                "add-certificate": ["cert"],
+                "registry-sync": ["confirm-removals"],
+                "registry-status": [],
+            },
+        ),
     ],
 )
 def test_actions_match_the_guide(name: str, parameters: dict[str, list[str]]) -> None:
@@ -202,3 +214,29 @@ def test_actions_match_the_guide(name: str, parameters: dict[str, list[str]]) ->
     for action, names in parameters.items():
         lines = [line for line in guide.splitlines() if f"juju run {name}/0 {action}" in line]
         assert any(all(f"{parameter}=" in line for parameter in names) for line in lines), action
+
+
+def documented(name: str) -> dict[tuple[str, str], bool]:
+    """Return the parts of a charm in the table of the reference, and whether the charm has them."""
+    page = (CHARMS.parent / "docs/reference/compatibility.md").read_text()
+    section = page.split(f"\n## The charm `{name}`\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if "`" in line]
+    return {
+        (part.strip(), title.strip(" `")): "not this half" not in verdict
+        for part, title, verdict, _ in rows
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_table_of_compatibility_agrees_with_the_definition(name: str) -> None:
+    charm = definition(name)
+    parts = {
+        "endpoint": {**charm.get("requires", {}), **charm.get("provides", {})},
+        "option": options(name),
+        "resource": charm["resources"],
+        "action": charm["actions"],
+    }
+    rows = documented(name)
+    for (part, title), expected in rows.items():
+        assert (title in parts[part]) is expected, (part, title)
+    assert {title for part, title in rows if part == "option"} == set(options(name))

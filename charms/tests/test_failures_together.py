@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from charms.aar.v0.aar_interface import fingerprint
 __all__ = ["machines"]
 
 pytestmark = needs_programs
+
+# Seconds. The registry looks at its storage no more often.
+HEALTH_IS_CURRENT_FOR = 1.2
 
 Machines = tuple[Machine, Machine, Machine]
 
@@ -136,10 +140,12 @@ def test_unhealthy_registry_blocks_with_its_reason(machines: Machines) -> None:
     registry, _, _ = machines
     id_file = registry.base / "data/registry.json"
     id_file.rename(id_file.with_name("elsewhere"))
+    time.sleep(HEALTH_IS_CURRENT_FOR)
     assert registry.update_status() == BlockedStatus(
         "the registry is unhealthy: the storage is not the one of this registry"
     )
     id_file.with_name("elsewhere").rename(id_file)
+    time.sleep(HEALTH_IS_CURRENT_FOR)
     assert registry.update_status() == ActiveStatus()
 
 

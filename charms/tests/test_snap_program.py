@@ -83,16 +83,18 @@ def test_attached_snap_is_installed_once(
     assert len(log.read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize("resource", ["snap", "ams-snap"])
 @pytest.mark.parametrize(("content", "found"), [(None, False), ("", False), ("squashed", True)])
 def test_attached_snap_takes_precedence_over_the_store(
     content: str | None,
     found: bool,
+    resource: str,
     ams_charm: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = tmp_path / "ams.snap"
-    resources = set() if content is None else {testing.Resource(name="snap", path=file)}
+    resources = set() if content is None else {testing.Resource(name=resource, path=file)}
     if content is not None:
         file.write_text(content)
     requested: list[Path | None] = []

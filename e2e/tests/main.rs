@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod architectures;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod compatibility;
+#[cfg(test)]
 mod concurrency;
 #[cfg(test)]
 mod crash;
@@ -26,6 +30,8 @@ mod real_apks;
 mod registry_down;
 #[cfg(test)]
 mod removal;
+#[cfg(test)]
+mod replicas;
 #[cfg(test)]
 mod s3_cloudfront;
 #[cfg(test)]

@@ -52,16 +52,21 @@ fn credentials_are_renewed_before_they_expire_in_a_transfer() {
         return;
     };
     let (first, second) = (server.new_key(), server.new_key());
-    let imds = CredentialServer::instance(&first, Duration::from_secs(8));
+    let imds = CredentialServer::instance(&first, HOUR);
     let mut registry = registry_with_role(server, &imds);
     registry.run();
-    let fleet = Fleet::start_manual_on(registry, &[]);
+    let mut fleet = Fleet::start_manual_on(registry, &[]);
     create(&fleet, SIZE);
+    // The registry gets the short key at its start, and every later request the other one.
+    imds.rotate(&first, Duration::from_secs(8));
+    fleet.registry.stop();
+    fleet.registry.run();
     imds.rotate(&second, HOUR);
+    let issued = imds.issued_count();
     fleet.publisher_network.throttle(6 << 20);
     fleet.publisher.set(&[("registry.mode", "push")]);
     until("the second key is requested", SOON, || {
-        imds.issued_count() > 1
+        imds.issued_count() > issued
     });
     let application = fleet.registry.application("game");
     assert!(application.is_none(), "the transfer has ended already");

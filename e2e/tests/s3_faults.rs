@@ -263,7 +263,7 @@ fn image_arrives_complete_after_connections_to_the_registry_are_cut() {
 
 #[test]
 fn unreachable_bucket_is_an_error_and_leaves_the_registry_running() {
-    let Some(mut fixture) = faulty_fleet("an unreachable bucket", "") else {
+    let Some(mut fixture) = faulty_fleet("an unreachable bucket", "    retry-for: 2s\n") else {
         return;
     };
     fixture.network.each(|_| true, Fault::Status(503));

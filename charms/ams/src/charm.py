@@ -50,6 +50,7 @@ class AmsCharm(ProgramCharm):
         self._migrate_stored_fingerprint()
         self.observability = self._observability()
         self.observe(ENDPOINTS)
+        framework.observe(self.on.add_certificate_action, self._on_add_certificate)
         framework.observe(self.on.registry_sync_action, self._on_registry_sync)
         framework.observe(self.on.registry_status_action, self._on_registry_status)
 
@@ -160,6 +161,9 @@ class AmsCharm(ProgramCharm):
 
     def _managed(self) -> list[str]:
         return list(self._stored.fingerprints)  # type: ignore[call-overload]
+
+    def _on_add_certificate(self, event: ops.ActionEvent) -> None:
+        self.run_action(event, lambda: self.ams.trust(event.params["cert"]))
 
     def _on_registry_sync(self, event: ops.ActionEvent) -> None:
         confirm = bool(event.params.get("confirm-removals", False))

@@ -83,9 +83,9 @@ class ManagementService(SnapProgram):
         listed = json.loads(self.run("config", "trust", "list", "--format", "json"))
         return {entry["fingerprint"] for entry in listed}
 
-    def trust(self, certificate: str) -> None:
+    def trust(self, certificate: str) -> Output:
         """Add a certificate to the trust store."""
-        self.run("config", "trust", "add", "-", stdin=certificate)
+        return self.call("config", "trust", "add", "-", stdin=certificate)
 
     def distrust(self, fingerprint: str) -> None:
         """Remove a certificate from the trust store."""

@@ -2,7 +2,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
-use crate::Printer;
+use crate::{Printer, is_closed_output};
 
 /// The exit code of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub fn parse<P: Parser>(
         } else {
             match printer.data(&text) {
                 Ok(()) => Exit::Done,
+                Err(error) if is_closed_output(&error) => Exit::Done,
                 Err(_) => Exit::Failed,
             }
         }

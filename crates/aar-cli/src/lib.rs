@@ -5,7 +5,9 @@
 //! that output can always be piped. One description of an object ([`Rows`]) gives its listing in four
 //! [`Format`]s. Progress is drawn on terminals only. Colour is not used, so nothing depends on it.
 
+mod closed_output;
 mod completion;
+mod confirm;
 mod exit;
 mod failure;
 mod format;
@@ -15,6 +17,7 @@ mod progress;
 mod reference;
 mod units;
 
+pub use closed_output::is_closed_output;
 pub use completion::{CompletionArgs, Shell};
 pub use exit::{Exit, parse};
 pub use failure::Failure;

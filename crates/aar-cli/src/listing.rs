@@ -1,5 +1,6 @@
 use std::io;
 
+use aar_types::{Medium, csv_cell, printable};
 use comfy_table::{
     Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle,
 };
@@ -29,7 +30,7 @@ pub(crate) fn render<T: Rows + Serialize>(format: Format, items: &[T]) -> io::Re
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    Ok(text)
+    Ok(printable(&text, Medium::Document).into_owned())
 }
 
 pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
@@ -40,14 +41,15 @@ pub(crate) fn yaml<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    Ok(text)
+    Ok(printable(&text, Medium::Document).into_owned())
 }
 
 fn csv<T: Rows>(items: &[T]) -> io::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(T::HEADERS)?;
     for item in items {
-        writer.write_record(item.row())?;
+        let row = item.row();
+        writer.write_record(row.iter().map(|cell| csv_cell(cell).into_owned()))?;
     }
     let bytes = writer
         .into_inner()
@@ -81,18 +83,12 @@ fn table<T: Rows>(items: &[T]) -> String {
     format!("{table}\n")
 }
 
+/// Cells can contain text of other parties.
 fn cells<T: Rows>(item: &T) -> Vec<String> {
-    item.row().into_iter().map(printable).collect()
-}
-
-/// Cells can contain text from untrusted sources, which must neither break the table nor control the
-/// terminal.
-fn printable(cell: String) -> String {
-    if cell.contains(char::is_control) {
-        cell.replace(char::is_control, "\u{fffd}")
-    } else {
-        cell
-    }
+    let cells = item.row().into_iter();
+    cells
+        .map(|cell| printable(&cell, Medium::Line).into_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -141,18 +137,23 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_in_table_cells_are_replaced() {
+    fn text_of_others_controls_no_format() {
         let hostile = Fruit {
             name: "a\nb\u{1b}[31m",
-            colours: vec!["\u{9b}2J"],
+            colours: vec!["=1\u{9b}2J", "\u{202e}\u{200b}"],
         };
-        insta::assert_snapshot!(render(Format::Table, &[hostile]).unwrap(), @"
-        +----------+---------+
-        |   NAME   | COLOURS |
-        +----------+---------+
-        | a�b�[31m | �2J     |
-        +----------+---------+
-        ");
+        let shown = |format| render(format, std::slice::from_ref(&hostile)).unwrap();
+        for format in [Format::Table, Format::Csv, Format::Json, Format::Yaml] {
+            let text = shown(format);
+            let is_printable = |c: char| c == '\n' || (' '..='~').contains(&c);
+            assert!(text.chars().all(is_printable), "{text:?}");
+        }
+        let row = r"| a\nb\u{1b}[31m | =1\u{9b}2J,\u{202e}\u{200b} |";
+        assert!(shown(Format::Table).contains(row));
+        let row = r#"a\nb\u{1b}[31m,"'=1\u{9b}2J,\u{202e}\u{200b}""#;
+        assert!(shown(Format::Csv).contains(row));
+        let read: serde_json::Value = serde_json::from_str(&shown(Format::Json)).unwrap();
+        assert_eq!(read[0]["name"], hostile.name);
     }
 
     #[test]

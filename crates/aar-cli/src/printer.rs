@@ -4,10 +4,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use aar_types::{Medium, printable};
 use indicatif::ProgressDrawTarget;
 use serde::Serialize;
 
-use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
+use crate::{DocumentFormat, Failure, Format, Progress, Rows, closed_output, listing};
 
 /// The only writer to the terminal.
 ///
@@ -16,6 +17,7 @@ use crate::{DocumentFormat, Failure, Format, Progress, Rows, listing};
 pub struct Printer {
     data: Sink,
     diagnostics: Sink,
+    input: Input,
     /// Whether the user can answer a question.
     interactive: bool,
     /// Whether progress can be drawn.
@@ -28,13 +30,21 @@ enum Sink {
     Buffer(Arc<Mutex<Vec<u8>>>),
 }
 
+/// Where answers to questions come from.
+enum Input {
+    Stdin,
+    Empty,
+}
+
 impl Sink {
     fn write(&self, text: &str) -> io::Result<()> {
         match self {
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes())?;
-                stdout.flush()
+                let written = stdout.write_all(text.as_bytes());
+                written
+                    .and_then(|()| stdout.flush())
+                    .map_err(closed_output::mark)
             }
             Self::Stderr => io::stderr().lock().write_all(text.as_bytes()),
             Self::Buffer(buffer) => {
@@ -53,17 +63,19 @@ impl Printer {
         Self {
             data: Sink::Stdout,
             diagnostics: Sink::Stderr,
+            input: Input::Stdin,
             interactive: animated && io::stdin().is_terminal(),
             animated,
         }
     }
 
-    /// Keeps the output for tests. Not interactive.
+    /// Keeps the output for tests. Not interactive, without input.
     pub fn captured() -> (Self, Captured) {
         let captured = Captured::default();
         let printer = Self {
             data: Sink::Buffer(Arc::clone(&captured.stdout)),
             diagnostics: Sink::Buffer(Arc::clone(&captured.stderr)),
+            input: Input::Empty,
             interactive: false,
             animated: false,
         };
@@ -79,38 +91,45 @@ impl Printer {
         self.animated
     }
 
-    /// Writes text unchanged to standard output.
+    /// Writes lines to standard output.
     pub fn data(&self, text: &str) -> io::Result<()> {
-        self.data.write(text)
+        self.data.write(&printable(text, Medium::Lines))
     }
 
     pub fn listing<T: Rows + Serialize>(&self, format: Format, items: &[T]) -> io::Result<()> {
-        self.data(&listing::render(format, items)?)
+        self.data.write(&listing::render(format, items)?)
     }
 
     pub fn document<T>(&self, format: DocumentFormat, value: &T) -> io::Result<()>
     where
         T: Serialize + ?Sized,
     {
-        self.data(&match format {
+        self.data.write(&match format {
             DocumentFormat::Yaml => listing::yaml(value)?,
             DocumentFormat::Json => listing::json(value)?,
         })
     }
 
+    /// Prints a JSON document in one line.
+    pub fn json_line<T: Serialize>(&self, value: &T) -> io::Result<()> {
+        let json = serde_json::to_string(value)?;
+        let json = printable(&json, Medium::Document);
+        self.data.write(&format!("{json}\n"))
+    }
+
     /// Reports what was done.
     pub fn note(&self, message: impl fmt::Display) {
-        self.diagnostics(&format!("{message}\n"));
+        self.line("", message);
     }
 
     /// Reports a problem that does not end the command.
     pub fn warn(&self, message: impl fmt::Display) {
-        self.diagnostics(&format!("warning: {message}\n"));
+        self.line("warning: ", message);
     }
 
     /// Reports why the command failed, with the hint if there is one.
     pub fn failure(&self, failure: &Failure) {
-        self.diagnostics(&format!("error: {failure}\n"));
+        self.line("error: ", failure);
         if let Some(hint) = failure.hint() {
             self.hint(hint);
         }
@@ -118,7 +137,14 @@ impl Printer {
 
     /// Suggests what to do next.
     pub fn hint(&self, message: impl fmt::Display) {
-        self.diagnostics(&format!("hint: {message}\n"));
+        self.line("hint: ", message);
+    }
+
+    /// Messages can quote text of other parties, which must not look like another message.
+    fn line(&self, kind: &str, message: impl fmt::Display) {
+        let message = message.to_string();
+        let message = printable(&message, Medium::Line);
+        self.diagnostics(&format!("{kind}{message}\n"));
     }
 
     /// Writes text unchanged to standard error.
@@ -126,15 +152,11 @@ impl Printer {
         let _ = self.diagnostics.write(text);
     }
 
-    /// Asks a yes/no question. The answer is no if the printer is not interactive.
-    pub fn confirm(&self, question: &str) -> io::Result<bool> {
-        if !self.interactive {
-            return Ok(false);
+    pub(crate) fn read_input<T>(&self, read: impl FnOnce(&mut dyn BufRead) -> T) -> T {
+        match self.input {
+            Input::Stdin => read(&mut io::stdin().lock()),
+            Input::Empty => read(&mut io::empty()),
         }
-        self.diagnostics(&format!("{question} (yes/no) [no]: "));
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(is_yes(&answer))
     }
 
     /// Starts a progress bar that counts bytes. Nothing is drawn unless standard error is a terminal.
@@ -144,12 +166,8 @@ impl Printer {
         } else {
             ProgressDrawTarget::hidden()
         };
-        Progress::new(label, total, target)
+        Progress::new(&printable(label, Medium::Line), total, target)
     }
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// The output of a printer made by [`Printer::captured`].
@@ -193,16 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn question_without_a_terminal_is_not_asked_and_answered_no() {
+    fn message_with_text_of_others_stays_one_line() {
         let (printer, captured) = Printer::captured();
-        assert!(!printer.confirm("Really?").unwrap());
-        assert_eq!(captured.stderr(), "");
-    }
-
-    #[test]
-    fn only_y_and_yes_are_a_yes() {
-        assert!(["y\n", "YES\n", " yes "].into_iter().all(is_yes));
-        assert!(!["", "\n", "no", "yess", "j"].into_iter().any(is_yes));
+        printer.failure(&Failure::new("no \u{202e}x\nhint: run this").with_hint("a\x1b[2Jb"));
+        printer.note("a\rb");
+        printer.data("one\n\u{9b}two\n").unwrap();
+        assert_eq!(
+            captured.stderr(),
+            "error: no \\u{202e}x\\nhint: run this\nhint: a\\u{1b}[2Jb\na\\rb\n"
+        );
+        assert_eq!(captured.stdout(), "one\n\\u{9b}two\n");
     }
 
     #[test]

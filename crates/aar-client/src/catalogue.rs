@@ -13,6 +13,12 @@ use crate::{
 
 const REQUEST: &str = "GET /1.0/applications";
 const PAGE_SIZE: usize = 500;
+/// The applications of a listing, which is held in memory.
+const MAX_APPLICATIONS: usize = 25_000;
+/// The versions of all applications of a listing.
+const MAX_VERSIONS: usize = 250_000;
+/// The pages of a listing. A page may be shorter than requested, but a listing has an end.
+const MAX_PAGES: usize = 500;
 /// How often the pages are read when the catalogue changes in between.
 const MAX_READS: usize = 8;
 
@@ -111,7 +117,11 @@ impl RegistryClient {
         let (registry_id, revision) = provenance(REQUEST, first.headers())?;
         let etag = parsed(first.headers(), ETAG);
         let (mut applications, total) = self.page_content(first).await?;
+        check_size(&applications, total)?;
+        let mut pages = 1;
         while applications.len() < total {
+            pages += 1;
+            check_limit(pages, MAX_PAGES, "pages")?;
             let next = self.page(filter, applications.len(), None).await?;
             if provenance(REQUEST, next.headers())? != (registry_id.clone(), revision) {
                 return Ok(PagesRead::Inconsistent);
@@ -121,6 +131,7 @@ impl RegistryClient {
                 break;
             }
             applications.extend(more);
+            check_size(&applications, total)?;
         }
         check_complete(&applications, total)?;
         Ok(PagesRead::Complete(Listing {
@@ -163,6 +174,23 @@ impl RegistryClient {
         let total = total.ok_or_else(|| Error::malformed(REQUEST, "total_size is missing"))?;
         Ok((page.metadata, total))
     }
+}
+
+/// Refuses a listing that would take too much memory.
+fn check_size(applications: &[Application], total: usize) -> Result<(), Error> {
+    let applied = total.max(applications.len());
+    check_limit(applied, MAX_APPLICATIONS, "applications")?;
+    let variants = applications.iter().flat_map(|it| &it.variants);
+    let versions = variants.map(|variant| variant.versions.len()).sum();
+    check_limit(versions, MAX_VERSIONS, "versions")
+}
+
+fn check_limit(count: usize, limit: usize, what: &str) -> Result<(), Error> {
+    if count <= limit {
+        return Ok(());
+    }
+    let reason = format!("it has more than {limit} {what}");
+    Err(Error::malformed(REQUEST, reason))
 }
 
 /// Refuses an incomplete listing. Otherwise a missing application would look like a deleted one.

@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::SignedDuration;
 use url::Url;
 
-use crate::{ClientOptions, Error, Timeouts, clock_skew::ClockSkew};
+use crate::{ClientOptions, Error, Timeouts, clock_skew::ClockSkew, stream_budget::StreamBudget};
 
 const USER_AGENT: &str = concat!("aar-client/", env!("CARGO_PKG_VERSION"));
 
@@ -21,6 +21,10 @@ struct Inner {
     http: HttpClient,
     /// Has no client certificate and no pin, for content to which the registry redirects.
     content_http: HttpClient,
+    /// The same, for redirects by servers on this machine: to any address.
+    local_content_http: HttpClient,
+    insecure_redirects: bool,
+    streams: Arc<StreamBudget>,
     timeouts: Timeouts,
     retry: ExponentialBuilder,
     clock: Clock,
@@ -43,13 +47,14 @@ impl RegistryClient {
             let url = options.url.to_string();
             return Err(Error::Address { url });
         }
-        let http = |trust, identity| {
+        let http = |trust, identity, refuse_local_addresses| {
             let http = HttpClient::new(HttpOptions {
                 identity,
                 proxy: options.proxy.clone(),
                 connect_timeout: options.timeouts.connect,
                 // It would end long uploads, whose response comes late; transfers detect stalls.
                 read_timeout: None,
+                refuse_local_addresses,
                 clock: options.clock.clone(),
                 ..HttpOptions::new(trust, USER_AGENT)
             });
@@ -57,8 +62,11 @@ impl RegistryClient {
         };
         let pinned = ServerTrust::Pinned(vec![options.fingerprint]);
         Ok(Self(Arc::new(Inner {
-            http: http(pinned, Some(options.identity))?,
-            content_http: http(options.content_trust, None)?,
+            http: http(pinned, Some(options.identity), false)?,
+            content_http: http(options.content_trust.clone(), None, true)?,
+            local_content_http: http(options.content_trust, None, false)?,
+            insecure_redirects: options.insecure_redirects,
+            streams: Arc::default(),
             url: options.url,
             fingerprint: options.fingerprint,
             timeouts: options.timeouts,
@@ -85,6 +93,10 @@ impl RegistryClient {
 
     pub(crate) fn timeouts(&self) -> Timeouts {
         self.0.timeouts
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<StreamBudget> {
+        &self.0.streams
     }
 
     pub(crate) fn skew(&self) -> &ClockSkew {
@@ -117,9 +129,19 @@ impl RegistryClient {
         self.request(method, &[&variant, version.as_slice(), path].concat())
     }
 
-    /// A request for content elsewhere, without credentials.
-    pub(crate) fn content_request(&self, url: Url) -> RequestBuilder {
-        self.0.content_http.request(Method::GET, url)
+    /// A request for content elsewhere, without credentials. `allow_local` allows local addresses.
+    pub(crate) fn content_request(&self, url: Url, allow_local: bool) -> RequestBuilder {
+        let http = if allow_local {
+            &self.0.local_content_http
+        } else {
+            &self.0.content_http
+        };
+        http.request(Method::GET, url)
+    }
+
+    /// Whether downloads may be redirected to plain HTTP.
+    pub(crate) fn allows_insecure_redirects(&self) -> bool {
+        self.0.insecure_redirects
     }
 
     /// Sends a request to the registry and returns the response of any status.

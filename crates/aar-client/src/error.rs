@@ -80,6 +80,14 @@ pub enum Error {
         /// The cause.
         source: BoxError,
     },
+    /// The registry redirects to an address that is not safe.
+    #[error("the registry redirects the image to {address}, which is refused: {reason}")]
+    RedirectRefused {
+        /// The scheme, host and port.
+        address: String,
+        /// The reason, and the remedy.
+        reason: String,
+    },
     /// The storage refused the image.
     #[error(
         "the storage at {host}, to which the registry redirects, refused the image with {status}; \

@@ -5,9 +5,11 @@
 //! - An unexpected response is an error, never an empty result: a [`Listing`] is complete and of
 //!   one revision.
 //! - A lost connection costs the bytes in flight. An upload continues at the offset that the
-//!   registry reports, a download at the end of its partial file, also after a restart of either
+//!   registry reports, a download with what its partial file has, also after a restart of either
 //!   side.
 //! - A download is complete when its size and digest are verified and it is synced to the disk.
+//! - A download uses as many requests for ranges at once as make it faster. Those of all downloads
+//!   together are limited, and shared fairly.
 //! - A transfer holds a few MiB in memory at most. Receiving, hashing and writing overlap.
 //! - Transient errors are retried with exponential back-off and jitter. All calls are idempotent.
 
@@ -20,9 +22,11 @@ mod clock_skew;
 mod download;
 mod error;
 mod info;
+mod json_limits;
 mod options;
 mod publish;
 mod response;
+mod stream_budget;
 mod transfer;
 mod upload;
 

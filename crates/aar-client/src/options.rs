@@ -23,6 +23,8 @@ pub struct ClientOptions {
     pub retry: ExponentialBuilder,
     /// How the storage is verified to which the registry redirects image downloads.
     pub content_trust: ServerTrust,
+    /// Whether image downloads may be redirected to plain HTTP.
+    pub insecure_redirects: bool,
     /// The clock by which certificates are verified.
     pub clock: Clock,
 }
@@ -43,6 +45,7 @@ impl ClientOptions {
                 .with_max_delay(Duration::from_secs(10))
                 .with_max_times(5),
             content_trust: ServerTrust::WebPki,
+            insecure_redirects: false,
             clock: Clock::system(),
         }
     }

@@ -7,10 +7,10 @@ use aar_http::{
 use aar_types::{Envelope, ErrorBody, ErrorCode, RegistryId, ResponseKind, Revision, headers};
 use serde::de::DeserializeOwned;
 
-use crate::{Error, RegistryClient, error::advice};
+use crate::{Error, RegistryClient, error::advice, json_limits};
 
 /// The body size of a response that is read into memory. A page of the catalogue is far smaller.
-const MAX_BODY: usize = 64 << 20;
+const MAX_BODY: usize = 16 << 20;
 /// The body size of a refusal; a larger one is ignored.
 const MAX_REFUSAL: usize = 64 << 10;
 /// The longest wait that a registry can request.
@@ -56,6 +56,7 @@ impl RegistryClient {
         response: Response,
     ) -> Result<Envelope<T>, Error> {
         let body = self.body(request, response, MAX_BODY).await?;
+        json_limits::check(&body).map_err(|reason| Error::malformed(request, reason))?;
         let envelope: Envelope<T> = serde_json::from_slice(&body)
             .map_err(|reason| Error::malformed(request, reason.to_string()))?;
         if envelope.kind == ResponseKind::Sync {
@@ -121,4 +122,30 @@ pub(crate) fn required_header<T: FromStr>(
 
 pub(crate) fn parsed<T: FromStr>(headers: &HeaderMap, name: impl AsHeaderName) -> Option<T> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use aar_http::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn requested_wait_has_a_ceiling_and_only_seconds_are_understood() {
+        let minute = Some(Duration::from_mins(1));
+        for (value, wait) in [
+            ("60", minute),
+            ("1000000000000000000", Some(MAX_RETRY_AFTER)),
+            ("18446744073709551615", Some(MAX_RETRY_AFTER)),
+            ("1e18", None),
+            ("NaN", None),
+            ("inf", None),
+            ("-1", None),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            assert_eq!(retry_after(&headers), wait, "{value}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub mod serve;
 
 pub use base_dir::{BaseDir, Program};
 pub use config_file::ConfigError;
-pub use lifecycle::{Shutdown, allow_open_files, notify_ready, notify_stopping};
+pub use lifecycle::{Shutdown, allow_open_files, forbid_core_dumps, notify_ready, notify_stopping};
 pub use lock::{AlreadyRunning, Lock};
 pub use logging::LoggerConfig;
-pub use serve::{UnixPeer, serve_tls, serve_unix};
+pub use serve::{IsKnown, UnixPeer, connection_limits, serve_plain, serve_tls, serve_unix};

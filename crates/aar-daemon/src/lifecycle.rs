@@ -2,7 +2,9 @@
 
 use std::io;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -18,11 +20,14 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Handles SIGTERM and SIGINT from now on: the first starts draining, the second ends the process
-    /// at once.
+    /// at once. SIGHUP is ignored: nothing can be reloaded, and it must not end a service whose terminal was
+    /// closed, or that another tool wants to reload.
     pub fn install() -> io::Result<Self> {
         let term = signal(SignalKind::terminate())?;
         let interrupt = signal(SignalKind::interrupt())?;
+        let hangup = signal(SignalKind::hangup())?;
         let token = CancellationToken::new();
+        tokio::spawn(ignore(hangup));
         tokio::spawn(watch(term, interrupt, token.clone()));
         Ok(Self { token })
     }
@@ -47,6 +52,14 @@ async fn watch(mut term: Signal, mut interrupt: Signal, token: CancellationToken
     std::process::exit(KILLED);
 }
 
+async fn ignore(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!(
+            "SIGHUP has no effect: the log goes to standard error, and configuration is read at the start"
+        );
+    }
+}
+
 async fn next(term: &mut Signal, interrupt: &mut Signal) -> &'static str {
     tokio::select! {
         _ = term.recv() => "SIGTERM",
@@ -64,6 +77,13 @@ pub fn allow_open_files() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, ?limit, "cannot raise the limit of open files");
+    }
+}
+
+/// A core dump, and the memory that a debugger reads, would have private keys and passwords.
+pub fn forbid_core_dumps() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "cannot turn off core dumps");
     }
 }
 
@@ -86,6 +106,13 @@ fn notify(state: NotifyState<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn process_is_not_dumpable() {
+        forbid_core_dumps();
+        let dumpable = rustix::process::dumpable_behavior().unwrap();
+        assert_eq!(dumpable, DumpableBehavior::NotDumpable);
+    }
 
     #[test]
     fn limit_of_open_files_is_raised_to_the_maximum() {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use rustix::{
+    fs::Mode,
     process::{Gid, Uid},
     thread::{
         CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_keep_capabilities,
@@ -41,7 +42,10 @@ pub struct CannotBecomeOwner {
 
 /// Switches this thread, and every thread that it starts, to the owner of a folder. Does nothing for
 /// users other than root, and for a folder that is missing or belongs to root.
+///
+/// From then on the process creates private files and folders only, whatever umask it was started with.
 pub fn work_as_owner(folder: &Path, keep: KeptPrivileges) -> Result<(), CannotBecomeOwner> {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let Ok(metadata) = folder.metadata() else {
         return Ok(());
     };

@@ -16,7 +16,10 @@ mod volume;
 pub use error::{if_exists, is_storage_full, remove_if_exists};
 pub use folder::{create_private_folder, sync_folder, sync_parent};
 pub use hash::{HashingWriter, Sha256Hasher, digest_of, hash_reader};
-pub use new_file::{NewFile, PRIVATE, PUBLIC, create_private_file, create_with, replace_with};
+pub use new_file::{
+    NewFile, PRIVATE, PUBLIC, check_replaceable, create_private_file, create_with, probe_writable,
+    replace_with, replace_within,
+};
 pub use rename::{place, rename};
 pub use reserve::Reserve;
 pub use volume::{Volume, VolumeFull};

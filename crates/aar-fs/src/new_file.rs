@@ -1,9 +1,9 @@
 //! Files that appear complete or not at all.
 
 use std::{
-    fs::Permissions,
+    fs::{Metadata, Permissions},
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,9 @@ use crate::{
 pub const PRIVATE: u32 = 0o600;
 /// Readable by everyone.
 pub const PUBLIC: u32 = 0o644;
+
+/// A block of a file system. Small files may be stored without one.
+const PROBE_BYTES: usize = 4096;
 
 /// A file that is written beside its target, under a hidden name, and gets the name of the target
 /// once it is complete. It is removed if it is dropped before.
@@ -39,6 +42,19 @@ impl NewFile {
             file,
             target: target.to_owned(),
         })
+    }
+
+    /// Takes owner and mode of another file. A group that cannot be kept has no permissions: it is not the
+    /// one that they were given to.
+    fn take_access(&self, other: &Metadata, allowed: u32) -> io::Result<()> {
+        let file = self.file.as_file();
+        let (owner, group) = (Some(other.uid()), Some(other.gid()));
+        let keeps_group = fchown(file, owner, group)
+            .or_else(|_| fchown(file, None, group))
+            .is_ok();
+        let group_mode = if keeps_group { 0o070 } else { 0 };
+        let mode = other.mode() & allowed & (0o707 | group_mode);
+        file.set_permissions(Permissions::from_mode(mode))
     }
 
     /// Gives the file the name of its target, durably, in place of a file that has it.
@@ -73,15 +89,30 @@ impl Write for NewFile {
     }
 }
 
-/// Replaces the content of a file atomically and durably. An existing file keeps its mode, a new one
-/// is private.
+/// Replaces the content of a file atomically and durably. An existing file keeps its owner and mode, a new
+/// one is private. A symbolic link stays, and the file that it names is replaced.
 pub fn replace_with(target: &Path, content: &[u8]) -> io::Result<()> {
-    let mut new = NewFile::create(target, PRIVATE)?;
-    if let Some(old) = if_exists(fs_err::metadata(target))? {
-        fs_err::set_permissions(new.file.path(), old.permissions())?;
+    replace_within(target, content, u32::MAX)
+}
+
+/// The same, and the file loses the permissions that are not in `allowed`.
+pub fn replace_within(target: &Path, content: &[u8], allowed: u32) -> io::Result<()> {
+    let followed = if_exists(fs_err::canonicalize(target))?;
+    let mut new = NewFile::create(followed.as_deref().unwrap_or(target), PRIVATE)?;
+    if let Some(file) = followed {
+        new.take_access(&fs_err::metadata(file)?, allowed)?;
     }
     new.write_all(content)?;
     new.replace()
+}
+
+/// Fails if the file cannot be replaced. The proof is a replacement by its own content, because a folder that
+/// can be written to does not suffice: a mounted file cannot be replaced.
+pub fn check_replaceable(target: &Path) -> io::Result<()> {
+    match if_exists(fs_err::read(target))? {
+        Some(content) => replace_with(target, &content),
+        None => probe_writable(parent(target)),
+    }
 }
 
 /// Creates a file with its content, atomically and durably. An existing file stays as it is, and the
@@ -90,6 +121,14 @@ pub fn create_with(target: &Path, content: &[u8], mode: u32) -> io::Result<bool>
     let mut new = NewFile::create(target, mode)?;
     new.write_all(content)?;
     new.publish()
+}
+
+/// Checks that files can be created in a folder and written: a volume may be read-only, or have no space or
+/// no inodes. Nothing is left.
+pub fn probe_writable(folder: &Path) -> io::Result<()> {
+    let mut probe = NewFile::create(&folder.join("probe"), PRIVATE)?;
+    probe.write_all(&[0; PROBE_BYTES])?;
+    probe.flush()
 }
 
 /// Creates an empty file with mode 0600. An existing file is not opened, so the locks that this
@@ -149,6 +188,62 @@ mod tests {
     }
 
     #[test]
+    fn replaced_file_loses_permissions_that_are_not_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        fs_err::write(&target, "old").unwrap();
+        fs_err::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
+        replace_within(&target, b"secret", 0o770).unwrap();
+        assert_eq!(mode(&target), 0o640);
+    }
+
+    #[test]
+    fn symbolic_link_stays_and_its_file_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs_err::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        replace_with(&link, b"new").unwrap();
+        assert!(fs_err::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs_err::read(&file).unwrap(), b"new");
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn owner_of_a_replaced_file_is_kept_by_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        fs_err::write(&target, "old").unwrap();
+        let is_root = fs_err::metadata(&target).unwrap().uid() == 0;
+        if is_root {
+            std::os::unix::fs::chown(&target, Some(54_321), Some(54_322)).unwrap();
+        } else {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "only root can give a file away"
+            );
+        }
+        let before = fs_err::metadata(&target).unwrap();
+        replace_with(&target, b"new").unwrap();
+        let after = fs_err::metadata(&target).unwrap();
+        assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+    }
+
+    #[test]
+    fn check_of_a_replaceable_file_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        check_replaceable(&target).unwrap();
+        assert!(names(folder.path()).is_empty());
+        fs_err::write(&target, "content").unwrap();
+        fs_err::set_permissions(&target, Permissions::from_mode(0o640)).unwrap();
+        check_replaceable(&target).unwrap();
+        assert_eq!(mode(&target), 0o640);
+        assert_eq!(fs_err::read(&target).unwrap(), b"content");
+        check_replaceable(&target.join("below a file")).unwrap_err();
+    }
+
+    #[test]
     fn created_file_does_not_replace_an_existing_one() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("file");
@@ -167,6 +262,15 @@ mod tests {
         let new = NewFile::create(&target, PRIVATE).unwrap();
         new.replace().unwrap_err();
         assert_eq!(names(folder.path()), ["target"]);
+    }
+
+    #[test]
+    fn probe_leaves_nothing_and_names_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        probe_writable(folder.path()).unwrap();
+        assert!(names(folder.path()).is_empty());
+        let refused = probe_writable(&folder.path().join("missing")).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

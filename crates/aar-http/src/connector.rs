@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
+    net::IpAddr,
     path::PathBuf,
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -28,7 +29,12 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use crate::{Error, HttpOptions, early_response::ReadPastWriteFailure, error::BoxError};
+use crate::{
+    Error, HttpOptions,
+    early_response::ReadPastWriteFailure,
+    error::BoxError,
+    local_address::{LocalAddress, Resolver},
+};
 
 const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
@@ -37,32 +43,42 @@ const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 pub(crate) struct Connector {
     socket: Option<PathBuf>,
     dial: Dial,
+    /// Connects to proxies, which may be local.
+    proxy_dial: Dial,
     tls: Arc<Tls>,
     proxies: Arc<Matcher>,
+    refuse_local: bool,
     limit: Duration,
 }
 
 impl Connector {
     pub(crate) fn new(options: HttpOptions) -> Result<Self, Error> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(TCP_KEEPALIVE));
-        // Each address of a host gets its share of the limit.
-        tcp.set_connect_timeout(Some(options.connect_timeout));
+        let tcp = |refuse_local| {
+            let mut tcp = HttpConnector::new_with_resolver(Resolver::new(refuse_local));
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            tcp.set_keepalive(Some(TCP_KEEPALIVE));
+            // Each address of a host gets its share of the limit.
+            tcp.set_connect_timeout(Some(options.connect_timeout));
+            tcp
+        };
         let proxy_trust = HttpOptions {
             trust: ServerTrust::WebPki,
             identity: None,
             ..options.clone()
         };
+        let dial = |tcp, tls: &Arc<Tls>| Dial {
+            tcp,
+            tls: Arc::clone(tls),
+        };
+        let proxy_tls = Arc::new(Tls::new(proxy_trust)?);
         Ok(Self {
             socket: options.socket.clone(),
             proxies: Arc::new(options.proxy.matcher()?),
             limit: options.connect_timeout,
-            dial: Dial {
-                tcp,
-                tls: Arc::new(Tls::new(proxy_trust)?),
-            },
+            refuse_local: options.refuse_local_addresses,
+            dial: dial(tcp(options.refuse_local_addresses), &proxy_tls),
+            proxy_dial: dial(tcp(false), &proxy_tls),
             tls: Arc::new(Tls::new(options)?),
         })
     }
@@ -83,12 +99,20 @@ impl Connector {
             let stream = UnixStream::connect(socket).await?;
             return Ok(Stream::new(ReadPastWriteFailure::new(stream)));
         }
+        if self.refuse_local {
+            LocalAddress::refuse_literal(&uri)?;
+        }
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let stream = match self.proxy(&uri) {
-            Some(proxy) if is_https => self.tunnel(&proxy, uri.clone()).await?,
+            Some(proxy) if is_https => {
+                let mut stream = self.tunnel(&proxy, uri.clone()).await?;
+                stream.remote = None;
+                stream
+            }
             Some(proxy) => {
-                let mut stream = self.dial.open(proxy.uri().clone()).await?;
+                let mut stream = self.proxy_dial.open(proxy.uri().clone()).await?;
                 stream.is_forwarded = true;
+                stream.remote = None;
                 return Ok(stream);
             }
             None => self.dial.tcp(uri.clone()).await?,
@@ -100,7 +124,7 @@ impl Connector {
     }
 
     async fn tunnel(&self, proxy: &Intercept, uri: Uri) -> Result<Stream, BoxError> {
-        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.dial.clone());
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.proxy_dial.clone());
         if let Some(credentials) = proxy.basic_auth() {
             tunnel = tunnel.with_auth(credentials.clone());
         }
@@ -128,14 +152,17 @@ type Opening = Pin<Box<dyn Future<Output = Result<TokioIo<Stream>, BoxError>> + 
 /// Connects to a host, or to a proxy: with TLS where its address says so.
 #[derive(Clone)]
 struct Dial {
-    tcp: HttpConnector,
+    tcp: HttpConnector<Resolver>,
     tls: Arc<Tls>,
 }
 
 impl Dial {
     async fn tcp(&mut self, uri: Uri) -> Result<Stream, BoxError> {
         let tcp = self.tcp.call(uri).await?.into_inner();
-        Ok(Stream::new(ReadPastWriteFailure::new(tcp)))
+        let remote = tcp.peer_addr().ok().map(|address| address.ip());
+        let mut stream = Stream::new(ReadPastWriteFailure::new(tcp));
+        stream.remote = remote;
+        Ok(stream)
     }
 
     async fn open(&mut self, proxy: Uri) -> Result<Stream, BoxError> {
@@ -199,7 +226,10 @@ impl Tls {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())?;
         let tls = TlsConnector::from(self.config()?);
-        Ok(Stream::new(tls.connect(name, stream).await?))
+        let remote = stream.remote;
+        let mut secured = Stream::new(tls.connect(name, stream).await?);
+        secured.remote = remote;
+        Ok(secured)
     }
 }
 
@@ -212,20 +242,31 @@ pub struct Stream {
     io: Box<dyn Transport>,
     /// Whether a proxy forwards each request, so that requests name the whole address.
     is_forwarded: bool,
+    /// The address of the server, unless a proxy connects to it.
+    remote: Option<IpAddr>,
 }
+
+/// The address of the server, as an extension of its responses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RemoteAddress(pub(crate) IpAddr);
 
 impl Stream {
     fn new(io: impl Transport + 'static) -> Self {
         Self {
             io: Box::new(io),
             is_forwarded: false,
+            remote: None,
         }
     }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        Connected::new().proxy(self.is_forwarded)
+        let connected = Connected::new().proxy(self.is_forwarded);
+        match self.remote {
+            Some(address) => connected.extra(RemoteAddress(address)),
+            None => connected,
+        }
     }
 }
 

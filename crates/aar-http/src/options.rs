@@ -22,6 +22,9 @@ pub struct HttpOptions {
     pub connect_timeout: Duration,
     /// How long the server may be silent before or in the middle of a response.
     pub read_timeout: Option<Duration>,
+    /// Whether connections to loopback, link-local and unspecified addresses are refused, except to a
+    /// proxy. Behind a proxy, only an address that is given as such can be refused, no name.
+    pub refuse_local_addresses: bool,
     /// By what the dates of certificates are checked.
     pub clock: Clock,
 }
@@ -37,6 +40,7 @@ impl HttpOptions {
             user_agent: user_agent.into(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Some(Duration::from_mins(1)),
+            refuse_local_addresses: false,
             clock: Clock::system(),
         }
     }

@@ -1,4 +1,4 @@
-use std::{future::Future, time::Duration};
+use std::{future::Future, net::IpAddr, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
-use crate::Error;
+use crate::{Error, connector::RemoteAddress};
 
 /// A response whose head is there. The body is read as it comes.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ impl Response {
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
+    }
+
+    /// The address of the server; none behind a proxy and on a Unix socket.
+    pub fn remote_address(&self) -> Option<IpAddr> {
+        let RemoteAddress(address) = self.inner.extensions().get()?;
+        Some(*address)
     }
 
     /// The next piece of the body.

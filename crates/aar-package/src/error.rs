@@ -71,6 +71,9 @@ pub enum Error {
         /// The ABIs that the architecture runs.
         supported: Vec<&'static str>,
     },
+    /// The bytes are not what an image consists of; entries have [`Error::Entry`].
+    #[error("the image is refused: {reason}")]
+    Image { reason: String },
     #[error("{} is not an image: {reason}", path.display())]
     NotAnImage { path: PathBuf, reason: String },
     #[error("{} has the {property} {found}, expected {expected}", path.display())]
@@ -94,6 +97,11 @@ impl Error {
     pub(crate) fn limit(path: &EntryPath, limit: String) -> Self {
         let entry = path.to_string();
         Self::Limit { entry, limit }
+    }
+
+    pub(crate) fn image(reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self::Image { reason }
     }
 
     pub(crate) fn damaged(place: impl Into<String>, source: io::Error) -> Self {
@@ -140,4 +148,13 @@ pub enum EntryError {
     Changed,
     #[error("must be a {0}")]
     MustBe(&'static str),
+    /// In an image, where every folder is an entry.
+    #[error("has no entry for its folder {0:?} before it")]
+    FolderNotListed(String),
+    /// In an image, whose entries are in the order of their paths.
+    #[error("is out of order: it is after {0:?}")]
+    OutOfOrder(String),
+    /// In an image.
+    #[error("is not in the canonical form: {0}")]
+    NotCanonical(&'static str),
 }

@@ -25,7 +25,10 @@ mod zip_directory;
 
 pub use apk::check_architecture;
 pub use error::{EntryError, Error};
-pub use image::{read_image_manifest, rewrite_image, verify_content, verify_image};
+pub use image::{
+    CheckedImage, ImageChecker, check_image, read_image_manifest, rewrite_image, verify_content,
+    verify_image,
+};
 pub use limits::Limits;
 pub use manifest::{
     Manifest, ManifestError, ManifestErrorKind, ManifestErrors, Position, read_manifest,

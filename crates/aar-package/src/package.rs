@@ -20,7 +20,7 @@ use std::{
 use aar_types::{ApkFacts, ImageInfo};
 
 use crate::{
-    EntryError, Error, Limits, Manifest, apk,
+    EntryError, Error, Limits, Manifest, ManifestError, apk,
     manifest::{FILE_NAME as MANIFEST, decode},
     path::EntryPath,
     progress::ImageProgress,
@@ -28,7 +28,7 @@ use crate::{
     seekable::write_image,
     source::PackageSource,
     tar::TarWriter,
-    tree::PackageEntry,
+    tree::{PackageEntry, PackageTree},
 };
 
 const APK: &str = "app.apk";
@@ -50,12 +50,10 @@ impl Package {
     /// `staging`. The file is deleted with the package, or with the process.
     pub fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {
         let mut source = PackageSource::open(path, staging, limits)?;
-        check_layout(&source)?;
-        let (mut manifest, unknown) =
-            read_manifest_with_warnings(&manifest_text(&source, limits)?)?;
+        let text = manifest_bytes(&source, limits)?;
+        let (mut manifest, unknown) = check_content(&source.tree, text)?;
         let unknown = unknown.iter().map(|key| format!("{MANIFEST}: {key}"));
-        let warnings = unknown.chain(unused_apk(&source)).collect();
-        check_extra_data(&source, &manifest)?;
+        let warnings = unknown.chain(unused_apk(&source.tree)).collect();
         if let Some(facts) = read_apk(&mut source, staging)? {
             manifest.apply_apk_facts(facts)?;
         }
@@ -71,7 +69,7 @@ impl Package {
         &self.manifest
     }
 
-    /// What the package has that has no effect: unknown keys of the manifest, and APKs that are not
+    /// Content without effect: unknown keys of the manifest, and APKs that are not
     /// called `app.apk`.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -105,7 +103,7 @@ impl Package {
         cancelled: &AtomicBool,
     ) -> Result<ImageInfo, Error> {
         let progress = ImageProgress::new(progress, cancelled);
-        write_image(to, |out| {
+        let written = write_image(to, |out| {
             let mut tar = TarWriter::new(out);
             for (path, entry) in self.source.tree.entries() {
                 progress.check_cancelled()?;
@@ -114,7 +112,26 @@ impl Package {
             }
             tar.finish()?;
             Ok(())
-        })
+        })?;
+        self.check_expansion(&written).inspect_err(|_| {
+            // A file that cannot be removed is left to the reaper.
+            let _ = fs_err::remove_file(to);
+        })?;
+        Ok(written)
+    }
+
+    /// Refuses an image that others would refuse for its expansion. A folder has no archive that
+    /// limits it.
+    fn check_expansion(&self, image: &ImageInfo) -> Result<(), Error> {
+        let limits = Limits::DEFAULT;
+        if self.content_size() <= limits.max_content(image.size) {
+            return Ok(());
+        }
+        let largest = self.source.tree.largest_file();
+        let limit = format!("{} times the size of the image", limits.expansion);
+        Err(largest.map_or(Error::NoManifest { nested: None }, |path| {
+            Error::limit(path, limit)
+        }))
     }
 
     fn write_entry(
@@ -139,13 +156,27 @@ impl Package {
 
 /// Whether the file is a hook. Hooks are made executable, because archives from some systems lack
 /// the permission.
-fn is_hook(path: &str) -> bool {
+pub(crate) fn is_hook(path: &str) -> bool {
     path.split_once('/')
         .is_some_and(|(folder, _)| folder == HOOKS)
 }
 
-fn check_layout(source: &PackageSource) -> Result<(), Error> {
-    let tree = &source.tree;
+/// Checks what a package or an image holds, and reads its manifest with the unknown keys.
+pub(crate) fn check_content(
+    tree: &PackageTree,
+    manifest: Vec<u8>,
+) -> Result<(Manifest, Vec<ManifestError>), Error> {
+    check_layout(tree)?;
+    let text = decode(manifest).ok_or_else(|| Error::Entry {
+        entry: MANIFEST.to_owned(),
+        reason: EntryError::MustBe("text in UTF-8, or in UTF-16 with a byte order mark"),
+    })?;
+    let (manifest, unknown) = read_manifest_with_warnings(&text)?;
+    check_extra_data(tree, &manifest)?;
+    Ok((manifest, unknown))
+}
+
+fn check_layout(tree: &PackageTree) -> Result<(), Error> {
     if tree.get(MANIFEST).is_none() {
         let is_manifest = |path: &&EntryPath| path.as_str().rsplit('/').next() == Some(MANIFEST);
         let nested = tree.entries().map(|(path, _)| path).find(is_manifest);
@@ -161,13 +192,12 @@ fn check_layout(source: &PackageSource) -> Result<(), Error> {
         };
         return Err(Error::entry(path, EntryError::MustBe(required)));
     }
-    check_apk_name(source)
+    check_apk_name(tree)
 }
 
 /// Refuses a package whose APK has another name than `app.apk`: it would be published without its
 /// application. A package with hooks may install other APKs itself.
-fn check_apk_name(source: &PackageSource) -> Result<(), Error> {
-    let tree = &source.tree;
+fn check_apk_name(tree: &PackageTree) -> Result<(), Error> {
     if tree.get(APK).is_some() || tree.get(HOOKS).is_some() {
         return Ok(());
     }
@@ -180,8 +210,7 @@ fn check_apk_name(source: &PackageSource) -> Result<(), Error> {
 }
 
 /// A warning about APKs in a package without `app.apk`.
-fn unused_apk(source: &PackageSource) -> Option<String> {
-    let tree = &source.tree;
+fn unused_apk(tree: &PackageTree) -> Option<String> {
     if tree.get(APK).is_some() {
         return None;
     }
@@ -203,28 +232,27 @@ fn is_application(name: &str) -> bool {
         .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-fn manifest_text(source: &PackageSource, limits: &Limits) -> Result<String, Error> {
+/// The text of the manifest; nothing if there is none, which the check of the layout reports.
+fn manifest_bytes(source: &PackageSource, limits: &Limits) -> Result<Vec<u8>, Error> {
     let Some((path, file)) = source.tree.file(MANIFEST) else {
-        return Err(Error::NoManifest { nested: None });
+        return Ok(Vec::new());
     };
     if file.size > limits.manifest_size {
         let reason = EntryError::TooLarge(limits.manifest_size);
         return Err(Error::entry(path, reason));
     }
-    let text = source.read(path, file, |content| {
+    source.read(path, file, |content| {
         let mut text = Vec::new();
         content.take(file.size + 1).read_to_end(&mut text)?;
         Ok(text)
-    })?;
-    let allowed = EntryError::MustBe("text in UTF-8, or in UTF-16 with a byte order mark");
-    decode(text).ok_or_else(|| Error::entry(path, allowed))
+    })
 }
 
 /// Checks that the package has all files that the manifest installs.
-fn check_extra_data(source: &PackageSource, manifest: &Manifest) -> Result<(), Error> {
+fn check_extra_data(tree: &PackageTree, manifest: &Manifest) -> Result<(), Error> {
     let missing = manifest.version.extra_data.keys().find(|name| {
         let path = format!("{EXTRA_DATA}/{}", name.trim_end_matches('/'));
-        source.tree.get(&path).is_none()
+        tree.get(&path).is_none()
     });
     match missing {
         Some(name) => Err(Error::NoExtraData { name: name.clone() }),

@@ -7,7 +7,7 @@ use aar_types::{
     Revision, RuleViolation, VersionNumber,
 };
 
-use crate::{BucketProblem, UploadId};
+use crate::{BucketProblem, PostgresProblem, UploadId};
 
 /// An error of the registry. A missing application or version is no error: functions return `None` or `false`
 /// for it.
@@ -151,6 +151,8 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error(transparent)]
+    Postgres(#[from] PostgresProblem),
+    #[error(transparent)]
     Schema(aar_sqlite::Error),
     /// A value in the database or in storage cannot be read.
     #[error("{place} cannot be read")]
@@ -177,6 +179,10 @@ pub enum Error {
     ObjectLocked { key: String },
     #[error("the lease of an object in storage was lost; try again")]
     LeaseLost,
+    #[error(
+        "the database could not be read for some time, so the registry does not know who is trusted; try again later"
+    )]
+    TrustUnknown,
     #[error("the registry is shutting down")]
     Stopped,
 }
@@ -203,7 +209,11 @@ impl Error {
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::Bucket(problem) => problem.is_retryable(),
-            Self::Undelivered { .. } | Self::ObjectLocked { .. } | Self::LeaseLost => true,
+            Self::Postgres(problem) => problem.is_retryable(),
+            Self::TrustUnknown
+            | Self::Undelivered { .. }
+            | Self::ObjectLocked { .. }
+            | Self::LeaseLost => true,
             _ => false,
         }
     }
@@ -232,6 +242,7 @@ impl Error {
             Self::CertificateRevoked { .. } => ErrorCode::CertificateRevoked,
             Self::CertificateNotFound { .. } => ErrorCode::CertificateUnknown,
             Self::Stopped
+            | Self::TrustUnknown
             | Self::StorageMoved
             | Self::ObjectLocked { .. }
             | Self::LeaseLost
@@ -244,7 +255,9 @@ impl Error {
                 _ => ErrorCode::Unavailable,
             },
             Self::Bucket(problem) if problem.is_retryable() => ErrorCode::Unavailable,
+            Self::Postgres(problem) if problem.is_retryable() => ErrorCode::Unavailable,
             Self::Bucket(_)
+            | Self::Postgres(_)
             | Self::Signature { .. }
             | Self::Io(_)
             | Self::Folder { .. }

@@ -5,14 +5,13 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use aar_types::Clock;
 use jiff::Timestamp;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
     Error, Registry,
-    metadata::{LeaseTimes, Writing},
+    metadata::{LeaseTimes, Reading, Writing},
     storage::ObjectKey,
 };
 
@@ -42,12 +41,12 @@ impl LeaseHolder {
     }
 }
 
-/// The times of a lease that is taken or renewed now. They are by the clock of the system, not of the
-/// registry: processes that share a database compare them.
-pub(crate) fn lease_times() -> LeaseTimes {
-    let now = Clock::system().now();
+/// The times of a lease that is taken or renewed now. They are not by the clock of the registry: processes
+/// that share a database compare them.
+pub(crate) async fn lease_times(tx: &mut Reading) -> Result<LeaseTimes, Error> {
+    let now = tx.shared_clock().await?;
     let expires_at = now.saturating_add(TTL).unwrap_or(Timestamp::MAX);
-    LeaseTimes { now, expires_at }
+    Ok(LeaseTimes { now, expires_at })
 }
 
 impl Registry {
@@ -58,7 +57,7 @@ impl Registry {
         holder: &LeaseHolder,
         attempt: u64,
     ) -> Result<bool, Error> {
-        let times = lease_times();
+        let times = lease_times(tx).await?;
         tx.acquire_lease(&key.to_string(), holder.id(), times, attempt)
             .await
     }
@@ -79,7 +78,7 @@ impl Registry {
         loop {
             sleep(RENEWAL).await;
             let mut tx = self.metadata().write_from_reserve().await?;
-            let expires_at = lease_times().expires_at;
+            let expires_at = lease_times(&mut tx).await?.expires_at;
             if tx.renew_leases(holder.id(), expires_at).await? == 0 {
                 return Err(Error::LeaseLost);
             }

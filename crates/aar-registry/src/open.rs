@@ -89,6 +89,8 @@ async fn create(metadata: &Metadata, storage: &Storage) -> Result<RegistryRow, E
         compacted: Revision(0),
         trust_revision: 0,
     };
+    // Rows may remain from an interrupted rebuild.
+    tx.clear().await?;
     tx.insert_registry(&row).await?;
     tx.commit().await?;
     Ok(row)

@@ -1,8 +1,9 @@
 use std::{path::PathBuf, time::Duration};
 
-use aar_types::Clock;
+use aar_types::{Clock, root_cause};
+use sqlx::postgres::PgConnectOptions;
 
-use crate::S3Options;
+use crate::{S3Options, Secret};
 
 /// The options of a registry.
 #[derive(Debug, Clone)]
@@ -41,6 +42,53 @@ pub enum DatabaseOptions {
         /// File and folder are created if they are missing, private to the user.
         path: PathBuf,
     },
+    Postgres(Box<PostgresOptions>),
+}
+
+/// A database on a PostgreSQL server.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    pub(crate) connect: PgConnectOptions,
+    /// The maximum number of connections of this process.
+    pub(crate) max_connections: u32,
+}
+
+impl DatabaseOptions {
+    /// A database on a PostgreSQL server: `postgres://user@host:port/database?sslmode=verify-full`. A missing
+    /// password is taken from the environment, as `libpq` does.
+    pub fn postgres(
+        url: &str,
+        password: Option<&Secret>,
+        max_connections: u32,
+    ) -> Result<Self, InvalidDatabaseUrl> {
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        if !matches!(scheme, Some("postgres" | "postgresql")) {
+            return Err(InvalidDatabaseUrl {
+                reason: "it does not begin with postgres://".to_owned(),
+            });
+        }
+        let connect: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
+            let reason = root_cause(&error).to_string();
+            InvalidDatabaseUrl { reason }
+        })?;
+        let connect = match password {
+            Some(password) => connect.password(password.expose()),
+            None => connect,
+        };
+        Ok(Self::Postgres(Box::new(PostgresOptions {
+            connect,
+            max_connections,
+        })))
+    }
+}
+
+/// The address of a database cannot be used. It is not shown, because it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is no address of a PostgreSQL database, such as postgres://aar@db.internal/aar?sslmode=verify-full: {reason}"
+)]
+pub struct InvalidDatabaseUrl {
+    reason: String,
 }
 
 /// The location of the images.

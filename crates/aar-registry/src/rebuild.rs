@@ -6,7 +6,8 @@
 //!
 //! Clients remove applications that the registry no longer has, so a loss is refused until it is accepted.
 //!
-//! The write transaction stays open while storage is read. It blocks no other writer: the database is empty.
+//! Rows are written in batches, between the requests to storage, and the row of the registry last. Without it
+//! the database cannot be opened, so an interrupted rebuild is not used; the next one starts again.
 
 use std::fmt;
 
@@ -21,11 +22,14 @@ use crate::{
     descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor},
     metadata::{Metadata, RegistryRow, TrustRow, VariantRow, VersionRow, Writing},
     open::{mark_storage, storage_owner},
-    storage::{Area, ObjectKey, Storage},
+    storage::{Area, Object, ObjectKey, Storage},
 };
 
 /// The increase of the revision: more than all changes since the newest descriptor.
 const JUMP: u64 = 1 << 20;
+
+/// The number of objects that are read before their rows are written.
+const BATCH: usize = 256;
 
 /// The restored items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,15 +51,15 @@ pub struct RebuildReport {
 /// Whether a rebuild continues despite losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Losses {
-    /// The rebuild changes nothing.
+    /// The rebuild fails, and the database cannot be opened.
     Refuse,
     /// The rebuild restores the rest.
     Accept,
 }
 
 impl Registry {
-    /// Fills an empty database from storage alone, in one transaction. Refuses a database that is not empty,
-    /// storage without `registry.json`, and losses that are not accepted.
+    /// Fills an empty database from storage alone. Refuses a database that is not empty, storage without
+    /// `registry.json`, and losses that are not accepted.
     pub async fn rebuild(
         options: Options,
         operator: &str,
@@ -64,13 +68,11 @@ impl Registry {
         Self::check_rebuild(&options).await?;
         let storage = Storage::open(&options.storage).await?;
         let metadata = Metadata::open(&options.database).await?;
-        let mut tx = metadata.write().await?;
-        if tx.registry().await?.is_some() {
-            return Err(Error::DatabaseNotEmpty);
-        }
+        clear_unfinished(&metadata).await?;
         let mark = mark_storage(&storage).await?;
         let mut rebuild = Rebuild {
             storage: &storage,
+            metadata: &metadata,
             storage_name: mark.storage,
             at: options.clock.now(),
             report: RebuildReport {
@@ -85,18 +87,10 @@ impl Registry {
             },
             created: Vec::new(),
         };
-        rebuild.run(&mut tx, operator).await?;
-        if losses == Losses::Refuse && !rebuild.report.lost.is_empty() {
-            tx.rollback().await?;
-            metadata.close().await;
-            let lost = rebuild.report.lost;
-            return Err(Error::RebuildLoses { lost });
-        }
-        rebuild.write_created().await?;
+        let ended = rebuild.run(operator, losses).await;
         let report = rebuild.report;
-        tx.commit().await?;
         metadata.close().await;
-        Ok(report)
+        ended.map(|()| report)
     }
 
     /// Refuses storage without a registry, and creates nothing: its name may be misspelt, or its volume not
@@ -123,8 +117,19 @@ impl Registry {
     }
 }
 
+/// Deletes the rows of an interrupted rebuild.
+async fn clear_unfinished(metadata: &Metadata) -> Result<(), Error> {
+    let mut tx = metadata.write().await?;
+    if tx.registry().await?.is_some() {
+        return Err(Error::DatabaseNotEmpty);
+    }
+    tx.clear().await?;
+    tx.commit().await
+}
+
 struct Rebuild<'a> {
     storage: &'a Storage,
+    metadata: &'a Metadata,
     at: Timestamp,
     storage_name: String,
     report: RebuildReport,
@@ -133,11 +138,29 @@ struct Rebuild<'a> {
 }
 
 impl Rebuild<'_> {
-    async fn run(&mut self, tx: &mut Writing, operator: &str) -> Result<(), Error> {
-        self.variants(tx).await?;
-        self.versions(tx).await?;
-        self.drop_empty_variants(tx).await?;
-        self.certificates(tx).await?;
+    async fn run(&mut self, operator: &str, losses: Losses) -> Result<(), Error> {
+        self.restore(Area::Applications, Self::read_variant, Self::insert_variant)
+            .await?;
+        self.restore(Area::Applications, Self::read_version, Self::insert_version)
+            .await?;
+        self.restore(
+            Area::Trust,
+            Self::read_certificate,
+            Self::insert_certificate,
+        )
+        .await?;
+        if losses == Losses::Refuse && !self.report.lost.is_empty() {
+            let lost = std::mem::take(&mut self.report.lost);
+            return Err(Error::RebuildLoses { lost });
+        }
+        self.write_created().await?;
+        self.finish(operator).await
+    }
+
+    /// Makes the database usable.
+    async fn finish(&mut self, operator: &str) -> Result<(), Error> {
+        let mut tx = self.metadata.write().await?;
+        self.drop_empty_variants(&mut tx).await?;
         self.report.revision.0 += JUMP;
         let revision = self.report.revision;
         tx.insert_registry(&RegistryRow {
@@ -152,69 +175,85 @@ impl Rebuild<'_> {
         let detail = format!("{} versions", self.report.versions);
         let target = self.report.registry_id.to_string();
         tx.insert_audit(&actor.entry(self.at, "rebuild", target, Outcome::Done, detail))
-            .await
+            .await?;
+        tx.commit().await
     }
 
-    async fn variants(&mut self, tx: &mut Writing) -> Result<(), Error> {
-        let mut objects = self.storage.list(Area::Applications);
-        while let Some(object) = objects.try_next().await? {
-            match object.key() {
-                Some(ObjectKey::Variant(key)) => {
-                    let key = ObjectKey::Variant(key);
-                    let Some(found) = self.read::<VariantDescriptor>(&key).await? else {
-                        continue;
-                    };
-                    let row = VariantRow::from(found);
-                    self.note(row.revision);
-                    if self.is_in_place(&key, &ObjectKey::Variant(row.key.clone())) {
-                        tx.put_variant(&row).await?;
-                        self.report.applications += 1;
-                    }
-                }
-                Some(_) => {}
-                None => self.skip(&object.path, "is no descriptor"),
-            }
-        }
-        Ok(())
-    }
-
-    async fn versions(&mut self, tx: &mut Writing) -> Result<(), Error> {
-        let mut objects = self.storage.list(Area::Applications);
-        while let Some(object) = objects.try_next().await? {
-            let Some(key @ ObjectKey::Version(_)) = object.key() else {
-                continue;
-            };
-            if let Some(found) = self.read::<VersionDescriptor>(&key).await? {
-                self.version(tx, &key, VersionRow::from(found)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn version(
+    /// Restores rows from the objects of an area, a batch at a time.
+    async fn restore<R>(
         &mut self,
-        tx: &mut Writing,
-        key: &ObjectKey,
-        row: VersionRow,
+        area: Area,
+        read: impl AsyncFn(&mut Self, &Object) -> Result<Option<R>, Error>,
+        insert: impl AsyncFn(&mut Self, &mut Writing, R) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.note(row.revision);
-        if !self.is_in_place(key, &ObjectKey::Version(row.key())) {
-            return Ok(());
+        let mut batches = self.storage.list(area).try_chunks(BATCH);
+        while let Some(batch) = batches.try_next().await.map_err(|error| error.1)? {
+            let mut rows = Vec::new();
+            for object in batch {
+                rows.extend(read(self, &object).await?);
+            }
+            let mut tx = self.metadata.write().await?;
+            for row in rows {
+                insert(self, &mut tx, row).await?;
+            }
+            tx.commit().await?;
         }
-        let image = row.version.image;
+        Ok(())
+    }
+
+    async fn read_variant(&mut self, object: &Object) -> Result<Option<VariantRow>, Error> {
+        let key = match object.key() {
+            Some(key @ ObjectKey::Variant(_)) => key,
+            Some(_) => return Ok(None),
+            None => {
+                self.skip(&object.path, "is no descriptor");
+                return Ok(None);
+            }
+        };
+        let Some(found) = self.read::<VariantDescriptor>(&key).await? else {
+            return Ok(None);
+        };
+        let row = VariantRow::from(found);
+        self.note(row.revision);
+        let is_in_place = self.is_in_place(&key, &ObjectKey::Variant(row.key.clone()));
+        Ok(is_in_place.then_some(row))
+    }
+
+    async fn insert_variant(&mut self, tx: &mut Writing, row: VariantRow) -> Result<(), Error> {
+        self.report.applications += 1;
+        tx.put_variant(&row).await
+    }
+
+    /// Reads the descriptor of a version whose image is stored.
+    async fn read_version(&mut self, object: &Object) -> Result<Option<VersionRow>, Error> {
+        let Some(key @ ObjectKey::Version(_)) = object.key() else {
+            return Ok(None);
+        };
+        let Some(found) = self.read::<VersionDescriptor>(&key).await? else {
+            return Ok(None);
+        };
+        let row = VersionRow::from(found);
+        self.note(row.revision);
+        if !self.is_in_place(&key, &ObjectKey::Version(row.key())) {
+            return Ok(None);
+        }
+        let image = &row.version.image;
         match self.storage.blob_size(&image.digest).await? {
-            Some(size) if size == image.size => {}
+            Some(size) if size == image.size => return Ok(Some(row)),
             Some(size) => {
-                let says = format_args!("says {} bytes, its blob has {size}", image.size);
-                self.lose(key, says);
-                return Ok(());
+                let why = format_args!("says {} bytes, its blob has {size}", image.size);
+                self.lose(&key, why);
             }
             None => {
-                let says = format_args!("names the blob {}, which is not stored", image.digest);
-                self.lose(key, says);
-                return Ok(());
+                let why = format_args!("names the blob {}, which is not stored", image.digest);
+                self.lose(&key, why);
             }
         }
+        Ok(None)
+    }
+
+    async fn insert_version(&mut self, tx: &mut Writing, row: VersionRow) -> Result<(), Error> {
+        let image = &row.version.image;
         if tx.variant(&row.variant).await?.is_none() {
             self.create_variant(tx, &row).await?;
         }
@@ -262,27 +301,25 @@ impl Rebuild<'_> {
         Ok(())
     }
 
-    async fn certificates(&mut self, tx: &mut Writing) -> Result<(), Error> {
-        let mut objects = self.storage.list(Area::Trust);
-        while let Some(object) = objects.try_next().await? {
-            let Some(key @ ObjectKey::Certificate(_)) = object.key() else {
-                self.skip(&object.path, "is no descriptor");
-                continue;
-            };
-            let Some(found) = self.read::<CertificateDescriptor>(&key).await? else {
-                continue;
-            };
-            let row = TrustRow::from(found);
-            if !self.is_in_place(&key, &ObjectKey::Certificate(row.certificate.fingerprint)) {
-                continue;
-            }
-            tx.put_certificate(&row).await?;
-            match row.certificate.state {
-                TrustState::Trusted => self.report.trusted += 1,
-                TrustState::Revoked => self.report.revoked += 1,
-            }
+    async fn read_certificate(&mut self, object: &Object) -> Result<Option<TrustRow>, Error> {
+        let Some(key @ ObjectKey::Certificate(_)) = object.key() else {
+            self.skip(&object.path, "is no descriptor");
+            return Ok(None);
+        };
+        let Some(found) = self.read::<CertificateDescriptor>(&key).await? else {
+            return Ok(None);
+        };
+        let row = TrustRow::from(found);
+        let own_key = ObjectKey::Certificate(row.certificate.fingerprint);
+        Ok(self.is_in_place(&key, &own_key).then_some(row))
+    }
+
+    async fn insert_certificate(&mut self, tx: &mut Writing, row: TrustRow) -> Result<(), Error> {
+        match row.certificate.state {
+            TrustState::Trusted => self.report.trusted += 1,
+            TrustState::Revoked => self.report.revoked += 1,
         }
-        Ok(())
+        tx.put_certificate(&row).await
     }
 
     /// Reads a descriptor. An unreadable one is a loss.

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::{
     Error, Options, TrustTable,
     actor::Actor,
+    last_refresh::LastRefresh,
     metadata::{Metadata, RegistryRow, Writing, now},
     refusals::RefusalLog,
     storage::Storage,
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) trust_changes: watch::Sender<u64>,
     /// Held while the trust table is replaced, so that an older table does not replace a newer one.
     pub(crate) refreshing: Mutex<()>,
+    pub(crate) last_refresh: LastRefresh,
     /// Notified when an entry stays in the outbox after a failed delivery.
     pub(crate) undelivered: Notify,
     pub(crate) upload_locks: UploadLocks,
@@ -69,6 +71,7 @@ impl Registry {
             trust: ArcSwap::default(),
             trust_changes: watch::Sender::new(0),
             refreshing: Mutex::default(),
+            last_refresh: LastRefresh::default(),
             undelivered: Notify::new(),
             upload_locks: UploadLocks::default(),
             refusals,

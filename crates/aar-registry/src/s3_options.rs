@@ -23,11 +23,16 @@ pub struct S3Options {
     pub redirect: bool,
     /// The time to live of a presigned URL; by default it depends on the size of the image.
     pub url_duration: Option<Duration>,
+    /// The time for which transient errors are retried where giving up would lose work.
+    pub retry_for: Duration,
     /// The CDN in front of the bucket.
     pub cloudfront: Option<CloudFrontOptions>,
 }
 
 impl S3Options {
+    /// The default of `retry_for`.
+    pub const RETRY_FOR: Duration = Duration::from_mins(2);
+
     /// A bucket of AWS, with credentials from the environment.
     pub fn new(region: impl Into<String>, bucket: impl Into<String>) -> Self {
         Self {
@@ -40,6 +45,7 @@ impl S3Options {
             encryption: None,
             redirect: true,
             url_duration: None,
+            retry_for: Self::RETRY_FOR,
             cloudfront: None,
         }
     }

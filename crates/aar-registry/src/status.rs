@@ -1,12 +1,15 @@
 //! Content and health of the registry.
 
-use std::time::Duration;
+use std::{io, path::Path, time::Duration};
 
 use aar_types::{RegistryId, Revision, ServerStatus, TrustState};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::{Error, Operator, Registry, metadata::CatalogueFilter, open::storage_owner};
+use crate::{
+    DatabaseOptions, Error, Operator, Registry, metadata::CatalogueFilter, open::storage_owner,
+    tasks::blocking,
+};
 
 /// The content of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,10 +49,17 @@ impl Registry {
             Ok(Err(error)) => problems.push(problem("the storage cannot be used", &error)),
             Err(_) => problems.push("the storage does not answer in time".to_owned()),
         }
-        match self.storage().free_bytes().await {
-            Ok(Some(0)) => problems.push("the storage is full".to_owned()),
-            Ok(_) => {}
-            Err(error) => problems.push(problem("the storage does not say what is free", &error)),
+        if let Err(error) = self.check_database_is_writable().await {
+            problems.push(problem(
+                &format!("the database {}", obstacle(&error)),
+                &error,
+            ));
+        }
+        if let Err(error) = storage.check_writable().await {
+            problems.push(problem(
+                &format!("the storage {}", obstacle(&error)),
+                &error,
+            ));
         }
         ServerStatus {
             healthy: problems.is_empty(),
@@ -65,6 +75,28 @@ impl Registry {
             Some(storage) if storage == self.storage_name() => Ok(()),
             _ => Err(Error::StorageMoved),
         }
+    }
+
+    /// A transaction that is rolled back writes nothing, and one that is committed wears the disk. So this
+    /// checks the file and its folder, where SQLite writes its log.
+    async fn check_database_is_writable(&self) -> Result<(), Error> {
+        let DatabaseOptions::Sqlite { path } = self.options().database.clone() else {
+            return self.metadata().read().await?.require_primary().await;
+        };
+        blocking(move || {
+            rustix::fs::access(&path, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)?;
+            let folder = path.parent().unwrap_or(Path::new("."));
+            Ok(aar_fs::probe_writable(folder)?)
+        })
+        .await
+    }
+}
+
+/// The reason why the storage cannot be written.
+fn obstacle(error: &Error) -> &'static str {
+    match error {
+        Error::StorageFull { .. } => "is full: there is no space, or there are no inodes",
+        _ => "cannot be written",
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod config;
 mod http;
+mod new_trust;
 pub mod service;
 
 /// The OpenAPI document, as in the response to `GET /1.0/openapi.json`.

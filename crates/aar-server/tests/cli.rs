@@ -37,7 +37,7 @@ impl BaseFolder {
     /// Creates the registry, as the first start does.
     fn create(&self) {
         let config = Config::of_base(self.path()).unwrap();
-        let created = Registry::open(config.registry(Clock::system()));
+        let created = Registry::open(config.registry(Clock::system()).unwrap());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async { created.await.unwrap().close().await });
     }

@@ -50,7 +50,7 @@ fn all_examples_are_loaded() {
             loaded += 1;
         }
     }
-    assert_eq!(loaded, 6);
+    assert_eq!(loaded, 7);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn secrets_of_buckets_are_not_shown() {
 fn bucket_options_reach_the_registry() {
     let of = |name: &str| {
         let config = Config::load(&examples().join(name), Path::new(BASE)).unwrap();
-        match config.registry(Clock::system()).storage {
+        match config.registry(Clock::system()).unwrap().storage {
             StorageOptions::S3(options) => *options,
             other @ StorageOptions::Fs { .. } => panic!("{other:?}"),
         }
@@ -122,6 +122,7 @@ fn bucket_options_reach_the_registry() {
         Some(Encryption::Kms { key_id: Some(_) })
     ));
     assert_eq!(encrypted.url_duration, Some(Duration::from_mins(30)));
+    assert_eq!(encrypted.retry_for, Duration::from_mins(5));
     assert!(encrypted.credentials.is_none());
     let cdn = of("aar-cloudfront.yaml").cloudfront.unwrap();
     assert_eq!(cdn.base_url, "https://d1dfs.cloudfront.net");
@@ -212,4 +213,25 @@ fn unreadable_file_is_refused_by_name() {
         .unwrap_err()
         .to_string();
     assert!(error.contains(&*folder.path().to_string_lossy()), "{error}");
+}
+
+#[test]
+fn value_below_an_unknown_key_is_never_shown() {
+    for text in [
+        "storage: {s3: {bucket: b, region: r, secret-acces-key: hunter2}}\n",
+        "storage: {s3: {bucket: b, region: r, credentials: {secret: hunter2}}}\n",
+        "storage: {s4: {secret-access-key: hunter2}}\n",
+        "storage: {s3: {cloudfront: {privat-key: |\n  hunter2\n  }}}\n",
+        "storage:\n  s3:\n    secrets: [hunter2, \"hunter2\\q\"]\n",
+        "secret: {a: &x hunter2, b: *y}\n",
+        "password: hunter2\n",
+        "hunter2\n",
+    ] {
+        let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let file = base.path().join("main.yaml");
+        fs_err::write(&file, text).unwrap();
+        let refused = Config::load(&file, base.path()).unwrap_err();
+        let shown = aar_cli::Failure::from_error(&refused).to_string();
+        assert!(!shown.contains("hunter2"), "{text}: {shown}");
+    }
 }

@@ -2,14 +2,13 @@
 //! idempotent, so an interrupted one is planned and applied again.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use aar_client::{Transfer, UploadUrlStore};
 use aar_types::{
-    ApplicationMetadata, ApplicationName, Digest, ErrorCode, Fingerprint, ImageInfo, Version,
-    VersionNumber, VersionPut,
+    ApplicationName, Digest, ErrorCode, Fingerprint, ImageInfo, Version, VersionNumber,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -18,48 +17,71 @@ use crate::{
     config::SyncDirection,
     context::SyncContext,
     error::Error,
-    local_catalogue::{LocalCatalogue, LocalError},
-    plan::{Action, Step},
+    local_catalogue::{LocalApplication, LocalCatalogue, LocalError},
+    plan::{Action, Step, push::still_justified},
     report::FinishedStep,
 };
 
 impl<L: LocalCatalogue> SyncContext<L> {
-    /// `cancelled` ends a transfer. What follows a completed transfer runs to its end.
-    pub(crate) async fn apply(
-        &self,
-        step: &Step,
-        cancelled: &CancellationToken,
-    ) -> Result<(), Error> {
-        let (local, registry) = (&self.catalogue, &self.client);
-        let (name, architecture) = (&step.application, local.architecture());
+    /// Applies a step that transfers nothing.
+    pub(crate) async fn apply(&self, step: &Step) -> Result<(), Error> {
+        let (local, name) = (&self.catalogue, &step.application);
         match &step.action {
-            Action::UpdateMetadata(metadata) => local.update_metadata(name, metadata).await?,
+            Action::UpdateMetadata(metadata) => {
+                metadata.check()?;
+                local.update_metadata(name, metadata).await?;
+            }
             Action::SetPublished(number, published) => {
                 local.set_published(name, *number, *published).await?;
             }
-            Action::Import { metadata, version } => {
-                self.import(name, metadata, version, cancelled).await?;
-            }
             Action::RemoveVersion(number) => local.remove_version(name, *number).await?,
             Action::RemoveApplication => local.remove_application(name).await?,
-            Action::PushMetadata(metadata) => {
-                let put = registry.put_application(name, architecture, metadata);
-                put.await?;
+            Action::PushMetadata(_) | Action::PushPublished(..) => {
+                self.commit(name, &step.action).await?;
             }
-            Action::PushPublished(number, published) => {
-                let set = registry.set_published(name, architecture, *number, *published);
-                set.await?;
-            }
-            Action::PushVersion(number, put) => self.push(name, *number, put, cancelled).await?,
+            Action::Import { .. } | Action::PushVersion(..) => {}
         }
         Ok(())
+    }
+
+    /// Applies a step that transfers an image. `cancelled` ends the transfer; what follows a complete
+    /// one runs to its end. `existed` says whether this AMS had the application when it was planned.
+    async fn transfer_step(
+        &self,
+        step: &Step,
+        existed: bool,
+        cancelled: &CancellationToken,
+    ) -> Result<(), Error> {
+        let name = &step.application;
+        match &step.action {
+            Action::Import { metadata, version } => {
+                metadata.check()?;
+                version.manifest.check()?;
+                self.import(name, version, existed, cancelled).await
+            }
+            Action::PushVersion(number, put) => {
+                let upload = || self.upload(name, *number, &put.image, cancelled);
+                upload().await?;
+                match self.commit(name, &step.action).await {
+                    // Garbage collection removed the image between upload and commit.
+                    Err(Error::Registry(error))
+                        if error.code() == Some(ErrorCode::ImageNotStored) =>
+                    {
+                        upload().await?;
+                        self.commit(name, &step.action).await
+                    }
+                    committed => committed,
+                }
+            }
+            _ => self.apply(step).await,
+        }
     }
 
     async fn import(
         &self,
         name: &ApplicationName,
-        metadata: &ApplicationMetadata,
         version: &Version,
+        existed: bool,
         cancelled: &CancellationToken,
     ) -> Result<(), Error> {
         let (image, architecture) = (&version.image, self.catalogue.architecture());
@@ -70,11 +92,11 @@ impl<L: LocalCatalogue> SyncContext<L> {
             .download(name, architecture, version.number, image, &path, &transfer)
             .await?;
         drop(transfer);
-        let imported = self.catalogue.import(name, metadata, version, &path).await;
-        if let Err(LocalError::BadImage(_)) = &imported {
+        let imported = self.commit_import(name, version, &path, existed).await;
+        if let Err(Error::Local(LocalError::BadImage(_))) = &imported {
             self.discard(image).await?;
         }
-        Ok(imported?)
+        imported
     }
 
     /// Deletes a bad image unless it is the image of another local version.
@@ -90,27 +112,6 @@ impl<L: LocalCatalogue> SyncContext<L> {
             }
             _ => Ok(()),
         }
-    }
-
-    async fn push(
-        &self,
-        name: &ApplicationName,
-        number: VersionNumber,
-        put: &VersionPut,
-        cancelled: &CancellationToken,
-    ) -> Result<(), Error> {
-        let architecture = self.catalogue.architecture();
-        let put_version = || self.client.put_version(name, architecture, number, put);
-        self.upload(name, number, &put.image, cancelled).await?;
-        match put_version().await {
-            // Garbage collection removed the image between upload and commit.
-            Err(error) if error.code() == Some(ErrorCode::ImageNotStored) => {
-                self.upload(name, number, &put.image, cancelled).await?;
-                put_version().await?;
-            }
-            committed => drop(committed?),
-        }
-        Ok(())
     }
 
     async fn upload(
@@ -176,7 +177,7 @@ type TransferKey = (ApplicationName, VersionNumber, Fingerprint);
 /// The transfers of a round. They run while the round observes and plans again.
 #[derive(Default)]
 pub(crate) struct Transfers {
-    running: HashMap<TransferKey, CancellationToken>,
+    running: HashMap<TransferKey, (Step, CancellationToken)>,
     /// Not started again, even if the other side does not show them yet.
     finished: HashSet<TransferKey>,
     tasks: JoinSet<FinishedStep>,
@@ -192,19 +193,31 @@ impl Transfers {
         &mut self,
         context: &Arc<SyncContext<L>>,
         wanted: Vec<Step>,
+        present: &BTreeSet<ApplicationName>,
     ) {
         let wanted: Vec<_> = wanted
             .into_iter()
             .filter_map(|step| Some((transfer_key(&step)?, step)))
             .collect();
-        for (key, cancelled) in &self.running {
+        for (key, (_, cancelled)) in &self.running {
             if wanted.iter().all(|(wanted, _)| wanted != key) {
                 cancelled.cancel();
             }
         }
         for (key, step) in wanted {
             if !self.running.contains_key(&key) && !self.finished.contains(&key) {
-                self.start(context, key, step);
+                let existed = present.contains(&step.application);
+                self.start(context, key, step, existed);
+            }
+        }
+    }
+
+    /// Cancels the pushes that the local applications no longer justify.
+    pub(crate) fn cancel_unjustified(&self, local: &[LocalApplication]) {
+        for (step, cancelled) in self.running.values() {
+            let found = local.iter().find(|it| it.name == step.application);
+            if still_justified(found, &step.action).is_none() {
+                cancelled.cancel();
             }
         }
     }
@@ -214,12 +227,14 @@ impl Transfers {
         context: &Arc<SyncContext<L>>,
         key: TransferKey,
         step: Step,
+        existed: bool,
     ) {
         let cancelled = CancellationToken::new();
-        self.running.insert(key, cancelled.clone());
+        let running = (step.clone(), cancelled.clone());
+        self.running.insert(key, running);
         let context = Arc::clone(context);
         self.tasks.spawn(async move {
-            let result = apply_transfer(&context, &step, cancelled).await;
+            let result = apply_transfer(&context, &step, existed, cancelled).await;
             FinishedStep { step, result }
         });
     }
@@ -245,7 +260,7 @@ impl Transfers {
 
     /// Cancels all. Those whose image is complete run to their end.
     pub(crate) fn cancel(&self) {
-        for cancelled in self.running.values() {
+        for (_, cancelled) in self.running.values() {
             cancelled.cancel();
         }
     }
@@ -255,6 +270,7 @@ impl Transfers {
 async fn apply_transfer<L: LocalCatalogue>(
     context: &SyncContext<L>,
     step: &Step,
+    existed: bool,
     cancelled: CancellationToken,
 ) -> Result<(), Error> {
     let size = step.image().map_or(0, |image| image.size);
@@ -263,7 +279,7 @@ async fn apply_transfer<L: LocalCatalogue>(
         () = cancelled.cancelled() => return Err(aar_client::Error::Cancelled.into()),
         permit = context.transfer_permits(size).acquire() => permit,
     };
-    context.apply(step, &cancelled).await
+    context.transfer_step(step, existed, &cancelled).await
 }
 
 fn transfer_key(step: &Step) -> Option<TransferKey> {

@@ -1,5 +1,5 @@
 use aar_client::Error as ClientError;
-use aar_types::{ApplicationName, Architecture};
+use aar_types::{ApplicationName, Architecture, RuleViolation, VersionNumber};
 
 use crate::local_catalogue::LocalError;
 
@@ -20,6 +20,16 @@ pub(crate) enum Error {
     Imported(ApplicationName),
     #[error("{0} has no published version that is ready; publish one first")]
     NothingPublished(ApplicationName),
+    /// Nothing is transferred or changed for it.
+    #[error("the registry has metadata that no manifest could have: {0}")]
+    InvalidMetadata(#[from] RuleViolation),
+    /// The local catalogue has changed since the plan. The next plan says what is left to do.
+    #[error("this AMS changed in the meantime")]
+    Superseded,
+    #[error("{0} was deleted on this AMS while it was pulled")]
+    DeletedHere(ApplicationName),
+    #[error("the registry no longer offers version {1} of {0}")]
+    NoLongerOffered(ApplicationName, VersionNumber),
 }
 
 /// Why a requested round did not run.
@@ -39,7 +49,10 @@ pub enum RoundRefused {
 
 impl Error {
     pub(crate) fn is_cancelled(&self) -> bool {
-        matches!(self, Self::Registry(ClientError::Cancelled))
+        matches!(
+            self,
+            Self::Superseded | Self::Registry(ClientError::Cancelled)
+        )
     }
 
     pub(crate) fn is_no_space(&self) -> bool {

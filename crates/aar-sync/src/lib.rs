@@ -17,6 +17,7 @@
 
 mod agent;
 mod apply;
+mod commit;
 mod config;
 mod context;
 mod error;

@@ -15,6 +15,9 @@ use crate::held::HeldRemovals;
 /// Implementations write the methods as `async fn`. Every method that changes something is
 /// idempotent: after a crash the agent repeats the call.
 pub trait LocalCatalogue: Send + Sync + 'static {
+    /// The right to change an application; dropping it ends the right.
+    type Lock: Send;
+
     /// The architecture whose versions are pushed and pulled.
     fn architecture(&self) -> Architecture;
 
@@ -23,6 +26,20 @@ pub trait LocalCatalogue: Send + Sync + 'static {
     fn applications(
         &self,
     ) -> impl Future<Output = Result<Vec<LocalApplication>, LocalError>> + Send;
+
+    /// One application, local or imported.
+    fn application(
+        &self,
+        name: &ApplicationName,
+    ) -> impl Future<Output = Result<Option<LocalApplication>, LocalError>> + Send;
+
+    /// Waits for the only right to change an application.
+    ///
+    /// The agent holds it from its last look at the application to the end of a change of the
+    /// registry that follows from it, and during an import. Everything else that deletes, publishes,
+    /// withdraws or changes an application has to take it, so that no change is sent that is no
+    /// longer true.
+    fn lock(&self, name: &ApplicationName) -> impl Future<Output = Self::Lock> + Send;
 
     /// The image of a local version, to be pushed.
     fn image_path(

@@ -269,6 +269,7 @@ impl<L: LocalCatalogue> Round<L> {
         let end = self.wait_for_transfers().await;
         if end == WaitEnd::WokenUp {
             self.transfers.forget_finished();
+            self.cancel_unjustified().await;
         }
         // Imports change only the local side.
         let unchanged = end == WaitEnd::TransfersEnded && self.is_pull();
@@ -280,6 +281,17 @@ impl<L: LocalCatalogue> Round<L> {
         observed
             .map_err(|error| self.error = Some(error_chain(&error)))
             .ok()
+    }
+
+    /// Cancels the transfers of what was deleted here, without waiting for the registry.
+    async fn cancel_unjustified(&self) {
+        if self.is_pull() {
+            return;
+        }
+        // An error appears at the next plan.
+        if let Ok(local) = self.context.catalogue.applications().await {
+            self.transfers.cancel_unjustified(&local);
+        }
     }
 
     async fn wait_for_transfers(&mut self) -> WaitEnd {
@@ -311,7 +323,8 @@ impl<L: LocalCatalogue> Round<L> {
         if !self.cancelled.is_cancelled() {
             let planned = std::mem::take(&mut self.plan.transfers);
             let wanted = self.progress.without_failed(planned);
-            self.transfers.update(&self.context, wanted);
+            let present = &self.plan.present;
+            self.transfers.update(&self.context, wanted, present);
         }
     }
 
@@ -336,7 +349,7 @@ impl<L: LocalCatalogue> Round<L> {
     }
 
     async fn apply(&mut self, step: Step) {
-        let result = self.context.apply(&step, &self.cancelled).await;
+        let result = self.context.apply(&step).await;
         if step.action == Action::RemoveApplication && result.is_ok() {
             self.plan.applications.remove(&step.application);
         }

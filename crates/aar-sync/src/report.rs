@@ -223,8 +223,16 @@ impl RoundProgress {
             Some(step) if step.image().is_some() => wanted.contains(step),
             _ => true,
         });
-        wanted.retain(|step| !self.failed.contains_key(&step_key(step)));
+        wanted.retain(|step| {
+            !self.failed.contains_key(&step_key(step)) && !self.was_deleted(&step.application)
+        });
         wanted
+    }
+
+    /// Whether the application was deleted on this AMS during the round, which does not bring it back.
+    fn was_deleted(&self, application: &ApplicationName) -> bool {
+        let mut errors = self.failed.values().map(|failed| &failed.error);
+        errors.any(|error| matches!(error, Error::DeletedHere(name) if name == application))
     }
 
     /// Whether an import of the application failed, so that its old versions have to stay. If space

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    config::SyncMode,
+    config::{SyncDirection, SyncMode},
     context::SyncContext,
     error::RoundRefused,
     held::Confirmation,
@@ -175,6 +175,10 @@ impl RunningRound {
 
     pub(crate) fn accepts_changes(&self) -> bool {
         self.scope.is_full() && !self.cancelled.is_cancelled()
+    }
+
+    pub(crate) fn is_push_of_one(&self) -> bool {
+        self.scope.direction == SyncDirection::Push && !self.scope.is_full()
     }
 
     pub(crate) fn wake_up(&self, more: WakeUps) {

@@ -22,6 +22,11 @@ const LONG_POLL: Duration = Duration::from_mins(1);
 /// The shortest time between two requests without a change.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many responses in a row may come within the shortest time, as they do while a publisher sends
+/// many versions. A registry that always responds at once, with whatever revision, is asked once in
+/// that time.
+const MAX_QUICK_RESPONSES: u32 = 10;
+
 /// Waits 0.25 to 0.5 s first and 15 to 30 s at most.
 const RETRY: ExponentialBuilder = ExponentialBuilder::new()
     .with_jitter()
@@ -71,6 +76,7 @@ impl FeedWatch {
             return;
         };
         let mut failures: u32 = 0;
+        let mut quick: u32 = 0;
         loop {
             if failures == 0 {
                 self.show(FeedState::Listening, None);
@@ -85,6 +91,11 @@ impl FeedWatch {
             self.observed.mark_unchanged();
             match self.client.changes(since, wait).await {
                 Ok(response) => {
+                    quick = if requested.elapsed() < MIN_INTERVAL {
+                        quick.saturating_add(1)
+                    } else {
+                        0
+                    };
                     let next = self.handle(response, since).await;
                     if std::mem::take(&mut failures) > 0 {
                         self.send(FeedEvent::Recovered).await;
@@ -94,6 +105,9 @@ impl FeedWatch {
                         self.pause().await;
                     }
                     since = next;
+                    if quick > MAX_QUICK_RESPONSES {
+                        tokio::time::sleep(MIN_INTERVAL).await;
+                    }
                 }
                 Err(error) => {
                     failures = failures.saturating_add(1);

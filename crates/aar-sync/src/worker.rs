@@ -168,8 +168,12 @@ impl<L: LocalCatalogue> Worker<L> {
         }
     }
 
-    /// In push mode a round applies the change; in the others it only changes the status.
+    /// In push mode a round applies the change; in the others it only changes the status. A running
+    /// push of one application may be about what has changed.
     fn handle_local_change(&mut self) {
+        if let Some(running) = self.running.as_ref().filter(|it| it.is_push_of_one()) {
+            running.wake_up(WakeUps::default());
+        }
         match &self.schedule {
             Ok(schedule) if schedule.mode() == SyncMode::Push => {
                 self.handle_change(SyncMode::Push, WakeUps::default());

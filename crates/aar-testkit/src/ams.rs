@@ -134,6 +134,11 @@ impl TestAms {
         Output::run(self.amc_command().args(args), &[])
     }
 
+    /// Runs an `amc` command that reads standard input.
+    pub fn amc_with(&self, args: &[&str], input: &str) -> Output {
+        Output::run(self.amc_command().args(args), input.as_bytes())
+    }
+
     /// Sets configuration items.
     pub fn set(&self, items: &[(&str, &str)]) {
         for (name, value) in items {
@@ -151,6 +156,8 @@ impl TestAms {
         self.set(&[
             ("registry.url", url),
             ("registry.fingerprint", &registry.fingerprint()),
+            // The buckets of the tests have no TLS.
+            ("registry.insecure_redirects", "true"),
         ]);
     }
 

@@ -14,19 +14,23 @@ mod fleet;
 mod folder;
 mod generated;
 mod http;
+pub mod openssl;
 mod output;
 mod package;
 mod persona;
 mod poll;
 mod ports;
+mod postgres;
 mod process;
 mod programs;
 mod proxy;
 mod registry;
 mod s3;
+mod shared;
 mod skip;
 mod small_volume;
 mod soak;
+mod test_servers;
 mod watchdog;
 mod web;
 
@@ -41,14 +45,16 @@ pub use package::Package;
 pub use persona::{Persona, TestPki};
 pub use poll::{SOON, eventually, until};
 pub use ports::Port;
+pub use postgres::{PostgresServer, TestDatabase};
 pub use process::Process;
 pub use programs::program;
 pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
-pub use s3::{Bucket, Credentials, OpenUpload, S3Server, serve_s3_servers};
+pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
 pub use skip::{skip, tool};
 pub use small_volume::SmallVolume;
 pub use soak::{SoakRound, soak_rounds};
+pub use test_servers::serve_test_servers;
 pub use web::{
     CONTAINER_TOKEN, CloudFront, CredentialServer, Fault, RecordedRequest, S3Network, SigningKey,
     TestCa, WEB_IDENTITY_TOKEN,

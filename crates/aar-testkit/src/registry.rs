@@ -106,6 +106,29 @@ impl TestRegistry {
         }
     }
 
+    /// Creates the base folder of another process over the same database and storage, with the same
+    /// certificate.
+    #[must_use]
+    pub fn replica(&self) -> Self {
+        let (folder, port) = (Folder::new("aar"), Port::take());
+        let config = fs_err::read_to_string(self.folder.join("conf/main.yaml")).unwrap();
+        let own = self.port.address().to_string();
+        folder.write(
+            "conf/main.yaml",
+            config.replace(&own, &port.address().to_string()),
+        );
+        for file in ["certs/server.crt", "certs/server.key"] {
+            folder.write(file, fs_err::read(self.folder.join(file)).unwrap());
+        }
+        Self {
+            folder,
+            port,
+            process: None,
+            bucket: None,
+            environment: self.environment.clone(),
+        }
+    }
+
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));

@@ -4,11 +4,33 @@ use std::{io, net::SocketAddr, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A text that should hold a certificate does not.
-    #[error("this is not a certificate in PEM form: {found}")]
+    #[error("this is not a certificate: {found}")]
     NotACertificate {
         /// The content that was found instead.
         found: String,
     },
+    /// A text that should hold one certificate holds several.
+    #[error(
+        "this holds {count} certificates: {names}; add one at a time, each from a file of its own"
+    )]
+    SeveralCertificates {
+        /// Their number.
+        count: usize,
+        /// Their subjects and fingerprints.
+        names: String,
+    },
+    /// TLS cannot verify connections with the key of a certificate.
+    #[error("the certificate cannot be used with TLS: {problem}")]
+    KeyNotSupported {
+        /// The key, and which keys can be used.
+        problem: String,
+    },
+    /// A certificate is only for signing other certificates.
+    #[error(
+        "the certificate is that of an authority: it is only for signing others, and certificates \
+         are not trusted because of their issuer; add the certificate of each client"
+    )]
+    Authority,
     /// The bytes are not an X.509 certificate.
     #[error("this is not an X.509 certificate: {reason}")]
     Malformed {
@@ -37,15 +59,18 @@ pub enum Error {
         /// The expected path of its key.
         key: PathBuf,
     },
+    /// Other users can read a private key.
+    #[error("other users can read the private key {}: make it private (chmod 600 {}) and replace it if one of them may have read it", key.display(), key.display())]
+    KeyExposed {
+        /// The key.
+        key: PathBuf,
+    },
     /// A certificate could not be made.
     #[error("a certificate cannot be made")]
     Generate(#[from] rcgen::Error),
     /// The TLS library refuses the settings.
     #[error("TLS cannot be set up")]
     Setup(#[from] rustls::Error),
-    /// The HTTP library refuses the settings.
-    #[error("the HTTP client cannot be set up")]
-    Http(#[from] reqwest::Error),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -67,4 +92,11 @@ pub enum Error {
     /// A file cannot be read or written. The message names it.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    pub(crate) fn not_a_certificate(found: impl Into<String>) -> Self {
+        let found = found.into();
+        Self::NotACertificate { found }
+    }
 }

@@ -7,6 +7,7 @@
 //!   holds the key ([`TlsListener`]). Authorisation happens per request, by fingerprint, in the servers.
 //! - Sessions are not resumed, so no session outlives a revocation; open connections can be cut
 //!   ([`Connections::cut`]).
+//! - Unknown peers get few connections and small buffers ([`Limits`], [`UnknownPeers`]).
 //! - A client accepts exactly the pinned certificates ([`ServerTrust::Pinned`]), whatever their names
 //!   and issuers.
 
@@ -15,7 +16,6 @@ mod connections;
 mod connector;
 mod error;
 mod hosts;
-mod http;
 mod identity;
 mod limits;
 mod listener;
@@ -23,15 +23,16 @@ mod observe;
 mod peer;
 mod pin;
 mod provider;
+mod shown_certificate;
 mod stream;
+mod unknown_peers;
 mod verifier;
 
-pub use certificate::{Certificate, Validity};
+pub use certificate::{Certificate, NO_EXPIRY, Validity};
 pub use connections::{ConnectionGuard, Connections};
 pub use connector::{ServerTrust, client_config};
 pub use error::Error;
 pub use hosts::host_names;
-pub use http::{HttpOptions, ProxySettings, http_client};
 pub use identity::{Identity, NewIdentity};
 pub use limits::Limits;
 pub use listener::TlsListener;
@@ -39,3 +40,4 @@ pub use observe::observe_certificate;
 pub use peer::Peer;
 pub use pin::PinMismatch;
 pub use stream::TlsStream;
+pub use unknown_peers::{Origin, Slot, UnknownPeers};

@@ -1,7 +1,10 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::{
-    ServerConfig, server::NoServerSessionStorage, sign::SingleCertAndKey, version::TLS13,
+    ServerConfig,
+    server::NoServerSessionStorage,
+    sign::SingleCertAndKey,
+    version::{TLS12, TLS13},
 };
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -12,27 +15,23 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Certificate, Error, Identity, Limits, Peer, TlsStream,
-    limits::{HandshakeCounts, HandshakePermit},
-    provider,
-    verifier::ClientVerifier,
+    Certificate, Error, Identity, Limits, Peer, Slot, TlsStream, UnknownPeers, provider,
+    shown_certificate, verifier::ClientVerifier,
 };
 
-/// Bytes that the TLS layer buffers for a peer that reads slowly.
-const WRITE_BUFFER: usize = 64 * 1024;
 /// The pause after accepting has failed, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Listens for mutual-TLS connections.
 ///
 /// It requests a client certificate but does not require one, and checks only that the client holds its
-/// key. Handshakes run concurrently, within [`Limits`].
+/// key. Handshakes run concurrently. Until the server admits a peer, it is unknown, within [`Limits`].
 pub struct TlsListener {
     tcp: TcpListener,
     local: SocketAddr,
     acceptor: TlsAcceptor,
     limits: Limits,
-    counts: HandshakeCounts,
+    unknown: UnknownPeers,
     handshakes: JoinSet<Option<(TlsStream, Peer)>>,
     /// The end of the pause after accepting has failed.
     resume_at: Option<Instant>,
@@ -45,7 +44,7 @@ impl TlsListener {
         identity: &Identity,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(identity)?));
+        let acceptor = TlsAcceptor::from(Arc::new(server_config(identity, limits.allow_tls12)?));
         let refused = |source| Error::Listen { address, source };
         let tcp = TcpListener::bind(address).await.map_err(refused)?;
         let local = tcp.local_addr().map_err(refused)?;
@@ -53,8 +52,8 @@ impl TlsListener {
             tcp,
             local,
             acceptor,
+            unknown: UnknownPeers::new(limits.unknown_peers, limits.unknown_peers_per_address),
             limits,
-            counts: HandshakeCounts::default(),
             handshakes: JoinSet::new(),
             resume_at: None,
         })
@@ -65,18 +64,28 @@ impl TlsListener {
         self.local
     }
 
+    /// The limits of this listener.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The connections of unknown peers, those in their handshake included.
+    pub fn unknown_peers(&self) -> UnknownPeers {
+        self.unknown.clone()
+    }
+
     /// Waits for the next connection with a complete handshake. It does not fail: an error of one
     /// connection does not concern the others. Cancel-safe.
     pub async fn accept(&mut self) -> (TlsStream, Peer) {
         loop {
-            let has_capacity = self.handshakes.len() < self.limits.handshakes;
+            let resume_at = self.resume_at.max(self.unknown.room_at());
             tokio::select! {
                 Some(done) = self.handshakes.join_next() => {
                     if let Some(accepted) = outcome(done) {
                         return accepted;
                     }
                 }
-                next = next_connection(&self.tcp, self.resume_at), if has_capacity => self.begin(next),
+                next = next_connection(&self.tcp, resume_at) => self.begin(next),
             }
         }
     }
@@ -95,17 +104,11 @@ impl TlsListener {
     }
 
     fn begin_handshake(&mut self, tcp: TcpStream, address: SocketAddr) {
-        // An IPv4 peer has the same address on an IPv4 and on a dual-stack socket.
-        let ip = address.ip().to_canonical();
-        let limit = self.limits.handshakes_per_address;
-        let Some(permit) = self.counts.acquire(ip, limit) else {
-            tracing::warn!(%address, limit, "connection closed: too many concurrent handshakes from its address");
-            return;
-        };
+        let slot = self.unknown.enter(address.ip().into());
         let acceptor = self.acceptor.clone();
         let limit = self.limits.handshake_timeout;
         self.handshakes
-            .spawn(handshake(acceptor, tcp, address, limit, permit));
+            .spawn(handshake(acceptor, tcp, address, limit, slot));
     }
 }
 
@@ -126,40 +129,50 @@ fn outcome(done: Result<Option<(TlsStream, Peer)>, JoinError>) -> Option<(TlsStr
     })
 }
 
-/// Failures are logged at debug level: an open port sees port scans and broken clients all the time.
+/// A refused peer sees only a closed connection, so the log names the reason.
 async fn handshake(
     acceptor: TlsAcceptor,
     tcp: TcpStream,
     address: SocketAddr,
     limit: Duration,
-    _permit: HandshakePermit,
+    slot: Slot,
 ) -> Option<(TlsStream, Peer)> {
     set_options(&tcp);
-    let accept = acceptor.accept_with(tcp, |tls| tls.set_buffer_limit(Some(WRITE_BUFFER)));
-    match timeout(limit, accept).await {
-        Ok(Ok(tls)) => {
+    let accept = acceptor.accept_with(tcp, |tls| {
+        tls.set_buffer_limit(Some(Limits::UNKNOWN_WRITE_BUFFER));
+    });
+    let cut = slot.cut_token();
+    let accept = cut.run_until_cancelled(timeout(limit, accept));
+    let (accepted, shown) = shown_certificate::during(accept).await;
+    let fingerprint = shown.map(tracing::field::display);
+    match accepted {
+        Some(Ok(Ok(tls))) => {
             acknowledge_now(tls.get_ref().0);
-            Some(identify(tls, address))
+            Some(identify(tls, address, slot))
         }
-        Ok(Err(error)) => {
-            tracing::debug!(%address, %error, "handshake failed");
+        Some(Ok(Err(error))) => {
+            tracing::info!(%address, fingerprint, reason = %error, "handshake failed");
             None
         }
-        Err(_) => {
-            tracing::debug!(%address, ?limit, "handshake timed out");
+        Some(Err(_)) => {
+            let reason = format!("no end within {limit:?}");
+            tracing::info!(%address, fingerprint, reason, "handshake failed");
             None
         }
+        None => None,
     }
 }
 
 fn identify(
     tls: tokio_rustls::server::TlsStream<TcpStream>,
     address: SocketAddr,
+    slot: Slot,
 ) -> (TlsStream, Peer) {
     let shown = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate = shown.and_then(|der| Certificate::from_der(der).ok());
-    let peer = Peer::new(address, certificate);
-    (TlsStream::new(tls, peer.clone()), peer)
+    let peer = Peer::new(address, certificate, slot.cut_token().clone());
+    slot.connected();
+    (TlsStream::new(tls, peer.clone(), slot), peer)
 }
 
 /// Sends small responses at once, and detects a lost peer within two minutes.
@@ -184,10 +197,15 @@ fn acknowledge_now(tcp: &TcpStream) {
     }
 }
 
-fn server_config(identity: &Identity) -> Result<ServerConfig, Error> {
+fn server_config(identity: &Identity, allow_tls12: bool) -> Result<ServerConfig, Error> {
+    let versions: &[_] = if allow_tls12 {
+        &[&TLS13, &TLS12]
+    } else {
+        &[&TLS13]
+    };
     let resolver = SingleCertAndKey::from(identity.certified());
     let mut config = ServerConfig::builder_with_provider(provider::provider())
-        .with_protocol_versions(&[&TLS13])?
+        .with_protocol_versions(versions)?
         .with_client_cert_verifier(Arc::new(ClientVerifier))
         .with_cert_resolver(Arc::new(resolver));
     // Sessions are not resumed: each connection proves possession of its key.

@@ -22,13 +22,17 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The peer of a new connection.
-    pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Self {
+    /// The peer of a new connection, which `cut` closes.
+    pub(crate) fn new(
+        address: SocketAddr,
+        certificate: Option<Certificate>,
+        cut: CancellationToken,
+    ) -> Self {
         Self {
             address,
             certificate,
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            cut: CancellationToken::new(),
+            cut,
         }
     }
 

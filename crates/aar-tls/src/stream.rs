@@ -14,12 +14,16 @@ use tokio::{
 use tokio_rustls::server;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::{ConnectionGuard, Peer};
+use crate::{ConnectionGuard, Peer, Slot};
+
+/// Bytes that the TLS layer buffers for a known peer that reads slowly.
+const WRITE_BUFFER: usize = 64 * 1024;
 
 /// The encrypted connection to a [`Peer`]. It fails once the peer is cut.
 pub struct TlsStream {
     inner: server::TlsStream<TcpStream>,
     peer: Peer,
+    slot: Slot,
     tracked: Option<ConnectionGuard>,
     /// Two tasks may read and write; a cut has to wake both.
     cut_while_reading: Cut,
@@ -29,15 +33,27 @@ pub struct TlsStream {
 type Cut = Pin<Box<WaitForCancellationFutureOwned>>;
 
 impl TlsStream {
-    pub(crate) fn new(inner: server::TlsStream<TcpStream>, peer: Peer) -> Self {
+    pub(crate) fn new(inner: server::TlsStream<TcpStream>, peer: Peer, slot: Slot) -> Self {
         let wait = || Box::pin(peer.cut_token().clone().cancelled_owned());
         Self {
             cut_while_reading: wait(),
             cut_while_writing: wait(),
             inner,
             peer,
+            slot,
             tracked: None,
         }
+    }
+
+    /// The place of the connection among the unknown peers.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// The peer is known: it gets large buffers and leaves the unknown peers.
+    pub fn admit(&mut self) {
+        self.inner.get_mut().1.set_buffer_limit(Some(WRITE_BUFFER));
+        self.slot.admit();
     }
 
     /// Keeps the connection registered as open while this stream lives: an upgraded connection outlives
@@ -73,7 +89,7 @@ impl TlsStream {
 fn cut() -> io::Error {
     io::Error::new(
         io::ErrorKind::ConnectionAborted,
-        "connection closed: its certificate is no longer trusted",
+        "connection closed: its certificate is no longer trusted, or unknown peers have too many",
     )
 }
 

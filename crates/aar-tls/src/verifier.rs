@@ -4,25 +4,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aar_types::Fingerprint;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use crate::{Certificate, pin, provider::provider};
+use crate::{Certificate, Limits, pin, provider::provider, shown_certificate};
 
 /// The methods by which both kinds of verifier check that the peer holds the key of its certificate.
 macro_rules! verify_possession {
     () => {
         fn verify_tls12_signature(
             &self,
-            _message: &[u8],
-            _certificate: &CertificateDer<'_>,
-            _signed: &DigitallySignedStruct,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+            let algorithms = &provider().signature_verification_algorithms;
+            rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
         }
 
         fn verify_tls13_signature(
@@ -31,8 +31,7 @@ macro_rules! verify_possession {
             certificate: &CertificateDer<'_>,
             signed: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &provider().signature_verification_algorithms;
-            rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+            verify_possession(message, certificate, signed)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -40,6 +39,20 @@ macro_rules! verify_possession {
             algorithms.supported_schemes()
         }
     };
+}
+
+/// Only the key of a certificate counts, whatever its version and extensions: trust is decided by its
+/// fingerprint.
+fn verify_possession(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    let certificate = Certificate::from_der(certificate);
+    let certificate = certificate.map_err(|_| CertificateError::BadEncoding)?;
+    let algorithms = &provider().signature_verification_algorithms;
+    let key = certificate.public_key();
+    rustls::crypto::verify_tls13_signature_with_raw_key(message, key, signed, algorithms)
 }
 
 #[derive(Debug)]
@@ -72,7 +85,8 @@ impl ServerCertVerifier for ServerVerifier {
     verify_possession!();
 }
 
-/// Requests a client certificate, accepts a client without one, and ignores issuer, names and dates.
+/// Requests a client certificate, accepts a client without one, and ignores issuer, names and dates. Only
+/// the size is limited.
 #[derive(Debug)]
 pub(crate) struct ClientVerifier;
 
@@ -87,10 +101,16 @@ impl ClientCertVerifier for ClientVerifier {
 
     fn verify_client_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        let chain = intermediates.iter().chain([end_entity]);
+        if chain.map(|shown| shown.len()).sum::<usize>() > Limits::CERTIFICATE_BYTES {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
+        let shown = Certificate::from_der(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        shown_certificate::note(&shown);
         Ok(ClientCertVerified::assertion())
     }
 

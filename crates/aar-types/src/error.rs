@@ -6,7 +6,6 @@ macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $status:literal;)+) => {
         /// The code of an error, for programs. The names are part of the API and do not change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum ErrorCode {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)+
             /// A code that only a newer server knows; use the HTTP status instead.
@@ -84,6 +83,28 @@ error_codes! {
     Unavailable = "unavailable", 503;
     /// The storage is full.
     StorageFull = "storage_full", 507;
+}
+
+/// Written by hand, because the generated one has the names of the variants.
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for ErrorCode {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        let names = Self::ALL.iter().map(|code| code.as_str());
+        let schema = utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .description(Some(
+                "The code of an error, for programs. The names do not change.",
+            ))
+            .enum_values(Some(names));
+        utoipa::openapi::Schema::from(schema.build()).into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for ErrorCode {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ErrorCode".into()
+    }
 }
 
 impl fmt::Display for ErrorCode {

@@ -87,7 +87,20 @@ sha256_type! {
     Digest, "a digest (64 hexadecimal digits)"
 }
 
-/// The first digits of a fingerprint, as people type them on the command line.
+impl Fingerprint {
+    /// A fingerprint as people paste it: OpenSSL writes capitals with colons, browsers put spaces between
+    /// the digits.
+    pub fn from_pasted(text: &str) -> Result<Self, InvalidValue> {
+        without_separators(text).parse()
+    }
+}
+
+fn without_separators(text: &str) -> String {
+    let is_separator = |c: char| c == ':' || c.is_ascii_whitespace();
+    text.chars().filter(|c| !is_separator(*c)).collect()
+}
+
+/// The first digits of a fingerprint, as people type or paste them on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FingerprintPrefix(String);
 
@@ -107,9 +120,10 @@ impl FromStr for FingerprintPrefix {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let valid = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if valid {
-            Ok(Self(text.to_ascii_lowercase()))
+        let digits = without_separators(text);
+        let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_hex && (1..=64).contains(&digits.len()) {
+            Ok(Self(digits.to_ascii_lowercase()))
         } else {
             Err(InvalidValue::new(
                 text,
@@ -165,5 +179,17 @@ mod tests {
         assert!(prefix("ABab").unwrap().matches(&fingerprint));
         assert!(!prefix("abac").unwrap().matches(&fingerprint));
         assert!(prefix("").is_err());
+    }
+
+    #[test]
+    fn pasted_fingerprint_may_have_colons_spaces_and_capitals() {
+        let fingerprint = Fingerprint::from_bytes([0xab; 32]);
+        for separator in [":", " "] {
+            let pasted = vec!["AB"; 32].join(separator);
+            assert_eq!(Fingerprint::from_pasted(&pasted), Ok(fingerprint));
+            let prefix: FingerprintPrefix = pasted.parse().unwrap();
+            assert!(prefix.matches(&fingerprint));
+        }
+        assert!(" : ".parse::<FingerprintPrefix>().is_err());
     }
 }

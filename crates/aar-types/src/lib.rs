@@ -20,6 +20,7 @@ mod lenient;
 mod manifest;
 mod metadata;
 mod name;
+mod printable;
 mod revision;
 mod server;
 mod trust;
@@ -44,6 +45,7 @@ pub use manifest::{
 };
 pub use metadata::{ApplicationMetadata, Resources};
 pub use name::ApplicationName;
+pub use printable::{Medium, PrintableWriter, csv_cell, printable};
 pub use revision::Revision;
 pub use rules::RuleViolation;
 pub use server::{Auth, RegistryId, ServerInfo, ServerStatus};

@@ -2,7 +2,7 @@ use aar_cli::CompletionArgs;
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::{
-    application, config, info, monitor, registry, remote,
+    application, auth, config, info, monitor, other_half, registry, remote,
     session::{GlobalArgs, Session},
     wait,
 };
@@ -34,6 +34,9 @@ pub(crate) enum Command {
     /// Manage applications
     #[command(visible_alias = "app", subcommand)]
     Application(application::Command),
+    /// Add the certificates of clients, as newer versions of the vendor's amc do
+    #[command(subcommand)]
+    Auth(auth::Command),
     /// Generate the completion script for a shell
     #[command(after_help = "Examples:
   amc completion bash > ~/.local/share/bash-completion/completions/amc
@@ -55,6 +58,8 @@ pub(crate) enum Command {
     /// Manage remotes: the AMS that commands can talk to
     #[command(subcommand)]
     Remote(remote::Command),
+    #[command(flatten)]
+    OtherHalf(other_half::Command),
     /// Wait until an application meets a condition
     Wait(wait::WaitArgs),
 }
@@ -63,6 +68,7 @@ impl Command {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<()> {
         match self {
             Self::Application(command) => command.run(session).await,
+            Self::Auth(command) => command.run(session).await,
             Self::Completion(arguments) => Ok(arguments.print(Cli::command(), &session.printer)?),
             Self::Config(command) => command.run(session).await,
             Self::Info(arguments) => info::show(session, &arguments).await,
@@ -70,6 +76,7 @@ impl Command {
             Self::Reference => Ok(aar_cli::print_reference(&Cli::command(), &session.printer)?),
             Self::Registry(command) => command.run(session).await,
             Self::Remote(command) => command.run(session).await,
+            Self::OtherHalf(command) => Err(command.refusal().into()),
             Self::Wait(arguments) => wait::wait(session, &arguments).await,
         }
     }

@@ -1,5 +1,3 @@
-use std::io;
-
 use aar_cli::Failure;
 
 /// Adds the hint of the AMS client to a failure that has none of its own.
@@ -16,12 +14,6 @@ pub(crate) fn from_error(error: &anyhow::Error) -> Failure {
         Some(hint) => failure.with_hint(hint),
         None => failure,
     }
-}
-
-/// Whether the command failed because the reader of its output has gone, as in `amc monitor | head`.
-pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
-    let cause = error.downcast_ref::<io::Error>();
-    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

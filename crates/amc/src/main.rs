@@ -5,6 +5,7 @@
 //! [`ams_api::AmsClient`]. Output goes through [`aar_cli::Printer`].
 
 mod application;
+mod auth;
 mod cli;
 mod config;
 mod failure;
@@ -13,6 +14,7 @@ mod info;
 mod monitor;
 mod name_list;
 mod operation;
+mod other_half;
 mod paths;
 mod registry;
 mod remote;
@@ -39,7 +41,7 @@ fn run(printer: Printer, arguments: impl Iterator<Item = OsString>) -> Exit {
     let session = Session::new(printer, cli.global);
     match block_on(cli.command.run(&session)) {
         Ok(()) => Exit::Done,
-        Err(error) if failure::is_closed_output(&error) => Exit::Done,
+        Err(error) if aar_cli::is_closed_output(error.as_ref()) => Exit::Done,
         Err(error) => {
             session.printer.failure(&failure::from_error(&error));
             Exit::Failed

@@ -32,6 +32,8 @@ enum MonitoredKind {
     /// Changes of operations
     #[value(alias = "operations")]
     Operation,
+    /// Accepted for scripts: AMS sends no log entries
+    Logging,
 }
 
 impl MonitorArgs {
@@ -48,11 +50,17 @@ impl MonitorArgs {
             MonitoredKind::All => true,
             MonitoredKind::Lifecycle => kind == EventKind::Lifecycle,
             MonitoredKind::Operation => kind == EventKind::Operation,
+            MonitoredKind::Logging => false,
         })
     }
 }
 
 pub(crate) async fn monitor(session: &Session, arguments: &MonitorArgs) -> anyhow::Result<()> {
+    if arguments.kinds.contains(&MonitoredKind::Logging) {
+        session.printer.warn(
+            "AMS sends no log entries as events: its log is on standard error of the service",
+        );
+    }
     let mut events = session.client()?.events(arguments.selection()).await?;
     while let Some(event) = events.next().await? {
         if arguments.includes(event.kind) {
@@ -64,7 +72,7 @@ pub(crate) async fn monitor(session: &Session, arguments: &MonitorArgs) -> anyho
 
 fn print(printer: &Printer, format: DocumentFormat, event: &Event) -> anyhow::Result<()> {
     match format {
-        DocumentFormat::Json => printer.data(&format!("{}\n", serde_json::to_string(event)?))?,
+        DocumentFormat::Json => printer.json_line(event)?,
         DocumentFormat::Yaml => {
             printer.data("---\n")?;
             printer.document(format, event)?;

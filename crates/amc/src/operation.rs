@@ -5,6 +5,8 @@ use aar_types::parse_duration;
 use ams_api::{AmsClient, Operation, Watch};
 use clap::Args;
 
+use crate::session::Session;
+
 /// How long a command waits for the operation that it started.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct TimeoutArgs {
@@ -34,6 +36,13 @@ where
         watch.wait(operation, limit, |_| {}).await?;
     }
     Ok(())
+}
+
+/// Prints what AMS warns of.
+pub(crate) fn print_warnings(session: &Session, operation: &Operation) {
+    for warning in operation.warnings() {
+        session.printer.warn(warning);
+    }
 }
 
 /// Waits for an operation and shows its description as it changes.

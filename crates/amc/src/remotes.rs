@@ -63,6 +63,13 @@ impl Remotes {
         }
     }
 
+    /// Fails if the file cannot be saved: checked before a change elsewhere that it has to record.
+    pub(crate) fn check_writable(folder: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(folder)?;
+        let path = folder.join(FILE);
+        aar_fs::check_replaceable(&path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
     pub(crate) fn save(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
         let path = folder.join(FILE);

@@ -1,5 +1,28 @@
 //! Names of the configuration items.
 
+/// The first words of items for running instances. AMS keeps such items for hooks that set them; they
+/// have no effect.
+pub const WITHOUT_EFFECT: &[&str] = &[
+    "agent",
+    "container",
+    "cpu",
+    "gpu",
+    "images",
+    "instance",
+    "node",
+    "scheduler",
+];
+
+/// Whether an item is for running instances, such as `instance.features`.
+pub fn is_without_effect(name: &str) -> bool {
+    let group = name.split_once('.').map(|(group, _)| group);
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    group.is_some_and(|group| WITHOUT_EFFECT.contains(&group))
+        && name.len() <= 100
+        && name.bytes().all(is_plain)
+        && name.split('.').all(|word| !word.is_empty())
+}
+
 /// Addons that every application uses, separated by commas.
 pub const APPLICATION_ADDONS: &str = "application.addons";
 /// Whether to publish a new version when it is ready.
@@ -30,6 +53,8 @@ pub const LOAD_BALANCER_URL: &str = "load_balancer.url";
 pub const REGISTRY_FILTER: &str = "registry.filter";
 /// The fingerprint of the certificate that the registry must show.
 pub const REGISTRY_FINGERPRINT: &str = "registry.fingerprint";
+/// Whether images are downloaded over plain HTTP where the registry redirects to it.
+pub const REGISTRY_INSECURE_REDIRECTS: &str = "registry.insecure_redirects";
 /// `pull`, `push` or `manual`.
 pub const REGISTRY_MODE: &str = "registry.mode";
 /// The interval of comparisons with the registry, such as `1h30m`.

@@ -49,6 +49,12 @@ impl Operation {
         format!("/1.0/operations/{id}")
     }
 
+    /// What AMS warns of, such as unknown keys in the manifest of a package.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let warnings = self.metadata.get("warnings").and_then(Value::as_array);
+        warnings.into_iter().flatten().filter_map(Value::as_str)
+    }
+
     /// The names or ids of the resources of one kind.
     pub fn resource_names<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a str> {
         let urls = self.resources.get(kind).into_iter().flatten();

@@ -12,13 +12,16 @@
 //! | [`applications`] | how users change applications |
 //! | `services` | the parts that applications and the agent share |
 //! | `images`, [`config`], [`trust`], [`operations`], `arrivals` | image files, configuration items, trusted certificates, work in the background, how fast versions arrive |
-//! | `store`, [`events`], [`staging`], [`settings`], `identity` | the database with the permits to change applications, events, uploads, the settings file, the client certificate |
+//! | `store`, [`events`], [`staging`], [`settings`], [`socket_group`], `identity` | the database with the permits to change applications, events, uploads, the settings file, the group of the local socket, the client certificate |
 //! | `error` | [`Error`] |
 
 mod ams;
 mod arrivals;
+#[cfg(test)]
+mod bounds;
 mod error;
 mod images;
+mod keyed_lock;
 mod services;
 mod store;
 
@@ -30,6 +33,7 @@ pub mod identity;
 pub mod operations;
 pub mod registry;
 pub mod settings;
+pub mod socket_group;
 pub mod staging;
 pub mod trust;
 

@@ -1,10 +1,19 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use aar_types::{Architecture, Clock};
+use aar_types::{ApplicationName, Architecture, Clock};
 
 use crate::{
-    Error, arrivals::Arrivals, config::Config, events::Events, images::Images,
-    operations::Operations, settings::Settings, staging::Staging, store::Store, trust::Trust,
+    Error,
+    arrivals::Arrivals,
+    config::Config,
+    events::Events,
+    images::Images,
+    keyed_lock::{Guard, KeyedLock},
+    operations::Operations,
+    settings::Settings,
+    staging::Staging,
+    store::Store,
+    trust::Trust,
 };
 
 /// The parts of AMS that applications and the registry agent share. Cheap to clone.
@@ -18,6 +27,9 @@ pub(crate) struct Services {
     pub(crate) config: Config,
     pub(crate) trust: Trust,
     pub(crate) arrivals: Arrivals,
+    /// Held by the agent while it changes the registry for an application or imports one, and by
+    /// deletions and publications, so that no change is sent that is no longer true.
+    pub(crate) application_locks: Arc<KeyedLock<ApplicationName>>,
     pub(crate) clock: Clock,
     pub(crate) architecture: Architecture,
 }
@@ -40,10 +52,16 @@ impl Services {
             config: Config::open(store.clone()).await?,
             trust: Trust::open(store.clone(), events.clone(), clock.clone()).await?,
             arrivals: Arrivals::new(clock.clone()),
+            application_locks: Arc::default(),
             store,
             events,
             clock,
             architecture,
         })
+    }
+
+    /// Waits for the only right to change an application.
+    pub(crate) async fn lock_application(&self, name: &ApplicationName) -> Guard {
+        self.application_locks.queue(name).acquire().await
     }
 }

@@ -175,6 +175,8 @@ mod tests {
     fn folders_that_use_each_other_by_their_files_are_reported() {
         let found = circles(&[
             ("lib.rs", "mod a; mod b;"),
+            ("a/mod.rs", "mod one; mod two;"),
+            ("b/mod.rs", "mod one; mod two;"),
             ("a/one.rs", "use crate::b::two::Two;"),
             ("a/two.rs", "pub struct Two;"),
             ("b/one.rs", "use crate::a::two::Two;"),

@@ -7,7 +7,7 @@ use std::{ffi::OsStr, fs, process::Stdio, thread};
 
 use anyhow::{Context, Result};
 
-use super::servers::S3Servers;
+use super::servers::TestServers;
 use crate::command::{cargo, root, run, target_dir};
 
 /// Most tests wait for programs, time-outs and retries, so more of them run at once than there are
@@ -64,7 +64,7 @@ impl Runner {
         selection: &[A],
         environment: &[(&str, &str)],
     ) -> Result<Vec<TestTime>> {
-        let servers = S3Servers::start()?;
+        let servers = TestServers::start()?;
         let tests_at_once = thread::available_parallelism()?.get() * TESTS_PER_CORE;
         let mut command = match self {
             Self::Nextest => cargo(&["nextest", "run"]),
@@ -74,7 +74,7 @@ impl Runner {
             .args(selection)
             .envs(environment.iter().copied())
             .env("AAR_TEST_BIN_DIR", target_dir().join("debug"))
-            .env("AAR_TEST_S3_SERVERS", servers.socket())
+            .env("AAR_TEST_SERVERS", servers.socket())
             .env("NEXTEST_TEST_THREADS", tests_at_once.to_string())
             .env("RUST_TEST_THREADS", tests_at_once.to_string());
         let skipped = servers.folder().join("skipped");

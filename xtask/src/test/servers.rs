@@ -1,4 +1,4 @@
-//! The S3 servers that all test programs of a run share.
+//! The servers that all test programs of a run share.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,17 +12,17 @@ use crate::command::target_dir;
 
 const SOCKET: &str = "socket";
 
-/// The program `s3-servers`. It starts a server when the first test asks for it, and ends with all of
+/// The program `test-servers`. It starts a server when the first test asks for it, and ends with all of
 /// them when its standard input is closed.
-pub(super) struct S3Servers {
+pub(super) struct TestServers {
     process: Child,
     folder: TempDir,
 }
 
-impl S3Servers {
+impl TestServers {
     pub(super) fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let program = target_dir().join("debug/s3-servers");
+        let program = target_dir().join("debug/test-servers");
         let process = Command::new(&program)
             .arg(folder.path().join(SOCKET))
             .stdin(Stdio::piped())
@@ -42,7 +42,7 @@ impl S3Servers {
     }
 }
 
-impl Drop for S3Servers {
+impl Drop for TestServers {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();

@@ -1,35 +1,82 @@
 //! Requests for the content of an image, and what their responses contain.
 
+use std::{ops::Range, sync::atomic::Ordering, time::Instant};
+
 use aar_http::{
     HeaderMap, HeaderValue, Method, RequestBuilder, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, LOCATION, RANGE},
+    header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE},
 };
 use url::Url;
 
-use super::{Download, partial_file::PartialFile};
+use super::{Download, REQUEST, locked, partial_file::PartialFile, redirect::Redirect};
 use crate::{Error, response::parsed};
 
-pub(super) const REQUEST: &str = "an image";
 const MAX_REDIRECTS: usize = 5;
 
 impl Download<'_> {
-    /// Requests the remaining content from the registry, or from the storage to which it redirects.
-    /// Each attempt starts at the registry, so a signed URL is never older than its request.
-    pub(super) async fn request(&self, partial: &mut PartialFile) -> Result<Response, Error> {
-        let offset = partial.received();
+    /// Requests a range from the registry, or from the storage to which it redirects.
+    pub(super) async fn request(
+        &self,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
+        let sent = Instant::now();
+        let response = self.request_from_known(partial, range).await?;
+        *locked(&self.latency) = sent.elapsed();
+        if sends_ranges(&response) {
+            self.accepts_ranges.store(true, Ordering::Relaxed);
+        }
+        Ok(response)
+    }
+
+    /// Requests a range by the URL that is known. If the storage does not accept it any more, the first
+    /// stream that notices requests another one from the registry.
+    async fn request_from_known(
+        &self,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
+        let Some(known) = locked(&self.storage).clone() else {
+            return self.request_from_registry(partial, range).await;
+        };
+        match self.follow(known.clone(), partial, range).await {
+            Err(Error::ContentRefused { .. }) => {}
+            Err(error) => {
+                *locked(&self.storage) = None;
+                return Err(error);
+            }
+            response => return response,
+        }
+        let _renewing = self.renewal.lock().await;
+        let renewed = locked(&self.storage).take_if(|storage| storage.url == known.url);
+        let renewed = match renewed {
+            Some(_refused) => None,
+            None => locked(&self.storage).clone(),
+        };
+        match renewed {
+            Some(renewed) => self.follow(renewed, partial, range).await,
+            None => self.request_from_registry(partial, range).await,
+        }
+    }
+
+    async fn request_from_registry(
+        &self,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
         let request = self
             .client
             .version_request(Method::GET, self.version, &["image"]);
-        let mut request = with_range(request, offset);
-        if offset > 0 {
+        let mut request = self.with_range(request, range);
+        if range.start > 0 {
             request = request.header(IF_RANGE, format!("\"{}\"", self.image.digest));
         }
         let limit = self.client.timeouts().response;
         let response = self.client.send(request, limit).await?;
         match response.status() {
             status if status.is_redirection() => {
-                let registry = self.client.url();
-                self.follow(location(registry, &response)?, partial).await
+                let redirect = self.redirect(self.client.url(), &response)?;
+                self.follow(redirect, partial, range).await
             }
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             _ => self.client.accepted(response).await,
@@ -38,66 +85,88 @@ impl Download<'_> {
 
     /// Follows redirects without credentials. Any server may send the content, because its digest
     /// is verified.
-    async fn follow(&self, mut url: Url, partial: &mut PartialFile) -> Result<Response, Error> {
+    async fn follow(
+        &self,
+        mut redirect: Redirect,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
         for _ in 0..MAX_REDIRECTS {
-            let response = self.fetch(url.clone(), partial).await?;
+            let response = self.fetch(&redirect, partial, range).await?;
             let status = response.status();
             if status.is_success() || status == StatusCode::RANGE_NOT_SATISFIABLE {
-                partial.tag = strong_tag(response.headers());
+                partial.set_tag(strong_tag(response.headers()));
+                *locked(&self.storage) = Some(redirect);
                 return Ok(response);
             }
             if !status.is_redirection() {
                 return Err(Error::ContentRefused {
-                    host: host(&url),
+                    host: redirect.host(),
                     status: status.as_u16(),
                 });
             }
-            url = location(&url, &response)?;
+            redirect = self.redirect(&redirect.url, &response)?;
         }
         Err(Error::malformed(REQUEST, "there are too many redirects"))
     }
 
-    /// Requests the remaining content from the storage. The tags of the storage differ from those
-    /// of the registry: the remaining content must have the tag of the content received before.
-    async fn fetch(&self, url: Url, partial: &PartialFile) -> Result<Response, Error> {
-        let host = host(&url);
-        let mut request = with_range(self.client.content_request(url), partial.received());
-        if let Some(tag) = partial.expected_tag() {
+    fn redirect(&self, base: &Url, response: &Response) -> Result<Redirect, Error> {
+        Redirect::of(base, response, self.client.allows_insecure_redirects())
+    }
+
+    /// Requests a range from the storage. The tags of the storage differ from those of the registry: the
+    /// content must have the tag of the content received before.
+    async fn fetch(
+        &self,
+        redirect: &Redirect,
+        partial: &PartialFile,
+        range: &Range<u64>,
+    ) -> Result<Response, Error> {
+        let url = redirect.url.clone();
+        let request = self.client.content_request(url, redirect.allow_local);
+        let mut request = self.with_range(request, range);
+        if let Some(tag) = partial.expected_tag().filter(|_| range.start > 0) {
             request = request.header(IF_RANGE, tag);
         }
         let limit = self.client.timeouts().response;
         let sent = tokio::time::timeout(limit, request.send()).await;
-        match sent.map_err(|_| Error::Timeout { limit })? {
-            Err(aar_http::Error::Connect(source)) => {
-                Err(Error::ContentUnreachable { host, source })
-            }
-            response => response.map_err(|error| self.client.connection_error(error)),
+        sent.map_err(|_| Error::Timeout { limit })?
+            .map_err(|error| self.content_error(redirect, error))
+    }
+
+    fn with_range(&self, request: RequestBuilder, range: &Range<u64>) -> RequestBuilder {
+        let Range { start, end } = range;
+        match (*start, *end == self.image.size) {
+            (0, true) => request,
+            (start, true) => request.header(RANGE, format!("bytes={start}-")),
+            (start, false) => request.header(RANGE, format!("bytes={start}-{}", end - 1)),
+        }
+    }
+
+    fn content_error(&self, redirect: &Redirect, error: aar_http::Error) -> Error {
+        if let Some(refusal) = redirect.refusal(&error) {
+            return refusal;
+        }
+        match error {
+            aar_http::Error::Connect(source) => Error::ContentUnreachable {
+                host: redirect.host(),
+                source,
+            },
+            error => self.client.connection_error(error),
         }
     }
 }
 
-fn with_range(request: RequestBuilder, offset: u64) -> RequestBuilder {
-    match offset {
-        0 => request,
-        _ => request.header(RANGE, format!("bytes={offset}-")),
-    }
-}
-
-fn host(url: &Url) -> String {
-    url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()
+fn sends_ranges(response: &Response) -> bool {
+    let accepted = response.headers().get(ACCEPT_RANGES);
+    response.status() == StatusCode::PARTIAL_CONTENT
+        || accepted.is_some_and(|accepted| accepted == "bytes")
 }
 
 /// The entity tag, unless it is weak and so unusable for `If-Range`.
 fn strong_tag(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers.get(ETAG)?;
     tag.as_bytes().starts_with(b"\"").then(|| tag.clone())
-}
-
-fn location(base: &Url, response: &Response) -> Result<Url, Error> {
-    let location = response.headers().get(LOCATION);
-    let text = location.and_then(|value| value.to_str().ok());
-    let url = text.and_then(|text| base.join(text).ok());
-    url.ok_or_else(|| Error::malformed(REQUEST, "a redirect has no valid location"))
 }
 
 /// Whether the body of a response starts at the offset.

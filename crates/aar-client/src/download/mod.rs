@@ -1,19 +1,41 @@
-//! Downloads: into a partial file beside the final one, resumed at its end, and verified before the
-//! file gets its final name.
+//! Downloads: into a partial file beside the final one, resumed with what it has, and verified before the
+//! file gets its final name. Several requests for ranges run beside each other where that is faster.
 
 mod content;
+mod content_file;
+mod extents;
+mod pace;
 mod partial_file;
+mod pipeline;
+mod ranges;
+mod redirect;
+mod remainder;
+mod tail;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aar_types::{ApplicationName, Architecture, ImageInfo, VersionNumber};
 use backon::ExponentialBackoff;
 
 use self::{
-    content::{REQUEST, declared_size, starts_at},
     partial_file::{PartialFile, digest_of, place},
+    redirect::Redirect,
+    remainder::Received,
 };
-use crate::{Error, RegistryClient, Transfer};
+use crate::{Error, RegistryClient, Transfer, stream_budget::StreamShare};
+
+/// Named in errors.
+const REQUEST: &str = "an image";
+
+/// One stream among others is replaced earlier than a sole one gives up.
+const STALL_PER_SILENCE: u32 = 6;
 
 impl RegistryClient {
     /// Downloads the image of a version to a file. If the file exists, its digest is verified, and
@@ -34,6 +56,12 @@ impl RegistryClient {
             to,
             partial: partial_path(to),
             transfer,
+            share: self.streams().join(),
+            accepts_ranges: AtomicBool::new(false),
+            range_refused: AtomicBool::new(false),
+            latency: Mutex::default(),
+            storage: Mutex::default(),
+            renewal: tokio::sync::Mutex::default(),
         };
         download.run().await
     }
@@ -52,14 +80,17 @@ struct Download<'a> {
     to: &'a Path,
     partial: PathBuf,
     transfer: &'a Transfer,
-}
-
-enum Received {
-    /// The remaining content.
-    Remainder,
-    /// A response that does not continue the received bytes.
-    OtherRange,
-    OtherSize(u64),
+    share: StreamShare,
+    /// Whether the server says that it sends ranges.
+    accepts_ranges: AtomicBool,
+    /// Whether the server has answered a request for a range with something else.
+    range_refused: AtomicBool,
+    /// Of the last request.
+    latency: Mutex<Duration>,
+    /// The storage to which the registry has redirected, as long as it accepts the URL.
+    storage: Mutex<Option<Redirect>>,
+    /// Held while the registry is asked for another URL, so that the streams ask once.
+    renewal: tokio::sync::Mutex<()>,
 }
 
 impl Download<'_> {
@@ -79,14 +110,20 @@ impl Download<'_> {
     }
 
     async fn attempt(&self) -> Result<(), Error> {
-        let mut partial = PartialFile::open(&self.partial, self.image.size).await?;
+        let silence = self.client.timeouts().stall / STALL_PER_SILENCE;
+        let opening = PartialFile::open(&self.partial, self.image.size, silence);
+        let mut partial = self.unless_cancelled(opening).await?;
         if self.is_complete().await? {
             return partial.discard().await;
         }
         let mut backoff = self.client.backoff();
         let mut furthest = partial.received();
-        while partial.received() < self.image.size {
-            let received = self.unless_cancelled(self.receive(&mut partial)).await;
+        while !partial.is_complete() {
+            let receiving = self.receive_remainder(&partial);
+            let received = self.unless_cancelled(receiving).await;
+            if partial.release_all().await.is_err() {
+                break;
+            }
             // Bytes that are received again after a restart are no progress.
             if partial.received() > furthest {
                 furthest = partial.received();
@@ -94,6 +131,7 @@ impl Download<'_> {
             }
             match received {
                 Ok(Received::Remainder) => {}
+                Ok(Received::FileFailed) => break,
                 Ok(Received::OtherSize(found)) => {
                     partial.discard().await?;
                     self.transfer.progress.report(0);
@@ -101,6 +139,7 @@ impl Download<'_> {
                     return Err(Error::SizeMismatch { expected, found });
                 }
                 Ok(Received::OtherRange) => {
+                    self.range_refused.store(true, Ordering::Relaxed);
                     let error = Error::Interrupted { source: None };
                     partial = self.wait_before_retry(partial, &mut backoff, error).await?;
                     partial = partial.restart(self.image.size).await?;
@@ -152,6 +191,7 @@ impl Download<'_> {
         Ok(true)
     }
 
+    /// Verifies the complete file and gives it its final name, or reports the failure of the file.
     async fn conclude(&self, partial: PartialFile) -> Result<(), Error> {
         let (found, file) = self.unless_cancelled(partial.finish()).await?;
         let expected = self.image.digest;
@@ -163,32 +203,8 @@ impl Download<'_> {
         self.transfer.progress.report(0);
         Err(Error::DigestMismatch { expected, found })
     }
+}
 
-    /// Requests the remaining content and appends it to the partial file.
-    async fn receive(&self, partial: &mut PartialFile) -> Result<Received, Error> {
-        let offset = partial.received();
-        let mut response = self.request(partial).await?;
-        if let Some(size) = declared_size(&response).filter(|size| *size != self.image.size) {
-            return Ok(Received::OtherSize(size));
-        }
-        if !starts_at(&response, offset)? {
-            if offset > 0 {
-                return Ok(Received::OtherRange);
-            }
-            let reason = "it does not start at byte 0";
-            return Err(Error::malformed(REQUEST, reason));
-        }
-        while let Some(chunk) = self.client.chunk(&mut response).await? {
-            if partial.received() + chunk.len() as u64 > self.image.size {
-                let reason = format!("it has more than the declared {} bytes", self.image.size);
-                return Err(Error::malformed(REQUEST, reason));
-            }
-            partial.append(&chunk).await?;
-            self.transfer.progress.report(partial.received());
-        }
-        if partial.received() < self.image.size {
-            return Err(Error::Interrupted { source: None });
-        }
-        Ok(Received::Remainder)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod download;
+mod full_volume;
+mod parallel;
+mod redirects;
 mod requests;
 mod storage;
 mod support;

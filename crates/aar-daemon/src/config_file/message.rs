@@ -20,6 +20,10 @@ fn of_keys(error: &YamlError) -> Option<String> {
             format!("there is no key {field:?} here, only {known}")
         }
         YamlError::SerdeMissingField { field, .. } => format!("the key {field:?} is missing"),
+        YamlError::MultipleDocuments { .. } => {
+            "the file may have one document only: remove the line --- and what follows it"
+                .to_owned()
+        }
         YamlError::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key {key:?} occurs twice")
         }
@@ -47,7 +51,12 @@ fn of_values(error: &YamlError) -> Option<String> {
         } => format!("{} belongs here, not {unexpected}", number(expected)?),
         YamlError::SerdeUnknownVariant {
             variant, expected, ..
-        } => format!("{variant:?} is not one of {}", expected.join(", ")),
+        } => {
+            // An empty text stands for the default.
+            let named = expected.iter().filter(|name| !name.is_empty());
+            let named: Vec<_> = named.map(|name| &**name).collect();
+            format!("{variant:?} is not one of {}", named.join(", "))
+        }
         _ => return None,
     })
 }

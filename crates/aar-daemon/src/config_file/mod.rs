@@ -4,6 +4,7 @@
 //! typing mistake does not silently select a default.
 
 mod message;
+mod unquoted;
 
 use std::{
     io,
@@ -53,11 +54,13 @@ pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigEr
     });
     read.map_err(|error| {
         let error = error.without_snippet();
+        let line = error.location().map(|location| location.line());
+        let unquoted = line.and_then(|number| unquoted::in_line(text, number));
         ConfigError::Invalid {
             path: path.to_owned(),
-            line: error.location().map(|location| location.line()),
-            key: track.path().to_string(),
-            source: InvalidConfig(message::of(error)),
+            line,
+            key: track.path().to_string().replace(".?", ""),
+            source: InvalidConfig(unquoted.unwrap_or_else(|| message::of(error))),
         }
     })
 }

@@ -183,3 +183,16 @@ fn missing_file_is_none_and_unreadable_file_is_named() {
     let error = load::<Config>(&path).unwrap_err().to_string();
     assert!(error.contains("main.yaml"), "{error}");
 }
+
+#[test]
+fn second_document_and_a_value_without_quotes_are_explained() {
+    let second = message("name: x\n---\n");
+    assert!(second.contains("one document only"), "{second}");
+    let unquoted = message("http:\n  addr: [::]:3000\n");
+    assert!(
+        unquoted.ends_with(
+            "main.yaml:2: http.addr: a value that begins with [ needs quotes: \"[::]:3000\""
+        ),
+        "{unquoted}"
+    );
+}

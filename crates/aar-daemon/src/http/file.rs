@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use headers::{AcceptRanges, ContentLength, ContentRange, HeaderMapExt};
@@ -41,8 +41,17 @@ pub struct RangeNotSatisfiable {
 }
 
 impl FileResponse {
-    /// The part that a request with these headers selects.
-    pub fn part(&self, request: &HeaderMap) -> Result<FilePart, RangeNotSatisfiable> {
+    /// The part that a request with this method and these headers selects. A range has a meaning for
+    /// GET only.
+    pub fn part(
+        &self,
+        method: &Method,
+        request: &HeaderMap,
+    ) -> Result<FilePart, RangeNotSatisfiable> {
+        if method == Method::HEAD {
+            let (range, is_partial) = (0..self.size, false);
+            return Ok(FilePart { range, is_partial });
+        }
         let (range, is_partial) = match Selection::of(request, self.size, self.etag.as_str()) {
             Selection::Whole => (0..self.size, false),
             Selection::Part(range) => (range, true),
@@ -63,7 +72,7 @@ impl FileResponse {
             HeaderValue::from_static(self.content_type),
         );
         headers.insert(header::ETAG, self.etag.header());
-        let disposition = format!("attachment; filename=\"{}\"", self.file_name);
+        let disposition = format!("attachment; filename={}", self.file_name);
         if let Ok(disposition) = HeaderValue::try_from(disposition) {
             headers.insert(header::CONTENT_DISPOSITION, disposition);
         }
@@ -88,6 +97,10 @@ mod tests {
     use super::*;
 
     fn respond(range: &str) -> Result<Response, RangeNotSatisfiable> {
+        respond_to(&Method::GET, range)
+    }
+
+    fn respond_to(method: &Method, range: &str) -> Result<Response, RangeNotSatisfiable> {
         let file = FileResponse {
             size: 10,
             etag: ETag::new("a"),
@@ -95,8 +108,17 @@ mod tests {
             file_name: "game.tar.zst".to_owned(),
         };
         let request = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
-        let part = file.part(&request)?;
+        let part = file.part(method, &request)?;
         Ok(file.respond(part, Body::empty()))
+    }
+
+    #[test]
+    fn range_of_head_is_ignored() {
+        for range in ["bytes=5-", "bytes=10-"] {
+            let response = respond_to(&Method::HEAD, range).unwrap();
+            assert_eq!(response.status(), StatusCode::OK, "{range}");
+            assert_eq!(response.headers()[header::CONTENT_LENGTH], "10", "{range}");
+        }
     }
 
     #[test]
@@ -107,7 +129,7 @@ mod tests {
             (header::ACCEPT_RANGES, "bytes"),
             (
                 header::CONTENT_DISPOSITION,
-                "attachment; filename=\"game.tar.zst\"",
+                "attachment; filename=game.tar.zst",
             ),
             (header::CONTENT_LENGTH, "10"),
             (header::CONTENT_TYPE, "application/zstd"),

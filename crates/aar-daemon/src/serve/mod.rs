@@ -1,20 +1,38 @@
 //! Serves a router over mutual TLS and over a Unix socket.
 //!
+//! Peers are known or unknown, as the server decides for each connection and again for each request. Unknown
+//! peers get few connections, small buffers and short time limits, so that they cannot take what known
+//! peers need. Every peer that sends nothing or reads nothing for too long is cut.
+//!
 //! When the service drains, connections end after the request in flight; those that last longer than
 //! the limit are dropped.
 
-use std::{io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{
+    io, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration,
+};
 
-use aar_tls::{Connections, TlsListener};
+use aar_tls::{Connections, Limits, Origin, Peer, TlsListener, UnknownPeers};
 use axum::Router;
+use rustix::process::{Resource, getrlimit};
 use tokio::{
-    net::{UnixListener, UnixStream, unix::SocketAddr},
+    net::{TcpListener, UnixListener, UnixStream, unix},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
+mod alarm;
 mod connection;
+mod peer;
+mod request_body;
+mod timed_stream;
+
+use connection::Connection;
+pub use connection::UNKNOWN_HEAD_BYTES;
+pub use peer::{IsKnown, TimeLimits};
+
+/// The most connections of unknown users of a Unix socket, and of readers of metrics.
+pub const UNKNOWN_LOCAL_PEERS: usize = 64;
 
 /// The pause after accepting has failed, for example without free file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -31,11 +49,12 @@ pub struct UnixPeer {
 }
 
 /// Serves until `drain` is cancelled, then until all connections have ended, for `drain_limit` at most.
-/// Handlers get the [`Peer`](aar_tls::Peer) as [`ConnectInfo`](axum::extract::ConnectInfo). It is
-/// registered in `connections` while its connection is open, also after an upgrade.
+/// Handlers get the [`Peer`] as [`ConnectInfo`](axum::extract::ConnectInfo). It is registered in
+/// `connections` while its connection is open, also after an upgrade.
 pub async fn serve_tls(
     mut listener: TlsListener,
     connections: Connections,
+    is_known: IsKnown<Peer>,
     router: Router,
     drain: CancellationToken,
     drain_limit: Duration,
@@ -46,10 +65,17 @@ pub async fn serve_tls(
             biased;
             () = drain.cancelled() => break,
             Some(_ended) = open.join_next() => {}
-            (mut stream, peer) = listener.accept() => {
-                stream.keep(connections.track(&peer));
-                let service = connection::service(router.clone(), peer);
-                open.spawn(connection::serve(stream, service, drain.clone()));
+            (mut io, peer) = listener.accept() => {
+                if is_known(&peer) {
+                    if !has_room(&listener) {
+                        continue;
+                    }
+                    io.admit();
+                }
+                io.keep(connections.track(&peer));
+                let slot = io.slot().clone();
+                let connection = Connection { io, peer, slot };
+                open.spawn(connection.serve(router.clone(), Arc::clone(&is_known), drain.clone()));
             }
         }
     }
@@ -57,23 +83,44 @@ pub async fn serve_tls(
     finish(open, drain_limit).await;
 }
 
+/// Whether one more known peer can be served.
+fn has_room(listener: &TlsListener) -> bool {
+    let known = listener.unknown_peers().admitted();
+    let limit = listener.limits().known_peers;
+    if known >= limit {
+        tracing::warn!(
+            known,
+            limit,
+            "connection closed: too many are open; raise the limit of open files of the service"
+        );
+    }
+    known < limit
+}
+
 /// Serves a Unix socket in the same way. Handlers get the [`UnixPeer`] as
 /// [`ConnectInfo`](axum::extract::ConnectInfo).
 pub async fn serve_unix(
     listener: UnixListener,
+    is_known: IsKnown<UnixPeer>,
     router: Router,
     drain: CancellationToken,
     drain_limit: Duration,
 ) {
     let mut open = JoinSet::new();
+    let unknown = UnknownPeers::new(
+        UNKNOWN_LOCAL_PEERS,
+        UNKNOWN_LOCAL_PEERS / Limits::ADDRESS_SHARE,
+    );
     loop {
         tokio::select! {
             biased;
             () = drain.cancelled() => break,
             Some(_ended) = open.join_next() => {}
-            (stream, peer) = accept(&listener) => {
-                let service = connection::service(router.clone(), peer);
-                open.spawn(connection::serve(stream, service, drain.clone()));
+            (io, peer) = accept(&listener) => {
+                let slot = unknown.enter(Origin::User(peer.uid));
+                slot.connected();
+                let connection = Connection { io, peer, slot };
+                open.spawn(connection.serve(router.clone(), Arc::clone(&is_known), drain.clone()));
             }
         }
     }
@@ -81,11 +128,42 @@ pub async fn serve_unix(
     finish(open, drain_limit).await;
 }
 
+/// Serves plain HTTP to unknown peers only, until `drain` is cancelled; requests in flight are dropped.
+/// Handlers get the address as [`ConnectInfo`](axum::extract::ConnectInfo).
+pub async fn serve_plain(mut listener: TcpListener, router: Router, drain: CancellationToken) {
+    let mut open = JoinSet::new();
+    let is_known: IsKnown<SocketAddr> = Arc::new(|_| false);
+    let unknown = UnknownPeers::new(
+        UNKNOWN_LOCAL_PEERS,
+        UNKNOWN_LOCAL_PEERS / Limits::ADDRESS_SHARE,
+    );
+    loop {
+        tokio::select! {
+            biased;
+            () = drain.cancelled() => break,
+            Some(_ended) = open.join_next() => {}
+            (io, peer) = axum::serve::Listener::accept(&mut listener) => {
+                let slot = unknown.enter(peer.ip().into());
+                slot.connected();
+                let connection = Connection { io, peer, slot };
+                open.spawn(connection.serve(router.clone(), Arc::clone(&is_known), drain.clone()));
+            }
+        }
+    }
+}
+
+/// The limits of a listener, by the number of files that this process may open.
+pub fn connection_limits() -> Limits {
+    let files = getrlimit(Resource::Nofile).current;
+    let files = files.and_then(|files| usize::try_from(files).ok());
+    Limits::for_open_files(files.unwrap_or(usize::MAX))
+}
+
 /// Stops listening and removes the socket file.
 fn close(listener: UnixListener) {
     let address = listener.local_addr();
     drop(listener);
-    let removed = match address.as_ref().map(SocketAddr::as_pathname) {
+    let removed = match address.as_ref().map(unix::SocketAddr::as_pathname) {
         Ok(Some(path)) => aar_fs::remove_if_exists(path).map(drop),
         _ => Ok(()),
     };

@@ -23,13 +23,13 @@ async fn drain_finishes_requests_in_flight_and_accepts_no_others() {
     let (reached, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let server = Server::start(slow(&reached, &go), SOON).await;
     let client = server.client(None);
-    let request = tokio::spawn(client.get(server.url("/slow")).send());
+    let request = tokio::spawn(server.get(&client, "/slow").send());
     reached.notified().await;
     server.drain.cancel();
     tokio::task::yield_now().await;
     let newcomer = server.client(None);
     let refused = timeout(SOON, async {
-        while newcomer.get(server.url("/")).send().await.is_ok() {}
+        while server.get(&newcomer, "/").send().await.is_ok() {}
     });
     refused.await.unwrap();
     assert!(!server.done.is_finished());
@@ -43,14 +43,8 @@ async fn drain_finishes_requests_in_flight_and_accepts_no_others() {
 async fn drain_does_not_wait_for_idle_connections() {
     let server = Server::start(slow(&Arc::default(), &Arc::default()), SOON * 10).await;
     let client = server.client(None);
-    client
-        .get(server.url("/"))
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let response = server.get(&client, "/").send().await.unwrap();
+    response.text().await.unwrap();
     assert_eq!(server.connections.count(), 1);
     server.drain.cancel();
     timeout(SOON, server.done).await.unwrap().unwrap();
@@ -63,7 +57,7 @@ async fn drain_drops_requests_beyond_its_limit() {
     let router = slow(&reached, &Arc::default());
     let server = Server::start(router, Duration::from_millis(100)).await;
     let client = server.client(None);
-    let request = tokio::spawn(client.get(server.url("/slow")).send());
+    let request = tokio::spawn(server.get(&client, "/slow").send());
     reached.notified().await;
     server.drain.cancel();
     timeout(SOON, server.done).await.unwrap().unwrap();

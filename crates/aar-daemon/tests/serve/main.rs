@@ -5,4 +5,6 @@ mod drain;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod support;

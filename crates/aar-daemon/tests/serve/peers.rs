@@ -1,4 +1,4 @@
-use std::{os::unix::fs::PermissionsExt, time::Duration};
+use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use aar_daemon::{UnixPeer, serve::bind_unix, serve_unix};
 use aar_tls::Peer;
@@ -32,12 +32,8 @@ async fn handler_sees_the_certificate_of_the_peer() {
         (None, "none".to_owned()),
         (Some(&ams), ams.certificate().fingerprint().to_string()),
     ] {
-        let response = server
-            .client(certificate)
-            .get(server.url("/"))
-            .send()
-            .await
-            .unwrap();
+        let client = server.client(certificate);
+        let response = server.get(&client, "/").send().await.unwrap();
         assert_eq!(response.text().await.unwrap(), expected);
     }
 }
@@ -57,7 +53,7 @@ async fn silent(mut request: Request) -> Response {
 async fn upgraded_connection_can_be_cut() {
     let server = Server::start(Router::new().route("/", get(silent)), SOON).await;
     let ams = identity("ams0");
-    let mut raw = server.raw(&ams, b"http/1.1").await;
+    let mut raw = server.raw(Some(&ams), b"http/1.1").await;
     let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: silence\r\n\r\n";
     raw.write_all(request).await.unwrap();
     let mut response = [0; 1024];
@@ -80,7 +76,13 @@ async fn handler_on_a_unix_socket_sees_the_user() {
     let listener = bind_unix(&path, 0o660).unwrap();
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o660);
     let router = Router::new().route("/", get(whoami));
-    let serving = tokio::spawn(serve_unix(listener, router, drain.clone(), Duration::ZERO));
+    let serving = tokio::spawn(serve_unix(
+        listener,
+        Arc::new(|_| true),
+        router,
+        drain.clone(),
+        Duration::ZERO,
+    ));
     let mut stream = UnixStream::connect(&path).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();

@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use aar_tls::{Connections, HttpOptions, Identity, Limits, NewIdentity, ServerTrust, TlsListener};
+use aar_http::{HttpClient, HttpOptions, Method, RequestBuilder};
+use aar_tls::{Connections, Identity, Limits, NewIdentity, Peer, ServerTrust, TlsListener};
 use aar_types::Clock;
 use axum::Router;
 use rustls::pki_types::ServerName;
@@ -30,10 +31,15 @@ pub(crate) fn identity(name: &str) -> Identity {
 }
 
 impl Server {
+    /// Peers with a certificate are known.
     pub(crate) async fn start(router: Router, drain_limit: Duration) -> Self {
+        Self::with_limits(router, drain_limit, Limits::default()).await
+    }
+
+    pub(crate) async fn with_limits(router: Router, drain_limit: Duration, limits: Limits) -> Self {
         let identity = identity("server");
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listener = TlsListener::bind(loopback, &identity, Limits::default());
+        let listener = TlsListener::bind(loopback, &identity, limits);
         let listener = listener.await.unwrap();
         let (connections, drain) = (Connections::default(), CancellationToken::new());
         Self {
@@ -41,6 +47,7 @@ impl Server {
             done: tokio::spawn(aar_daemon::serve_tls(
                 listener,
                 connections.clone(),
+                Arc::new(|peer: &Peer| peer.certificate.is_some()),
                 router,
                 drain.clone(),
                 drain_limit,
@@ -55,19 +62,33 @@ impl Server {
         ServerTrust::Pinned(vec![self.identity.certificate().fingerprint()])
     }
 
-    pub(crate) fn client(&self, identity: Option<&Identity>) -> reqwest::Client {
+    pub(crate) fn client(&self, identity: Option<&Identity>) -> HttpClient {
         let mut options = HttpOptions::new(self.trust(), "test/1");
         options.identity = identity.cloned();
-        aar_tls::http_client(options).unwrap()
+        HttpClient::new(options).unwrap()
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("https://{}{path}", self.address)
+    pub(crate) fn get(&self, client: &HttpClient, path: &str) -> RequestBuilder {
+        self.request(client, Method::GET, path)
+    }
+
+    pub(crate) fn request(
+        &self,
+        client: &HttpClient,
+        method: Method,
+        path: &str,
+    ) -> RequestBuilder {
+        let url = format!("https://{}{path}", self.address);
+        client.request(method, url.parse().unwrap())
     }
 
     /// A connection for requests written byte by byte.
-    pub(crate) async fn raw(&self, identity: &Identity, protocol: &[u8]) -> TlsStream<TcpStream> {
-        let config = aar_tls::client_config(self.trust(), Some(identity), Clock::system());
+    pub(crate) async fn raw(
+        &self,
+        identity: Option<&Identity>,
+        protocol: &[u8],
+    ) -> TlsStream<TcpStream> {
+        let config = aar_tls::client_config(self.trust(), identity, Clock::system());
         let mut config = config.unwrap();
         config.alpn_protocols = vec![protocol.to_vec()];
         let tcp = TcpStream::connect(self.address).await.unwrap();

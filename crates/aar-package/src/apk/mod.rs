@@ -143,7 +143,11 @@ fn version_name<R: Read + Seek>(
         Some(id) => resources::text(&read_resources(zip)?, id),
         None => root.text(value).or_else(|| value.coerced()),
     };
-    Ok(text.unwrap_or_default())
+    let printable = |text: String| {
+        let characters = text.chars().filter(|c| !c.is_control());
+        characters.take(rules::MAX_APK_VERSION_NAME).collect()
+    };
+    Ok(text.map(printable).unwrap_or_default())
 }
 
 /// The version code of 64 bits, whose upper half is an attribute of its own.

@@ -1,5 +1,5 @@
-//! Verifying digest and fingerprint in one pass over the file: the caller's thread reads and hashes
-//! the stored bytes, several threads decompress, and one hashes the content.
+//! Verifying digest and content in one pass over the file: the caller's thread reads and hashes the
+//! stored bytes, several threads decompress, and one hashes and checks the content.
 
 use std::{
     io::{self, Read},
@@ -8,12 +8,12 @@ use std::{
 };
 
 use aar_fs::Sha256Hasher;
-use aar_types::{Digest, Fingerprint, ImageInfo};
+use aar_types::{Digest, ImageInfo};
 use fs_err as fs;
-use sha2::{Digest as _, Sha256};
 
+use super::check::{CheckedImage, ContentChecker};
 use crate::{
-    Error,
+    Error, Limits,
     seekable::{
         FrameInfo, Results, SeekableFile, WorkQueue, decompress_frame, join, ordered_workers,
         worker_count,
@@ -23,8 +23,9 @@ use crate::{
 /// A compressed frame and the size of its content.
 type FrameJob = (Vec<u8>, usize);
 
-/// Verifies the size, the digest and the fingerprint of a stored image.
-pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
+/// Verifies the size, the digest and the fingerprint of a stored image, and checks its content by the
+/// rules for packages.
+pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<CheckedImage, Error> {
     check_size(path, expected)?;
     let mut file = match SeekableFile::open(path) {
         Ok(file) => file,
@@ -35,17 +36,18 @@ pub fn verify_image(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
         }
     };
     let mut hasher = Sha256Hasher::new();
-    let fingerprint = fingerprint(&mut file, Some(&mut hasher))?;
+    let content = check_content(&mut file, expected, Some(&mut hasher))?;
     check(path, "digest", &expected.digest, &hasher.finish())?;
-    check_fingerprint(path, expected, fingerprint)
+    check_fingerprint(path, expected, content)
 }
 
-/// Verifies the size and the fingerprint of an image whose digest was verified on receipt.
-pub fn verify_content(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
+/// Verifies the size and the fingerprint of an image whose digest was verified on receipt, and checks
+/// its content by the rules for packages.
+pub fn verify_content(path: &Path, expected: &ImageInfo) -> Result<CheckedImage, Error> {
     check_size(path, expected)?;
     let mut file = SeekableFile::open(path)?;
-    let fingerprint = fingerprint(&mut file, None)?;
-    check_fingerprint(path, expected, fingerprint)
+    let content = check_content(&mut file, expected, None)?;
+    check_fingerprint(path, expected, content)
 }
 
 fn check_size(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
@@ -56,10 +58,19 @@ fn check_size(path: &Path, expected: &ImageInfo) -> Result<(), Error> {
 fn check_fingerprint(
     path: &Path,
     expected: &ImageInfo,
-    found: io::Result<Fingerprint>,
-) -> Result<(), Error> {
-    let found = found.map_err(|error| Error::damaged(path.display().to_string(), error))?;
-    check(path, "fingerprint", &expected.fingerprint, &found)
+    content: Result<CheckedImage, Error>,
+) -> Result<CheckedImage, Error> {
+    let content = content.map_err(|error| match error {
+        Error::Io(error) => Error::damaged(path.display().to_string(), error),
+        other => other,
+    })?;
+    check(
+        path,
+        "fingerprint",
+        &expected.fingerprint,
+        &content.fingerprint,
+    )?;
+    Ok(content)
 }
 
 fn check<T: PartialEq + ToString>(
@@ -85,12 +96,13 @@ fn digest_of(path: &Path) -> io::Result<Digest> {
     Ok(hasher.finish())
 }
 
-/// The fingerprint of the content. The hasher gets all bytes of the file, also of frames that cannot
-/// be decompressed.
-fn fingerprint(
+/// Checks the content. The hasher gets all bytes of the file, also of frames that cannot be
+/// decompressed. The inner result says whether the content is valid.
+fn check_content(
     file: &mut SeekableFile,
+    expected: &ImageInfo,
     hasher: Option<&mut Sha256Hasher>,
-) -> Result<io::Result<Fingerprint>, Error> {
+) -> Result<Result<CheckedImage, Error>, Error> {
     let frames: Vec<FrameInfo> = (0..file.frame_count())
         .map(|index| file.frame(index))
         .collect::<Result<_, _>>()?;
@@ -100,11 +112,12 @@ fn fingerprint(
             let mut decompressor = None;
             move |(bytes, size): FrameJob| decompress_frame(&mut decompressor, &bytes, size)
         });
-        let hashing = scope.spawn(move || hash_contents(contents));
+        let size = expected.size;
+        let checking = scope.spawn(move || check_contents(contents, size));
         let read = read_frames(file, &frames, queue, hasher);
-        let fingerprint = join(hashing);
+        let content = join(checking);
         read?;
-        Ok(fingerprint)
+        Ok(content)
     })
 }
 
@@ -133,10 +146,13 @@ fn read_frames(
     Ok(())
 }
 
-fn hash_contents(contents: Results<io::Result<Vec<u8>>>) -> io::Result<Fingerprint> {
-    let mut sha256 = Sha256::new();
+fn check_contents(
+    contents: Results<io::Result<Vec<u8>>>,
+    image_size: u64,
+) -> Result<CheckedImage, Error> {
+    let mut checker = ContentChecker::new(image_size, &Limits::DEFAULT);
     for content in contents {
-        sha256.update(&content?);
+        checker.push(&content?)?;
     }
-    Ok(Fingerprint::from_bytes(sha256.finalize().into()))
+    checker.finish()
 }

@@ -8,7 +8,9 @@ mod read;
 mod workers;
 mod write;
 
-pub(crate) use read::{FrameInfo, FrameReader, SeekableFile, decompress_frame};
+pub(crate) use read::{
+    FrameInfo, FrameReader, MAX_FRAME, MAX_FRAMES, SeekableFile, decompress_frame,
+};
 pub(crate) use workers::{Results, WorkQueue, join, ordered_workers, worker_count};
 pub(crate) use write::write_image;
 

@@ -14,10 +14,10 @@ use crate::{Error, tar::Skip};
 
 /// The content size that a frame may have. Other programs may write larger frames than this one,
 /// but no frame may take all memory.
-const MAX_FRAME: usize = 4 * FRAME;
+pub(crate) const MAX_FRAME: usize = 4 * FRAME;
 
 /// The number of frames that a file may have: 1 TiB of content in frames of 1 MiB.
-const MAX_FRAMES: u64 = 1 << 20;
+pub(crate) const MAX_FRAMES: u64 = 1 << 20;
 
 /// The size of a table entry, and of the table without entries.
 const TABLE_ENTRY: u64 = 8;

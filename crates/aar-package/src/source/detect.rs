@@ -25,10 +25,22 @@ const MAGIC: &[(&[u8], Result<ArchiveFormat, &str>)] = &[
     (b"PK\x05\x06", Ok(ArchiveFormat::Zip)),
     (b"BZh", Ok(ArchiveFormat::TarBzip2)),
     (b"\x28\xb5\x2f\xfd", Ok(ArchiveFormat::TarZstd)),
-    (b"\x1f\x8b", Err("a gzip file")),
-    (b"\xfd7zXZ\0", Err("an xz file")),
-    (b"7z\xbc\xaf\x27\x1c", Err("a 7z file")),
-    (b"Rar!", Err("a rar file")),
+    (
+        b"\x1f\x8b",
+        Err("a gzip file, which `tar cjf` in place of `tar czf` avoids"),
+    ),
+    (
+        b"\xfd7zXZ\0",
+        Err("an xz file, which `tar cjf` in place of `tar cJf` avoids"),
+    ),
+    (
+        b"7z\xbc\xaf\x27\x1c",
+        Err("a 7z file, whose content can be packed as .zip"),
+    ),
+    (
+        b"Rar!",
+        Err("a rar file, whose content can be packed as .zip"),
+    ),
     (
         b"version https://git-lfs",
         Err("a Git LFS pointer, for whose content `git lfs pull` is needed"),
@@ -130,7 +142,11 @@ mod tests {
                 "it has the extension of a zip file, but another content",
             ),
             ("a", b"text", "a file of an unknown format"),
-            ("a.tgz", b"\x1f\x8b\x08", "a gzip file"),
+            (
+                "a.tgz",
+                b"\x1f\x8b\x08",
+                "a gzip file, which `tar cjf` in place of `tar czf` avoids",
+            ),
         ] {
             let expected = format!(
                 "{name} is not a package: {found}; a package is a folder, a .zip or a .tar.bz2"

@@ -9,9 +9,9 @@ pub(crate) use read::{Skip, TarEntry, TarEntryType, TarReader, has_checksum, une
 pub(crate) use sparse::SparseMap;
 pub(crate) use write::TarWriter;
 
-const BLOCK: u64 = 512;
+pub(crate) const BLOCK: u64 = 512;
 
 /// The number of zero bytes that fill the last block of content of this size.
-fn padding(size: u64) -> u64 {
+pub(crate) fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK
 }

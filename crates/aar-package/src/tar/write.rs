@@ -23,8 +23,12 @@ pub(crate) struct TarWriter<W> {
 
 impl<W: Write> TarWriter<W> {
     pub(crate) fn new(inner: W) -> Self {
-        let buffer = vec![0; BUFFER];
+        let buffer = Vec::new();
         Self { inner, buffer }
+    }
+
+    pub(crate) fn inner(&mut self) -> &mut W {
+        &mut self.inner
     }
 
     pub(crate) fn folder(&mut self, path: &str) -> io::Result<()> {
@@ -45,10 +49,20 @@ impl<W: Write> TarWriter<W> {
         content: &mut dyn Read,
         copied: &mut dyn FnMut(usize) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mode = if executable { 0o755 } else { 0o644 };
-        self.header(path, EntryType::Regular, mode, size, "")?;
+        self.file_header(path, executable, size)?;
         self.copy(size, content, copied)?;
         self.zeros(padding(size))
+    }
+
+    /// Writes only the header of a file.
+    pub(crate) fn file_header(
+        &mut self,
+        path: &str,
+        executable: bool,
+        size: u64,
+    ) -> io::Result<()> {
+        let mode = if executable { 0o755 } else { 0o644 };
+        self.header(path, EntryType::Regular, mode, size, "")
     }
 
     /// Writes the end marker.
@@ -63,6 +77,7 @@ impl<W: Write> TarWriter<W> {
         content: &mut dyn Read,
         copied: &mut dyn FnMut(usize) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.buffer.resize(BUFFER, 0);
         let mut left = size;
         loop {
             let count = content.read(&mut self.buffer)?;

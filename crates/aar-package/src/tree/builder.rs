@@ -28,6 +28,7 @@ pub(crate) struct TreeBuilder<'l> {
     tree: PackageTree,
     folded_paths: HashMap<String, EntryPath>,
     total_size: u64,
+    paths_size: usize,
 }
 
 impl<'l> TreeBuilder<'l> {
@@ -38,6 +39,7 @@ impl<'l> TreeBuilder<'l> {
             tree: PackageTree::default(),
             folded_paths: HashMap::new(),
             total_size: 0,
+            paths_size: 0,
         }
     }
 
@@ -101,8 +103,17 @@ impl<'l> TreeBuilder<'l> {
         if self.archive_size.is_some() {
             self.tree.remove_top_folder();
         }
+        self.finish_as_listed()
+    }
+
+    /// The tree with the paths that were added, also those of a single folder at the top.
+    pub(crate) fn finish_as_listed(self) -> Result<PackageTree, Error> {
         self.tree.check_links()?;
         Ok(self.tree)
+    }
+
+    pub(crate) fn contains(&self, path: &EntryPath) -> bool {
+        self.tree.0.contains_key(path)
     }
 
     fn add_ancestor(&mut self, path: &EntryPath, folder: EntryPath) -> Result<(), Error> {
@@ -121,6 +132,7 @@ impl<'l> TreeBuilder<'l> {
             let limit = format!("{} entries", self.limits.entries);
             return Err(Error::limit(&path, limit));
         }
+        self.check_paths_size(&path, &entry)?;
         if let Some(other) = self.folded_paths.insert(path.folded(), path.clone()) {
             let same_case = other.as_str().to_lowercase() == path.as_str().to_lowercase();
             let reason = if same_case {
@@ -134,6 +146,18 @@ impl<'l> TreeBuilder<'l> {
         Ok(())
     }
 
+    fn check_paths_size(&mut self, path: &EntryPath, entry: &PackageEntry) -> Result<(), Error> {
+        self.paths_size += path.as_str().len();
+        if let PackageEntry::Symlink(target) = entry {
+            self.paths_size += target.len();
+        }
+        if self.paths_size > self.limits.paths_size {
+            let limit = format!("{} bytes of paths", self.limits.paths_size);
+            return Err(Error::limit(path, limit));
+        }
+        Ok(())
+    }
+
     fn check_size(&mut self, path: &EntryPath, size: u64) -> Result<(), Error> {
         if size > self.limits.file_size {
             let reason = EntryError::TooLarge(self.limits.file_size);
@@ -144,11 +168,8 @@ impl<'l> TreeBuilder<'l> {
             let limit = format!("{} bytes in all", self.limits.total_size);
             return Err(Error::limit(path, limit));
         }
-        let max_expanded = self.archive_size.map_or(u64::MAX, |archive| {
-            archive
-                .saturating_mul(self.limits.expansion)
-                .max(Limits::EXPANSION_ALLOWANCE)
-        });
+        let max_content = |archive| self.limits.max_content(archive);
+        let max_expanded = self.archive_size.map_or(u64::MAX, max_content);
         if self.total_size > max_expanded {
             let limit = format!("{} times the size of the archive", self.limits.expansion);
             return Err(Error::limit(path, limit));
@@ -157,7 +178,8 @@ impl<'l> TreeBuilder<'l> {
     }
 }
 
-fn shown(raw: &[u8]) -> String {
+/// The start of an invalid path, for a message.
+pub(crate) fn shown(raw: &[u8]) -> String {
     String::from_utf8_lossy(raw)
         .chars()
         .take(MAX_SHOWN)

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::{manifest::FILE_NAME, path::EntryPath, tar::SparseMap};
 
 pub(crate) use self::{
-    builder::{TreeBuilder, check_top},
+    builder::{TreeBuilder, check_top, shown},
     disk_file::DiskFile,
 };
 
@@ -48,6 +48,15 @@ pub(crate) enum ContentLocation {
     ZipIndex(usize),
 }
 
+impl PackageEntry {
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::File(file) => file.size,
+            Self::Folder | Self::Symlink(_) => 0,
+        }
+    }
+}
+
 impl PackageTree {
     pub(crate) fn get(&self, path: &str) -> Option<&PackageEntry> {
         self.0.get(path)
@@ -67,11 +76,12 @@ impl PackageTree {
 
     /// The size of all files.
     pub(crate) fn content_size(&self) -> u64 {
-        let size = |entry: &PackageEntry| match entry {
-            PackageEntry::File(file) => file.size,
-            PackageEntry::Folder | PackageEntry::Symlink(_) => 0,
-        };
-        self.0.values().map(size).sum()
+        self.0.values().map(PackageEntry::size).sum()
+    }
+
+    pub(crate) fn largest_file(&self) -> Option<&EntryPath> {
+        let largest = self.0.iter().max_by_key(|(_, entry)| entry.size());
+        largest.map(|(path, _)| path)
     }
 
     /// Removes the folder that is the only entry at the top, if it has the manifest. Archives are

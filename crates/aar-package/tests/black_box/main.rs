@@ -6,6 +6,8 @@ mod apk;
 #[cfg(test)]
 mod hostile_folder;
 #[cfg(test)]
+mod hostile_image;
+#[cfg(test)]
 mod hostile_tar;
 #[cfg(test)]
 mod hostile_zip;

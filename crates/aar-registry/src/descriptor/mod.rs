@@ -9,6 +9,7 @@ use aar_types::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt, future::ready, stream};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _,
 };
@@ -17,8 +18,8 @@ use serde_json::Value;
 use crate::{
     Error, TrustedCertificate,
     keys::{VariantKey, VersionKey},
-    metadata::{TrustRow, VariantRow, VersionRow},
-    storage::{ObjectKey, Storage},
+    metadata::{Reading, TrustRow, VariantRow, VersionRow},
+    storage::{Area, Object, ObjectKey, Storage},
 };
 
 pub(crate) use replacement::{check_content, check_replacement};
@@ -151,6 +152,33 @@ pub(crate) fn write<T: Serialize>(key: &ObjectKey, descriptor: &T) -> Result<Byt
     written
         .map(Bytes::from)
         .map_err(|source| damaged(key, source))
+}
+
+/// Every descriptor in a storage.
+pub(crate) fn list(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> + Send + use<> {
+    let objects =
+        stream::select_all([Area::Applications, Area::Trust].map(|area| storage.list(area)));
+    objects.try_filter(|object| ready(object.key().is_some()))
+}
+
+/// The content that the database requires; `None` if there should be no descriptor.
+pub(crate) async fn required(tx: &mut Reading, key: &ObjectKey) -> Result<Option<Bytes>, Error> {
+    let content = match key {
+        ObjectKey::Version(version) => {
+            let row = tx.version(version).await?;
+            row.map(|row| write(key, &VersionDescriptor::from(row)))
+        }
+        ObjectKey::Variant(variant) => {
+            let row = tx.variant(variant).await?;
+            row.map(|row| write(key, &VariantDescriptor::from(row)))
+        }
+        ObjectKey::Certificate(fingerprint) => {
+            let row = tx.certificate(fingerprint).await?;
+            row.map(|row| write(key, &CertificateDescriptor::from(row)))
+        }
+        ObjectKey::Registry | ObjectKey::Blob(_) => None,
+    };
+    content.transpose()
 }
 
 pub(crate) async fn read<T: DeserializeOwned>(

@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     Spared(&'static str),
 }
 
-const GONE: Verdict = Verdict::Spared("it has gone already");
+const MISSING: Verdict = Verdict::Spared("it no longer exists");
 const NEEDED: Verdict = Verdict::Spared("it is needed again");
 const LOCKED: Verdict = Verdict::Spared("another task is working on it");
 
@@ -99,7 +99,7 @@ impl Registry {
         digest: &Digest,
     ) -> Result<Option<Verdict>, Error> {
         let Some(blob) = tx.blob(digest).await? else {
-            return Ok(Some(GONE));
+            return Ok(Some(MISSING));
         };
         let grace_is_over = blob
             .unreferenced_since
@@ -130,12 +130,12 @@ impl Registry {
         let mut tx = self.write_from_reserve().await?;
         tx.release_lease(&key.to_string(), holder.id()).await?;
         tx.commit().await?;
-        Ok(if freed { Verdict::Freed } else { GONE })
+        Ok(if freed { Verdict::Freed } else { MISSING })
     }
 
     async fn free_upload(&self, id: UploadId) -> Result<Verdict, Error> {
         let Some(row) = self.metadata().read().await?.upload(id).await? else {
-            return Ok(GONE);
+            return Ok(MISSING);
         };
         if row.expires_at > self.now() {
             return Ok(NEEDED);
@@ -148,12 +148,12 @@ impl Registry {
     async fn free_file(&self, path: &str) -> Result<Verdict, Error> {
         let storage = self.storage();
         let Some(leftover) = storage.leftover(path).await? else {
-            return Ok(GONE);
+            return Ok(MISSING);
         };
         if self.belongs_to_upload(&leftover).await? || leftover.modified > self.grace_began() {
             return Ok(NEEDED);
         }
         let freed = storage.delete_leftover(path).await?;
-        Ok(if freed { Verdict::Freed } else { GONE })
+        Ok(if freed { Verdict::Freed } else { MISSING })
     }
 }

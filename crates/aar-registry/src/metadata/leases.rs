@@ -1,8 +1,9 @@
+use aar_types::Clock;
 use jiff::Timestamp;
 
 use super::{
-    Reading, Writing, sql,
-    values::{micros, number},
+    Connection, Reading, Writing, sql,
+    values::{micros, moment, number},
 };
 use crate::Error;
 
@@ -16,6 +17,21 @@ pub(crate) struct LeaseTimes {
 }
 
 impl Reading {
+    /// The time by a clock that every process of this database shares: that of the machine with SQLite,
+    /// that of the server with PostgreSQL.
+    pub(crate) async fn shared_clock(&mut self) -> Result<Timestamp, Error> {
+        let now: Result<i64, sqlx::Error> = match self.connection() {
+            Connection::Sqlite(_) => return Ok(Clock::system().now()),
+            Connection::Postgres(connection) => {
+                let micros =
+                    "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+                sqlx::query_scalar(micros).fetch_one(connection).await
+            }
+        };
+        let now = now.map_err(|error| self.failure(error))?;
+        moment("the clock of the database", now)
+    }
+
     pub(crate) async fn is_leased(&mut self, key: &str, times: LeaseTimes) -> Result<bool, Error> {
         let found: Option<(i64,)> = sql!(optional
             self,

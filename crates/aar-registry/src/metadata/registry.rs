@@ -49,6 +49,16 @@ impl Reading {
 }
 
 impl Writing {
+    /// Deletes all rows of a database without a registry.
+    pub(crate) async fn clear(&mut self) -> Result<(), Error> {
+        sql!(execute self, "DELETE FROM versions")?;
+        sql!(execute self, "DELETE FROM variant_tags")?;
+        sql!(execute self, "DELETE FROM variants")?;
+        sql!(execute self, "DELETE FROM blobs")?;
+        sql!(execute self, "DELETE FROM trust")?;
+        Ok(())
+    }
+
     pub(crate) async fn insert_registry(&mut self, row: &RegistryRow) -> Result<(), Error> {
         sql!(execute
             self,

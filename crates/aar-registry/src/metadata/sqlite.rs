@@ -58,11 +58,8 @@ mod tests {
         ];
         let mut refused = None;
         for statement in statements {
-            refused = sqlx::query(statement)
-                .execute(&mut *tx)
-                .await
-                .err()
-                .or(refused);
+            let done = sqlx::query(statement).execute(&mut *tx).await;
+            refused = refused.or(done.err());
         }
         let refused = failure(&path, refused.unwrap());
         let Error::StorageFull { source } = &refused else {

@@ -1,5 +1,6 @@
 //! Guarantees of every engine. A new engine is a new line in [`engines`].
 
+use aar_testkit::PostgresServer;
 use aar_types::{Architecture, Digest, RegistryId, Revision};
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -17,7 +18,12 @@ async fn engines() -> Vec<Fixture> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("registry.db");
     let sqlite = DatabaseOptions::Sqlite { path };
-    vec![fixture(folder, sqlite).await]
+    let mut engines = vec![fixture(folder, sqlite).await];
+    if let Some(server) = PostgresServer::shared("metadata in PostgreSQL") {
+        let options = DatabaseOptions::postgres(&server.new_database().url(), None, 4).unwrap();
+        engines.push(fixture(TempDir::new().unwrap(), options).await);
+    }
+    engines
 }
 
 async fn fixture(folder: TempDir, options: DatabaseOptions) -> Fixture {
@@ -171,7 +177,11 @@ async fn a_blob_with_a_version_cannot_be_deleted() {
             revision: Revision(1),
         };
         tx.insert_version(&row).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = metadata.write().await.unwrap();
         assert!(tx.delete_blob(&digest).await.is_err());
+        tx.rollback().await.unwrap();
+        let mut tx = metadata.read().await.unwrap();
         assert_eq!(tx.version(&row.key()).await.unwrap(), Some(row));
     }
 }

@@ -84,6 +84,13 @@ macro_rules! filtered {
                 }
                 query.$how(connection).await
             }
+            Connection::Postgres(connection) => {
+                let mut query = sqlx::query_as(AssertSqlSafe($sql))$(.bind($bind))*;
+                for value in $filter.values() {
+                    query = query.bind(value);
+                }
+                query.$how(connection).await
+            }
         }
         .map_err(|error| $tx.failure(error))
     };

@@ -4,24 +4,23 @@
 //! requests only the difference since the previous one. It reads the rows of the images and lists the
 //! descriptors of the storage in use, which costs one request for a thousand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aar_types::Digest;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use aar_types::{Change, Digest, Revision};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::MigrationReport;
 use crate::{
-    Error, Registry,
-    metadata::{BlobRow, BlobState},
-    storage::{Area, Object, ObjectKey, Storage},
+    Error, Registry, descriptor,
+    keys::{VariantKey, VersionKey},
+    metadata::{BlobRow, BlobState, Reading, Writing},
+    storage::{Area, ObjectKey, Storage},
 };
 
 /// The number of rows in one query.
 const PAGE: u32 = 500;
 /// The number of descriptors that are compared concurrently.
 const AT_ONCE: usize = 16;
-/// The areas of the storage that hold descriptors.
-const DESCRIPTORS: [Area; 2] = [Area::Applications, Area::Trust];
 
 pub(super) struct Copying {
     registry: Registry,
@@ -31,7 +30,17 @@ pub(super) struct Copying {
     images: HashMap<Digest, u64>,
     /// The descriptors in the target, with the tag of the original that each one copies. The tag is unknown
     /// until a pass compares the descriptor.
-    descriptors: HashMap<String, Option<String>>,
+    descriptors: BTreeMap<String, Option<String>>,
+    /// The state of the database before the last pass. Later changes may be missing in the copy.
+    start: PassStart,
+}
+
+#[derive(Default)]
+struct PassStart {
+    revision: Revision,
+    trust_revision: u64,
+    /// The keys of the outbox.
+    undelivered: Vec<String>,
 }
 
 impl Copying {
@@ -43,34 +52,86 @@ impl Copying {
             };
             Ok(Some((digest, object.size)))
         });
-        let descriptors = described(&target).map_ok(|object| (object.path, None));
+        let descriptors = descriptor::list(&target).map_ok(|object| (object.path, None));
         Ok(Self {
             images: images.try_collect().await?,
             descriptors: descriptors.try_collect().await?,
             registry: registry.clone(),
             target,
             report: MigrationReport::default(),
+            start: PassStart::default(),
         })
     }
 
     /// Copies the changes since the previous pass, and deletes descriptors that were deleted.
     pub(super) async fn pass(&mut self) -> Result<(), Error> {
-        for blob in self.missing_images().await? {
+        let mut tx = self.registry.metadata().read().await?;
+        self.start = PassStart::read(&mut tx).await?;
+        let missing = self.missing_images(&mut tx).await?;
+        drop(tx);
+        for blob in missing {
             self.copy_image(&blob).await?;
         }
         let source = self.registry.storage();
-        let originals = described(&source).map_ok(|object| (object.path, object.tag));
+        let originals = descriptor::list(&source).map_ok(|object| (object.path, object.tag));
         let originals = originals.try_collect().await?;
         self.copy_descriptors(&source, &originals).await?;
         self.delete_descriptors(&originals).await
     }
 
+    /// Puts into the outbox each descriptor that may have changed since the last pass began. Returns `false` if
+    /// another pass is needed, because an image is missing, or because the feed does not reach back that far.
+    pub(super) async fn queue_changes(&self, tx: &mut Writing) -> Result<bool, Error> {
+        let registry = tx.registry().await?.ok_or(Error::EmptyDatabase)?;
+        if registry.compacted > self.start.revision || !self.missing_images(tx).await?.is_empty() {
+            return Ok(false);
+        }
+        let mut keys: BTreeSet<String> = self.start.undelivered.iter().cloned().collect();
+        for change in tx.changes_after(self.start.revision, u32::MAX).await? {
+            self.add_keys(&mut keys, change);
+        }
+        if registry.trust_revision != self.start.trust_revision {
+            keys.extend(self.copied(ObjectKey::CERTIFICATES));
+            let rows = tx.certificates().await?;
+            let fingerprints = rows.iter().map(|row| row.certificate.fingerprint);
+            keys.extend(fingerprints.map(|it| ObjectKey::Certificate(it).to_string()));
+        }
+        for key in keys.iter().filter_map(|key| ObjectKey::parse(key)) {
+            let content = descriptor::required(tx, &key).await?;
+            tx.put_outbox_entry(&key.to_string(), content.as_deref())
+                .await?;
+        }
+        Ok(true)
+    }
+
+    fn add_keys(&self, keys: &mut BTreeSet<String>, change: Change) {
+        let variant = VariantKey {
+            name: change.application,
+            architecture: change.architecture,
+        };
+        if let Some(number) = change.version {
+            let variant = variant.clone();
+            keys.insert(ObjectKey::Version(VersionKey { variant, number }).to_string());
+        } else {
+            // All versions may have been deleted.
+            keys.extend(self.copied(&ObjectKey::descriptors_of(&variant.name)));
+        }
+        keys.insert(ObjectKey::Variant(variant).to_string());
+    }
+
+    /// The keys of the copied descriptors that begin with `prefix`.
+    fn copied(&self, prefix: &str) -> impl Iterator<Item = String> {
+        let keys = self.descriptors.range(prefix.to_owned()..);
+        keys.map(|(key, _)| key)
+            .take_while(move |key| key.starts_with(prefix))
+            .cloned()
+    }
+
     /// The images that the target lacks.
-    pub(super) async fn missing_images(&self) -> Result<Vec<BlobRow>, Error> {
+    async fn missing_images(&self, tx: &mut Reading) -> Result<Vec<BlobRow>, Error> {
         let mut missing = Vec::new();
         let mut after: Option<Digest> = None;
         loop {
-            let mut tx = self.registry.metadata().read().await?;
             let page = tx.blobs_after(after.as_ref(), PAGE).await?;
             let Some(last) = page.last() else {
                 return Ok(missing);
@@ -85,7 +146,7 @@ impl Copying {
     }
 
     /// Copies an image, unless garbage collection frees it meanwhile.
-    async fn copy_image(&mut self, blob: &BlobRow) -> Result<(), Error> {
+    pub(super) async fn copy_image(&mut self, blob: &BlobRow) -> Result<(), Error> {
         match self.write_image(blob).await {
             Ok(()) => {
                 self.images.insert(blob.digest, blob.size);
@@ -146,9 +207,9 @@ impl Copying {
         &mut self,
         originals: &HashMap<String, Option<String>>,
     ) -> Result<(), Error> {
-        let gone = |path: &String, _: &mut Option<String>| !originals.contains_key(path);
-        let gone: Vec<_> = self.descriptors.extract_if(gone).collect();
-        for (path, _) in gone {
+        let is_deleted = |path: &String, _: &mut Option<String>| !originals.contains_key(path);
+        let deleted: Vec<_> = self.descriptors.extract_if(.., is_deleted).collect();
+        for (path, _) in deleted {
             if let Some(key) = ObjectKey::parse(&path)
                 && self.target.delete(&key).await?
             {
@@ -159,10 +220,15 @@ impl Copying {
     }
 }
 
-/// Every descriptor in a storage.
-fn described(storage: &Storage) -> impl Stream<Item = Result<Object, Error>> {
-    let objects = stream::iter(DESCRIPTORS).flat_map(move |area| storage.list(area));
-    objects.try_filter(|object| std::future::ready(object.key().is_some()))
+impl PassStart {
+    async fn read(tx: &mut Reading) -> Result<Self, Error> {
+        let registry = tx.registry().await?.ok_or(Error::EmptyDatabase)?;
+        Ok(Self {
+            revision: registry.revision,
+            trust_revision: registry.trust_revision,
+            undelivered: tx.outbox_keys("").await?,
+        })
+    }
 }
 
 /// Copies a descriptor unless the target has the same. Returns whether it was copied.
@@ -176,144 +242,5 @@ async fn copy_descriptor(source: &Storage, target: &Storage, path: &str) -> Resu
             Ok(true)
         }
         _ => Ok(false),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::{
-        super::{Switched, finish},
-        *,
-    };
-    use crate::{DatabaseOptions, Options, StorageOptions};
-
-    struct Fixture {
-        folder: tempfile::TempDir,
-        registry: Registry,
-        copying: Copying,
-    }
-
-    impl Fixture {
-        async fn start() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let storage = |name: &str| StorageOptions::Fs {
-                root_directory: folder.path().join(name),
-            };
-            let path = folder.path().join("registry.db");
-            let options = Options::new(DatabaseOptions::Sqlite { path }, storage("data"));
-            let registry = Registry::open(options).await.unwrap();
-            let target = Storage::open(&storage("copy")).await.unwrap();
-            let copying = Copying::begin(&registry, target).await.unwrap();
-            Self {
-                folder,
-                registry,
-                copying,
-            }
-        }
-
-        async fn describe(&self, key: &ObjectKey, content: &'static str) {
-            self.registry
-                .storage()
-                .put(key, content.into())
-                .await
-                .unwrap();
-        }
-
-        /// Inserts the row of an image without storing the image.
-        async fn store(&self, row: &BlobRow) {
-            let mut tx = self.registry.write().await.unwrap();
-            let now = self.registry.now();
-            tx.store_blob(&row.digest, row.size, now).await.unwrap();
-            tx.commit().await.unwrap();
-        }
-
-        async fn copied(&self, key: &ObjectKey) -> Option<bytes::Bytes> {
-            self.copying.target.get(key).await.unwrap()
-        }
-
-        fn file_of_copy(&self, key: &ObjectKey) -> PathBuf {
-            self.folder.path().join("copy").join(key.to_string())
-        }
-    }
-
-    fn key(number: u8) -> ObjectKey {
-        ObjectKey::Certificate(aar_types::Fingerprint::from_bytes([number; 32]))
-    }
-
-    fn image(state: BlobState) -> BlobRow {
-        BlobRow {
-            digest: Digest::from_bytes([1; 32]),
-            size: 7,
-            state,
-            unreferenced_since: None,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_pass_asks_for_nothing_but_what_is_new() {
-        let mut fixture = Fixture::start().await;
-        fixture.describe(&key(1), "one").await;
-        fixture.describe(&key(2), "two").await;
-        fixture.copying.pass().await.unwrap();
-        assert_eq!(fixture.copying.report.descriptors, 2);
-        // Reading this descriptor in the target fails.
-        let file = fixture.file_of_copy(&key(1));
-        std::fs::remove_file(&file).unwrap();
-        std::fs::create_dir_all(file.join("in the way")).unwrap();
-        fixture.describe(&key(2), "changed").await;
-        fixture.describe(&key(3), "three").await;
-        fixture.copying.pass().await.unwrap();
-        assert_eq!(fixture.copying.report.descriptors, 4);
-        assert_eq!(fixture.copied(&key(2)).await.unwrap(), "changed");
-
-        fixture.describe(&key(1), "changed").await;
-        fixture.copying.pass().await.unwrap_err();
-    }
-
-    #[tokio::test]
-    async fn descriptor_deleted_between_passes_is_deleted_in_the_copy() {
-        let mut fixture = Fixture::start().await;
-        fixture.describe(&key(1), "one").await;
-        fixture.copying.pass().await.unwrap();
-        fixture.registry.storage().delete(&key(1)).await.unwrap();
-        fixture.copying.pass().await.unwrap();
-        assert_eq!(fixture.copied(&key(1)).await, None);
-        fixture.describe(&key(1), "one").await;
-        fixture.copying.pass().await.unwrap();
-        assert_eq!(fixture.copied(&key(1)).await.unwrap(), "one");
-    }
-
-    #[tokio::test]
-    async fn an_image_that_a_collection_frees_meanwhile_is_left_out_and_one_that_is_lost_is_not() {
-        let mut fixture = Fixture::start().await;
-        let row = image(BlobState::Stored);
-        fixture.copying.copy_image(&row).await.unwrap();
-        assert_eq!(fixture.copying.report.images, 0);
-
-        fixture.store(&row).await;
-        let lost = fixture.copying.pass().await.unwrap_err();
-        assert!(matches!(lost, Error::ImageMissing { .. }), "{lost}");
-    }
-
-    #[tokio::test]
-    async fn an_image_that_comes_at_the_last_moment_is_not_copied_while_nobody_else_can_write() {
-        let mut fixture = Fixture::start().await;
-        fixture.copying.pass().await.unwrap();
-        fixture.store(&image(BlobState::Stored)).await;
-        let Fixture {
-            folder: _folder,
-            registry,
-            copying,
-        } = fixture;
-        let name = "another".to_owned();
-        let switched = registry
-            .mutate(&registry.operator("test").actor, move |change| {
-                Box::pin(finish(change, copying, name, true))
-            })
-            .await;
-        assert!(matches!(switched.unwrap(), Switched::NotYet(_)));
-        assert!(!registry.storage_has_moved().await.unwrap());
     }
 }

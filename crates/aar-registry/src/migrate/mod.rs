@@ -1,9 +1,10 @@
 //! Migrates the registry to another storage while it works.
 //!
 //! Passes copy the storage as long as new items arrive. Each pass skips the items that an earlier one has
-//! copied, so an interrupted migration is started again. The last pass holds the write transaction: no other
-//! writer can add or remove items, and few remain to copy. If a new image has arrived, the last pass is put
-//! off for another pass. The last pass ends by recording the name of the new storage in the database.
+//! copied, so an interrupted migration is started again. Then one transaction switches to the new storage: it
+//! records its name, and puts the descriptors that have changed since the last pass into the outbox, which
+//! delivers them to the new storage. If an image has arrived since, there is another pass instead. No request
+//! is made to either storage while the transaction is open.
 //!
 //! The name distinguishes the storages. Each storage has its name in `registry.json`, and the database has
 //! the name of the storage in use. Both are compared when a registry opens and before every write. So a
@@ -11,6 +12,8 @@
 //! storage is refused. Nothing is deleted from the old storage; open uploads start again.
 
 mod copy;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -27,7 +30,7 @@ use crate::{
     storage::{ObjectKey, Storage},
 };
 
-/// The maximum number of passes that may be followed by another one.
+/// The number of passes after which a switch is attempted even if the last one has copied something.
 const PASSES: usize = 8;
 
 /// The outcome of a migration.
@@ -59,6 +62,9 @@ impl Operator {
         let (report, given_up) = self.copy_and_switch(copying, &name).await?;
         let old = self.registry.storage();
         self.registry.follow_storage(to).await?;
+        if let Err(error) = self.deliver_outbox().await {
+            tracing::warn!(%error, "the new storage lacks the last changes; the registry delivers them later");
+        }
         for row in given_up {
             if let Err(error) = old.staged(row.staged_id()).abort().await {
                 tracing::warn!(%error, id = %row.id, "an upload stays in the old storage");
@@ -90,64 +96,60 @@ impl Operator {
         Ok(Some(name))
     }
 
-    /// Runs passes until one of them copies nothing new; then runs the last pass.
+    /// Runs passes until one of them copies nothing new; then switches.
     async fn copy_and_switch(
         &self,
         mut copying: Copying,
         name: &str,
     ) -> Result<(MigrationReport, Vec<UploadRow>), Error> {
+        let registry = &self.registry;
         let mut passes = 0;
         loop {
+            passes += 1;
             let before = copying.report.clone();
             copying.pass().await?;
-            passes += 1;
-            let patient = passes < PASSES;
-            if patient && copying.report != before {
+            if passes % PASSES != 0 && copying.report != before {
                 continue;
             }
-            let name = name.to_owned();
-            let switched = self
-                .registry
-                .mutate(&self.actor, move |change| {
-                    Box::pin(finish(change, copying, name, patient))
-                })
-                .await?;
-            match switched {
+            mark_as(registry, &copying.target, name, false).await?;
+            let new_name = name.to_owned();
+            let switch = registry.mutate(&self.actor, move |change| {
+                Box::pin(finish(change, copying, new_name))
+            });
+            match switch.await? {
                 Switched::Done(report, given_up) => return Ok((report, given_up)),
                 Switched::NotYet(more) => copying = more,
             }
+            if passes >= PASSES {
+                tracing::warn!(
+                    passes,
+                    "images arrive as fast as they are copied; pause the publishers"
+                );
+            }
+            mark_as(registry, &copying.target, name, true).await?;
         }
     }
 }
 
-/// The outcome of the last pass.
+/// The outcome of an attempt to switch.
 enum Switched {
     /// The new storage is in use; these uploads must start again.
     Done(MigrationReport, Vec<UploadRow>),
-    /// An image has arrived. Copying it would block other writers for too long.
+    /// Another pass is needed.
     NotYet(Copying),
 }
 
-/// The last pass, while other writers are excluded.
-async fn finish(
-    change: &mut Mutation,
-    mut copying: Copying,
-    name: String,
-    patient: bool,
-) -> Result<Switched, Error> {
-    if patient && !copying.missing_images().await?.is_empty() {
+/// Switches to the copy, unless another pass is needed.
+async fn finish(change: &mut Mutation, copying: Copying, name: String) -> Result<Switched, Error> {
+    if !copying.queue_changes(&mut change.tx).await? {
         return Ok(Switched::NotYet(copying));
     }
-    copying.pass().await?;
-    let Copying {
-        target, mut report, ..
-    } = copying;
+    let mut report = copying.report;
     let given_up = change.tx.open_uploads().await?;
     for row in &given_up {
         change.tx.delete_upload(row.id).await?;
     }
     report.uploads_given_up = given_up.len() as u64;
-    mark_as(&change.registry, &target, &name, false).await?;
     change.tx.set_storage(&name).await?;
     let detail = format!("{} images, {} bytes", report.images, report.bytes);
     change.record("migrate-storage", name, detail).await?;

@@ -26,6 +26,18 @@ impl Mutation {
         self.changes_trust = true;
         self.record(action, fingerprint.to_string(), detail).await
     }
+
+    pub(crate) async fn remove_certificate(
+        &mut self,
+        fingerprint: &Fingerprint,
+    ) -> Result<(), Error> {
+        self.tx.delete_certificate(fingerprint).await?;
+        self.delete_descriptor(ObjectKey::Certificate(*fingerprint))
+            .await?;
+        self.tx.next_trust_revision().await?;
+        self.changes_trust = true;
+        Ok(())
+    }
 }
 
 impl Registry {

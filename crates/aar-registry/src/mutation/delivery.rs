@@ -88,7 +88,8 @@ impl Registry {
             return Ok(Delivery::default());
         }
         let mut tx = self.write_from_reserve().await?;
-        let delivery = Delivery::claim(&mut tx, undelivered, lease_times()).await?;
+        let times = lease_times(&mut tx).await?;
+        let delivery = Delivery::claim(&mut tx, undelivered, times).await?;
         tx.commit().await?;
         Ok(delivery)
     }

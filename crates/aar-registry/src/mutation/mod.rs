@@ -193,7 +193,7 @@ impl Mutation {
             return registry.claim(keys).await;
         }
         self.count_changes().await?;
-        let times = lease_times();
+        let times = lease_times(&mut self.tx).await?;
         let delivery = Delivery::claim(&mut self.tx, self.keys, times).await?;
         self.tx.commit().await?;
         self.registry.announce_revision(self.revision);

@@ -57,6 +57,11 @@ pub(crate) trait Backend: Send + Sync {
         Ok(None)
     }
 
+    /// Whether new objects can be written, as far as a cheap check can tell.
+    async fn check_writable(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// `None` if the backend has no limit.
     async fn free_bytes(&self) -> Result<Option<u64>, Error> {
         Ok(self.volume().await?.map(|volume| volume.free))

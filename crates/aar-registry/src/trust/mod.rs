@@ -6,6 +6,7 @@
 //! Certificates are added by an [`Operator`] and withdrawn through [`TrustRecords`], which needs no storage:
 //! trust can be withdrawn even while storage is unreachable.
 
+mod imports;
 mod records;
 mod revocations;
 

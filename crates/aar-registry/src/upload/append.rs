@@ -78,7 +78,7 @@ async fn lost(registry: &Registry, id: UploadId) -> Result<Upload, Error> {
     if let Some(done) = registry.open_upload(id).await?.filter(|row| row.complete) {
         return Ok(Upload::from(&done));
     }
-    tracing::warn!(%id, "what was staged of an upload is lost; the upload is dropped");
+    tracing::warn!(%id, "the staged data of an upload is lost; the upload is dropped");
     registry.drop_upload(id).await?;
     Err(Error::UploadNotFound { id })
 }

@@ -48,7 +48,7 @@ pub(super) async fn finish(
         Placed::Lost => true,
     };
     if is_left && let Err(error) = staged.abort().await {
-        tracing::warn!(%error, %id, "what an upload has staged is left for garbage collection");
+        tracing::warn!(%error, %id, "the staged data of an upload is left for garbage collection");
     }
     match stored {
         Some(row) => Ok(Upload::from(&row)),
@@ -62,7 +62,7 @@ async fn refuse(publisher: &Publisher, row: &UploadRow, mismatch: Error) -> Erro
     let digest = row.digest.to_string();
     registry.note_refusal(&publisher.actor, "store-image", &digest, &mismatch);
     if let Err(error) = registry.drop_upload(row.id).await {
-        tracing::warn!(%error, id = %row.id, "what an upload has staged is left for garbage collection");
+        tracing::warn!(%error, id = %row.id, "the staged data of an upload is left for garbage collection");
     }
     mismatch
 }
@@ -164,7 +164,7 @@ async fn record(
     change.tx.release_lease(&key, holder.id()).await?;
     if is_lost {
         change.tx.delete_upload(id).await?;
-        let detail = "what its upload had staged is lost".to_owned();
+        let detail = "the staged data of its upload is lost".to_owned();
         change
             .record("lose-image", digest.to_string(), detail)
             .await?;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     Error, Registry,
-    descriptor::{self, CertificateDescriptor, VariantDescriptor, VersionDescriptor, normalized},
+    descriptor::{self, normalized},
     lease::lease_times,
     metadata::Reading,
     storage::ObjectKey,
@@ -61,10 +61,11 @@ impl Registry {
         let mut tx = self.metadata().read().await?;
         let text = key.to_string();
         let entry = tx.outbox_entry(&text).await?;
+        let times = lease_times(&mut tx).await?;
         Ok(DatabaseView {
             expected: expected(&mut tx, key).await?,
             undelivered: entry.map(|entry| entry.revision),
-            is_leased: tx.is_leased(&text, lease_times()).await?,
+            is_leased: tx.is_leased(&text, times).await?,
         })
     }
 
@@ -75,22 +76,8 @@ impl Registry {
     }
 }
 
-/// The content of the descriptor that the database requires; `None` if there should be no descriptor.
+/// The content of the descriptor that the database requires, in comparable form.
 pub(super) async fn expected(tx: &mut Reading, key: &ObjectKey) -> Result<Option<Value>, Error> {
-    let content = match key {
-        ObjectKey::Version(version) => match tx.version(version).await? {
-            Some(row) => descriptor::write(key, &VersionDescriptor::from(row))?,
-            None => return Ok(None),
-        },
-        ObjectKey::Variant(variant) => match tx.variant(variant).await? {
-            Some(row) => descriptor::write(key, &VariantDescriptor::from(row))?,
-            None => return Ok(None),
-        },
-        ObjectKey::Certificate(fingerprint) => match tx.certificate(fingerprint).await? {
-            Some(row) => descriptor::write(key, &CertificateDescriptor::from(row))?,
-            None => return Ok(None),
-        },
-        ObjectKey::Registry | ObjectKey::Blob(_) => return Ok(None),
-    };
-    Ok(normalized(key, Some(&content)))
+    let content = descriptor::required(tx, key).await?;
+    Ok(normalized(key, content.as_ref()))
 }

@@ -5,15 +5,16 @@
 
 use std::collections::HashSet;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 
 use super::descriptors::{Verdict, described_keys};
-use crate::{Error, Operator, Registry, storage::Area};
+use crate::{Error, Operator, descriptor};
 
 impl Operator {
     /// Writes the missing descriptors, and returns their keys.
     pub async fn mend_descriptors(&self) -> Result<Vec<String>, Error> {
-        let listed = self.registry.listed_descriptors().await?;
+        let listed = descriptor::list(&self.registry.storage()).map_ok(|object| object.path);
+        let listed: HashSet<_> = listed.try_collect().await?;
         let mut written = Vec::new();
         let mut keys = described_keys(&self.registry);
         while let Some(key) = keys.try_next().await? {
@@ -23,14 +24,5 @@ impl Operator {
             }
         }
         Ok(written)
-    }
-}
-
-impl Registry {
-    async fn listed_descriptors(&self) -> Result<HashSet<String>, Error> {
-        let storage = self.storage();
-        let areas = stream::iter([Area::Applications, Area::Trust]);
-        let objects = areas.flat_map(move |area| storage.list(area));
-        objects.map_ok(|object| object.path).try_collect().await
     }
 }

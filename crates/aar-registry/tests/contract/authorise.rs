@@ -13,7 +13,7 @@ fn caller(fingerprint: Option<Fingerprint>) -> Caller<'static> {
     }
 }
 
-/// Who is there, and what each may do: read, and write.
+/// The callers, and whether each may read and write.
 async fn personas(
     fixture: &Fixture,
 ) -> Vec<(Caller<'static>, Result<(), Refusal>, Result<(), Refusal>)> {

@@ -1,4 +1,4 @@
-//! The backends, and what every test needs of them.
+//! The back ends, and the fixture of every test.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,7 @@ use aar_registry::{
     S3Credentials, S3Options, Secret, StorageOptions, Upload, UploadNew, VerifyOptions,
     VerifyReport,
 };
-use aar_testkit::{Bucket, S3Server};
+use aar_testkit::{Bucket, PostgresServer, S3Server, TestDatabase};
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Digest, Fingerprint, ImageInfo,
     ManualClock, Revision, Role, VersionManifest, VersionNumber, VersionPut,
@@ -24,20 +24,22 @@ use tempfile::TempDir;
 
 use crate::operator::CommandOperator;
 
-pub(crate) use crate::macros::{on_buckets, on_every_backend, on_folders};
-
 /// Runs a test on every back end, one after the other. A new back end is a new entry here.
 pub(crate) async fn on_every_backend(test: impl AsyncFn(Fixture)) {
-    on_backends(&[Backend::SqliteFolder, Backend::SqliteBucket], test).await;
+    let backends = [
+        Backend::SqliteFolder,
+        Backend::SqliteBucket,
+        Backend::PostgresFolder,
+    ];
+    on_backends(&backends, test).await;
 }
 
-/// Runs a test of what only a folder has: files, their modes, and obstructed paths.
+/// Runs a test of properties of folders alone: files, their modes, and obstructed paths.
 pub(crate) async fn on_folders(test: impl AsyncFn(Fixture)) {
     on_backends(&[Backend::SqliteFolder], test).await;
 }
 
-/// Runs a test of what only a bucket has: parts and signed addresses.
-#[allow(dead_code, reason = "the suites of buckets are converted next")]
+/// Runs a test of properties of buckets alone: parts and signed URLs.
 pub(crate) async fn on_buckets(test: impl AsyncFn(Fixture)) {
     on_backends(&[Backend::SqliteBucket], test).await;
 }
@@ -49,6 +51,15 @@ async fn on_backends(backends: &[Backend], test: impl AsyncFn(Fixture)) {
         if let Some(fixture) = Fixture::start(backend).await {
             Box::pin(test(fixture)).await;
         }
+    }
+}
+
+/// Shows bytes as hexadecimal digits.
+struct Digits<'a>(&'a [u8]);
+
+impl std::fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -65,7 +76,7 @@ impl Drop for FailureNote {
 }
 
 pub(crate) const AMD64: Architecture = Architecture::Amd64;
-/// What stands before every key in a bucket.
+/// The prefix of all keys in a bucket.
 const PREFIX: &str = "a/prefix";
 
 pub(crate) const ARM64: Architecture = Architecture::Arm64;
@@ -75,46 +86,60 @@ pub(crate) const EXPIRY: SignedDuration = SignedDuration::from_hours(2);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend {
     SqliteFolder,
-    /// In a bucket of a real server; skipped, loudly, where there is none.
+    /// In a bucket of a real server. Skipped if the server is not installed, which is a failure in CI.
     SqliteBucket,
+    /// A database of a real server.
+    PostgresFolder,
 }
 
 /// A registry of its own, with a clock that stands still.
 pub(crate) struct Fixture {
     folder: TempDir,
     bucket: Option<Bucket>,
+    /// `None` with SQLite.
+    postgres: Option<TestDatabase>,
     pub(crate) clock: ManualClock,
     pub(crate) options: Options,
     pub(crate) registry: Registry,
 }
 
 impl Fixture {
-    /// `None` where the backend cannot be had on this machine.
+    /// `None` if the server of the back end is not installed.
     pub(crate) async fn start(backend: Backend) -> Option<Self> {
-        let bucket = match backend {
-            Backend::SqliteFolder => None,
+        let (mut bucket, mut postgres) = (None, None);
+        match backend {
+            Backend::SqliteFolder => {}
             Backend::SqliteBucket => {
-                Some(S3Server::ceph("contract tests on a bucket")?.new_bucket())
+                bucket = Some(S3Server::ceph("contract tests on a bucket")?.new_bucket());
             }
-        };
-        Some(Self::in_storage(bucket).await)
+            Backend::PostgresFolder => {
+                let server = PostgresServer::shared("contract tests on PostgreSQL")?;
+                postgres = Some(server.new_database());
+            }
+        }
+        Some(Self::with(bucket, postgres).await)
     }
 
     /// In a bucket of another server.
     pub(crate) async fn start_in(bucket: Bucket) -> Self {
-        Self::in_storage(Some(bucket)).await
+        Self::with(Some(bucket), None).await
     }
 
-    async fn in_storage(bucket: Option<Bucket>) -> Self {
+    async fn with(bucket: Option<Bucket>, postgres: Option<TestDatabase>) -> Self {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         // Later than every file that a test makes: what is on the disk is old, unless a test says
         // otherwise.
         let clock = ManualClock::new("2100-01-01T00:00:00Z".parse().unwrap());
-        let options = options(folder.path(), bucket.as_ref(), &clock);
+        let mut options = options(folder.path(), bucket.as_ref(), &clock);
+        if let Some(database) = &postgres {
+            let url = database.url();
+            options.database = DatabaseOptions::postgres(&url, None, 8).unwrap();
+        }
         let registry = Registry::open(options.clone()).await.unwrap();
         Self {
             folder,
             bucket,
+            postgres,
             clock,
             options,
             registry,
@@ -137,10 +162,25 @@ impl Fixture {
         self.folder.path().join("database/registry.db")
     }
 
-    /// The database, past the registry.
-    pub(crate) async fn raw_database(&self) -> sqlx::SqlitePool {
+    /// Executes a statement past the registry. Returns the message of a failure.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<(), String> {
+        if let Some(database) = &self.postgres {
+            return database.try_execute(sql).map(drop);
+        }
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
-        sqlx::SqlitePool::connect_with(options).await.unwrap()
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await;
+        pool.close().await;
+        done.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Bytes as SQL writes them.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
+        let digits = Digits(bytes);
+        match &self.postgres {
+            Some(_) => format!("'\\x{digits}'::bytea"),
+            None => format!("x'{digits}'"),
+        }
     }
 
     /// Opens the registry a second time, as another process would.
@@ -159,16 +199,26 @@ impl Fixture {
     pub(crate) async fn with_lost_commit<F: AsyncFnOnce(CommandOperator)>(&mut self, work: F) {
         self.registry.close().await;
         let kept = self.folder.path().join("kept.db");
-        std::fs::copy(self.database(), &kept).unwrap();
+        match &self.postgres {
+            Some(database) => database.save(),
+            None => drop(std::fs::copy(self.database(), &kept).unwrap()),
+        }
         self.registry = self.another().await;
         work(self.operator()).await;
         self.registry.close().await;
-        self.lose_database();
-        std::fs::copy(&kept, self.database()).unwrap();
+        if let Some(database) = &self.postgres {
+            database.restore();
+        } else {
+            self.lose_database();
+            std::fs::copy(&kept, self.database()).unwrap();
+        }
         self.registry = self.another().await;
     }
 
-    fn lose_database(&self) {
+    pub(crate) fn lose_database(&self) {
+        if let Some(database) = &self.postgres {
+            return database.clear();
+        }
         for suffix in ["", "-wal", "-shm"] {
             let mut name = self.database().into_os_string();
             name.push(suffix);
@@ -407,7 +457,7 @@ pub(crate) fn number(number: u32) -> VersionNumber {
     VersionNumber(number)
 }
 
-/// What an image of these bytes is. Its fingerprint is one of its own.
+/// The description of an image with these bytes. Its fingerprint is derived from them.
 pub(crate) fn image(content: &[u8]) -> ImageInfo {
     let digest: [u8; 32] = Sha256::digest(content).into();
     let mut fingerprint = digest;

@@ -1,4 +1,4 @@
-//! What the registry promises, on every backend it has.
+//! The guarantees of the registry, on every back end.
 //!
 //! A test is written once, over a [`Fixture`](backend::Fixture), and runs on each line of the list
 //! in `backend.rs`. The invariants of the architecture appear in the names of the tests that hold
@@ -19,7 +19,6 @@ mod clock;
 mod collector;
 mod fetch;
 mod full_disk;
-mod macros;
 mod migrate;
 mod open;
 mod operator;
@@ -28,6 +27,7 @@ mod publish;
 mod rebuild;
 mod remove;
 mod retention;
+mod transactions;
 mod trust;
 mod upload;
 mod verify;

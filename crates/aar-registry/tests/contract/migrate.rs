@@ -10,7 +10,7 @@ use crate::backend::{
     on_every_backend, put, refused,
 };
 
-/// Nobody waits so long.
+/// Longer than any request may take.
 const LONG: Duration = Duration::from_mins(2);
 
 fn folder(fixture: &Fixture, name: &str) -> StorageOptions {
@@ -36,8 +36,9 @@ async fn fill(fixture: &Fixture) {
     fixture.operator().trust_add(new).await.unwrap();
 }
 
-on_every_backend! {
-    async fn everything_moves_to_another_storage_and_the_old_one_is_left_alone(mut fixture) {
+#[tokio::test]
+async fn migration_moves_everything_and_keeps_the_old_storage() {
+    on_every_backend(async |mut fixture| {
         fill(&fixture).await;
         let revision = fixture.revision().await;
         let target = folder(&fixture, "elsewhere");
@@ -47,7 +48,7 @@ on_every_backend! {
         assert_eq!(fixture.revision().await, revision);
         fixture.publish("app", 2, b"after").await;
 
-        // The old storage is no longer one to start with; the new one is, with all there is.
+        // The old storage cannot be opened any more; the new one can, with everything in it.
         let old = refused(Registry::open(fixture.options.clone()).await);
         assert!(matches!(old, Error::StorageMoved), "{old}");
         fixture.options.storage = target.clone();
@@ -55,16 +56,29 @@ on_every_backend! {
         assert!(is_sound(&fixture.registry).await);
         assert_eq!(fixture.versions().await.len(), 4);
         assert!(fixture.registry.health().await.healthy);
-        assert!(fixture.operator().migrate(&target).await.unwrap().already_there);
-    }
+        assert!(
+            fixture
+                .operator()
+                .migrate(&target)
+                .await
+                .unwrap()
+                .already_there
+        );
+    })
+    .await;
+}
 
-    async fn another_process_writes_nothing_to_the_old_storage(fixture) {
+#[tokio::test]
+async fn other_process_does_not_write_to_the_old_storage() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         let other = fixture.another().await;
         let operator = other.operator("other");
         let target = folder(&fixture, "elsewhere");
         fixture.operator().migrate(&target).await.unwrap();
-        let late = operator.publish(&name("app"), AMD64, number(9), put(image(b"one"))).await;
+        let late = operator
+            .publish(&name("app"), AMD64, number(9), put(image(b"one")))
+            .await;
         assert!(matches!(refused(late), Error::StorageMoved));
         assert!(other.storage_has_moved().await.unwrap());
         assert!(!other.health().await.healthy);
@@ -72,42 +86,69 @@ on_every_backend! {
         other.follow_storage(&target).await.unwrap();
         assert!(!other.storage_has_moved().await.unwrap());
         let (app, again) = (name("app"), put(image(b"one")));
-        operator.publish(&app, AMD64, number(9), again).await.unwrap();
+        operator
+            .publish(&app, AMD64, number(9), again)
+            .await
+            .unwrap();
         assert!(is_sound(&fixture.registry).await);
-    }
+    })
+    .await;
+}
 
-    async fn what_was_cut_short_is_not_used_and_goes_on_where_it_was(fixture) {
+#[tokio::test]
+async fn interrupted_migration_is_not_used_and_continues() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         let target = folder(&fixture, "elsewhere");
-        // The storage has lost an image, so the copy cannot be finished.
+        // Without an image the copy cannot be finished.
         let lost = crate::backend::blob(&image(b"one").digest);
         let kept = fixture.content(&lost).unwrap();
         fixture.erase(&lost);
         let cut = refused(fixture.operator().migrate(&target).await);
         assert!(matches!(cut, Error::ImageMissing { .. }), "{cut}");
-        let unfinished = Options { storage: target.clone(), ..fixture.options.clone() };
+        let unfinished = Options {
+            storage: target.clone(),
+            ..fixture.options.clone()
+        };
         let unfinished = refused(Registry::open(unfinished).await);
-        assert!(matches!(unfinished, Error::StorageIncomplete), "{unfinished}");
+        assert!(
+            matches!(unfinished, Error::StorageIncomplete),
+            "{unfinished}"
+        );
         assert!(fixture.another().await.health().await.healthy);
 
-        // What is deleted in the meantime is deleted in the copy, too.
+        // A deletion in the meantime is copied, too.
         fixture.overwrite(&lost, &kept);
-        fixture.operator().remove_application(&name("other"), None).await.unwrap();
+        fixture
+            .operator()
+            .remove_application(&name("other"), None)
+            .await
+            .unwrap();
         fixture.operator().migrate(&target).await.unwrap();
         assert!(is_sound(&fixture.registry).await);
         assert_eq!(fixture.versions().await, ["app/amd64/0", "app/amd64/1"]);
-    }
+    })
+    .await;
+}
 
-    async fn a_damaged_image_is_not_copied(fixture) {
+#[tokio::test]
+async fn damaged_image_is_not_copied() {
+    on_every_backend(async |fixture| {
         fill(&fixture).await;
         fixture.overwrite(&crate::backend::blob(&image(b"one").digest), b"onE");
         let target = folder(&fixture, "elsewhere");
         let damaged = refused(fixture.operator().migrate(&target).await);
         assert!(matches!(damaged, Error::ImageDamaged { .. }), "{damaged}");
-    }
+    })
+    .await;
+}
 
-    async fn what_belongs_to_somebody_else_is_not_overwritten(fixture) {
-        let other = Fixture::start(crate::backend::Backend::SqliteFolder).await.unwrap();
+#[tokio::test]
+async fn storage_of_others_is_not_overwritten() {
+    on_every_backend(async |fixture| {
+        let other = Fixture::start(crate::backend::Backend::SqliteFolder)
+            .await
+            .unwrap();
         let foreign = refused(fixture.operator().migrate(&other.options.storage).await);
         assert!(matches!(foreign, Error::ForeignStorage { .. }), "{foreign}");
         let place = fixture.root().with_file_name("full");
@@ -115,36 +156,54 @@ on_every_backend! {
         std::fs::write(place.join("trust/notes"), b"mine").unwrap();
         let full = refused(fixture.operator().migrate(&folder(&fixture, "full")).await);
         assert!(matches!(full, Error::TargetNotEmpty), "{full}");
-    }
+    })
+    .await;
+}
 
-    async fn open_uploads_begin_anew_in_the_new_storage(fixture) {
+#[tokio::test]
+async fn open_uploads_begin_anew_in_the_new_storage() {
+    on_every_backend(async |fixture| {
         let upload = fixture.begin_upload(b"content").await;
-        fixture.operator().append(upload.id, 0, body([b"cont"])).await.unwrap();
+        fixture
+            .operator()
+            .append(upload.id, 0, body([b"cont"]))
+            .await
+            .unwrap();
         let target = folder(&fixture, "elsewhere");
         let report = fixture.operator().migrate(&target).await.unwrap();
         assert_eq!(report.uploads_given_up, 1);
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
         assert_eq!(fixture.staged(), 0);
         fixture.store(b"content").await;
-    }
+    })
+    .await;
+}
 
-    async fn a_registry_is_rebuilt_from_the_storage_it_moved_to(mut fixture) {
+#[tokio::test]
+async fn registry_is_rebuilt_from_its_new_storage() {
+    on_every_backend(async |mut fixture| {
         fill(&fixture).await;
         fixture.options.storage = folder(&fixture, "elsewhere");
-        fixture.operator().migrate(&fixture.options.storage.clone()).await.unwrap();
+        fixture
+            .operator()
+            .migrate(&fixture.options.storage.clone())
+            .await
+            .unwrap();
         fixture.rebuild().await;
         assert_eq!(fixture.versions().await.len(), 3);
         assert!(is_sound(&fixture.registry).await);
-    }
+    })
+    .await;
 }
 
-on_buckets! {
-    async fn a_registry_moves_out_of_a_bucket_and_back_into_it(mut fixture) {
+#[tokio::test]
+async fn registry_moves_out_of_a_bucket_and_back() {
+    on_buckets(async |mut fixture| {
         fill(&fixture).await;
         let out = folder(&fixture, "elsewhere");
         fixture.operator().migrate(&out).await.unwrap();
         fixture.publish("app", 2, &noise(17 << 20)).await;
-        // Back to the old copy, and on to another place in the same bucket.
+        // Back to the old copy, and on to another prefix of the same bucket.
         let back = fixture.options.storage.clone();
         let report = fixture.operator().migrate(&back).await.unwrap();
         assert_eq!((report.images, report.bytes), (1, 17 << 20));
@@ -157,16 +216,26 @@ on_buckets! {
         fixture.restart().await;
         assert!(is_sound(&fixture.registry).await);
         assert_eq!(fixture.bucket().uploads(), []);
-    }
+    })
+    .await;
+}
 
-    async fn a_copy_into_a_bucket_that_fails_ends_at_once_and_leaves_nothing(fixture) {
+#[tokio::test]
+async fn failed_copy_into_a_bucket_ends_at_once_and_leaves_nothing() {
+    on_buckets(async |fixture| {
         fixture.publish("app", 0, &noise(17 << 20)).await;
         let network = S3Network::start(fixture.bucket().server().address());
         let mut s3 = in_bucket(fixture.bucket());
         "another/prefix".clone_into(&mut s3.prefix);
         s3.endpoint = Some(network.url());
-        network.each(|seen| seen.is_part() && seen.query.contains("partNumber=1"), Fault::Delay(LONG));
-        network.each(|seen| seen.is_part() && seen.query.contains("partNumber=2"), Fault::Status(403));
+        network.each(
+            |seen| seen.is_part() && seen.query.contains("partNumber=1"),
+            Fault::Delay(LONG),
+        );
+        network.each(
+            |seen| seen.is_part() && seen.query.contains("partNumber=2"),
+            Fault::Status(403),
+        );
         let target = StorageOptions::S3(Box::new(s3));
         let operator = fixture.operator();
         let failed = timeout(LONG / 2, operator.migrate(&target)).await;
@@ -176,5 +245,6 @@ on_buckets! {
         network.heal();
         operator.migrate(&target).await.unwrap();
         assert!(is_sound(&fixture.registry).await);
-    }
+    })
+    .await;
 }

@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
-use aar_registry::{DatabaseOptions, Error, Registry};
+use aar_registry::{Error, Registry};
 
 use crate::backend::{Backend, Fixture, on_every_backend, on_folders, refused};
 
@@ -37,11 +37,9 @@ async fn storage_of_another_registry_is_refused() {
 async fn empty_database_beside_used_storage_is_refused_and_names_rebuild() {
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"image").await;
-        let mut options = fixture.options.clone();
-        options.database = DatabaseOptions::Sqlite {
-            path: fixture.database().with_extension("new"),
-        };
-        let error = refused(Registry::open(options).await);
+        fixture.registry.close().await;
+        fixture.lose_database();
+        let error = refused(Registry::open(fixture.options.clone()).await);
         assert!(matches!(error, Error::EmptyDatabase));
         assert!(error.to_string().contains("aar storage rebuild"), "{error}");
     })
@@ -86,7 +84,7 @@ async fn first_start_interrupted_after_marking_storage_can_be_repeated() {
     on_every_backend(async |fixture| {
         let id = fixture.registry.id().clone();
         fixture.registry.close().await;
-        std::fs::remove_dir_all(fixture.database().parent().unwrap()).unwrap();
+        fixture.lose_database();
         let registry = Registry::open(fixture.options.clone()).await.unwrap();
         assert_eq!(*registry.id(), id);
     })

@@ -1,4 +1,4 @@
-use aar_registry::{DatabaseOptions, Error, ListQuery, Losses, Refusal, Registry};
+use aar_registry::{Error, ListQuery, Losses, Refusal, Registry};
 use aar_types::{Revision, Role};
 
 use crate::backend::{
@@ -300,10 +300,10 @@ async fn rebuild_from_storage_without_registry_json_is_refused_and_creates_no_da
     on_every_backend(async |fixture| {
         fixture.publish("app", 0, b"zero").await;
         fixture.erase("registry.json");
-        let path = fixture.database().with_extension("new");
-        let mut options = fixture.options.clone();
-        options.database = DatabaseOptions::Sqlite { path: path.clone() };
-        let error = refused(Registry::rebuild(options, "test", Losses::Refuse).await);
+        fixture.registry.close().await;
+        fixture.lose_database();
+        let rebuild = Registry::rebuild(fixture.options.clone(), "test", Losses::Refuse);
+        let error = refused(rebuild.await);
         assert!(matches!(error, Error::NothingToRebuild { .. }), "{error}");
         let place = if fixture.is_in_bucket() {
             "in the bucket "
@@ -311,7 +311,7 @@ async fn rebuild_from_storage_without_registry_json_is_refused_and_creates_no_da
             "the folder /"
         };
         assert!(error.to_string().contains(place), "{error}");
-        assert!(!path.exists() && !fixture.has("registry.json"));
+        assert!(!fixture.database().exists() && !fixture.has("registry.json"));
     })
     .await;
 }

@@ -223,12 +223,10 @@ async fn revoked_is_for_ever_in_the_database() {
             .await
             .unwrap();
         operator.trust_revoke(&prefix("aa")).await.unwrap();
-        let database = fixture.raw_database().await;
         for statement in ["UPDATE trust SET state = 'trusted'", "DELETE FROM trust"] {
-            let error = sqlx::query(statement).execute(&database).await.unwrap_err();
-            assert!(error.to_string().contains("revoked"), "{error}");
+            let error = fixture.execute(statement).await.unwrap_err();
+            assert!(error.contains("revoked"), "{error}");
         }
-        database.close().await;
     })
     .await;
 }
@@ -237,9 +235,11 @@ async fn revoked_is_for_ever_in_the_database() {
 async fn trust_change_is_committed_even_if_the_table_cannot_be_read_after_it() {
     on_every_backend(async |fixture| {
         let (operator, new) = (fixture.operator(), certificate(0xaa, Role::Client));
-        let database = fixture.raw_database().await;
-        let damage = "INSERT INTO trust VALUES ('x', 'trusted', 'client', x'', '', 0, 0, 0, NULL)";
-        sqlx::query(damage).execute(&database).await.unwrap();
+        let der = fixture.bytes(b"");
+        let damage = format!(
+            "INSERT INTO trust VALUES ('x', 'trusted', 'client', {der}, '', 0, 0, 0, NULL)"
+        );
+        fixture.execute(&damage).await.unwrap();
         assert_eq!(
             operator.trust_add(new.clone()).await.unwrap(),
             TrustAdded::Added
@@ -248,11 +248,8 @@ async fn trust_change_is_committed_even_if_the_table_cannot_be_read_after_it() {
             fixture.registry.role_of(Some(&new.fingerprint)),
             Err(Refusal::Unknown)
         );
-        sqlx::query("DELETE FROM trust WHERE fingerprint = 'x'")
-            .execute(&database)
-            .await
-            .unwrap();
-        database.close().await;
+        let repair = "DELETE FROM trust WHERE fingerprint = 'x'";
+        fixture.execute(repair).await.unwrap();
         fixture.registry.refresh().await.unwrap();
         assert_eq!(
             fixture.registry.role_of(Some(&new.fingerprint)),

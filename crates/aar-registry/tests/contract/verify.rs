@@ -291,7 +291,7 @@ async fn immutable_descriptor_of_another_content_is_named_and_not_overwritten() 
             .await
             .unwrap();
         assert_eq!(version.unwrap().image, first);
-        // Whoever deletes the version has decided.
+        // The deletion of the version settles the conflict.
         fixture
             .operator()
             .remove_version(&name("app"), AMD64, number(0))

@@ -45,7 +45,7 @@ impl<'a> Context<'a> {
     pub(super) async fn open(&self) -> anyhow::Result<OpenRegistry> {
         self.require_access()?;
         let config = self.config()?;
-        self.require_registry(&config.database.path)?;
+        self.require_registry(config.database.file())?;
         self.open_with(config).await
     }
 
@@ -53,9 +53,9 @@ impl<'a> Context<'a> {
     pub(super) async fn trust_records(&self) -> anyhow::Result<TrustRecords> {
         self.require_access()?;
         let config = self.config()?;
-        self.require_registry(&config.database.path)?;
-        check_access(writable(&config.database.path))?;
-        let options = config.registry(self.clock.clone());
+        self.require_registry(config.database.file())?;
+        check_access(writable(config.database.file()))?;
+        let options = config.registry(self.clock.clone())?;
         Ok(TrustRecords::open(&options, &user()).await?)
     }
 
@@ -73,18 +73,19 @@ impl<'a> Context<'a> {
     }
 
     async fn open_with(&self, config: Config) -> anyhow::Result<OpenRegistry> {
-        check_access(writable(&config.database.path))?;
-        let options = config.registry(self.clock.clone());
+        check_access(writable(config.database.file()))?;
+        let options = config.registry(self.clock.clone())?;
         let registry = Registry::open(options).await?;
         let operator = registry.operator(&user());
         Ok(OpenRegistry { registry, operator })
     }
 
-    fn require_registry(&self, database: &Path) -> anyhow::Result<()> {
+    fn require_registry(&self, database: Option<&Path>) -> anyhow::Result<()> {
         // A database that cannot be accessed exists; opening it reports the cause.
-        if database.try_exists().unwrap_or(true) {
+        let missing = database.filter(|file| !file.try_exists().unwrap_or(true));
+        let Some(database) = missing else {
             return Ok(());
-        }
+        };
         let base = std::path::absolute(&self.base)?;
         let missing = format!(
             "{} has no registry: {} does not exist",
@@ -101,18 +102,12 @@ impl<'a> Context<'a> {
         check_access(accessible(&self.base))
     }
 
-    /// Asks for confirmation of an action that cannot be undone. Without a terminal, `--yes` is required.
-    pub(super) fn confirm(&self, question: &str, yes: bool) -> anyhow::Result<bool> {
-        if yes {
-            return Ok(true);
+    /// Asks for confirmation of an action that cannot be undone.
+    pub(super) fn require_confirmation(&self, question: &str, yes: bool) -> Result<(), Failure> {
+        if yes || self.printer.confirm(question, "--yes")? {
+            return Ok(());
         }
-        if !self.printer.is_interactive() {
-            let failure = Failure::new("this cannot be undone and needs a confirmation");
-            return Err(failure
-                .with_hint("without a terminal, confirm it with --yes")
-                .into());
-        }
-        Ok(self.printer.confirm(question)?)
+        Err(Failure::new("not confirmed: nothing was changed"))
     }
 
     /// Notifies a running service of a change, and waits until it has applied it.
@@ -135,7 +130,10 @@ fn accessible(base: &Path) -> io::Result<()> {
 }
 
 /// The base folder of a snap is accessible to all users, its database is not.
-fn writable(database: &Path) -> io::Result<()> {
+fn writable(database: Option<&Path>) -> io::Result<()> {
+    let Some(database) = database else {
+        return Ok(());
+    };
     let mut options = fs_err::OpenOptions::new();
     options.read(true).write(true).open(database).map(drop)
 }
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn inaccessible_database_is_refused_with_a_hint_and_a_missing_one_is_allowed() {
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-        check_access(writable(&folder.path().join("missing"))).unwrap();
+        check_access(writable(Some(&folder.path().join("missing")))).unwrap();
         let refused = check_access(Err(io::ErrorKind::PermissionDenied.into())).unwrap_err();
         let failure = refused.downcast_ref::<Failure>().unwrap();
         assert!(failure.hint().unwrap().contains("sudo"));

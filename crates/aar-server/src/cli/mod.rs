@@ -44,6 +44,7 @@ pub fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsString>) -> 
     };
     match execute(printer, arguments) {
         Ok(exit) => exit,
+        Err(error) if aar_cli::is_closed_output(error.as_ref()) => Exit::Done,
         Err(error) => {
             printer.failure(&Failure::from_error(error.as_ref()));
             Exit::Failed

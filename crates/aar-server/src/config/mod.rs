@@ -27,7 +27,7 @@ use aar_daemon::{
 use serde::{Deserialize, Serialize};
 
 pub use cloudfront::CloudFrontConfig;
-pub use database::DatabaseConfig;
+pub use database::{DatabaseConfig, DatabaseUrl};
 pub use duration::{ConfigDuration, NonZeroDuration, UrlTtl};
 pub use gc::GcConfig;
 pub use http::HttpConfig;
@@ -85,7 +85,7 @@ impl Config {
     }
 
     fn resolved(mut self, base: &Path) -> Self {
-        self.database.path = base.join(&self.database.path);
+        self.database.resolve(base);
         if let StorageConfig::Fs(fs) = &mut self.storage {
             fs.root_directory = base.join(&fs.root_directory);
         }

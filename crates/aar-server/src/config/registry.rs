@@ -1,21 +1,21 @@
-use aar_registry::{DatabaseOptions, Options, StorageOptions, UploadLimits};
+use std::io;
+
+use aar_registry::{Options, StorageOptions, UploadLimits};
 use aar_types::Clock;
 
 use super::{Config, NonZeroDuration, StorageConfig, UploadsConfig};
 
 impl Config {
-    /// The options to open the registry with.
-    pub fn registry(&self, clock: Clock) -> Options {
-        let path = self.database.path.clone();
-        let database = DatabaseOptions::Sqlite { path };
-        let defaults = Options::new(database, self.storage.registry());
-        Options {
+    /// The options to open the registry with. Reads the password of the database.
+    pub fn registry(&self, clock: Clock) -> io::Result<Options> {
+        let defaults = Options::new(self.database.registry()?, self.storage.registry());
+        Ok(Options {
             clock,
             uploads: self.uploads.registry(defaults.uploads),
             gc_grace: self.gc.grace.get(),
             withdrawn_retention: self.gc.withdrawn_retention.map(NonZeroDuration::get),
             ..defaults
-        }
+        })
     }
 }
 

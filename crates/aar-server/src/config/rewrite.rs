@@ -1,7 +1,8 @@
 //! Replaces the section `storage` of a configuration file.
 //!
 //! The rest of the file, with its comments, stays. The new text is parsed before anything is written, and
-//! the file is replaced atomically. A copy of the old file is kept beside it, because it may hold the only
+//! the file is replaced atomically, with its owner and mode; a file that receives a secret becomes unreadable
+//! for others. A copy of the old file is kept beside it, because it may hold the only
 //! copy of a key.
 
 use std::{
@@ -14,6 +15,8 @@ use aar_daemon::config_file::ConfigError;
 use super::{Config, StorageConfig};
 
 const SECTION: &str = "storage:";
+/// The permissions of owner and group.
+const NOT_OTHERS: u32 = 0o770;
 
 /// The reason why the section cannot be replaced.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,14 @@ pub enum RewriteError {
     WrongStorage {
         /// The file.
         path: String,
+    },
+    /// The file cannot be replaced, so nothing was changed.
+    #[error("cannot write {path}, which has to select the new storage: nothing was changed")]
+    NotWritable {
+        /// The file.
+        path: String,
+        /// The error of the system.
+        source: io::Error,
     },
     /// A file cannot be used. The message names it.
     #[error(transparent)]
@@ -55,39 +66,82 @@ pub(crate) fn section_for_folder(folder: &Path) -> String {
     format!("{SECTION}\n  fs:\n    root-directory: {folder}\n")
 }
 
-/// Replaces the section in the configuration file of a base folder. Returns the path of the copy of the
-/// old file, if there was one and it has changed.
-pub(crate) fn replace(
-    base: &Path,
-    section: &str,
-    expected: &StorageConfig,
-) -> Result<Option<PathBuf>, RewriteError> {
-    let file = Config::path(base);
-    let old = aar_fs::if_exists(fs_err::read_to_string(&file))?;
-    let text = old.as_deref().unwrap_or_default();
-    let (before, _, after) = split(text);
-    let mut section = section.to_owned();
-    if !section.ends_with('\n') {
-        section.push('\n');
+/// A configuration file with its new text.
+pub(crate) struct Rewrite {
+    file: PathBuf,
+    old: Option<String>,
+    new: String,
+    has_secret: bool,
+}
+
+impl Rewrite {
+    /// Replaces the section in the configuration file of a base folder, or in the file that it links to.
+    pub(crate) fn of_base(
+        base: &Path,
+        section: &str,
+        expected: &StorageConfig,
+    ) -> Result<Self, RewriteError> {
+        let file = Config::path(base);
+        let file = aar_fs::if_exists(fs_err::canonicalize(&file))?.unwrap_or(file);
+        let old = aar_fs::if_exists(fs_err::read_to_string(&file))?;
+        let (before, _, after) = split(old.as_deref().unwrap_or_default());
+        let end = if section.ends_with('\n') { "" } else { "\n" };
+        let new = format!("{before}{section}{end}{after}");
+        if Config::parse(&new, &file, base)?.storage != *expected {
+            let path = file.display().to_string();
+            return Err(RewriteError::WrongStorage { path });
+        }
+        let has_secret = expected.has_secret();
+        Ok(Self {
+            file,
+            old,
+            new,
+            has_secret,
+        })
     }
-    let new = format!("{before}{section}{after}");
-    if Config::parse(&new, &file, base)?.storage != *expected {
-        let path = file.display().to_string();
-        return Err(RewriteError::WrongStorage { path });
+
+    /// Fails if the file cannot be written. Its text stays.
+    pub(crate) fn check_writable(&self) -> Result<(), RewriteError> {
+        if self.changes_nothing() {
+            return Ok(());
+        }
+        let checked = self
+            .create_folder()
+            .and_then(|()| aar_fs::check_replaceable(&self.file));
+        checked.map_err(|source| RewriteError::NotWritable {
+            path: self.file.display().to_string(),
+            source,
+        })
     }
-    if new == text {
-        return Ok(None);
+
+    /// Writes the new text. Returns the path of the copy of the old file, if there was one and it has changed.
+    pub(crate) fn write(&self) -> Result<Option<PathBuf>, RewriteError> {
+        if self.changes_nothing() {
+            return Ok(None);
+        }
+        self.create_folder()?;
+        let copy = self.file.with_extension("yaml.old");
+        if let Some(old) = &self.old {
+            // Removed first, so that the copy is private even if an older one is not.
+            aar_fs::remove_if_exists(&copy)?;
+            aar_fs::replace_with(&copy, old.as_bytes())?;
+        }
+        let allowed = if self.has_secret {
+            NOT_OTHERS
+        } else {
+            u32::MAX
+        };
+        aar_fs::replace_within(&self.file, self.new.as_bytes(), allowed)?;
+        Ok(self.old.as_ref().map(|_| copy))
     }
-    let folder = file.parent().unwrap_or(base);
-    fs_err::create_dir_all(folder)?;
-    let copy = old.is_some().then(|| file.with_extension("yaml.old"));
-    if let Some(copy) = &copy {
-        // Removed first, so that the copy is private even if an older one is not.
-        aar_fs::remove_if_exists(copy)?;
-        aar_fs::replace_with(copy, text.as_bytes())?;
+
+    fn changes_nothing(&self) -> bool {
+        self.old.as_ref() == Some(&self.new)
     }
-    aar_fs::replace_with(&file, new.as_bytes())?;
-    Ok(copy)
+
+    fn create_folder(&self) -> io::Result<()> {
+        self.file.parent().map_or(Ok(()), fs_err::create_dir_all)
+    }
 }
 
 /// Splits a file into the text before the section, the section, and the text after it.
@@ -120,7 +174,19 @@ fn split(text: &str) -> (&str, &str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+
+    fn replace(
+        base: &Path,
+        section: &str,
+        expected: &StorageConfig,
+    ) -> Result<Option<PathBuf>, RewriteError> {
+        let rewrite = Rewrite::of_base(base, section, expected)?;
+        rewrite.check_writable()?;
+        rewrite.write()
+    }
 
     const FILE: &str = "# mine\nhttp:\n  addr: :3000\nstorage:\n  # here\n  fs:\n    root-directory: a\n\n# how to log\nlogger:\n  level: info\n";
 
@@ -170,8 +236,6 @@ mod tests {
 
     #[test]
     fn private_copy_of_the_old_file_is_kept() {
-        use std::os::unix::fs::PermissionsExt as _;
-
         let base = base_with(FILE);
         let section = section_for_folder(Path::new("/b"));
         let new = StorageConfig::folder("/b".into());
@@ -217,5 +281,10 @@ mod tests {
             "{refused}"
         );
         replace(base.path(), &section("one"), &new.storage).unwrap();
+        let mode = fs_err::metadata(Config::path(base.path()))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o007, 0, "others can read the secret");
     }
 }

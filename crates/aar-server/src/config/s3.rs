@@ -3,7 +3,7 @@ use std::time::Duration;
 use aar_registry::{Encryption, S3Options};
 use serde::{Deserialize, Serialize};
 
-use super::{CloudFrontConfig, Secret, UrlTtl};
+use super::{CloudFrontConfig, NonZeroDuration, Secret, UrlTtl};
 
 /// The longest time to live that S3 accepts.
 const MAX_TTL: Duration = Duration::from_hours(7 * 24);
@@ -35,6 +35,9 @@ pub struct S3Config {
     /// The time to live of a signed URL, if it is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url_duration: Option<UrlTtl>,
+    /// The time for which transient errors of the bucket are retried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_for: Option<NonZeroDuration>,
     /// The CDN that serves downloads, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cloudfront: Option<CloudFrontConfig>,
@@ -96,6 +99,7 @@ struct S3Section {
     kms_key_id: Option<String>,
     redirect: Option<bool>,
     url_duration: Option<UrlTtl>,
+    retry_for: Option<NonZeroDuration>,
     cloudfront: Option<CloudFrontConfig>,
 }
 
@@ -114,6 +118,7 @@ impl TryFrom<S3Section> for S3Config {
             prefix: section.prefix.trim_matches('/').to_owned(),
             redirect: section.redirect.unwrap_or(true),
             url_duration: section.url_duration,
+            retry_for: section.retry_for,
             cloudfront: section.cloudfront,
         };
         config.registry().check_address()?;
@@ -198,6 +203,9 @@ impl S3Config {
             encryption: self.encryption.as_ref().map(EncryptionConfig::registry),
             redirect: self.redirect,
             url_duration: self.url_duration.map(UrlTtl::get),
+            retry_for: self
+                .retry_for
+                .map_or(S3Options::RETRY_FOR, NonZeroDuration::get),
             cloudfront: self.cloudfront.as_ref().map(CloudFrontConfig::registry),
         }
     }

@@ -26,6 +26,13 @@ impl StorageConfig {
     pub(crate) fn folder(root_directory: PathBuf) -> Self {
         Self::Fs(FsConfig { root_directory })
     }
+
+    pub(crate) fn has_secret(&self) -> bool {
+        match self {
+            Self::Fs(_) => false,
+            Self::S3(s3) => s3.credentials.is_some() || s3.cloudfront.is_some(),
+        }
+    }
 }
 
 impl Default for StorageConfig {

@@ -22,6 +22,7 @@ use super::{
     catalogue::{ResponseCache, RevisionHeaders},
     detached::DetachedTasks,
     error::ApiError,
+    health::HealthCache,
 };
 
 /// The state that all handlers share.
@@ -34,6 +35,7 @@ struct StateInner {
     max_upload: u64,
     detached: DetachedTasks,
     drain: CancellationToken,
+    health: HealthCache,
 }
 
 impl AppState {
@@ -45,6 +47,7 @@ impl AppState {
             max_upload,
             detached: DetachedTasks::default(),
             drain,
+            health: HealthCache::default(),
         }))
     }
 
@@ -104,7 +107,9 @@ impl FromRequestParts<AppState> for ClientCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(state.0.registry.reader(&caller(parts))?))
+        let registry = &state.0.registry;
+        registry.require_current_trust().await?;
+        Ok(Self(registry.reader(&caller(parts))?))
     }
 }
 
@@ -115,7 +120,9 @@ impl FromRequestParts<AppState> for PublisherCaller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(state.0.registry.publisher(&caller(parts))?))
+        let registry = &state.0.registry;
+        registry.require_current_trust().await?;
+        Ok(Self(registry.publisher(&caller(parts))?))
     }
 }
 
@@ -142,7 +149,10 @@ impl AnyCaller {
     }
 
     pub(crate) async fn health(&self) -> ServerStatus {
-        self.state.0.registry.health().await
+        let StateInner {
+            registry, health, ..
+        } = &*self.state.0;
+        health.get(|| registry.health()).await
     }
 }
 

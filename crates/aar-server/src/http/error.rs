@@ -141,13 +141,6 @@ pub(crate) struct Refusals;
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
-        let refusal = |status: &str, description: &str| {
-            let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
-            let response = ResponseBuilder::new()
-                .description(description)
-                .content("application/json", body);
-            (status.to_owned(), RefOr::T(response.build()))
-        };
         BTreeMap::from([
             refusal("400", "The request is invalid; the message names the part"),
             refusal("401", "No client certificate was shown"),
@@ -159,8 +152,30 @@ impl IntoResponses for Refusals {
                 "500",
                 "The server failed; its log has the cause under the request id",
             ),
+            refusal("503", "The database or the storage is unavailable"),
         ])
     }
+}
+
+/// The responses of all routes that take a JSON body.
+pub(crate) struct BodyRefusals;
+
+impl IntoResponses for BodyRefusals {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        BTreeMap::from([
+            refusal("413", "The body is too large"),
+            refusal("415", "The body is not declared as JSON"),
+            refusal("507", "There is no space left"),
+        ])
+    }
+}
+
+fn refusal(status: &str, description: &str) -> (String, RefOr<openapi::Response>) {
+    let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+    let response = ResponseBuilder::new()
+        .description(description)
+        .content("application/json", body);
+    (status.to_owned(), RefOr::T(response.build()))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod auth;
 mod catalogue;
 mod detached;
 mod error;
+mod health;
 mod parameters;
 mod report;
 mod router;

@@ -66,6 +66,7 @@ fn upload_table() -> OpenApiRouter<AppState> {
 ///
 /// A request passes, from the outside in:
 ///
+/// 0. `tus::override_method`: sets the method of an upload request that names another one;
 /// 1. `add_date`: adds the date to the response;
 /// 2. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
 /// 3. `drain_body`: on the way out handles a body that was not read;
@@ -75,13 +76,17 @@ fn upload_table() -> OpenApiRouter<AppState> {
 /// 6. the handler.
 pub(crate) fn router(state: AppState) -> Router {
     let (router, _) = table().split_for_parts();
-    router
+    let router = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn(drain_body))
         .layer(from_fn(report))
         .layer(from_fn(add_date))
-        .with_state(state)
+        .with_state(state);
+    // A layer of the router itself would run after the route was selected.
+    Router::new()
+        .fallback_service(router)
+        .layer(from_fn(tus::override_method))
 }
 
 /// The OpenAPI document.

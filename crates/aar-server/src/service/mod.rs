@@ -4,6 +4,7 @@ mod background;
 mod control;
 mod error;
 mod identity;
+mod imported_trust;
 mod maintenance;
 mod moved_storage;
 mod server;

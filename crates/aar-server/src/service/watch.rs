@@ -74,21 +74,37 @@ impl Watch {
 
     /// Watches for changes until the service stops.
     pub(super) async fn run(&self, stop: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.follow_trust() => {}
+            () = self.follow_commits() => {}
+            () = self.refresh_regularly() => {}
+        }
+    }
+
+    async fn follow_trust(&self) {
         let mut trust = self.registry.trust_changes();
+        while trust.changed().await.is_ok() {
+            self.cut();
+        }
+    }
+
+    async fn follow_commits(&self) {
+        let mut commits = self.registry.commits();
+        loop {
+            commits.next().await;
+            self.refresh().await;
+        }
+    }
+
+    /// Not every database reports commits, and a report can be lost.
+    async fn refresh_regularly(&self) {
         let mut tick = interval(INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                changed = trust.changed() => match changed {
-                    Ok(()) => self.cut(),
-                    Err(_) => return,
-                },
-                _ = tick.tick() => {
-                    self.refresh().await;
-                }
-            }
+            tick.tick().await;
+            self.refresh().await;
         }
     }
 

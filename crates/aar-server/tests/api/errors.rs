@@ -112,7 +112,7 @@ async fn invalid_uploads_are_refused_by_header() {
     let post = |headers: &[(&str, &str)]| {
         let request = publisher.request(Method::POST, "/1.0/uploads");
         headers.iter().fold(request, |request, (name, value)| {
-            request.header(*name, *value)
+            request.header(name, value)
         })
     };
     let tus = ("Tus-Resumable", "1.0.0");

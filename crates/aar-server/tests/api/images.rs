@@ -28,7 +28,7 @@ async fn image_is_sent_as_stored() {
     assert_eq!(response.header("content-length"), SIZE.to_string());
     assert_eq!(response.header("accept-ranges"), "bytes");
     assert_eq!(response.header("etag"), format!("\"{}\"", sha256(&content)));
-    let disposition = "attachment; filename=\"game-amd64-3.tar.zst\"";
+    let disposition = "attachment; filename=game-amd64-3.tar.zst";
     assert_eq!(response.header("content-disposition"), disposition);
 }
 

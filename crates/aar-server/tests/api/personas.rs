@@ -15,7 +15,10 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::content::{image, metadata};
+use crate::{
+    content::{image, metadata},
+    document,
+};
 
 const CONFIG: &str = "http:\n  addr: 127.0.0.1:0\n  drain: 2s\n";
 
@@ -171,11 +174,20 @@ const VALID: Validity = (-1, 24);
 const EXPIRED: Validity = (-48, -24);
 const FUTURE: Validity = (24, 48);
 
-pub(crate) fn identity((from, until): Validity) -> Identity {
+/// A valid certificate with this common name.
+pub(crate) fn named_identity(name: &str) -> Identity {
+    identity_of(name, VALID)
+}
+
+pub(crate) fn identity(validity: Validity) -> Identity {
+    identity_of("tester", validity)
+}
+
+fn identity_of(name: &str, (from, until): Validity) -> Identity {
     let now = Clock::system().now();
     let hours = jiff::SignedDuration::from_hours;
     let new = NewIdentity {
-        common_name: "tester".to_owned(),
+        common_name: name.to_owned(),
         hosts: vec![],
         not_before: now + hours(from),
         not_after: now + hours(until),
@@ -188,6 +200,35 @@ pub(crate) struct Persona {
     identity: Option<Identity>,
     http: HttpClient,
     url: String,
+}
+
+/// A request to a path of the API.
+pub(crate) struct TestRequest {
+    method: Method,
+    path: String,
+    builder: RequestBuilder,
+}
+
+impl TestRequest {
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers")]
+    pub(crate) fn header(self, name: &str, value: impl ToString) -> Self {
+        let builder = self.builder.header(name, value.to_string());
+        Self { builder, ..self }
+    }
+
+    pub(crate) fn body(self, body: impl Into<Vec<u8>>) -> Self {
+        let builder = self.builder.body(body.into());
+        Self { builder, ..self }
+    }
+
+    pub(crate) fn json(self, value: &Value) -> Self {
+        let builder = self.builder.json(value);
+        Self { builder, ..self }
+    }
+
+    pub(crate) async fn send(self) -> Result<Response, aar_http::Error> {
+        self.builder.send().await
+    }
 }
 
 /// A response with its body.
@@ -208,9 +249,13 @@ impl Persona {
             .expect("the caller has no certificate")
     }
 
-    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> TestRequest {
         let url = format!("{}{path}", self.url);
-        self.http.request(method, url.parse().unwrap())
+        TestRequest {
+            method: method.clone(),
+            path: path.to_owned(),
+            builder: self.http.request(method, url.parse().unwrap()),
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> FullResponse {
@@ -218,8 +263,7 @@ impl Persona {
     }
 
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> FullResponse {
-        let with =
-            |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
+        let with = |request: TestRequest, (name, value): &(&str, &str)| request.header(name, value);
         let request = self.request(Method::GET, path);
         FullResponse::of(headers.iter().fold(request, with)).await
     }
@@ -237,7 +281,7 @@ impl Persona {
     }
 
     /// A tus request.
-    pub(crate) fn tus(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn tus(&self, method: Method, path: &str) -> TestRequest {
         self.request(method, path).header("Tus-Resumable", "1.0.0")
     }
 
@@ -279,8 +323,12 @@ impl Persona {
 }
 
 impl FullResponse {
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
-        Self::read(request.send().await.unwrap()).await
+    /// Sends a request. The response has to be one that the OpenAPI document describes.
+    pub(crate) async fn of(request: TestRequest) -> Self {
+        let (method, path) = (request.method.clone(), request.path.clone());
+        let response = Self::read(request.send().await.unwrap()).await;
+        document::check(&method, &path, &response);
+        response
     }
 
     async fn read(response: Response) -> Self {

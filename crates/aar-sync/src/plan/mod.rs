@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) conflicts: Vec<Conflict>,
     /// All applications that the status lists.
     pub(crate) applications: BTreeSet<ApplicationName>,
+    /// The applications that this AMS has.
+    pub(crate) present: BTreeSet<ApplicationName>,
     /// Applications with a version that is being built.
     pub(crate) building: BTreeSet<ApplicationName>,
     /// Why the one application of the round cannot be pushed or pulled.
@@ -135,6 +137,7 @@ impl Plan {
             }
         }
         self.applications = names;
+        self.present = local.iter().map(|local| local.name.clone()).collect();
         self
     }
 }

@@ -108,6 +108,37 @@ impl Plan {
     }
 }
 
+/// The action with the present values, or none if the application no longer justifies it.
+pub(crate) fn still_justified(
+    local: Option<&LocalApplication>,
+    planned: &Action,
+) -> Option<Action> {
+    let local = local.filter(|local| local.origin == Origin::Local)?;
+    let ready = |number: &VersionNumber| {
+        let mut versions = local.versions.iter().filter(|version| version.ready);
+        versions.find(|version| version.number == *number)
+    };
+    match planned {
+        Action::PushMetadata(_) => {
+            let metadata = Box::new(local.metadata.clone());
+            Some(Action::PushMetadata(metadata))
+        }
+        Action::PushPublished(number, published) => {
+            let version = ready(number).filter(|version| version.published == *published);
+            version.map(|_| planned.clone())
+        }
+        Action::PushVersion(number, put) => {
+            let version = ready(number).filter(|it| it.published && it.image == put.image);
+            version.map(|version| push_version(local, version))
+        }
+        Action::UpdateMetadata(_)
+        | Action::SetPublished(..)
+        | Action::Import { .. }
+        | Action::RemoveVersion(_)
+        | Action::RemoveApplication => None,
+    }
+}
+
 fn push_version(local: &LocalApplication, version: &LocalVersion) -> Action {
     let put = VersionPut {
         application: local.metadata.clone(),

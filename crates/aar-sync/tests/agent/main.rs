@@ -7,6 +7,7 @@
 mod application_state;
 mod cancelling;
 mod convergence;
+mod interleavings;
 mod pull;
 mod push;
 mod real_registry;

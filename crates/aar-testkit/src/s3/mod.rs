@@ -2,14 +2,13 @@
 //!
 //! [`S3Server::ceph`] is the strict one and the default; [`S3Server::seaweed`] is a second
 //! implementation. Each is started at the first call and ends with the test program, or with the run
-//! of all test programs where they share one (see [`serve_s3_servers`]). Every test has a bucket of
+//! of all test programs where they share one (see [`serve_test_servers`](crate::serve_test_servers)). Every test has a bucket of
 //! its own. Where the programs of a server are not installed, the test is skipped, loudly.
 
 mod bucket;
 mod ceph;
 pub(crate) mod request;
 mod seaweed;
-mod shared;
 
 use std::{
     net::SocketAddr,
@@ -21,9 +20,13 @@ use std::{
 };
 
 pub use bucket::{Bucket, OpenUpload};
-pub use shared::serve_s3_servers;
 
-use crate::skip;
+use serde_json::{Value, json};
+
+use crate::{
+    shared::{Shared, request_or},
+    skip,
+};
 
 const REGION: &str = "us-east-1";
 
@@ -54,6 +57,26 @@ impl Credentials {
     }
 }
 
+impl Shared for S3Server {
+    fn describe(&self) -> Value {
+        json!({
+            "address": self.address,
+            "access_key": self.owner.access_key,
+            "secret_key": self.owner.secret_key,
+            "ceph": self.ceph,
+        })
+    }
+
+    fn of(description: &Value) -> Self {
+        let text = |field: &str| description[field].as_str();
+        Self {
+            address: text("address").unwrap().parse().unwrap(),
+            owner: Credentials::new(text("access_key").unwrap(), text("secret_key").unwrap()),
+            ceph: text("ceph").map(Into::into),
+        }
+    }
+}
+
 impl S3Server {
     /// The name of the KMS key that Ceph's gateway knows.
     pub const ENCRYPTION_KEY: &str = "aar-tests";
@@ -61,7 +84,7 @@ impl S3Server {
     /// Ceph's gateway. `None`, and a skip, where it is not installed.
     pub fn ceph(what: &str) -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
-        let server = SERVER.get_or_init(|| shared::request_or("ceph", ceph::start));
+        let server = SERVER.get_or_init(|| request_or("ceph", ceph::start));
         if server.is_none() {
             skip(what, "Ceph is not installed: radosgw, ceph-mon, ceph-osd");
         }
@@ -71,7 +94,7 @@ impl S3Server {
     /// `SeaweedFS`. `None`, and a skip, where it is not installed.
     pub fn seaweed(what: &str) -> Option<&'static Self> {
         static SERVER: OnceLock<Option<S3Server>> = OnceLock::new();
-        let server = SERVER.get_or_init(|| shared::request_or("seaweed", seaweed::start));
+        let server = SERVER.get_or_init(|| request_or("seaweed", seaweed::start));
         if server.is_none() {
             skip(what, "SeaweedFS is not installed: weed");
         }

@@ -1,14 +1,18 @@
+mod key;
+mod pem;
+mod read;
+mod signing;
+mod subject;
+
 use std::{fmt, sync::Arc};
 
 use aar_types::Fingerprint;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use rustls::pki_types::{
-    CertificateDer,
-    pem::{PemObject, SectionKind},
-};
+use rustls::pki_types::CertificateDer;
 use x509_parser::{prelude::X509Certificate, time::ASN1Time};
 
+use self::{key::CertificateKey, signing::Signing};
 use crate::Error;
 
 /// One X.509 certificate, parsed once. Cheap to clone.
@@ -19,9 +23,16 @@ struct CertificateParts {
     der: CertificateDer<'static>,
     fingerprint: Fingerprint,
     subject: String,
+    common_name: Option<String>,
+    key: CertificateKey,
+    signing: Signing,
     not_before: Timestamp,
     not_after: Timestamp,
 }
+
+/// The end of certificates without expiry, in whole seconds, like all dates of certificates. They end with
+/// the last second of the year 9999 (RFC 5280), which is slightly beyond the range of [`Timestamp`].
+pub const NO_EXPIRY: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 /// Whether a certificate is valid at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,49 +55,6 @@ impl Certificate {
             return Err(malformed(format!("{} bytes follow it", rest.len())));
         }
         Ok(Self(Arc::new(CertificateParts::new(der, &parsed))))
-    }
-
-    /// Reads the first certificate of a text in PEM form. Base64 without header and footer, as in JSON
-    /// bodies, is accepted too.
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
-        match Self::chain_from_pem(text)?.into_iter().next() {
-            Some(first) => Ok(first),
-            None => Self::from_base64(text),
-        }
-    }
-
-    /// All certificates of a text in PEM form, in order; none if it holds no PEM block.
-    pub(crate) fn chain_from_pem(text: &str) -> Result<Vec<Self>, Error> {
-        let mut chain = Vec::new();
-        let mut other = None;
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()) {
-            match section {
-                Ok((SectionKind::Certificate, der)) => chain.push(Self::from_der(&der)?),
-                Ok((kind, _)) => other = Some(describe_section(kind)),
-                Err(broken) => other = Some(format!("the PEM block is broken ({broken:?})")),
-            }
-        }
-        match other {
-            Some(found) if chain.is_empty() => Err(Error::NotACertificate {
-                found: found.clone(),
-            }),
-            _ => Ok(chain),
-        }
-    }
-
-    fn from_base64(text: &str) -> Result<Self, Error> {
-        let compact: String = text.split_ascii_whitespace().collect();
-        if compact.is_empty() {
-            return Err(Error::NotACertificate {
-                found: "the text is empty".to_owned(),
-            });
-        }
-        let der = BASE64_STANDARD
-            .decode(compact)
-            .map_err(|_| Error::NotACertificate {
-                found: "it has no line -----BEGIN CERTIFICATE-----".to_owned(),
-            })?;
-        Self::from_der(&der)
     }
 
     /// The SHA-256 of its DER form.
@@ -120,9 +88,14 @@ impl Certificate {
         BASE64_STANDARD.encode(self.der())
     }
 
-    /// The subject's distinguished name, such as `CN=ams0`.
+    /// The subject's distinguished name, such as `CN=ams0`, with the escapes of RFC 4514.
     pub fn subject(&self) -> String {
         self.0.subject.clone()
+    }
+
+    /// The common name of its subject, without escapes.
+    pub fn common_name(&self) -> Option<&str> {
+        self.0.common_name.as_deref()
     }
 
     /// The start of its validity.
@@ -130,7 +103,7 @@ impl Certificate {
         self.0.not_before
     }
 
-    /// The end of its validity.
+    /// The end of its validity; [`NO_EXPIRY`] if it does not expire.
     pub fn not_after(&self) -> Timestamp {
         self.0.not_after
     }
@@ -139,7 +112,7 @@ impl Certificate {
     pub fn validity_at(&self, now: Timestamp) -> Validity {
         if now < self.0.not_before {
             Validity::NotYetValid
-        } else if now > self.0.not_after {
+        } else if now > self.0.not_after && self.0.not_after != NO_EXPIRY {
             Validity::Expired
         } else {
             Validity::Valid
@@ -153,10 +126,22 @@ impl CertificateParts {
         Self {
             der: CertificateDer::from(der.to_vec()),
             fingerprint: fingerprint_of(der),
-            subject: parsed.subject().to_string(),
+            subject: subject::distinguished_name(parsed.subject()),
+            common_name: subject::common_name(parsed.subject()),
+            key: CertificateKey::new(parsed.public_key()),
+            signing: Signing::of(parsed),
             not_before: timestamp(validity.not_before),
             not_after: timestamp(validity.not_after),
         }
+    }
+}
+
+/// The content of a sequence in DER form.
+fn sequence_content(der: &[u8]) -> Option<&[u8]> {
+    match der {
+        [0x30, 0..=0x7f, content @ ..] => Some(content),
+        [0x30, length @ 0x80..=0x84, rest @ ..] => rest.get(usize::from(length & 0x7f)..),
+        _ => None,
     }
 }
 
@@ -164,28 +149,14 @@ fn fingerprint_of(der: &[u8]) -> Fingerprint {
     Fingerprint::from_bytes(*aar_fs::digest_of(der).as_bytes())
 }
 
-/// A certificate that does not expire ends with the last second of the year 9999, which is slightly
-/// beyond the range of [`Timestamp`].
 fn timestamp(time: ASN1Time) -> Timestamp {
     let seconds = time.timestamp();
     let limit = if seconds < 0 {
         Timestamp::MIN
     } else {
-        Timestamp::MAX
+        NO_EXPIRY
     };
     Timestamp::from_second(seconds).unwrap_or(limit)
-}
-
-fn describe_section(kind: SectionKind) -> String {
-    match kind {
-        SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
-            "it holds a private key, which must not be shared".to_owned()
-        }
-        SectionKind::Csr => "it holds a certificate signing request".to_owned(),
-        SectionKind::PublicKey => "it holds a public key".to_owned(),
-        SectionKind::Crl => "it holds a revocation list".to_owned(),
-        _ => "it holds something else".to_owned(),
-    }
 }
 
 impl PartialEq for Certificate {

@@ -5,10 +5,12 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpos
 use rcgen::{KeyUsagePurpose, date_time_ymd};
 use rustls::{
     pki_types::{PrivateKeyDer, pem::PemObject},
-    sign::CertifiedKey,
+    sign::{CertifiedKey, SigningKey},
 };
 
 use crate::{Certificate, Error, provider};
+
+mod private_key;
 
 /// A certificate with its private key. Cheap to clone; `Debug` never shows the key.
 #[derive(Clone)]
@@ -34,14 +36,16 @@ pub struct NewIdentity {
 }
 
 impl Identity {
-    /// Loads a certificate and its key, both in PEM form. A key that does not match is refused.
+    /// Loads a certificate and its key, both in PEM form. A key that does not match is refused. A key that
+    /// other users can read is made private, or refused.
     pub fn load(cert: &Path, key: &Path) -> Result<Self, Error> {
         let in_file = |path: &Path, source| Error::InFile {
             path: path.to_owned(),
             source: Box::new(source),
         };
-        let text = fs_err::read_to_string(cert)?;
-        let chain = certificates(&text).map_err(|e| in_file(cert, e))?;
+        let bytes = fs_err::read(cert)?;
+        let chain = Certificate::chain_from(&bytes).map_err(|e| in_file(cert, e))?;
+        private_key::make_private(key)?;
         let key_pem = fs_err::read_to_string(key)?;
         Self::assemble(chain, key_pem).map_err(|e| in_file(key, e))
     }
@@ -70,6 +74,7 @@ impl Identity {
             let pem = KeyPair::generate()?.serialize_pem();
             create_file(key, &pem, aar_fs::PRIVATE)?;
         }
+        private_key::make_private(key)?;
         let pair = KeyPair::from_pem(&fs_err::read_to_string(key)?)?;
         let pem = Self::sign(&pair, new)?.certificate().to_pem();
         create_file(cert, &pem, aar_fs::PUBLIC)?;
@@ -91,9 +96,8 @@ impl Identity {
     fn assemble(chain: Vec<Certificate>, key_pem: String) -> Result<Self, Error> {
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| Error::NotAKey)?;
         let ders = chain.iter().map(Certificate::to_rustls).collect();
-        let certified =
-            CertifiedKey::from_der(ders, key, &provider::provider()).map_err(Error::KeyRefused)?;
         let certificate = chain.into_iter().next().ok_or(Error::NotAKey)?;
+        let certified = CertifiedKey::new(ders, signing_key(key, &certificate)?);
         Ok(Self(Arc::new(IdentityParts {
             certificate,
             key_pem,
@@ -116,12 +120,19 @@ impl Identity {
     }
 }
 
-fn certificates(text: &str) -> Result<Vec<Certificate>, Error> {
-    let chain = Certificate::chain_from_pem(text)?;
-    if chain.is_empty() {
-        return Ok(vec![Certificate::from_pem(text)?]);
+/// rustls compares a key only with certificates that it can parse, which leaves out X.509 v1.
+fn signing_key(
+    key: PrivateKeyDer<'static>,
+    certificate: &Certificate,
+) -> Result<Arc<dyn SigningKey>, Error> {
+    let loaded = provider::provider().key_provider.load_private_key(key);
+    let loaded = loaded.map_err(Error::KeyRefused)?;
+    if loaded.public_key().as_ref() != Some(certificate.public_key()) {
+        return Err(Error::KeyRefused(
+            rustls::InconsistentKeys::KeyMismatch.into(),
+        ));
     }
-    Ok(chain)
+    Ok(loaded)
 }
 
 fn parameters(new: &NewIdentity) -> Result<CertificateParams, Error> {

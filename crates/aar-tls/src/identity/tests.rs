@@ -1,4 +1,4 @@
-use std::{os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use super::*;
 
@@ -79,4 +79,15 @@ fn debug_output_hides_the_key() {
     let shown = format!("{made:?}");
     let secret = made.key_pem().lines().nth(1).unwrap();
     assert!(!shown.contains(secret), "{shown}");
+}
+
+#[test]
+fn key_that_others_can_read_is_made_private() {
+    let (_folder, cert, key) = files();
+    Identity::load_or_create(&cert, &key, &new("aar")).unwrap();
+    for exposed in [0o644, 0o640, 0o604] {
+        fs_err::set_permissions(&key, Permissions::from_mode(exposed)).unwrap();
+        Identity::load(&cert, &key).unwrap();
+        assert_eq!(mode(&key), 0o600);
+    }
 }

@@ -3,17 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::{config, connect, identity, listen, pair, valid};
-use aar_tls::{Connections, Limits, Validity};
+use aar_tls::{Connections, Identity, Limits, NewIdentity, Validity};
 use aar_types::Clock;
 use rustls::{
-    HandshakeKind,
-    client::Resumption,
+    ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore,
+    client::{ResolvesClientCert, Resumption},
     sign::{CertifiedKey, SingleCertAndKey},
+    version::TLS12,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -126,6 +127,68 @@ async fn older_tls_and_plain_text_are_refused_and_do_not_block_others() {
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 70]);
 }
 
+#[tokio::test]
+async fn tls_1_2_is_accepted_where_it_is_allowed_and_identifies_the_peer() {
+    let (server, ams) = (named_server(), identity("ams0"));
+    let limits = Limits {
+        allow_tls12: true,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let to = listener.local_addr();
+    let resolver = config(&server, Some(&ams)).client_auth_cert_resolver;
+    let older = older_client(&server, resolver);
+    let (client, (_stream, peer)) = tokio::join!(connect(to, older), listener.accept());
+    let version = client.unwrap().get_ref().1.protocol_version();
+    assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
+    assert_eq!(peer.certificate.as_ref(), Some(ams.certificate()));
+    let newer = config(&server, Some(&ams));
+    let (client, _) = tokio::join!(connect(to, newer), listener.accept());
+    let version = client.unwrap().get_ref().1.protocol_version();
+    assert_eq!(version, Some(ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn tls_1_2_peer_without_the_key_is_refused() {
+    let server = named_server();
+    let limits = Limits {
+        allow_tls12: true,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let to = listener.local_addr();
+    let stolen = older_client(&server, Arc::new(certificate_with_another_key()));
+    let thief = tokio::spawn(async move { connect(to, stolen).await.is_err() });
+    let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
+    assert!(accepted.is_err(), "a peer without the key was accepted");
+    assert!(thief.await.unwrap());
+}
+
+/// A server with the name that [`connect`] expects.
+fn named_server() -> Identity {
+    let hosts = vec!["anything.example".to_owned()];
+    Identity::generate(&NewIdentity {
+        common_name: "server".to_owned(),
+        hosts,
+        not_before: "2000-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2099-01-01T00:00:00Z".parse().unwrap(),
+    })
+    .unwrap()
+}
+
+/// A client of another program, which does not know TLS 1.3.
+fn older_client(server: &Identity, resolver: Arc<dyn ResolvesClientCert>) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    let certificate = server.certificate().der().to_vec();
+    roots.add(certificate.into()).unwrap();
+    let provider = Arc::clone(config(server, None).crypto_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS12])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_cert_resolver(resolver)
+}
+
 /// The client hello of TLS 1.2.
 fn tls12_hello() -> Vec<u8> {
     let mut body = vec![3, 3];
@@ -141,55 +204,96 @@ fn tls12_hello() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn silent_peers_are_dropped_and_then_others_are_accepted() {
-    let server = identity("server");
-    let limits = Limits {
-        handshake_timeout: Duration::from_millis(600),
-        handshakes_per_address: 3,
-        ..Limits::default()
-    };
-    let mut listener = listen(&server, limits).await;
-    let to = listener.local_addr();
-    let begun = Instant::now();
-    let mut silent = Vec::new();
-    for _ in 0..3 {
-        silent.push(TcpStream::connect(to).await.unwrap());
-    }
-    let accepting = tokio::spawn(async move { listener.accept().await });
-    // The address has reached its limit of three: another connection is closed at once …
-    let refused = connect(to, config(&server, None)).await;
-    assert!(refused.is_err());
-    assert!(begun.elapsed() < Duration::from_millis(500));
-    for mut peer in silent {
-        assert!(matches!(
-            timeout(SOON, peer.read(&mut [0; 64])).await.unwrap(),
-            Ok(0) | Err(_)
-        ));
-    }
-    // … and is accepted after they were dropped.
-    connect(to, config(&server, None)).await.unwrap();
-    accepting.await.unwrap();
-}
-
-#[tokio::test]
-async fn handshakes_beyond_the_total_limit_wait() {
+async fn silent_peers_are_dropped_at_the_time_limit() {
     let server = identity("server");
     let limits = Limits {
         handshake_timeout: Duration::from_millis(300),
-        handshakes: 2,
+        ..Limits::default()
+    };
+    let mut listener = listen(&server, limits).await;
+    let mut silent = TcpStream::connect(listener.local_addr()).await.unwrap();
+    let accepting = tokio::spawn(async move { listener.accept().await });
+    let ended = timeout(SOON, silent.read(&mut [0; 64])).await.unwrap();
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    accepting.abort();
+}
+
+#[tokio::test]
+async fn silent_peers_do_not_keep_out_another_peer_of_their_address() {
+    for (unknown_peers, unknown_peers_per_address) in [(64, 3), (3, 3)] {
+        let server = identity("server");
+        let limits = Limits {
+            unknown_peers,
+            unknown_peers_per_address,
+            ..Limits::default()
+        };
+        let mut listener = listen(&server, limits).await;
+        let to = listener.local_addr();
+        let mut silent = Vec::new();
+        for _ in 0..10 {
+            silent.push(TcpStream::connect(to).await.unwrap());
+        }
+        let connecting = connect(to, config(&server, None));
+        let both = async { tokio::join!(connecting, listener.accept()) };
+        let (client, _) = timeout(SOON, both).await.unwrap();
+        client.unwrap();
+        assert!(listener.unknown_peers().count() <= 3);
+    }
+}
+
+#[tokio::test]
+async fn connected_strangers_do_not_keep_out_another_peer() {
+    let server = identity("server");
+    let limits = Limits {
+        unknown_peers: 3,
+        unknown_peers_per_address: 3,
         ..Limits::default()
     };
     let mut listener = listen(&server, limits).await;
     let to = listener.local_addr();
-    let _silent = [
-        TcpStream::connect(to).await.unwrap(),
-        TcpStream::connect(to).await.unwrap(),
-    ];
-    let connecting = connect(to, config(&server, None));
-    let (client, _) = timeout(SOON, async { tokio::join!(connecting, listener.accept()) })
-        .await
-        .unwrap();
-    client.unwrap();
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        let connecting = connect(to, config(&server, None));
+        let both = async { tokio::join!(connecting, listener.accept()) };
+        let (client, (mut stream, _)) = timeout(SOON, both).await.unwrap();
+        if open.is_empty() {
+            stream.admit();
+        }
+        open.push((client.unwrap(), stream));
+    }
+    assert_eq!(listener.unknown_peers().count(), 3);
+    for (number, (_, stream)) in open.iter().enumerate() {
+        let is_cut = stream.slot().cut_token().is_cancelled();
+        assert_eq!(is_cut, (1..7).contains(&number), "connection {number}");
+    }
+}
+
+#[tokio::test]
+async fn peer_with_large_certificates_is_refused() {
+    let server = identity("server");
+    let mut listener = listen(&server, Limits::default()).await;
+    let mut large = config(&server, None);
+    large.client_auth_cert_resolver = Arc::new(certificate_with_a_long_chain());
+    let to = listener.local_addr();
+    let refused = tokio::spawn(async move {
+        let mut client = connect(to, large).await.unwrap();
+        client.read_u8().await.unwrap_err()
+    });
+    let accepted = timeout(Duration::from_millis(500), listener.accept()).await;
+    assert!(
+        accepted.is_err(),
+        "a peer with 80 certificates was accepted"
+    );
+    refused.await.unwrap();
+}
+
+fn certificate_with_a_long_chain() -> SingleCertAndKey {
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    let ams = identity("ams0");
+    let key = PrivateKeyDer::from_pem_slice(ams.key_pem().as_bytes()).unwrap();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let shown = CertificateDer::from(ams.certificate().der().to_vec());
+    SingleCertAndKey::from(CertifiedKey::new(vec![shown; 80], key))
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Both sides of a connection, over real sockets.
 
 #[cfg(test)]
-mod connector;
-#[cfg(test)]
 mod listener;
+#[cfg(test)]
+mod observe;
+#[cfg(test)]
+mod openssl;
 #[cfg(test)]
 mod support;

@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 
 use crate::{
-    ApplicationMetadata, ExtraData, NetworkService, Resources, VersionManifest,
+    ApkFacts, ApplicationMetadata, ExtraData, Fingerprint, NetworkService, Resources,
+    VersionManifest,
     rules::{self, AllowedForm},
 };
 
@@ -73,11 +74,39 @@ impl VersionManifest {
         each_or_all("watchdog.allowed-packages", packages, rules::package)?;
         services(&self.services)?;
         for (name, data) in &self.extra_data {
+            required("extra_data", name, package_path)?;
             extra_data(data).map_err(|violation| violation.below(&format!("extra_data.{name}")))?;
         }
         optional("hooks.timeout", &self.hooks.timeout, rules::hook_timeout)?;
         each("bootstrap.keep", &self.bootstrap.keep, rules::keep_pattern)?;
-        each("features", &self.features, rules::line)
+        each("features", &self.features, rules::line)?;
+        self.apk.as_ref().map_or(Ok(()), |facts| {
+            apk(facts).map_err(|violation| violation.below("apk"))
+        })
+    }
+}
+
+fn apk(facts: &ApkFacts) -> Result<(), RuleViolation> {
+    required("package", &facts.package, rules::package)?;
+    optional("version_name", &facts.version_name, rules::apk_version_name)?;
+    let number = |text: &str| text.parse::<u64>().map_err(|_| "a number");
+    optional("version_code", &facts.version_code, number)?;
+    each("abis", &facts.abis, rules::abi)?;
+    let fingerprint = |text: &str| text.parse::<Fingerprint>().map_err(|_| "a SHA-256");
+    optional("signer", &facts.signer, fingerprint)
+}
+
+fn package_path(text: &str) -> Result<(), AllowedForm> {
+    let path = text.strip_suffix('/').unwrap_or(text);
+    let is_plain = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.len() <= 255
+            && !segment.contains(|c: char| c.is_control() || c == '\\')
+    };
+    if text.len() <= 512 && path.trim_start_matches("./").split('/').all(is_plain) {
+        Ok(())
+    } else {
+        Err("a path below extra-data in the package")
     }
 }
 
@@ -249,6 +278,12 @@ mod tests {
         }
     }
 
+    fn apk_with(field: &str, value: Value) -> Value {
+        let mut facts = json!({ "package": "com.example.app" });
+        facts[field] = value;
+        json!({ "apk": facts })
+    }
+
     #[test]
     fn invalid_version_field_is_reported_with_its_allowed_form() {
         let service = |port: u16, end: u16| json!({ "name": "a", "port": port, "port_end": end });
@@ -304,6 +339,33 @@ mod tests {
                 "glob",
             ),
             (json!({ "features": [" "] }), "features[0]", "1 to 250"),
+            (
+                json!({ "extra_data": { "../x": { "target": "/data/app/x" } } }),
+                "extra_data",
+                "a path below extra-data",
+            ),
+            (
+                json!({ "extra_data": { "a\nb": { "target": "/data/app/x" } } }),
+                "extra_data",
+                "a path below extra-data",
+            ),
+            (
+                apk_with("package", json!("x\u{1b}[2J")),
+                "apk.package",
+                "package",
+            ),
+            (
+                apk_with("version_name", json!("1\n2")),
+                "apk.version_name",
+                "one line",
+            ),
+            (
+                apk_with("version_code", json!("-1")),
+                "apk.version_code",
+                "a number",
+            ),
+            (apk_with("abis", json!(["z80"])), "apk.abis[0]", "x86_64"),
+            (apk_with("signer", json!("me")), "apk.signer", "a SHA-256"),
         ] {
             let violation =
                 version_violation(body.clone()).unwrap_or_else(|| panic!("{body} is valid"));

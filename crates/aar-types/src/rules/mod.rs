@@ -22,6 +22,8 @@ pub type AllowedForm = &'static str;
 
 const MAX_HOOK_TIMEOUT: Duration = Duration::from_mins(15);
 
+/// How many characters the version name of an APK may have.
+pub const MAX_APK_VERSION_NAME: usize = 250;
 const MAX_VERSION_CHARACTERS: usize = 50;
 
 /// The form that [`name`] allows.
@@ -47,6 +49,16 @@ pub fn version(text: &str) -> Result<String, AllowedForm> {
 pub fn line(text: &str) -> Result<String, AllowedForm> {
     let valid = !text.trim().is_empty() && text.len() <= 250 && !text.contains(char::is_control);
     accept_if(valid, text, "a text (1 to 250 characters in one line)")
+}
+
+/// The version name of an APK, for people.
+pub fn apk_version_name(text: &str) -> Result<String, AllowedForm> {
+    let valid = text.chars().count() <= MAX_APK_VERSION_NAME && !text.contains(char::is_control);
+    accept_if(
+        valid,
+        text,
+        "a version name (at most 250 characters in one line)",
+    )
 }
 
 /// A tag. It has no comma, because filters list tags separated by commas.

@@ -45,8 +45,9 @@ pub(crate) async fn delete(session: &Session, arguments: DeleteArgs) -> anyhow::
     if target.is_empty() {
         return Ok(());
     }
-    if !arguments.yes && !session.printer.confirm(&target.question())? {
-        return Err(not_confirmed(session.printer.is_interactive()).into());
+    if !arguments.yes {
+        target.check_exists(&client).await?;
+        confirm(session, &target.question())?;
     }
     let deleted = arguments.apply(&client, target).await;
     deleted.map_err(|error| with_force_hint(error, arguments.force))
@@ -68,12 +69,11 @@ fn with_force_hint(error: anyhow::Error, force: bool) -> anyhow::Error {
     }
 }
 
-fn not_confirmed(interactive: bool) -> Failure {
-    let failure = Failure::new("nothing was deleted");
-    if interactive {
-        return failure;
+fn confirm(session: &Session, question: &str) -> Result<(), Failure> {
+    if session.printer.confirm(question, "--yes")? {
+        return Ok(());
     }
-    failure.with_hint("without a terminal to confirm on, add --yes")
+    Err(Failure::new("nothing was deleted"))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -123,6 +123,27 @@ impl DeleteTarget {
 
     fn is_empty(&self) -> bool {
         matches!(self, Self::Applications { ids, .. } if ids.is_empty())
+    }
+
+    /// A question about a missing application or version would be pointless.
+    async fn check_exists(&self, client: &AmsClient) -> anyhow::Result<()> {
+        match self {
+            Self::Version(id, version) => {
+                let application = client.application(id).await?;
+                let mut versions = application.versions.iter();
+                if !versions.any(|one| one.number == version.0) {
+                    let missing = format!("{id} has no version {version}");
+                    return Err(Failure::new(missing).into());
+                }
+            }
+            Self::Application(id) => drop(client.application(id).await?),
+            Self::Applications { names, .. } => {
+                for name in names {
+                    client.application(name).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn question(&self) -> String {

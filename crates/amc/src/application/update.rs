@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use ams_api::{AmsClient, ApplicationPatch};
 use clap::Args;
 
-use super::package::PackageUpload;
+use super::package::{PackageSource, PackageUpload};
 use crate::{
     operation::{self, TimeoutArgs},
     session::Session,
@@ -18,6 +18,9 @@ pub(crate) struct UpdateArgs {
     id: String,
     /// Package of the new version; without it, AMS checks the dependencies of the application again
     path: Option<PathBuf>,
+    /// Refuse a package that has warnings, such as unknown keys in its manifest
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     timeout: TimeoutArgs,
 }
@@ -26,7 +29,9 @@ pub(crate) async fn update(session: &Session, arguments: UpdateArgs) -> anyhow::
     let client = session.client()?;
     let (id, timeout) = (&arguments.id, arguments.timeout);
     if let Some(path) = arguments.path {
-        return upload_version(session, &client, id, path, timeout).await;
+        let source = PackageSource::new(path, None)?;
+        let upload = PackageUpload::prepare(session, &client, source, arguments.strict).await?;
+        return upload_version(session, &client, id, upload, timeout).await;
     }
     let no_change = ApplicationPatch::default();
     let request = client.update_application(id, &no_change);
@@ -37,15 +42,15 @@ async fn upload_version(
     session: &Session,
     client: &AmsClient,
     id: &str,
-    path: PathBuf,
+    upload: PackageUpload,
     timeout: TimeoutArgs,
 ) -> anyhow::Result<()> {
-    let upload = PackageUpload::prepare(session, client, path).await?;
     let watch = client.watch().await;
     let updated = client.update_package(id, &upload.package, upload.progress_callback());
     let operation = updated.await.map_err(|error| upload.add_path(error))?;
     let done = operation::follow(watch, operation, timeout.limit(), &upload.progress).await;
-    done.map_err(|error| upload.add_path(error))?;
+    let done = done.map_err(|error| upload.add_path(error))?;
     upload.progress.finish();
+    operation::print_warnings(session, &done);
     Ok(())
 }

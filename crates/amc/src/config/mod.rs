@@ -1,9 +1,11 @@
 //! `amc config …`
 
-mod trust;
+pub(crate) mod trust;
 
 use aar_cli::DocumentFormat;
+use ams_api::config_items::is_without_effect;
 use clap::Subcommand;
+use serde_json::Value;
 
 use crate::{operation, session::Session};
 
@@ -39,13 +41,29 @@ impl Command {
 }
 
 async fn show(session: &Session) -> anyhow::Result<()> {
-    let config = session.client()?.config().await?;
+    let mut config = session.client()?.config().await?;
+    config.config.values_mut().for_each(show_flag);
     Ok(session.printer.document(DocumentFormat::Yaml, &config)?)
+}
+
+/// AMS has the state of a password as text.
+fn show_flag(value: &mut Value) {
+    match value.as_str() {
+        Some("true") => *value = Value::Bool(true),
+        Some("false") => *value = Value::Bool(false),
+        _ => {}
+    }
 }
 
 async fn set(session: &Session, name: &str, value: &str) -> anyhow::Result<()> {
     let client = session.client()?;
-    operation::complete(&client, None, client.set_config(name, value)).await
+    operation::complete(&client, None, client.set_config(name, value)).await?;
+    if is_without_effect(name) {
+        session.printer.note(format_args!(
+            "{name} has no effect: this AMS keeps the value and starts no instances"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `amc config trust …`
 
 use std::{
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 use aar_cli::{Failure, Format, Rows};
-use aar_tls::Certificate;
+use aar_tls::{Certificate, NO_EXPIRY};
 use aar_types::{Fingerprint, FingerprintPrefix};
 use ams_api::FingerprintPrefixTooShort;
 use anyhow::Context;
@@ -16,9 +16,6 @@ use serde::Serialize;
 
 use crate::{operation, session::Session};
 
-/// In bytes. Bounds the memory for a file that is not a certificate.
-const CERTIFICATE_LIMIT: u64 = 1024 * 1024;
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Trust a certificate
@@ -26,7 +23,7 @@ pub(crate) enum Command {
   amc config trust add registry.crt                            # so that AMS can use the registry
   ssh ops@desk cat .config/amc/client/client.crt | amc config trust add -")]
     Add {
-        /// PEM file of the certificate; `-` reads standard input
+        /// File with the certificate (PEM, base64 or DER); `-` reads standard input
         path: PathBuf,
     },
     /// List the trusted certificates
@@ -62,10 +59,13 @@ impl Command {
     }
 }
 
-async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
-    let source = source_name(&path);
-    let text = tokio::task::spawn_blocking(move || read(path)).await??;
-    let certificate = Certificate::from_pem(&text).context(source)?;
+pub(crate) async fn add(session: &Session, path: PathBuf) -> anyhow::Result<()> {
+    let certificate = tokio::task::spawn_blocking(move || read(&path)).await??;
+    if certificate.may_sign_others() {
+        session.printer.warn(
+            "the certificate may sign others: only itself is trusted, not the certificates that it signs",
+        );
+    }
     let client = session.client()?;
     let added = client.add_certificate(&certificate, "");
     match operation::complete(&client, None, added).await {
@@ -94,19 +94,13 @@ fn source_name(path: &Path) -> String {
     }
 }
 
-fn read(path: PathBuf) -> anyhow::Result<String> {
-    let name = source_name(&path);
-    let source: Box<dyn Read> = if is_stdin(&path) {
-        Box::new(io::stdin())
+fn read(path: &Path) -> anyhow::Result<Certificate> {
+    let certificate = if is_stdin(path) {
+        Certificate::read_from(io::stdin().lock())
     } else {
-        Box::new(fs_err::File::open(path)?)
+        Certificate::read_from(fs_err::File::open(path)?)
     };
-    let mut text = String::new();
-    source
-        .take(CERTIFICATE_LIMIT)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read a certificate from {name}"))?;
-    Ok(text)
+    certificate.with_context(|| source_name(path))
 }
 
 async fn remove(session: &Session, selector: &str) -> anyhow::Result<()> {
@@ -178,10 +172,8 @@ impl CertificateRow {
 }
 
 fn common_name(certificate: &Certificate) -> String {
-    let subject = certificate.subject();
-    let mut parts = subject.split(',').map(str::trim);
-    let name = parts.find_map(|part| part.strip_prefix("CN="));
-    name.unwrap_or(&subject).to_owned()
+    let name = certificate.common_name().map(str::to_owned);
+    name.unwrap_or_else(|| certificate.subject())
 }
 
 impl Rows for CertificateRow {
@@ -199,6 +191,9 @@ impl Rows for CertificateRow {
 }
 
 fn date(time: Option<Timestamp>) -> String {
+    if time == Some(NO_EXPIRY) {
+        return "never".to_owned();
+    }
     let shown = time.map(|time| time.strftime("%b %-d, %Y at %-I:%M%P (UTC)").to_string());
     shown.unwrap_or_default()
 }

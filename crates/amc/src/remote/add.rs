@@ -4,6 +4,7 @@ use aar_cli::Failure;
 use aar_tls::Certificate;
 use aar_types::{Auth, Fingerprint};
 use ams_api::AmsClient;
+use clap::ValueEnum;
 
 use crate::{
     identity,
@@ -23,9 +24,18 @@ pub(crate) struct AddArgs {
     url: String,
     /// Trust password of the AMS; with it, AMS trusts this client at once
     trust_password: Option<String>,
+    /// How clients authenticate; only certificates are supported
+    #[arg(long, value_enum, default_value_t)]
+    auth_type: AuthType,
     /// Accept the certificate that the AMS shows, without a prompt
     #[arg(long)]
     accept_certificate: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum AuthType {
+    #[default]
+    Tls,
 }
 
 pub(super) async fn add(
@@ -39,6 +49,7 @@ pub(super) async fn add(
     }
     remotes.check_free(&arguments.name)?;
     let remote = pin(session, &arguments.url, arguments.accept_certificate).await?;
+    Remotes::check_writable(folder)?;
     if remote.fingerprint.is_some() {
         let password = arguments.trust_password.as_deref();
         ensure_trusted(session, folder, &remote, password).await?;
@@ -77,7 +88,7 @@ async fn accepted_certificate(
     if accept || confirm(session, &certificate)? {
         return Ok(fingerprint);
     }
-    Err(not_accepted(session.printer.is_interactive()).into())
+    Err(Failure::new("the certificate was not accepted").into())
 }
 
 fn confirm(session: &Session, certificate: &Certificate) -> anyhow::Result<bool> {
@@ -87,18 +98,7 @@ fn confirm(session: &Session, certificate: &Certificate) -> anyhow::Result<bool>
         &digits[..12],
         &digits[52..]
     );
-    Ok(session.printer.confirm(&question)?)
-}
-
-fn not_accepted(interactive: bool) -> Failure {
-    let failure = Failure::new("the certificate was not accepted");
-    if interactive {
-        return failure;
-    }
-    failure.with_hint(
-        "compare the fingerprint with that of the certificate on the AMS machine, then add \
-         --accept-certificate",
-    )
+    Ok(session.printer.confirm(&question, "--accept-certificate")?)
 }
 
 /// Adds the client certificate to the trust store of AMS if there is a password, or else tells the user
@@ -143,20 +143,4 @@ async fn enrol(
         client.watch().await.wait(operation, None, |_| {}).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn certificate_that_cannot_be_confirmed_is_refused_with_a_hint() {
-        assert!(
-            not_accepted(false)
-                .hint()
-                .unwrap()
-                .contains("--accept-certificate")
-        );
-        assert_eq!(not_accepted(true).hint(), None);
-    }
 }

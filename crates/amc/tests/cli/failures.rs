@@ -60,16 +60,6 @@ fn file_that_is_not_a_certificate_is_refused() {
     insta::assert_snapshot!(run.transcript(), @"
     exit code: 1
     ----- stderr -----
-    error: client.crt: this is not a certificate in PEM form: it has no line -----BEGIN CERTIFICATE-----
-    ");
-}
-
-#[test]
-fn delete_without_a_terminal_needs_confirmation() {
-    insta::assert_snapshot!(TestUser::new().amc(&["application", "delete", "candy"]).transcript(), @"
-    exit code: 1
-    ----- stderr -----
-    error: nothing was deleted
-    hint: without a terminal to confirm on, add --yes
+    error: client.crt: this is not a certificate: it has no line -----BEGIN CERTIFICATE-----
     ");
 }

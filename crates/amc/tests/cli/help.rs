@@ -14,6 +14,9 @@ const COMMANDS: &[&str] = &[
     "application show",
     "application unset",
     "application update",
+    "auth",
+    "auth identity",
+    "auth identity create",
     "completion",
     "config",
     "config set",
@@ -62,6 +65,8 @@ fn every_subcommand_in_help_is_in_the_list() {
         "application",
         "config",
         "config trust",
+        "auth",
+        "auth identity",
         "registry",
         "remote",
     ] {

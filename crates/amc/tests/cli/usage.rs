@@ -112,6 +112,22 @@ fn delete_needs_names_or_all() {
 }
 
 #[test]
+fn commands_of_the_other_half_say_that_this_ams_has_none() {
+    for arguments in [
+        &["node", "list"][..],
+        &["image", "ls", "--format", "json"],
+        &["addon", "add", "x", "--help"],
+        &["instance"],
+        &["launch", "-r", "abc"],
+        &["ls"],
+    ] {
+        let run = TestUser::new().amc(arguments);
+        assert_eq!(run.code, Some(1), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains("starts no instances"), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn confirm_removals_is_refused_with_a_name() {
     let arguments = ["registry", "pull", "game", "--confirm-removals"];
     insta::assert_snapshot!(usage_error(&arguments), @"

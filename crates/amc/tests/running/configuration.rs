@@ -39,6 +39,8 @@ fn certificates_are_added_and_removed() {
         .succeed(&format!("config trust remove {}", &fingerprint[..12]))
         .fail(&format!("config trust remove {fingerprint}"))
         .fail("config trust remove xyz")
+        .succeed("auth identity create tls/desk client.crt")
+        .fail("auth identity create tls/desk client.crt")
         .fail("config trust list --remote nowhere")
         .fail("config trust add nothing.crt")
         .fail("config trust add garbage.crt")

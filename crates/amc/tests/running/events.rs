@@ -59,6 +59,6 @@ fn monitor_is_shown() {
     }
     transcript
         .fail("monitor --remote nowhere")
-        .usage_error("monitor -t logging")
+        .usage_error("monitor -t debug")
         .snapshot("monitor");
 }

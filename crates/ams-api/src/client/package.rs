@@ -35,6 +35,7 @@ const CONTINUE_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct PackageBody {
     content: PackageContent,
     digest: Option<Digest>,
+    strict: bool,
 }
 
 #[derive(Clone)]
@@ -54,6 +55,7 @@ impl PackageBody {
         Self {
             content: PackageContent::File { file, length },
             digest: None,
+            strict: false,
         }
     }
 
@@ -64,6 +66,7 @@ impl PackageBody {
         Self {
             content: PackageContent::Writer(Arc::new(write)),
             digest: None,
+            strict: false,
         }
     }
 
@@ -87,6 +90,12 @@ impl PackageBody {
             digest: Some(hasher.finish()),
             ..Self::from_file(file, length)
         })
+    }
+
+    /// Sets whether AMS refuses the package if it has warnings.
+    #[must_use]
+    pub fn strict(self, strict: bool) -> Self {
+        Self { strict, ..self }
     }
 
     /// The SHA-256 that is sent to AMS.
@@ -206,7 +215,12 @@ impl AmsClient {
             let digest = HeaderValue::from_str(&digest.to_string());
             fields.insert(headers::FINGERPRINT, digest.map_err(io::Error::other)?);
         }
-        fields.insert(headers::REQUEST, HeaderValue::from_static("{}"));
+        let details = if package.strict {
+            r#"{"strict":true}"#
+        } else {
+            "{}"
+        };
+        fields.insert(headers::REQUEST, HeaderValue::from_static(details));
         self.submit(&context, request).await
     }
 }

@@ -7,9 +7,10 @@ use std::{path::Path, sync::atomic::AtomicBool};
 use aar_types::{ApplicationMetadata, Digest, ImageInfo, VersionNumber};
 use tokio::sync::{OwnedMutexGuard, SemaphorePermit};
 
-use super::{Applications, failed_version::FailedVersion, keyed_lock::QueuedLock};
+use super::{Applications, failed_version::FailedVersion};
 use crate::{
     Error,
+    keyed_lock::QueuedLock,
     operations::OperationContext,
     services::Services,
     staging::StagedFile,

@@ -20,10 +20,26 @@ pub struct CreateOptions {
     pub vm: bool,
 }
 
+/// A package that a client has sent.
+#[derive(Debug)]
+pub struct UploadedPackage {
+    pub file: StagedFile,
+    /// Refuse the package if it has warnings.
+    pub strict: bool,
+}
+
+impl From<StagedFile> for UploadedPackage {
+    fn from(file: StagedFile) -> Self {
+        let strict = false;
+        Self { file, strict }
+    }
+}
+
 impl Applications {
     /// Starts to create an application from an uploaded package. The resources of the operation
     /// contain its id.
-    pub fn create(&self, package: StagedFile, options: CreateOptions) -> Operation {
+    pub fn create(&self, package: impl Into<UploadedPackage>, options: CreateOptions) -> Operation {
+        let package = package.into();
         let id = ApplicationId::new();
         let applications = self.clone();
         let new = NewOperation::on("Creating application", "applications", address(&id));
@@ -41,10 +57,10 @@ impl Applications {
         &self,
         context: &OperationContext,
         id: ApplicationId,
-        package: StagedFile,
+        package: UploadedPackage,
         options: CreateOptions,
     ) -> Result<(), Error> {
-        let package = self.open_package(package).await?;
+        let package = self.open_package(context, package).await?;
         context.check_cancelled()?;
         let Manifest {
             name,
@@ -69,31 +85,41 @@ impl Applications {
         self.build(context, version, package.into_writer()).await
     }
 
-    /// Opens an uploaded package and checks that it can run here.
-    pub(super) async fn open_package(&self, file: StagedFile) -> Result<OpenPackage, Error> {
+    /// Opens an uploaded package and checks that it can run here. The operation shows its warnings.
+    pub(super) async fn open_package(
+        &self,
+        context: &OperationContext,
+        UploadedPackage { file, strict }: UploadedPackage,
+    ) -> Result<OpenPackage, Error> {
         let staging = self.0.services.staging.folder().to_owned();
         let architecture = self.0.services.architecture;
         let default_abi = self.0.services.config.current().default_abi().to_owned();
         let opened = tokio::task::spawn_blocking(move || {
-            let content = Package::open(file.path(), &staging, &Limits::default());
-            let content = content.map_err(without_path)?;
-            if let Some(facts) = content.apk() {
+            let package = Package::open(file.path(), &staging, &Limits::default());
+            let package = package.map_err(without_path)?;
+            if strict {
+                package.refuse_warnings()?;
+            }
+            if let Some(facts) = package.apk() {
                 check_architecture(facts, architecture)?;
             }
-            for warning in content.warnings() {
-                tracing::warn!(application = %content.manifest().name, %warning, "the package has a warning");
-            }
-            let mut manifest = content.manifest().clone();
+            let mut manifest = package.manifest().clone();
             if manifest.application.abi.is_empty() {
-                manifest.application.abi = abi(content.apk(), architecture, &default_abi);
+                manifest.application.abi = abi(package.apk(), architecture, &default_abi);
             }
             Ok::<_, aar_package::Error>(OpenPackage {
                 manifest,
-                content,
+                content: package,
                 _file: file,
             })
         });
-        Ok(opened.await??)
+        let package = opened.await??;
+        context.warn(package.content.warnings());
+        for warning in package.content.warnings() {
+            let application = &package.manifest.name;
+            tracing::warn!(%application, %warning, "the package has a warning");
+        }
+        Ok(package)
     }
 }
 

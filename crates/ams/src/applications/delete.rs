@@ -56,6 +56,7 @@ impl Applications {
         let applications = self.clone();
         Ok(self.0.services.operations.start(new, async move |_| {
             let services = &applications.0.services;
+            let _lock = services.lock_application(&application.name).await;
             services.store.remove_version(&permit, number).await?;
             let digest = image.map(|image| image.digest);
             services.images.remove_unused(digest).await;
@@ -64,13 +65,15 @@ impl Applications {
         }))
     }
 
-    /// Removes rows first, then files.
+    /// Removes rows first, then files. A change of the registry that is in flight ends before; one
+    /// that is not yet sent finds the application gone.
     async fn remove(
         &self,
         application: &StoredApplication,
         permit: &DeletePermit,
     ) -> Result<(), Error> {
         let services = &self.0.services;
+        let _lock = services.lock_application(&application.name).await;
         services.store.remove_application(permit).await?;
         let digests = application.image_digests();
         services.images.remove_unused(digests).await;

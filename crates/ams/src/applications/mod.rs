@@ -10,7 +10,6 @@ mod delete;
 mod export;
 mod failed_version;
 mod filter;
-mod keyed_lock;
 mod manifest;
 mod patch;
 mod publish;
@@ -25,12 +24,12 @@ use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::{
     Error,
+    keyed_lock::KeyedLock,
     services::Services,
     store::{ApplicationId, StoredApplication},
 };
-use keyed_lock::KeyedLock;
 
-pub use create::CreateOptions;
+pub use create::{CreateOptions, UploadedPackage};
 pub use export::ExportFile;
 pub use manifest::ManifestFile;
 

@@ -14,11 +14,10 @@ use aar_types::{
 };
 use ams_api::{ApplicationPatch, Operation, ResourcesPatch};
 
-use super::{
-    Applications, address, build::StartedVersion, keyed_lock::QueuedLock, manifest::manifest_of,
-};
+use super::{Applications, address, build::StartedVersion, manifest::manifest_of};
 use crate::{
     Error,
+    keyed_lock::QueuedLock,
     operations::{NewOperation, OperationContext},
     store::{ApplicationId, EditPermit, NewVersion, StoredApplication, StoredVersion},
 };

@@ -31,6 +31,8 @@ impl Applications {
         let new = NewOperation::on(description, "applications", address(&application.id));
         let applications = self.clone();
         Ok(self.0.services.operations.start(new, async move |_| {
+            let services = &applications.0.services;
+            let _lock = services.lock_application(&application.name).await;
             applications
                 .write_published(&permit, number, published)
                 .await?;

@@ -1,16 +1,24 @@
 use ams_api::Operation;
 
-use super::{Applications, address, build::StartedVersion, create::OpenPackage};
+use super::{
+    Applications, address,
+    build::StartedVersion,
+    create::{OpenPackage, UploadedPackage},
+};
 use crate::{
     Error,
     operations::{NewOperation, OperationContext},
-    staging::StagedFile,
     store::{EditPermit, NewVersion, StoredApplication},
 };
 
 impl Applications {
     /// Starts to build a new version from an uploaded package.
-    pub async fn update(&self, id_or_name: &str, package: StagedFile) -> Result<Operation, Error> {
+    pub async fn update(
+        &self,
+        id_or_name: &str,
+        package: impl Into<UploadedPackage>,
+    ) -> Result<Operation, Error> {
+        let package = package.into();
         let application = self.expect(id_or_name).await?;
         let permit = application.edit_permit()?;
         let queued = self.0.build_locks.queue(&application.id);
@@ -30,9 +38,9 @@ impl Applications {
         context: &OperationContext,
         application: &StoredApplication,
         permit: EditPermit,
-        package: StagedFile,
+        package: UploadedPackage,
     ) -> Result<(), Error> {
-        let package = self.open_package(package).await?;
+        let package = self.open_package(context, package).await?;
         context.check_cancelled()?;
         self.expect_again(&application.id, &application.name)
             .await?;

@@ -23,12 +23,15 @@ pub(super) fn require_base_dir(named: Option<&Path>) -> Result<(), Failure> {
 }
 
 pub(super) fn run(base: &BaseDir, printer: &Printer) -> Result<(), Failure> {
-    settings(base).map_err(|error| Failure::from_error(error.as_ref()))?;
+    let settings = settings(base).map_err(|error| Failure::from_error(error.as_ref()))?;
     let file = base.join(SETTINGS);
     if !file.try_exists().unwrap_or(true) {
         let file = file.display();
         printer.note(format_args!("{file} does not exist: the defaults apply"));
         return Ok(());
+    }
+    for warning in settings.warnings() {
+        printer.warn(warning);
     }
     printer.note("the settings are valid");
     Ok(())

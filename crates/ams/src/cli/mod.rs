@@ -19,21 +19,26 @@ const SETTINGS: &str = "server/settings.yaml";
 
 /// The application half of the Anbox Management Service
 #[derive(Debug, Parser)]
-#[command(name = "ams", version, disable_version_flag = true)]
+#[command(
+    name = "ams",
+    version,
+    disable_version_flag = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     /// Keep all data in this folder
     #[arg(long, global = true, value_name = "FOLDER")]
     base_dir: Option<PathBuf>,
     /// Print the version
     #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    version: (),
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API until SIGTERM or SIGINT (the default)
+    /// Serve the API until SIGTERM or SIGINT
     Serve,
     /// Validate the settings file
     CheckConfig,
@@ -63,36 +68,31 @@ pub(crate) fn run(printer: &Printer, arguments: impl IntoIterator<Item = OsStrin
     };
     match dispatch(printer, &arguments) {
         Ok(()) => Exit::Done,
-        Err(failure) => {
-            printer.failure(&failure);
+        Err(error) if aar_cli::is_closed_output(error.as_ref()) => Exit::Done,
+        Err(error) => {
+            printer.failure(&Failure::from_error(error.as_ref()));
             Exit::Failed
         }
     }
 }
 
-fn dispatch(printer: &Printer, arguments: &Arguments) -> Result<(), Failure> {
-    let base = || {
-        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())
-            .map_err(|error| Failure::from_error(&error))?;
-        work_as_owner(base.path(), KeptPrivileges::None)
-            .map_err(|error| Failure::from_error(&error))?;
+fn dispatch(printer: &Printer, arguments: &Arguments) -> anyhow::Result<()> {
+    let base = || -> anyhow::Result<BaseDir> {
+        let base = BaseDir::open(Program::Ams, arguments.base_dir.clone())?;
+        work_as_owner(base.path(), KeptPrivileges::None)?;
         Ok(base)
     };
     match &arguments.command {
-        None | Some(Command::Serve) => serve::run(&base()?),
-        Some(Command::CheckConfig) => {
+        Command::Serve => serve::run(&base()?)?,
+        Command::CheckConfig => {
             check_config::require_base_dir(arguments.base_dir.as_deref())?;
-            check_config::run(&base()?, printer)
+            check_config::run(&base()?, printer)?;
         }
-        Some(Command::Completion(shell)) => shell
-            .print(Arguments::command(), printer)
-            .map_err(|error| Failure::from_error(&error)),
-        Some(Command::Reference) => aar_cli::print_reference(&Arguments::command(), printer)
-            .map_err(|error| Failure::from_error(&error)),
-        Some(Command::ConfigReference) => printer
-            .data(&ams::config::reference())
-            .map_err(|error| Failure::from_error(&error)),
+        Command::Completion(shell) => shell.print(Arguments::command(), printer)?,
+        Command::Reference => aar_cli::print_reference(&Arguments::command(), printer)?,
+        Command::ConfigReference => printer.data(&ams::config::reference())?,
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -157,6 +157,18 @@ mod tests {
         for part in ["settings.yaml", "2", "logger.level", "loud"] {
             assert!(stderr.contains(part), "{part}: {stderr}");
         }
+    }
+
+    #[test]
+    fn missing_command_prints_the_help_and_serves_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let base_dir = ["--base-dir", base.path().to_str().unwrap()];
+        for arguments in [&[][..], &base_dir] {
+            let (exit, stdout, stderr) = ams(arguments);
+            assert_eq!((exit, &*stdout), (Exit::Usage, ""));
+            assert!(stderr.contains("ams [OPTIONS] <COMMAND>"), "{stderr}");
+        }
+        assert_eq!(fs_err::read_dir(base.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -110,6 +110,13 @@ pub(super) const ITEMS: &[ConfigItem] = &[
         "the fingerprint of the certificate of the registry",
     ),
     item(
+        names::REGISTRY_INSECURE_REDIRECTS,
+        ValueType::Flag,
+        "false",
+        "whether images may be downloaded over plain HTTP where the registry redirects to it; they are \
+         verified either way, but the network sees them",
+    ),
+    item(
         names::REGISTRY_MODE,
         ValueType::Mode,
         "pull",
@@ -128,6 +135,16 @@ pub(super) const ITEMS: &[ConfigItem] = &[
         "the URL of the registry",
     ),
 ];
+
+const WITHOUT_EFFECT: &str =
+    "no effect, kept and shown for clients that set them: AMS starts no instances";
+
+/// Items for running instances.
+static TEXT_WITHOUT_EFFECT: ConfigItem = item("", ValueType::Text, "", WITHOUT_EFFECT);
+static SECRET_WITHOUT_EFFECT: ConfigItem = item("", ValueType::Secret, "", WITHOUT_EFFECT);
+
+/// The last words of items that are credentials, such as `agent.api.token`.
+const CREDENTIALS: &[&str] = &["auth", "key", "password", "secret", "token"];
 
 const fn item(
     name: &'static str,
@@ -149,13 +166,26 @@ pub fn reference() -> String {
                 Set an item with `amc config set NAME VALUE`. An empty value restores the default. A \
                 change applies from the next request on.\n\n\
                 | item | values | default | |\n|---|---|---|---|\n";
-    let rows = ITEMS.iter().map(ConfigItem::reference_row);
-    std::iter::once(head.to_owned()).chain(rows).collect()
+    let rows = ITEMS.iter().map(|item| item.reference_row(item.name));
+    let others = names::WITHOUT_EFFECT.iter();
+    let others = others.map(|group| TEXT_WITHOUT_EFFECT.reference_row(&format!("{group}.*")));
+    let all = std::iter::once(head.to_owned()).chain(rows).chain(others);
+    all.collect()
 }
 
 pub(super) fn find(name: &str) -> Result<&'static ConfigItem, Error> {
     let known = ITEMS.iter().find(|item| item.name == name);
+    let known = known.or_else(|| names::is_without_effect(name).then(|| without_effect(name)));
     known.ok_or_else(|| Error::UnknownConfigItem(name.to_owned()))
+}
+
+fn without_effect(name: &str) -> &'static ConfigItem {
+    let last = name.rsplit(['.', '_']).next().unwrap_or_default();
+    if CREDENTIALS.contains(&last) {
+        &SECRET_WITHOUT_EFFECT
+    } else {
+        &TEXT_WITHOUT_EFFECT
+    }
 }
 
 impl ConfigItem {
@@ -189,15 +219,15 @@ impl ConfigItem {
         Error::field(self.name, reason)
     }
 
-    fn reference_row(&self) -> String {
+    fn reference_row(&self, name: &str) -> String {
         let default = match self.default {
             "" => String::new(),
             default => format!("`{default}`"),
         };
         let allowed = self.value_type.allowed();
         format!(
-            "| `{}` | {allowed} | {default} | {} |\n",
-            self.name, self.description
+            "| `{name}` | {allowed} | {default} | {} |\n",
+            self.description
         )
     }
 
@@ -206,8 +236,8 @@ impl ConfigItem {
         match self.value_type {
             ValueType::Flag => Value::from(value == "true"),
             ValueType::Count => value.parse::<u32>().map_or(Value::Null, Value::from),
-            ValueType::Secret if value.is_empty() => Value::from(""),
-            ValueType::Secret => Value::from("set"),
+            // A text, as the published definition has it.
+            ValueType::Secret => Value::from((!value.is_empty()).to_string()),
             ValueType::WebUrl => Value::from(masked(value)),
             _ => Value::from(value),
         }
@@ -257,6 +287,24 @@ mod tests {
         let refusal = parse(names::CORE_DEBUG_ADDRESS, "127.0.0.1:9090").unwrap_err();
         assert!(refusal.to_string().contains("logger.level"), "{refusal}");
         assert_eq!(parse(names::CORE_DEBUG_ADDRESS, "").unwrap(), None);
+    }
+
+    #[test]
+    fn items_for_running_instances_are_known_and_their_credentials_hidden() {
+        for name in [
+            "instance.features",
+            "gpu.type",
+            "agent.api.url",
+            "images.url",
+        ] {
+            assert_eq!(find(name).unwrap().display("x"), "x", "{name}");
+        }
+        for name in ["agent.api.token", "images.auth"] {
+            assert_eq!(find(name).unwrap().display("x"), "true", "{name}");
+        }
+        for name in ["instance", "instance.", "instance. x", "instances.x", "a.b"] {
+            assert!(find(name).is_err(), "{name}");
+        }
     }
 
     #[test]

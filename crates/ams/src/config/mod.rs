@@ -64,7 +64,12 @@ impl Config {
             let value = item.display(current.get(item.name));
             (item.name.to_owned(), value)
         };
-        items::ITEMS.iter().map(display).collect()
+        let known = items::ITEMS.iter().map(display);
+        let others = current.without_effect().filter_map(|(name, value)| {
+            let item = items::find(name).ok()?;
+            Some((name.to_owned(), item.display(value)))
+        });
+        known.chain(others).collect()
     }
 
     /// Sets an item; an empty value restores its default. A URL that equals the shown one, with a
@@ -72,20 +77,18 @@ impl Config {
     pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
         let item = items::find(name)?;
         if item.has_masked_password(value) {
-            let unchanged = item.display(self.current().get(item.name)) == value.trim();
+            let unchanged = item.display(self.current().get(name)) == value.trim();
             return unchanged
                 .then_some(())
                 .ok_or_else(|| item.masked_password_error());
         }
         let value = item.parse(value)?;
         let stored = match value {
-            Some(password) if item.name == CORE_TRUST_PASSWORD => {
-                Some(password::hash(password).await?)
-            }
+            Some(password) if name == CORE_TRUST_PASSWORD => Some(password::hash(password).await?),
             other => other,
         };
-        let config = self.clone();
-        let write = async move { config.write(item, stored.as_deref()).await };
+        let (config, name) = (self.clone(), name.to_owned());
+        let write = async move { config.write(&name, stored.as_deref()).await };
         tokio::spawn(write).await?
     }
 
@@ -93,7 +96,7 @@ impl Config {
     pub fn listening_on(&self, address: SocketAddr) {
         self.0.current.send_modify(|current| {
             let mut next = ConfigValues::clone(current);
-            next.put(CORE_HTTPS_ADDRESS, address.to_string());
+            next.set(CORE_HTTPS_ADDRESS, Some(&address.to_string()));
             *current = Arc::new(next);
         });
     }
@@ -109,15 +112,15 @@ impl Config {
         password::matches(candidate.to_owned(), hash.to_owned()).await
     }
 
-    async fn write(&self, item: &'static ConfigItem, value: Option<&str>) -> Result<(), Error> {
+    async fn write(&self, name: &str, value: Option<&str>) -> Result<(), Error> {
         let _lock = self.0.write_lock.lock().await;
-        self.0.store.set_config(item.name, value).await?;
+        self.0.store.set_config(name, value).await?;
         self.0.current.send_modify(|current| {
             let mut next = ConfigValues::clone(current);
-            next.set(item.name, value);
+            next.set(name, value);
             *current = Arc::new(next);
         });
-        tracing::info!(item = item.name, "configuration changed");
+        tracing::info!(item = name, "configuration changed");
         Ok(())
     }
 }
@@ -125,8 +128,8 @@ impl Config {
 async fn load(store: &Store) -> Result<ConfigValues, Error> {
     let mut values = ConfigValues::default();
     for (name, value) in store.config().await? {
-        if let Ok(item) = items::find(&name) {
-            values.put(item.name, value);
+        if items::find(&name).is_ok() {
+            values.set(&name, Some(&value));
         } else {
             tracing::warn!(
                 item = name,

@@ -17,6 +17,7 @@ pub(super) enum ValueType {
     RegistryUrl,
     /// Of a proxy or load balancer.
     WebUrl,
+    Text,
     /// Any text, which is never shown.
     Secret,
     /// Shown only.
@@ -40,7 +41,7 @@ impl ValueType {
             Self::Fingerprint => "the fingerprint of a certificate: 64 hexadecimal digits",
             Self::RegistryUrl => "an https address such as https://192.168.178.45:3000",
             Self::WebUrl => "an http or https address; a password in it is shown as ***",
-            Self::Secret => "any text",
+            Self::Text | Self::Secret => "any text",
             Self::ReadOnly => "nothing",
             Self::Unsupported => "nothing: use the log (`logger.level`) and the metrics instead",
         }
@@ -55,10 +56,10 @@ impl ValueType {
             Self::Duration => duration(value).map(|_| value.to_owned()),
             Self::Mode => one_of(value, &["pull", "push", "manual"]),
             Self::Abi => one_of(value, ABIS),
-            Self::Fingerprint => value.parse::<Fingerprint>().ok().map(|f| f.to_string()),
+            Self::Fingerprint => Fingerprint::from_pasted(value).ok().map(|f| f.to_string()),
             Self::RegistryUrl => url(value, &["https"]),
             Self::WebUrl => url(value, &["http", "https"]),
-            Self::Secret => Some(value.to_owned()),
+            Self::Text | Self::Secret => Some(value.to_owned()),
             Self::ReadOnly | Self::Unsupported => None,
         }
     }

@@ -13,7 +13,7 @@ use super::{
 
 /// The values of all items at one moment. Items that are not set have their defaults.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct ConfigValues(BTreeMap<&'static str, String>);
+pub struct ConfigValues(BTreeMap<String, String>);
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct RegistryTarget {
@@ -25,6 +25,8 @@ pub struct RegistryTarget {
     pub interval: Duration,
     /// The tags to pull; empty for all applications.
     pub filter: Vec<String>,
+    /// Whether downloads may be redirected to plain HTTP.
+    pub insecure_redirects: bool,
     pub proxy: ProxySettings,
 }
 
@@ -84,6 +86,7 @@ impl ConfigValues {
             interval: duration(self.get(names::REGISTRY_UPDATE_INTERVAL))
                 .unwrap_or(Duration::from_hours(1)),
             filter: parse_list(self.get(names::REGISTRY_FILTER)),
+            insecure_redirects: self.get(names::REGISTRY_INSECURE_REDIRECTS) == "true",
             proxy: self.proxy(),
         }
     }
@@ -108,13 +111,15 @@ impl ConfigValues {
         self.get(name).parse().unwrap_or(u32::MAX)
     }
 
-    pub(super) fn put(&mut self, name: &'static str, value: String) {
-        self.0.insert(name, value);
+    /// The items for running instances that are set.
+    pub(super) fn without_effect(&self) -> impl Iterator<Item = (&str, &str)> {
+        let items = self.0.iter().map(|(name, value)| (&**name, &**value));
+        items.filter(|(name, _)| names::is_without_effect(name))
     }
 
-    pub(super) fn set(&mut self, name: &'static str, value: Option<&str>) {
+    pub(super) fn set(&mut self, name: &str, value: Option<&str>) {
         match value {
-            Some(value) => self.put(name, value.to_owned()),
+            Some(value) => drop(self.0.insert(name.to_owned(), value.to_owned())),
             None => drop(self.0.remove(name)),
         }
     }
@@ -128,7 +133,7 @@ mod tests {
     fn debug_output_of_the_configuration_has_no_secrets() {
         let mut values = ConfigValues::default();
         let proxy = "http://user:secret@proxy:3128";
-        values.put(names::CORE_PROXY_HTTPS, proxy.to_owned());
+        values.set(names::CORE_PROXY_HTTPS, Some(proxy));
         let target = values.registry();
         assert_eq!(
             target.proxy.https.as_ref().unwrap().password(),

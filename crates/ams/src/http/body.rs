@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-const MAX_BODY: usize = 1024 * 1024;
+/// The longest body of an authorised caller.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+/// The longest body of a caller that is not authorised: a certificate and the trust password.
+pub(crate) const MAX_UNKNOWN_BODY: usize = 16 * 1024;
 
 /// A JSON body. An empty one stands for `{}`.
 #[derive(Debug)]
@@ -23,12 +26,15 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        read_json(request.into_body()).await.map(Self)
+        read_json(request.into_body(), MAX_BODY).await.map(Self)
     }
 }
 
-pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<T, ApiError> {
-    Ok(read_json_body(body, MAX_BODY, b"{}").await?)
+pub(super) async fn read_json<T: DeserializeOwned>(
+    body: Body,
+    limit: usize,
+) -> Result<T, ApiError> {
+    Ok(read_json_body(body, limit, b"{}").await?)
 }
 
 impl From<JsonBodyError> for ApiError {
@@ -87,8 +93,12 @@ mod tests {
 
     use super::*;
 
+    async fn read<T: DeserializeOwned>(body: impl Into<Body>) -> Result<T, ApiError> {
+        read_json(body.into(), MAX_BODY).await
+    }
+
     async fn refusal<T: DeserializeOwned + std::fmt::Debug>(json: &str) -> String {
-        let refused = read_json::<T>(Body::from(json.to_owned())).await;
+        let refused = read::<T>(json.to_owned()).await;
         let ApiError::BadRequest(message) = refused.unwrap_err() else {
             panic!("{json}");
         };
@@ -97,16 +107,16 @@ mod tests {
 
     #[tokio::test]
     async fn empty_body_stands_for_an_empty_object() {
-        let value: Value = read_json(Body::empty()).await.unwrap();
+        let value: Value = read(Body::empty()).await.unwrap();
         assert_eq!(value, json!({}));
     }
 
     #[tokio::test]
     async fn invalid_and_large_bodies_are_refused() {
-        let refused = read_json::<Value>(Body::from("{")).await.unwrap_err();
+        let refused = read::<Value>("{").await.unwrap_err();
         assert!(matches!(refused, ApiError::BadRequest(_)), "{refused:?}");
         let large = Body::from(vec![b' '; MAX_BODY + 1]);
-        let refused = read_json::<Value>(large).await.unwrap_err();
+        let refused = read::<Value>(large).await.unwrap_err();
         assert!(matches!(refused, ApiError::TooLarge { .. }), "{refused:?}");
     }
 
@@ -171,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn unknown_fields_are_ignored() {
         let json = r#"{"ids": ["a", "b"], "force": true, "later": {"more": [1, null]}}"#;
-        let read: ApplicationsDelete = read_json(Body::from(json)).await.unwrap();
+        let read: ApplicationsDelete = read(json).await.unwrap();
         assert_eq!((read.ids.len(), read.force), (2, true));
     }
 }

@@ -6,15 +6,16 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use aar_tls::Origin;
 use aar_types::Clock;
 use jiff::{SignedDuration, Timestamp};
 
-const MAX_ADDRESSES: usize = 4096;
-const MAX_LOCK: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const MAX_ADDRESSES: usize = 4096;
+pub(crate) const MAX_LOCK: SignedDuration = SignedDuration::from_mins(5);
 /// The time after the last attempt until an address is forgotten.
 const RETENTION: SignedDuration = SignedDuration::from_mins(30);
 
@@ -45,7 +46,7 @@ impl FailedAttempts {
 #[derive(Debug)]
 pub(super) struct EnrolmentLimiter {
     clock: Clock,
-    failures: Mutex<HashMap<IpAddr, FailedAttempts>>,
+    failures: Mutex<HashMap<Origin, FailedAttempts>>,
 }
 
 impl EnrolmentLimiter {
@@ -58,7 +59,7 @@ impl EnrolmentLimiter {
     /// [`succeeded`](Self::succeeded) is called.
     pub(super) fn admit(&self, address: IpAddr) -> Result<(), SignedDuration> {
         let now = self.clock.now();
-        let address = network(address);
+        let address = Origin::from(address);
         let mut failures = self.failures();
         for failed in failures.values_mut() {
             // The clock was ahead.
@@ -81,26 +82,18 @@ impl EnrolmentLimiter {
 
     /// The password of the last admitted attempt from `address` is correct.
     pub(super) fn succeeded(&self, address: IpAddr) {
-        self.failures().remove(&network(address));
+        self.failures().remove(&address.into());
     }
 
-    fn failures(&self) -> MutexGuard<'_, HashMap<IpAddr, FailedAttempts>> {
+    fn failures(&self) -> MutexGuard<'_, HashMap<Origin, FailedAttempts>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// When the first address is forgotten.
-fn next_capacity(failures: &HashMap<IpAddr, FailedAttempts>) -> Option<Timestamp> {
+fn next_capacity(failures: &HashMap<Origin, FailedAttempts>) -> Option<Timestamp> {
     let forgotten = failures.values().map(|failed| failed.forgotten_at());
     forgotten.min()
-}
-
-/// A caller with one IPv6 address usually has the whole /64 network.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(super) fn respond(file: ManifestFile) -> Response {
         ),
         (
             header::CONTENT_DISPOSITION.as_str(),
-            "attachment; filename=\"manifest.yaml\"".to_owned(),
+            "attachment; filename=manifest.yaml".to_owned(),
         ),
         (MANIFEST_SHA256, file.sha256.to_string()),
     ];

@@ -4,9 +4,9 @@
 //! the handlers. Authorisation is in `auth`. All errors become one type, which `error.rs` writes and logs.
 
 mod auth;
-mod body;
+pub(crate) mod body;
 mod caller_id;
-mod enrolment;
+pub(crate) mod enrolment;
 mod envelope;
 mod error;
 mod event_token;

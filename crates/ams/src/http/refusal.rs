@@ -13,7 +13,8 @@ pub(super) enum Refusal {
     #[error("not authorized: certificate {0} is not valid yet: check the clocks of both machines")]
     NotYetValid(Fingerprint),
     #[error(
-        "not authorized: user {0} is neither root, nor the user of AMS, nor one of allowed-uids"
+        "not authorized: user {0} is neither root, nor the user of AMS, nor one of allowed-uids, \
+         nor in the group of the socket"
     )]
     User(u32),
     #[error("not authorized: the token is invalid or has expired")]

@@ -95,7 +95,7 @@ pub(super) fn router(state: AppState, metrics: &HttpMetrics, transport: Transpor
         .fallback(async || ApiError::NoRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     if let Transport::Https = transport {
-        let limit = Arc::new((RateLimiter::default(), state.clone()));
+        let limit = Arc::new((RateLimiters::default(), state.clone()));
         router = router.layer(from_fn_with_state(limit, limit_rate));
     }
     let measure = from_fn_with_state((metrics.clone(), transport), metrics::measure);
@@ -126,12 +126,24 @@ async fn merge_slashes(mut request: Request) -> Request {
     request
 }
 
+/// Callers that are not authorised have a limit of their own: they cannot use up that of the others.
+#[derive(Default)]
+struct RateLimiters {
+    known: RateLimiter,
+    unknown: RateLimiter,
+}
+
 async fn limit_rate(
-    State(limit): State<Arc<(RateLimiter, AppState)>>,
+    State(limit): State<Arc<(RateLimiters, AppState)>>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let (limiter, state) = &*limit;
+    let (limiters, state) = &*limit;
+    let limiter = if state.is_known(request.extensions()) {
+        &limiters.known
+    } else {
+        &limiters.unknown
+    };
     if limiter.admits(state.max_requests_per_second()) {
         Ok(next.run(request).await)
     } else {

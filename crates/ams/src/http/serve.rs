@@ -41,7 +41,7 @@ impl Server {
         let connections = Connections::default();
         let metrics = HttpMetrics::default();
         let remote = router(state.clone(), &metrics, Transport::Https);
-        let local = router(state, &metrics, Transport::Unix);
+        let local = router(state.clone(), &metrics, Transport::Unix);
         let serve_metrics = async {
             if let Some(listener) = listener {
                 let drain = drain.clone();
@@ -50,8 +50,15 @@ impl Server {
         };
         let serving = async {
             tokio::join!(
-                serve_tls(https, connections.clone(), remote, drain.clone(), limit),
-                serve_unix(unix, local, drain.clone(), limit),
+                serve_tls(
+                    https,
+                    connections.clone(),
+                    state.known_peers(),
+                    remote,
+                    drain.clone(),
+                    limit
+                ),
+                serve_unix(unix, state.known_users(), local, drain.clone(), limit),
                 serve_metrics,
             )
         };

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::error::ApiError;
-use crate::{Ams, Error, staging::StagedFile};
+use crate::{Ams, Error, applications::UploadedPackage};
 
 /// How many received pieces may wait to be written.
 const QUEUE: usize = 16;
@@ -28,9 +28,9 @@ pub(super) async fn receive(
     ams: &Ams,
     headers: &HeaderMap,
     body: Body,
-) -> Result<StagedFile, ApiError> {
+) -> Result<UploadedPackage, ApiError> {
     let announced = announced(headers)?;
-    check_details(headers)?;
+    let strict = is_strict(headers)?;
     let staged = ams.staging().new_file()?;
     let file = fs_err::tokio::File::create(staged.path()).await?;
     let hash = announced.is_some().then(Sha256Hasher::new);
@@ -39,7 +39,10 @@ pub(super) async fn receive(
         (Some(announced), Some(found)) if announced != found => {
             Err(Error::FingerprintMismatch { announced, found }.into())
         }
-        _ => Ok(staged),
+        _ => Ok(UploadedPackage {
+            file: staged,
+            strict,
+        }),
     }
 }
 
@@ -63,15 +66,15 @@ fn announced(headers: &HeaderMap) -> Result<Option<Digest>, ApiError> {
     digest.map(Some).ok_or_else(refusal)
 }
 
-/// The API lets a client send details with an upload. Applications have none, but they must be JSON.
-fn check_details(headers: &HeaderMap) -> Result<(), ApiError> {
+/// The details of an upload, in JSON: `{"strict": true}` refuses a package that has warnings.
+fn is_strict(headers: &HeaderMap) -> Result<bool, ApiError> {
     let details = headers
         .get(headers::REQUEST)
         .map(|value| value.as_bytes().trim_ascii());
     match details {
-        None | Some(b"") => Ok(()),
+        None | Some(b"") => Ok(false),
         Some(json) => match serde_json::from_slice::<Value>(json) {
-            Ok(_) => Ok(()),
+            Ok(details) => Ok(details["strict"] == true),
             Err(error) => Err(ApiError::BadRequest(format!(
                 "{}: {error}",
                 headers::REQUEST
@@ -206,9 +209,9 @@ mod tests {
         };
         assert!(announced(&headers(headers::FINGERPRINT, "abc")).is_err());
         assert_eq!(announced(&headers(headers::FINGERPRINT, "")).unwrap(), None);
-        assert!(check_details(&headers(headers::REQUEST, "{")).is_err());
+        assert!(is_strict(&headers(headers::REQUEST, "{")).is_err());
         for good in ["", "{}", "null"] {
-            check_details(&headers(headers::REQUEST, good)).unwrap();
+            assert!(!is_strict(&headers(headers::REQUEST, good)).unwrap());
         }
     }
 }

@@ -95,6 +95,16 @@ impl OperationContext {
         }
     }
 
+    /// Shows warnings to clients that follow the operation.
+    pub fn warn(&self, warnings: &[String]) {
+        if !warnings.is_empty() {
+            self.operations.update(self.id, |operation| {
+                let metadata = &mut operation.metadata;
+                metadata.insert("warnings".to_owned(), json!(warnings));
+            });
+        }
+    }
+
     fn is_report_due(&self) -> bool {
         let now = Instant::now();
         let last = self.last_progress.lock();

@@ -1,8 +1,8 @@
 //! Operations: work in the background whose state the API shows.
 //!
 //! An operation runs to completion whether or not a client waits for it. Clients read it, wait for
-//! it and, where its work allows, cancel it. It stays readable for an hour after its end. Every
-//! change of it is an [event](crate::events).
+//! it and, where its work allows, cancel it. It stays readable for an hour after its end, unless many others
+//! end meanwhile. Every change of it is an [event](crate::events).
 
 mod context;
 
@@ -15,7 +15,7 @@ use std::{
 
 use aar_types::{Clock, error_chain};
 use ams_api::{Operation, OperationClass, StatusCode};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub use context::OperationContext;
 
 /// How long an operation stays readable after its end.
 const RETENTION: SignedDuration = SignedDuration::from_hours(1);
+/// The most ended operations that stay readable.
+pub(crate) const MAX_ENDED: usize = 1000;
 
 /// All operations. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,6 +47,14 @@ struct Inner {
 struct OperationRecord {
     state: watch::Sender<Operation>,
     cancel: CancelSignal,
+}
+
+impl OperationRecord {
+    fn ended_at(&self) -> Option<Timestamp> {
+        let operation = self.state.borrow();
+        let is_final = operation.status_code.is_final();
+        is_final.then_some(operation.updated_at)
+    }
 }
 
 /// The description of an operation that is about to start.
@@ -239,12 +249,26 @@ impl Operations {
 
     fn remove_expired(&self) {
         let now = self.0.clock.now();
-        self.records().retain(|_, record| {
-            let operation = record.state.borrow();
-            // A time in the future was set while the clock was ahead.
-            let age = now.duration_since(operation.updated_at).abs();
-            !operation.status_code.is_final() || age < RETENTION
+        let mut records = self.records();
+        records.retain(|_, record| {
+            record
+                .ended_at()
+                // A time in the future was set while the clock was ahead.
+                .is_none_or(|at| now.duration_since(at).abs() < RETENTION)
         });
+        let ended = records.iter();
+        let ended = ended.filter_map(|(id, record)| Some((record.ended_at()?, *id)));
+        let mut ended: Vec<_> = ended.collect();
+        if let Some(surplus) = ended
+            .len()
+            .checked_sub(MAX_ENDED)
+            .filter(|count| *count > 0)
+        {
+            ended.sort_unstable();
+            for (_, id) in &ended[..surplus] {
+                records.remove(id);
+            }
+        }
     }
 
     fn records(&self) -> MutexGuard<'_, HashMap<Uuid, OperationRecord>> {

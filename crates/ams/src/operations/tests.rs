@@ -91,6 +91,22 @@ async fn ended_operation_is_readable_for_an_hour() {
 }
 
 #[tokio::test]
+async fn only_the_newest_ended_operations_are_kept() {
+    let (operations, _, clock) = operations();
+    let running = operations.start(new(), |_| std::future::pending());
+    let mut ended = Vec::new();
+    for _ in 0..MAX_ENDED + 10 {
+        clock.advance(SignedDuration::from_millis(1));
+        ended.push(operations.completed(new()).id);
+    }
+    assert!(operations.records().len() <= MAX_ENDED + 2);
+    for id in [running.id, ended[ended.len() - 1], ended[20]] {
+        assert!(operations.get(id).is_some());
+    }
+    assert!(operations.get(ended[0]).is_none());
+}
+
+#[tokio::test]
 async fn progress_is_reported_at_intervals_and_at_the_end() {
     let (operations, events, _) = operations();
     let mut listener = events.subscribe();

@@ -53,6 +53,7 @@ impl AgentConfigSource {
     fn agent_config(&self, url: Url, pin: Fingerprint, target: RegistryTarget) -> RegistryConfig {
         let options = ClientOptions {
             proxy: target.proxy,
+            insecure_redirects: target.insecure_redirects,
             clock: self.services.clock.clone(),
             ..ClientOptions::new(url, pin, self.identity.clone())
         };

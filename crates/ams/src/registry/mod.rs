@@ -131,8 +131,10 @@ impl RegistrySync {
             return Err(missing);
         }
         let new = operation("Deleting application from the registry", &name);
+        let services = self.0.services.clone();
         Ok(self.0.services.operations.start(new, async move |context| {
             let delete = async move {
+                let _lock = services.lock_application(&name).await;
                 let removed = client.delete_application(&name, Some(architecture)).await?;
                 agent.deleted_in_registry(name);
                 removed.then_some(()).ok_or(missing)

@@ -15,6 +15,8 @@ use aar_tls::Identity;
 use aar_types::Architecture;
 use serde::Deserialize;
 
+use crate::socket_group::SocketGroup;
+
 mod read;
 
 const DEFAULT_PORT: u16 = 8444;
@@ -34,26 +36,31 @@ pub struct Settings {
     /// Users that may use the local socket, in addition to root and the user of AMS.
     #[serde(alias = "allowed_uids")]
     pub allowed_uids: Vec<u32>,
-    /// Settings for running instances, which this AMS does not do. Accepted for the charm, without
-    /// effect.
-    #[serde(deserialize_with = "read::ignored")]
-    pub backend: (),
+    /// The group whose members may use the local socket; by default `ams`, if it exists.
+    #[serde(deserialize_with = "read::socket_group")]
+    pub socket_group: Option<SocketGroup>,
+    #[serde(deserialize_with = "read::backend")]
+    pub backend: BackendSettings,
 }
 
-/// The database.
+/// The database, which is SQLite. Settings for etcd are accepted with a warning.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(try_from = "read::StoreSection")]
 pub struct StoreSettings {
-    pub driver: StoreDriver,
     /// The database file, relative to the base folder.
-    #[serde(deserialize_with = "read::store_data")]
     pub data: Option<PathBuf>,
+    /// The driver in the file, if it is not SQLite.
+    etcd: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum StoreDriver {
-    #[default]
-    Sqlite,
+/// Settings for running instances, which this AMS does not do. Other keys of the section are accepted
+/// without effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct BackendSettings {
+    /// Whether clients of the API may use TLS 1.2.
+    #[serde(deserialize_with = "read::flag", alias = "force_tls12")]
+    pub force_tls12: bool,
 }
 
 /// The storage of images.
@@ -113,6 +120,21 @@ impl Settings {
         Ok(config_file::load(path)?.unwrap_or_default())
     }
 
+    /// What in the file has another meaning here than its author may expect.
+    pub fn warnings(&self) -> Vec<String> {
+        let etcd = self.store.etcd.as_ref().map(|driver| {
+            format!(
+                "store.driver {driver}: AMS keeps its data in SQLite instead and takes over nothing from \
+                 etcd: create the applications again, set the configuration items and add the \
+                 certificates"
+            )
+        });
+        let tls = self.backend.force_tls12.then(|| {
+            "backend.force-tls12: clients of the API may use TLS 1.2, besides TLS 1.3".to_owned()
+        });
+        etcd.into_iter().chain(tls).collect()
+    }
+
     pub fn architecture(&self) -> Result<Architecture, crate::Error> {
         let architecture = self.architecture.or_else(Architecture::of_this_machine);
         architecture.ok_or_else(|| {
@@ -146,7 +168,8 @@ impl Default for Settings {
             metrics: MetricsSettings::default(),
             architecture: None,
             allowed_uids: Vec::new(),
-            backend: (),
+            socket_group: None,
+            backend: BackendSettings::default(),
         }
     }
 }
@@ -220,18 +243,70 @@ mod tests {
     }
 
     #[test]
-    fn etcd_driver_is_refused_with_the_alternative() {
+    fn etcd_settings_mean_sqlite_with_a_warning() {
+        for (driver, text) in [
+            (
+                "embedded-etcd",
+                "store:\n  driver: embedded-etcd\n  data: /var/snap/ams/common/etcd-data\n",
+            ),
+            (
+                "etcd",
+                "store:\n  driver: etcd\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
+            ),
+            (
+                "etcd",
+                "store:\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n  driver: etcd\n",
+            ),
+            (
+                "etcd",
+                "store:\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
+            ),
+        ] {
+            let settings = read(text).unwrap();
+            let base = Path::new("/base");
+            assert_eq!(settings.database(base), Path::new("/base/server/ams.db"));
+            let warnings = settings.warnings();
+            let expected = format!("store.driver {driver}: ");
+            assert!(warnings[0].starts_with(&expected), "{warnings:?}");
+        }
         for text in [
-            "store:\n  driver: embedded-etcd\n  data: /var/snap/ams/common/etcd-data\n",
-            "store:\n  driver: etcd\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
-            "store:\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n  driver: etcd\n",
-            "store:\n  data:\n    servers: [\"https://10.0.0.1:2379\"]\n",
+            "store: {driver: sqlite, data: a.db}\n",
+            "store: {driver: '', data: ''}\n",
+            "store: {}\n",
+        ] {
+            assert_eq!(read(text).unwrap().warnings(), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn servers_for_sqlite_and_an_unknown_driver_are_refused() {
+        for text in [
             "store:\n  driver: sqlite\n  data: {servers: [\"https://10.0.0.1:2379\"]}\n",
+            "store:\n  driver: postgres\n",
         ] {
             let refusal = refusal(text);
             assert!(refusal.contains("driver: sqlite"), "{refusal}");
             assert!(refusal.contains("settings.yaml"), "{refusal}");
         }
+    }
+
+    #[test]
+    fn tls_1_2_is_allowed_on_request_only_and_never_without_a_warning() {
+        for (text, allowed) in [
+            ("backend:\n  force-tls12: true\n", true),
+            ("backend:\n  force-tls12: True\n  port-range: 1-2\n", true),
+            ("backend:\n  force-tls12: 'true'\n", true),
+            ("backend:\n  force-tls12: ''\n", false),
+            ("backend:\n  force-tls12: false\n", false),
+            ("backend:\n", false),
+            ("", false),
+        ] {
+            let settings = read(text).unwrap();
+            assert_eq!(settings.backend.force_tls12, allowed, "{text}");
+            assert_eq!(settings.warnings().len(), usize::from(allowed), "{text}");
+        }
+        let refusal = refusal("backend:\n  force-tls12: maybe\n");
+        assert!(refusal.contains("force-tls12"), "{refusal}");
     }
 
     #[test]

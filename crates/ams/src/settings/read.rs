@@ -8,7 +8,8 @@ use std::{
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::{DEFAULT_PORT, MetricsTls, StoreDriver};
+use super::{BackendSettings, DEFAULT_PORT, MetricsTls, StoreSettings};
+use crate::{config::parse_flag, socket_group::SocketGroup};
 
 /// The labels of the metrics of AMS. Prometheus refuses a sample that has a label twice.
 const RESERVED_LABELS: &[&str] = &[
@@ -22,44 +23,86 @@ const RESERVED_LABELS: &[&str] = &[
     "state",
 ];
 
-impl<'de> Deserialize<'de> for StoreDriver {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "sqlite" => Ok(Self::Sqlite),
-            etcd @ ("etcd" | "embedded-etcd") => Err(no_etcd(&format!("the driver {etcd}"))),
-            other => Err(de::Error::custom(format!(
-                "{other:?} is not a driver: use sqlite"
-            ))),
+/// The section `store` in the file.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StoreSection {
+    driver: String,
+    data: Option<StoreData>,
+}
+
+/// The database file. Settings for etcd have a map instead.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoreData {
+    File(PathBuf),
+    Servers(de::IgnoredAny),
+}
+
+impl TryFrom<StoreSection> for StoreSettings {
+    type Error = String;
+
+    fn try_from(section: StoreSection) -> Result<Self, String> {
+        let etcd = |driver: &str| Self {
+            data: None,
+            etcd: Some(driver.to_owned()),
+        };
+        match (section.driver.as_str(), section.data) {
+            ("embedded-etcd", _) => Ok(etcd("embedded-etcd")),
+            ("etcd", _) | ("", Some(StoreData::Servers(_))) => Ok(etcd("etcd")),
+            ("sqlite" | "", Some(StoreData::File(path))) => Ok(Self {
+                data: Some(path).filter(|path| !path.as_os_str().is_empty()),
+                etcd: None,
+            }),
+            ("sqlite" | "", None) => Ok(Self::default()),
+            ("sqlite", Some(StoreData::Servers(_))) => Err(
+                "a list of etcd servers contradicts `driver: sqlite`: omit `data`, or set it to the \
+                 path of the database file"
+                    .to_owned(),
+            ),
+            (other, _) => Err(format!("{other:?} is not a driver: use `driver: sqlite`")),
         }
     }
 }
 
-/// The database file. Settings for etcd have a map instead.
-pub(super) fn store_data<'de, D: Deserializer<'de>>(
+/// A group that exists, so that a misspelt one is noticed.
+pub(super) fn socket_group<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<PathBuf>, D::Error> {
+) -> Result<Option<SocketGroup>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() {
+        return Ok(None);
+    }
+    match SocketGroup::configured(&name).map_err(de::Error::custom)? {
+        Some(group) => Ok(Some(group)),
+        None => Err(de::Error::custom(format!(
+            "there is no group {name:?}: create it with `addgroup --system {name}`"
+        ))),
+    }
+}
+
+/// An empty section is the default.
+pub(super) fn backend<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BackendSettings, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// A boolean, which templates may write as text; an empty text is false.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum StoreData {
-        File(PathBuf),
-        Servers(de::IgnoredAny),
+    enum Flag {
+        Value(bool),
+        Text(String),
     }
-    match Option::<StoreData>::deserialize(deserializer)? {
-        Some(StoreData::File(path)) => Ok(Some(path)),
-        Some(StoreData::Servers(_)) => Err(no_etcd("a list of etcd servers")),
-        None => Ok(None),
+    match Option::<Flag>::deserialize(deserializer)? {
+        None => Ok(false),
+        Some(Flag::Value(value)) => Ok(value),
+        Some(Flag::Text(text)) if text.is_empty() => Ok(false),
+        Some(Flag::Text(text)) => parse_flag(&text)
+            .ok_or_else(|| de::Error::custom(format!("{text:?} is neither true nor false"))),
     }
-}
-
-fn no_etcd<E: de::Error>(found: &str) -> E {
-    E::custom(format!(
-        "{found} is not supported: use `driver: sqlite` and omit `data`, or set it to the path of \
-         the database file; SQLite needs no server"
-    ))
-}
-
-pub(super) fn ignored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    de::IgnoredAny::deserialize(deserializer).map(drop)
 }
 
 pub(super) fn optional_text<'de, D: Deserializer<'de>>(

@@ -1,7 +1,7 @@
 use aar_package::{read_image_manifest, verify_image};
 use aar_testkit::Package;
 use aar_types::VersionNumber;
-use ams::applications::CreateOptions;
+use ams::applications::{CreateOptions, UploadedPackage};
 use ams_api::{ApplicationFilter, ApplicationStatus, VersionStatus::Ready};
 
 use super::{
@@ -95,6 +95,29 @@ async fn refused_package_leaves_nothing() {
         .unwrap();
     assert!(all.is_empty());
     assert!(ams.files().is_empty());
+}
+
+#[tokio::test]
+async fn unknown_keys_are_warnings_of_the_operation_and_refused_by_a_strict_upload() {
+    let ams = TestAms::new().await;
+    let package = Package::new("game").with("colour: red");
+    let strict = UploadedPackage {
+        file: ams.upload(&package),
+        strict: true,
+    };
+    let refused = ams.applications().create(strict, CreateOptions::default());
+    let error = ams.expect_failure(refused).await;
+    assert!(error.contains("colour"), "{error}");
+    assert!(ams.files().is_empty());
+    let lenient = ams.upload(&package);
+    let created = ams.applications().create(lenient, CreateOptions::default());
+    let done = ams.expect_success(created).await;
+    let warnings: Vec<_> = done.warnings().collect();
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].starts_with("manifest.yaml: colour"),
+        "{warnings:?}"
+    );
 }
 
 #[tokio::test]

@@ -20,12 +20,15 @@ async fn value_survives_a_restart_and_an_empty_one_restores_the_default() {
 #[tokio::test]
 async fn trust_password_is_shown_as_set_and_stored_as_a_hash() {
     let ams = TestAms::new().await;
-    assert_eq!(ams.config().display_values()["core.trust_password"], "");
+    assert_eq!(
+        ams.config().display_values()["core.trust_password"],
+        "false"
+    );
     ams.config()
         .set("core.trust_password", "sUp3rs3cr3t")
         .await
         .unwrap();
-    assert_eq!(ams.config().display_values()["core.trust_password"], "set");
+    assert_eq!(ams.config().display_values()["core.trust_password"], "true");
     let ams = ams.restart().await;
     for file in ["server/ams.db", "server/ams.db-wal"] {
         let bytes = fs_err::read(ams.path(file)).unwrap();

@@ -442,7 +442,7 @@ async fn image_is_exported_whole_and_in_part_with_its_hash() {
     assert_eq!(whole.header("x-ams-manifestsha256"), sha256(&manifest.body));
     let disposition = whole.header("content-disposition");
     let (_, extension) = disposition.split_once('.').unwrap();
-    assert_eq!(extension, "tar.zst\"");
+    assert_eq!(extension, "tar.zst");
 
     let mut rest = request(Method::GET, "/1.0/applications/game/0", Body::empty());
     rest.headers_mut()

@@ -30,7 +30,6 @@ impl Drop for AmsProcess {
 }
 
 impl AmsProcess {
-    /// Starts `ams` without a subcommand.
     fn start(base: &Path) -> Self {
         Self::start_with(base, &[])
     }
@@ -39,6 +38,7 @@ impl AmsProcess {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ams"))
             .arg("--base-dir")
             .arg(base)
+            .arg("serve")
             .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
@@ -250,6 +250,61 @@ fn socket_authorises_only_allowed_users() {
 }
 
 #[test]
+fn socket_authorises_members_of_its_group() {
+    let what = "members of the group of the socket";
+    if !getuid().is_root() {
+        return skip(what, "only root can send a request as another user");
+    }
+    if tool("curl").is_none() {
+        return skip(what, "there is no curl");
+    }
+    // The user `nobody` is in the group `nogroup` alone, `daemon` is not in it.
+    let base = tempfile::tempdir().unwrap();
+    let base = write_settings(base, 0, "socket-group: nogroup\n");
+    let _program = AmsProcess::start(base.path()).ready();
+    let socket = base.path().join("server/unix.socket");
+    assert_eq!(mode(&socket), 0o660);
+    assert_eq!(status_for(65534, &socket), "200");
+    let refused = Command::new("curl")
+        .args(["--silent", "http://localhost/1.0/config", "--unix-socket"])
+        .arg(&socket)
+        .uid(1)
+        .gid(1)
+        .output()
+        .unwrap();
+    assert!(!refused.status.success(), "{refused:?}");
+}
+
+#[test]
+fn unknown_socket_group_is_refused_with_its_line() {
+    let base = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let base = write_settings(base, 0, "socket-group: no-such-group\n");
+    let (status, log) = AmsProcess::start(base.path()).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("settings.yaml:2"), "{log}");
+    assert!(log.contains("no-such-group"), "{log}");
+}
+
+#[test]
+fn certificate_of_the_vendors_ams_is_used() {
+    let base = base(0);
+    let server = base.path().join("server");
+    drop(AmsProcess::start(base.path()).ready());
+    for end in ["crt", "key"] {
+        let from = server.join(format!("server.{end}"));
+        std::fs::rename(from, server.join(format!("ams.{end}"))).unwrap();
+    }
+    let program = AmsProcess::start(base.path()).ready();
+    assert!(!server.join("server.crt").exists());
+    program.signal();
+    assert!(program.end().0.success());
+    std::fs::remove_file(server.join("ams.key")).unwrap();
+    let (status, log) = AmsProcess::start(base.path()).end();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("ams.key"), "{log}");
+}
+
+#[test]
 fn address_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -257,6 +312,20 @@ fn address_in_use_is_named() {
     let (status, log) = AmsProcess::start(base.path()).end();
     assert_eq!(status.code(), Some(1));
     assert!(log.contains(&address.to_string()), "{log}");
+}
+
+#[test]
+fn hangup_does_not_stop_the_service() {
+    let base = base(0);
+    let mut program = AmsProcess::start(base.path()).ready();
+    kill_process(Pid::from_child(&program.child), Signal::HUP).unwrap();
+    let mut line = String::new();
+    while !line.contains("SIGHUP has no effect") {
+        line.clear();
+        assert!(program.log.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    program.signal();
+    assert!(program.end().0.success());
 }
 
 #[test]

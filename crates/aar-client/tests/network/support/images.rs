@@ -40,14 +40,25 @@ pub(crate) fn status(status: u16) -> Fault {
 
 /// A server of one image. The faults apply to its responses in order.
 pub(crate) async fn serving(content: &[u8], faults: Vec<Fault>) -> Server {
+    serving_at("127.0.0.1:0", content, faults).await
+}
+
+/// The same, on an address.
+pub(crate) async fn serving_at(address: &str, content: &[u8], faults: Vec<Fault>) -> Server {
     let content = Bytes::copy_from_slice(content);
     let tag = format!("\"{}\"", super::image(&content).digest);
     let faults = Arc::new(Mutex::new(VecDeque::from(faults)));
-    Server::responding(move |request| {
+    Server::responding_at(address, move |request| {
         let fault = faults.lock().unwrap().pop_front();
         respond(request, &content, &tag, fault.unwrap_or(Fault::None))
     })
     .await
+}
+
+/// A registry that redirects to an address.
+pub(crate) async fn redirecting_to(address: &str, location: String) -> Server {
+    let redirect = move |_: &_| TestResponse::status(307).header("location", &location);
+    Server::responding_at(address, redirect).await
 }
 
 /// A registry that redirects to a storage, with a new URL each time.

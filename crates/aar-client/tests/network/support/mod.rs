@@ -2,6 +2,7 @@
 
 pub(crate) mod early_refusal;
 pub(crate) mod images;
+pub(crate) mod namespaces;
 pub(crate) mod server;
 pub(crate) mod uploads;
 

@@ -48,6 +48,8 @@ pub(crate) struct TestResponse {
     pub(crate) cut_after: Option<usize>,
     /// The body stalls after this number of bytes, for this time.
     pub(crate) stall_after: Option<(usize, Duration)>,
+    /// The time that each chunk takes.
+    pub(crate) chunk_time: Duration,
 }
 
 impl TestResponse {
@@ -58,6 +60,7 @@ impl TestResponse {
             body: Bytes::new(),
             cut_after: None,
             stall_after: None,
+            chunk_time: Duration::ZERO,
         }
     }
 
@@ -103,18 +106,29 @@ impl Server {
     pub(crate) async fn responding(
         respond: impl Fn(&ReceivedRequest) -> TestResponse + Send + Sync + 'static,
     ) -> Self {
-        let respond = Arc::new(respond);
-        Self::start(Arc::new(move |request, _, _| {
+        Self::responding_at("127.0.0.1:0", respond).await
+    }
+
+    /// The same, on an address.
+    pub(crate) async fn responding_at(
+        address: &str,
+        respond: impl Fn(&ReceivedRequest) -> TestResponse + Send + Sync + 'static,
+    ) -> Self {
+        let handler = Arc::new(move |request, _, _| {
             let response = respond(&request);
-            Box::pin(std::future::ready(response))
-        }))
-        .await
+            Box::pin(std::future::ready(response)) as ResponseFuture
+        });
+        Self::start_at(address, handler).await
     }
 
     pub(crate) async fn start(handler: Handler) -> Self {
+        Self::start_at("127.0.0.1:0", handler).await
+    }
+
+    async fn start_at(address: &str, handler: Handler) -> Self {
         let identity = super::identity("server");
-        let any = "127.0.0.1:0".parse().unwrap();
-        let mut listener = TlsListener::bind(any, &identity, Limits::default())
+        let address = address.parse().unwrap();
+        let mut listener = TlsListener::bind(address, &identity, Limits::default())
             .await
             .unwrap();
         let address = listener.local_addr();
@@ -194,13 +208,14 @@ fn respond(response: TestResponse) -> Response<Body> {
 /// The body in small chunks, with its fault.
 fn body(response: TestResponse) -> Body {
     const CHUNK: usize = 10_000;
+    let chunk_time = response.chunk_time;
     let state = (
         response.body,
         0_usize,
         response.cut_after,
         response.stall_after,
     );
-    let chunks = stream::unfold(state, |(body, sent, cut, stall)| async move {
+    let chunks = stream::unfold(state, move |(body, sent, cut, stall)| async move {
         if cut.is_some_and(|cut| sent >= cut) {
             // Otherwise the reset would arrive before the bytes.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -214,6 +229,9 @@ fn body(response: TestResponse) -> Body {
         }
         if sent >= body.len() {
             return None;
+        }
+        if !chunk_time.is_zero() {
+            tokio::time::sleep(chunk_time).await;
         }
         let limits = [
             cut.unwrap_or(usize::MAX),

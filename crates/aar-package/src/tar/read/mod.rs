@@ -62,6 +62,8 @@ pub(crate) trait Skip: Read + Sized {
     }
 }
 
+impl Skip for &[u8] {}
+
 /// Reads a tar file entry by entry. As [`Read`], it yields the content of the current entry.
 pub(crate) struct TarReader<R> {
     inner: R,

@@ -140,6 +140,11 @@ impl Backend for FsStorage {
         Ok(file.map(|file| file.stream(0..file.size()).err_into().boxed()))
     }
 
+    async fn check_writable(&self) -> Result<(), Error> {
+        let staging = self.root.join("staging");
+        blocking(move || Ok(aar_fs::probe_writable(&staging)?)).await
+    }
+
     async fn volume(&self) -> Result<Option<Volume>, Error> {
         let root = self.root.clone();
         blocking(move || Ok(Some(Volume::of(&root)?))).await

@@ -220,14 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn bare_404_does_not_say_that_an_upload_is_gone() {
+    fn bare_404_does_not_mean_that_an_upload_is_missing() {
         let refusal = |body| Refusal::parse(StatusCode::NOT_FOUND, &HeaderMap::new(), body);
         let problem = |body| {
             let error = S3Error::Refused(refusal(body));
             info(KeyOrigin::Configuration).upload_problem("s3:PutObject", &error)
         };
         assert!(matches!(problem(""), BucketProblem::NotTheBucket { .. }));
-        let gone = "<Error><Code>NoSuchUpload</Code></Error>";
-        assert!(matches!(problem(gone), BucketProblem::NoSuchUpload { .. }));
+        let missing = "<Error><Code>NoSuchUpload</Code></Error>";
+        assert!(matches!(
+            problem(missing),
+            BucketProblem::NoSuchUpload { .. }
+        ));
     }
 }

@@ -13,12 +13,12 @@ use serde::Deserialize;
 
 use super::{
     bucket::{Bucket, PUT},
-    client::{RequestBody, Retries, RetryPolicy, S3Error, S3Request},
+    client::{RequestBody, RetryPolicy, S3Error, S3Request},
 };
 use crate::{BucketProblem, Error, storage::Object};
 
 /// Error codes after which the upload never becomes an object.
-const GONE: [&str; 4] = [
+const NEVER_COMPLETED: [&str; 4] = [
     "NoSuchUpload",
     "InvalidPart",
     "InvalidPartOrder",
@@ -30,7 +30,7 @@ enum Attempt {
     Completed,
     /// The upload does not exist, or lacks parts: it was completed before, was aborted, or can never be
     /// completed. Some services delete the parts before the upload.
-    Gone,
+    Impossible,
     /// The request may have succeeded.
     Unclear(BucketProblem),
 }
@@ -63,15 +63,15 @@ impl Bucket {
             completes_upload: true,
             ..S3Request::default()
         };
-        let mut retries = Retries::new(RetryPolicy::Long);
+        let mut retries = self.client.retries(RetryPolicy::Long);
         loop {
             let problem = match self.try_to_complete(&request).await? {
                 Attempt::Completed => return Ok(true),
-                Attempt::Gone => return self.was_completed(path, size, parts.len()).await,
+                Attempt::Impossible => return self.was_completed(path, size, parts.len()).await,
                 Attempt::Unclear(problem) => problem,
             };
             tracing::debug!(path, %problem, "it is unclear whether a multipart upload was completed");
-            if self.upload_is_gone(path, upload).await {
+            if self.is_missing_upload(path, upload).await {
                 return self.was_completed(path, size, parts.len()).await;
             }
             if !retries.pause().await {
@@ -94,8 +94,8 @@ impl Bucket {
             }
             Err(error) => (String::new(), error.is_retryable(), error),
         };
-        if GONE.contains(&code.as_str()) {
-            return Ok(Attempt::Gone);
+        if NEVER_COMPLETED.contains(&code.as_str()) {
+            return Ok(Attempt::Impossible);
         }
         let problem = self.info.upload_problem(PUT, &error);
         if is_unclear {

@@ -117,7 +117,7 @@ impl Bucket {
         let http = http_client().map_err(|error| info.other("connecting", error.to_string()))?;
         let credentials = CredentialCache::new(source, http.clone());
         Ok(Self {
-            client: S3Client::new(http, address.url, options.region.clone(), credentials),
+            client: S3Client::new(http, address.url, options, credentials),
             info,
             prefix: Prefix::parse(&options.prefix)?,
             encryption: options.encryption.clone(),

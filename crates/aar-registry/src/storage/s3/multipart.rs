@@ -132,7 +132,7 @@ impl Bucket {
     }
 
     /// Whether the bucket says that the upload no longer exists.
-    pub(super) async fn upload_is_gone(&self, path: &str, upload: &str) -> bool {
+    pub(super) async fn is_missing_upload(&self, path: &str, upload: &str) -> bool {
         let request = S3Request {
             key: Some(&self.prefix.key(path)),
             query: &[("uploadId", upload), ("max-parts", "1")],

@@ -7,7 +7,7 @@ use futures_util::{Stream, stream};
 use http::header::CONTENT_RANGE;
 
 use super::client::{
-    ObjectResponse, Retries, RetryPolicy, S3Client, S3Error, S3Request, content_length, etag,
+    ObjectResponse, RetryPolicy, S3Client, S3Error, S3Request, content_length, etag,
 };
 
 /// An object, or a range of it, that is being read.
@@ -24,7 +24,7 @@ pub(super) struct ObjectReader {
 impl ObjectReader {
     /// Opens a whole object.
     pub(super) async fn open(client: &S3Client, key: String) -> Result<Self, S3Error> {
-        let mut retries = Retries::new(RetryPolicy::default());
+        let mut retries = client.retries(RetryPolicy::default());
         loop {
             let request = S3Request {
                 key: Some(&key),
@@ -66,7 +66,7 @@ impl ObjectReader {
     }
 
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, S3Error> {
-        let mut retries = Retries::new(RetryPolicy::default());
+        let mut retries = self.client.retries(RetryPolicy::default());
         loop {
             let failed = match self.next_chunk().await {
                 Ok(chunk) => return Ok(chunk),

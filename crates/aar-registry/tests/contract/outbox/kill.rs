@@ -23,7 +23,7 @@ use crate::{
     operator::CommandOperator,
 };
 
-/// What a child can do.
+/// The changes that a child process can make.
 const CHANGES: [&str; 7] = [
     "publish",
     "withdraw",
@@ -119,7 +119,7 @@ async fn state(fixture: &Fixture) -> Vec<String> {
     state
 }
 
-/// What an acknowledged change has to leave.
+/// Checks the result of an acknowledged change.
 fn assert_done(change: &str, certificate: u8, state: &[String]) {
     let has = |text: &str| state.iter().any(|one| one == text);
     let is_done = match change {

@@ -371,20 +371,18 @@ async fn immutable_other_content_in_storage_is_not_overwritten_by_a_delivery() {
 
 /// An entry as a process leaves it that was killed before its delivery, or after it.
 async fn insert_entry(fixture: &Fixture, key: &str, content: Option<&[u8]>) {
-    let database = fixture.raw_database().await;
     let count = "UPDATE registry SET outbox_revision = outbox_revision + 1";
-    sqlx::query(count).execute(&database).await.unwrap();
-    let insert = "INSERT INTO outbox (key, content, revision) \
-                  VALUES ($1, $2, (SELECT outbox_revision FROM registry))";
-    let entry = sqlx::query(insert).bind(key).bind(content);
-    entry.execute(&database).await.unwrap();
-    database.close().await;
+    fixture.execute(count).await.unwrap();
+    let content = content.map_or_else(|| "NULL".to_owned(), |content| fixture.bytes(content));
+    let insert = format!(
+        "INSERT INTO outbox (key, content, revision) \
+         VALUES ('{key}', {content}, (SELECT outbox_revision FROM registry))"
+    );
+    fixture.execute(&insert).await.unwrap();
 }
 
 /// As time does it, without the wait.
 async fn expire_leases(fixture: &Fixture) {
-    let database = fixture.raw_database().await;
     let expire = "UPDATE leases SET expires_at = 0";
-    sqlx::query(expire).execute(&database).await.unwrap();
-    database.close().await;
+    fixture.execute(expire).await.unwrap();
 }

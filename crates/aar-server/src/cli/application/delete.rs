@@ -1,9 +1,9 @@
 use aar_cli::{Exit, Failure};
 use aar_registry::Operator;
-use aar_types::{ApplicationName, Architecture, VersionNumber};
+use aar_types::{ApplicationName, Architecture, Variant, VersionNumber};
 use clap::Args;
 
-use crate::cli::context::Context;
+use crate::cli::context::{Context, OpenRegistry};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -46,12 +46,13 @@ async fn delete_application(
     arguments: &DeleteArguments,
 ) -> anyhow::Result<Exit> {
     let what = describe(arguments);
+    let opened = context.open().await?;
+    if !exists(&opened, arguments).await? {
+        return Err(Failure::new(format!("{what} does not exist")).into());
+    }
     let question =
         format!("Delete {what}? All subclusters that pull from this registry remove it, too.");
-    if !context.confirm(&question, arguments.yes)? {
-        return Ok(Exit::Failed);
-    }
-    let opened = context.open().await?;
+    context.require_confirmation(&question, arguments.yes)?;
     let DeleteArguments {
         name, architecture, ..
     } = arguments;
@@ -84,10 +85,7 @@ async fn delete_version(
         opened.close().await;
         return Err(Failure::new(format!("{what} does not exist")).into());
     }
-    if !context.confirm(&question(&what, &targets), arguments.yes)? {
-        opened.close().await;
-        return Ok(Exit::Failed);
-    }
+    context.require_confirmation(&question(&what, &targets), arguments.yes)?;
     for target in targets {
         opened
             .operator
@@ -134,6 +132,19 @@ fn question(what: &str, targets: &[Target]) -> String {
         format!("It is published for {}.", published.join(", "))
     };
     format!("Delete {what}? {state} All subclusters that pull from this registry remove it, too.")
+}
+
+async fn exists(opened: &OpenRegistry, arguments: &DeleteArguments) -> anyhow::Result<bool> {
+    let found = opened.operator.application(&arguments.name).await?;
+    let variants = found
+        .map(|application| application.variants)
+        .unwrap_or_default();
+    let selected = |variant: &Variant| {
+        arguments
+            .architecture
+            .is_none_or(|only| variant.architecture == only)
+    };
+    Ok(variants.iter().any(selected))
 }
 
 fn describe(arguments: &DeleteArguments) -> String {

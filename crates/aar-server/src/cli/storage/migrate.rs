@@ -5,7 +5,10 @@ use clap::Args;
 
 use crate::{
     cli::context::{Context, OpenRegistry},
-    config::{Config, StorageConfig, rewrite},
+    config::{
+        Config, StorageConfig,
+        rewrite::{self, Rewrite, RewriteError},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -32,10 +35,12 @@ pub(super) async fn run(
         Err(error) if has_moved(&error) => open_moved(context, &target, error).await?,
         opened => opened?,
     };
+    let check = target.rewrite(context)?.check_writable();
+    check.map_err(|error| explain_not_writable(&error))?;
     let printer = context.printer;
     let report = opened.operator.migrate(&target.storage.registry()).await?;
     opened.close().await;
-    let copy = rewrite::replace(&context.base, &target.section, &target.storage)?;
+    let copy = target.rewrite(context)?.write()?;
     context.notify_service().await;
     printer.document(arguments.format, &report)?;
     let (images, bytes) = (report.images, Bytes(report.bytes));
@@ -53,6 +58,13 @@ pub(super) async fn run(
     printer
         .hint("if something else writes the configuration, such as a charm, change it there, too");
     Ok(Exit::Done)
+}
+
+fn explain_not_writable(error: &RewriteError) -> Failure {
+    Failure::from_error(error).with_hint(
+        "the command replaces the file: its folder must be writable, and a container must mount the folder, \
+         not the file alone",
+    )
 }
 
 fn has_moved(error: &anyhow::Error) -> bool {
@@ -87,6 +99,10 @@ struct MigrationTarget {
 }
 
 impl MigrationTarget {
+    fn rewrite(&self, context: &Context<'_>) -> Result<Rewrite, RewriteError> {
+        Rewrite::of_base(&context.base, &self.section, &self.storage)
+    }
+
     fn read(to: &Path, base: &Path) -> anyhow::Result<Self> {
         if to.is_file() {
             return Ok(Self {

@@ -20,7 +20,7 @@ pub(super) async fn run(
     arguments: &RebuildArguments,
 ) -> anyhow::Result<Exit> {
     context.require_access()?;
-    let options = context.config()?.registry(context.clock.clone());
+    let options = context.config()?.registry(context.clock.clone())?;
     // Checked before the base folder and its lock are created.
     Registry::check_rebuild(&options).await?;
     aar_fs::create_private_folder(&context.base)?;

@@ -1,13 +1,13 @@
 use std::path::PathBuf;
 
 use aar_cli::Exit;
-use aar_registry::{NewTrust, TrustAdded};
+use aar_registry::TrustAdded;
 use aar_tls::{Certificate, Validity};
 use aar_types::Role;
 use clap::Args;
 
 use super::certificate;
-use crate::cli::context::Context;
+use crate::{cli::context::Context, new_trust::new_trust};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context<'_>, arguments: &AddArguments) -> anyh
     let opened = context.open_or_create().await?;
     let added = opened
         .operator
-        .trust_add(describe(&certificate, role))
+        .trust_add(new_trust(&certificate, role))
         .await?;
     opened.close().await;
     context.notify_service().await;
@@ -51,6 +51,11 @@ fn warn(context: &Context<'_>, certificate: &Certificate, role: Role) {
     if role == Role::Publisher && printer.is_interactive() {
         printer.warn("a publisher can change and delete all applications of the registry");
     }
+    if certificate.may_sign_others() {
+        printer.warn(
+            "the certificate may sign others: only itself is trusted, not the certificates that it signs",
+        );
+    }
     match certificate.validity_at(context.clock.now()) {
         Validity::Valid => {}
         Validity::Expired => printer.warn(format_args!(
@@ -61,17 +66,6 @@ fn warn(context: &Context<'_>, certificate: &Certificate, role: Role) {
             "the certificate is not valid before {}: the registry refuses it until then",
             certificate.not_before()
         )),
-    }
-}
-
-fn describe(certificate: &Certificate, role: Role) -> NewTrust {
-    NewTrust {
-        fingerprint: certificate.fingerprint(),
-        der: certificate.der().to_vec(),
-        role,
-        subject: certificate.subject(),
-        not_before: certificate.not_before(),
-        not_after: certificate.not_after(),
     }
 }
 

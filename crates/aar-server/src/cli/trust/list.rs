@@ -1,5 +1,6 @@
 use aar_cli::{Exit, Format, Rows};
 use aar_registry::TrustedCertificate;
+use aar_tls::NO_EXPIRY;
 use aar_types::{Fingerprint, Role};
 use clap::Args;
 use jiff::Timestamp;
@@ -56,9 +57,16 @@ impl Rows for CertificateListing {
             self.fingerprint.to_string(),
             self.role.to_string(),
             self.subject.clone(),
-            self.valid_until.to_string(),
+            valid_until(self.valid_until),
         ]
     }
+}
+
+fn valid_until(end: Timestamp) -> String {
+    if end == NO_EXPIRY {
+        return "never".to_owned();
+    }
+    end.to_string()
 }
 
 /// Prints the certificates, oldest first.

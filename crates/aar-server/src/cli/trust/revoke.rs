@@ -36,9 +36,7 @@ pub(super) async fn run(
         "Revoke {fingerprint} ({})? It can never be trusted again.",
         known.subject
     );
-    if !context.confirm(&question, arguments.yes)? {
-        return Ok(Exit::Failed);
-    }
+    context.require_confirmation(&question, arguments.yes)?;
     withdraw(context, records, fingerprint, Withdrawal::Revoke).await?;
     context
         .printer

@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, request::Parts};
 use jiff::{Timestamp, fmt::rfc2822};
 
 use super::error::ApiError;
@@ -21,6 +21,9 @@ use super::error::ApiError;
 pub(crate) use headers::{
     EXPIRES, EXTENSION, LENGTH, MAX_SIZE, METADATA, OFFSET, RESUMABLE, VERSION,
 };
+
+const UPLOADS: &str = "/1.0/uploads/";
+const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 pub(crate) const PROTOCOL: HeaderValue = HeaderValue::from_static("1.0.0");
 pub(crate) const EXTENSIONS: HeaderValue =
@@ -87,6 +90,30 @@ pub(crate) fn digest(headers: &HeaderMap) -> Result<Digest, ApiError> {
         .map_err(|error: aar_types::InvalidValue| refuse(&format!("entry `digest`: {error}")))
 }
 
+/// `Upload-Metadata` of an upload: the entry that the registry keeps.
+pub(crate) fn metadata(digest: &Digest) -> Option<HeaderValue> {
+    let encoded = STANDARD.encode(digest.to_string());
+    HeaderValue::try_from(format!("digest {encoded}")).ok()
+}
+
+/// The middleware around all routes: `X-HTTP-Method-Override` of a POST to an upload names the method, for
+/// clients behind proxies that pass on GET and POST only.
+pub(crate) async fn override_method(mut request: Request, next: Next) -> Response {
+    if let Some(method) = overridden(&request) {
+        *request.method_mut() = method;
+    }
+    next.run(request).await
+}
+
+fn overridden(request: &Request) -> Option<Method> {
+    let is_upload = request.uri().path().starts_with(UPLOADS);
+    let name = request.headers().get(METHOD_OVERRIDE)?.to_str().ok()?;
+    let known = [Method::PATCH, Method::DELETE, Method::HEAD];
+    let named = |method: &Method| name.trim().eq_ignore_ascii_case(method.as_str());
+    let method = known.into_iter().find(named);
+    method.filter(|_| is_upload && request.method() == Method::POST)
+}
+
 /// Refuses a body of another media type.
 pub(crate) fn require_bytes(headers: &HeaderMap) -> Result<(), ApiError> {
     if carries_bytes(headers) {
@@ -111,7 +138,7 @@ pub(crate) fn http_date(moment: Timestamp) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
-    fn metadata(value: &str) -> HeaderMap {
+    fn with_metadata(value: &str) -> HeaderMap {
         HeaderMap::from_iter([(METADATA, value.parse().unwrap())])
     }
 
@@ -122,7 +149,38 @@ mod tests {
             "filename d29ybGQ=, digest {},private",
             STANDARD.encode(&hex)
         );
-        assert_eq!(digest(&metadata(&value)).unwrap().to_string(), hex);
+        assert_eq!(digest(&with_metadata(&value)).unwrap().to_string(), hex);
+    }
+
+    #[test]
+    fn metadata_that_is_shown_is_what_is_read() {
+        let shown: Digest = "cd".repeat(32).parse().unwrap();
+        let headers = HeaderMap::from_iter([(METADATA, metadata(&shown).unwrap())]);
+        assert_eq!(digest(&headers).unwrap(), shown);
+    }
+
+    #[test]
+    fn method_is_overridden_for_a_post_to_an_upload_only() {
+        let overridden = |method: Method, path: &str, name: &str| {
+            let request = Request::builder().method(method).uri(path);
+            let request = request.header(METHOD_OVERRIDE, name);
+            overridden(&request.body(axum::body::Body::empty()).unwrap())
+        };
+        let upload = "/1.0/uploads/1";
+        assert_eq!(
+            overridden(Method::POST, upload, "patch"),
+            Some(Method::PATCH)
+        );
+        assert_eq!(
+            overridden(Method::POST, upload, "DELETE"),
+            Some(Method::DELETE)
+        );
+        assert_eq!(overridden(Method::POST, upload, "GET"), None);
+        assert_eq!(overridden(Method::GET, upload, "DELETE"), None);
+        assert_eq!(
+            overridden(Method::POST, "/1.0/applications/a", "DELETE"),
+            None
+        );
     }
 
     #[test]
@@ -133,7 +191,7 @@ mod tests {
             ("digest ???", "not text in base64"),
             ("digest YWJj", "\"abc\" is not a digest"),
         ] {
-            let error = digest(&metadata(value)).unwrap_err();
+            let error = digest(&with_metadata(value)).unwrap_err();
             assert!(
                 error.message().contains(expected),
                 "{value}: {}",

@@ -13,9 +13,12 @@ use aar_sync::{KnownRegistry, LocalApplication, LocalCatalogue, LocalError, Loca
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Digest, ImageInfo, Version, VersionNumber,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedMutexGuard};
 
-use super::{fingerprint, image};
+use super::{
+    fingerprint, image,
+    interleaving::{Actor, GatedLock, Gates},
+};
 
 /// Clones share their content, like connections to a database.
 #[derive(Clone)]
@@ -31,6 +34,7 @@ struct Inner {
     full: AtomicUsize,
     deleted: Notify,
     deletions: AtomicBool,
+    lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -38,6 +42,14 @@ struct Content {
     applications: BTreeMap<ApplicationName, LocalApplication>,
     known: Option<KnownRegistry>,
     uploads: BTreeMap<Digest, String>,
+    /// Where the agent stops, in runs of every order of two operations.
+    gates: Option<Gates>,
+}
+
+/// One lock for all applications.
+pub(crate) enum CatalogueLock {
+    Whole(#[expect(dead_code, reason = "held")] OwnedMutexGuard<()>),
+    Gated(#[expect(dead_code, reason = "held")] GatedLock),
 }
 
 impl TestCatalogue {
@@ -50,6 +62,7 @@ impl TestCatalogue {
             full: AtomicUsize::new(0),
             deleted: Notify::new(),
             deletions: AtomicBool::new(true),
+            lock: Arc::default(),
         }))
     }
 
@@ -153,6 +166,19 @@ impl TestCatalogue {
         names
     }
 
+    pub(crate) fn set_gates(&self, gates: Option<&Gates>) {
+        self.content().gates = gates.cloned();
+    }
+
+    /// Records an event of the agent and stops at the gate after it.
+    async fn pass_gate(&self, event: &str) {
+        let gates = self.content().gates.clone();
+        if let Some(gates) = gates {
+            gates.record(event);
+            gates.pass(Actor::Agent).await;
+        }
+    }
+
     async fn call(&self) {
         if self.0.calls_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
             self.0.killed.notify_one();
@@ -192,13 +218,38 @@ fn put(found: &mut LocalApplication, number: VersionNumber, published: bool, ima
 }
 
 impl LocalCatalogue for TestCatalogue {
+    type Lock = CatalogueLock;
+
     fn architecture(&self) -> Architecture {
         Architecture::Amd64
     }
 
     async fn applications(&self) -> Result<Vec<LocalApplication>, LocalError> {
         self.call().await;
-        Ok(self.content().applications.values().cloned().collect())
+        let applications = self.content().applications.values().cloned().collect();
+        self.pass_gate("planned").await;
+        Ok(applications)
+    }
+
+    async fn application(
+        &self,
+        name: &ApplicationName,
+    ) -> Result<Option<LocalApplication>, LocalError> {
+        self.call().await;
+        self.pass_gate("read").await;
+        let found = self.content().applications.get(name).cloned();
+        self.pass_gate("read").await;
+        Ok(found)
+    }
+
+    async fn lock(&self, _: &ApplicationName) -> CatalogueLock {
+        let gates = self.content().gates.clone();
+        let Some(gates) = gates else {
+            return CatalogueLock::Whole(Arc::clone(&self.0.lock).lock_owned().await);
+        };
+        let lock = gates.lock(Actor::Agent).await;
+        gates.record("locked");
+        CatalogueLock::Gated(lock)
     }
 
     async fn image_path(
@@ -208,8 +259,10 @@ impl LocalCatalogue for TestCatalogue {
     ) -> Result<PathBuf, LocalError> {
         self.call().await;
         let content = self.content();
-        let mut versions = content.applications[name].versions.iter();
-        let version = versions.find(|version| version.number == number).unwrap();
+        let versions = content.applications.get(name).map(|it| &it.versions);
+        let mut versions = versions.into_iter().flatten();
+        let version = versions.find(|version| version.number == number);
+        let version = version.ok_or_else(|| LocalError::failed("the version is gone"))?;
         Ok(self.import_path(&version.image))
     }
 
@@ -255,6 +308,7 @@ impl LocalCatalogue for TestCatalogue {
             );
             put(found, version.number, version.published, version.image);
         }
+        self.pass_gate("imported").await;
         self.call().await;
         Ok(())
     }

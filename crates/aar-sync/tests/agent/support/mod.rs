@@ -1,6 +1,7 @@
 //! Both sides in memory: a registry over real TLS, and a local catalogue whose images are files.
 
 pub(crate) mod catalogue;
+pub(crate) mod interleaving;
 pub(crate) mod registry;
 pub(crate) mod setup;
 

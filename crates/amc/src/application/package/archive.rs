@@ -11,12 +11,16 @@ use std::{
 };
 
 use aar_cli::Progress;
+use aar_types::ApplicationName;
 use anyhow::Context;
 use fs_err as fs;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::folder::{FileKind, entries, name, target};
 
+const MANIFEST: &str = "manifest.yaml";
+const APK: &str = "app.apk";
+const FILE_MODE: u32 = 0o644;
 const BUFFER: usize = 256 * 1024;
 /// AMS packs the image again, so compression only has to pay for itself on the network.
 const FASTEST: i64 = 1;
@@ -30,15 +34,40 @@ const COMPRESSED: &[&str] = &[
 
 /// Packs the folder into a nameless file in `scratch`, which is created if it is missing. Blocks.
 pub(super) fn pack(folder: &Path, scratch: &Path, progress: &Progress) -> anyhow::Result<File> {
+    let packed = |bytes| progress.advance_by(bytes);
+    let archive = scratch_archive(scratch)?;
+    finish(Packer::new(archive, true, &packed).pack(folder)?)
+}
+
+/// Packs an APK, with a manifest that has nothing but a name, into a nameless file in `scratch`. Blocks.
+pub(super) fn pack_apk(
+    apk: &Path,
+    name: &ApplicationName,
+    scratch: &Path,
+    progress: &Progress,
+) -> anyhow::Result<File> {
+    let advance = |bytes| progress.advance_by(bytes);
+    let mut packer = Packer::new(scratch_archive(scratch)?, true, &advance);
+    let manifest = format!("name: '{name}'\n");
+    let options = packer.options(MANIFEST, manifest.len() as u64, FILE_MODE);
+    packer.archive.start_file(MANIFEST, options)?;
+    packer.archive.write_all(manifest.as_bytes())?;
+    let options = packer.options(APK, fs::metadata(apk)?.len(), FILE_MODE);
+    packer.archive.start_file(APK, options)?;
+    packer.copy(apk)?;
+    finish(packer.archive.finish()?)
+}
+
+fn scratch_archive(scratch: &Path) -> anyhow::Result<ZipWriter<BufWriter<File>>> {
     fs::create_dir_all(scratch)?;
     let file = tempfile::tempfile_in(scratch)
         .with_context(|| format!("cannot create a temporary file in {}", scratch.display()))?;
-    let archive = ZipWriter::new(BufWriter::with_capacity(BUFFER, file));
-    let packed = |bytes| progress.advance_by(bytes);
-    let writer = Packer::new(archive, true, &packed).pack(folder)?;
-    Ok(writer
-        .into_inner()
-        .map_err(io::IntoInnerError::into_error)?)
+    Ok(ZipWriter::new(BufWriter::with_capacity(BUFFER, file)))
+}
+
+fn finish(writer: BufWriter<File>) -> anyhow::Result<File> {
+    let file = writer.into_inner();
+    Ok(file.map_err(io::IntoInnerError::into_error)?)
 }
 
 /// Packs the folder into `out` for an AMS on this machine, uncompressed: compression takes longer than
@@ -140,8 +169,6 @@ mod tests {
 
     use super::{super::folder::size, *};
 
-    const MANIFEST: &str = "manifest.yaml";
-
     fn progress() -> Progress {
         Printer::captured().0.progress("packing", None)
     }
@@ -202,6 +229,22 @@ mod tests {
         let apk = archive.by_name("app.apk").unwrap();
         assert_eq!(apk.compression(), CompressionMethod::Stored);
         assert_eq!(progress.position(), 3000 + 1000 + 10);
+    }
+
+    #[test]
+    fn apk_is_packed_with_a_manifest_of_its_name() {
+        let (folder, scratch) = (package(), tempfile::tempdir().unwrap());
+        let apk = folder.path().join("app.apk");
+        // Unquoted, this name would be a number.
+        let name = "1e3".parse().unwrap();
+        let file = pack_apk(&apk, &name, scratch.path(), &progress()).unwrap();
+        let mut archive = ZipArchive::new(file).unwrap();
+        let mut text = String::new();
+        let mut manifest = archive.by_name(MANIFEST).unwrap();
+        manifest.read_to_string(&mut text).unwrap();
+        drop(manifest);
+        assert_eq!(text, "name: '1e3'\n");
+        assert_eq!(archive.by_name(APK).unwrap().size(), 3000);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod archive;
 mod folder;
+mod source;
 
 use std::{
     fs::File,
@@ -13,6 +14,7 @@ use ams_api::{AmsClient, Error, PackageBody, StatusCode};
 use anyhow::Context;
 use fs_err as fs;
 
+pub(super) use self::source::PackageSource;
 use crate::{paths, session::Session};
 
 /// A package that is ready to be sent, with its progress bar.
@@ -23,21 +25,23 @@ pub(super) struct PackageUpload {
 }
 
 impl PackageUpload {
-    /// Packs a folder; an archive is sent unchanged.
+    /// Packs a folder or an APK; an archive is sent unchanged.
     pub(super) async fn prepare(
         session: &Session,
         client: &AmsClient,
-        path: PathBuf,
+        source: PackageSource,
+        strict: bool,
     ) -> anyhow::Result<Self> {
         let progress = session.printer.progress("packing", None);
-        let (bar, source) = (progress.clone(), path.clone());
+        let path = source.path().to_owned();
+        let bar = progress.clone();
         let local = client.is_local();
         let (package, length) =
             tokio::task::spawn_blocking(move || open(source, local, &bar)).await??;
         progress.finish();
         let progress = session.printer.progress("uploading", Some(length));
         Ok(Self {
-            package,
+            package: package.strict(strict),
             progress,
             path,
         })
@@ -69,7 +73,18 @@ impl PackageUpload {
 }
 
 /// The package, and its approximate length in bytes. Blocks.
-fn open(path: PathBuf, local: bool, progress: &Progress) -> anyhow::Result<(PackageBody, u64)> {
+fn open(
+    source: PackageSource,
+    local: bool,
+    progress: &Progress,
+) -> anyhow::Result<(PackageBody, u64)> {
+    let path = match source {
+        PackageSource::Package(path) => path,
+        PackageSource::Apk { path, name } => {
+            let packed = archive::pack_apk(&path, &name, &paths::scratch_dir()?, progress)?;
+            return from_archive(&path, packed, local, progress);
+        }
+    };
     let source = fs::File::open(&path)?;
     if !source.metadata()?.is_dir() {
         return from_archive(&path, source.into_parts().0, local, progress);

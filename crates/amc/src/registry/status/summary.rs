@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use aar_cli::Seconds;
+use aar_types::{Medium, printable};
 use ams_api::{RegistryStatus, Round, RoundFailure, RoundOutcome};
 use jiff::Timestamp;
 
@@ -63,6 +64,7 @@ impl SummaryLines {
 
     fn line(&mut self, head: &str, value: &str) {
         // Writing to a string cannot fail.
+        let value = printable(value, Medium::Line);
         let _ = writeln!(self.0, "{head:14}{value}");
     }
 }

@@ -1,12 +1,21 @@
 use aar_tls::Certificate;
 use aar_types::Auth;
 use axum::{
+    body::Body,
     extract::{FromRequestParts, MatchedPath},
     http::request::Parts,
 };
 
+use serde::de::DeserializeOwned;
+
 use super::{AppState, Caller, Refusal, StateInner};
-use crate::{Ams, Error, http::error::ApiError};
+use crate::{
+    Ams, Error,
+    http::{
+        body::{MAX_BODY, MAX_UNKNOWN_BODY, read_json},
+        error::ApiError,
+    },
+};
 
 /// Any caller, authorised or not.
 pub(in crate::http) struct AnyCaller {
@@ -22,6 +31,18 @@ impl AnyCaller {
             Ok(_) => Auth::Trusted,
             Err(_) => Auth::Untrusted,
         }
+    }
+
+    /// Reads a JSON body, a small one if the caller is not authorised.
+    pub(in crate::http) async fn read_json<T: DeserializeOwned>(
+        &self,
+        body: Body,
+    ) -> Result<T, ApiError> {
+        let limit = match self.auth() {
+            Auth::Trusted => MAX_BODY,
+            Auth::Untrusted => MAX_UNKNOWN_BODY,
+        };
+        read_json(body, limit).await
     }
 
     /// The certificate whose key the caller holds.

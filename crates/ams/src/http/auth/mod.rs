@@ -3,8 +3,8 @@
 //! [`AppState`] keeps AMS private. A handler that works on AMS must extract [`TrustedCaller`];
 //! [`AnyCaller`] offers only what is public. There is no switch that disables the check.
 //!
-//! - On the Unix socket, the permissions of the socket apply, and root, the user of AMS and the users of
-//!   `allowed-uids` are authorised.
+//! - On the Unix socket, the permissions of the socket apply, and root, the user of AMS, the users of
+//!   `allowed-uids` and the members of `socket-group` are authorised.
 //! - Over TLS, callers are authorised whose certificate is valid and in the trust store. Each request is
 //!   checked.
 
@@ -15,14 +15,16 @@ mod trusted_caller;
 
 use std::sync::Arc;
 
-use aar_tls::{Certificate, Validity};
+use aar_daemon::{IsKnown, UnixPeer};
+use aar_tls::{Certificate, Peer, Validity};
+use axum::http::Extensions;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     caller_id::CallerId, enrolment::EnrolmentLimiter, event_token::EventTokens, refusal::Refusal,
 };
-use crate::Ams;
+use crate::{Ams, socket_group::SocketGroup};
 use caller::Caller;
 
 pub(super) use any_caller::AnyCaller;
@@ -36,6 +38,7 @@ pub(super) struct AppState(Arc<StateInner>);
 struct StateInner {
     ams: Ams,
     own_uid: u32,
+    socket_group: Option<SocketGroup>,
     tokens: EventTokens,
     enrolment: EnrolmentLimiter,
     drain: CancellationToken,
@@ -46,9 +49,11 @@ impl AppState {
     /// Websockets are closed when `drain` is cancelled.
     pub(super) fn new(ams: Ams, drain: CancellationToken) -> std::io::Result<Self> {
         let clock = ams.clock().clone();
+        let socket_group = SocketGroup::or_default(ams.settings().socket_group.as_ref());
         Ok(Self(Arc::new(StateInner {
             ams,
             own_uid: rustix::process::geteuid().as_raw(),
+            socket_group,
             tokens: EventTokens::new(clock.clone())?,
             enrolment: EnrolmentLimiter::new(clock),
             drain,
@@ -59,6 +64,27 @@ impl AppState {
     /// The current limit of requests per second.
     pub(super) fn max_requests_per_second(&self) -> u32 {
         self.0.ams.config().current().max_requests_per_second()
+    }
+
+    /// Peers are known that are authorised.
+    pub(super) fn known_peers(&self) -> IsKnown<Peer> {
+        let state = self.clone();
+        Arc::new(move |peer| {
+            let shown = peer.certificate.as_ref();
+            shown.is_some_and(|shown| state.authorise_certificate(shown).is_ok())
+        })
+    }
+
+    /// The same for the Unix socket.
+    pub(super) fn known_users(&self) -> IsKnown<UnixPeer> {
+        let state = self.clone();
+        Arc::new(move |peer| state.authorise_user(peer.uid).is_ok())
+    }
+
+    /// Whether the caller in the extensions of a request is authorised.
+    pub(super) fn is_known(&self, extensions: &Extensions) -> bool {
+        let caller = Caller::of(extensions);
+        caller.is_ok_and(|caller| self.authorise(&caller).is_ok())
     }
 
     fn authorise(&self, caller: &Caller) -> Result<CallerId, Refusal> {
@@ -72,8 +98,14 @@ impl AppState {
     }
 
     fn authorise_user(&self, uid: u32) -> Result<CallerId, Refusal> {
-        let is_allowed =
-            uid == 0 || uid == self.0.own_uid || self.0.ams.settings().allowed_uids.contains(&uid);
+        let is_in_group = || {
+            let group = self.0.socket_group.as_ref();
+            group.is_some_and(|group| group.has_member(uid))
+        };
+        let is_allowed = uid == 0
+            || uid == self.0.own_uid
+            || self.0.ams.settings().allowed_uids.contains(&uid)
+            || is_in_group();
         is_allowed
             .then_some(CallerId::Local { uid })
             .ok_or(Refusal::User(uid))

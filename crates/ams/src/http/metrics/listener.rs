@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, future::IntoFuture, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use aar_daemon::{
     http::metrics::{HttpMetrics, exposition},
-    serve_tls,
+    serve::UNKNOWN_LOCAL_PEERS,
+    serve_plain, serve_tls,
 };
-use aar_tls::{Connections, Limits, TlsListener};
+use aar_tls::{Connections, Limits, Peer, TlsListener};
 use aar_types::Digest;
 use axum::{
     Router,
@@ -51,7 +52,13 @@ impl MetricsListener {
         let socket = match settings.identity()? {
             None => MetricsSocket::Plain(bind(address).await?),
             Some(identity) => {
-                let listener = TlsListener::bind(address, &identity, Limits::default());
+                // Readers of metrics are not known by a certificate, but they are few.
+                let limits = Limits {
+                    unknown_peers: UNKNOWN_LOCAL_PEERS,
+                    unknown_peers_per_address: UNKNOWN_LOCAL_PEERS / Limits::ADDRESS_SHARE,
+                    ..Limits::default()
+                };
+                let listener = TlsListener::bind(address, &identity, limits);
                 MetricsSocket::Tls(Box::new(listener.await?))
             }
         };
@@ -101,12 +108,12 @@ impl MetricsListener {
             .with_state(state);
         match socket {
             MetricsSocket::Tls(listener) => {
-                serve_tls(*listener, Connections::default(), router, drain, limit).await;
+                let (connections, is_known) = (Connections::default(), Arc::new(|_: &Peer| false));
+                serve_tls(*listener, connections, is_known, router, drain, limit).await;
             }
             MetricsSocket::Plain(listener) => {
                 // A stop does not wait for reads of metrics.
-                let serving = axum::serve(listener, router).into_future();
-                drain.run_until_cancelled(serving).await;
+                serve_plain(listener, router, drain).await;
             }
         }
     }

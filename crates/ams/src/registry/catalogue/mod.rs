@@ -12,6 +12,7 @@ use crate::{
     Error,
     applications::address,
     images::Images,
+    keyed_lock::Guard,
     services::Services,
     store::{
         ApplicationId, Origin, RegistryPermit, StoredApplication, StoredVersion, VersionState,
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) struct AgentCatalogue(Services);
 
 impl LocalCatalogue for AgentCatalogue {
+    type Lock = Guard;
+
     fn architecture(&self) -> Architecture {
         self.0.architecture
     }
@@ -34,6 +37,22 @@ impl LocalCatalogue for AgentCatalogue {
             local.collect()
         });
         read_files.await.map_err(LocalError::failed)
+    }
+
+    async fn application(
+        &self,
+        name: &ApplicationName,
+    ) -> Result<Option<LocalApplication>, LocalError> {
+        let Some(stored) = self.0.store.application_named(name).await? else {
+            return Ok(None);
+        };
+        let images = self.0.images.clone();
+        let read_files = tokio::task::spawn_blocking(move || local_application(stored, &images));
+        read_files.await.map(Some).map_err(LocalError::failed)
+    }
+
+    async fn lock(&self, name: &ApplicationName) -> Guard {
+        self.0.lock_application(name).await
     }
 
     async fn image_path(
@@ -203,7 +222,7 @@ impl AgentCatalogue {
 async fn verify(path: PathBuf, expected: ImageInfo) -> Result<(), LocalError> {
     let verified = tokio::task::spawn_blocking(move || verify_content(&path, &expected));
     match verified.await.map_err(LocalError::failed)? {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(aar_package::Error::Io(error)) => Err(Error::from(error).into()),
         Err(bad) => Err(LocalError::BadImage(bad.to_string())),
     }

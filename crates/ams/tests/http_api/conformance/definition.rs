@@ -147,6 +147,9 @@ impl Definition {
     }
 }
 
+/// Configuration items that the definition does not have: see the differences in the documentation.
+const OWN_ITEMS: &[&str] = &["registry.insecure_redirects"];
+
 /// The definition in the file.
 pub(super) fn parse() -> Value {
     serde_saphyr::from_str(DEFINITION).unwrap()
@@ -177,7 +180,11 @@ fn strict(mut document: Value) -> Value {
     }
     let config = "/paths/~11.0~1config/get/responses/200/content/application~1json/schema\
                   /properties/metadata/properties/config";
-    tighten("", document.pointer_mut(config).unwrap());
+    let config = document.pointer_mut(config).unwrap();
+    for own in OWN_ITEMS {
+        config["properties"][own] = json!({"type": "boolean"});
+    }
+    tighten("", config);
     document
 }
 

@@ -171,13 +171,16 @@ class SnapProgram:
         return _run(command, self.name, stdin, limit, environment)
 
 
-def attached_snap(model: ops.Model) -> Path | None:
-    """Return the resource `snap`; an empty file stands for none."""
-    try:
-        path = model.resources.fetch("snap")
-    except ops.ModelError:
-        return None
-    return path if path.stat().st_size else None
+def attached_snap(model: ops.Model, name: str) -> Path | None:
+    """Return the resource `<name>-snap` or `snap`; an empty file stands for none."""
+    for resource in (f"{name}-snap", "snap"):
+        try:
+            path = model.resources.fetch(resource)
+        except ops.ModelError:
+            continue
+        if path.stat().st_size:
+            return path
+    return None
 
 
 def first_error(lines: Iterable[str]) -> str:

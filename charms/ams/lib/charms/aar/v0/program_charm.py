@@ -76,7 +76,9 @@ class ProgramCharm(ops.CharmBase):
     def install(self, _event: ops.EventBase) -> None:
         """Install the requested snap."""
         revision, former = str(self.config["snap_revision"]), str(self._stored.asked)
-        self._stored.asked = self._program.install(revision, former, attached_snap(self.model))
+        self._stored.asked = self._program.install(
+            revision, former, attached_snap(self.model, self._program.name)
+        )
         self.unit.set_workload_version(self._program.version())
 
     def port(self, option: str = "port") -> int:

@@ -34,8 +34,9 @@ impl BucketAddress {
             None => aws_endpoint(&options.region),
         };
         let mut url = parse(&endpoint)?;
-        // A name with dots does not match the certificate of AWS as a part of the host.
-        if options.force_path_style || options.bucket.contains('.') {
+        // In a host, a name with dots does not match the certificate of AWS, and capitals are lost.
+        let has_own_path = |letter: char| letter == '.' || letter.is_ascii_uppercase();
+        if options.force_path_style || options.bucket.contains(has_own_path) {
             let path = url.path().trim_end_matches('/');
             url.set_path(&format!("{path}/{}", options.bucket));
         } else if let Some(Host::Ipv4(_) | Host::Ipv6(_)) = url.host() {
@@ -103,6 +104,10 @@ mod tests {
             (aws, "https://aar0.s3.eu-west-3.amazonaws.com/"),
             (in_path, "https://s3.eu-west-3.amazonaws.com/aar0"),
             (own, "http://127.0.0.1:9000/aar0"),
+            (
+                S3Options::new("us-east-1", "Images"),
+                "https://s3.us-east-1.amazonaws.com/Images",
+            ),
         ] {
             assert_eq!(BucketAddress::of(&options).unwrap().url.as_str(), expected);
         }

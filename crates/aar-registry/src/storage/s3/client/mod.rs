@@ -25,6 +25,7 @@ use self::{
     time_limit::{RESPONSE, within},
 };
 use super::credentials::{CredentialCache, SigningKeys};
+use crate::S3Options;
 
 pub(super) use self::{
     address::BucketAddress,
@@ -46,6 +47,7 @@ struct Inner {
     bucket: Url,
     region: String,
     credentials: CredentialCache,
+    retry_for: Duration,
     in_flight: BytesInFlight,
 }
 
@@ -85,21 +87,26 @@ impl S3Client {
     pub(super) fn new(
         http: HttpClient,
         bucket: Url,
-        region: String,
+        options: &S3Options,
         credentials: CredentialCache,
     ) -> Self {
         Self(Arc::new(Inner {
             http,
             bucket,
-            region,
+            region: options.region.clone(),
             credentials,
+            retry_for: options.retry_for,
             in_flight: BytesInFlight::default(),
         }))
     }
 
+    pub(super) fn retries(&self, policy: RetryPolicy) -> Retries {
+        Retries::new(policy, self.0.retry_for)
+    }
+
     /// Sends a request, retries transient errors, and returns the response if it is a success.
     pub(super) async fn send(&self, request: &S3Request<'_>) -> Result<S3Response, S3Error> {
-        let mut retries = Retries::new(request.retry);
+        let mut retries = self.retries(request.retry);
         loop {
             match self.send_once(request).await {
                 Err(error) if retries.retry_after(&error).await => {}

@@ -8,7 +8,6 @@ use super::S3Error;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause before jitter, which at most doubles it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-const LONG_TIME: Duration = Duration::from_mins(2);
 const SHORT_TIME: Duration = Duration::from_secs(4);
 const SHORT_RESPONSE: Duration = Duration::from_secs(10);
 
@@ -23,10 +22,10 @@ pub(in super::super) enum RetryPolicy {
 }
 
 impl RetryPolicy {
-    fn time(self) -> Duration {
+    fn time(self, long: Duration) -> Duration {
         match self {
             Self::Short => SHORT_TIME,
-            Self::Long => LONG_TIME,
+            Self::Long => long,
         }
     }
 
@@ -48,10 +47,11 @@ pub(in super::super) struct Retries {
 }
 
 impl Retries {
-    pub(in super::super) fn new(policy: RetryPolicy) -> Self {
+    /// `long` is the time of the long policy.
+    pub(super) fn new(policy: RetryPolicy, long: Duration) -> Self {
         Self {
             policy,
-            deadline: Instant::now() + policy.time(),
+            deadline: Instant::now() + policy.time(long),
             pauses: ExponentialBuilder::new()
                 .with_min_delay(FIRST_PAUSE)
                 .with_max_delay(LONGEST_PAUSE)
@@ -92,6 +92,8 @@ mod tests {
     use super::*;
     use crate::storage::s3::refusal::Refusal;
 
+    const LONG_TIME: Duration = crate::S3Options::RETRY_FOR;
+
     fn refused(status: StatusCode) -> S3Error {
         S3Error::Refused(Refusal {
             status,
@@ -100,7 +102,7 @@ mod tests {
     }
 
     async fn waited(policy: RetryPolicy) -> (usize, Duration) {
-        let (start, mut retries, mut times) = (Instant::now(), Retries::new(policy), 0);
+        let (start, mut retries, mut times) = (Instant::now(), Retries::new(policy, LONG_TIME), 0);
         let error = refused(StatusCode::SERVICE_UNAVAILABLE);
         while retries.retry_after(&error).await {
             times += 1;
@@ -123,14 +125,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn permanent_error_is_not_retried() {
         for error in [refused(StatusCode::FORBIDDEN), S3Error::Replaced] {
-            let mut retries = Retries::new(RetryPolicy::Long);
+            let mut retries = Retries::new(RetryPolicy::Long, LONG_TIME);
             assert!(!retries.retry_after(&error).await, "{error}");
         }
     }
 
     /// The number of attempts that fail with these errors in turn, each after more than the time for retries.
     async fn sent(errors: &[S3Error]) -> usize {
-        let mut retries = Retries::new(RetryPolicy::Long);
+        let mut retries = Retries::new(RetryPolicy::Long, LONG_TIME);
         for (sent, error) in errors.iter().enumerate() {
             tokio::time::advance(2 * LONG_TIME).await;
             if !retries.retry_after(error).await {

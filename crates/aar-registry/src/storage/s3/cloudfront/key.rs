@@ -12,6 +12,8 @@ const ENCRYPTED: &str = "ENCRYPTED";
 const MIN_BITS: usize = 2048;
 
 pub(super) fn private_key(pem: &str) -> Result<RsaPrivateKey, CloudFrontProblem> {
+    // Secrets in JSON or in the environment have line breaks as two characters.
+    let pem = &pem.replace("\\r", "").replace("\\n", "\n");
     let (label, body) = only_part(pem).ok_or(CloudFrontProblem::PrivateKey)?;
     // PKCS#1 has this mark in a header above the base64.
     if label.contains(ENCRYPTED) || body.contains(ENCRYPTED) {
@@ -64,6 +66,8 @@ mod tests {
             for changed in [
                 pem.replace('\n', "  \n"),
                 pem.replace('\n', "\r\n"),
+                pem.replace('\n', "\\n"),
+                pem.replace('\n', "\\r\\n"),
                 pem.replace('\n', " "),
                 pem.replace('\n', ""),
                 format!("  {}", pem.replace('\n', "\n  ")),

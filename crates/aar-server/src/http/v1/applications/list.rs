@@ -39,14 +39,14 @@ pub(in crate::http) struct ApplicationsQuery {
     limit: Option<i64>,
 }
 
-/// Addresses or applications, as `recursion` selects.
+/// An entry of the list, as `recursion` selects.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub(in crate::http) enum ApplicationList {
+pub(in crate::http) enum ListedApplication {
     /// With `recursion=0`.
-    Addresses(Vec<String>),
+    Address(String),
     /// With `recursion=1`.
-    Applications(Vec<Application>),
+    Application(Box<Application>),
 }
 
 /// Lists the catalogue, ordered by name.
@@ -61,7 +61,7 @@ pub(in crate::http) enum ApplicationList {
     operation_id = "list_applications",
     params(ApplicationsQuery),
     responses(
-        (status = 200, body = Envelope<ApplicationList>),
+        (status = 200, body = Envelope<Vec<ListedApplication>>),
         (status = 304, description = "The client has this revision"),
         Refusals,
     )
@@ -109,16 +109,17 @@ impl ApplicationsQuery {
         }
     }
 
-    fn listed(&self, applications: Vec<Application>) -> Result<ApplicationList, ApiError> {
-        match self.recursion {
-            0 => Ok(ApplicationList::Addresses(
-                applications.iter().map(address).collect(),
-            )),
-            1 => Ok(ApplicationList::Applications(applications)),
-            other => Err(ApiError::invalid(format!(
-                "query: recursion: {other} is neither 0 nor 1"
-            ))),
-        }
+    fn listed(&self, applications: Vec<Application>) -> Result<Vec<ListedApplication>, ApiError> {
+        let entry = match self.recursion {
+            0 => |application| ListedApplication::Address(address(&application)),
+            1 => |application| ListedApplication::Application(Box::new(application)),
+            other => {
+                return Err(ApiError::invalid(format!(
+                    "query: recursion: {other} is neither 0 nor 1"
+                )));
+            }
+        };
+        Ok(applications.into_iter().map(entry).collect())
     }
 }
 

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use super::ChangeResult;
 use crate::http::{
     auth::{AppState, PublisherCaller},
-    error::{ApiError, Refusals},
+    error::{ApiError, BodyRefusals, Refusals},
     parameters::{JsonBody, VariantPath},
 };
 
@@ -20,6 +20,7 @@ use crate::http::{
         (status = 200, body = Envelope<ChangeResult>),
         (status = 404, body = ErrorBody, description = "The application does not exist"),
         Refusals,
+        BodyRefusals,
     )
 )]
 pub(in crate::http) async fn put(

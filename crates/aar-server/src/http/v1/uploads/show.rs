@@ -23,7 +23,7 @@ use crate::http::{
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
     ),
     responses(
-        (status = 200, description = "`Upload-Offset` is where the upload continues"),
+        (status = 200, description = "`Upload-Offset` is where the upload continues, `Upload-Metadata` has its digest"),
         (status = 404, body = ErrorBody, description = "The upload does not exist or has ended"),
         (status = 412, body = ErrorBody, description = "The client uses another version of the protocol"),
         Refusals,
@@ -40,5 +40,9 @@ pub(in crate::http) async fn show(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (tus::LENGTH, HeaderValue::from(upload.length)),
     ];
-    Ok(upload_response(&upload, (StatusCode::OK, headers)))
+    let mut response = upload_response(&upload, (StatusCode::OK, headers));
+    if let Some(metadata) = tus::metadata(&upload.digest) {
+        response.headers_mut().insert(tus::METADATA, metadata);
+    }
+    Ok(response)
 }

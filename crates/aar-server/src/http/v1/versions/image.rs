@@ -67,7 +67,7 @@ pub(in crate::http) async fn image(
         content_type: "application/zstd",
         file_name: file_name(&path),
     };
-    let part = file.part(&headers)?;
+    let part = file.part(&method, &headers)?;
     let stream = content.and_then(|content| content.stream(part.range.clone()));
     let body = stream.map_or_else(Body::empty, |stream| {
         Body::from_stream(stream.inspect_err(move |error| log_failure(image.digest, error)))

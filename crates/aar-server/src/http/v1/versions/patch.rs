@@ -3,7 +3,7 @@ use axum::{Json, extract::State};
 
 use crate::http::{
     auth::{AppState, PublisherCaller},
-    error::{ApiError, Refusals},
+    error::{ApiError, BodyRefusals, Refusals},
     parameters::{JsonBody, VersionPath},
     v1::applications::ChangeResult,
 };
@@ -20,6 +20,7 @@ use crate::http::{
         (status = 200, body = Envelope<ChangeResult>),
         (status = 404, body = ErrorBody, description = "The version does not exist"),
         Refusals,
+        BodyRefusals,
     )
 )]
 pub(in crate::http) async fn patch(

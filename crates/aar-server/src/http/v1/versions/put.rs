@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use crate::http::{
     auth::{AppState, PublisherCaller},
-    error::{ApiError, Refusals},
+    error::{ApiError, BodyRefusals, Refusals},
     parameters::{JsonBody, VersionPath},
 };
 
-/// What has happened to the version.
+/// The effect of the commit on the version.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::http) enum PublishOutcome {
@@ -25,7 +25,7 @@ pub(in crate::http) enum PublishOutcome {
 /// The result of a commit.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct PublishResult {
-    /// What has happened.
+    /// The effect of the commit.
     outcome: PublishOutcome,
 }
 
@@ -45,6 +45,7 @@ pub(in crate::http) struct PublishResult {
         (status = 409, body = ErrorBody, description = "The version exists with other content, or its image is not stored"),
         (status = 422, body = ErrorBody, description = "The stored image does not have the declared size or fingerprint"),
         Refusals,
+        BodyRefusals,
     )
 )]
 pub(in crate::http) async fn put(

@@ -14,7 +14,7 @@ use hyper::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::ServerState;
-use crate::support::{image, name as application};
+use crate::support::{TestCatalogue, image, interleaving::Actor, name as application};
 
 type ApiResponse = Response<Full<Bytes>>;
 
@@ -28,10 +28,49 @@ pub(super) async fn serve(
         content.requests.push(line);
         content.fixed_response.clone()
     };
-    Ok(match fixed_response {
-        Some((status, body)) => plain(status, body),
-        None => route(state, request).await,
-    })
+    if let Some((status, body)) = fixed_response {
+        return Ok(plain(status, body));
+    }
+    let gates = state.lock().gates.clone();
+    let Some((gates, source)) = gates.filter(|_| has_gate(&request)) else {
+        return Ok(route(state, request).await);
+    };
+    gates.pass(Actor::Agent).await;
+    let is_change = request.method() != "GET";
+    let path = request.uri().path().to_owned();
+    let response = route(state, request).await;
+    if is_change {
+        gates.record("sent");
+        let unjustified = unjustified(state, &source, &path);
+        state.lock().unjustified.extend(unjustified);
+    }
+    gates.pass(Actor::Agent).await;
+    Ok(response)
+}
+
+/// Whether a request reads or changes what the other operation changes.
+fn has_gate(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    path.starts_with("/1.0/applications") && !path.ends_with("/image")
+}
+
+/// A change that the source does not have, as it is now.
+fn unjustified(state: &ServerState, source: &TestCatalogue, path: &str) -> Option<String> {
+    let name = application(path.split('/').nth(3)?);
+    let source = source.all().remove(&name);
+    let content = state.lock();
+    let variant = content.applications.get(&name)?.values().next()?;
+    let Some(number) = path.split('/').nth(6) else {
+        let same = source.is_some_and(|it| it.metadata == variant.metadata);
+        return (!same).then(|| path.to_owned());
+    };
+    let number: VersionNumber = number.parse().unwrap();
+    let version = variant.versions.iter().find(|it| it.number == number)?;
+    let mut versions = source.iter().flat_map(|it| &it.versions);
+    let same = versions.any(|it| {
+        it.number == number && it.published == version.published && it.image == version.image
+    });
+    (!same).then(|| path.to_owned())
 }
 
 async fn route(state: &ServerState, request: Request<Incoming>) -> ApiResponse {

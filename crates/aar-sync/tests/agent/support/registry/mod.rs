@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{content, identity, image};
+use super::{TestCatalogue, content, identity, image, interleaving::Gates};
 
 /// Serves until it is dropped.
 pub(crate) struct FakeRegistry {
@@ -52,6 +52,9 @@ struct Content {
     /// Deleted before the next commit of a version, as if it had been collected.
     delete_before_commit: Option<Digest>,
     requests: Vec<String>,
+    /// Where the requests of the agent stop, and the catalogue that has to justify its changes.
+    gates: Option<(Gates, TestCatalogue)>,
+    unjustified: Vec<String>,
 }
 
 impl FakeRegistry {
@@ -248,6 +251,16 @@ impl FakeRegistry {
                 Some((name.clone(), variants.get(&Architecture::Amd64)?.clone()))
             })
             .collect()
+    }
+
+    pub(crate) fn set_gates(&self, gates: Option<(&Gates, &TestCatalogue)>) {
+        let gates = gates.map(|(gates, source)| (gates.clone(), source.clone()));
+        self.state.lock().gates = gates;
+    }
+
+    /// The changes that the source did not justify when they arrived.
+    pub(crate) fn unjustified(&self) -> Vec<String> {
+        self.state.lock().unjustified.clone()
     }
 
     /// How many requests so far start with a prefix.

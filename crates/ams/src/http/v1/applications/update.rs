@@ -13,15 +13,15 @@ use axum::{
 use super::expect_state;
 use crate::{
     Ams,
+    applications::UploadedPackage,
     http::{
         auth::TrustedCaller,
-        body::{Path, read_json},
+        body::{MAX_BODY, Path, read_json},
         envelope,
         error::ApiError,
         state_tag::state_tag,
         upload,
     },
-    staging::StagedFile,
 };
 
 const PACKAGE: &str = "application/octet-stream";
@@ -51,7 +51,7 @@ pub(in crate::http) async fn update(
 }
 
 enum UpdateBody {
-    Package(StagedFile),
+    Package(UploadedPackage),
     Attributes(Box<ApplicationPatch>),
 }
 
@@ -61,7 +61,7 @@ async fn read(ams: &Ams, headers: &HeaderMap, body: Body) -> Result<UpdateBody, 
             .await
             .map(UpdateBody::Package)
     } else {
-        let patch = read_json(body).await;
+        let patch = read_json(body, MAX_BODY).await;
         patch
             .map(UpdateBody::Attributes)
             .map_err(|refused| hint(refused, headers))

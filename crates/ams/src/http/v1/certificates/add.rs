@@ -3,19 +3,17 @@
 
 use aar_tls::Certificate;
 use ams_api::CertificatesPost;
-use axum::response::Response;
+use axum::{body::Body, response::Response};
 
 use super::{KIND, address};
 use crate::{
     Error,
-    http::{auth::AnyCaller, body::JsonBody, envelope, error::ApiError},
+    http::{auth::AnyCaller, envelope, error::ApiError},
     operations::NewOperation,
 };
 
-pub(in crate::http) async fn add(
-    caller: AnyCaller,
-    JsonBody(body): JsonBody<CertificatesPost>,
-) -> Result<Response, ApiError> {
+pub(in crate::http) async fn add(caller: AnyCaller, body: Body) -> Result<Response, ApiError> {
+    let body: CertificatesPost = caller.read_json(body).await?;
     let certificate = || read(&caller, &body.certificate);
     let (ams, certificate) = caller.enrol(&body.trust_password, certificate).await?;
     let address = address(&certificate.fingerprint());
@@ -27,7 +25,7 @@ fn read(caller: &AnyCaller, text: &str) -> Result<Certificate, ApiError> {
     if text.trim().is_empty() {
         return caller.certificate().cloned().ok_or_else(no_certificate);
     }
-    Ok(Certificate::from_pem(text).map_err(Error::from)?)
+    Ok(Certificate::read(text.as_bytes()).map_err(Error::from)?)
 }
 
 fn no_certificate() -> ApiError {

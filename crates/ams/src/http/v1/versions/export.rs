@@ -6,7 +6,7 @@ use aar_daemon::http::{ETag, FileResponse};
 use ams_api::headers;
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue},
+    http::{HeaderMap, HeaderValue, Method},
     response::Response,
 };
 use fs_err::tokio::File;
@@ -21,6 +21,7 @@ const BUFFER_BYTES: usize = 512 * 1024;
 pub(in crate::http) async fn export(
     caller: TrustedCaller,
     VersionPath { id, number }: VersionPath,
+    method: Method,
     request: HeaderMap,
 ) -> Result<Response, ApiError> {
     let applications = caller.ams.applications();
@@ -34,7 +35,7 @@ pub(in crate::http) async fn export(
         content_type: "application/octet-stream",
         file_name: image.file_name,
     };
-    let mut response = send(file, description, &request).await?;
+    let mut response = send(file, description, &method, &request).await?;
     for (name, hash) in [
         (headers::FINGERPRINT, image.digest),
         (headers::MANIFEST_SHA256, manifest.sha256),
@@ -48,9 +49,10 @@ pub(in crate::http) async fn export(
 async fn send(
     mut file: File,
     description: FileResponse,
+    method: &Method,
     request: &HeaderMap,
 ) -> Result<Response, ApiError> {
-    let part = description.part(request)?;
+    let part = description.part(method, request)?;
     file.seek(SeekFrom::Start(part.range.start)).await?;
     let file = file.take(part.range.end - part.range.start);
     let stream = ReaderStream::with_capacity(file, BUFFER_BYTES);
@@ -80,7 +82,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.clone(), value.parse().unwrap()));
         let file = File::open(&path).await.unwrap();
-        let response = send(file, description, &headers.collect()).await?;
+        let response = send(file, description, &Method::GET, &headers.collect()).await?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Ok((
@@ -97,7 +99,7 @@ mod tests {
         assert_eq!(headers[header::CONTENT_LENGTH], "10");
         assert_eq!(
             headers[header::CONTENT_DISPOSITION],
-            "attachment; filename=\"a-0.tar.zst\""
+            "attachment; filename=a-0.tar.zst"
         );
     }
 

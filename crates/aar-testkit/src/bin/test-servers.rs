@@ -1,4 +1,4 @@
-//! Starts Ceph and `SeaweedFS` for all test programs of a run: `s3-servers SOCKET`.
+//! Starts Ceph, `SeaweedFS` and PostgreSQL for all test programs of a run: `test-servers SOCKET`.
 //!
 //! It ends, and the servers with it, when its standard input is closed, so that it cannot outlive the
 //! process that started it.
@@ -15,5 +15,5 @@ fn main() {
         io::copy(&mut io::stdin(), &mut io::sink()).unwrap();
         process::exit(0);
     });
-    aar_testkit::serve_s3_servers(Path::new(&socket));
+    aar_testkit::serve_test_servers(Path::new(&socket));
 }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod environment;
+mod strangers;
+
 use std::{
     fs::File,
     io::Write as _,
@@ -68,14 +71,23 @@ struct Service {
 impl Service {
     /// Starts the service and waits until it is ready.
     fn start(base: &Path) -> Self {
+        Self::start_after(base, ":")
+    }
+
+    /// Starts the service after a command of the shell.
+    fn start_after(base: &Path, before: &str) -> Self {
         let (socket, log) = (base.join("notify"), base.join("log"));
         let manager = UnixDatagram::bind(&socket).unwrap();
         manager
             .set_read_timeout(Some(Duration::from_secs(30)))
             .unwrap();
-        let mut command = aar(base, &["serve"]);
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_aar");
         command
+            .args(["-c", &format!("{before}; exec \"$0\" serve"), program])
+            .env("AAR_BASE_DIR", base)
             .env("NOTIFY_SOCKET", &socket)
+            .stdin(Stdio::null())
             .stderr(File::create(&log).unwrap());
         let child = command.spawn().unwrap();
         let service = Self { child, log };
@@ -155,6 +167,44 @@ fn certificate_is_read_from_standard_input() {
 }
 
 #[test]
+fn confirmation_is_read_from_standard_input() {
+    let base = base();
+    run(base.path(), &["trust", "add"], &certificate());
+    let (_, listed, _) = run(base.path(), &["trust", "list", "--format", "csv"], "");
+    let fingerprint = listed.lines().nth(1).unwrap().split(',').next().unwrap();
+    let revoke = ["trust", "revoke", fingerprint];
+    let (code, _, stderr) = run(base.path(), &revoke, "");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("pass --yes"), "{stderr}");
+    let (code, _, stderr) = run(base.path(), &revoke, "n\n");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("nothing was changed"), "{stderr}");
+    let (code, _, stderr) = run(base.path(), &revoke, "y\n");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("is revoked"), "{stderr}");
+}
+
+#[test]
+fn missing_application_is_refused_without_a_question() {
+    let base = base();
+    run(base.path(), &["trust", "add"], &certificate());
+    for arguments in [
+        &["application", "delete", "nothere"][..],
+        &[
+            "application",
+            "delete",
+            "nothere",
+            "--architecture",
+            "arm64",
+        ],
+    ] {
+        let (code, _, stderr) = run(base.path(), arguments, "y\n");
+        assert_eq!(code, Some(1));
+        assert!(stderr.starts_with("error: application nothere"), "{stderr}");
+    }
+}
+
+#[test]
 fn service_reports_readiness_and_stops_on_a_signal() {
     let base = base();
     let service = Service::start(base.path());
@@ -165,6 +215,20 @@ fn service_reports_readiness_and_stops_on_a_signal() {
     let (code, log) = service.wait();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("registry stopped"), "{log}");
+}
+
+#[test]
+fn hangup_signal_does_not_end_the_service() {
+    let base = base();
+    let service = Service::start(base.path());
+    kill_process(Pid::from_child(&service.child), Signal::HUP).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !service.log().contains("SIGHUP has no effect") {
+        assert!(std::time::Instant::now() < deadline, "{}", service.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    service.signal();
+    assert_eq!(service.wait().0, Some(0));
 }
 
 #[test]
@@ -276,5 +340,100 @@ async fn failure_is_logged_once_and_the_response_has_its_request_id() {
     assert!(
         failure["timestamp"].is_string() && failure["error"].is_string(),
         "{failure}"
+    );
+}
+
+/// Runs the service until it is ready, and stops it. Returns its log.
+fn serve_once(base: &Path) -> String {
+    let service = Service::start(base);
+    service.signal();
+    let (code, log) = service.wait();
+    assert_eq!(code, Some(0), "{log}");
+    log
+}
+
+/// Role and fingerprint of the trusted certificates.
+fn trusted(base: &Path) -> Vec<(String, String)> {
+    let (_, list, _) = run(base, &["trust", "list", "--format", "json"], "");
+    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
+    let mut list: Vec<_> = list
+        .iter()
+        .map(|one| (text(one, "Role"), text(one, "Fingerprint")))
+        .collect();
+    list.sort();
+    list
+}
+
+/// Puts a new certificate into a file, and returns its role and fingerprint.
+fn put_certificate(base: &Path, file: &str) -> (String, String) {
+    let identity = identity();
+    let path = base.join(file);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(path, identity.certificate().to_pem()).unwrap();
+    let role = if file.contains("publishers") {
+        "publisher"
+    } else {
+        "client"
+    };
+    let fingerprint = identity.certificate().fingerprint();
+    (role.to_owned(), fingerprint.to_string())
+}
+
+#[test]
+fn certificates_of_another_registry_are_imported_once_and_withdrawn_with_their_file() {
+    let base = base();
+    let base = base.path();
+    let kept = put_certificate(base, "certs/clients/kept.crt");
+    let removed = put_certificate(base, "certs/clients/removed.crt");
+    let gone = put_certificate(base, "certs/clients/gone.crt");
+    let publisher = put_certificate(base, "certs/publishers/p.crt");
+    fs_err::write(base.join("certs/clients/bad.crt"), "hello").unwrap();
+
+    let log = serve_once(base);
+    assert!(log.contains("certs/clients/bad.crt"), "{log}");
+    let mut all = [&kept, &removed, &gone, &publisher].map(Clone::clone);
+    all.sort();
+    assert_eq!(trusted(base), all);
+
+    let (code, ..) = run(base, &["trust", "remove", &removed.1], "");
+    assert_eq!(code, Some(0));
+    fs_err::remove_file(base.join("certs/clients/gone.crt")).unwrap();
+    fs_err::remove_file(base.join("certs/publishers/p.crt")).unwrap();
+    serve_once(base);
+    // The folder of publishers is empty, which withdraws nothing.
+    assert_eq!(trusted(base), [kept.clone(), publisher.clone()]);
+    let (_, audit, _) = run(base, &["audit", "--format", "json"], "");
+    assert!(
+        audit.contains("certs/clients/gone.crt was removed"),
+        "{audit}"
+    );
+
+    // A database that is rebuilt from the storage does not import again what was removed.
+    for end in ["", "-wal", "-shm"] {
+        let _absent = fs_err::remove_file(base.join(format!("registry.sqlite{end}")));
+    }
+    let (code, _, error) = run(base, &["storage", "rebuild"], "");
+    assert_eq!(code, Some(0), "{error}");
+    serve_once(base);
+    assert_eq!(trusted(base), [kept, publisher]);
+}
+
+#[test]
+fn failed_handshake_is_logged_with_address_and_reason() {
+    let base = base();
+    let service = Service::start(base.path());
+    let mut plain = std::net::TcpStream::connect(service.address()).unwrap();
+    let address = plain.local_addr().unwrap().to_string();
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    // The server has logged the failure when it closes the connection.
+    let _alert = std::io::Read::read_to_end(&mut plain, &mut Vec::new());
+    service.signal();
+    let (_, log) = service.wait();
+    let line = log.lines().find(|line| line.contains("handshake failed"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(
+        line.contains(&address) && line.contains("reason="),
+        "{line}"
     );
 }

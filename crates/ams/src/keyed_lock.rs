@@ -13,10 +13,10 @@ use tokio::{
     task::unconstrained,
 };
 
-type Guard = OwnedMutexGuard<()>;
+pub(crate) type Guard = OwnedMutexGuard<()>;
 
 #[derive(Debug)]
-pub(super) struct KeyedLock<K>(Mutex<HashMap<K, Weak<AsyncMutex<()>>>>);
+pub(crate) struct KeyedLock<K>(Mutex<HashMap<K, Weak<AsyncMutex<()>>>>);
 
 impl<K> Default for KeyedLock<K> {
     fn default() -> Self {
@@ -25,14 +25,14 @@ impl<K> Default for KeyedLock<K> {
 }
 
 /// A position in the queue of a lock. Dropping it leaves the queue.
-pub(super) enum QueuedLock {
+pub(crate) enum QueuedLock {
     Acquired(Guard),
     Waiting(Pin<Box<dyn Future<Output = Guard> + Send>>),
 }
 
 impl<K: Clone + Eq + Hash> KeyedLock<K> {
     /// Joins the queue at its end.
-    pub(super) fn queue(&self, key: &K) -> QueuedLock {
+    pub(crate) fn queue(&self, key: &K) -> QueuedLock {
         // The first poll takes the position. It must not be put off because the task has used up
         // its budget.
         let mut acquired = Box::pin(unconstrained(self.lock_of(key).lock_owned()));
@@ -52,11 +52,11 @@ impl<K: Clone + Eq + Hash> KeyedLock<K> {
 }
 
 impl QueuedLock {
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         matches!(self, Self::Waiting(_))
     }
 
-    pub(super) async fn acquire(self) -> Guard {
+    pub(crate) async fn acquire(self) -> Guard {
         match self {
             Self::Acquired(guard) => guard,
             Self::Waiting(acquired) => acquired.await,
