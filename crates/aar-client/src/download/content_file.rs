@@ -70,7 +70,9 @@ impl ContentFile {
         if offset != self.prefix() && self.tail.is_none() {
             self.file.set_len(tail::length_with_tail(self.image_size))?;
             self.tail = Some(Tail::new(0));
-            self.checkpoint()?;
+            // Without a record the file would count as empty. Its beginning needs no sync: it was as good as
+            // this before.
+            self.record()?;
         }
         if self.position != Some(offset) {
             self.file.seek(SeekFrom::Start(offset))?;
@@ -86,12 +88,18 @@ impl ContentFile {
         Ok(())
     }
 
-    /// Records what is there, after it is on the disk.
+    /// Records the content after it is on the disk.
     fn checkpoint(&mut self) -> io::Result<()> {
+        if self.tail.is_some() {
+            self.file.sync_data()?;
+        }
+        self.record()
+    }
+
+    fn record(&mut self) -> io::Result<()> {
         let Some(tail) = &mut self.tail else {
             return Ok(());
         };
-        self.file.sync_data()?;
         self.position = None;
         tail.sequence += 1;
         tail::write(
