@@ -19,7 +19,7 @@ import ports
 import pytest
 import yaml
 from ops import testing
-from ops.testing import ActiveStatus
+from ops.testing import ActiveStatus, StatusBase
 
 from charms.aar.v0 import snap_program
 from charms.aar.v0.snap_program import Output, SnapProgram
@@ -128,7 +128,14 @@ class Machine:
 
     def wait_until_active(self) -> None:
         """Run the charm until its unit is active."""
-        until(lambda: self.update_status() == ActiveStatus(), "the charm to become active")
+        self.wait_until_status(ActiveStatus())
+
+    def wait_until_status(self, status: StatusBase) -> None:
+        """Run the charm until its unit has the status.
+
+        A program checks its health no more than once a second.
+        """
+        until(lambda: self.update_status() == status, f"the charm to become {status}")
 
     def amc(self, *args: str) -> str:
         command = [PROGRAMS["amc"], "--socket", self.base / "server/unix.socket", *args]

@@ -4,7 +4,6 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,6 @@ from charms.aar.v0.aar_interface import fingerprint
 __all__ = ["machines"]
 
 pytestmark = needs_programs
-
-# Seconds. The registry looks at its storage no more often.
-HEALTH_IS_CURRENT_FOR = 1.2
 
 Machines = tuple[Machine, Machine, Machine]
 
@@ -140,13 +136,11 @@ def test_unhealthy_registry_blocks_with_its_reason(machines: Machines) -> None:
     registry, _, _ = machines
     id_file = registry.base / "data/registry.json"
     id_file.rename(id_file.with_name("elsewhere"))
-    time.sleep(HEALTH_IS_CURRENT_FOR)
-    assert registry.update_status() == BlockedStatus(
-        "the registry is unhealthy: the storage is not the one of this registry"
+    registry.wait_until_status(
+        BlockedStatus("the registry is unhealthy: the storage is not the one of this registry")
     )
     id_file.with_name("elsewhere").rename(id_file)
-    time.sleep(HEALTH_IS_CURRENT_FOR)
-    assert registry.update_status() == ActiveStatus()
+    registry.wait_until_active()
 
 
 def test_trust_of_a_removed_relation_is_withdrawn_without_storage(machines: Machines) -> None:
@@ -162,7 +156,7 @@ def test_trust_of_a_removed_relation_is_withdrawn_without_storage(machines: Mach
     assert len(registry.trusted()) == 1
     data.unlink()
     data.with_name("moved").rename(data)
-    assert registry.update_status() == ActiveStatus()
+    registry.wait_until_active()
     assert len(registry.trusted()) == 1
 
 

@@ -73,7 +73,7 @@ fn every_command_of_amc_is_in_the_table() {
         .iter()
         .map(|row| names(&row[0])[0].to_owned())
         .collect();
-    // What the vendor's program does not have.
+    // Commands that the vendor's program does not have.
     let own = ["amc registry status"];
     let reference = read("docs/reference/amc.md");
     let headings = reference

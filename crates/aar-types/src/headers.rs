@@ -6,7 +6,7 @@ pub const REGISTRY_ID: &str = "aar-registry-id";
 pub const REVISION: &str = "aar-revision";
 /// The size of an upload in bytes (tus protocol).
 pub const UPLOAD_LENGTH: &str = "upload-length";
-/// What the upload declares: key and base64 value (tus protocol).
+/// The declarations of an upload, each a key and a value in base64 (tus protocol).
 pub const UPLOAD_METADATA: &str = "upload-metadata";
 /// The offset at which an upload continues (tus protocol).
 pub const UPLOAD_OFFSET: &str = "upload-offset";

@@ -49,7 +49,7 @@ impl Operation {
         format!("/1.0/operations/{id}")
     }
 
-    /// What AMS warns of, such as unknown keys in the manifest of a package.
+    /// Warnings of AMS, such as of unknown keys in the manifest of a package.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         let warnings = self.metadata.get("warnings").and_then(Value::as_array);
         warnings.into_iter().flatten().filter_map(Value::as_str)

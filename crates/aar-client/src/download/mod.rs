@@ -4,12 +4,12 @@
 mod content;
 mod content_file;
 mod extents;
-mod pace;
 mod partial_file;
 mod pipeline;
 mod ranges;
 mod redirect;
 mod remainder;
+mod stream_controller;
 mod tail;
 
 use std::{

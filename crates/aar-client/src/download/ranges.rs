@@ -70,7 +70,7 @@ impl Ranges {
     }
 
     fn unreceived(&self) -> u64 {
-        let requested = self.requested.iter().map(Requested::rest);
+        let requested = self.requested.iter().map(Requested::remaining);
         self.missing.total() + requested.sum::<u64>()
     }
 
@@ -111,13 +111,13 @@ impl Ranges {
     /// Takes the rest from a silent stream, or the end from the one with the most to receive.
     fn split(&mut self, block: u64) -> Option<()> {
         let silence = self.silence;
-        let silent = |it: &Requested| it.rest() > 0 && it.last_received.elapsed() >= silence;
+        let silent = |it: &Requested| it.remaining() > 0 && it.last_received.elapsed() >= silence;
         let silent = self.requested.iter().position(silent);
-        let longest = (0..self.requested.len()).max_by_key(|at| self.requested[*at].rest());
+        let longest = (0..self.requested.len()).max_by_key(|at| self.requested[*at].remaining());
         let from = &mut self.requested[silent.or(longest)?];
         let keep = match silent {
             Some(_) => 0,
-            None if from.rest() >= 2 * MIN_BLOCK => block.min(from.rest() / 2),
+            None if from.remaining() >= 2 * MIN_BLOCK => block.min(from.remaining() / 2),
             None => return None,
         };
         let end = from.position + keep;
@@ -152,8 +152,8 @@ impl Ranges {
         if bytes.len() as u64 > requested.response_end - requested.position {
             return Appended::TooLong;
         }
-        let rest = usize::try_from(requested.rest()).unwrap_or(usize::MAX);
-        let wanted = &bytes[..rest.min(bytes.len())];
+        let remaining = usize::try_from(requested.remaining()).unwrap_or(usize::MAX);
+        let wanted = &bytes[..remaining.min(bytes.len())];
         let taken_over = wanted.len() < bytes.len();
         if requested.buffer.capacity() == 0 {
             requested.buffer.reserve(full + wanted.len());
@@ -174,7 +174,8 @@ impl Ranges {
 
     /// Whether a stream has received its range.
     pub(super) fn is_received(&mut self, id: u64) -> bool {
-        self.find(id).is_none_or(|requested| requested.rest() == 0)
+        self.find(id)
+            .is_none_or(|requested| requested.remaining() == 0)
     }
 
     /// The bytes that a stream has received and not yet written.
@@ -200,7 +201,7 @@ impl Ranges {
 }
 
 impl Requested {
-    fn rest(&self) -> u64 {
+    fn remaining(&self) -> u64 {
         self.end - self.position
     }
 }

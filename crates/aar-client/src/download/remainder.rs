@@ -14,9 +14,9 @@ use super::{
     Download, REQUEST,
     content::{declared_size, starts_at},
     locked,
-    pace::{Observed, Pace},
     partial_file::PartialFile,
     ranges::{Appended, Claim},
+    stream_controller::{Progress, StreamController},
 };
 use crate::Error;
 
@@ -56,7 +56,7 @@ impl Download<'_> {
             running: AtomicUsize::new(1),
             wanted: AtomicUsize::new(1),
         };
-        let mut pace = Pace::new(Instant::now());
+        let mut controller = StreamController::new(Instant::now());
         let mut running = FuturesUnordered::new();
         running.push(self.stream(partial, &streams, None));
         let mut ticks = tokio::time::interval(TICK);
@@ -74,7 +74,7 @@ impl Download<'_> {
                                 partial.rejoin();
                             }
                             Err(error) if error.is_retryable() => {
-                                pace.limit_to(running.len());
+                                controller.limit_to(running.len());
                                 failure = Some(error);
                             }
                             ended => return ended,
@@ -82,9 +82,9 @@ impl Download<'_> {
                     }
                 },
                 _ = ticks.tick() => {
-                    pace.observe(self.observed(partial));
-                    streams.wanted.store(pace.streams(), Ordering::Relaxed);
-                    while running.len() < pace.streams()
+                    controller.observe(self.progress(partial));
+                    streams.wanted.store(controller.streams(), Ordering::Relaxed);
+                    while running.len() < controller.streams()
                         && let Some(permit) = self.share.extra()
                     {
                         running.push(self.stream(partial, &streams, Some(permit)));
@@ -96,11 +96,11 @@ impl Download<'_> {
         Ok(Received::Remainder)
     }
 
-    fn observed(&self, partial: &PartialFile) -> Observed {
+    fn progress(&self, partial: &PartialFile) -> Progress {
         let received = partial.received();
         let accepts_ranges = self.accepts_ranges.load(Ordering::Relaxed)
             && !self.range_refused.load(Ordering::Relaxed);
-        Observed {
+        Progress {
             now: Instant::now(),
             received,
             missing: self.image.size.saturating_sub(received),

@@ -36,7 +36,7 @@ pub(super) fn read(file: &mut File, image_size: u64) -> io::Result<Option<(u64, 
         .max_by_key(|(sequence, _)| *sequence))
 }
 
-/// Writes a record over the older one. What it names must be on the disk.
+/// Writes a record over the older one.
 pub(super) fn write(
     file: &mut File,
     image_size: u64,

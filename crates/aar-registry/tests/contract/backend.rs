@@ -294,7 +294,7 @@ impl Fixture {
         }
     }
 
-    /// How many things uploads have left, staged or gathered.
+    /// The number of files and multipart uploads that uploads have left.
     pub(crate) fn staged(&self) -> usize {
         let Some(bucket) = &self.bucket else {
             return std::fs::read_dir(self.object("staging")).unwrap().count();

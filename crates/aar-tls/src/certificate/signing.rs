@@ -5,7 +5,7 @@ use x509_parser::prelude::X509Certificate;
 use super::Certificate;
 use crate::Error;
 
-/// What the key of a certificate may sign.
+/// The permitted uses of the key of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signing {
     /// Connections.

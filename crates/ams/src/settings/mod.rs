@@ -120,7 +120,7 @@ impl Settings {
         Ok(config_file::load(path)?.unwrap_or_default())
     }
 
-    /// What in the file has another meaning here than its author may expect.
+    /// Warnings about settings that have another meaning here than in the vendor's AMS.
     pub fn warnings(&self) -> Vec<String> {
         let etcd = self.store.etcd.as_ref().map(|driver| {
             format!(

@@ -123,12 +123,14 @@ impl PostgresDatabase {
         Ok(transaction)
     }
 
-    /// Follows the commits of all processes.
+    /// Follows the commits of all processes, on a connection beside those of the pool: a small pool would
+    /// have none left.
     pub(super) async fn listen(&self) -> Result<PgListener, Error> {
         let failure = |error| self.server.failure(error);
-        let mut listener = PgListener::connect_with(&self.pool)
-            .await
-            .map_err(failure)?;
+        let own = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with((*self.pool.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&own).await.map_err(failure)?;
         listener.listen(CHANNEL).await.map_err(failure)?;
         Ok(listener)
     }

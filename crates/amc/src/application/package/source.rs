@@ -4,7 +4,7 @@ use aar_cli::Failure;
 use aar_types::ApplicationName;
 use zip::ZipArchive;
 
-/// What a package is made of.
+/// The source of a package.
 #[derive(Debug)]
 pub(in crate::application) enum PackageSource {
     /// A folder or an archive.

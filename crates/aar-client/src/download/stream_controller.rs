@@ -13,7 +13,7 @@ const MAX_WINDOW: Duration = Duration::from_secs(3);
 const FIRST_HOLD: u32 = 8;
 const MAX_HOLD: u32 = 128;
 
-pub(super) struct Pace {
+pub(super) struct StreamController {
     streams: usize,
     /// How many there were before the last increase, and how fast they were.
     before: Option<(usize, f64)>,
@@ -30,7 +30,7 @@ struct Window {
 
 /// The progress of a download.
 #[derive(Clone, Copy)]
-pub(super) struct Observed {
+pub(super) struct Progress {
     pub(super) now: Instant,
     pub(super) received: u64,
     pub(super) missing: u64,
@@ -40,7 +40,7 @@ pub(super) struct Observed {
     pub(super) limit: usize,
 }
 
-impl Pace {
+impl StreamController {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             streams: 1,
@@ -62,15 +62,15 @@ impl Pace {
         self.holds = FIRST_HOLD;
     }
 
-    pub(super) fn observe(&mut self, observed: Observed) {
-        self.streams = self.streams.min(observed.limit.max(1));
-        if let Some(rate) = self.window.measure(&observed) {
-            self.window = Window::new(observed.now);
-            self.adapt(rate, &observed);
+    pub(super) fn observe(&mut self, progress: Progress) {
+        self.streams = self.streams.min(progress.limit.max(1));
+        if let Some(rate) = self.window.measure(&progress) {
+            self.window = Window::new(progress.now);
+            self.adapt(rate, &progress);
         }
     }
 
-    fn adapt(&mut self, rate: f64, observed: &Observed) {
+    fn adapt(&mut self, rate: f64, progress: &Progress) {
         if self.holds > 0 {
             self.holds -= 1;
             return;
@@ -84,9 +84,9 @@ impl Pace {
             return;
         }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let rest = observed.missing as f64 / rate.max(1.0);
-        let more = (self.streams * GROWTH).min(observed.limit);
-        if rest > SOON && more > self.streams {
+        let seconds_left = progress.missing as f64 / rate.max(1.0);
+        let more = (self.streams * GROWTH).min(progress.limit);
+        if seconds_left > SOON && more > self.streams {
             self.before = Some((self.streams, rate));
             self.streams = more;
         }
@@ -102,17 +102,17 @@ impl Window {
     }
 
     /// The speed in bytes per second, once it is measured.
-    fn measure(&mut self, observed: &Observed) -> Option<f64> {
-        let window = observed.latency.clamp(MIN_WINDOW, MAX_WINDOW);
+    fn measure(&mut self, progress: &Progress) -> Option<f64> {
+        let window = progress.latency.clamp(MIN_WINDOW, MAX_WINDOW);
         let Some((since, received)) = self.measured_since else {
-            if observed.now - self.started >= window {
-                self.measured_since = Some((observed.now, observed.received));
+            if progress.now - self.started >= window {
+                self.measured_since = Some((progress.now, progress.received));
             }
             return None;
         };
-        let elapsed = observed.now - since;
+        let elapsed = progress.now - since;
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let bytes = observed.received.saturating_sub(received) as f64;
+        let bytes = progress.received.saturating_sub(received) as f64;
         (elapsed >= window).then(|| bytes / elapsed.as_secs_f64())
     }
 }
@@ -126,21 +126,21 @@ mod tests {
     /// How many streams are used in the end on a link with a speed for each number of streams.
     fn streams_on(link: impl Fn(usize) -> u64, size: u64, limit: usize) -> Vec<usize> {
         let start = Instant::now();
-        let mut pace = Pace::new(start);
+        let mut controller = StreamController::new(start);
         let (mut now, mut received) = (start, 0);
         let mut used = vec![1];
         while received < size && now < start + Duration::from_mins(1) {
             now += Duration::from_millis(100);
-            received += link(pace.streams()) / 10;
-            pace.observe(Observed {
+            received += link(controller.streams()) / 10;
+            controller.observe(Progress {
                 now,
                 received,
                 missing: size.saturating_sub(received),
                 latency: Duration::from_millis(200),
                 limit,
             });
-            if used.last() != Some(&pace.streams()) {
-                used.push(pace.streams());
+            if used.last() != Some(&controller.streams()) {
+                used.push(controller.streams());
             }
         }
         used
