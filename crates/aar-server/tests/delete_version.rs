@@ -18,7 +18,7 @@ const IMAGE: &[u8] = b"image";
 
 async fn open(base: &TempDir) -> Registry {
     let config = Config::of_base(base.path()).unwrap();
-    Registry::open(config.registry(Clock::system()))
+    Registry::open(config.registry(Clock::system()).unwrap())
         .await
         .unwrap()
 }

@@ -2,9 +2,7 @@ use std::sync::{Mutex, PoisonError};
 
 use aar_types::Clock;
 use axum::{
-    extract::Request,
     http::{HeaderValue, header::DATE},
-    middleware::Next,
     response::Response,
 };
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
@@ -12,12 +10,10 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 static LAST: Mutex<Option<(i64, HeaderValue)>> = Mutex::new(None);
 
 /// Adds the header `Date`. The one that hyper adds does not follow a clock that is set back.
-pub async fn add_date(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub fn add_date(response: &mut Response) {
     if let Some(date) = date_of(Clock::system().now()) {
         response.headers_mut().insert(DATE, date);
     }
-    response
 }
 
 /// The text is made once a second.

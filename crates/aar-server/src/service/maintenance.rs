@@ -7,8 +7,8 @@ use tracing::{error, info, warn};
 
 use aar_types::error_chain;
 
-/// Runs maintenance at the start and then periodically: deletes versions that were withdrawn long ago, frees images without a version, expired uploads and
-/// leftover files, and writes missing descriptors.
+/// Runs maintenance at the start and then periodically: deletes versions that were withdrawn long ago, frees
+/// images without a version, expired uploads and leftover files, and writes missing descriptors.
 pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
