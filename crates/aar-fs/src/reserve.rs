@@ -13,7 +13,7 @@ use rustix::{
 use crate::{PRIVATE, Volume, remove_if_exists};
 
 /// Written where the file system cannot allocate.
-const BLOCK: [u8; 64 << 10] = [0; 64 << 10];
+static BLOCK: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Space on a volume for work that frees space or withdraws trust.
 ///

@@ -29,7 +29,7 @@ async fn publish(base: &TempDir, architecture: Architecture, number: u32, publis
     let operator = registry.operator("test");
     let (digest, length) = (digest_of(IMAGE), IMAGE.len() as u64);
     let upload = operator
-        .create_upload(UploadNew { length, digest })
+        .create_upload(UploadNew { length, digest }, "")
         .await
         .unwrap();
     if !upload.complete {

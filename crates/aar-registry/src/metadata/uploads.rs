@@ -19,6 +19,8 @@ pub(crate) struct UploadRow {
     /// The state of the SHA-256 after these bytes.
     pub(crate) hash_state: Vec<u8>,
     pub(crate) complete: bool,
+    /// `Upload-Metadata` as the client has sent it.
+    pub(crate) metadata: String,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     /// The id of the multipart upload, in a bucket.
@@ -55,6 +57,7 @@ struct UploadRecord {
     durable: i64,
     hash_state: Vec<u8>,
     complete: bool,
+    metadata: String,
     created_at: i64,
     expires_at: i64,
     multipart: Option<String>,
@@ -69,6 +72,7 @@ impl UploadRecord {
             durable: unsigned("uploads.durable", self.durable)?,
             hash_state: self.hash_state,
             complete: self.complete,
+            metadata: self.metadata,
             created_at: moment("uploads.created_at", self.created_at)?,
             expires_at: moment("uploads.expires_at", self.expires_at)?,
             multipart: self.multipart,
@@ -80,8 +84,8 @@ impl UploadRecord {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
-             multipart FROM uploads ",
+            "SELECT id, digest, length, durable, hash_state, complete, metadata, created_at, \
+             expires_at, multipart FROM uploads ",
             $rest
         )
     };
@@ -119,18 +123,20 @@ impl Reading {
         &mut self,
         owner: &str,
         (digest, length): (&Digest, u64),
+        metadata: &str,
         now: Timestamp,
     ) -> Result<Vec<UploadRow>, Error> {
         let rows: Vec<UploadRecord> = sql!(all
             self,
             select!(
                 "WHERE digest = $1 AND length = $2 AND owner = $3 AND durable = 0 \
-                 AND complete = FALSE AND expires_at > $4 ORDER BY created_at, id"
+                 AND complete = FALSE AND expires_at > $4 AND metadata = $5 ORDER BY created_at, id"
             ),
             digest.to_string(),
             number(length),
             owner,
-            micros(now)
+            micros(now),
+            metadata
         )?;
         rows.into_iter().map(UploadRecord::read).collect()
     }
@@ -191,7 +197,7 @@ impl Writing {
         sql!(execute
             self,
             "INSERT INTO uploads (id, digest, length, durable, hash_state, complete, created_at, \
-             expires_at, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             expires_at, owner, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             row.id.to_string(),
             row.digest.to_string(),
             number(row.length),
@@ -200,7 +206,8 @@ impl Writing {
             row.complete,
             micros(row.created_at),
             micros(row.expires_at),
-            owner
+            owner,
+            row.metadata.as_str()
         )?;
         Ok(())
     }

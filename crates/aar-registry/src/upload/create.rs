@@ -12,7 +12,11 @@ use crate::{
     metadata::{BlobState, Reading, UploadRow, Writing},
 };
 
-pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Upload, Error> {
+pub(super) async fn create(
+    publisher: &Publisher,
+    new: UploadNew,
+    metadata: &str,
+) -> Result<Upload, Error> {
     let registry = &publisher.registry;
     let largest = registry.storage().largest_blob();
     let max = registry.options().uploads.max_staged_bytes.min(largest);
@@ -23,19 +27,24 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
         let length = new.length;
         return Err(Error::UploadTooLarge { length, max });
     }
-    match insert(registry, &publisher.actor, new).await {
+    match insert(registry, &publisher.actor, new, metadata).await {
         // Expired uploads may use the space.
         Err(Error::TooManyUploads { .. } | Error::StagingFull { .. } | Error::VolumeFull(_)) => {
             if let Err(error) = registry.reap_uploads().await {
                 tracing::warn!(%error, "expired uploads still use space");
             }
-            insert(registry, &publisher.actor, new).await
+            insert(registry, &publisher.actor, new, metadata).await
         }
         inserted => inserted,
     }
 }
 
-async fn insert(registry: &Registry, actor: &Actor, new: UploadNew) -> Result<Upload, Error> {
+async fn insert(
+    registry: &Registry,
+    actor: &Actor,
+    new: UploadNew,
+    metadata: &str,
+) -> Result<Upload, Error> {
     let owner = &actor.name();
     let is_stored = is_stored(registry, new).await?;
     let volume = registry.storage().volume().await?;
@@ -43,7 +52,7 @@ async fn insert(registry: &Registry, actor: &Actor, new: UploadNew) -> Result<Up
     let complete = is_known(&mut tx, new).await? && is_stored;
     if complete {
         tx.renew_blob(&new.digest, registry.now()).await?;
-    } else if let Some(row) = repeated(registry, &mut tx, owner, new).await? {
+    } else if let Some(row) = repeated(registry, &mut tx, owner, new, metadata).await? {
         tx.commit().await?;
         return Ok(Upload::from(&row));
     } else {
@@ -58,6 +67,7 @@ async fn insert(registry: &Registry, actor: &Actor, new: UploadNew) -> Result<Up
         durable: if complete { new.length } else { 0 },
         hash_state: Sha256Hasher::new().save(),
         complete,
+        metadata: metadata.to_owned(),
         created_at: registry.now(),
         expires_at: registry.upload_expiry(),
         multipart: None,
@@ -73,8 +83,9 @@ async fn repeated(
     tx: &mut Writing,
     owner: &str,
     UploadNew { length, digest }: UploadNew,
+    metadata: &str,
 ) -> Result<Option<UploadRow>, Error> {
-    let begun = tx.untouched_uploads(owner, (&digest, length), registry.now());
+    let begun = tx.untouched_uploads(owner, (&digest, length), metadata, registry.now());
     let idle = begun.await?.into_iter();
     let mut idle = idle.filter(|row| !registry.inner.upload_locks.is_locked(row.id));
     let Some(mut row) = idle.next() else {

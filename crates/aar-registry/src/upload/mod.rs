@@ -35,7 +35,7 @@ pub struct UploadNew {
 }
 
 /// The state of an upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upload {
     /// Its id.
     pub id: UploadId,
@@ -47,6 +47,8 @@ pub struct Upload {
     pub offset: u64,
     /// Whether the image is stored and verified.
     pub complete: bool,
+    /// What the client has declared about it, in the form of the tus header. Empty if unknown.
+    pub metadata: String,
     /// The time at which it expires unless it is continued.
     pub expires_at: Timestamp,
 }
@@ -59,6 +61,7 @@ impl From<&UploadRow> for Upload {
             length: row.length,
             offset: row.durable,
             complete: row.complete,
+            metadata: row.metadata.clone(),
             expires_at: row.expires_at,
         }
     }
@@ -66,10 +69,11 @@ impl From<&UploadRow> for Upload {
 
 impl Publisher {
     /// Creates an upload. It is complete at once if the image is already stored. A repeated request returns
-    /// the same upload as long as it has no bytes.
-    pub async fn create_upload(&self, new: UploadNew) -> Result<Upload, Error> {
+    /// the same upload as long as it has no bytes. `metadata` is kept with it.
+    pub async fn create_upload(&self, new: UploadNew, metadata: &str) -> Result<Upload, Error> {
         let publisher = self.clone();
-        run_to_completion(async move { create::create(&publisher, new).await }).await
+        let metadata = metadata.to_owned();
+        run_to_completion(async move { create::create(&publisher, new, &metadata).await }).await
     }
 
     /// The state of an upload. A request that still writes to it is first asked to end, so that a client

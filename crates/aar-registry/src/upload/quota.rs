@@ -65,9 +65,12 @@ impl<'a> Quota<'a> {
     fn free(&self, capacity: u64, reserved: impl Fn(&OwnerTotals) -> u64) -> u64 {
         let share = capacity - capacity / LEFT_TO_OTHERS;
         let own = reserved(&self.own);
-        let counted = |one: &&OwnerTotals| match self.is_operator {
-            true => reserved(one),
-            false => reserved(one).min(share),
+        let counted = |one: &&OwnerTotals| {
+            if self.is_operator {
+                reserved(one)
+            } else {
+                reserved(one).min(share)
+            }
         };
         let others: u64 = self.others.iter().map(counted).sum();
         let free = capacity.saturating_sub(own.saturating_add(others));

@@ -46,7 +46,7 @@ async fn upload(registry: &Registry, content: &[u8]) -> Result<(), Error> {
         digest: image.digest,
     };
     let operator = registry.operator("test");
-    let upload = operator.create_upload(new).await?;
+    let upload = operator.create_upload(new, "").await?;
     let pieces = content.chunks(MIB).map(bytes::Bytes::copy_from_slice);
     let pieces: Vec<_> = pieces.map(Ok::<_, std::io::Error>).collect();
     let body = futures_util::stream::iter(pieces);
@@ -82,7 +82,7 @@ async fn full_volume_accepts_everything_that_frees_space_or_withdraws_trust() {
     let (first, digest) = (&content[..MIB], image(&content).digest);
     let length = content.len() as u64;
     let stuck = operator
-        .create_upload(UploadNew { length, digest })
+        .create_upload(UploadNew { length, digest }, "")
         .await
         .unwrap();
     operator.append(stuck.id, 0, body([first])).await.unwrap();
@@ -145,7 +145,11 @@ async fn uploads_end_before_the_volume_is_full_and_large_ones_do_not_keep_small_
     let operator = registry.operator("test");
     let digest = image(b"large").digest;
     let length = VOLUME << 20;
-    let large = refused(operator.create_upload(UploadNew { length, digest }).await);
+    let large = refused(
+        operator
+            .create_upload(UploadNew { length, digest }, "")
+            .await,
+    );
     let text = large.to_string();
     assert_eq!(large.code(), ErrorCode::StorageFull);
     assert!(
