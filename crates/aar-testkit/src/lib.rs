@@ -28,6 +28,7 @@ mod registry;
 mod s3;
 mod shared;
 mod skip;
+mod small_volume;
 mod soak;
 mod test_servers;
 mod watchdog;
@@ -51,6 +52,7 @@ pub use proxy::{Direction, FaultProxy};
 pub use registry::TestRegistry;
 pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
 pub use skip::{skip, tool};
+pub use small_volume::SmallVolume;
 pub use soak::{SoakRound, soak_rounds};
 pub use test_servers::serve_test_servers;
 pub use web::{

@@ -30,8 +30,23 @@ pub(crate) struct UploadRow {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct UploadTotals {
     pub(crate) count: u64,
+    pub(crate) staged: u64,
+}
+
+/// The sums over the open uploads of one owner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnerTotals {
+    pub(crate) owner: String,
+    pub(crate) count: u64,
     pub(crate) announced: u64,
     pub(crate) staged: u64,
+}
+
+impl OwnerTotals {
+    /// The bytes that have not arrived.
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.announced.saturating_sub(self.staged)
+    }
 }
 
 #[derive(FromRow)]
@@ -142,16 +157,32 @@ impl Reading {
         Ok(found.is_some())
     }
 
+    pub(crate) async fn upload_totals_by_owner(&mut self) -> Result<Vec<OwnerTotals>, Error> {
+        let rows: Vec<(String, i64, i64, i64)> = sql!(all
+            self,
+            "SELECT owner, COUNT(*), CAST(SUM(length) AS BIGINT), CAST(SUM(durable) AS BIGINT) \
+             FROM uploads WHERE complete = FALSE GROUP BY owner"
+        )?;
+        let totals = rows.into_iter().map(|(owner, count, announced, staged)| {
+            Ok(OwnerTotals {
+                owner,
+                count: unsigned("uploads", count)?,
+                announced: unsigned("uploads.length", announced)?,
+                staged: unsigned("uploads.durable", staged)?,
+            })
+        });
+        totals.collect()
+    }
+
     /// The sums over all open uploads.
     pub(crate) async fn upload_totals(&mut self) -> Result<UploadTotals, Error> {
-        let (count, announced, staged): (i64, i64, i64) = sql!(one
+        let (count, staged): (i64, i64) = sql!(one
             self,
-            "SELECT COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(durable), 0) AS BIGINT) FROM uploads WHERE complete = FALSE"
+            "SELECT COUNT(*), CAST(COALESCE(SUM(durable), 0) AS BIGINT) \
+             FROM uploads WHERE complete = FALSE"
         )?;
         Ok(UploadTotals {
             count: unsigned("uploads", count)?,
-            announced: unsigned("uploads.length", announced)?,
             staged: unsigned("uploads.durable", staged)?,
         })
     }

@@ -5,9 +5,10 @@
 
 use aar_fs::Sha256Hasher;
 
-use super::{Upload, UploadNew, progress::renew_in};
+use super::{Upload, UploadNew, progress::renew_in, quota::Quota};
 use crate::{
     Error, Publisher, Registry, UploadId,
+    actor::Actor,
     metadata::{BlobState, Reading, UploadRow, Writing},
 };
 
@@ -26,14 +27,13 @@ pub(super) async fn create(
         let length = new.length;
         return Err(Error::UploadTooLarge { length, max });
     }
-    let owner = publisher.actor.name();
-    match insert(registry, &owner, new, metadata).await {
+    match insert(registry, &publisher.actor, new, metadata).await {
         // Expired uploads may use the space.
-        Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
+        Err(Error::TooManyUploads { .. } | Error::StagingFull { .. } | Error::VolumeFull(_)) => {
             if let Err(error) = registry.reap_uploads().await {
                 tracing::warn!(%error, "expired uploads still use space");
             }
-            insert(registry, &owner, new, metadata).await
+            insert(registry, &publisher.actor, new, metadata).await
         }
         inserted => inserted,
     }
@@ -41,11 +41,13 @@ pub(super) async fn create(
 
 async fn insert(
     registry: &Registry,
-    owner: &str,
+    actor: &Actor,
     new: UploadNew,
     metadata: &str,
 ) -> Result<Upload, Error> {
+    let owner = &actor.name();
     let is_stored = is_stored(registry, new).await?;
+    let volume = registry.storage().volume().await?;
     let mut tx = registry.write().await?;
     let complete = is_known(&mut tx, new).await? && is_stored;
     if complete {
@@ -54,7 +56,9 @@ async fn insert(
         tx.commit().await?;
         return Ok(Upload::from(&row));
     } else {
-        check_space(registry, &mut tx, new.length).await?;
+        let owners = tx.upload_totals_by_owner().await?;
+        let limits = registry.options().uploads;
+        Quota::new(actor, &owners).check(limits, volume.as_ref(), new.length)?;
     }
     let row = UploadRow {
         id: UploadId::random(),
@@ -114,18 +118,4 @@ async fn is_known(tx: &mut Reading, new: UploadNew) -> Result<bool, Error> {
         });
     }
     Ok(true)
-}
-
-async fn check_space(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {
-    let limits = registry.options().uploads;
-    let open = tx.upload_totals().await?;
-    if open.count >= limits.max_open {
-        let max = limits.max_open;
-        return Err(Error::TooManyUploads { max });
-    }
-    let free = limits.max_staged_bytes.saturating_sub(open.announced);
-    if length > free {
-        return Err(Error::StagingFull { free, length });
-    }
-    Ok(())
 }

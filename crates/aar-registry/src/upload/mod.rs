@@ -12,6 +12,7 @@ mod body;
 mod create;
 mod finish;
 mod progress;
+mod quota;
 
 use aar_types::Digest;
 use bytes::Bytes;
@@ -132,12 +133,18 @@ impl Registry {
     /// An upload that has not expired.
     async fn open_upload(&self, id: UploadId) -> Result<Option<UploadRow>, Error> {
         let row = self.metadata().read().await?.upload(id).await?;
+        // An expiry that the registry cannot have set was set while the clock was ahead.
+        let latest = self.upload_expiry();
+        let row = row.map(|row| UploadRow {
+            expires_at: row.expires_at.min(latest),
+            ..row
+        });
         Ok(row.filter(|row| row.expires_at > self.now()))
     }
 
     /// Expires an upload now, and deletes its staged bytes. Returns whether it existed.
     async fn drop_upload(&self, id: UploadId) -> Result<bool, Error> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         let Some(mut row) = tx.upload(id).await? else {
             return Ok(false);
         };
@@ -152,13 +159,13 @@ impl Registry {
     /// through the row.
     pub(crate) async fn forget_upload(&self, row: &UploadRow) -> Result<(), Error> {
         self.storage().staged(row.staged_id()).abort().await?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         tx.delete_upload(row.id).await?;
         tx.commit().await
     }
 
     /// The new expiry of an upload that is continued now.
-    fn upload_expiry(&self) -> Timestamp {
+    pub(crate) fn upload_expiry(&self) -> Timestamp {
         let ttl = SignedDuration::try_from(self.options().uploads.expire_after);
         let ttl = ttl.unwrap_or(SignedDuration::MAX);
         self.now().saturating_add(ttl).unwrap_or(Timestamp::MAX)

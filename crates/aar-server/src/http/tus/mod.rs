@@ -117,13 +117,13 @@ pub(crate) fn metadata_of(upload: &Upload) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("digest {encoded}")).ok()
 }
 
-/// The middleware around all routes: `X-HTTP-Method-Override` of a POST to an upload names the method, for
+/// Before the route is selected: `X-HTTP-Method-Override` of a POST to an upload names the method, for
 /// clients behind proxies that pass on GET and POST only.
-pub(crate) async fn override_method(mut request: Request, next: Next) -> Response {
+pub(crate) fn override_method(mut request: Request) -> Request {
     if let Some(method) = overridden(&request) {
         *request.method_mut() = method;
     }
-    next.run(request).await
+    request
 }
 
 fn overridden(request: &Request) -> Option<Method> {
