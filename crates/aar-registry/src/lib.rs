@@ -32,6 +32,7 @@ mod last_refresh;
 mod lease;
 mod list;
 mod metadata;
+mod metrics;
 mod migrate;
 mod mutation;
 mod open;

@@ -10,6 +10,7 @@ use crate::{
     actor::Actor,
     last_refresh::LastRefresh,
     metadata::{Metadata, RegistryRow, Writing, now},
+    metrics::RefusalMetrics,
     refusals::RefusalLog,
     storage::Storage,
     upload_lock::UploadLocks,
@@ -26,7 +27,7 @@ pub(crate) struct Inner {
     options: Options,
     metadata: Arc<Metadata>,
     pub(crate) storage: ArcSwap<StorageInUse>,
-    revision: watch::Sender<Revision>,
+    pub(crate) revision: watch::Sender<Revision>,
     pub(crate) trust: ArcSwap<TrustTable>,
     pub(crate) trust_changes: watch::Sender<u64>,
     /// Held while the trust table is replaced, so that an older table does not replace a newer one.
@@ -36,6 +37,7 @@ pub(crate) struct Inner {
     pub(crate) undelivered: Notify,
     pub(crate) upload_locks: UploadLocks,
     refusals: RefusalLog,
+    pub(crate) refused: RefusalMetrics,
 }
 
 /// Storage and its name change together.
@@ -75,6 +77,7 @@ impl Registry {
             undelivered: Notify::new(),
             upload_locks: UploadLocks::default(),
             refusals,
+            refused: RefusalMetrics::default(),
         };
         Self {
             inner: Arc::new(inner),

@@ -36,6 +36,7 @@ use std::{
 };
 
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
+use tokio::time::Instant;
 
 pub(crate) use audit::AuditRow;
 pub use audit::{AuditEntry, AuditQuery, Outcome};
@@ -58,11 +59,12 @@ use self::postgres::{PostgresDatabase, ServerName};
 pub(crate) type CommitListener = sqlx::postgres::PgListener;
 
 pub(crate) use crate::keys::{VariantKey, VersionKey};
-use crate::{DatabaseOptions, Error};
+use crate::{DatabaseOptions, Error, metrics::RequestMetrics};
 
 #[derive(Debug)]
 pub(crate) struct Metadata {
     engine: Engine,
+    metrics: RequestMetrics,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,7 @@ enum Engine {
 /// A read-only transaction: it sees the state of one moment.
 pub(crate) struct Reading {
     transaction: Transaction,
+    metrics: RequestMetrics,
 }
 
 /// A write transaction. Only one is open at a time, over all processes.
@@ -101,28 +104,48 @@ impl Metadata {
                 Engine::Postgres(Box::pin(PostgresDatabase::open(options)).await?)
             }
         };
-        Ok(Self { engine })
+        let metrics = RequestMetrics::default();
+        Ok(Self { engine, metrics })
     }
 
     pub(crate) async fn read(&self) -> Result<Reading, Error> {
+        let begun = Instant::now();
         let transaction = match &self.engine {
-            Engine::Sqlite(database) => Transaction::sqlite(database, database.read().await)?,
+            Engine::Sqlite(database) => Transaction::sqlite(database, database.read().await),
             Engine::Postgres(database) => {
-                Transaction::postgres(database, Box::pin(database.read()).await)?
+                Transaction::postgres(database, Box::pin(database.read()).await)
             }
         };
-        Ok(Reading { transaction })
+        self.opened("begin-read", begun, transaction)
     }
 
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
+        let begun = Instant::now();
         let transaction = match &self.engine {
-            Engine::Sqlite(database) => Transaction::sqlite(database, database.write().await)?,
+            Engine::Sqlite(database) => Transaction::sqlite(database, database.write().await),
             Engine::Postgres(database) => {
-                Transaction::postgres(database, Box::pin(database.write()).await)?
+                Transaction::postgres(database, Box::pin(database.write()).await)
             }
         };
-        let reading = Reading { transaction };
+        let reading = self.opened("begin-write", begun, transaction)?;
         Ok(Writing { reading })
+    }
+
+    fn opened(
+        &self,
+        kind: &'static str,
+        begun: Instant,
+        transaction: Result<Transaction, Error>,
+    ) -> Result<Reading, Error> {
+        self.metrics.observe(kind, begun, &transaction);
+        Ok(Reading {
+            transaction: transaction?,
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    pub(crate) fn metrics(&self) -> &RequestMetrics {
+        &self.metrics
     }
 
     /// Follows the commits of other processes, if the engine reports them.
@@ -173,6 +196,17 @@ impl Reading {
         }
     }
 
+    /// Counts a statement, and names the database in its error.
+    fn ended<T>(
+        &self,
+        kind: &'static str,
+        begun: Instant,
+        ended: Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
+        self.metrics.observe(kind, begun, &ended);
+        ended.map_err(|error| self.failure(error))
+    }
+
     fn failure(&self, error: sqlx::Error) -> Error {
         match &self.transaction {
             Transaction::Sqlite(_, path) => sqlite::failure(path, error),
@@ -183,7 +217,12 @@ impl Reading {
 
 impl Writing {
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        match self.reading.transaction {
+        let begun = Instant::now();
+        let Reading {
+            transaction,
+            metrics,
+        } = self.reading;
+        let committed = match transaction {
             Transaction::Sqlite(transaction, path) => {
                 let done = transaction.commit().await;
                 done.map_err(|error| sqlite::failure(&path, error))
@@ -192,7 +231,9 @@ impl Writing {
                 let done = Box::pin(transaction.commit()).await;
                 done.map_err(|error| server.failure(error))
             }
-        }
+        };
+        metrics.observe("commit", begun, &committed);
+        committed
     }
 
     /// A drop also rolls back, but only at the next use of the connection.
@@ -227,8 +268,9 @@ impl DerefMut for Writing {
 /// Runs one statement on the engine of the transaction. `execute` returns the number of affected rows,
 /// `optional` and `all` return the rows found, `one` returns the only possible row.
 macro_rules! sql {
-    (execute $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+    (execute $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query($sql)
                 $(.bind($bind))*
                 .execute(connection)
@@ -238,11 +280,12 @@ macro_rules! sql {
                 let done = sqlx::query($sql)$(.bind($bind))*.execute(connection);
                 Box::pin(done).await.map(|done| done.rows_affected())
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
-    (optional $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+        };
+        $tx.ended("execute", begun, ended)
+    }};
+    (optional $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query_as($sql)
                 $(.bind($bind))*
                 .fetch_optional(connection)
@@ -250,11 +293,12 @@ macro_rules! sql {
             $crate::metadata::Connection::Postgres(connection) => {
                 Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_optional(connection)).await
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
-    (one $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+        };
+        $tx.ended("query", begun, ended)
+    }};
+    (one $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query_as($sql)
                 $(.bind($bind))*
                 .fetch_one(connection)
@@ -262,11 +306,12 @@ macro_rules! sql {
             $crate::metadata::Connection::Postgres(connection) => {
                 Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_one(connection)).await
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
-    (all $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+        };
+        $tx.ended("query", begun, ended)
+    }};
+    (all $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query_as($sql)
                 $(.bind($bind))*
                 .fetch_all(connection)
@@ -274,8 +319,8 @@ macro_rules! sql {
             $crate::metadata::Connection::Postgres(connection) => {
                 Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_all(connection)).await
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
+        };
+        $tx.ended("query", begun, ended)
+    }};
 }
 use sql;

@@ -1,8 +1,15 @@
 //! The table of routes. The OpenAPI document is generated from the same rows.
 
-use aar_daemon::http::drain_body;
+use aar_daemon::http::{
+    drain_body,
+    metrics::{HttpMetrics, Transport, measure},
+};
 use aar_types::{ErrorBody, ErrorCode};
-use axum::{Router, extract::Request, middleware::from_fn};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{from_fn, from_fn_with_state},
+};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -67,13 +74,14 @@ fn upload_table() -> OpenApiRouter<AppState> {
 /// A request passes, from the outside in:
 ///
 /// 0. `tus::override_method`: sets the method of an upload request that names another one;
-/// 1. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
-/// 2. `drain_body`: on the way out handles a body that was not read;
-/// 3. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
-/// 4. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+/// 1. `measure`: counts the request, if there are metrics to serve;
+/// 2. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
+/// 3. `drain_body`: on the way out handles a body that was not read;
+/// 4. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
+/// 5. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
 ///    unauthorised caller gets 401 or 403 before anything else is checked, then path, query and body;
-/// 5. the handler.
-pub(crate) fn router(state: AppState) -> Router {
+/// 6. the handler.
+pub(crate) fn router(state: AppState, metrics: Option<&HttpMetrics>) -> Router {
     let (router, _) = table().split_for_parts();
     let router = router
         .fallback(no_route)
@@ -81,6 +89,13 @@ pub(crate) fn router(state: AppState) -> Router {
         .layer(from_fn(drain_body))
         .layer(from_fn(report))
         .with_state(state);
+    let router = match metrics {
+        Some(metrics) => router.layer(from_fn_with_state(
+            (metrics.clone(), Transport::Https),
+            measure,
+        )),
+        None => router,
+    };
     // A layer of the router itself would run after the route was selected.
     Router::new()
         .fallback_service(router)
