@@ -25,6 +25,7 @@ mod changes;
 mod descriptor;
 mod error;
 mod fetch;
+mod fleet;
 mod folder;
 mod gc;
 mod keys;

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::{
     Error, Options, TrustTable,
     actor::Actor,
+    fleet::ReportPace,
     last_refresh::LastRefresh,
     metadata::{Metadata, RegistryRow, Writing, now},
     metrics::RefusalMetrics,
@@ -38,6 +39,7 @@ pub(crate) struct Inner {
     pub(crate) upload_locks: UploadLocks,
     refusals: RefusalLog,
     pub(crate) refused: RefusalMetrics,
+    pub(crate) report_pace: ReportPace,
 }
 
 /// Storage and its name change together.
@@ -78,6 +80,7 @@ impl Registry {
             upload_locks: UploadLocks::default(),
             refusals,
             refused: RefusalMetrics::default(),
+            report_pace: ReportPace::default(),
         };
         Self {
             inner: Arc::new(inner),

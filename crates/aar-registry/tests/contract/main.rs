@@ -17,6 +17,7 @@ mod catalogue;
 mod changes;
 mod collector;
 mod fetch;
+mod fleet;
 mod migrate;
 mod open;
 mod operator;

@@ -18,7 +18,7 @@ use super::{
     error::ApiError,
     report::report,
     tus,
-    v1::{applications, changes, server, uploads, versions},
+    v1::{applications, changes, fleet, server, uploads, versions},
 };
 
 #[derive(utoipa::OpenApi)]
@@ -36,6 +36,7 @@ use super::{
         (name = "versions", description = "Versions of an application, and their images."),
         (name = "uploads", description = "Uploads of images, by the tus 1.0 protocol."),
         (name = "changes", description = "The changes of the catalogue."),
+        (name = "fleet", description = "The sites that use the registry, and how they stand."),
     )
 )]
 struct Document;
@@ -56,6 +57,9 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::remove::remove))
         .routes(routes!(versions::image::image))
         .routes(routes!(changes::list::list))
+        .routes(routes!(fleet::report::report))
+        .routes(routes!(fleet::list::list))
+        .routes(routes!(fleet::show::show))
         .merge(upload_table())
 }
 
