@@ -17,6 +17,8 @@ mod drain;
 #[cfg(test)]
 mod filter;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod immutability;
 #[cfg(test)]
 mod large;

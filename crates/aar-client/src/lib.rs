@@ -21,6 +21,7 @@ mod client;
 mod clock_skew;
 mod download;
 mod error;
+mod fleet;
 mod info;
 mod json_limits;
 mod options;

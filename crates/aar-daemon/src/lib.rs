@@ -6,6 +6,7 @@
 //! - A configuration file is valid as a whole, or refused with file, line and key ([`config_file`]).
 //! - Logs go to standard error ([`logging`]).
 //! - HTTP requests are read and answered by the same rules ([`http`]).
+//! - Prometheus and probes have a listener of their own ([`operations`]).
 //! - The first signal to stop drains, the second ends the process ([`lifecycle`], [`serve`]).
 
 pub mod base_dir;
@@ -14,6 +15,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod lock;
 pub mod logging;
+pub mod operations;
 pub mod owner;
 pub mod serve;
 

@@ -71,6 +71,8 @@ pub enum Error {
     EmptyUpload,
     #[error("{length} bytes are more than the {max} that uploads may take")]
     UploadTooLarge { length: u64, max: u64 },
+    #[error("this site has just reported: report at most once a second")]
+    ReportTooSoon,
     #[error("{max} uploads are open already; finish one or try again later")]
     TooManyUploads { max: u64 },
     #[error("open uploads leave {free} bytes, {length} are requested; try again later")]
@@ -234,7 +236,7 @@ impl Error {
             | Self::EmptyUpload
             | Self::Declaration { .. }
             | Self::CertificateAmbiguous { .. } => ErrorCode::InvalidRequest,
-            Self::TooManyUploads { .. } => ErrorCode::TooManyRequests,
+            Self::TooManyUploads { .. } | Self::ReportTooSoon => ErrorCode::TooManyRequests,
             Self::StagingFull { .. } | Self::VolumeFull(_) | Self::StorageFull { .. } => {
                 ErrorCode::StorageFull
             }

@@ -35,6 +35,12 @@ impl Operator {
         .await
     }
 
+    /// The number of descriptors that storage does not have yet.
+    pub async fn undelivered(&self) -> Result<u64, Error> {
+        let mut tx = self.registry.metadata().read().await?;
+        tx.count_outbox().await
+    }
+
     /// Delivers the descriptors of all certificates, and waits for other tasks that deliver some of them.
     pub async fn deliver_trust(&self) -> Result<(), Error> {
         let (registry, actor) = (self.registry.clone(), self.actor.clone());

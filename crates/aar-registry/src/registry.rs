@@ -8,8 +8,10 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::{
     Error, Options, TrustTable,
     actor::Actor,
+    fleet::ReportPace,
     last_refresh::LastRefresh,
     metadata::{Metadata, RegistryRow, Writing, now},
+    metrics::RefusalMetrics,
     refusals::RefusalLog,
     storage::Storage,
     upload_lock::UploadLocks,
@@ -26,7 +28,7 @@ pub(crate) struct Inner {
     options: Options,
     metadata: Arc<Metadata>,
     pub(crate) storage: ArcSwap<StorageInUse>,
-    revision: watch::Sender<Revision>,
+    pub(crate) revision: watch::Sender<Revision>,
     pub(crate) trust: ArcSwap<TrustTable>,
     pub(crate) trust_changes: watch::Sender<u64>,
     /// Held while the trust table is replaced, so that an older table does not replace a newer one.
@@ -36,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) undelivered: Notify,
     pub(crate) upload_locks: UploadLocks,
     refusals: RefusalLog,
+    pub(crate) refused: RefusalMetrics,
+    pub(crate) report_pace: ReportPace,
 }
 
 /// Storage and its name change together.
@@ -75,6 +79,8 @@ impl Registry {
             undelivered: Notify::new(),
             upload_locks: UploadLocks::default(),
             refusals,
+            refused: RefusalMetrics::default(),
+            report_pace: ReportPace::default(),
         };
         Self {
             inner: Arc::new(inner),

@@ -243,6 +243,7 @@ impl<L: LocalCatalogue> Round<L> {
             }
             None => self.context.board.update(|status| {
                 status.applications = self.plan.application_states(&[]);
+                status.compared = Some(registry.revision);
                 status.held.clone_from(&self.plan.held);
             }),
         }

@@ -44,6 +44,10 @@ pub struct AgentStatus {
     pub clock_skew_seconds: Option<i64>,
     pub held: Option<HeldRemovals>,
     pub conflicts: Vec<Conflict>,
+    /// The revision with which `applications` were compared, or a later one that differs only for other
+    /// architectures.
+    #[serde(default)]
+    pub compared: Option<Revision>,
     /// By name, compared with the registry as last observed.
     pub applications: Vec<ApplicationState>,
     pub transfers: Vec<TransferStatus>,

@@ -128,6 +128,8 @@ impl FeedWatch {
             ChangesResponse::Changes(changes) => {
                 if self.is_relevant(&changes, since) {
                     self.send(FeedEvent::Changed).await;
+                } else if changes.revision > since {
+                    self.skip(since, changes.revision);
                 }
                 changes.revision
             }
@@ -137,6 +139,15 @@ impl FeedWatch {
                 observed.unwrap_or(since)
             }
         }
+    }
+
+    /// Nothing has changed here between two revisions.
+    fn skip(&self, since: Revision, to: Revision) {
+        self.board.update(|status| {
+            if status.compared == Some(since) {
+                status.compared = Some(to);
+            }
+        });
     }
 
     /// A lower revision means another registry, or an older state of the same one.

@@ -15,8 +15,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Certificate, Error, Identity, Limits, Peer, Slot, TlsStream, UnknownPeers, provider,
-    shown_certificate, verifier::ClientVerifier,
+    Certificate, Error, HandshakeCounts, Identity, Limits, Peer, Slot, TlsStream, UnknownPeers,
+    provider, shown_certificate, verifier::ClientVerifier,
 };
 
 /// The pause after accepting has failed, for example without free file descriptors.
@@ -33,6 +33,7 @@ pub struct TlsListener {
     limits: Limits,
     unknown: UnknownPeers,
     handshakes: JoinSet<Option<(TlsStream, Peer)>>,
+    counts: HandshakeCounts,
     /// The end of the pause after accepting has failed.
     resume_at: Option<Instant>,
 }
@@ -55,6 +56,7 @@ impl TlsListener {
             unknown: UnknownPeers::new(limits.unknown_peers, limits.unknown_peers_per_address),
             limits,
             handshakes: JoinSet::new(),
+            counts: HandshakeCounts::default(),
             resume_at: None,
         })
     }
@@ -74,6 +76,11 @@ impl TlsListener {
         self.unknown.clone()
     }
 
+    /// The ended handshakes.
+    pub fn handshake_counts(&self) -> HandshakeCounts {
+        self.counts.clone()
+    }
+
     /// Waits for the next connection with a complete handshake. It does not fail: an error of one
     /// connection does not concern the others. Cancel-safe.
     pub async fn accept(&mut self) -> (TlsStream, Peer) {
@@ -81,7 +88,9 @@ impl TlsListener {
             let resume_at = self.resume_at.max(self.unknown.room_at());
             tokio::select! {
                 Some(done) = self.handshakes.join_next() => {
-                    if let Some(accepted) = outcome(done) {
+                    let done = outcome(done);
+                    self.counts.add(done.is_some());
+                    if let Some(accepted) = done {
                         return accepted;
                     }
                 }

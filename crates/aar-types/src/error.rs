@@ -51,6 +51,8 @@ error_codes! {
     ApplicationNotFound = "application_not_found", 404;
     /// The version does not exist.
     VersionNotFound = "version_not_found", 404;
+    /// The site does not exist.
+    SiteNotFound = "site_not_found", 404;
     /// The upload does not exist or has expired.
     UploadNotFound = "upload_not_found", 404;
     /// The route does not support the method.

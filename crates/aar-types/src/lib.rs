@@ -15,6 +15,7 @@ mod duration;
 mod envelope;
 mod error;
 mod error_chain;
+mod fleet;
 mod hash;
 mod lenient;
 mod manifest;
@@ -37,6 +38,10 @@ pub use duration::parse_duration;
 pub use envelope::{Envelope, ErrorBody, ResponseKind};
 pub use error::ErrorCode;
 pub use error_chain::{error_chain, root_cause};
+pub use fleet::{
+    ExceptionState, FLEET_EXTENSION, Fleet, InvalidReport, NoSite, Site, SiteException, SiteMode,
+    SiteName, SiteReport, SiteState,
+};
 pub use hash::{Digest, Fingerprint, FingerprintPrefix};
 pub use lenient::null_as_empty;
 pub use manifest::{

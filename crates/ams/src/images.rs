@@ -50,6 +50,10 @@ impl Images {
         })
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of an image, which may not exist yet.
     pub(crate) fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();

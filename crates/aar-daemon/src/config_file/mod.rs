@@ -3,6 +3,7 @@
 //! Keys are in kebab-case. Types should refuse unknown keys (`#[serde(deny_unknown_fields)]`), so that a
 //! typing mistake does not silently select a default.
 
+mod listener;
 mod message;
 mod unquoted;
 
@@ -11,6 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use listener::{
+    CertificateFiles, OwnLabels, extra_labels, optional_certificate, optional_text,
+};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Deserializer, Track};
 

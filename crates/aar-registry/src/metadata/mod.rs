@@ -18,6 +18,7 @@ mod outbox;
 mod parts;
 mod postgres;
 mod registry;
+mod site_reports;
 mod sqlite;
 mod times;
 mod trust;
@@ -37,6 +38,7 @@ use std::{
 };
 
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
+use tokio::time::Instant;
 
 pub(crate) use audit::AuditRow;
 pub use audit::{AuditEntry, AuditQuery, Outcome};
@@ -45,6 +47,7 @@ pub(crate) use leases::LeaseTimes;
 pub(crate) use outbox::OutboxRow;
 pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
+pub(crate) use site_reports::SiteReportRow;
 pub(crate) use times::LatestTimes;
 pub(crate) use trust::TrustRow;
 pub use trust::TrustedCertificate;
@@ -60,11 +63,12 @@ use self::postgres::{PostgresDatabase, ServerName};
 pub(crate) type CommitListener = sqlx::postgres::PgListener;
 
 pub(crate) use crate::keys::{VariantKey, VersionKey};
-use crate::{DatabaseOptions, Error};
+use crate::{DatabaseOptions, Error, metrics::RequestMetrics};
 
 #[derive(Debug)]
 pub(crate) struct Metadata {
     engine: Engine,
+    metrics: RequestMetrics,
 }
 
 #[derive(Debug)]
@@ -76,6 +80,7 @@ enum Engine {
 /// A read-only transaction: it sees the state of one moment.
 pub(crate) struct Reading {
     transaction: Transaction,
+    metrics: RequestMetrics,
 }
 
 /// A write transaction. Only one is open at a time, over all processes.
@@ -103,37 +108,60 @@ impl Metadata {
                 Engine::Postgres(Box::pin(PostgresDatabase::open(options)).await?)
             }
         };
-        Ok(Self { engine })
+        let metrics = RequestMetrics::default();
+        Ok(Self { engine, metrics })
     }
 
     pub(crate) async fn read(&self) -> Result<Reading, Error> {
+        let begun = Instant::now();
         let transaction = match &self.engine {
-            Engine::Sqlite(database) => Transaction::sqlite(database, database.read().await)?,
+            Engine::Sqlite(database) => Transaction::sqlite(database, database.read().await),
             Engine::Postgres(database) => {
-                Transaction::postgres(database, Box::pin(database.read()).await)?
+                Transaction::postgres(database, Box::pin(database.read()).await)
             }
         };
-        Ok(Reading { transaction })
+        self.opened("begin-read", begun, transaction)
     }
 
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
-        match &self.engine {
-            Engine::Sqlite(database) => Writing::sqlite(database, database.write().await),
+        let begun = Instant::now();
+        let transaction = match &self.engine {
+            Engine::Sqlite(database) => Transaction::sqlite(database, database.write().await),
             Engine::Postgres(database) => {
-                Writing::postgres(database, Box::pin(database.write()).await)
+                Transaction::postgres(database, Box::pin(database.write()).await)
             }
-        }
+        };
+        let reading = self.opened("begin-write", begun, transaction)?;
+        Ok(Writing { reading })
     }
 
     /// For work that frees space or withdraws trust: it may use the reserve of a full volume. A PostgreSQL
     /// server is on another volume, and has its own reserve or none.
     pub(crate) async fn write_from_reserve(&self) -> Result<Writing, Error> {
-        match &self.engine {
-            Engine::Sqlite(database) => {
-                Writing::sqlite(database, database.write_from_reserve().await)
-            }
-            Engine::Postgres(_) => self.write().await,
-        }
+        let Engine::Sqlite(database) = &self.engine else {
+            return self.write().await;
+        };
+        let begun = Instant::now();
+        let transaction = Transaction::sqlite(database, database.write_from_reserve().await);
+        let reading = self.opened("begin-write", begun, transaction)?;
+        Ok(Writing { reading })
+    }
+
+    fn opened(
+        &self,
+        kind: &'static str,
+        begun: Instant,
+        transaction: Result<Transaction, Error>,
+    ) -> Result<Reading, Error> {
+        self.metrics.observe(kind, begun, &transaction);
+        Ok(Reading {
+            transaction: transaction?,
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    pub(crate) fn metrics(&self) -> &RequestMetrics {
+        &self.metrics
     }
 
     /// Follows the commits of other processes, if the engine reports them.
@@ -184,6 +212,17 @@ impl Reading {
         }
     }
 
+    /// Counts a statement, and names the database in its error.
+    fn ended<T>(
+        &self,
+        kind: &'static str,
+        begun: Instant,
+        ended: Result<T, sqlx::Error>,
+    ) -> Result<T, Error> {
+        self.metrics.observe(kind, begun, &ended);
+        ended.map_err(|error| self.failure(error))
+    }
+
     fn failure(&self, error: sqlx::Error) -> Error {
         match &self.transaction {
             Transaction::Sqlite(_, path) => sqlite::failure(path, error),
@@ -193,26 +232,13 @@ impl Reading {
 }
 
 impl Writing {
-    fn sqlite(
-        database: &aar_sqlite::Database,
-        begun: Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error>,
-    ) -> Result<Self, Error> {
-        let transaction = Transaction::sqlite(database, begun)?;
-        let reading = Reading { transaction };
-        Ok(Self { reading })
-    }
-
-    fn postgres(
-        database: &PostgresDatabase,
-        begun: Result<sqlx::Transaction<'static, Postgres>, sqlx::Error>,
-    ) -> Result<Self, Error> {
-        let transaction = Transaction::postgres(database, begun)?;
-        let reading = Reading { transaction };
-        Ok(Self { reading })
-    }
-
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        match self.reading.transaction {
+        let begun = Instant::now();
+        let Reading {
+            transaction,
+            metrics,
+        } = self.reading;
+        let committed = match transaction {
             Transaction::Sqlite(transaction, path) => {
                 let done = transaction.commit().await;
                 done.map_err(|error| sqlite::failure(&path, error))
@@ -221,7 +247,9 @@ impl Writing {
                 let done = Box::pin(transaction.commit()).await;
                 done.map_err(|error| server.failure(error))
             }
-        }
+        };
+        metrics.observe("commit", begun, &committed);
+        committed
     }
 
     /// A drop also rolls back, but only at the next use of the connection.
@@ -256,8 +284,9 @@ impl DerefMut for Writing {
 /// Runs one statement on the engine of the transaction. `execute` returns the number of affected rows,
 /// `optional` and `all` return the rows found, `one` returns the only possible row.
 macro_rules! sql {
-    (execute $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+    (execute $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query($sql)
                 $(.bind($bind))*
                 .execute(connection)
@@ -267,11 +296,12 @@ macro_rules! sql {
                 let done = sqlx::query($sql)$(.bind($bind))*.execute(connection);
                 Box::pin(done).await.map(|done| done.rows_affected())
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
-    (optional $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+        };
+        $tx.ended("execute", begun, ended)
+    }};
+    (optional $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query_as($sql)
                 $(.bind($bind))*
                 .fetch_optional(connection)
@@ -279,11 +309,12 @@ macro_rules! sql {
             $crate::metadata::Connection::Postgres(connection) => {
                 Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_optional(connection)).await
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
-    (one $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+        };
+        $tx.ended("query", begun, ended)
+    }};
+    (one $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query_as($sql)
                 $(.bind($bind))*
                 .fetch_one(connection)
@@ -291,11 +322,12 @@ macro_rules! sql {
             $crate::metadata::Connection::Postgres(connection) => {
                 Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_one(connection)).await
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
-    (all $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
-        match $tx.connection() {
+        };
+        $tx.ended("query", begun, ended)
+    }};
+    (all $tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let begun = tokio::time::Instant::now();
+        let ended = match $tx.connection() {
             $crate::metadata::Connection::Sqlite(connection) => sqlx::query_as($sql)
                 $(.bind($bind))*
                 .fetch_all(connection)
@@ -303,8 +335,8 @@ macro_rules! sql {
             $crate::metadata::Connection::Postgres(connection) => {
                 Box::pin(sqlx::query_as($sql)$(.bind($bind))*.fetch_all(connection)).await
             }
-        }
-        .map_err(|error| $tx.failure(error))
-    };
+        };
+        $tx.ended("query", begun, ended)
+    }};
 }
 use sql;

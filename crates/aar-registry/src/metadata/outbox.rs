@@ -43,6 +43,12 @@ impl Reading {
         row.map(OutboxRecord::read).transpose()
     }
 
+    /// The number of undelivered entries.
+    pub(crate) async fn count_outbox(&mut self) -> Result<u64, Error> {
+        let (count,): (i64,) = sql!(one self, "SELECT COUNT(*) FROM outbox")?;
+        unsigned("outbox", count)
+    }
+
     /// The keys of undelivered entries that begin with `prefix`, in the order of the entries.
     pub(crate) async fn outbox_keys(&mut self, prefix: &str) -> Result<Vec<String>, Error> {
         let rows: Vec<(String,)> = sql!(all

@@ -56,6 +56,7 @@ impl Writing {
         sql!(execute self, "DELETE FROM variants")?;
         sql!(execute self, "DELETE FROM blobs")?;
         sql!(execute self, "DELETE FROM trust")?;
+        sql!(execute self, "DELETE FROM site_reports")?;
         Ok(())
     }
 

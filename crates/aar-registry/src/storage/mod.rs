@@ -30,7 +30,7 @@ pub(crate) use staged::{
     Checkpoint, Durable, Progress, Resumed, StagedId, StagedUpload, StagedWriter,
 };
 
-use crate::{Error, StorageOptions, UploadId};
+use crate::{Error, StorageOptions, UploadId, metrics::RequestMetrics};
 
 /// The bytes of a blob, in pieces.
 pub(crate) type ByteStream = BoxStream<'static, Result<Bytes, Error>>;
@@ -51,6 +51,16 @@ impl Storage {
                 let bucket = s3::S3Storage::open(options).await?;
                 Ok(Self::S3(Box::new(bucket)))
             }
+        }
+    }
+}
+
+impl Storage {
+    /// The measurements of requests; a folder has none.
+    pub(crate) fn metrics(&self) -> Option<&RequestMetrics> {
+        match self {
+            Self::Fs(_) => None,
+            Self::S3(s3) => Some(s3.metrics()),
         }
     }
 }

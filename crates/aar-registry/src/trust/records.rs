@@ -73,6 +73,7 @@ impl TrustRecords {
             (Withdrawal::Remove, TrustState::Trusted) => self.remove(&mut tx, known).await?,
             (Withdrawal::Revoke, TrustState::Trusted) => self.revoke(&mut tx, known).await?,
         };
+        tx.delete_site_report(&withdrawn.fingerprint).await?;
         tx.next_trust_revision().await?;
         tx.commit().await?;
         Ok(withdrawn)

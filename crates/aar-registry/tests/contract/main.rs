@@ -18,6 +18,7 @@ mod changes;
 mod clock;
 mod collector;
 mod fetch;
+mod fleet;
 mod full_disk;
 mod migrate;
 mod open;

@@ -5,7 +5,8 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use super::{
     application::ApplicationCommand, audit::AuditArguments, check_config::CheckConfigArguments,
-    gc::GcArguments, status::StatusArguments, storage::StorageCommand, trust::TrustCommand,
+    fleet::FleetArguments, gc::GcArguments, status::StatusArguments, storage::StorageCommand,
+    trust::TrustCommand,
 };
 
 /// The Anbox Application Registry
@@ -44,6 +45,8 @@ pub(super) enum Command {
     /// List, show and delete applications
     #[command(subcommand, alias = "app")]
     Application(ApplicationCommand),
+    /// Show the sites that use the registry, and how they stand
+    Fleet(FleetArguments),
     /// Show the content of the registry
     Status(StatusArguments),
     /// Show the audit log

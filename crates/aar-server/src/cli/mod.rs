@@ -8,6 +8,7 @@ mod arguments;
 mod audit;
 mod check_config;
 mod context;
+mod fleet;
 mod gc;
 mod serve;
 mod status;
@@ -73,6 +74,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> anyhow::Result<Exi
         Command::Serve => serve::run(context).await,
         Command::Trust(command) => trust::run(context, command).await,
         Command::Application(command) => application::run(context, command).await,
+        Command::Fleet(arguments) => fleet::run(context, arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
         Command::Audit(arguments) => audit::run(context, &arguments).await,
         Command::Gc(arguments) => gc::run(context, &arguments).await,

@@ -10,6 +10,7 @@ mod duration;
 mod gc;
 mod http;
 mod listen;
+mod operations;
 mod registry;
 pub(crate) mod rewrite;
 mod s3;
@@ -32,6 +33,7 @@ pub use duration::{ConfigDuration, NonZeroDuration, UrlTtl};
 pub use gc::GcConfig;
 pub use http::HttpConfig;
 pub use listen::ListenAddress;
+pub use operations::OperationsConfig;
 pub use rewrite::RewriteError;
 pub use s3::{EncryptionConfig, EncryptionKind, S3Config, S3Credentials};
 pub use secret::Secret;
@@ -57,6 +59,8 @@ pub struct Config {
     pub uploads: UploadsConfig,
     /// The garbage collection.
     pub gc: GcConfig,
+    /// The listener for metrics and probes.
+    pub operations: OperationsConfig,
 }
 
 impl Config {
@@ -86,6 +90,7 @@ impl Config {
 
     fn resolved(mut self, base: &Path) -> Self {
         self.database.resolve(base);
+        self.operations.resolve(base);
         if let StorageConfig::Fs(fs) = &mut self.storage {
             fs.root_directory = base.join(&fs.root_directory);
         }

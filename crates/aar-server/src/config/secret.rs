@@ -15,6 +15,10 @@ impl Secret {
         Self(value)
     }
 
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// The same value for the registry.
     pub(super) fn registry(&self) -> aar_registry::Secret {
         aar_registry::Secret::new(self.0.clone())

@@ -19,10 +19,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    cached::Cached,
     catalogue::{ResponseCache, RevisionHeaders},
     detached::DetachedTasks,
     error::ApiError,
-    health::HealthCache,
 };
 
 /// The state that all handlers share.
@@ -35,7 +35,7 @@ struct StateInner {
     max_upload: u64,
     detached: DetachedTasks,
     drain: CancellationToken,
-    health: HealthCache,
+    health: Cached<ServerStatus>,
 }
 
 impl AppState {
@@ -47,7 +47,7 @@ impl AppState {
             max_upload,
             detached: DetachedTasks::default(),
             drain,
-            health: HealthCache::default(),
+            health: Cached::default(),
         }))
     }
 
@@ -64,6 +64,14 @@ impl AppState {
     /// The size of the largest image that is accepted.
     pub(crate) fn max_upload(&self) -> u64 {
         self.0.max_upload
+    }
+
+    /// The result of the health check.
+    pub(crate) async fn health(&self) -> ServerStatus {
+        let StateInner {
+            registry, health, ..
+        } = &*self.0;
+        health.get(|| registry.health()).await
     }
 
     /// Responds with a part of the catalogue, from the cache if the revision has an entry for `key`.
@@ -149,10 +157,7 @@ impl AnyCaller {
     }
 
     pub(crate) async fn health(&self) -> ServerStatus {
-        let StateInner {
-            registry, health, ..
-        } = &*self.state.0;
-        health.get(|| registry.health()).await
+        self.state.health().await
     }
 }
 

@@ -4,10 +4,10 @@
 //! query of its metadata. Handlers only translate.
 
 mod auth;
+mod cached;
 mod catalogue;
 mod detached;
 mod error;
-mod health;
 mod parameters;
 mod report;
 mod router;
@@ -15,4 +15,5 @@ mod tus;
 mod v1;
 
 pub(crate) use auth::AppState;
+pub(crate) use cached::Cached;
 pub(crate) use router::{openapi, router};

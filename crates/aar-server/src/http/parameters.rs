@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use aar_daemon::http::{JsonBodyError, media_type, parse_query, read_json_body};
 use aar_registry::UploadId;
-use aar_types::{ApplicationName, Architecture, ErrorCode, VersionNumber};
+use aar_types::{ApplicationName, Architecture, ErrorCode, SiteName, VersionNumber};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::{HeaderMap, request::Parts};
 use serde::de::DeserializeOwned;
@@ -65,6 +65,15 @@ pub(crate) struct UploadPath {
     pub(crate) id: UploadId,
 }
 
+/// The path of a site.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct SitePath {
+    /// The name of the site, or the first 6 or more digits of the fingerprint of its certificate.
+    #[param(value_type = String)]
+    pub(crate) site: SiteName,
+}
+
 /// The parameters of a path, by name.
 struct PathParameters(RawPathParams);
 
@@ -103,6 +112,7 @@ from_path_parameters! {
     VariantPath { name, architecture }
     VersionPath { name, architecture, number }
     UploadPath { id }
+    SitePath { site }
 }
 
 /// The query. Unknown names are refused: a misspelt filter must not select everything.

@@ -1,7 +1,12 @@
 //! The table of routes. The OpenAPI document is generated from the same rows.
 
+use aar_daemon::http::metrics::{HttpMetrics, Transport, measure};
 use aar_types::{ErrorBody, ErrorCode};
-use axum::{Router, extract::Request, middleware::from_fn};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{from_fn, from_fn_with_state},
+};
 use tower::util::MapRequest;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +16,7 @@ use super::{
     error::ApiError,
     report::report,
     tus,
-    v1::{applications, changes, server, uploads, versions},
+    v1::{applications, changes, fleet, server, uploads, versions},
 };
 
 #[derive(utoipa::OpenApi)]
@@ -29,6 +34,7 @@ use super::{
         (name = "versions", description = "Versions of an application, and their images."),
         (name = "uploads", description = "Uploads of images, by the tus 1.0 protocol."),
         (name = "changes", description = "The changes of the catalogue."),
+        (name = "fleet", description = "The sites that use the registry, and how they stand."),
     )
 )]
 struct Document;
@@ -49,6 +55,9 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::remove::remove))
         .routes(routes!(versions::image::image))
         .routes(routes!(changes::list::list))
+        .routes(routes!(fleet::report::report))
+        .routes(routes!(fleet::list::list))
+        .routes(routes!(fleet::show::show))
         .merge(upload_table())
 }
 
@@ -67,19 +76,27 @@ fn upload_table() -> OpenApiRouter<AppState> {
 /// A request passes, from the outside in:
 ///
 /// 0. `tus::override_method`: sets the method of an upload request that names another one;
-/// 1. `report`: assigns the request id; on the way out drains the body of the request, writes the body of an
+/// 1. `measure`: counts the request, if there are metrics to serve;
+/// 2. `report`: assigns the request id; on the way out drains the body of the request, writes the body of an
 ///    error, adds the date and logs the request;
-/// 2. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
-/// 3. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+/// 3. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
+/// 4. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
 ///    unauthorised caller gets 401 or 403 before anything else is checked, then path, query and body;
-/// 4. the handler.
-pub(crate) fn router(state: AppState) -> Router {
+/// 5. the handler.
+pub(crate) fn router(state: AppState, metrics: Option<&HttpMetrics>) -> Router {
     let (router, _) = table().split_for_parts();
     let router = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn(report))
         .with_state(state);
+    let router = match metrics {
+        Some(metrics) => router.layer(from_fn_with_state(
+            (metrics.clone(), Transport::Https),
+            measure,
+        )),
+        None => router,
+    };
     // A layer of the router itself would run after the route was selected.
     Router::new().fallback_service(MapRequest::new(router, tus::override_method))
 }

@@ -29,6 +29,14 @@ impl Background {
         self.tasks.spawn(task);
     }
 
+    /// Adds a task that goes on while the service drains, until the token that it gets is cancelled.
+    pub(super) fn add_until_stop<F>(&self, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task(self.stop.clone()));
+    }
+
     /// Stops the tasks and waits for them, for `limit` at most.
     pub(super) async fn stop(self, limit: Duration) {
         self.stop.cancel();

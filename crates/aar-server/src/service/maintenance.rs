@@ -7,16 +7,27 @@ use tracing::{error, info, warn};
 
 use aar_types::error_chain;
 
+use crate::operations::GcMetrics;
+
 /// Runs maintenance at the start and then periodically: deletes versions that were withdrawn long ago, frees
 /// images without a version, expired uploads and leftover files, and writes missing descriptors.
-pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
+pub(super) async fn run(
+    operator: Operator,
+    metrics: GcMetrics,
+    period: Duration,
+    stop: CancellationToken,
+) {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
         remove_withdrawn(&operator).await;
         match collect(&operator).await {
-            Ok(report) => tell(&report),
+            Ok(report) => {
+                metrics.count(&report);
+                tell(&report);
+            }
             Err(failure) => {
+                metrics.count_failure();
                 error!(
                     error = error_chain(&failure),
                     "nothing could be freed; the next attempt is made later"

@@ -6,12 +6,14 @@ use std::{
 };
 
 use aar_daemon::{
-    IsKnown, connection_limits, lock::Lock, notify_ready, notify_stopping, serve_tls,
+    IsKnown, connection_limits, http::metrics::HttpMetrics, lock::Lock, notify_ready,
+    notify_stopping, operations::OperationsListener, serve_tls,
 };
 use aar_fs::create_private_folder;
 use aar_registry::Registry;
-use aar_tls::{Certificate, Connections, Peer, TlsListener};
+use aar_tls::{Certificate, Connections, Identity, Peer, TlsListener};
 use aar_types::Clock;
+use axum::Router;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -21,8 +23,9 @@ use super::{
     maintenance, moved_storage::MovedStorage, watch::Watch,
 };
 use crate::{
-    config::{Config, StorageConfig},
+    config::{Config, ListenAddress, OperationsConfig, StorageConfig},
     http::{AppState, router},
+    operations::{self, GcMetrics, Listening, Operations},
 };
 
 /// The name of the service in the audit log.
@@ -32,11 +35,13 @@ const OPERATOR: &str = "aar serve";
 pub struct Server {
     base: PathBuf,
     config: Config,
+    clock: Clock,
     registry: Registry,
     imported_trust: ImportedTrust,
     certificate: Certificate,
     listener: TlsListener,
     control: ControlSocket,
+    operations: Option<OperationsListener>,
     _lock: Lock,
     /// The storage, where another machine could use it at the same time.
     _storage_lock: Option<Lock>,
@@ -50,7 +55,7 @@ impl Server {
         create_private_folder(base)?;
         let lock = Lock::acquire(base)?;
         create_private_folder(&base.join("run"))?;
-        let address = resolve(&config).await?;
+        let address = resolve(&config.http.addr).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
         let storage_lock = lock_shared_folder(&config)?;
         let registry = Registry::open(config.registry(clock.clone())?).await?;
@@ -59,14 +64,17 @@ impl Server {
         let imported_trust = ImportedTrust::new(base, operator);
         imported_trust.update().await;
         let listener = TlsListener::bind(address, &identity, connection_limits()).await?;
+        let operations = bind_operations(&config.operations).await?;
         Ok(Self {
             base: base.to_owned(),
             control: ControlSocket::open(base)?,
             certificate: identity.certificate().clone(),
             config,
+            clock,
             registry,
             imported_trust,
             listener,
+            operations,
             _lock: lock,
             _storage_lock: storage_lock,
         })
@@ -75,6 +83,11 @@ impl Server {
     /// The listen address.
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
+    }
+
+    /// The address of the listener for metrics and probes, if there is one.
+    pub fn operations_addr(&self) -> Option<SocketAddr> {
+        self.operations.as_ref()?.local_addr().ok()
     }
 
     /// Its certificate.
@@ -89,25 +102,23 @@ impl Server {
         let state = self.app_state(stop.clone());
         self.log_start();
         let is_known = self.known_peers();
+        let (http, gc) = (HttpMetrics::default(), GcMetrics::new(self.clock.clone()));
+        let router = router(state.clone(), self.operations.as_ref().map(|_| &http));
+        let operations = self.operations_router(&state, http, gc.clone());
         let connections = Connections::default();
         let moved = MovedStorage::new(&self.base);
         let watch = Watch::new(self.registry.clone(), connections.clone(), moved);
         let background = Background::start(watch, self.control);
+        if let Some(listener) = self.operations {
+            background.add_until_stop(|stop| listener.run(operations, stop, limit));
+        }
         let operator = self.registry.operator(OPERATOR);
         let period = self.config.gc.interval.get();
         background.add(maintenance::deliver(operator.clone(), stop.clone()));
         background.add(self.imported_trust.run(stop.clone()));
-        background.add(maintenance::run(operator, period, stop.clone()));
+        background.add(maintenance::run(operator, gc, period, stop.clone()));
         notify_ready();
-        serve_tls(
-            self.listener,
-            connections,
-            is_known,
-            router(state.clone()),
-            stop,
-            limit,
-        )
-        .await;
+        serve_tls(self.listener, connections, is_known, router, stop, limit).await;
         finish(&state, limit).await;
         background.stop(limit).await;
         self.registry.close().await;
@@ -117,6 +128,20 @@ impl Server {
     fn app_state(&self, stop: CancellationToken) -> AppState {
         let max_upload = self.config.uploads.max_staged.bytes();
         AppState::new(self.registry.clone(), max_upload, stop)
+    }
+
+    fn operations_router(&self, state: &AppState, http: HttpMetrics, gc: GcMetrics) -> Router {
+        let operations = Operations {
+            registry: self.registry.clone(),
+            state: state.clone(),
+            http,
+            listening: Listening::new(&self.listener),
+            gc,
+            certificate: self.certificate.clone(),
+            clock: self.clock.clone(),
+            labels: self.config.operations.extra_labels.clone(),
+        };
+        operations::router(operations, self.config.operations.credentials())
     }
 
     /// Peers are known whose certificate is trusted.
@@ -133,6 +158,9 @@ impl Server {
             base = %self.base.display(),
             "registry started"
         );
+        if let Some(address) = self.operations_addr() {
+            info!(%address, "metrics and probes are served");
+        }
     }
 }
 
@@ -148,12 +176,24 @@ fn lock_shared_folder(config: &Config) -> Result<Option<Lock>, Error> {
     }
 }
 
-async fn resolve(config: &Config) -> Result<SocketAddr, Error> {
-    let resolved = config.http.addr.resolve().await;
-    resolved.map_err(|source| Error::Address {
-        address: config.http.addr.to_string(),
+async fn resolve(address: &ListenAddress) -> Result<SocketAddr, Error> {
+    address.resolve().await.map_err(|source| Error::Address {
+        address: address.to_string(),
         source,
     })
+}
+
+/// Listens for Prometheus and probes, if it is configured.
+async fn bind_operations(config: &OperationsConfig) -> Result<Option<OperationsListener>, Error> {
+    let Some(address) = &config.listen_address else {
+        return Ok(None);
+    };
+    let address = resolve(address).await?;
+    let files = config.tls.as_ref();
+    let identity = files.map(|files| Identity::load(&files.cert, &files.key));
+    let identity = identity.transpose()?;
+    let listener = OperationsListener::bind(address, identity.as_ref()).await?;
+    Ok(Some(listener))
 }
 
 /// Waits for tasks whose callers have disconnected.

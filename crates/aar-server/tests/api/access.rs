@@ -58,6 +58,9 @@ const ROUTES: &[(&str, &str, Audience)] = &[
         Clients,
     ),
     ("GET", "/1.0/changes", Clients),
+    ("PUT", "/1.0/clients/self", Clients),
+    ("GET", "/1.0/fleet", Publishers),
+    ("GET", "/1.0/fleet/{site}", Publishers),
     ("OPTIONS", "/1.0/uploads", Publishers),
     ("POST", "/1.0/uploads", Publishers),
     ("HEAD", "/1.0/uploads/{id}", Publishers),
@@ -95,6 +98,7 @@ fn concrete(path: &str) -> String {
     path.replace("{name}", "absent")
         .replace("{architecture}", "amd64")
         .replace("{number}", "7")
+        .replace("{site}", "absent")
         .replace("{id}", "00000000-0000-4000-8000-000000000000")
 }
 

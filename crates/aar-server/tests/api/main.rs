@@ -8,6 +8,7 @@ mod changes;
 mod content;
 mod document;
 mod errors;
+mod fleet;
 mod foreign_text;
 mod images;
 mod lifecycle;

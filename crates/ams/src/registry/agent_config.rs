@@ -1,13 +1,46 @@
 //! Configures the agent from the configuration and the trust store, and again after each change.
 
+use std::{future::pending, sync::Arc};
+
 use aar_client::{ClientOptions, RegistryClient};
 use aar_sync::{Agent, AgentConfig, RegistryConfig};
 use aar_tls::Identity;
 use aar_types::{Fingerprint, error_chain};
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use crate::{applications::Applications, config::RegistryTarget, services::Services};
+use crate::{
+    applications::Applications,
+    config::{ConfigValues, RegistryTarget},
+    services::Services,
+};
+
+/// The changes of the registry's configuration.
+pub(super) struct TargetChanges {
+    source: AgentConfigSource,
+    config: watch::Receiver<Arc<ConfigValues>>,
+    trust: watch::Receiver<u64>,
+    applied: (RegistryTarget, bool),
+}
+
+impl TargetChanges {
+    /// Waits for the next one. Most items do not concern the registry and must not cancel a running round.
+    pub(super) async fn next(&mut self) {
+        loop {
+            tokio::select! {
+                Ok(()) = self.config.changed() => {}
+                Ok(()) = self.trust.changed() => {}
+                else => return pending().await,
+            }
+            let target = self.source.trusted_target();
+            if target != self.applied {
+                self.applied = target;
+                return;
+            }
+        }
+    }
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct AgentConfigSource {
@@ -27,6 +60,16 @@ impl AgentConfigSource {
         let trust = &self.services.trust;
         let trusted = target.fingerprint.is_some_and(|pin| trust.contains(&pin));
         (target, trusted)
+    }
+
+    /// Follows what [`registry_config`](Self::registry_config) depends on.
+    pub(super) fn changes(&self) -> TargetChanges {
+        TargetChanges {
+            config: self.services.config.changes(),
+            trust: self.services.trust.changes(),
+            applied: self.trusted_target(),
+            source: self.clone(),
+        }
     }
 
     /// A registry is accepted only if the configuration names its certificate and the trust store
@@ -75,29 +118,16 @@ impl AgentConfigSource {
         applications: &Applications,
         spawn: impl FnOnce(RegistryConfig) -> Agent,
     ) -> (Agent, AbortOnDropHandle<()>) {
-        let mut config = self.services.config.changes();
-        let mut trust = self.services.trust.changes();
+        let mut changes = self.changes();
         let mut local = applications.changes();
         let source = self.clone();
-        let mut applied = source.trusted_target();
         let agent = spawn(source.registry_config());
         let notified = agent.clone();
         let watch = tokio::spawn(async move {
             loop {
                 tokio::select! {
-                    Ok(()) = local.changed() => {
-                        notified.local_changed();
-                        continue;
-                    }
-                    Ok(()) = config.changed() => {}
-                    Ok(()) = trust.changed() => {}
-                    else => return,
-                }
-                // Most items do not concern the registry and must not cancel a running round.
-                let target = source.trusted_target();
-                if target != applied {
-                    notified.reconfigure(source.registry_config());
-                    applied = target;
+                    Ok(()) = local.changed() => notified.local_changed(),
+                    () = changes.next() => notified.reconfigure(source.registry_config()),
                 }
             }
         });

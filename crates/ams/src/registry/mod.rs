@@ -5,6 +5,7 @@
 mod agent_config;
 mod catalogue;
 mod metrics;
+mod site_reporter;
 mod view;
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
@@ -41,6 +42,7 @@ struct Inner {
     applications: Applications,
     services: Services,
     config_watch: AbortOnDropHandle<()>,
+    site_reports: AbortOnDropHandle<()>,
 }
 
 impl RegistrySync {
@@ -57,7 +59,12 @@ impl RegistrySync {
         let (agent, config_watch) = config.start_agent(applications, |config| {
             Agent::spawn(catalogue, config, services.clock.clone())
         });
+        let site = site_reporter::Site {
+            architecture: services.architecture,
+            images: services.images.folder().to_owned(),
+        };
         Self(Arc::new(Inner {
+            site_reports: site_reporter::start(&agent, &config, site),
             agent,
             config,
             applications: applications.clone(),
@@ -165,6 +172,7 @@ impl RegistrySync {
 
     pub(crate) async fn stop(&self) {
         self.0.config_watch.abort();
+        self.0.site_reports.abort();
         self.0.agent.stop().await;
     }
 

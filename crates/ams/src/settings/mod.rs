@@ -10,7 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aar_daemon::{ConfigError, LoggerConfig, config_file};
+use aar_daemon::{
+    ConfigError, LoggerConfig,
+    config_file::{self, CertificateFiles},
+};
 use aar_tls::Identity;
 use aar_types::Architecture;
 use serde::Deserialize;
@@ -94,24 +97,16 @@ pub struct PrometheusSettings {
     #[serde(deserialize_with = "read::optional_address")]
     pub listen_address: Option<SocketAddr>,
     /// Without a user, metrics are served without authentication.
-    #[serde(deserialize_with = "read::optional_text")]
+    #[serde(deserialize_with = "config_file::optional_text")]
     pub username: Option<String>,
-    #[serde(deserialize_with = "read::optional_text")]
+    #[serde(deserialize_with = "config_file::optional_text")]
     pub password: Option<String>,
     /// Added to every sample.
-    #[serde(deserialize_with = "read::labels")]
+    #[serde(deserialize_with = "config_file::extra_labels::<read::AmsLabels, _>")]
     pub extra_labels: BTreeMap<String, String>,
     /// Without a certificate, metrics are served over plain HTTP.
-    #[serde(deserialize_with = "read::optional_certificate")]
-    pub tls: Option<MetricsTls>,
-}
-
-/// The files of a certificate and its key.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct MetricsTls {
-    pub cert: PathBuf,
-    pub key: PathBuf,
+    #[serde(deserialize_with = "config_file::optional_certificate")]
+    pub tls: Option<CertificateFiles>,
 }
 
 impl Settings {
@@ -177,7 +172,7 @@ impl Default for Settings {
 impl PrometheusSettings {
     /// The certificate of the metrics listener, if metrics are served over TLS.
     pub fn identity(&self) -> Result<Option<Identity>, crate::Error> {
-        let load = |tls: &MetricsTls| Identity::load(&tls.cert, &tls.key);
+        let load = |tls: &CertificateFiles| Identity::load(&tls.cert, &tls.key);
         let tls = self.tls.as_ref().filter(|_| self.listen_address.is_some());
         Ok(tls.map(load).transpose()?)
     }
@@ -188,14 +183,6 @@ impl std::fmt::Debug for PrometheusSettings {
         f.debug_struct("PrometheusSettings")
             .field("listen_address", &self.listen_address)
             .field("extra_labels", &self.extra_labels)
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for MetricsTls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MetricsTls")
-            .field("cert", &self.cert)
             .finish_non_exhaustive()
     }
 }

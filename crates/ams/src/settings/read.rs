@@ -1,27 +1,32 @@
 //! Values of the settings file with their own syntax or rules.
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::PathBuf,
 };
 
+use aar_daemon::config_file::{OwnLabels, optional_text};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{BackendSettings, DEFAULT_PORT, MetricsTls, StoreSettings};
+use super::{BackendSettings, DEFAULT_PORT, StoreSettings};
 use crate::{config::parse_flag, socket_group::SocketGroup};
 
-/// The labels of the metrics of AMS. Prometheus refuses a sample that has a label twice.
-const RESERVED_LABELS: &[&str] = &[
-    "code",
-    "direction",
-    "handler",
-    "kind",
-    "le",
-    "method",
-    "outcome",
-    "state",
-];
+/// The labels of the metrics of AMS.
+pub(super) struct AmsLabels;
+
+impl OwnLabels for AmsLabels {
+    const PROGRAM: &'static str = "AMS";
+    const NAMES: &'static [&'static str] = &[
+        "code",
+        "direction",
+        "handler",
+        "kind",
+        "le",
+        "method",
+        "outcome",
+        "state",
+    ];
+}
 
 /// The section `store` in the file.
 #[derive(Default, Deserialize)]
@@ -102,60 +107,6 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
         Some(Flag::Text(text)) if text.is_empty() => Ok(false),
         Some(Flag::Text(text)) => parse_flag(&text)
             .ok_or_else(|| de::Error::custom(format!("{text:?} is neither true nor false"))),
-    }
-}
-
-pub(super) fn optional_text<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.filter(|text| !text.is_empty()))
-}
-
-pub(super) fn optional_certificate<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<MetricsTls>, D::Error> {
-    let tls = Option::<MetricsTls>::deserialize(deserializer)?;
-    let is_set = |path: &PathBuf| !path.as_os_str().is_empty();
-    match tls {
-        Some(tls) if is_set(&tls.cert) != is_set(&tls.key) => Err(de::Error::custom(
-            "cert and key belong together: set both or neither",
-        )),
-        tls => Ok(tls.filter(|tls| is_set(&tls.cert))),
-    }
-}
-
-pub(super) fn labels<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
-    let labels = BTreeMap::<LabelName, String>::deserialize(deserializer)?;
-    Ok(labels
-        .into_iter()
-        .map(|(LabelName(name), value)| (name, value))
-        .collect())
-}
-
-/// A type of its own, so that a refusal names the line of the label.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct LabelName(String);
-
-impl<'de> Deserialize<'de> for LabelName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        if RESERVED_LABELS.contains(&&*name) {
-            return Err(de::Error::custom(format!(
-                "the label {name:?} is used by AMS: choose another name"
-            )));
-        }
-        let are_valid = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let is_first_valid = name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-        if !are_valid || !is_first_valid || name.starts_with("__") {
-            return Err(de::Error::custom(format!(
-                "{name:?} is not a valid label name: use letters, digits and underscores, without a \
-                 digit or two underscores at the start"
-            )));
-        }
-        Ok(Self(name))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The metrics for Prometheus.
 
+use aar_daemon::config_file::CertificateFiles;
 use ams::Settings;
 use axum::body::Body;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -164,7 +165,7 @@ async fn metrics_are_served_over_tls_with_a_certificate() {
     let mut settings = Settings::default();
     let prometheus = &mut settings.metrics.prometheus;
     prometheus.listen_address = Some("127.0.0.1:0".parse().unwrap());
-    prometheus.tls = Some(ams::settings::MetricsTls { cert, key });
+    prometheus.tls = Some(CertificateFiles { cert, key });
     let ams = RunningAms::with(settings).await;
     let port = ams.metrics.unwrap().port();
     let stream = ams

@@ -1,6 +1,7 @@
 //! Measurements of an HTTP API, for Prometheus.
 
 mod handler;
+mod values;
 
 use axum::{
     body::HttpBody as _,
@@ -17,6 +18,7 @@ use prometheus_client::{
 use tokio::time::Instant;
 
 pub use handler::Transport;
+pub use values::{LabelPair, counters, gauges};
 
 /// Upper bounds of durations, in seconds.
 const DURATIONS: [f64; 13] = [

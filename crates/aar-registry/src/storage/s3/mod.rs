@@ -44,7 +44,7 @@ use self::{
 use super::{
     Area, Backend, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload,
 };
-use crate::{BucketProblem, Error, KeyOrigin, S3Options};
+use crate::{BucketProblem, Error, KeyOrigin, S3Options, metrics::RequestMetrics};
 
 #[derive(Debug)]
 pub(crate) struct S3Storage {
@@ -73,6 +73,10 @@ impl S3Storage {
             cloudfront: cloudfront.transpose()?,
             clock: Clock::system(),
         })
+    }
+
+    pub(super) fn metrics(&self) -> &RequestMetrics {
+        self.bucket.client.metrics()
     }
 
     pub(super) async fn has(&self, key: &ObjectKey) -> Result<bool, Error> {

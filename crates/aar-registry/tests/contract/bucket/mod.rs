@@ -3,6 +3,7 @@
 mod access;
 mod collection;
 mod faults;
+mod metrics;
 mod upload;
 
 use std::time::Duration;

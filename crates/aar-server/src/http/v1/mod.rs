@@ -2,6 +2,7 @@
 
 pub(super) mod applications;
 pub(super) mod changes;
+pub(super) mod fleet;
 pub(super) mod server;
 pub(super) mod uploads;
 pub(super) mod versions;

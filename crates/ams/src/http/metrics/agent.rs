@@ -1,18 +1,8 @@
-use std::sync::atomic::AtomicU64;
-
+use aar_daemon::http::metrics::{counters, gauges};
 use ams_api::{RegistryStatus, RoundOutcome, TransferDirection};
-use prometheus_client::{
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::{ConstGauge, Gauge},
-    },
-    registry::Registry,
-};
+use prometheus_client::{metrics::gauge::ConstGauge, registry::Registry};
 
 use crate::registry::AgentMetrics;
-
-type Labels = [(&'static str, &'static str); 1];
 
 /// Adds the status of the registry agent to a registry of metrics.
 pub(super) fn register_status(status: &RegistryStatus, registry: &mut Registry) {
@@ -139,22 +129,6 @@ pub(super) fn register_metrics(metrics: AgentMetrics, registry: &mut Registry) {
         "Time from the publication of a version until it is usable here",
         metrics.arrivals,
     );
-}
-
-fn gauges<const N: usize>(values: [(Labels, u64); N]) -> Family<Labels, Gauge<u64, AtomicU64>> {
-    let family = Family::<Labels, Gauge<u64, AtomicU64>>::default();
-    for (labels, value) in values {
-        family.get_or_create(&labels).set(value);
-    }
-    family
-}
-
-fn counters<const N: usize>(values: [(Labels, u64); N]) -> Family<Labels, Counter> {
-    let family = Family::<Labels, Counter>::default();
-    for (labels, value) in values {
-        family.get_or_create(&labels).inc_by(value);
-    }
-    family
 }
 
 #[cfg(test)]

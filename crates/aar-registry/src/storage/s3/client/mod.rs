@@ -16,6 +16,7 @@ use aar_tls::ServerTrust;
 use aar_types::Clock;
 use bytes::Bytes;
 use http::{Method, Request, header::CONTENT_LENGTH};
+use tokio::time::Instant;
 use url::Url;
 
 use self::{
@@ -25,7 +26,7 @@ use self::{
     time_limit::{RESPONSE, within},
 };
 use super::credentials::{CredentialCache, SigningKeys};
-use crate::S3Options;
+use crate::{S3Options, metrics::RequestMetrics};
 
 pub(super) use self::{
     address::BucketAddress,
@@ -49,6 +50,7 @@ struct Inner {
     credentials: CredentialCache,
     retry_for: Duration,
     in_flight: BytesInFlight,
+    metrics: RequestMetrics,
 }
 
 /// An HTTP client for buckets and issuers of credentials.
@@ -97,11 +99,12 @@ impl S3Client {
             credentials,
             retry_for: options.retry_for,
             in_flight: BytesInFlight::default(),
+            metrics: RequestMetrics::default(),
         }))
     }
 
     pub(super) fn retries(&self, policy: RetryPolicy) -> Retries {
-        Retries::new(policy, self.0.retry_for)
+        Retries::new(policy, self.0.retry_for, self.0.metrics.clone())
     }
 
     /// Sends a request, retries transient errors, and returns the response if it is a success.
@@ -121,7 +124,25 @@ impl S3Client {
             let response = self.0.http.execute(http_request).await?;
             S3Response::read(response).await?.checked()
         };
-        within(&self.0.in_flight, request, response).await
+        self.measured(request, response).await
+    }
+
+    /// Ends a request after its time limit, and counts it.
+    async fn measured<T>(
+        &self,
+        request: &S3Request<'_>,
+        response: impl Future<Output = Result<T, S3Error>>,
+    ) -> Result<T, S3Error> {
+        let begun = Instant::now();
+        let ended = within(&self.0.in_flight, request, response).await;
+        self.0
+            .metrics
+            .observe(name_of(&request.method), begun, &ended);
+        ended
+    }
+
+    pub(super) fn metrics(&self) -> &RequestMetrics {
+        &self.0.metrics
     }
 
     /// Starts to read an object. Returns when the head of the response has arrived.
@@ -138,7 +159,7 @@ impl S3Client {
             let response = S3Response::read(response).await?;
             Err(S3Error::Refused(response.refusal()))
         };
-        within(&self.0.in_flight, request, response).await
+        self.measured(request, response).await
     }
 
     async fn sign(&self, request: &S3Request<'_>) -> Result<Request<Body>, S3Error> {
@@ -184,6 +205,18 @@ impl S3Client {
             region: &self.0.region,
             now: Clock::system().now(),
         }
+    }
+}
+
+/// The methods that S3 has.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        _ => "other",
     }
 }
 

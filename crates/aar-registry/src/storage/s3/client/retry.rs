@@ -4,6 +4,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::time::Instant;
 
 use super::S3Error;
+use crate::metrics::RequestMetrics;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause before jitter, which at most doubles it.
@@ -44,11 +45,12 @@ pub(in super::super) struct Retries {
     deadline: Instant,
     pauses: ExponentialBackoff,
     failures: u32,
+    metrics: RequestMetrics,
 }
 
 impl Retries {
     /// `long` is the time of the long policy.
-    pub(super) fn new(policy: RetryPolicy, long: Duration) -> Self {
+    pub(super) fn new(policy: RetryPolicy, long: Duration, metrics: RequestMetrics) -> Self {
         Self {
             policy,
             deadline: Instant::now() + policy.time(long),
@@ -59,6 +61,7 @@ impl Retries {
                 .without_max_times()
                 .build(),
             failures: 0,
+            metrics,
         }
     }
 
@@ -71,7 +74,11 @@ impl Retries {
         // Sending a large body can take longer than the whole time for retries.
         let first_timeout =
             self.failures == 1 && self.policy == RetryPolicy::Long && error.is_timeout();
-        first_timeout || self.pause().await
+        if first_timeout {
+            self.metrics.count_retry();
+            return true;
+        }
+        self.pause().await
     }
 
     /// The same after an error of any kind.
@@ -81,6 +88,7 @@ impl Retries {
             return false;
         }
         tokio::time::sleep(pause).await;
+        self.metrics.count_retry();
         true
     }
 }
@@ -94,6 +102,10 @@ mod tests {
 
     const LONG_TIME: Duration = crate::S3Options::RETRY_FOR;
 
+    fn retries(policy: RetryPolicy) -> Retries {
+        Retries::new(policy, LONG_TIME, RequestMetrics::default())
+    }
+
     fn refused(status: StatusCode) -> S3Error {
         S3Error::Refused(Refusal {
             status,
@@ -102,7 +114,7 @@ mod tests {
     }
 
     async fn waited(policy: RetryPolicy) -> (usize, Duration) {
-        let (start, mut retries, mut times) = (Instant::now(), Retries::new(policy, LONG_TIME), 0);
+        let (start, mut retries, mut times) = (Instant::now(), retries(policy), 0);
         let error = refused(StatusCode::SERVICE_UNAVAILABLE);
         while retries.retry_after(&error).await {
             times += 1;
@@ -125,14 +137,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn permanent_error_is_not_retried() {
         for error in [refused(StatusCode::FORBIDDEN), S3Error::Replaced] {
-            let mut retries = Retries::new(RetryPolicy::Long, LONG_TIME);
+            let mut retries = retries(RetryPolicy::Long);
             assert!(!retries.retry_after(&error).await, "{error}");
         }
     }
 
     /// The number of attempts that fail with these errors in turn, each after more than the time for retries.
     async fn sent(errors: &[S3Error]) -> usize {
-        let mut retries = Retries::new(RetryPolicy::Long, LONG_TIME);
+        let mut retries = retries(RetryPolicy::Long);
         for (sent, error) in errors.iter().enumerate() {
             tokio::time::advance(2 * LONG_TIME).await;
             if !retries.retry_after(error).await {

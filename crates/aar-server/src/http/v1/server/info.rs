@@ -1,4 +1,4 @@
-use aar_types::{Envelope, ServerInfo};
+use aar_types::{Envelope, FLEET_EXTENSION, ServerInfo};
 use axum::Json;
 
 use crate::http::auth::AnyCaller;
@@ -15,7 +15,7 @@ pub(in crate::http) async fn info(caller: AnyCaller) -> Json<Envelope<ServerInfo
     let role = caller.role();
     Json(Envelope::sync(ServerInfo {
         api_version: "1.0".to_owned(),
-        api_extensions: Vec::new(),
+        api_extensions: vec![FLEET_EXTENSION.to_owned()],
         auth: caller.auth(),
         role,
         registry_id: caller.registry_id().clone(),

@@ -1,0 +1,141 @@
+//! The sites: what each reported last, and what follows from it now.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use aar_types::{Fingerprint, Fleet, Revision, Site, SiteMode, SiteReport, SiteState, TrustState};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use crate::{Error, Publisher, Reader, TrustedCertificate, actor::Actor, metadata::SiteReportRow};
+
+/// The time after which the last report of a site says nothing about it any more.
+const SILENCE: SignedDuration = SignedDuration::from_mins(3);
+
+/// The shortest time between two reports of a site. Sites report at most once a second, and each report is a
+/// write transaction.
+const PACE: Duration = Duration::from_millis(500);
+
+/// When each site reported last, to this process. It holds an entry for each certificate that was trusted.
+#[derive(Debug, Default)]
+pub(crate) struct ReportPace(Mutex<HashMap<Fingerprint, Instant>>);
+
+impl ReportPace {
+    fn admits(&self, site: Fingerprint) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if last.get(&site).is_some_and(|last| now - *last < PACE) {
+            return false;
+        }
+        last.insert(site, now);
+        true
+    }
+}
+
+impl Reader {
+    /// Replaces the report of the caller, which has passed its check. A command of the host is no site.
+    pub async fn report_site(&self, report: SiteReport) -> Result<(), Error> {
+        let Actor::Caller {
+            fingerprint: Some(fingerprint),
+            ..
+        } = self.actor
+        else {
+            return Ok(());
+        };
+        let registry = &self.registry;
+        if !registry.inner.report_pace.admits(fingerprint) {
+            return Err(Error::ReportTooSoon);
+        }
+        let received_at = registry.now();
+        let mut tx = registry.metadata().write().await?;
+        let last = tx.site_report(&fingerprint).await?;
+        let last = last.filter(|last| is_same_state(&last.report, &report));
+        let since = last.map_or(received_at, |last| last.since);
+        tx.put_site_report(&SiteReportRow {
+            fingerprint,
+            received_at,
+            since,
+            report,
+        })
+        .await?;
+        tx.commit().await
+    }
+}
+
+impl Publisher {
+    /// The sites whose certificates are trusted now, by name.
+    pub async fn fleet(&self) -> Result<Fleet, Error> {
+        let registry = &self.registry;
+        let mut tx = registry.metadata().read().await?;
+        let (revision, rows) = (tx.revision().await?, tx.site_reports().await?);
+        let mut rows: HashMap<Fingerprint, SiteReportRow> =
+            rows.into_iter().map(|row| (row.fingerprint, row)).collect();
+        let (now, trust) = (registry.now(), registry.trust());
+        let trusted = trust.certificates();
+        let trusted = trusted.filter(|known| known.state == TrustState::Trusted);
+        let sites =
+            trusted.map(|known| site(known, rows.remove(&known.fingerprint), revision, now));
+        let mut sites: Vec<_> = sites.collect();
+        sites.sort_by(|a, b| (&a.name, a.fingerprint).cmp(&(&b.name, b.fingerprint)));
+        Ok(Fleet { revision, sites })
+    }
+}
+
+/// The name by which operators know a site: the common name of its certificate. A report cannot change it.
+fn name(known: &TrustedCertificate) -> String {
+    let mut parts = known.subject.split(", ");
+    let common = parts.find_map(|part| part.strip_prefix("CN="));
+    common.map_or_else(|| known.fingerprint.to_string(), str::to_owned)
+}
+
+fn site(
+    known: &TrustedCertificate,
+    row: Option<SiteReportRow>,
+    revision: Revision,
+    now: Timestamp,
+) -> Site {
+    let state = row.as_ref().map_or(SiteState::Unknown, |row| {
+        state(row, revision, now.duration_since(row.received_at))
+    });
+    let is_heard_of = !matches!(state, SiteState::Silent | SiteState::Unknown);
+    let follows = row.as_ref().filter(|row| row.report.mode == SiteMode::Pull);
+    let applied = follows.and_then(|row| row.report.applied_revision);
+    let behind = applied.map(|applied| revision.0.saturating_sub(applied.0));
+    Site {
+        name: name(known),
+        fingerprint: known.fingerprint,
+        role: known.role,
+        state,
+        behind: behind.filter(|_| is_heard_of),
+        since: row.as_ref().map(|row| match state {
+            SiteState::Silent => row.received_at,
+            _ => row.since,
+        }),
+        last_seen: row.as_ref().map(|row| row.received_at),
+        report: row.map(|row| row.report),
+    }
+}
+
+fn state(row: &SiteReportRow, revision: Revision, age: SignedDuration) -> SiteState {
+    if age > SILENCE {
+        SiteState::Silent
+    } else if row.report.failing() > 0 {
+        SiteState::Failing
+    } else {
+        match row.report.mode {
+            SiteMode::Manual => SiteState::Manual,
+            SiteMode::Pull if row.report.applied_revision < Some(revision) => SiteState::Behind,
+            SiteMode::Push if row.report.is_behind() => SiteState::Behind,
+            SiteMode::Pull | SiteMode::Push => SiteState::InStep,
+        }
+    }
+}
+
+/// Whether a site has neither recovered nor failed between two reports.
+fn is_same_state(last: &SiteReport, next: &SiteReport) -> bool {
+    let state = |report: &SiteReport| (report.mode, report.failing() > 0, report.is_behind());
+    state(last) == state(next)
+}

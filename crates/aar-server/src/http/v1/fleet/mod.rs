@@ -1,0 +1,3 @@
+pub(in crate::http) mod list;
+pub(in crate::http) mod report;
+pub(in crate::http) mod show;
