@@ -8,11 +8,11 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::{
     Error, Options, TrustTable,
     actor::Actor,
-    fleet::ReportPace,
     last_refresh::LastRefresh,
     metadata::{Metadata, RegistryRow, Writing, now},
     metrics::RefusalMetrics,
     refusals::RefusalLog,
+    report_pace::ReportPace,
     storage::Storage,
     upload_lock::UploadLocks,
 };
