@@ -18,8 +18,8 @@ from typing import Any, Self
 import ports
 import pytest
 import yaml
-from ops import testing
-from ops.testing import ActiveStatus, StatusBase
+from ops import StatusBase, testing
+from ops.testing import ActiveStatus
 
 from charms.aar.v0 import snap_program
 from charms.aar.v0.snap_program import Output, SnapProgram
