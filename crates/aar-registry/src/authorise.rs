@@ -98,7 +98,7 @@ impl Registry {
             Err(refusal) => {
                 let request = format!("{} {}", caller.method, caller.route);
                 self.note_refusal(&actor, &request, caller.path, &refusal);
-                self.inner.refused.count(refusal);
+                self.inner.refused.count(refusal.code());
                 Err(refusal)
             }
         }

@@ -1,39 +1,14 @@
 //! The sites: what each reported last, and what follows from it now.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::collections::HashMap;
 
 use aar_types::{Fingerprint, Fleet, Revision, Site, SiteMode, SiteReport, SiteState, TrustState};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 use crate::{Error, Publisher, Reader, TrustedCertificate, actor::Actor, metadata::SiteReportRow};
 
 /// The time after which the last report of a site says nothing about it any more.
 const SILENCE: SignedDuration = SignedDuration::from_mins(3);
-
-/// The shortest time between two reports of a site. Sites report at most once a second, and each report is a
-/// write transaction.
-const PACE: Duration = Duration::from_millis(500);
-
-/// When each site reported last, to this process. It holds an entry for each certificate that was trusted.
-#[derive(Debug, Default)]
-pub(crate) struct ReportPace(Mutex<HashMap<Fingerprint, Instant>>);
-
-impl ReportPace {
-    fn admits(&self, site: Fingerprint) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if last.get(&site).is_some_and(|last| now - *last < PACE) {
-            return false;
-        }
-        last.insert(site, now);
-        true
-    }
-}
 
 impl Reader {
     /// Replaces the report of the caller, which has passed its check. A command of the host is no site.

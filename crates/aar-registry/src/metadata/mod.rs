@@ -20,6 +20,7 @@ mod postgres;
 mod registry;
 mod site_reports;
 mod sqlite;
+mod times;
 mod trust;
 mod trust_imports;
 mod uploads;
@@ -47,10 +48,11 @@ pub(crate) use outbox::OutboxRow;
 pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
 pub(crate) use site_reports::SiteReportRow;
+pub(crate) use times::LatestTimes;
 pub(crate) use trust::TrustRow;
 pub use trust::TrustedCertificate;
 pub use trust_imports::TrustImport;
-pub(crate) use uploads::UploadRow;
+pub(crate) use uploads::{OwnerTotals, UploadRow};
 pub(crate) use values::now;
 pub(crate) use variants::{CatalogueFilter, VariantRow};
 pub(crate) use versions::VersionRow;
@@ -129,6 +131,18 @@ impl Metadata {
                 Transaction::postgres(database, Box::pin(database.write()).await)
             }
         };
+        let reading = self.opened("begin-write", begun, transaction)?;
+        Ok(Writing { reading })
+    }
+
+    /// For work that frees space or withdraws trust: it may use the reserve of a full volume. A PostgreSQL
+    /// server is on another volume, and has its own reserve or none.
+    pub(crate) async fn write_from_reserve(&self) -> Result<Writing, Error> {
+        let Engine::Sqlite(database) = &self.engine else {
+            return self.write().await;
+        };
+        let begun = Instant::now();
+        let transaction = Transaction::sqlite(database, database.write_from_reserve().await);
         let reading = self.opened("begin-write", begun, transaction)?;
         Ok(Writing { reading })
     }

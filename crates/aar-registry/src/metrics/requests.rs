@@ -50,7 +50,7 @@ impl RequestMetrics {
     }
 
     /// Adds durations and errors of what is called `request` here.
-    pub(super) fn register(&self, request: &str, exposition: &mut Exposition) {
+    pub(crate) fn register(&self, request: &str, exposition: &mut Exposition) {
         exposition.register(
             format!("{request}_duration_seconds"),
             "Time until the response",
@@ -63,7 +63,7 @@ impl RequestMetrics {
         );
     }
 
-    pub(super) fn register_retries(&self, exposition: &mut Exposition) {
+    pub(crate) fn register_retries(&self, exposition: &mut Exposition) {
         exposition.register(
             "request_retries",
             "Requests that were repeated after a transient error",

@@ -1,15 +1,13 @@
 //! The table of routes. The OpenAPI document is generated from the same rows.
 
-use aar_daemon::http::{
-    drain_body,
-    metrics::{HttpMetrics, Transport, measure},
-};
+use aar_daemon::http::metrics::{HttpMetrics, Transport, measure};
 use aar_types::{ErrorBody, ErrorCode};
 use axum::{
     Router,
     extract::Request,
     middleware::{from_fn, from_fn_with_state},
 };
+use tower::util::MapRequest;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -79,18 +77,17 @@ fn upload_table() -> OpenApiRouter<AppState> {
 ///
 /// 0. `tus::override_method`: sets the method of an upload request that names another one;
 /// 1. `measure`: counts the request, if there are metrics to serve;
-/// 2. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
-/// 3. `drain_body`: on the way out handles a body that was not read;
-/// 4. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
-/// 5. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+/// 2. `report`: assigns the request id; on the way out drains the body of the request, writes the body of an
+///    error, adds the date and logs the request;
+/// 3. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
+/// 4. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
 ///    unauthorised caller gets 401 or 403 before anything else is checked, then path, query and body;
-/// 6. the handler.
+/// 5. the handler.
 pub(crate) fn router(state: AppState, metrics: Option<&HttpMetrics>) -> Router {
     let (router, _) = table().split_for_parts();
     let router = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn(drain_body))
         .layer(from_fn(report))
         .with_state(state);
     let router = match metrics {
@@ -101,9 +98,7 @@ pub(crate) fn router(state: AppState, metrics: Option<&HttpMetrics>) -> Router {
         None => router,
     };
     // A layer of the router itself would run after the route was selected.
-    Router::new()
-        .fallback_service(router)
-        .layer(from_fn(tus::override_method))
+    Router::new().fallback_service(MapRequest::new(router, tus::override_method))
 }
 
 /// The OpenAPI document.
