@@ -86,7 +86,9 @@ async fn registry_is_reached_through_the_proxy() {
     let (_registry, proxy, ams) = setup(|_| "https://registry.invalid:3000".to_owned()).await;
     set(&ams, "core.proxy_https", &proxy.url).await;
     assert!(reaches_registry(&ams).await);
-    let lines = proxy.request_lines();
+    // AMS has more connections: it also reports how it stands.
+    let mut lines = proxy.request_lines();
+    lines.dedup();
     assert_eq!(lines, ["CONNECT registry.invalid:3000 HTTP/1.1"]);
 }
 
