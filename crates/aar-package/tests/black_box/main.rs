@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod apk;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod hostile_folder;
 #[cfg(test)]
 mod hostile_image;

@@ -7,6 +7,8 @@ mod auth;
 mod catalogue;
 mod detached;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod health;
 mod parameters;
 mod report;

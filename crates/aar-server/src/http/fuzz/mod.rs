@@ -1,0 +1,43 @@
+//! Fuzz targets. Their corpus is in `__fuzz__`.
+
+use aar_types::VersionPut;
+use axum::http::{HeaderMap, HeaderValue};
+
+use super::tus;
+
+/// A digest that is read from the metadata of an upload is the one that is written for it.
+fn check_upload_metadata(value: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(value) else {
+        return;
+    };
+    let headers = |value| HeaderMap::from_iter([(tus::METADATA, value)]);
+    if let Ok(digest) = tus::digest(&headers(value)) {
+        let written = headers(tus::metadata(&digest).unwrap());
+        assert_eq!(tus::digest(&written).unwrap(), digest);
+    }
+}
+
+/// An accepted declaration of a version is the same after another round through JSON.
+fn check_declaration(body: &[u8]) {
+    let Ok(declared) = serde_json::from_slice::<VersionPut>(body) else {
+        return;
+    };
+    if declared.application.check().is_err() || declared.manifest.check().is_err() {
+        return;
+    }
+    let written: VersionPut =
+        serde_json::from_slice(&serde_json::to_vec(&declared).unwrap()).unwrap();
+    assert_eq!(written, declared);
+    written.application.check().unwrap();
+    written.manifest.check().unwrap();
+}
+
+#[test]
+fn upload_metadata() {
+    aar_testkit::fuzz!("upload_metadata", check_upload_metadata);
+}
+
+#[test]
+fn version_declaration() {
+    aar_testkit::fuzz!("version_declaration", check_declaration);
+}
