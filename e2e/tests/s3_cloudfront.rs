@@ -1,11 +1,11 @@
 //! Downloads through CloudFront: URLs are signed as its own tools sign them, altered ones are refused, and a
 //! client pulls through a CDN that verifies them.
 
-use std::{collections::BTreeSet, path::Path, process::Command, time::Duration};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use aar_testkit::{
     CloudFront, Fault, Fleet, Folder, Package, RecordedRequest, S3Server, SigningKey, TestCa,
-    TestPki, TestRegistry, sha256, skip, tool,
+    TestPki, TestRegistry, python_environment, sha256,
 };
 
 const SIZE: u64 = 12 << 20;
@@ -185,42 +185,21 @@ fn image_damaged_by_the_cdn_is_never_imported() {
     assert_pull_succeeds(&cdn_fleet);
 }
 
-/// A virtual environment with botocore; `None` if botocore cannot be installed.
-fn python(folder: &Folder) -> Option<std::path::PathBuf> {
-    tool("python3")?;
-    let venv = folder.join("venv");
-    let run = |program: &Path, args: &[&str]| {
-        let output = Command::new(program).args(args).output();
-        output.is_ok_and(|output| output.status.success())
-    };
-    let python = venv.join("bin/python");
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "botocore",
-        "cryptography",
-    ];
-    let created = run(Path::new("python3"), &["-m", "venv", venv.to_str()?]);
-    (created && run(&python, &install)).then_some(python)
-}
-
 #[test]
 fn cloudfront_signature_matches_botocore() {
     let test = "comparison with botocore";
-    let folder = Folder::new("botocore");
-    let Some(python) = python(&folder) else {
-        return skip(test, "botocore cannot be installed");
+    let packages = ["botocore", "cryptography"];
+    let Some(programs) = python_environment(test, "botocore", &packages) else {
+        return;
     };
+    let folder = Folder::new("botocore");
     let Some(cdn_fleet) = cdn_fleet(test, "/a/b", SigningKey::pkcs1_pem, "") else {
         return;
     };
     let url = signed_url(&cdn_fleet.fleet);
     let pem = folder.write("key.pem", cdn_fleet.key.pkcs1_pem());
     let expires = parameter(&url, "Expires");
-    let signed = Command::new(python)
+    let signed = Command::new(programs.join("python"))
         .args(["-c", SCRIPT, url.split('?').next().unwrap(), expires])
         .args([cdn_fleet.key.id(), pem.to_str().unwrap()])
         .output()

@@ -1,6 +1,6 @@
 //! Certificates are trusted, removed and revoked, and each change applies at once.
 
-use aar_testkit::{Direction, Fleet, Package, SOON, TestPki, TestRegistry, until};
+use aar_testkit::{Direction, Fleet, Package, SOON, TestAms, TestPki, TestRegistry, until};
 
 const IMAGE: &str = "/1.0/applications/big/amd64/versions/0/image";
 
@@ -234,4 +234,57 @@ fn ams_without_the_registry_certificate_in_its_trust_store_refuses_it() {
     fleet.client.wait_for("game", 0);
     let error = fleet.client.amc(&add).failure();
     assert!(error.contains("already exists"), "{error}");
+}
+
+/// `openssl req -x509` with the key usages keyCertSign and cRLSign.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBjzCCATWgAwIBAgIUQLjWK7YfcWgkf+OHa9KScnXhkVMwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJYXV0aG9yaXR5MCAXDTI2MTIwMTA2MTkyM1oYDzIxMjYxMTA3
+MDYxOTIzWjAUMRIwEAYDVQQDDAlhdXRob3JpdHkwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASooSxVxfiD+mest+/WEpH00djrSdiRsQvTHxXUmVjcOqdD9SD14QER
+09E7KpuAGJ5JCFrrkH77onipXAvfEVT7o2MwYTAdBgNVHQ4EFgQUus6//9kSRcnH
+AQLcnrOLzT8tbaAwHwYDVR0jBBgwFoAUus6//9kSRcnHAQLcnrOLzT8tbaAwDwYD
+VR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAQYwCgYIKoZIzj0EAwIDSAAwRQIg
+AJFBWiNF6WXUaJcSBiMaxDOQJ/aM0lINWDP4fg8kF9ICIQDozPqT3ZJJouV1f7Ka
+8DzwQfDzHPAMAjTmafpy43OK6Q==
+-----END CERTIFICATE-----
+";
+
+/// `openssl req -x509` without extensions, which may sign others.
+const SELF_SIGNED: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBgzCCASmgAwIBAgIUPLdnIRowcN5vbwFUfVj6fnQQdi0wCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLc2VsZi1zaWduZWQwIBcNMjYxMjAxMDYxOTIzWhgPMjEyNjEx
+MDcwNjE5MjNaMBYxFDASBgNVBAMMC3NlbGYtc2lnbmVkMFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEqKEsVcX4g/pnrLfv1hKR9NHY60nYkbEL0x8V1JlY3DqnQ/Ug
+9eEBEdPROyqbgBieSQha65B++6J4qVwL3xFU+6NTMFEwHQYDVR0OBBYEFLrOv//Z
+EkXJxwEC3J6zi80/LW2gMB8GA1UdIwQYMBaAFLrOv//ZEkXJxwEC3J6zi80/LW2g
+MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAPrboyR0i6X5TAmA
+LgYevVcQcHZXRKw6hmb1zjEu2+EqAiBQ4AFkti9FMs91xQoPTU2sMqtJ15+tlmwj
+gu8TJDSPfw==
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn authority_is_refused_and_self_signed_certificate_warns_in_both_programs() {
+    let (registry, ams) = (TestRegistry::start(), TestAms::start());
+    let add = ["config", "trust", "add", "-"];
+    for refusal in [
+        ams.amc_with(&add, AUTHORITY).failure(),
+        registry
+            .aar_with(&["trust", "add"], AUTHORITY.as_bytes())
+            .failure(),
+    ] {
+        assert!(refusal.contains("is that of an authority"), "{refusal}");
+        assert!(refusal.contains("add the certificate of each client"));
+    }
+    for output in [
+        ams.amc_with(&add, SELF_SIGNED),
+        registry.aar_with(&["trust", "add"], SELF_SIGNED.as_bytes()),
+    ] {
+        let warning = output.stderr.clone();
+        output.success();
+        assert!(warning.contains("only itself is trusted"), "{warning}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use aar_testkit::{Folder, Persona, TestPki, TestRegistry, program, sha256, skip, tool};
+use aar_testkit::{Folder, Persona, TestPki, TestRegistry, program, python_environment, sha256};
 
 const TEST: &str = "uploads with tuspy";
 const SCRIPT: &str = r#"
@@ -18,30 +18,6 @@ assert again.offset == 1 << 20, again.offset
 again.upload()
 print(again.url)
 "#;
-
-/// A virtual environment with tuspy; `None` if tuspy cannot be installed.
-fn python(folder: &Folder) -> Option<std::path::PathBuf> {
-    let venv = folder.join("venv");
-    let created = Command::new("python3")
-        .args(["-m", "venv"])
-        .arg(&venv)
-        .output();
-    if !created.unwrap().status.success() {
-        return None;
-    }
-    let python = venv.join("bin/python");
-    let installed = Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "tuspy==1.1.0",
-        ])
-        .output();
-    installed.unwrap().status.success().then_some(python)
-}
 
 fn upload(
     python: &std::path::Path,
@@ -63,20 +39,17 @@ fn upload(
 #[test]
 fn tuspy_uploads_in_parts_and_resumes() {
     let _built = program("aar");
-    if tool("python3").is_none() {
-        return skip(TEST, "python3 is not installed");
-    }
-    let folder = Folder::new("tus");
-    let Some(python) = python(&folder) else {
-        return skip(TEST, "tuspy cannot be installed");
+    let Some(python) = python_environment(TEST, "tuspy", &["tuspy==1.1.0"]) else {
+        return;
     };
+    let folder = Folder::new("tus");
     let (registry, pki) = (TestRegistry::start(), TestPki::new());
     registry.trust(pki.publisher.certificate(), "publisher");
     let bytes: Vec<u8> = (0..5_000_000_u32)
         .map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0])
         .collect();
     let file = folder.write("image", &bytes);
-    let url = upload(&python, &registry, &pki.publisher, &file);
+    let url = upload(&python.join("python"), &registry, &pki.publisher, &file);
     let path = url.strip_prefix(&registry.url()).unwrap_or(&url);
     let http = registry.http(Some(&pki.publisher));
     let headers = [("tus-resumable", "1.0.0")];

@@ -10,6 +10,8 @@ mod folder;
 mod hash;
 mod new_file;
 mod rename;
+mod reserve;
+mod volume;
 
 pub use error::{if_exists, is_storage_full, remove_if_exists};
 pub use folder::{create_private_folder, sync_folder, sync_parent};
@@ -19,3 +21,5 @@ pub use new_file::{
     replace_with, replace_within,
 };
 pub use rename::{place, rename};
+pub use reserve::Reserve;
+pub use volume::{Volume, VolumeFull};

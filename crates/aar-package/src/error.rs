@@ -118,9 +118,9 @@ pub enum EntryError {
     Path(#[from] PathError),
     #[error("is a {0}; only files, folders and symbolic links are allowed")]
     Type(&'static str),
-    #[error("occurs twice")]
+    #[error("occurs twice; pack it again into a new archive")]
     Duplicate,
-    #[error("differs from {0:?} in upper and lower case only")]
+    #[error("differs from {0:?} in upper and lower case only, so one of them needs another name")]
     CaseCollision(String),
     #[error("is the same name as {0:?} for Android, so one of them needs another name")]
     NameCollision(String),
@@ -128,19 +128,19 @@ pub enum EntryError {
     BrokenHardLink(String),
     #[error("is below {0:?}, which is not a folder")]
     BelowNonFolder(String),
-    #[error("links to {0:?}, which is outside the package")]
+    #[error("links to {0:?}, which is outside the package; pack a copy instead of the link")]
     LinkOutside(String),
-    #[error("links to {0:?}, which is not in the package")]
+    #[error("links to {0:?}, which is not in the package; pack the file, or leave out the link")]
     BrokenLink(String),
     /// Also a link to itself.
-    #[error("links to {0:?} through another link")]
+    #[error("links to {0:?} through another link; link to the file itself")]
     LinkThroughLink(String),
     #[error("is encrypted; pack it without a password")]
     Encrypted,
     #[error("is compressed with {0}, which is not supported; pack it with Deflate")]
     Compression(String),
     /// Two entries share compressed bytes.
-    #[error("overlaps {0:?} in the archive")]
+    #[error("overlaps {0:?} in the archive; pack it again")]
     Overlap(String),
     #[error("is larger than {0} bytes")]
     TooLarge(u64),

@@ -53,7 +53,8 @@ impl Package {
         let text = manifest_bytes(&source, limits)?;
         let (mut manifest, unknown) = check_content(&source.tree, text)?;
         let unknown = unknown.iter().map(|key| format!("{MANIFEST}: {key}"));
-        let warnings = unknown.chain(unused_apk(&source.tree)).collect();
+        let mut warnings = std::mem::take(&mut source.warnings);
+        warnings.extend(unknown.chain(unused_apk(&source.tree)));
         if let Some(facts) = read_apk(&mut source, staging)? {
             manifest.apply_apk_facts(facts)?;
         }
@@ -70,7 +71,7 @@ impl Package {
     }
 
     /// Content without effect: unknown keys of the manifest, and APKs that are not
-    /// called `app.apk`.
+    /// called `app.apk`. Also names of entries that are not certain.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -12,14 +12,14 @@ use crate::Limits;
 pub enum PathError {
     #[error("the path is not UTF-8; pack it with names in UTF-8, as 7-Zip does with -mcu=on")]
     NotUtf8,
-    #[error("the path is absolute")]
+    #[error("the path is absolute; pack it relative to the folder of the package")]
     Absolute,
-    #[error("the path contains `..`")]
+    #[error("the path contains `..`; pack it relative to the folder of the package")]
     ParentFolder,
     /// An empty segment, or `.` in the middle.
-    #[error("the path has an empty segment")]
+    #[error("the path has an empty segment; pack it without `//` and `/./`")]
     EmptySegment,
-    #[error("the path has a control character")]
+    #[error("the path has a control character; rename the file")]
     Control,
     /// A backslash separates folders on some systems and is part of a name on others.
     #[error("the path has a backslash, which is no separator here; pack it with /")]

@@ -30,6 +30,61 @@ pub(crate) fn open_zip<R: Read + Seek>(
     ZipArchive::new(file).map(Some)
 }
 
+const END: &[u8] = b"PK\x05\x06";
+const END_SIZE: usize = 22;
+const MAX_COMMENT: u64 = u16::MAX as u64;
+
+/// The end record of a zip file.
+pub(crate) struct DirectoryEnd {
+    /// Above 0 in the last part of a split archive.
+    pub(crate) disk: usize,
+    pub(crate) count: usize,
+    /// Of the directory, in bytes.
+    pub(crate) size: u64,
+    pub(crate) offset: u64,
+}
+
+impl DirectoryEnd {
+    /// Whether the real values are in another record, because they are too large for this one.
+    pub(crate) fn is_zip64(&self) -> bool {
+        [self.size, self.offset].contains(&u32::MAX.into())
+    }
+}
+
+/// Finds the end record, which a comment may follow. Returns none where there is no zip file.
+pub(crate) fn find_end<R: Read + Seek>(file: &mut R) -> io::Result<Option<DirectoryEnd>> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let start = length.saturating_sub(END_SIZE as u64 + MAX_COMMENT);
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    file.take(length - start).read_to_end(&mut tail)?;
+    let mut ends = tail.windows(END_SIZE).rev().filter_map(|end| {
+        let end = end.strip_prefix(END).and_then(parse_end)?;
+        let is_inside = end.is_zip64() || end.size + end.offset <= length;
+        is_inside.then_some(end)
+    });
+    Ok(ends.next())
+}
+
+fn parse_end(record: &[u8]) -> Option<DirectoryEnd> {
+    Some(DirectoryEnd {
+        disk: half(record, 0)?,
+        count: half(record, 6)?,
+        size: word(record, 8)?,
+        offset: word(record, 12)?,
+    })
+}
+
+pub(crate) fn half(bytes: &[u8], at: usize) -> Option<usize> {
+    let half = u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    Some(half.into())
+}
+
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    let word = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
+    Some(word.into())
+}
+
 /// A file from which only `budget` bytes can be read, wherever they are.
 pub(crate) struct BudgetedReader<R> {
     file: R,

@@ -1,5 +1,6 @@
 use std::{io, path::PathBuf};
 
+use aar_fs::VolumeFull;
 use aar_sqlite::Failure;
 use aar_types::{
     ApplicationName, Architecture, Digest, ErrorCode, Fingerprint, FingerprintPrefix, RegistryId,
@@ -74,6 +75,8 @@ pub enum Error {
     TooManyUploads { max: u64 },
     #[error("open uploads leave {free} bytes, {length} are requested; try again later")]
     StagingFull { free: u64, length: u64 },
+    #[error(transparent)]
+    VolumeFull(#[from] VolumeFull),
     #[error("storage is full")]
     StorageFull {
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -232,7 +235,9 @@ impl Error {
             | Self::Declaration { .. }
             | Self::CertificateAmbiguous { .. } => ErrorCode::InvalidRequest,
             Self::TooManyUploads { .. } => ErrorCode::TooManyRequests,
-            Self::StagingFull { .. } | Self::StorageFull { .. } => ErrorCode::StorageFull,
+            Self::StagingFull { .. } | Self::VolumeFull(_) | Self::StorageFull { .. } => {
+                ErrorCode::StorageFull
+            }
             Self::ChangesCompacted { .. } => ErrorCode::ChangesCompacted,
             Self::CertificateRevoked { .. } => ErrorCode::CertificateRevoked,
             Self::CertificateNotFound { .. } => ErrorCode::CertificateUnknown,

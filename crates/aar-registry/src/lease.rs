@@ -77,7 +77,7 @@ impl Registry {
     async fn keep_leases(&self, holder: &LeaseHolder) -> Result<Infallible, Error> {
         loop {
             sleep(RENEWAL).await;
-            let mut tx = self.metadata().write().await?;
+            let mut tx = self.metadata().write_from_reserve().await?;
             let expires_at = lease_times(&mut tx).await?.expires_at;
             if tx.renew_leases(holder.id(), expires_at).await? == 0 {
                 return Err(Error::LeaseLost);
@@ -96,7 +96,7 @@ impl Registry {
     ) -> Result<T, Error> {
         let done = self.under_leases(holder, work).await;
         if let Err(error) = &done {
-            let (key, mut tx) = (key.to_string(), self.metadata().write().await?);
+            let (key, mut tx) = (key.to_string(), self.metadata().write_from_reserve().await?);
             if error.is_retryable() {
                 tx.leave_lease(&key, holder.id(), attempt).await?;
             } else {
@@ -123,7 +123,7 @@ impl Registry {
         {
             return Ok(());
         }
-        let mut tx = self.metadata().write().await?;
+        let mut tx = self.metadata().write_from_reserve().await?;
         tx.release_lease(&key, holder.id()).await?;
         tx.commit().await
     }

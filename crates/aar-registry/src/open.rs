@@ -22,6 +22,9 @@ impl Registry {
         check_in_use(&row, &storage).await?;
         let registry = Self::assemble(options, metadata, storage, row);
         registry.refresh().await?;
+        if let Err(error) = registry.correct_times().await {
+            tracing::warn!(%error, "times in the future cannot be corrected; the next collection tries again");
+        }
         Ok(registry)
     }
 }

@@ -15,6 +15,8 @@ pub struct Options {
     /// The time for which an unreferenced blob is kept. It must be longer than the time from the end of an
     /// upload to the commit of its version.
     pub gc_grace: Duration,
+    /// The time after which a withdrawn version is deleted; `None` keeps withdrawn versions.
+    pub withdrawn_retention: Option<Duration>,
     /// The number of changes that the feed keeps.
     pub changes_kept: u64,
 }
@@ -27,6 +29,7 @@ impl Options {
             clock: Clock::system(),
             uploads: UploadLimits::default(),
             gc_grace: Duration::from_hours(24),
+            withdrawn_retention: None,
             changes_kept: 100_000,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     descriptor::{self, VersionDescriptor},
     keys::{VariantKey, VersionKey},
     metadata::{BlobState, Reading, VariantRow, VersionRow},
-    mutation::Mutation,
+    mutation::{Mutation, Space},
     storage::ObjectKey,
     withdraw::set_published,
 };
@@ -61,7 +61,7 @@ impl Publisher {
         // Boxed: its requests make the future large.
         let check = Box::pin(check_storage(self.clone(), key.clone(), version.clone()));
         self.registry
-            .mutate_after(&self.actor, check, |change| {
+            .mutate_after(&self.actor, Space::Volume, check, |change| {
                 Box::pin(publish(change, key, version))
             })
             .await

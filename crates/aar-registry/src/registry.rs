@@ -113,7 +113,16 @@ impl Registry {
     /// Begins a write transaction. Refuses it if the registry was migrated and this process still has the old
     /// storage open: writes to that storage would be lost.
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
-        let mut tx = self.metadata().write().await?;
+        self.check_moved(self.metadata().write().await?).await
+    }
+
+    /// The same for work that frees space or withdraws trust: it may use the reserve of a full volume.
+    pub(crate) async fn write_from_reserve(&self) -> Result<Writing, Error> {
+        self.check_moved(self.metadata().write_from_reserve().await?)
+            .await
+    }
+
+    async fn check_moved(&self, mut tx: Writing) -> Result<Writing, Error> {
         match tx.storage().await? {
             Some(storage) if storage != self.storage_name() => Err(Error::StorageMoved),
             _ => Ok(tx),

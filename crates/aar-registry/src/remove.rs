@@ -25,7 +25,7 @@ impl Publisher {
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
         self.registry
-            .mutate(&self.actor, |change| Box::pin(remove_version(change, key)))
+            .mutate_from_reserve(&self.actor, |change| Box::pin(remove_version(change, key)))
             .await
     }
 
@@ -38,14 +38,14 @@ impl Publisher {
     ) -> Result<usize, Error> {
         let name = name.clone();
         self.registry
-            .mutate(&self.actor, move |change| {
+            .mutate_from_reserve(&self.actor, move |change| {
                 Box::pin(remove_application(change, name, architecture))
             })
             .await
     }
 }
 
-async fn remove_version(change: &mut Mutation, key: VersionKey) -> Result<bool, Error> {
+pub(crate) async fn remove_version(change: &mut Mutation, key: VersionKey) -> Result<bool, Error> {
     let Some(row) = change.tx.version(&key).await? else {
         let descriptors = ObjectKey::descriptors_of(&key.variant.name);
         change.await_deliveries(&descriptors).await?;

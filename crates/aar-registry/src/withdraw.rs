@@ -7,7 +7,7 @@ use crate::{
     descriptor::VersionDescriptor,
     keys::{VariantKey, VersionKey},
     metadata::VersionRow,
-    mutation::Mutation,
+    mutation::{Mutation, Space},
     storage::ObjectKey,
 };
 
@@ -25,8 +25,13 @@ impl Publisher {
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
         let check = check_storage(self.registry.clone(), key.clone(), published);
+        let space = if published {
+            Space::Volume
+        } else {
+            Space::Reserve
+        };
         self.registry
-            .mutate_after(&self.actor, check, move |change| {
+            .mutate_after(&self.actor, space, check, move |change| {
                 Box::pin(set(change, key, published))
             })
             .await
@@ -75,7 +80,7 @@ pub(crate) async fn set_published(
     row.version.published = published;
     change
         .tx
-        .set_version_published(&key, published, row.revision)
+        .set_version_published(&key, published, (row.revision, change.at))
         .await?;
     change
         .record(action, key.to_string(), String::new())

@@ -3,6 +3,8 @@
 //! The database is in WAL mode, so readers and the writer do not wait for each other, and every commit is on
 //! disk before it is reported. Several processes may have the file open: a write transaction takes the write
 //! lock when it begins, so it cannot fail half-way because another process wrote first.
+//!
+//! A file beside the database, `<database>.reserve`, holds space for the work that frees space on a full volume.
 
 mod error;
 mod open;
@@ -11,6 +13,7 @@ pub use error::{Error, Failure};
 
 use std::{path::Path, sync::Arc};
 
+use aar_fs::Reserve;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 /// An open database: one connection that writes, several that read. Cheap to clone.
@@ -19,6 +22,7 @@ pub struct Database {
     writer: SqlitePool,
     readers: SqlitePool,
     path: Arc<Path>,
+    reserve: Reserve,
 }
 
 impl Database {
@@ -37,8 +41,16 @@ impl Database {
         self.readers.begin().await
     }
 
-    /// Begins a write transaction. Only one is open at a time, over all processes.
+    /// Begins a write transaction. Only one is open at a time, over all processes. Refused while the volume
+    /// has no space for the [reserve](Reserve).
     pub async fn write(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.reserve.require()?;
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// The same for work that frees space or withdraws trust. It may use the reserve.
+    pub async fn write_from_reserve(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.reserve.release()?;
         self.writer.begin_with("BEGIN IMMEDIATE").await
     }
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aar_fs::Reserve;
 use sqlx::{
     Connection as _, SqlitePool,
     migrate::{MigrateError, Migrator},
@@ -40,24 +41,39 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(busy_timeout);
+        let reserve = reserve(path);
+        // Even reading needs space, for the index of the write-ahead log.
+        reserve.release()?;
         let begun = Instant::now();
         loop {
             // SQLite does not wait when two processes put a new database into WAL mode at once.
-            match connect(path, &options, migrations).await {
+            match connect(path, &options, migrations, &reserve).await {
                 Err(Error::Sqlite {
                     failure: Failure::Busy,
                     ..
                 }) if begun.elapsed() < busy_timeout => sleep(RETRY_PAUSE).await,
-                opened => return opened,
+                opened => {
+                    if let Err(error) = reserve.require() {
+                        tracing::warn!(%error, "there is no space for the reserve of the database");
+                    }
+                    return opened;
+                }
             }
         }
     }
+}
+
+fn reserve(path: &Path) -> Reserve {
+    let mut file = path.as_os_str().to_owned();
+    file.push(".reserve");
+    Reserve::new(file.into())
 }
 
 async fn connect(
     path: &Path,
     options: &SqliteConnectOptions,
     migrations: &Migrator,
+    reserve: &Reserve,
 ) -> Result<Database, Error> {
     let writer = pool(1).connect_with(options.clone()).await?;
     migrate(&writer, migrations).await?;
@@ -68,6 +84,7 @@ async fn connect(
         writer,
         readers,
         path,
+        reserve: reserve.clone(),
     })
 }
 

@@ -8,7 +8,7 @@ use std::{
     collections::HashSet,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -23,6 +23,8 @@ const UNUSED_AFTER: Duration = Duration::from_hours(1);
 /// The age at which a partial download is removed, which the agent resumes before.
 const ABANDONED_AFTER: Duration = Duration::from_hours(7 * 24);
 
+/// File systems take the time of a write from a clock that may differ a little.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(1);
 const SUFFIX: &str = ".tar.zst";
 const PARTIAL_SUFFIX: &str = ".partial";
 
@@ -32,7 +34,7 @@ pub(crate) struct Images {
     folder: PathBuf,
     store: Store,
     clock: Clock,
-    opened_at: SystemTime,
+    opened_at: Arc<std::sync::Mutex<SystemTime>>,
     lock: Arc<Mutex<()>>,
 }
 
@@ -42,7 +44,7 @@ impl Images {
         Ok(Self {
             folder,
             store,
-            opened_at: clock.now().into(),
+            opened_at: Arc::new(std::sync::Mutex::new(clock.now().into())),
             clock,
             lock: Arc::default(),
         })
@@ -102,11 +104,12 @@ impl Images {
     /// nothing is removed: the first round may need files of the earlier run.
     pub(crate) async fn reap(&self) -> Result<(), Error> {
         let now = SystemTime::from(self.clock.now());
-        if now.duration_since(self.opened_at).unwrap_or_default() <= UNUSED_AFTER {
+        if self.running_for(now) <= UNUSED_AFTER {
             return Ok(());
         }
         let _lock = self.lock().await;
         let in_use = self.store.images_in_use().await?;
+        self.correct_times(now).await?;
         self.sweep(move |file, modified| {
             let age = now.duration_since(modified).unwrap_or_default();
             match file {
@@ -115,6 +118,34 @@ impl Images {
             }
         })
         .await
+    }
+
+    /// The time since the start. A start in the future was before the clock was set back, and counts as now.
+    fn running_for(&self, now: SystemTime) -> Duration {
+        let mut opened_at = self
+            .opened_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *opened_at = (*opened_at).min(now);
+        now.duration_since(*opened_at).unwrap_or_default()
+    }
+
+    /// Gives files that were written while the clock was ahead the current time, so that they age.
+    async fn correct_times(&self, now: SystemTime) -> Result<(), Error> {
+        let folder = self.folder.clone();
+        let corrected = tokio::task::spawn_blocking(move || {
+            for_each_file(&folder, &|file| {
+                let Ok(facts) = file.metadata() else {
+                    return Ok(());
+                };
+                if facts.is_file() && facts.modified()? > now + CLOCK_TOLERANCE {
+                    let file = fs_err::OpenOptions::new().write(true).open(file.path())?;
+                    file.file().set_modified(now)?;
+                }
+                Ok(())
+            })
+        });
+        Ok(corrected.await??)
     }
 
     /// Removes the partial downloads of all images except these.
@@ -132,13 +163,7 @@ impl Images {
     ) -> Result<(), Error> {
         let folder = self.folder.clone();
         let swept = tokio::task::spawn_blocking(move || {
-            for entry in fs_err::read_dir(folder)? {
-                let entry = entry?;
-                if is_prefix_folder(&entry)? {
-                    sweep_prefix_folder(&entry.path(), &is_unused)?;
-                }
-            }
-            Ok::<_, io::Error>(())
+            for_each_file(&folder, &|file| sweep_one(file, &is_unused))
         });
         Ok(swept.await??)
     }
@@ -153,12 +178,18 @@ fn is_prefix_folder(entry: &fs_err::DirEntry) -> io::Result<bool> {
     Ok(named && entry.file_type()?.is_dir())
 }
 
-fn sweep_prefix_folder(
+/// Calls a function for each file in the folders of images.
+fn for_each_file(
     folder: &Path,
-    is_unused: &impl Fn(&FileKind, SystemTime) -> bool,
+    work: &dyn Fn(&fs_err::DirEntry) -> io::Result<()>,
 ) -> io::Result<()> {
-    for file in fs_err::read_dir(folder)? {
-        sweep_one(&file?, is_unused)?;
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        if is_prefix_folder(&entry)? {
+            for file in fs_err::read_dir(entry.path())? {
+                work(&file?)?;
+            }
+        }
     }
     Ok(())
 }
@@ -277,6 +308,19 @@ mod tests {
         assert!(!orphan.exists() && !abandoned.exists());
         assert!(partial.exists(), "the download can be resumed");
         assert!(fresh.exists(), "a round may be about to import it");
+    }
+
+    #[tokio::test]
+    async fn unused_image_is_removed_although_the_clock_was_a_year_ahead() {
+        let test = TestImages::new().await;
+        let year = SignedDuration::from_hours(365 * 24);
+        let orphan = test.file(&image(7), -365 * 24);
+        *test.images.opened_at.lock().unwrap() += year.unsigned_abs();
+        for hours in [0, 2, 2] {
+            test.clock.advance(SignedDuration::from_hours(hours));
+            test.images.reap().await.unwrap();
+        }
+        assert!(!orphan.exists());
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The common parts of the HTTP APIs of both servers.
 
 mod body;
+mod date;
 mod drain_body;
 mod etag;
 mod file;
@@ -13,6 +14,7 @@ mod rate_limiter;
 mod respond;
 
 pub use body::{JsonBodyError, read_json_body};
+pub use date::add_date;
 pub use drain_body::drain_body;
 pub use etag::ETag;
 pub use file::{FileResponse, RangeNotSatisfiable};

@@ -8,11 +8,8 @@ use std::{
 
 use flate2::{Crc, bufread::DeflateDecoder};
 
-use crate::zip_directory::directory_budget;
+use crate::zip_directory::{DirectoryEnd, directory_budget, find_end, half, word};
 
-const END: &[u8] = b"PK\x05\x06";
-const END_SIZE: usize = 22;
-const MAX_COMMENT: u64 = u16::MAX as u64;
 const ENTRY: &[u8] = b"PK\x01\x02";
 const ENTRY_SIZE: usize = 46;
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
@@ -40,9 +37,14 @@ impl<R: Read + Seek> ApkDirectory<R> {
     /// Reads the directory, or returns the reason why the file has none.
     pub(super) fn open(mut file: R, max_entries: usize) -> Result<Self, String> {
         let damaged = |error: io::Error| format!("its directory is damaged: {error}");
-        let (count, size, offset) = find(&mut file)
-            .map_err(damaged)?
-            .ok_or("it is not a zip file")?;
+        let end = find_end(&mut file).map_err(damaged)?;
+        let end = end.filter(|end| !end.is_zip64());
+        let DirectoryEnd {
+            count,
+            size,
+            offset,
+            ..
+        } = end.ok_or("it is not a zip file")?;
         if count > max_entries || size > directory_budget(max_entries) {
             return Err("it has too many entries".to_owned());
         }
@@ -107,21 +109,6 @@ fn read_entry<R: Read + Seek>(file: &mut R, entry: &ApkEntry) -> io::Result<Vec<
     Ok(content)
 }
 
-/// The number of entries, the size and the offset of the directory.
-fn find<R: Read + Seek>(file: &mut R) -> io::Result<Option<(usize, u64, u64)>> {
-    let length = file.seek(SeekFrom::End(0))?;
-    let start = length.saturating_sub(END_SIZE as u64 + MAX_COMMENT);
-    file.seek(SeekFrom::Start(start))?;
-    let mut tail = Vec::new();
-    file.take(length - start).read_to_end(&mut tail)?;
-    let found = tail.windows(END_SIZE).rev().find_map(|end| {
-        let (size, offset) = (word(end, 12)?, word(end, 16)?);
-        let valid = end.starts_with(END) && size.checked_add(offset)? <= length;
-        valid.then(|| Some((half(end, 10)?, size, offset)))?
-    });
-    Ok(found)
-}
-
 fn parse(mut directory: &[u8], count: usize) -> Option<Vec<ApkEntry>> {
     let mut entries = Vec::with_capacity(count);
     for _ in 0..count {
@@ -141,16 +128,6 @@ fn parse(mut directory: &[u8], count: usize) -> Option<Vec<ApkEntry>> {
         directory = tail.get(half(header, 30)? + half(header, 32)?..)?;
     }
     Some(entries)
-}
-
-fn half(bytes: &[u8], at: usize) -> Option<usize> {
-    let half = u16::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
-    Some(half.into())
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    let word = u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?);
-    Some(word.into())
 }
 
 fn invalid(message: &'static str) -> io::Error {

@@ -33,6 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct PackageSource {
     pub(crate) tree: PackageTree,
+    pub(crate) warnings: Vec<String>,
     /// A plain tar file, or the temporary file with the unpacked content.
     content_file: Option<std::fs::File>,
     zip: Option<Mutex<ZipArchive<std::fs::File>>>,
@@ -42,6 +43,7 @@ impl PackageSource {
     pub(crate) fn open(path: &Path, staging: &Path, limits: &Limits) -> Result<Self, Error> {
         let mut source = Self {
             tree: PackageTree::default(),
+            warnings: Vec::new(),
             content_file: None,
             zip: None,
         };
@@ -54,7 +56,7 @@ impl PackageSource {
             ArchiveFormat::Zip => {
                 let file = file.into_parts().0;
                 let mut zip = zip_file::open(file.try_clone()?, limits)?;
-                source.tree = zip_file::list(&mut zip, &file, limits)?;
+                (source.tree, source.warnings) = zip_file::list(&mut zip, &file, limits)?;
                 source.zip = Some(Mutex::new(zip));
             }
             ArchiveFormat::Tar => {

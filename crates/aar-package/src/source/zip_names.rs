@@ -12,17 +12,22 @@ const SHARP_S: u8 = 0xe1;
 /// How names of an archive are read.
 pub(super) struct EntryNames {
     has_slashes: bool,
+    /// The first name that was read by a code page.
+    guessed: Option<String>,
 }
 
 impl EntryNames {
     pub(super) fn of(archive: &ZipArchive<File>) -> Self {
         let has_slashes = archive.file_names_raw().any(|name| name.contains(&b'/'));
-        Self { has_slashes }
+        Self {
+            has_slashes,
+            guessed: None,
+        }
     }
 
     /// The name of an entry in UTF-8 with slashes, or as it is if that is ambiguous.
-    pub(super) fn name<'e>(&self, entry: &'e ZipFileEntry<'_>) -> Cow<'e, [u8]> {
-        let name = decode(entry);
+    pub(super) fn name<'e>(&mut self, entry: &'e ZipFileEntry<'_>) -> Cow<'e, [u8]> {
+        let name = self.decode(entry);
         // Old programs for Windows write backslashes, which are no part of names there.
         let is_windows = matches!(entry.system(), System::Dos | System::WindowsNTFS);
         if name.contains(&b'\\') && (is_windows || !self.has_slashes) {
@@ -31,14 +36,27 @@ impl EntryNames {
         }
         name
     }
-}
 
-fn decode<'e>(entry: &'e ZipFileEntry<'_>) -> Cow<'e, [u8]> {
-    let raw = entry.name_raw();
-    if std::str::from_utf8(raw).is_ok() {
-        return Cow::Borrowed(raw);
+    fn decode<'e>(&mut self, entry: &'e ZipFileEntry<'_>) -> Cow<'e, [u8]> {
+        let raw = entry.name_raw();
+        if std::str::from_utf8(raw).is_ok() {
+            return Cow::Borrowed(raw);
+        }
+        let Some(name) = code_page(raw) else {
+            return Cow::Borrowed(raw);
+        };
+        self.guessed.get_or_insert_with(|| name.clone());
+        Cow::Owned(name.into_bytes())
     }
-    code_page(raw).map_or(Cow::Borrowed(raw), |name| Cow::Owned(name.into_bytes()))
+
+    /// A warning about names that may have been meant in another code page, such as a Japanese one.
+    pub(super) fn warning(self) -> Option<String> {
+        let name = self.guessed?;
+        Some(format!(
+            "{name:?} is read in the code page of western DOS, because the archive does not state one; if \
+             it is another name, pack it with names in UTF-8, as 7-Zip does with -mcu=on"
+        ))
+    }
 }
 
 fn code_page(raw: &[u8]) -> Option<String> {

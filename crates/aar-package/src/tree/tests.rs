@@ -52,19 +52,19 @@ fn conflicting_entries_are_refused_by_name() {
     for (entries, refusal) in [
         (
             vec![("a", file(1)), ("./a", file(1))],
-            r#""a": occurs twice"#,
+            r#""a": occurs twice; pack it again into a new archive"#,
         ),
         (
             vec![("a/b", file(1)), ("a", file(1))],
-            r#""a": occurs twice"#,
+            r#""a": occurs twice; pack it again into a new archive"#,
         ),
         (
             vec![("a/B", file(1)), ("a/b", file(1))],
-            r#""a/b": differs from "a/B" in upper and lower case only"#,
+            r#""a/b": differs from "a/B" in upper and lower case only, so one of them needs another name"#,
         ),
         (
             vec![("Ä/x", file(1)), ("ä/y", file(1))],
-            r#""ä": differs from "Ä" in upper and lower case only"#,
+            r#""ä": differs from "Ä" in upper and lower case only, so one of them needs another name"#,
         ),
         (
             vec![("a", file(1)), ("a/b", file(1))],
@@ -144,22 +144,28 @@ fn links_outside_through_links_or_broken_are_refused_by_name() {
     for (target, refusal) in [
         (
             "/etc/passwd",
-            r#""d/l": links to "/etc/passwd", which is outside the package"#,
+            r#""d/l": links to "/etc/passwd", which is outside the package; pack a copy instead of the link"#,
         ),
         (
             "../../x",
-            r#""d/l": links to "../../x", which is outside the package"#,
+            r#""d/l": links to "../../x", which is outside the package; pack a copy instead of the link"#,
         ),
-        ("x", r#""d/l": links to "x", which is not in the package"#),
+        (
+            "x",
+            r#""d/l": links to "x", which is not in the package; pack the file, or leave out the link"#,
+        ),
         (
             "f/../g",
-            r#""d/l": links to "f/../g", which is not in the package"#,
+            r#""d/l": links to "f/../g", which is not in the package; pack the file, or leave out the link"#,
         ),
         (
             "k/../../..",
-            r#""d/l": links to "k/../../.." through another link"#,
+            r#""d/l": links to "k/../../.." through another link; link to the file itself"#,
         ),
-        ("l", r#""d/l": links to "l" through another link"#),
+        (
+            "l",
+            r#""d/l": links to "l" through another link; link to the file itself"#,
+        ),
     ] {
         let entries = vec![
             ("d/f", file(1)),

@@ -21,7 +21,7 @@ fn folder_with_links_outside_sockets_or_deep_paths_is_refused() {
     let error = open(&Limits::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "\"link\": links to \"../secret\", which is outside the package"
+        "\"link\": links to \"../secret\", which is outside the package; pack a copy instead of the link"
     );
     fs::remove_file(root.join("link")).unwrap();
 

@@ -150,15 +150,15 @@ fn entry_that_no_package_has_is_refused_by_name() {
     for (tar, expected) in [
         (
             tar().file("../../x", b"x"),
-            r#""../../x": the path contains `..`"#,
+            r#""../../x": the path contains `..`; pack it relative to the folder of the package"#,
         ),
         (
             tar().file("/etc/passwd", b"x"),
-            r#""/etc/passwd": the path is absolute"#,
+            r#""/etc/passwd": the path is absolute; pack it relative to the folder of the package"#,
         ),
         (
             tar().file("a\nb", b"x"),
-            r#""a\nb": the path has a control character"#,
+            r#""a\nb": the path has a control character; rename the file"#,
         ),
         (
             tar().file("./a", b"x"),
@@ -189,13 +189,16 @@ fn entry_that_no_package_has_is_refused_by_name() {
         ),
         (
             tar().link("a", b'2', "b"),
-            r#""a": links to "b", which is not in the package"#,
+            r#""a": links to "b", which is not in the package; pack the file, or leave out the link"#,
         ),
         (
             tar().file("a", b"1").file("a", b"2"),
-            r#""a": occurs twice"#,
+            r#""a": occurs twice; pack it again into a new archive"#,
         ),
-        (tar().folder("a").folder("a"), r#""a": occurs twice"#),
+        (
+            tar().folder("a").folder("a"),
+            r#""a": occurs twice; pack it again into a new archive"#,
+        ),
         (
             tar().file("A", b"1").file("a", b"2"),
             r#""a": differs from "A" in upper and lower"#,

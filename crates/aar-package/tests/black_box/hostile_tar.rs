@@ -22,13 +22,25 @@ fn paths_outside_the_package_or_not_portable_are_refused() {
     for (path, expected) in [
         (
             &b"/etc/passwd"[..],
-            r#""/etc/passwd": the path is absolute"#,
+            r#""/etc/passwd": the path is absolute; pack it relative to the folder of the package"#,
         ),
-        (b"../x", r#""../x": the path contains `..`"#),
-        (b"a/../../x", r#""a/../../x": the path contains `..`"#),
+        (
+            b"../x",
+            r#""../x": the path contains `..`; pack it relative to the folder of the package"#,
+        ),
+        (
+            b"a/../../x",
+            r#""a/../../x": the path contains `..`; pack it relative to the folder of the package"#,
+        ),
         (b"a\\..\\x", r#""a\\..\\x": the path has a backslash"#),
-        (b"a//x", r#""a//x": the path has an empty segment"#),
-        (b"a\nx", r#""a\nx": the path has a control character"#),
+        (
+            b"a//x",
+            r#""a//x": the path has an empty segment; pack it without `//` and `/./`"#,
+        ),
+        (
+            b"a\nx",
+            r#""a\nx": the path has a control character; rename the file"#,
+        ),
         (b"\xff\xfe", "\"\u{fffd}\u{fffd}\": the path is not UTF-8"),
         (deep.as_bytes(), "the path is more than 32 folders deep"),
         (long.as_bytes(), "the path is longer than 512 bytes"),
@@ -74,7 +86,7 @@ fn nul_in_a_pax_path_is_refused() {
         .finish();
     assert_eq!(
         refusal(&dir, &tar),
-        r#""a\0b": the path has a control character"#
+        r#""a\0b": the path has a control character; rename the file"#
     );
 }
 
@@ -120,18 +132,24 @@ fn links_outside_through_links_or_broken_are_refused() {
     for (target, expected) in [
         (
             &b"/etc"[..],
-            r#""link": links to "/etc", which is outside the package"#,
+            r#""link": links to "/etc", which is outside the package; pack a copy instead of the link"#,
         ),
         (
             b"../x",
-            r#""link": links to "../x", which is outside the package"#,
+            r#""link": links to "../x", which is outside the package; pack a copy instead of the link"#,
         ),
         (
             b"nothing",
-            r#""link": links to "nothing", which is not in the package"#,
+            r#""link": links to "nothing", which is not in the package; pack the file, or leave out the link"#,
         ),
-        (b"link", r#""link": links to "link" through another link"#),
-        (b"", r#""link": links to "", which is not in the package"#),
+        (
+            b"link",
+            r#""link": links to "link" through another link; link to the file itself"#,
+        ),
+        (
+            b"",
+            r#""link": links to "", which is not in the package; pack the file, or leave out the link"#,
+        ),
     ] {
         let tar = TarBuilder::with_manifest()
             .link(b"link", b'2', target)
@@ -153,10 +171,13 @@ fn links_outside_through_links_or_broken_are_refused() {
 fn duplicate_path_is_refused_also_in_another_case() {
     let dir = TestFolder::new();
     for (path, expected) in [
-        (&b"./manifest.yaml"[..], r#""manifest.yaml": occurs twice"#),
+        (
+            &b"./manifest.yaml"[..],
+            r#""manifest.yaml": occurs twice; pack it again into a new archive"#,
+        ),
         (
             b"Manifest.yaml",
-            r#""Manifest.yaml": differs from "manifest.yaml" in upper and lower case only"#,
+            r#""Manifest.yaml": differs from "manifest.yaml" in upper and lower case only, so one of them needs another name"#,
         ),
         (
             b"manifest.yaml/x",
@@ -256,7 +277,7 @@ fn archives_with_flipped_bits_are_refused() {
     let mut zstd = zstd::encode_all(&*whole, 3).unwrap();
     let middle = zstd.len() / 2;
     zstd[middle] ^= 0xff;
-    assert!(dir.refusal(&zstd).starts_with("the archive is damaged"));
+    assert!(dir.refusal(&zstd).contains("holds no tar archive"));
 }
 
 #[test]
@@ -356,4 +377,42 @@ proptest! {
         }
         prop_assert_eq!(dir.staged(), 0);
     }
+}
+
+#[test]
+fn second_archive_behind_the_end_is_refused() {
+    let dir = TestFolder::new();
+    let mut first = TarBuilder::with_manifest().finish();
+    first.resize(10240, 0);
+    let two = [first, TarBuilder::with_manifest().finish()].concat();
+    for archive in [two.clone(), bzip2(&two)] {
+        let refusal = dir.refusal(&archive);
+        assert!(refusal.contains("`tar --concatenate`"), "{refusal}");
+    }
+}
+
+#[test]
+fn compressed_file_without_a_tar_archive_is_called_that() {
+    let dir = TestFolder::new();
+    let zip = crate::support::PackageContent::new("name: a\n").to_zip(0);
+    for content in [&b""[..], b"name: a\n", &[7; 5000], &zip] {
+        let compressed = [bzip2(content), zstd::encode_all(content, 1).unwrap()];
+        for archive in compressed {
+            let refusal = dir.refusal(&archive);
+            assert!(refusal.contains("that holds no tar archive"), "{refusal}");
+        }
+    }
+}
+
+#[test]
+fn zstandard_file_with_a_large_window_is_refused_with_advice() {
+    use std::io::Write as _;
+    let dir = TestFolder::new();
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(27).unwrap();
+    encoder
+        .write_all(&TarBuilder::with_manifest().finish())
+        .unwrap();
+    let refusal = dir.refusal(&encoder.finish().unwrap());
+    assert!(refusal.contains("without `--long`"), "{refusal}");
 }

@@ -2,6 +2,7 @@
 
 // `cfg(test)` is always true here. It tells clippy that helper functions are test code too.
 #[cfg(test)]
+mod aapt;
 mod apk;
 #[cfg(test)]
 mod fuzz;

@@ -1,37 +1,11 @@
 //! Archives that the tools of users make of one folder: all make the image of the folder.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::Command,
+use std::{fs, io::Write as _, path::PathBuf};
+
+use crate::support::{
+    MANIFEST, PackageContent, TestFolder,
+    tools::{has, run},
 };
-
-use crate::support::{MANIFEST, PackageContent, TestFolder};
-
-/// Whether a tool is installed. The checks of every change install all of them.
-fn has(tool: &str, package: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    assert!(
-        found || std::env::var_os("CI").is_none(),
-        "{tool} is not installed; it is in the package {package}"
-    );
-    if !found {
-        writeln!(std::io::stderr(), "SKIPPED: {tool} is not installed").unwrap();
-    }
-    found
-}
-
-fn run(folder: &Path, command: &str) {
-    let output = Command::new("sh")
-        .args(["-c", command])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}: {errors}");
-}
 
 /// A folder with a hard link, a sparse file, a hook and a name beyond ASCII.
 fn folder(dir: &TestFolder) -> PathBuf {
@@ -124,6 +98,69 @@ fn archives_of_info_zip_make_the_image_of_the_folder() {
         "cd .. && zip -qry OUT.zip p && mv OUT.zip OUT",
         "zip -qry - . >OUT",
     ]);
+}
+
+#[test]
+fn name_of_info_zip_without_utf_8_is_read() {
+    if !has("zip", "zip") {
+        return;
+    }
+    check(&["LC_ALL=C zip -qry OUT.zip . && mv OUT.zip OUT"]);
+}
+
+#[test]
+fn forms_of_archives_that_are_refused_are_called_what_they_are() {
+    if !has("7z", "p7zip-full") || !has("bsdtar", "libarchive-tools") {
+        return;
+    }
+    let dir = TestFolder::new();
+    let root = folder(&dir);
+    // Content that no tool compresses below the size of one part.
+    let mut random = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        random.to_be_bytes()[0]
+    });
+    fs::write(root.join("noise"), noise.take(200_000).collect::<Vec<_>>()).unwrap();
+    for (command, expected) in [
+        ("bsdtar czf OUT .", "a gzip file"),
+        ("bsdtar cJf OUT .", "an xz file"),
+        ("bsdtar cf OUT --lzma .", "an lzma file"),
+        ("bsdtar cf OUT --format=7zip .", "a 7z file"),
+        ("bsdtar cf OUT --format=cpio .", "a cpio file"),
+        ("bsdtar cf OUT --format=xar .", "a xar file"),
+        (
+            "7z a -tzip -pkey OUT.zip . && mv OUT.zip OUT",
+            "is encrypted",
+        ),
+        (
+            "7z a -tzip -mem=AES256 -pkey OUT.zip . && mv OUT.zip OUT",
+            "is encrypted",
+        ),
+        (
+            "7z a -tzip -mm=LZMA OUT.zip . && mv OUT.zip OUT",
+            "is compressed with LZMA",
+        ),
+        (
+            "7z a -tzip -v64k OUT.zip . && mv OUT.zip.001 OUT",
+            "one of several parts",
+        ),
+        (
+            "zip -qr -s 64k OUT.zip . && mv OUT.zip OUT",
+            "the last of several parts",
+        ),
+    ] {
+        let archive = dir.path("archive");
+        let output = archive.to_str().unwrap();
+        run(
+            &root,
+            &command.replace("OUT", output).replace("&& mv", ">&2 && mv"),
+        );
+        let refusal = crate::support::chain(&dir.open(&archive).unwrap_err());
+        assert!(refusal.contains(expected), "{command}: {refusal}");
+    }
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::{
     storage::{Area, Leftover, ObjectKey},
 };
 
+/// File systems take the time of a write from a clock that may differ a little.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
+
 impl Registry {
     /// The start of the grace period: items unused since before this moment can be freed.
     pub(super) fn grace_began(&self) -> Timestamp {
@@ -54,6 +57,7 @@ impl Registry {
                 continue;
             };
             if object.modified > grace_began {
+                self.correct_modified(&object.path, object.modified).await?;
                 continue;
             }
             let mut tx = self.metadata().read().await?;
@@ -70,6 +74,10 @@ impl Registry {
         let mut items = Vec::new();
         for leftover in self.storage().leftovers().await? {
             let old = leftover.modified <= grace_began;
+            if !old {
+                self.correct_modified(&leftover.path, leftover.modified)
+                    .await?;
+            }
             if old && !self.belongs_to_upload(&leftover).await? {
                 let bytes = self.storage().leftover_size(&leftover).await?;
                 let path = leftover.path;
@@ -77,6 +85,15 @@ impl Registry {
             }
         }
         Ok(items)
+    }
+
+    /// Gives a file that was written while the clock was ahead the current time, so that it ages.
+    async fn correct_modified(&self, path: &str, modified: Timestamp) -> Result<(), Error> {
+        let now = self.now();
+        if modified.duration_since(now) > CLOCK_TOLERANCE {
+            self.storage().set_modified(path, now).await?;
+        }
+        Ok(())
     }
 
     /// Removes blobs from a plan if their version has only a descriptor.

@@ -51,7 +51,7 @@ impl Registry {
     /// Deletes the rows of complete uploads. Such a row only tells a publisher for a while that its upload is
     /// complete. It takes too little space for an item in a plan.
     pub(super) async fn forget_complete_uploads(&self) -> Result<(), Error> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         tx.forget_complete_uploads(self.now()).await?;
         tx.commit().await
     }
@@ -67,13 +67,13 @@ impl Registry {
 
     async fn free_blob(&self, actor: &Actor, digest: Digest) -> Result<Verdict, Error> {
         let (holder, key) = (LeaseHolder::default(), ObjectKey::Blob(digest));
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         if let Some(spared) = self.begin_to_free(&mut tx, &holder, &digest).await? {
             return Ok(spared);
         }
         tx.commit().await?;
         self.delete_under_lease(&holder, &key).await?;
-        let deletion = self.mutate(actor, move |change| {
+        let deletion = self.mutate_from_reserve(actor, move |change| {
             Box::pin(async move {
                 let blob = change.tx.blob(&digest).await?;
                 if blob.is_none_or(|blob| blob.state != BlobState::Deleting) {
@@ -118,7 +118,7 @@ impl Registry {
 
     async fn free_orphaned_blob(&self, digest: Digest) -> Result<Verdict, Error> {
         let (holder, key) = (LeaseHolder::default(), ObjectKey::Blob(digest));
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         if !is_orphaned(&mut tx, &digest, self.now()).await? {
             return Ok(NEEDED);
         }
@@ -127,7 +127,7 @@ impl Registry {
         }
         tx.commit().await?;
         let freed = self.delete_under_lease(&holder, &key).await?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         tx.release_lease(&key.to_string(), holder.id()).await?;
         tx.commit().await?;
         Ok(if freed { Verdict::Freed } else { MISSING })

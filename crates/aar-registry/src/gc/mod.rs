@@ -113,6 +113,7 @@ impl Operator {
     pub async fn gc_apply(&self, plan: GcPlan) -> Result<GcReport, Error> {
         let (registry, actor) = (self.registry.clone(), self.actor.clone());
         run_to_completion(async move {
+            registry.correct_times().await?;
             registry.forget_complete_uploads().await?;
             let mut report = GcReport::default();
             let mut items = plan.items.into_iter();

@@ -19,6 +19,7 @@ mod parts;
 mod postgres;
 mod registry;
 mod sqlite;
+mod times;
 mod trust;
 mod trust_imports;
 mod uploads;
@@ -44,10 +45,11 @@ pub(crate) use leases::LeaseTimes;
 pub(crate) use outbox::OutboxRow;
 pub(crate) use parts::PartRow;
 pub(crate) use registry::RegistryRow;
+pub(crate) use times::LatestTimes;
 pub(crate) use trust::TrustRow;
 pub use trust::TrustedCertificate;
 pub use trust_imports::TrustImport;
-pub(crate) use uploads::UploadRow;
+pub(crate) use uploads::{OwnerTotals, UploadRow};
 pub(crate) use values::now;
 pub(crate) use variants::{CatalogueFilter, VariantRow};
 pub(crate) use versions::VersionRow;
@@ -115,14 +117,23 @@ impl Metadata {
     }
 
     pub(crate) async fn write(&self) -> Result<Writing, Error> {
-        let transaction = match &self.engine {
-            Engine::Sqlite(database) => Transaction::sqlite(database, database.write().await)?,
+        match &self.engine {
+            Engine::Sqlite(database) => Writing::sqlite(database, database.write().await),
             Engine::Postgres(database) => {
-                Transaction::postgres(database, Box::pin(database.write()).await)?
+                Writing::postgres(database, Box::pin(database.write()).await)
             }
-        };
-        let reading = Reading { transaction };
-        Ok(Writing { reading })
+        }
+    }
+
+    /// For work that frees space or withdraws trust: it may use the reserve of a full volume. A PostgreSQL
+    /// server is on another volume, and has its own reserve or none.
+    pub(crate) async fn write_from_reserve(&self) -> Result<Writing, Error> {
+        match &self.engine {
+            Engine::Sqlite(database) => {
+                Writing::sqlite(database, database.write_from_reserve().await)
+            }
+            Engine::Postgres(_) => self.write().await,
+        }
     }
 
     /// Follows the commits of other processes, if the engine reports them.
@@ -182,6 +193,24 @@ impl Reading {
 }
 
 impl Writing {
+    fn sqlite(
+        database: &aar_sqlite::Database,
+        begun: Result<sqlx::Transaction<'static, Sqlite>, sqlx::Error>,
+    ) -> Result<Self, Error> {
+        let transaction = Transaction::sqlite(database, begun)?;
+        let reading = Reading { transaction };
+        Ok(Self { reading })
+    }
+
+    fn postgres(
+        database: &PostgresDatabase,
+        begun: Result<sqlx::Transaction<'static, Postgres>, sqlx::Error>,
+    ) -> Result<Self, Error> {
+        let transaction = Transaction::postgres(database, begun)?;
+        let reading = Reading { transaction };
+        Ok(Self { reading })
+    }
+
     pub(crate) async fn commit(self) -> Result<(), Error> {
         match self.reading.transaction {
             Transaction::Sqlite(transaction, path) => {

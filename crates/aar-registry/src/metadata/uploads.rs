@@ -19,6 +19,8 @@ pub(crate) struct UploadRow {
     /// The state of the SHA-256 after these bytes.
     pub(crate) hash_state: Vec<u8>,
     pub(crate) complete: bool,
+    /// `Upload-Metadata` as the client has sent it.
+    pub(crate) metadata: String,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     /// The id of the multipart upload, in a bucket.
@@ -28,8 +30,23 @@ pub(crate) struct UploadRow {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct UploadTotals {
     pub(crate) count: u64,
+    pub(crate) staged: u64,
+}
+
+/// The sums over the open uploads of one owner.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnerTotals {
+    pub(crate) owner: String,
+    pub(crate) count: u64,
     pub(crate) announced: u64,
     pub(crate) staged: u64,
+}
+
+impl OwnerTotals {
+    /// The bytes that have not arrived.
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.announced.saturating_sub(self.staged)
+    }
 }
 
 #[derive(FromRow)]
@@ -40,6 +57,7 @@ struct UploadRecord {
     durable: i64,
     hash_state: Vec<u8>,
     complete: bool,
+    metadata: String,
     created_at: i64,
     expires_at: i64,
     multipart: Option<String>,
@@ -54,6 +72,7 @@ impl UploadRecord {
             durable: unsigned("uploads.durable", self.durable)?,
             hash_state: self.hash_state,
             complete: self.complete,
+            metadata: self.metadata,
             created_at: moment("uploads.created_at", self.created_at)?,
             expires_at: moment("uploads.expires_at", self.expires_at)?,
             multipart: self.multipart,
@@ -65,8 +84,8 @@ impl UploadRecord {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, digest, length, durable, hash_state, complete, created_at, expires_at, \
-             multipart FROM uploads ",
+            "SELECT id, digest, length, durable, hash_state, complete, metadata, created_at, \
+             expires_at, multipart FROM uploads ",
             $rest
         )
     };
@@ -104,18 +123,20 @@ impl Reading {
         &mut self,
         owner: &str,
         (digest, length): (&Digest, u64),
+        metadata: &str,
         now: Timestamp,
     ) -> Result<Vec<UploadRow>, Error> {
         let rows: Vec<UploadRecord> = sql!(all
             self,
             select!(
                 "WHERE digest = $1 AND length = $2 AND owner = $3 AND durable = 0 \
-                 AND complete = FALSE AND expires_at > $4 ORDER BY created_at, id"
+                 AND complete = FALSE AND expires_at > $4 AND metadata = $5 ORDER BY created_at, id"
             ),
             digest.to_string(),
             number(length),
             owner,
-            micros(now)
+            micros(now),
+            metadata
         )?;
         rows.into_iter().map(UploadRecord::read).collect()
     }
@@ -136,16 +157,32 @@ impl Reading {
         Ok(found.is_some())
     }
 
+    pub(crate) async fn upload_totals_by_owner(&mut self) -> Result<Vec<OwnerTotals>, Error> {
+        let rows: Vec<(String, i64, i64, i64)> = sql!(all
+            self,
+            "SELECT owner, COUNT(*), CAST(SUM(length) AS BIGINT), CAST(SUM(durable) AS BIGINT) \
+             FROM uploads WHERE complete = FALSE GROUP BY owner"
+        )?;
+        let totals = rows.into_iter().map(|(owner, count, announced, staged)| {
+            Ok(OwnerTotals {
+                owner,
+                count: unsigned("uploads", count)?,
+                announced: unsigned("uploads.length", announced)?,
+                staged: unsigned("uploads.durable", staged)?,
+            })
+        });
+        totals.collect()
+    }
+
     /// The sums over all open uploads.
     pub(crate) async fn upload_totals(&mut self) -> Result<UploadTotals, Error> {
-        let (count, announced, staged): (i64, i64, i64) = sql!(one
+        let (count, staged): (i64, i64) = sql!(one
             self,
-            "SELECT COUNT(*), CAST(COALESCE(SUM(length), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(durable), 0) AS BIGINT) FROM uploads WHERE complete = FALSE"
+            "SELECT COUNT(*), CAST(COALESCE(SUM(durable), 0) AS BIGINT) \
+             FROM uploads WHERE complete = FALSE"
         )?;
         Ok(UploadTotals {
             count: unsigned("uploads", count)?,
-            announced: unsigned("uploads.length", announced)?,
             staged: unsigned("uploads.durable", staged)?,
         })
     }
@@ -160,7 +197,7 @@ impl Writing {
         sql!(execute
             self,
             "INSERT INTO uploads (id, digest, length, durable, hash_state, complete, created_at, \
-             expires_at, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             expires_at, owner, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             row.id.to_string(),
             row.digest.to_string(),
             number(row.length),
@@ -169,7 +206,8 @@ impl Writing {
             row.complete,
             micros(row.created_at),
             micros(row.expires_at),
-            owner
+            owner,
+            row.metadata.as_str()
         )?;
         Ok(())
     }

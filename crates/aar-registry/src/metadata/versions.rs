@@ -1,4 +1,5 @@
 use aar_types::{ImageInfo, Revision, Version, VersionNumber};
+use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{
@@ -135,6 +136,25 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// The versions that are withdrawn since that moment or longer, in the order of their keys.
+    pub(crate) async fn versions_withdrawn_before(
+        &mut self,
+        moment: Timestamp,
+    ) -> Result<Vec<VersionKey>, Error> {
+        let rows: Vec<VersionRecord> = sql!(all
+            self,
+            select!(
+                "WHERE published = FALSE AND withdrawn_at <= $1 \
+                 ORDER BY application, architecture, number"
+            ),
+            micros(moment)
+        )?;
+        let rows = rows.into_iter().map(VersionRecord::read);
+        rows.map(|row| Ok(row?.key())).collect()
+    }
+}
+
 impl Writing {
     pub(crate) async fn insert_version(&mut self, row: &VersionRow) -> Result<(), Error> {
         let version = &row.version;
@@ -161,17 +181,19 @@ impl Writing {
         &mut self,
         key: &VersionKey,
         published: bool,
-        revision: Revision,
+        (revision, at): (Revision, Timestamp),
     ) -> Result<(), Error> {
+        let withdrawn_at = (!published).then(|| micros(at));
         sql!(execute
             self,
-            "UPDATE versions SET published = $4, revision = $5 \
+            "UPDATE versions SET published = $4, revision = $5, withdrawn_at = $6 \
              WHERE application = $1 AND architecture = $2 AND number = $3",
             key.variant.name.as_str(),
             key.variant.architecture.as_str(),
             i64::from(key.number.0),
             published,
-            number(revision.0)
+            number(revision.0),
+            withdrawn_at
         )?;
         Ok(())
     }

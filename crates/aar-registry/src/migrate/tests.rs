@@ -145,7 +145,7 @@ async fn publish(operator: &Operator, name: &str) {
         length: content.len() as u64,
         digest: aar_fs::digest_of(content),
     };
-    let upload = operator.create_upload(new).await.unwrap();
+    let upload = operator.create_upload(new, "").await.unwrap();
     let body = futures_util::stream::iter([Ok::<_, Infallible>(content.to_vec().into())]);
     operator.append(upload.id, 0, body).await.unwrap();
     let put = VersionPut {

@@ -53,7 +53,7 @@ impl Registry {
             let Some(found) = self.stored_revocation(fingerprint).await? else {
                 return Ok(false);
             };
-            self.mutate(actor, |change| Box::pin(adopt(change, found)))
+            self.mutate_from_reserve(actor, |change| Box::pin(adopt(change, found)))
                 .await
         })
     }

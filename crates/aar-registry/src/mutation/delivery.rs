@@ -87,7 +87,7 @@ impl Registry {
         if undelivered.is_empty() {
             return Ok(Delivery::default());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         let times = lease_times(&mut tx).await?;
         let delivery = Delivery::claim(&mut tx, undelivered, times).await?;
         tx.commit().await?;
@@ -147,7 +147,7 @@ impl Registry {
         let written = self
             .under_leases(&delivery.holder, async { Ok(writes.await) })
             .await?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         for (n, entry) in delivery.entries.iter().enumerate() {
             finish(&mut tx, delivery.holder.id(), entry, written.get(n)).await?;
         }

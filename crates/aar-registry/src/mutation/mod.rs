@@ -37,6 +37,14 @@ pub(crate) struct Mutation {
     keys: BTreeSet<String>,
 }
 
+/// The space that a change may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Space {
+    Volume,
+    /// Also the reserve of a full volume: the change frees space or withdraws something.
+    Reserve,
+}
+
 impl Registry {
     /// Makes a change, and runs to completion even if the caller stops waiting.
     ///
@@ -46,13 +54,29 @@ impl Registry {
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut Mutation) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
     {
-        self.mutate_after(actor, ready(Ok(())), change).await
+        self.mutate_after(actor, Space::Volume, ready(Ok(())), change)
+            .await
+    }
+
+    /// The same for a change that frees space or withdraws something.
+    pub(crate) async fn mutate_from_reserve<T, F>(
+        &self,
+        actor: &Actor,
+        change: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Mutation) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    {
+        self.mutate_after(actor, Space::Reserve, ready(Ok(())), change)
+            .await
     }
 
     /// The same after a check of the storage, which cannot be made within the transaction.
     pub(crate) async fn mutate_after<T, C, F>(
         &self,
         actor: &Actor,
+        space: Space,
         check: C,
         change: F,
     ) -> Result<T, Error>
@@ -64,7 +88,7 @@ impl Registry {
         let (registry, actor) = (self.clone(), actor.clone());
         run_to_completion(async move {
             check.await?;
-            let mut mutation = Mutation::begin(&registry, &actor).await?;
+            let mut mutation = Mutation::begin(&registry, &actor, space).await?;
             let value = change(&mut mutation).await?;
             let delivery = mutation.commit().await?;
             registry.acknowledge(&actor, delivery).await?;
@@ -75,8 +99,11 @@ impl Registry {
 }
 
 impl Mutation {
-    async fn begin(registry: &Registry, actor: &Actor) -> Result<Self, Error> {
-        let mut tx = registry.write().await?;
+    async fn begin(registry: &Registry, actor: &Actor, space: Space) -> Result<Self, Error> {
+        let mut tx = match space {
+            Space::Volume => registry.write().await?,
+            Space::Reserve => registry.write_from_reserve().await?,
+        };
         let revision = tx.revision().await?;
         Ok(Self {
             tx,

@@ -1,8 +1,9 @@
-use aar_fs::Sha256Hasher;
+use aar_fs::{Sha256Hasher, Volume};
 use aar_types::Digest;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use jiff::Timestamp;
 
 use super::{Area, ByteStream, Content, Leftover, Object, ObjectKey, StagedId, StagedUpload};
 use crate::{Error, tasks::blocking};
@@ -51,6 +52,11 @@ pub(crate) trait Backend: Send + Sync {
         u64::MAX
     }
 
+    /// The volume of the blobs; `None` if the backend has no limit.
+    async fn volume(&self) -> Result<Option<Volume>, Error> {
+        Ok(None)
+    }
+
     /// Whether new objects can be written, as far as a cheap check can tell.
     async fn check_writable(&self) -> Result<(), Error> {
         Ok(())
@@ -58,7 +64,7 @@ pub(crate) trait Backend: Send + Sync {
 
     /// `None` if the backend has no limit.
     async fn free_bytes(&self) -> Result<Option<u64>, Error> {
-        Ok(None)
+        Ok(self.volume().await?.map(|volume| volume.free))
     }
 
     /// Prepares to stage an upload. Returns the id of the multipart upload if one was created; the caller
@@ -78,6 +84,11 @@ pub(crate) trait Backend: Send + Sync {
 
     /// The current leftover at this path.
     async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error>;
+
+    /// Sets the time of an object that was written while the clock was ahead. A bucket has its own clock.
+    async fn set_modified(&self, _path: &str, _at: Timestamp) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Returns whether the leftover existed.
     async fn delete_leftover(&self, path: &str) -> Result<bool, Error>;

@@ -6,7 +6,11 @@
 use aar_types::TrustState;
 
 use super::{NewTrust, check_storage, trusted};
-use crate::{Error, Operator, TrustImport, metadata::TrustRow, mutation::Mutation};
+use crate::{
+    Error, Operator, TrustImport,
+    metadata::TrustRow,
+    mutation::{Mutation, Space},
+};
 
 impl Operator {
     /// All certificates that were ever imported.
@@ -23,10 +27,12 @@ impl Operator {
             is_active: true,
         };
         let check = check_storage(self.registry.clone(), new.clone());
-        let added = self.registry.mutate_after(&self.actor, check, {
-            let import = import.clone();
-            |change| Box::pin(add(change, new, import))
-        });
+        let added = self
+            .registry
+            .mutate_after(&self.actor, Space::Volume, check, {
+                let import = import.clone();
+                |change| Box::pin(add(change, new, import))
+            });
         match added.await {
             Ok(false) => self.update_import(&import).await.map(|()| false),
             added => added,
@@ -48,7 +54,7 @@ impl Operator {
         };
         let withdrawn = self
             .registry
-            .mutate(&self.actor, {
+            .mutate_from_reserve(&self.actor, {
                 let ended = ended.clone();
                 |change| Box::pin(withdraw(change, ended))
             })

@@ -14,7 +14,9 @@ use aar_types::{Fingerprint, Role, TrustState};
 use jiff::Timestamp;
 
 use crate::{
-    Error, Operator, Registry, TrustedCertificate, metadata::TrustRow, mutation::Mutation,
+    Error, Operator, Registry, TrustedCertificate,
+    metadata::TrustRow,
+    mutation::{Mutation, Space},
     storage::ObjectKey,
 };
 
@@ -49,7 +51,9 @@ impl Operator {
     pub async fn trust_add(&self, new: NewTrust) -> Result<TrustAdded, Error> {
         let check = check_storage(self.registry.clone(), new.clone());
         self.registry
-            .mutate_after(&self.actor, check, |change| Box::pin(add(change, new)))
+            .mutate_after(&self.actor, Space::Volume, check, |change| {
+                Box::pin(add(change, new))
+            })
             .await
     }
 }

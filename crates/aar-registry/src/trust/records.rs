@@ -62,7 +62,7 @@ impl TrustRecords {
         fingerprint: &Fingerprint,
         how: Withdrawal,
     ) -> Result<TrustedCertificate, Error> {
-        let mut tx = self.metadata.write().await?;
+        let mut tx = self.metadata.write_from_reserve().await?;
         let known = find(&mut tx, &(*fingerprint).into()).await?;
         let withdrawn = match (how, known.state) {
             (Withdrawal::Revoke, TrustState::Revoked) => return Ok(known),

@@ -308,7 +308,11 @@ mod tests {
             length: length as u64,
             digest: hasher.finish(),
         };
-        let upload = registry.operator("test").create_upload(new).await.unwrap();
+        let upload = registry
+            .operator("test")
+            .create_upload(new, "")
+            .await
+            .unwrap();
         Fixture {
             folder,
             registry,

@@ -5,13 +5,18 @@
 
 use aar_fs::Sha256Hasher;
 
-use super::{Upload, UploadNew, progress::renew_in};
+use super::{Upload, UploadNew, progress::renew_in, quota::Quota};
 use crate::{
     Error, Publisher, Registry, UploadId,
+    actor::Actor,
     metadata::{BlobState, Reading, UploadRow, Writing},
 };
 
-pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Upload, Error> {
+pub(super) async fn create(
+    publisher: &Publisher,
+    new: UploadNew,
+    metadata: &str,
+) -> Result<Upload, Error> {
     let registry = &publisher.registry;
     let largest = registry.storage().largest_blob();
     let max = registry.options().uploads.max_staged_bytes.min(largest);
@@ -22,30 +27,38 @@ pub(super) async fn create(publisher: &Publisher, new: UploadNew) -> Result<Uplo
         let length = new.length;
         return Err(Error::UploadTooLarge { length, max });
     }
-    let owner = publisher.actor.name();
-    match insert(registry, &owner, new).await {
+    match insert(registry, &publisher.actor, new, metadata).await {
         // Expired uploads may use the space.
-        Err(Error::TooManyUploads { .. } | Error::StagingFull { .. }) => {
+        Err(Error::TooManyUploads { .. } | Error::StagingFull { .. } | Error::VolumeFull(_)) => {
             if let Err(error) = registry.reap_uploads().await {
                 tracing::warn!(%error, "expired uploads still use space");
             }
-            insert(registry, &owner, new).await
+            insert(registry, &publisher.actor, new, metadata).await
         }
         inserted => inserted,
     }
 }
 
-async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Upload, Error> {
+async fn insert(
+    registry: &Registry,
+    actor: &Actor,
+    new: UploadNew,
+    metadata: &str,
+) -> Result<Upload, Error> {
+    let owner = &actor.name();
     let is_stored = is_stored(registry, new).await?;
+    let volume = registry.storage().volume().await?;
     let mut tx = registry.write().await?;
     let complete = is_known(&mut tx, new).await? && is_stored;
     if complete {
         tx.renew_blob(&new.digest, registry.now()).await?;
-    } else if let Some(row) = repeated(registry, &mut tx, owner, new).await? {
+    } else if let Some(row) = repeated(registry, &mut tx, owner, new, metadata).await? {
         tx.commit().await?;
         return Ok(Upload::from(&row));
     } else {
-        check_space(registry, &mut tx, new.length).await?;
+        let owners = tx.upload_totals_by_owner().await?;
+        let limits = registry.options().uploads;
+        Quota::new(actor, &owners).check(limits, volume.as_ref(), new.length)?;
     }
     let row = UploadRow {
         id: UploadId::random(),
@@ -54,6 +67,7 @@ async fn insert(registry: &Registry, owner: &str, new: UploadNew) -> Result<Uplo
         durable: if complete { new.length } else { 0 },
         hash_state: Sha256Hasher::new().save(),
         complete,
+        metadata: metadata.to_owned(),
         created_at: registry.now(),
         expires_at: registry.upload_expiry(),
         multipart: None,
@@ -69,8 +83,9 @@ async fn repeated(
     tx: &mut Writing,
     owner: &str,
     UploadNew { length, digest }: UploadNew,
+    metadata: &str,
 ) -> Result<Option<UploadRow>, Error> {
-    let begun = tx.untouched_uploads(owner, (&digest, length), registry.now());
+    let begun = tx.untouched_uploads(owner, (&digest, length), metadata, registry.now());
     let idle = begun.await?.into_iter();
     let mut idle = idle.filter(|row| !registry.inner.upload_locks.is_locked(row.id));
     let Some(mut row) = idle.next() else {
@@ -103,18 +118,4 @@ async fn is_known(tx: &mut Reading, new: UploadNew) -> Result<bool, Error> {
         });
     }
     Ok(true)
-}
-
-async fn check_space(registry: &Registry, tx: &mut Writing, length: u64) -> Result<(), Error> {
-    let limits = registry.options().uploads;
-    let open = tx.upload_totals().await?;
-    if open.count >= limits.max_open {
-        let max = limits.max_open;
-        return Err(Error::TooManyUploads { max });
-    }
-    let free = limits.max_staged_bytes.saturating_sub(open.announced);
-    if length > free {
-        return Err(Error::StagingFull { free, length });
-    }
-    Ok(())
 }

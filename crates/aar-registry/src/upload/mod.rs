@@ -12,6 +12,7 @@ mod body;
 mod create;
 mod finish;
 mod progress;
+mod quota;
 
 use aar_types::Digest;
 use bytes::Bytes;
@@ -34,7 +35,7 @@ pub struct UploadNew {
 }
 
 /// The state of an upload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upload {
     /// Its id.
     pub id: UploadId,
@@ -46,6 +47,8 @@ pub struct Upload {
     pub offset: u64,
     /// Whether the image is stored and verified.
     pub complete: bool,
+    /// What the client has declared about it, in the form of the tus header. Empty if unknown.
+    pub metadata: String,
     /// The time at which it expires unless it is continued.
     pub expires_at: Timestamp,
 }
@@ -58,6 +61,7 @@ impl From<&UploadRow> for Upload {
             length: row.length,
             offset: row.durable,
             complete: row.complete,
+            metadata: row.metadata.clone(),
             expires_at: row.expires_at,
         }
     }
@@ -65,10 +69,11 @@ impl From<&UploadRow> for Upload {
 
 impl Publisher {
     /// Creates an upload. It is complete at once if the image is already stored. A repeated request returns
-    /// the same upload as long as it has no bytes.
-    pub async fn create_upload(&self, new: UploadNew) -> Result<Upload, Error> {
+    /// the same upload as long as it has no bytes. `metadata` is kept with it.
+    pub async fn create_upload(&self, new: UploadNew, metadata: &str) -> Result<Upload, Error> {
         let publisher = self.clone();
-        run_to_completion(async move { create::create(&publisher, new).await }).await
+        let metadata = metadata.to_owned();
+        run_to_completion(async move { create::create(&publisher, new, &metadata).await }).await
     }
 
     /// The state of an upload. A request that still writes to it is first asked to end, so that a client
@@ -128,12 +133,18 @@ impl Registry {
     /// An upload that has not expired.
     async fn open_upload(&self, id: UploadId) -> Result<Option<UploadRow>, Error> {
         let row = self.metadata().read().await?.upload(id).await?;
+        // An expiry that the registry cannot have set was set while the clock was ahead.
+        let latest = self.upload_expiry();
+        let row = row.map(|row| UploadRow {
+            expires_at: row.expires_at.min(latest),
+            ..row
+        });
         Ok(row.filter(|row| row.expires_at > self.now()))
     }
 
     /// Expires an upload now, and deletes its staged bytes. Returns whether it existed.
     async fn drop_upload(&self, id: UploadId) -> Result<bool, Error> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         let Some(mut row) = tx.upload(id).await? else {
             return Ok(false);
         };
@@ -148,13 +159,13 @@ impl Registry {
     /// through the row.
     pub(crate) async fn forget_upload(&self, row: &UploadRow) -> Result<(), Error> {
         self.storage().staged(row.staged_id()).abort().await?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         tx.delete_upload(row.id).await?;
         tx.commit().await
     }
 
     /// The new expiry of an upload that is continued now.
-    fn upload_expiry(&self) -> Timestamp {
+    pub(crate) fn upload_expiry(&self) -> Timestamp {
         let ttl = SignedDuration::try_from(self.options().uploads.expire_after);
         let ttl = ttl.unwrap_or(SignedDuration::MAX);
         self.now().saturating_add(ttl).unwrap_or(Timestamp::MAX)

@@ -371,7 +371,7 @@ impl Fixture {
             length: content.len() as u64,
             digest: image(content).digest,
         };
-        self.operator().create_upload(new).await.unwrap()
+        self.operator().create_upload(new, "").await.unwrap()
     }
 
     /// Uploads an image and commits a version of it.

@@ -117,7 +117,7 @@ async fn image_known_only_to_a_descriptor_is_kept_until_the_descriptor_is_delete
                     length: unknown.size,
                     digest: unknown.digest,
                 };
-                let upload = operator.create_upload(new).await.unwrap();
+                let upload = operator.create_upload(new, "").await.unwrap();
                 operator
                     .append(upload.id, 0, body([b"unknown"]))
                     .await
@@ -402,7 +402,7 @@ async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
             length: 100,
             digest: info.digest,
         };
-        let upload = operator.create_upload(new).await.unwrap();
+        let upload = operator.create_upload(new, "").await.unwrap();
         if !upload.complete {
             match operator.append(upload.id, 0, body([&bytes])).await {
                 Ok(done) => assert!(done.complete),

@@ -11,6 +11,9 @@ pub struct GcConfig {
     /// The time for which an image without version is kept. It must be longer than the time from the end of
     /// an upload to the commit of its version.
     pub grace: ConfigDuration,
+    /// The time after which a withdrawn version is deleted. Without it, withdrawn versions are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_retention: Option<NonZeroDuration>,
 }
 
 impl Default for GcConfig {
@@ -18,6 +21,7 @@ impl Default for GcConfig {
         Self {
             interval: NonZeroDuration::seconds(60 * 60),
             grace: ConfigDuration::seconds(24 * 60 * 60),
+            withdrawn_retention: None,
         }
     }
 }

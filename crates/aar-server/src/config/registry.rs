@@ -3,7 +3,7 @@ use std::io;
 use aar_registry::{Options, StorageOptions, UploadLimits};
 use aar_types::Clock;
 
-use super::{Config, StorageConfig, UploadsConfig};
+use super::{Config, NonZeroDuration, StorageConfig, UploadsConfig};
 
 impl Config {
     /// The options to open the registry with. Reads the password of the database.
@@ -13,6 +13,7 @@ impl Config {
             clock,
             uploads: self.uploads.registry(defaults.uploads),
             gc_grace: self.gc.grace.get(),
+            withdrawn_retention: self.gc.withdrawn_retention.map(NonZeroDuration::get),
             ..defaults
         })
     }

@@ -99,8 +99,11 @@ impl From<aar_registry::Error> for ApiError {
             let refusal = Self::new(code, error.to_string());
             return refusal.with_header(HeaderName::from_static(UPLOAD_OFFSET), expected);
         }
-        // Space reserved by other uploads is no failure, and the caller may know.
-        let busy = matches!(error, aar_registry::Error::StagingFull { .. });
+        // A lack of space for an upload is no failure, and the caller may know the sizes.
+        let busy = matches!(
+            error,
+            aar_registry::Error::StagingFull { .. } | aar_registry::Error::VolumeFull(_)
+        );
         if matches!(error, aar_registry::Error::Undelivered { .. }) {
             Self {
                 message: error.to_string(),

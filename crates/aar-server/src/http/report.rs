@@ -1,8 +1,9 @@
-//! The middleware around every request: request id, one log entry, bodies of errors.
+//! The middleware around every request: request id, date, one log entry, bodies of errors and of requests that
+//! were not read.
 
 use std::{net::SocketAddr, time::Instant};
 
-use aar_daemon::http::with_json_body;
+use aar_daemon::http::{add_date, drain_body, with_json_body};
 use aar_tls::Peer;
 use aar_types::{ErrorBody, ErrorCode, Fingerprint, headers};
 use axum::{
@@ -125,7 +126,7 @@ impl RequestLog {
 pub(crate) async fn report(request: Request, next: Next) -> Response {
     let log = RequestLog::new(&request);
     let started = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = drain_body(request, next).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         log.log_error(&error);
         response = with_json_body(response, &log.error_body(&error));
@@ -133,6 +134,7 @@ pub(crate) async fn report(request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&log.request_id) {
         response.headers_mut().insert(headers::REQUEST_ID, id);
     }
+    add_date(&mut response);
     log.log_response(&response, started);
     response
 }

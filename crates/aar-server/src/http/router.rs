@@ -1,8 +1,8 @@
 //! The table of routes. The OpenAPI document is generated from the same rows.
 
-use aar_daemon::http::drain_body;
 use aar_types::{ErrorBody, ErrorCode};
 use axum::{Router, extract::Request, middleware::from_fn};
+use tower::util::MapRequest;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -67,24 +67,21 @@ fn upload_table() -> OpenApiRouter<AppState> {
 /// A request passes, from the outside in:
 ///
 /// 0. `tus::override_method`: sets the method of an upload request that names another one;
-/// 1. `report`: assigns the request id; on the way out logs the request and writes the body of an error;
-/// 2. `drain_body`: on the way out handles a body that was not read;
-/// 3. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
-/// 4. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+/// 1. `report`: assigns the request id; on the way out drains the body of the request, writes the body of an
+///    error, adds the date and logs the request;
+/// 2. `tus::add_version`, only on the upload routes: adds the protocol version to the response;
+/// 3. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
 ///    unauthorised caller gets 401 or 403 before anything else is checked, then path, query and body;
-/// 5. the handler.
+/// 4. the handler.
 pub(crate) fn router(state: AppState) -> Router {
     let (router, _) = table().split_for_parts();
     let router = router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn(drain_body))
         .layer(from_fn(report))
         .with_state(state);
     // A layer of the router itself would run after the route was selected.
-    Router::new()
-        .fallback_service(router)
-        .layer(from_fn(tus::override_method))
+    Router::new().fallback_service(MapRequest::new(router, tus::override_method))
 }
 
 /// The OpenAPI document.

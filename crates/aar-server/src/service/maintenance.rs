@@ -7,12 +7,13 @@ use tracing::{error, info, warn};
 
 use aar_types::error_chain;
 
-/// Runs maintenance at the start and then periodically: frees images without a version, expired uploads and
-/// leftover files, and writes missing descriptors.
+/// Runs maintenance at the start and then periodically: deletes versions that were withdrawn long ago, frees
+/// images without a version, expired uploads and leftover files, and writes missing descriptors.
 pub(super) async fn run(operator: Operator, period: Duration, stop: CancellationToken) {
     let mut tick = interval(period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        remove_withdrawn(&operator).await;
         match collect(&operator).await {
             Ok(report) => tell(&report),
             Err(failure) => {
@@ -29,6 +30,22 @@ pub(super) async fn run(operator: Operator, period: Duration, stop: Cancellation
 /// Delivers undelivered changes to storage, also those of other processes.
 pub(super) async fn deliver(operator: Operator, stop: CancellationToken) {
     stop.run_until_cancelled(operator.keep_delivering()).await;
+}
+
+async fn remove_withdrawn(operator: &Operator) {
+    match operator.remove_withdrawn().await {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) => info!(
+            ?removed,
+            "versions that were withdrawn long ago are deleted"
+        ),
+        Err(failure) => {
+            error!(
+                error = error_chain(&failure),
+                "withdrawn versions could not be deleted; the next attempt is made later"
+            );
+        }
+    }
 }
 
 async fn mend(operator: &Operator) {

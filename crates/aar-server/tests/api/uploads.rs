@@ -123,6 +123,33 @@ async fn creation_can_have_the_first_bytes() {
 }
 
 #[tokio::test]
+async fn head_of_an_upload_has_the_metadata_of_its_creation() {
+    let (_server, publisher) = publisher().await;
+    let content = content(1000);
+    let all = format!("filename YS50YXI=,{},private", metadata(&content));
+    let create = async |metadata: &str| {
+        let request = publisher.tus(Method::POST, "/1.0/uploads");
+        let request = request.header("Upload-Length", 1000);
+        FullResponse::of(request.header("Upload-Metadata", metadata)).await
+    };
+    let location = create(&all).await.header("location");
+    assert_eq!(
+        offset(&publisher, &location)
+            .await
+            .header("upload-metadata"),
+        all
+    );
+    assert_eq!(create(&all).await.header("location"), location);
+    let digest = metadata(&content);
+    let other = create(&digest).await.header("location");
+    assert_ne!(other, location);
+    assert_eq!(
+        offset(&publisher, &other).await.header("upload-metadata"),
+        digest
+    );
+}
+
+#[tokio::test]
 async fn bytes_at_another_offset_are_refused() {
     let (_server, publisher) = publisher().await;
     let content = content(1000);

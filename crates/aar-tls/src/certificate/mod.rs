@@ -45,12 +45,36 @@ pub enum Validity {
     Expired,
 }
 
+/// Why bytes are no certificate.
+fn reason(der: &[u8], error: &impl fmt::Display) -> String {
+    match declared_length(der) {
+        Some(length) if length > der.len() => {
+            format!("it is cut off after {} of {length} bytes", der.len())
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The whole length of a sequence, by its header.
+fn declared_length(der: &[u8]) -> Option<usize> {
+    match der {
+        [0x30, length @ 0..=0x7f, ..] => Some(2 + usize::from(*length)),
+        [0x30, count @ 0x81..=0x84, rest @ ..] => {
+            let count = usize::from(count & 0x7f);
+            let bytes = rest.get(..count)?.iter();
+            let length = bytes.fold(0, |length, byte| length << 8 | usize::from(*byte));
+            Some(2 + count + length)
+        }
+        _ => None,
+    }
+}
+
 impl Certificate {
     /// Reads a certificate in DER form.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         let malformed = |reason: String| Error::Malformed { reason };
         let (rest, parsed) =
-            x509_parser::parse_x509_certificate(der).map_err(|e| malformed(e.to_string()))?;
+            x509_parser::parse_x509_certificate(der).map_err(|e| malformed(reason(der, &e)))?;
         if !rest.is_empty() {
             return Err(malformed(format!("{} bytes follow it", rest.len())));
         }

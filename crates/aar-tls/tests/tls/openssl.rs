@@ -85,7 +85,7 @@ fn certificate_is_read_in_the_forms_of_other_tools() {
     let pem = String::from_utf8(openssl.read("x.crt")).unwrap();
     let utf16 = |pem: &str| pem.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let expected = Certificate::from_pem(&pem).unwrap();
-    let forms: [(&str, Vec<u8>); 9] = [
+    let forms: [(&str, Vec<u8>); 13] = [
         ("PEM", pem.clone().into()),
         ("DER", openssl.read("x.der")),
         ("TRUSTED CERTIFICATE", openssl.read("x.trusted")),
@@ -95,6 +95,13 @@ fn certificate_is_read_in_the_forms_of_other_tools() {
         ("CR LF", pem.replace('\n', "\r\n").into()),
         ("indented", pem.replace('\n', "\n  ").into()),
         ("base64", expected.to_base64().into()),
+        ("CR", pem.replace('\n', "\r").into()),
+        ("one line", pem.replace('\n', " ").into()),
+        ("JSON", format!("{:?}", pem.replace('\n', "\r\n")).into()),
+        (
+            "with its key",
+            [openssl.read("x.key"), pem.clone().into()].concat(),
+        ),
     ];
     for (form, bytes) in forms {
         let read = Certificate::read(&bytes);
@@ -121,6 +128,10 @@ fn other_file_is_refused_by_what_it_holds() {
     let pem = String::from_utf8(openssl.read("x.crt")).unwrap();
     let cut: String = pem.lines().take(3).collect::<Vec<_>>().join("\n");
     fs_err::write(openssl.path("cut"), cut).unwrap();
+    openssl.run("x509 -in x.crt -outform der -out x.der");
+    let der = openssl.read("x.der");
+    fs_err::write(openssl.path("cut.der"), &der[..100]).unwrap();
+    fs_err::write(openssl.path("long.der"), [&der[..], b"end"].concat()).unwrap();
     for (name, reason) in [
         ("x.key", "private key"),
         ("key.der", "private key"),
@@ -133,6 +144,8 @@ fn other_file_is_refused_by_what_it_holds() {
         ("bundle", "2 certificates: CN=ca ("),
         ("bundle", ", CN=x ("),
         ("cut", "no END line"),
+        ("cut.der", "cut off after 100 of "),
+        ("long.der", "3 bytes follow it"),
     ] {
         let refusal = read(&openssl, name).unwrap_err();
         assert!(refusal.contains(reason), "{name}: {refusal}");

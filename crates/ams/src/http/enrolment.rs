@@ -61,6 +61,10 @@ impl EnrolmentLimiter {
         let now = self.clock.now();
         let address = Origin::from(address);
         let mut failures = self.failures();
+        for failed in failures.values_mut() {
+            // The clock was ahead.
+            failed.last = failed.last.min(now);
+        }
         failures.retain(|_, failed| !failed.is_forgotten(now));
         let before = failures.get(&address).copied();
         let locked_until = match before {

@@ -5,7 +5,7 @@
 
 use std::{error, io, sync::Arc};
 
-use aar_daemon::http::{RangeNotSatisfiable, with_json_body};
+use aar_daemon::http::{RangeNotSatisfiable, add_date, drain_body, with_json_body};
 use aar_types::error_chain;
 use ams_api::error_codes;
 use axum::{
@@ -166,13 +166,14 @@ pub(super) async fn report(request: Request, next: Next) -> Response {
     let route = format!("{} {}", request.method(), request.uri().path());
     let span = tracing::info_span!("request", id, route);
     async {
-        let mut response = next.run(request).await;
+        let mut response = drain_body(request, next).await;
         if let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() {
             response = with_body(response, &error, &id);
         }
         if let Ok(id) = HeaderValue::try_from(&id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        add_date(&mut response);
         response
     }
     .instrument(span)

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use aar_daemon::http::{
-    RateLimiter, drain_body,
+    RateLimiter,
     metrics::{self, HttpMetrics, Transport},
 };
 use axum::{
     Router,
     extract::{Request, State},
     http::uri::PathAndQuery,
-    middleware::{Next, from_fn, from_fn_with_state, map_request},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
     routing::{delete, get, patch, post},
 };
+
+use tower::util::MapRequest;
 
 use super::{
     auth::AppState,
@@ -84,12 +86,12 @@ routes! {
 ///
 /// 1. `merge_slashes`: repairs the path before a route is chosen;
 /// 2. `metrics::measure`: measures everything below;
-/// 3. `error::report`: assigns the request id; on the way out writes and logs errors;
-/// 4. `drain_body`: on the way out handles a body that was not read;
-/// 5. `limit_rate`, only on HTTPS;
-/// 6. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
+/// 3. `error::report`: assigns the request id; on the way out drains the body of the request, writes and logs
+///    errors, and adds the date;
+/// 4. `limit_rate`, only on HTTPS;
+/// 5. the extractors of the handler, from left to right: first the caller ([`super::auth`]), so that an
 ///    unauthorised caller gets 401 or 403 before anything else is checked;
-/// 7. the handler.
+/// 6. the handler.
 pub(super) fn router(state: AppState, metrics: &HttpMetrics, transport: Transport) -> Router {
     let mut router = routes()
         .fallback(async || ApiError::NoRoute)
@@ -100,18 +102,15 @@ pub(super) fn router(state: AppState, metrics: &HttpMetrics, transport: Transpor
     }
     let measure = from_fn_with_state((metrics.clone(), transport), metrics::measure);
     let router = router
-        .layer(from_fn(drain_body))
         .layer(from_fn(error::report))
         .layer(measure)
         .with_state(state);
     // A layer of the router above would run after the route is chosen.
-    Router::new()
-        .fallback_service(router)
-        .layer(map_request(merge_slashes))
+    Router::new().fallback_service(MapRequest::new(router, merge_slashes))
 }
 
 /// Scripts join an address of AMS that ends with a slash and the path of an operation.
-async fn merge_slashes(mut request: Request) -> Request {
+fn merge_slashes(mut request: Request) -> Request {
     let target = request
         .uri()
         .path_and_query()

@@ -5,7 +5,7 @@
 
 use std::{io::Write, time::Duration};
 
-use aar_fs::Sha256Hasher;
+use aar_fs::{Sha256Hasher, Volume};
 use aar_types::Digest;
 use ams_api::headers;
 use axum::{body::Body, http::HeaderMap};
@@ -133,10 +133,13 @@ fn write(
     mut hasher: Option<Sha256Hasher>,
     mut pieces: mpsc::Receiver<Bytes>,
 ) -> std::io::Result<Option<Digest>> {
+    let path = file.path().to_owned();
+    let folder = path.parent().unwrap_or(&path);
     while let Some(piece) = pieces.blocking_recv() {
         if let Some(hasher) = &mut hasher {
             hasher.update(&piece);
         }
+        Volume::of(folder)?.require(piece.len() as u64)?;
         file.write_all(&piece)?;
     }
     Ok(hasher.map(Sha256Hasher::finish))

@@ -253,7 +253,8 @@ impl Operations {
         records.retain(|_, record| {
             record
                 .ended_at()
-                .is_none_or(|at| now.duration_since(at) < RETENTION)
+                // A time in the future was set while the clock was ahead.
+                .is_none_or(|at| now.duration_since(at).abs() < RETENTION)
         });
         let ended = records.iter();
         let ended = ended.filter_map(|(id, record)| Some((record.ended_at()?, *id)));

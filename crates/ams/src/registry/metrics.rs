@@ -51,7 +51,11 @@ fn lag(agent: &AgentStatus, arrivals: &Arrivals) -> SignedDuration {
         return SignedDuration::ZERO;
     }
     let in_step = agent.totals.last_done.unwrap_or(arrivals.since());
-    arrivals.now().duration_since(in_step)
+    // A round may have ended while the clock was ahead.
+    arrivals
+        .now()
+        .duration_since(in_step)
+        .max(SignedDuration::ZERO)
 }
 
 #[cfg(test)]

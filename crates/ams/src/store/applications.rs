@@ -74,7 +74,7 @@ impl Store {
     ) -> Result<bool, Error> {
         let statement =
             sqlx::query("DELETE FROM applications WHERE id = ?1").bind(permit.id().as_str());
-        Ok(self.execute(statement).await? > 0)
+        Ok(self.execute_from_reserve(statement).await? > 0)
     }
 }
 

@@ -40,6 +40,6 @@ impl Store {
     ) -> Result<bool, Error> {
         let statement = sqlx::query("DELETE FROM certificates WHERE fingerprint = ?1")
             .bind(fingerprint.to_string());
-        Ok(self.execute(statement).await? > 0)
+        Ok(self.execute_from_reserve(statement).await? > 0)
     }
 }

@@ -70,13 +70,32 @@ impl Store {
         Ok(self.0.write().await?)
     }
 
+    /// For work that frees space or withdraws trust: it may use the reserve of a full volume.
+    async fn write_from_reserve(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        Ok(self.0.write_from_reserve().await?)
+    }
+
     /// Commits a single statement and returns how many rows it changed.
     async fn execute(&self, statement: Query<'_, Sqlite, SqliteArguments>) -> Result<u64, Error> {
-        let mut tx = self.write().await?;
-        let done = statement.execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(done.rows_affected())
+        execute(self.write().await?, statement).await
     }
+
+    /// The same for a statement that frees space or withdraws trust.
+    async fn execute_from_reserve(
+        &self,
+        statement: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<u64, Error> {
+        execute(self.write_from_reserve().await?, statement).await
+    }
+}
+
+async fn execute(
+    mut tx: Transaction<'static, Sqlite>,
+    statement: Query<'_, Sqlite, SqliteArguments>,
+) -> Result<u64, Error> {
+    let done = statement.execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(done.rows_affected())
 }
 
 /// Keeps other users from reading a database that was restored with another mode. SQLite gives the
@@ -89,9 +108,60 @@ fn make_private(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use aar_testkit::SmallVolume;
     use aar_types::error_chain;
 
     use super::*;
+
+    #[tokio::test]
+    async fn full_volume_accepts_everything_that_frees_space_or_withdraws_trust() {
+        let Some(volume) = SmallVolume::mount("store on a full volume", 32) else {
+            return;
+        };
+        let path = volume.path().join("ams.db");
+        let store = Store::open(&path).await.unwrap();
+        let fingerprint = aar_types::Fingerprint::from_bytes([7; 32]);
+        let trusted = sqlx::query(
+            "INSERT INTO certificates (fingerprint, der, added_at) VALUES (?1, x'30', 0)",
+        )
+        .bind(fingerprint.to_string());
+        store.execute(trusted).await.unwrap();
+        let application = NewApplication {
+            id: ApplicationId::new(),
+            name: "app".parse().unwrap(),
+            metadata: aar_types::ApplicationMetadata::default(),
+            created_at: 0,
+        };
+        let mut tx = store.write().await.unwrap();
+        applications::insert(&mut tx, &application, Origin::Local)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        let filler = volume.fill();
+
+        let store = Store::open(&path).await.unwrap();
+        let permit = application.edit_permit();
+        store
+            .version_failed(&permit, aar_types::VersionNumber(0), "full")
+            .await
+            .unwrap();
+        assert!(store.remove_certificate(&fingerprint).await.unwrap());
+        let found = store.application("app").await.unwrap().unwrap();
+        let permit = found.delete_permit(false).unwrap();
+        assert!(store.remove_application(&permit).await.unwrap());
+        let refused = store
+            .set_config("registry.filter", Some("x"))
+            .await
+            .unwrap_err();
+        assert!(matches!(refused, Error::StorageFull(_)), "{refused:?}");
+        fs_err::remove_file(filler).unwrap();
+        store
+            .set_config("registry.filter", Some("x"))
+            .await
+            .unwrap();
+        store.close().await;
+    }
 
     #[tokio::test]
     async fn database_that_cannot_grow_is_a_full_disk() {

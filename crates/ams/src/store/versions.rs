@@ -78,7 +78,7 @@ impl Store {
         .bind(permit.id().as_str())
         .bind(number.0)
         .bind(reason);
-        self.execute(statement).await?;
+        self.execute_from_reserve(statement).await?;
         Ok(())
     }
 
@@ -88,7 +88,7 @@ impl Store {
         permit: &EditPermit,
         number: VersionNumber,
     ) -> Result<(), Error> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_from_reserve().await?;
         sqlx::query(
             "DELETE FROM versions
              WHERE application_id = ?1 AND number = ?2 AND status = 'initializing'",
@@ -113,7 +113,7 @@ impl Store {
             "UPDATE versions SET status = 'error', error = ?1 WHERE status = 'initializing'",
         )
         .bind(reason);
-        self.execute(statement).await
+        self.execute_from_reserve(statement).await
     }
 
     /// Removes a version. Removing its image is up to the caller.
@@ -126,7 +126,7 @@ impl Store {
         let statement = sqlx::query(delete)
             .bind(permit.id().as_str())
             .bind(number.0);
-        Ok(self.execute(statement).await? > 0)
+        Ok(self.execute_from_reserve(statement).await? > 0)
     }
 }
 

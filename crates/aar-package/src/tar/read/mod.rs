@@ -283,13 +283,26 @@ impl<R: Skip> TarReader<R> {
         }
     }
 
-    /// Reads to the end of the file, so that a decompressor verifies its own checksum.
+    /// Reads to the end of the file, so that a decompressor verifies its own checksum. Other archives
+    /// behind the end marker are refused: they would be lost.
     fn read_trailer(&mut self) -> io::Result<()> {
         let mut trailer = self.inner.by_ref().take(MAX_TRAILER + 1);
-        if io::copy(&mut trailer, &mut io::sink())? > MAX_TRAILER {
-            return Err(malformed("there is content after the end marker"));
+        let mut block = Vec::with_capacity(512);
+        loop {
+            block.clear();
+            let count = trailer.by_ref().take(BLOCK).read_to_end(&mut block)?;
+            if has_checksum(&block) {
+                return Err(malformed(
+                    "another tar archive follows its end; `tar --concatenate` joins archives",
+                ));
+            }
+            if trailer.limit() == 0 {
+                return Err(malformed("there is content after the end marker"));
+            }
+            if count == 0 {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ mod android;
 mod package_content;
 mod signing;
 mod tar_builder;
+pub(crate) mod tools;
 
 use std::{
     fs,

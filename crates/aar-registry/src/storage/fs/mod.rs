@@ -14,7 +14,7 @@ use std::{
 };
 
 use aar_fs::{
-    PRIVATE, create_private_folder, create_with, if_exists, remove_if_exists, replace_with,
+    PRIVATE, Volume, create_private_folder, create_with, if_exists, remove_if_exists, replace_with,
     sync_folder,
 };
 use aar_types::Digest;
@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fs_err::File;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use jiff::Timestamp;
 
 pub(crate) use staged::StagedFile;
 
@@ -144,13 +145,9 @@ impl Backend for FsStorage {
         blocking(move || Ok(aar_fs::probe_writable(&staging)?)).await
     }
 
-    async fn free_bytes(&self) -> Result<Option<u64>, Error> {
+    async fn volume(&self) -> Result<Option<Volume>, Error> {
         let root = self.root.clone();
-        blocking(move || {
-            let space = rustix::fs::statvfs(&root).map_err(io::Error::from)?;
-            Ok(Some(space.f_bavail.saturating_mul(space.f_frsize)))
-        })
-        .await
+        blocking(move || Ok(Some(Volume::of(&root)?))).await
     }
 
     fn staged(&self, id: StagedId) -> Box<dyn StagedUpload> {
@@ -165,6 +162,17 @@ impl Backend for FsStorage {
     async fn leftover(&self, path: &str) -> Result<Option<Leftover>, Error> {
         let (root, path) = (self.root.clone(), path.to_owned());
         blocking(move || Ok(leftovers::at(&root, &path)?)).await
+    }
+
+    async fn set_modified(&self, path: &str, at: Timestamp) -> Result<(), Error> {
+        let path = self.root.join(path);
+        blocking(move || {
+            let Some(file) = if_exists(fs_err::OpenOptions::new().write(true).open(path))? else {
+                return Ok(());
+            };
+            Ok(file.file().set_modified(at.into())?)
+        })
+        .await
     }
 
     async fn delete_leftover(&self, path: &str) -> Result<bool, Error> {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use aar_fs::{create_private_folder, if_exists, remove_if_exists};
+use aar_fs::{Volume, create_private_folder, if_exists, remove_if_exists};
 use async_trait::async_trait;
 use bytes::Bytes;
 use fs_err::{File, OpenOptions, os::unix::fs::OpenOptionsExt};
@@ -15,7 +15,6 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, ready},
 };
-use tokio::task::spawn_blocking;
 
 use crate::{
     Error,
@@ -23,7 +22,7 @@ use crate::{
         ObjectKey, StagedId, object_key,
         staged::{CheckpointPolicy, CheckpointTask, Progress, Resumed, StagedUpload},
     },
-    tasks::{blocking, stopped},
+    tasks::blocking,
 };
 
 /// The maximum number of bytes that are sent again after a crash of the host.
@@ -36,6 +35,7 @@ pub(crate) struct StagedFile {
     id: StagedId,
     path: PathBuf,
     blob: PathBuf,
+    root: PathBuf,
     open: Option<OpenFile>,
     sync: fn(&File) -> io::Result<()>,
 }
@@ -52,6 +52,7 @@ impl StagedFile {
         Self {
             path: root.join(object_key::staged(id.upload)),
             blob: root.join(ObjectKey::Blob(id.digest).to_string()),
+            root: root.to_owned(),
             id,
             open: None,
             sync: File::sync_data,
@@ -102,8 +103,12 @@ impl StagedUpload for StagedFile {
         };
         let OpenFile { file, end } = open.clone();
         open.end += piece.len() as u64;
-        let write = spawn_blocking(move || file.file().write_all_at(&piece, end));
-        async { Ok(write.await.map_err(stopped)??) }.boxed()
+        let root = self.root.clone();
+        let write = blocking(move || {
+            Volume::of(&root)?.require(piece.len() as u64)?;
+            Ok(file.file().write_all_at(&piece, end)?)
+        });
+        write.boxed()
     }
 
     async fn checkpoint(&mut self) -> Result<CheckpointTask, Error> {

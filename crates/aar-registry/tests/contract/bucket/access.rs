@@ -134,7 +134,7 @@ async fn permissions_of_the_documented_policy_suffice() {
             length: content.len() as u64,
             digest: image(&content).digest,
         };
-        let upload = operator.create_upload(new).await.unwrap();
+        let upload = operator.create_upload(new, "").await.unwrap();
         operator
             .append(upload.id, 0, body([&content[..PART + 100]]))
             .await
@@ -160,7 +160,7 @@ async fn permissions_of_the_documented_policy_suffice() {
             digest: image(b"other").digest,
             ..new
         };
-        let dropped = operator.create_upload(dropped).await.unwrap();
+        let dropped = operator.create_upload(dropped, "").await.unwrap();
         operator
             .append(dropped.id, 0, body([&content[..100]]))
             .await

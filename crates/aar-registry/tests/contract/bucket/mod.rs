@@ -33,7 +33,7 @@ async fn upload_over(
         length: image.size,
         digest: image.digest,
     };
-    let upload = operator.create_upload(new).await.unwrap();
+    let upload = operator.create_upload(new, "").await.unwrap();
     (operator, upload)
 }
 
@@ -79,12 +79,12 @@ async fn send_every_request(fixture: &Fixture, registry: &Registry, n: usize, or
         length: content.len() as u64,
         digest: image(content).digest,
     };
-    let upload = operator.create_upload(new(&content)).await.unwrap();
+    let upload = operator.create_upload(new(&content), "").await.unwrap();
     let (first, second) = content.split_at(PART + 100);
     operator.append(upload.id, 0, body([first])).await.unwrap();
     let done = operator.append(upload.id, first.len() as u64, body([second]));
     assert!(done.await.unwrap().complete);
-    let dropped = operator.create_upload(new(b"other")).await.unwrap();
+    let dropped = operator.create_upload(new(b"other"), "").await.unwrap();
     operator
         .append(dropped.id, 0, body([b"oth"]))
         .await

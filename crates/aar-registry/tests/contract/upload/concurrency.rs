@@ -168,7 +168,7 @@ async fn two_uploads_of_one_image_both_complete() {
         let two = fixture
             .registry
             .operator("other")
-            .create_upload(new)
+            .create_upload(new, "")
             .await
             .unwrap();
         assert_ne!(one.id, two.id);

@@ -19,10 +19,14 @@ async fn repeated_upload_reserves_its_space_once() {
             length: 1_000,
             digest: lost.digest,
         };
-        let others = fixture.registry.operator("other").create_upload(new).await;
+        let others = fixture
+            .registry
+            .operator("other")
+            .create_upload(new, "")
+            .await;
         assert!(matches!(refused(others), Error::StagingFull { .. }));
         let other_length = UploadNew { length: 501, ..new };
-        let other_length = fixture.operator().create_upload(other_length).await;
+        let other_length = fixture.operator().create_upload(other_length, "").await;
         assert!(matches!(refused(other_length), Error::StagingFull { .. }));
         // Nor is an upload returned that has progress: the client does not know that.
         fixture
@@ -30,7 +34,7 @@ async fn repeated_upload_reserves_its_space_once() {
             .append(lost.id, 0, body([&content[..100]]))
             .await
             .unwrap();
-        let third = fixture.operator().create_upload(new).await;
+        let third = fixture.operator().create_upload(new, "").await;
         assert!(matches!(refused(third), Error::StagingFull { .. }));
         assert!(append_rest(&fixture, &lost, &content).await.complete);
     })
@@ -47,7 +51,9 @@ async fn upload_reserves_its_whole_length_at_the_start() {
         let operator = fixture.operator();
         let begin = async |length, byte| {
             let digest = image(&[byte]).digest;
-            operator.create_upload(UploadNew { length, digest }).await
+            operator
+                .create_upload(UploadNew { length, digest }, "")
+                .await
         };
         assert!(matches!(refused(begin(0, 0).await), Error::EmptyUpload));
         assert!(matches!(

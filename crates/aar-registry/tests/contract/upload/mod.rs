@@ -220,7 +220,7 @@ async fn upload_of_a_known_digest_is_complete_at_once() {
         assert_eq!((again.offset, again.complete), (10_000, true));
         assert_eq!(
             fixture.operator().upload(again.id).await.unwrap(),
-            Some(again)
+            Some(again.clone())
         );
         let nothing = fixture
             .operator()
@@ -233,7 +233,7 @@ async fn upload_of_a_known_digest_is_complete_at_once() {
             length: 9_999,
             digest: again.digest,
         };
-        let other_size = fixture.operator().create_upload(new).await;
+        let other_size = fixture.operator().create_upload(new, "").await;
         assert!(matches!(
             refused(other_size),
             Error::ImageSizeMismatch { .. }

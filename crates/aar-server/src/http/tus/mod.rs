@@ -6,6 +6,7 @@
 pub(crate) mod headers;
 
 use aar_daemon::http::media_type;
+use aar_registry::Upload;
 use aar_types::{Digest, ErrorCode};
 use axum::{
     extract::{FromRequestParts, Request},
@@ -21,6 +22,9 @@ use super::error::ApiError;
 pub(crate) use headers::{
     EXPIRES, EXTENSION, LENGTH, MAX_SIZE, METADATA, OFFSET, RESUMABLE, VERSION,
 };
+
+/// The longest `Upload-Metadata`, in bytes.
+const MAX_METADATA: usize = 4096;
 
 const UPLOADS: &str = "/1.0/uploads/";
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
@@ -72,37 +76,54 @@ pub(crate) fn number(headers: &HeaderMap, name: HeaderName) -> Result<u64, ApiEr
         })
 }
 
-/// Reads the digest from `Upload-Metadata`.
-pub(crate) fn digest(headers: &HeaderMap) -> Result<Digest, ApiError> {
-    let refuse = |what: &str| ApiError::invalid(format!("header upload-metadata: {what}"));
-    let entries = headers
-        .get(METADATA)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let encoded = entries
-        .split(',')
-        .find_map(|entry| entry.trim().strip_prefix("digest "))
-        .ok_or_else(|| refuse("no entry `digest` with the SHA-256 of the upload in base64"))?;
-    let decoded = STANDARD.decode(encoded.trim()).ok();
-    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    let text = text.ok_or_else(|| refuse("entry `digest` is not text in base64"))?;
-    text.parse()
-        .map_err(|error: aar_types::InvalidValue| refuse(&format!("entry `digest`: {error}")))
+/// Reads `Upload-Metadata`: entries separated by commas, each a name and a value in base64. It is kept with
+/// the upload, so its length is limited.
+pub(crate) fn metadata(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let value = headers.get(METADATA).map(HeaderValue::to_str);
+    let value = value.transpose().ok().flatten().unwrap_or_default();
+    if value.len() > MAX_METADATA {
+        let length = value.len();
+        return Err(refuse_metadata(&format!(
+            "it has {length} bytes, at most {MAX_METADATA} are kept"
+        )));
+    }
+    Ok(value)
 }
 
-/// `Upload-Metadata` of an upload: the entry that the registry keeps.
-pub(crate) fn metadata(digest: &Digest) -> Option<HeaderValue> {
-    let encoded = STANDARD.encode(digest.to_string());
+/// Reads the digest from the metadata of an upload.
+pub(crate) fn digest(metadata: &str) -> Result<Digest, ApiError> {
+    let missing = || refuse_metadata("no entry `digest` with the SHA-256 of the upload in base64");
+    let mut entries = metadata.split(',').map(str::trim);
+    let encoded = entries.find_map(|entry| entry.strip_prefix("digest "));
+    let decoded = STANDARD.decode(encoded.ok_or_else(missing)?.trim()).ok();
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(|| refuse_metadata("entry `digest` is not text in base64"))?;
+    text.parse().map_err(|error: aar_types::InvalidValue| {
+        refuse_metadata(&format!("entry `digest`: {error}"))
+    })
+}
+
+fn refuse_metadata(reason: &str) -> ApiError {
+    ApiError::invalid(format!("header upload-metadata: {reason}"))
+}
+
+/// `Upload-Metadata` of an upload, as it was created. Of an upload that an older release has created, only the
+/// digest is known.
+pub(crate) fn metadata_of(upload: &Upload) -> Option<HeaderValue> {
+    if !upload.metadata.is_empty() {
+        return HeaderValue::from_str(&upload.metadata).ok();
+    }
+    let encoded = STANDARD.encode(upload.digest.to_string());
     HeaderValue::try_from(format!("digest {encoded}")).ok()
 }
 
-/// The middleware around all routes: `X-HTTP-Method-Override` of a POST to an upload names the method, for
+/// Before the route is selected: `X-HTTP-Method-Override` of a POST to an upload names the method, for
 /// clients behind proxies that pass on GET and POST only.
-pub(crate) async fn override_method(mut request: Request, next: Next) -> Response {
+pub(crate) fn override_method(mut request: Request) -> Request {
     if let Some(method) = overridden(&request) {
         *request.method_mut() = method;
     }
-    next.run(request).await
+    request
 }
 
 fn overridden(request: &Request) -> Option<Method> {
@@ -138,8 +159,9 @@ pub(crate) fn http_date(moment: Timestamp) -> Option<HeaderValue> {
 mod tests {
     use super::*;
 
-    fn with_metadata(value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(METADATA, value.parse().unwrap())])
+    fn digest_in(value: &str) -> Result<Digest, ApiError> {
+        let headers = HeaderMap::from_iter([(METADATA, value.parse().unwrap())]);
+        digest(metadata(&headers)?)
     }
 
     #[test]
@@ -149,14 +171,17 @@ mod tests {
             "filename d29ybGQ=, digest {},private",
             STANDARD.encode(&hex)
         );
-        assert_eq!(digest(&with_metadata(&value)).unwrap().to_string(), hex);
+        assert_eq!(digest_in(&value).unwrap().to_string(), hex);
     }
 
     #[test]
-    fn metadata_that_is_shown_is_what_is_read() {
-        let shown: Digest = "cd".repeat(32).parse().unwrap();
-        let headers = HeaderMap::from_iter([(METADATA, metadata(&shown).unwrap())]);
-        assert_eq!(digest(&headers).unwrap(), shown);
+    fn metadata_that_is_too_long_is_refused() {
+        let error = digest_in(&"a ".repeat(3000)).unwrap_err();
+        assert!(
+            error.message().contains("at most 4096"),
+            "{}",
+            error.message()
+        );
     }
 
     #[test]
@@ -191,7 +216,7 @@ mod tests {
             ("digest ???", "not text in base64"),
             ("digest YWJj", "\"abc\" is not a digest"),
         ] {
-            let error = digest(&with_metadata(value)).unwrap_err();
+            let error = digest_in(value).unwrap_err();
             assert!(
                 error.message().contains(expected),
                 "{value}: {}",

@@ -46,16 +46,9 @@ pub(super) fn pack_apk(
     scratch: &Path,
     progress: &Progress,
 ) -> anyhow::Result<File> {
-    let advance = |bytes| progress.advance_by(bytes);
-    let mut packer = Packer::new(scratch_archive(scratch)?, true, &advance);
-    let manifest = format!("name: '{name}'\n");
-    let options = packer.options(MANIFEST, manifest.len() as u64, FILE_MODE);
-    packer.archive.start_file(MANIFEST, options)?;
-    packer.archive.write_all(manifest.as_bytes())?;
-    let options = packer.options(APK, fs::metadata(apk)?.len(), FILE_MODE);
-    packer.archive.start_file(APK, options)?;
-    packer.copy(apk)?;
-    finish(packer.archive.finish()?)
+    let packed = |bytes| progress.advance_by(bytes);
+    let archive = scratch_archive(scratch)?;
+    finish(Packer::new(archive, true, &packed).pack_apk(apk, name)?)
 }
 
 fn scratch_archive(scratch: &Path) -> anyhow::Result<ZipWriter<BufWriter<File>>> {
@@ -75,6 +68,18 @@ fn finish(writer: BufWriter<File>) -> anyhow::Result<File> {
 pub(super) fn stream(folder: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
     let archive = ZipWriter::new_stream(out);
     Packer::new(archive, false, &|_| ()).pack(folder)?.flush()?;
+    Ok(())
+}
+
+/// Packs an APK into `out`, like [`stream`]. Blocks.
+pub(super) fn stream_apk(
+    apk: &Path,
+    name: &ApplicationName,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let archive = ZipWriter::new_stream(out);
+    let packer = Packer::new(archive, false, &|_| ());
+    packer.pack_apk(apk, name)?.flush()?;
     Ok(())
 }
 
@@ -98,6 +103,17 @@ impl<'a, W: Write + Seek> Packer<'a, W> {
 
     fn pack(mut self, folder: &Path) -> anyhow::Result<W> {
         self.add_folder(folder, "")?;
+        Ok(self.archive.finish()?)
+    }
+
+    fn pack_apk(mut self, apk: &Path, name: &ApplicationName) -> anyhow::Result<W> {
+        let manifest = format!("name: '{name}'\n");
+        let options = self.options(MANIFEST, manifest.len() as u64, FILE_MODE);
+        self.archive.start_file(MANIFEST, options)?;
+        self.archive.write_all(manifest.as_bytes())?;
+        let options = self.options(APK, fs::metadata(apk)?.len(), FILE_MODE);
+        self.archive.start_file(APK, options)?;
+        self.copy(apk)?;
         Ok(self.archive.finish()?)
     }
 
@@ -238,13 +254,21 @@ mod tests {
         // Unquoted, this name would be a number.
         let name = "1e3".parse().unwrap();
         let file = pack_apk(&apk, &name, scratch.path(), &progress()).unwrap();
-        let mut archive = ZipArchive::new(file).unwrap();
-        let mut text = String::new();
-        let mut manifest = archive.by_name(MANIFEST).unwrap();
-        manifest.read_to_string(&mut text).unwrap();
-        drop(manifest);
-        assert_eq!(text, "name: '1e3'\n");
-        assert_eq!(archive.by_name(APK).unwrap().size(), 3000);
+        let mut streamed = Vec::new();
+        stream_apk(&apk, &name, &mut streamed).unwrap();
+        let streamed = tempfile::tempfile().and_then(|mut file| {
+            file.write_all(&streamed)?;
+            Ok(file)
+        });
+        for file in [file, streamed.unwrap()] {
+            let mut archive = ZipArchive::new(file).unwrap();
+            let mut text = String::new();
+            let mut manifest = archive.by_name(MANIFEST).unwrap();
+            manifest.read_to_string(&mut text).unwrap();
+            drop(manifest);
+            assert_eq!(text, "name: '1e3'\n");
+            assert_eq!(archive.by_name(APK).unwrap().size(), 3000);
+        }
     }
 
     #[test]

@@ -80,7 +80,14 @@ fn open(
 ) -> anyhow::Result<(PackageBody, u64)> {
     let path = match source {
         PackageSource::Package(path) => path,
+        PackageSource::Apk { path, name } if local => {
+            let length = apk_length(&path)?;
+            let package =
+                PackageBody::from_writer(move |out| Ok(archive::stream_apk(&path, &name, out)?));
+            return Ok((package, length));
+        }
         PackageSource::Apk { path, name } => {
+            apk_length(&path)?;
             let packed = archive::pack_apk(&path, &name, &paths::scratch_dir()?, progress)?;
             return from_archive(&path, packed, local, progress);
         }
@@ -97,6 +104,15 @@ fn open(
     }
     let packed = archive::pack(&path, &paths::scratch_dir()?, progress)?;
     from_archive(&path, packed, local, progress)
+}
+
+/// The length of an APK that can be read.
+fn apk_length(apk: &Path) -> anyhow::Result<u64> {
+    let length = fs::File::open(apk)?.metadata()?.len();
+    if length == 0 {
+        return Err(Failure::new(format!("{} is empty", apk.display())).into());
+    }
+    Ok(length)
 }
 
 fn from_archive(

@@ -28,7 +28,8 @@ impl PackageSource {
             (false, Some(_)) => {
                 let failure = Failure::new(format!("{} is not an APK", path.display()));
                 Err(failure.with_hint(
-                    "--name is for an APK; the name of another package is in its manifest.yaml",
+                    "--name is for an APK; make a universal APK of a bundle (.aab, .apks, .xapk); the name \
+                     of a package is in its manifest.yaml",
                 ))
             }
         }

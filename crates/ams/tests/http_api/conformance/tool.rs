@@ -3,11 +3,10 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
-use aar_testkit::{skip, tool};
+use aar_testkit::python_environment;
 use serde_json::Value;
 
 const TOOL: &str = "schemathesis==4.32.5";
@@ -65,34 +64,8 @@ fn accepted(report: &str) -> BTreeSet<String> {
     accepted
 }
 
-/// Installs the tool in the target folder, once.
+/// Installs the tool, once.
 pub(super) fn installed() -> Option<PathBuf> {
-    let what = "properties of the API";
-    let Some(python) = tool("python3") else {
-        skip(what, "there is no python3");
-        return None;
-    };
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
-    let (program, done) = (folder.join("bin/st"), folder.join(TOOL));
-    if !done.exists() {
-        let created = run_to_end(
-            Command::new(python)
-                .args(["-m", "venv", "--clear"])
-                .arg(&folder),
-        );
-        let pip =
-            || run_to_end(Command::new(folder.join("bin/pip")).args(["install", "--quiet", TOOL]));
-        if let Err(why) = created.and_then(|()| pip()) {
-            skip(what, &why);
-            return None;
-        }
-        fs_err::write(done, "").unwrap();
-    }
-    Some(program)
-}
-
-fn run_to_end(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    output.status.success().then_some(()).ok_or(errors)
+    let programs = python_environment("properties of the API", "schemathesis", &[TOOL])?;
+    Some(programs.join("st"))
 }

@@ -18,7 +18,7 @@ async fn long_throttling_is_waited_for() {
             digest: image(b"image").digest,
         };
         let operator = registry.operator("test");
-        let upload = operator.create_upload(new).await.unwrap();
+        let upload = operator.create_upload(new, "").await.unwrap();
         assert!(
             operator
                 .append(upload.id, 0, body([b"image"]))

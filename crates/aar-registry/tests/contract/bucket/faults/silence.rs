@@ -49,7 +49,7 @@ async fn silent_bucket_does_not_delay_other_changes() {
         let tasks = [
             tokio::spawn({
                 let operator = operator();
-                async move { drop(operator.create_upload(new).await) }
+                async move { drop(operator.create_upload(new, "").await) }
             }),
             tokio::spawn({
                 let operator = operator();
@@ -82,7 +82,7 @@ async fn silent_bucket_delays_its_callers_for_seconds_only() {
             length: 5,
             digest: image(b"image").digest,
         };
-        let upload = operator.create_upload(new).await.unwrap();
+        let upload = operator.create_upload(new, "").await.unwrap();
         let plan = operator.gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
         network.each(is_head, Fault::Delay(Duration::from_mins(5)));
@@ -142,7 +142,7 @@ async fn reaping_stops_after_the_first_unreachable_bucket() {
                 length: image.size,
                 digest: image.digest,
             };
-            operator.create_upload(new).await
+            operator.create_upload(new, "").await
         };
         for content in [b"one", b"two", b"six"] {
             let upload = begin(content).await.unwrap();

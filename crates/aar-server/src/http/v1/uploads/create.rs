@@ -26,7 +26,7 @@ use crate::http::{
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
         ("Upload-Length" = u64, Header, description = "The size of the image"),
-        ("Upload-Metadata" = String, Header, description = "`digest` followed by the hexadecimal SHA-256 of the image, in base64"),
+        ("Upload-Metadata" = String, Header, description = "`digest` followed by the hexadecimal SHA-256 of the image, in base64; other entries are kept"),
     ),
     request_body(content = Option<String>, content_type = "application/offset+octet-stream", description = "The first bytes, optional"),
     responses(
@@ -46,11 +46,12 @@ pub(in crate::http) async fn create(
     body: Body,
 ) -> Result<Response, ApiError> {
     let length = tus::number(&headers, tus::LENGTH)?;
-    let digest = tus::digest(&headers)?;
+    let metadata = tus::metadata(&headers)?.to_owned();
+    let digest = tus::digest(&metadata)?;
     let carries_bytes = tus::carries_bytes(&headers);
     let work = async move {
         let upload = publisher
-            .create_upload(UploadNew { length, digest })
+            .create_upload(UploadNew { length, digest }, &metadata)
             .await?;
         if !carries_bytes || upload.complete {
             return Ok::<_, aar_registry::Error>(upload);

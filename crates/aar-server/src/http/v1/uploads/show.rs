@@ -23,7 +23,7 @@ use crate::http::{
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
     ),
     responses(
-        (status = 200, description = "`Upload-Offset` is where the upload continues, `Upload-Metadata` has its digest"),
+        (status = 200, description = "`Upload-Offset` is where the upload continues, `Upload-Metadata` is that of its creation"),
         (status = 404, body = ErrorBody, description = "The upload does not exist or has ended"),
         (status = 412, body = ErrorBody, description = "The client uses another version of the protocol"),
         Refusals,
@@ -41,7 +41,7 @@ pub(in crate::http) async fn show(
         (tus::LENGTH, HeaderValue::from(upload.length)),
     ];
     let mut response = upload_response(&upload, (StatusCode::OK, headers));
-    if let Some(metadata) = tus::metadata(&upload.digest) {
+    if let Some(metadata) = tus::metadata_of(&upload) {
         response.headers_mut().insert(tus::METADATA, metadata);
     }
     Ok(response)
