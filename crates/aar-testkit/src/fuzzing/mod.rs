@@ -20,21 +20,25 @@ const FEW_ROUNDS: u64 = 500;
 const MAX_MEMORY: u64 = 256 << 20;
 
 /// Runs a check with the corpus of a target, with noise and with mutants of the corpus. A check panics if an
-/// input breaks an invariant; an input that is refused is fine.
+/// input breaks an invariant. It returns whether the input is accepted.
 #[macro_export]
 macro_rules! fuzz {
     ($target:literal, $check:expr) => {{
         $crate::bolero::check!(name = $target)
             .with_iterations($crate::fuzzing::NOISE_ROUNDS)
-            .for_each($check);
+            .for_each(|input: &[u8]| {
+                $check(input);
+            });
         $crate::fuzzing::check_mutants(env!("CARGO_MANIFEST_DIR"), file!(), $target, $check);
     }};
 }
 
 /// Runs a check with mutants of the corpus.
-pub fn check_mutants(manifest: &str, source: &str, target: &str, check: impl Fn(&[u8])) {
+pub fn check_mutants(manifest: &str, source: &str, target: &str, check: impl Fn(&[u8]) -> bool) {
     let folder = corpus_folder(Path::new(manifest), Path::new(source), target);
     let corpus = read_corpus(&folder);
+    let is_accepted = corpus.iter().any(|file| check(file));
+    assert!(is_accepted, "every file of {} is refused", folder.display());
     for mut round in soak_rounds(FEW_ROUNDS) {
         check(&mutant(&corpus, &mut round));
         check_memory();

@@ -6,30 +6,33 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::tus;
 
 /// A digest that is read from the metadata of an upload is the one that is written for it.
-fn check_upload_metadata(value: &[u8]) {
+fn check_upload_metadata(value: &[u8]) -> bool {
     let Ok(value) = HeaderValue::from_bytes(value) else {
-        return;
+        return false;
     };
     let headers = |value| HeaderMap::from_iter([(tus::METADATA, value)]);
-    if let Ok(digest) = tus::digest(&headers(value)) {
-        let written = headers(tus::metadata(&digest).unwrap());
-        assert_eq!(tus::digest(&written).unwrap(), digest);
-    }
+    let Ok(digest) = tus::digest(&headers(value)) else {
+        return false;
+    };
+    let written = headers(tus::metadata(&digest).unwrap());
+    assert_eq!(tus::digest(&written).unwrap(), digest);
+    true
 }
 
 /// An accepted declaration of a version is the same after another round through JSON.
-fn check_declaration(body: &[u8]) {
+fn check_declaration(body: &[u8]) -> bool {
     let Ok(declared) = serde_json::from_slice::<VersionPut>(body) else {
-        return;
+        return false;
     };
     if declared.application.check().is_err() || declared.manifest.check().is_err() {
-        return;
+        return false;
     }
     let written: VersionPut =
         serde_json::from_slice(&serde_json::to_vec(&declared).unwrap()).unwrap();
     assert_eq!(written, declared);
     written.application.check().unwrap();
     written.manifest.check().unwrap();
+    true
 }
 
 #[test]
