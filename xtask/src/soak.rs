@@ -1,7 +1,8 @@
 //! `cargo xtask soak`: repeats the tests with random input and random failures.
 //!
-//! Such a test is in a module `soak` and takes its rounds from `aar_testkit::soak_rounds`. In `cargo xtask
-//! test` it runs a few rounds; here it runs until the time is over.
+//! Such a test is in a module `soak` and takes its rounds from `aar_testkit::soak_rounds`, or it is a fuzz
+//! target: in a module `fuzz`, with `aar_testkit::fuzz!`. In `cargo xtask test` it runs a few rounds; here
+//! all of them run side by side until the time is over.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -41,9 +42,9 @@ fn soak(minutes: u64, seed: u64) -> Result<Vec<TestTime>> {
             "--workspace",
             "--no-fail-fast",
             "-E",
-            "test(/(^|::)soak::/)",
+            "test(/(^|::)(soak|fuzz)::/)",
         ],
-        Runner::CargoTest => &["--workspace", "--no-fail-fast", "--", "soak::"],
+        Runner::CargoTest => &["--workspace", "--no-fail-fast", "--", "soak::", "fuzz::"],
     };
     let environment = [
         ("AAR_TEST_SOAK_SECONDS", &*(minutes * 60).to_string()),

@@ -56,14 +56,7 @@ impl RegistryClient {
         response: Response,
     ) -> Result<Envelope<T>, Error> {
         let body = self.body(request, response, MAX_BODY).await?;
-        json_limits::check(&body).map_err(|reason| Error::malformed(request, reason))?;
-        let envelope: Envelope<T> = serde_json::from_slice(&body)
-            .map_err(|reason| Error::malformed(request, reason.to_string()))?;
-        if envelope.kind == ResponseKind::Sync {
-            Ok(envelope)
-        } else {
-            Err(Error::malformed(request, "it is not a result"))
-        }
+        parse_envelope(request, &body)
     }
 
     async fn body(
@@ -93,6 +86,20 @@ impl RegistryClient {
         chunk
             .map_err(|_| Error::Timeout { limit })?
             .map_err(|error| self.connection_error(error))
+    }
+}
+
+pub(crate) fn parse_envelope<T: DeserializeOwned>(
+    request: &str,
+    body: &[u8],
+) -> Result<Envelope<T>, Error> {
+    json_limits::check(body).map_err(|reason| Error::malformed(request, reason))?;
+    let envelope: Envelope<T> = serde_json::from_slice(body)
+        .map_err(|reason| Error::malformed(request, reason.to_string()))?;
+    if envelope.kind == ResponseKind::Sync {
+        Ok(envelope)
+    } else {
+        Err(Error::malformed(request, "it is not a result"))
     }
 }
 

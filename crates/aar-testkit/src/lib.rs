@@ -12,6 +12,7 @@ mod ams;
 mod fake_registry;
 mod fleet;
 mod folder;
+pub mod fuzzing;
 mod generated;
 mod http;
 pub mod openssl;
@@ -36,6 +37,7 @@ mod watchdog;
 mod web;
 
 pub use ams::TestAms;
+pub use bolero;
 pub use fake_registry::{CannedResponse, FakeRegistry};
 pub use fleet::{Fleet, Mode};
 pub use folder::Folder;

@@ -65,7 +65,7 @@ impl ImageTar {
 }
 
 /// The seekable form of any content.
-fn image_of(content: &[u8]) -> Vec<u8> {
+pub(crate) fn image_of(content: &[u8]) -> Vec<u8> {
     let mut table = SeekTable::new();
     let mut image = Vec::new();
     for chunk in content.chunks(FRAME) {

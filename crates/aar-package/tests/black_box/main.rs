@@ -5,6 +5,8 @@
 mod aapt;
 mod apk;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod hostile_folder;
 #[cfg(test)]
 mod hostile_image;

@@ -8,6 +8,8 @@ mod cached;
 mod catalogue;
 mod detached;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod parameters;
 mod report;
 mod router;

@@ -1,6 +1,8 @@
 //! Both sides of a connection, over real sockets.
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod listener;
 #[cfg(test)]
 mod observe;

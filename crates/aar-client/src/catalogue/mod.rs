@@ -1,10 +1,15 @@
+#[cfg(test)]
+mod fuzz;
+
 use std::collections::BTreeSet;
 
 use aar_http::{
     Method, Response, StatusCode,
     header::{ETAG, IF_NONE_MATCH},
 };
-use aar_types::{Application, ApplicationName, Architecture, ErrorCode, RegistryId, Revision};
+use aar_types::{
+    Application, ApplicationName, Architecture, Envelope, ErrorCode, RegistryId, Revision,
+};
 
 use crate::{
     Error, RegistryClient,
@@ -167,13 +172,17 @@ impl RegistryClient {
     }
 
     async fn page_content(&self, page: Response) -> Result<(Vec<Application>, usize), Error> {
-        let page = self.envelope::<Vec<Application>>(REQUEST, page).await?;
-        let total = page
-            .total_size
-            .and_then(|total| usize::try_from(total).ok());
-        let total = total.ok_or_else(|| Error::malformed(REQUEST, "total_size is missing"))?;
-        Ok((page.metadata, total))
+        split_page(self.envelope(REQUEST, page).await?)
     }
+}
+
+/// The applications of a page, and the number of those of the listing.
+fn split_page(page: Envelope<Vec<Application>>) -> Result<(Vec<Application>, usize), Error> {
+    let total = page
+        .total_size
+        .and_then(|total| usize::try_from(total).ok());
+    let total = total.ok_or_else(|| Error::malformed(REQUEST, "total_size is missing"))?;
+    Ok((page.metadata, total))
 }
 
 /// Refuses a listing that would take too much memory.
