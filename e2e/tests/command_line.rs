@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use aar_testkit::{Package, TestAms, TestRegistry};
+use aar_testkit::{Package, TestAms, TestRegistry, find_tool, skip};
 
 /// Runs a command whose output has no reader, and returns its standard error.
 fn stderr_without_reader(command: &mut Command) -> String {
@@ -107,6 +107,26 @@ fn warnings_about_a_package_reach_the_user_and_strict_refuses_them() {
     created.success();
     let updated = ams.amc(&["application", "update", "candy", folder]);
     assert!(updated.stderr.contains(expected), "{}", updated.stderr);
+}
+
+#[test]
+fn apk_with_a_name_becomes_an_application() {
+    let Some(aapt) = find_tool("aapt") else {
+        return skip("an application of an APK", "aapt is not installed");
+    };
+    let ams = TestAms::start();
+    let manifest = ams.base().join("AndroidManifest.xml");
+    fs_err::write(&manifest, "<manifest package='com.a.b'/>").unwrap();
+    let arguments = ["package", "-M", "AndroidManifest.xml", "-F", "candy.apk"];
+    let mut aapt = Command::new(aapt);
+    let made = aapt.args(arguments).current_dir(ams.base()).status();
+    assert!(made.unwrap().success());
+    let create = ["application", "create", "candy.apk", "--name", "candy"];
+    let refusal = ams.amc(&create[..3]).failure();
+    assert!(refusal.contains("candy.apk --name NAME"), "{refusal}");
+    ams.amc(&create).success();
+    let shown = ams.amc(&["application", "show", "candy"]).success();
+    assert!(shown.contains("boot-package: com.a.b"), "{shown}");
 }
 
 #[test]

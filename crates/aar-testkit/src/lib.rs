@@ -55,7 +55,7 @@ pub use proxy::{Direction, FaultProxy};
 pub use python::python_environment;
 pub use registry::TestRegistry;
 pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
-pub use skip::{skip, tool};
+pub use skip::{find_tool, skip, tool};
 pub use small_volume::SmallVolume;
 pub use soak::{SoakRound, soak_rounds};
 pub use test_servers::serve_test_servers;

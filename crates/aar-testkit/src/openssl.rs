@@ -14,7 +14,7 @@ pub struct OpenSsl {
 impl OpenSsl {
     /// Skips the test where the program is not installed.
     pub fn new(test: &str) -> Option<Self> {
-        if skip::find("openssl").is_none() {
+        if skip::find_tool("openssl").is_none() {
             skip::skip(test, "openssl is not installed");
             return None;
         }

@@ -31,7 +31,7 @@ pub fn tool(name: &str) -> Option<PathBuf> {
 }
 
 /// The path of an installed program, on `PATH` or among the tools for the tests. Does not run it.
-pub(crate) fn find(name: &str) -> Option<PathBuf> {
+pub fn find_tool(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let tools = crate::programs::target_dir().join("tools/bin");
     let mut folders = env::split_paths(&path).chain([tools]);

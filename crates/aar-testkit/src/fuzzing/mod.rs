@@ -2,8 +2,7 @@
 //!
 //! The corpus of a target is in `__fuzz__/<target>/corpus`, beside the file that calls [`fuzz!`](crate::fuzz!).
 //! bolero replays it and tries noise. With `cargo bolero test`, an engine that follows the coverage takes over.
-//! Without one, noise does not get far: then each round of [`soak_rounds`](crate::soak_rounds) mutates a file
-//! of the corpus.
+//! Without one, noise does not get far: then each round of [`soak_rounds`] mutates a file of the corpus.
 
 mod mutate;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Credentials, S3Server, unique};
-use crate::{Folder, Output, Port, Process, skip::find, until};
+use crate::{Folder, Output, Port, Process, skip::find_tool, until};
 
 const START_DEADLINE: Duration = Duration::from_mins(2);
 /// The file is sparse. Space of deleted objects is freed some time later.
@@ -19,7 +19,7 @@ const OWNER: &str = "owner";
 /// Starts the gateway with monitor and store. `None` where Ceph is not installed.
 pub(super) fn start() -> Option<S3Server> {
     let programs = ["radosgw", "ceph-mon", "ceph-osd", "ceph", "ceph-authtool"];
-    if !programs.iter().all(|name| find(name).is_some()) {
+    if !programs.iter().all(|name| find_tool(name).is_some()) {
         return None;
     }
     let folder = Folder::new("ceph");

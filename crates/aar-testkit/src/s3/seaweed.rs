@@ -5,13 +5,13 @@ use std::{path::Path, process::Command, time::Duration};
 use serde_json::json;
 
 use super::{Bucket, Credentials, S3Server, unique};
-use crate::{Folder, Port, Process, skip::find, until};
+use crate::{Folder, Port, Process, skip::find_tool, until};
 
 const START_DEADLINE: Duration = Duration::from_mins(2);
 
 /// Starts it. `None` where it is not installed.
 pub(super) fn start() -> Option<S3Server> {
-    let program = find("weed")?;
+    let program = find_tool("weed")?;
     let owner = Credentials::new(
         "AKIASEAWEEDOWNER0000",
         "seaweed/secret+0123456789abcdefghijklmn",
