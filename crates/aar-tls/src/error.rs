@@ -48,9 +48,20 @@ pub enum Error {
     /// A text that should hold a private key does not.
     #[error("this is not a private key in PEM form (PKCS#8, PKCS#1 or SEC1, not encrypted)")]
     NotAKey,
-    /// The key is of a kind that cannot be used, or belongs to another certificate.
-    #[error("the private key cannot be used with the certificate")]
+    /// The key is of a kind that cannot be used.
+    #[error("the private key cannot be used")]
     KeyRefused(#[source] rustls::Error),
+    /// The key belongs to another certificate.
+    #[error("the private key does not belong to the certificate")]
+    KeyMismatch,
+    /// The key in one file does not belong to the certificate in another.
+    #[error("{} does not belong to {}: replace one of them", key.display(), certificate.display())]
+    FilesMismatch {
+        /// The certificate.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
     /// There is a certificate, but its private key is missing.
     #[error("{} exists, but its private key {} does not", certificate.display(), key.display())]
     KeyMissing {
