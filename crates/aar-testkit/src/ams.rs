@@ -261,8 +261,10 @@ impl TestAms {
         to
     }
 
-    /// The files in the base folder, by relative path, with their sizes.
+    /// The files in the base folder, by relative path, with their sizes. The reserve of the database is left out.
     pub fn files(&self) -> Vec<(PathBuf, u64)> {
-        files_below(self.base())
+        let mut files = files_below(self.base());
+        files.retain(|(path, _)| path.extension().is_none_or(|it| it != "reserve"));
+        files
     }
 }

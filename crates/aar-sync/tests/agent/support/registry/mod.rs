@@ -192,6 +192,11 @@ impl FakeRegistry {
         self.state.stalled.send_replace(Some(digest));
     }
 
+    /// Whether a transfer has arrived here and stalls.
+    pub(crate) fn is_stalling(&self) -> bool {
+        self.state.stalled.receiver_count() > 0
+    }
+
     pub(crate) fn release(&self) {
         self.state.stalled.send_replace(None);
     }
