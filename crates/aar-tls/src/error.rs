@@ -1,5 +1,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use jiff::Timestamp;
+
 /// An error of certificates and connections.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,6 +33,16 @@ pub enum Error {
          are not trusted because of their issuer; add the certificate of each client"
     )]
     Authority,
+    /// The validity of a certificate ends before it begins.
+    #[error(
+        "the certificate is never valid: it ends on {not_after}, before it begins on {not_before}"
+    )]
+    NeverValid {
+        /// The begin of its validity.
+        not_before: Timestamp,
+        /// The end of its validity.
+        not_after: Timestamp,
+    },
     /// The bytes are not an X.509 certificate.
     #[error("this is not an X.509 certificate: {reason}")]
     Malformed {
