@@ -27,8 +27,10 @@ pub enum LockError {
 
 /// Another process holds the lock of the base folder.
 #[derive(Debug, thiserror::Error)]
-#[error("{} is already in use by {}", folder.display(), describe(*pid))]
+#[error("another {program}{} runs in {}", describe(*pid), folder.display())]
 pub struct AlreadyRunning {
+    /// What runs, such as `registry`.
+    pub program: &'static str,
     /// The base folder.
     pub folder: PathBuf,
     /// The id of the other process, if it could be read.
@@ -36,12 +38,13 @@ pub struct AlreadyRunning {
 }
 
 fn describe(pid: Option<u32>) -> String {
-    pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+    pid.map(|pid| format!(" (process {pid})"))
+        .unwrap_or_default()
 }
 
 impl Lock {
-    /// Acquires the lock of a base folder.
-    pub fn acquire(folder: &Path) -> Result<Self, LockError> {
+    /// Acquires the lock of a base folder for a program, such as `registry`.
+    pub fn acquire(folder: &Path, program: &'static str) -> Result<Self, LockError> {
         let mut file = File::options()
             .create(true)
             .truncate(false)
@@ -50,7 +53,7 @@ impl Lock {
             .open(folder.join("lock"))?;
         match file.file().try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(in_use(folder, &mut file).into()),
+            Err(TryLockError::WouldBlock) => return Err(in_use(folder, program, &mut file).into()),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         file.set_len(0)?;
@@ -59,10 +62,11 @@ impl Lock {
     }
 }
 
-fn in_use(folder: &Path, file: &mut File) -> AlreadyRunning {
+fn in_use(folder: &Path, program: &'static str, file: &mut File) -> AlreadyRunning {
     let mut text = String::new();
     let read = file.take(32).read_to_string(&mut text);
     AlreadyRunning {
+        program,
         folder: folder.to_owned(),
         pid: read.ok().and_then(|_| text.trim().parse().ok()),
     }
@@ -75,13 +79,14 @@ mod tests {
     #[test]
     fn second_process_is_refused_with_the_id_of_the_first() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Lock::acquire(folder.path()).unwrap();
-        let refused = Lock::acquire(folder.path()).unwrap_err().to_string();
-        assert!(
-            refused.contains(&std::process::id().to_string()),
-            "{refused}"
-        );
+        let first = Lock::acquire(folder.path(), "registry").unwrap();
+        let refused = Lock::acquire(folder.path(), "registry")
+            .unwrap_err()
+            .to_string();
+        let (pid, folder_name) = (std::process::id(), folder.path().display());
+        let expected = format!("another registry (process {pid}) runs in {folder_name}");
+        assert_eq!(refused, expected);
         drop(first);
-        Lock::acquire(folder.path()).unwrap();
+        Lock::acquire(folder.path(), "registry").unwrap();
     }
 }

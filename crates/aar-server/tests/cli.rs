@@ -497,7 +497,7 @@ fn help_and_usage_errors() {
         &["trust", "list", "--format", "xml"],
         &["audit", "--since", "yesterday"],
     ]));
-    for flag in ["-v", "--version"] {
+    for flag in ["-v", "--version", "version"] {
         let version = base.aar(&[flag]);
         assert!(
             version.contains(concat!("aar ", env!("CARGO_PKG_VERSION"))),

@@ -1,5 +1,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use jiff::Timestamp;
+
 /// An error of certificates and connections.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -31,6 +33,16 @@ pub enum Error {
          are not trusted because of their issuer; add the certificate of each client"
     )]
     Authority,
+    /// The validity of a certificate ends before it begins.
+    #[error(
+        "the certificate is never valid: it ends on {not_after}, before it begins on {not_before}"
+    )]
+    NeverValid {
+        /// The begin of its validity.
+        not_before: Timestamp,
+        /// The end of its validity.
+        not_after: Timestamp,
+    },
     /// The bytes are not an X.509 certificate.
     #[error("this is not an X.509 certificate: {reason}")]
     Malformed {
@@ -48,9 +60,20 @@ pub enum Error {
     /// A text that should hold a private key does not.
     #[error("this is not a private key in PEM form (PKCS#8, PKCS#1 or SEC1, not encrypted)")]
     NotAKey,
-    /// The key is of a kind that cannot be used, or belongs to another certificate.
-    #[error("the private key cannot be used with the certificate")]
+    /// The key is of a kind that cannot be used.
+    #[error("the private key cannot be used")]
     KeyRefused(#[source] rustls::Error),
+    /// The key belongs to another certificate.
+    #[error("the private key does not belong to the certificate")]
+    KeyMismatch,
+    /// The key in one file does not belong to the certificate in another.
+    #[error("{} does not belong to {}: replace one of them", key.display(), certificate.display())]
+    FilesMismatch {
+        /// The certificate.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
     /// There is a certificate, but its private key is missing.
     #[error("{} exists, but its private key {} does not", certificate.display(), key.display())]
     KeyMissing {

@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Remote(remote::Command),
     #[command(flatten)]
     OtherHalf(other_half::Command),
+    /// Show the version of this program; `amc info` shows that of AMS
+    Version,
     /// Wait until an application meets a condition
     Wait(wait::WaitArgs),
 }
@@ -77,6 +79,7 @@ impl Command {
             Self::Registry(command) => command.run(session).await,
             Self::Remote(command) => command.run(session).await,
             Self::OtherHalf(command) => Err(command.refusal().into()),
+            Self::Version => Ok(session.printer.data(&Cli::command().render_version())?),
             Self::Wait(arguments) => wait::wait(session, &arguments).await,
         }
     }

@@ -37,7 +37,7 @@ impl Ams {
     /// one process at a time can open a base folder.
     pub async fn open(folder: &Path, settings: Settings, clock: Clock) -> Result<Self, Error> {
         aar_fs::create_private_folder(folder)?;
-        let lock = Lock::acquire(folder)?;
+        let lock = Lock::acquire(folder, "AMS")?;
         let identity = registry_identity(&folder.join("registry"), &clock)?;
         let services = Services::open(folder, &settings, clock).await?;
         let applications = Applications::open(services.clone()).await?;

@@ -60,6 +60,8 @@ pub(super) enum Command {
     CheckConfig(CheckConfigArguments),
     /// Print a completion script for a shell
     Completion(CompletionArgs),
+    /// Show the version of this program
+    Version,
     /// Print the reference of this command line
     #[command(hide = true)]
     Reference,

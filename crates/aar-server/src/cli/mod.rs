@@ -84,6 +84,11 @@ async fn dispatch(context: &Context<'_>, command: Command) -> anyhow::Result<Exi
             arguments.print(Arguments::command(), context.printer)?;
             Ok(Exit::Done)
         }
+        Command::Version => {
+            let version = Arguments::command().render_version();
+            context.printer.data(&version)?;
+            Ok(Exit::Done)
+        }
         Command::Reference => {
             aar_cli::print_reference(&Arguments::command(), context.printer)?;
             Ok(Exit::Done)

@@ -41,10 +41,24 @@ fn describe(listen: IpAddr, now: Timestamp) -> NewIdentity {
 }
 
 fn warn_of_expiry(certificate: &Certificate, now: Timestamp) {
+    if let Some(warning) = expiry_warning(certificate, now) {
+        warn!(fingerprint = %certificate.fingerprint(), "{warning}");
+    }
+}
+
+fn expiry_warning(certificate: &Certificate, now: Timestamp) -> Option<String> {
     let soon = now.saturating_add(WARNING_PERIOD).unwrap_or(now);
-    if certificate.validity_at(soon) == Validity::Expired {
-        let not_after = certificate.not_after();
-        warn!(%not_after, "the certificate of the registry expires soon: clients will refuse it");
+    let date = certificate.not_after().strftime("%Y-%m-%d");
+    if certificate.validity_at(now) == Validity::Expired {
+        Some(format!(
+            "the certificate of the registry expired on {date}: every client refuses it; replace it"
+        ))
+    } else if certificate.validity_at(soon) == Validity::Expired {
+        Some(format!(
+            "the certificate of the registry expires on {date}: replace it before, or every client refuses it"
+        ))
+    } else {
+        None
     }
 }
 
@@ -53,6 +67,28 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn certificate_that_has_expired_is_not_said_to_expire_soon() {
+        let now = "2026-12-01T00:00:00Z".parse().unwrap();
+        let identity = Identity::generate(&describe("127.0.0.1".parse().unwrap(), now)).unwrap();
+        let warning = |days: i64| {
+            let end = identity.certificate().not_after();
+            let at = end + SignedDuration::from_hours(24 * days);
+            expiry_warning(identity.certificate(), at).unwrap_or_default()
+        };
+        assert!(
+            warning(1).contains("expired on 2036-11-28"),
+            "{}",
+            warning(1)
+        );
+        assert!(
+            warning(-1).contains("expires on 2036-11-28"),
+            "{}",
+            warning(-1)
+        );
+        assert_eq!(warning(-31), "");
+    }
 
     #[test]
     fn first_start_creates_a_ten_year_certificate_and_later_ones_keep_it() {

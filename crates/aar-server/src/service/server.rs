@@ -53,7 +53,7 @@ impl Server {
     /// scripts that wait for it read the certificate next.
     pub async fn start(base: &Path, config: Config, clock: Clock) -> Result<Self, Error> {
         create_private_folder(base)?;
-        let lock = Lock::acquire(base)?;
+        let lock = Lock::acquire(base, "registry")?;
         create_private_folder(&base.join("run"))?;
         let address = resolve(&config.http.addr).await?;
         let identity = identity::load(base, address.ip(), &clock)?;
@@ -170,7 +170,7 @@ fn lock_shared_folder(config: &Config) -> Result<Option<Lock>, Error> {
     match &config.storage {
         StorageConfig::Fs(fs) if config.database.file().is_none() => {
             create_private_folder(&fs.root_directory)?;
-            Ok(Some(Lock::acquire(&fs.root_directory)?))
+            Ok(Some(Lock::acquire(&fs.root_directory, "registry")?))
         }
         _ => Ok(None),
     }

@@ -45,7 +45,7 @@ async fn base_folder_is_served_by_one_process() {
     let config = Config::of_base(server.base()).unwrap();
     let second = Server::start(server.base(), config, Clock::system()).await;
     let refusal = second.err().unwrap().to_string();
-    assert!(refusal.contains("already in use by process"), "{refusal}");
+    assert!(refusal.contains("another registry (process "), "{refusal}");
 }
 
 #[tokio::test]

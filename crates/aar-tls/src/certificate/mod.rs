@@ -91,6 +91,17 @@ impl Certificate {
         &self.0.der
     }
 
+    fn check_dates(&self) -> Result<(), Error> {
+        let (not_before, not_after) = (self.not_before(), self.not_after());
+        if not_after < not_before {
+            return Err(Error::NeverValid {
+                not_before,
+                not_after,
+            });
+        }
+        Ok(())
+    }
+
     pub(crate) fn to_rustls(&self) -> CertificateDer<'static> {
         self.0.der.clone()
     }

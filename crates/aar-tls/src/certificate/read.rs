@@ -34,6 +34,7 @@ impl Certificate {
         let certificate = one(all(bytes)?)?;
         certificate.check_key()?;
         certificate.check_signing()?;
+        certificate.check_dates()?;
         Ok(certificate)
     }
 

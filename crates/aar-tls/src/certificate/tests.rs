@@ -25,6 +25,17 @@ fn subject_and_dates_are_read() {
 }
 
 #[test]
+fn certificate_that_ends_before_it_begins_is_refused() {
+    let made = identity("2025-01-01T00:00:00Z");
+    let refused = Certificate::read(made.certificate().der())
+        .unwrap_err()
+        .to_string();
+    for part in ["never valid", "2025-01-01", "2026-01-01"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+}
+
+#[test]
 fn pem_base64_and_der_are_read_back() {
     let made = identity("2036-01-01T00:00:00Z");
     let certificate = made.certificate();

@@ -47,7 +47,13 @@ impl Identity {
         let chain = Certificate::chain_from(&bytes).map_err(|e| in_file(cert, e))?;
         private_key::make_private(key)?;
         let key_pem = fs_err::read_to_string(key)?;
-        Self::assemble(chain, key_pem).map_err(|e| in_file(key, e))
+        Self::assemble(chain, key_pem).map_err(|error| match error {
+            Error::KeyMismatch => Error::FilesMismatch {
+                certificate: cert.to_owned(),
+                key: key.to_owned(),
+            },
+            error => in_file(key, error),
+        })
     }
 
     /// Loads a certificate and its key, or creates both if there are none; the flag says whether they
@@ -128,9 +134,7 @@ fn signing_key(
     let loaded = provider::provider().key_provider.load_private_key(key);
     let loaded = loaded.map_err(Error::KeyRefused)?;
     if loaded.public_key().as_ref() != Some(certificate.public_key()) {
-        return Err(Error::KeyRefused(
-            rustls::InconsistentKeys::KeyMismatch.into(),
-        ));
+        return Err(Error::KeyMismatch);
     }
     Ok(loaded)
 }

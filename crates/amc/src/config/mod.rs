@@ -2,7 +2,7 @@
 
 pub(crate) mod trust;
 
-use aar_cli::DocumentFormat;
+use aar_cli::{DocumentFormat, Failure};
 use ams_api::config_items::is_without_effect;
 use clap::Subcommand;
 use serde_json::Value;
@@ -13,6 +13,13 @@ use crate::{operation, session::Session};
 pub(crate) enum Command {
     /// Show all configuration items
     Show,
+    /// Show the value of a configuration item
+    #[command(after_help = "Examples:
+  amc config get registry.mode")]
+    Get {
+        /// Name of the item, such as registry.mode
+        name: String,
+    },
     /// Set a configuration item
     #[command(after_help = "Examples:
   amc config set registry.url https://registry.example.com:3000
@@ -34,6 +41,7 @@ impl Command {
     pub(crate) async fn run(self, session: &Session) -> anyhow::Result<()> {
         match self {
             Self::Show => show(session).await,
+            Self::Get { name } => get(session, &name).await,
             Self::Set { name, value } => set(session, &name, &value).await,
             Self::Trust(command) => command.run(session).await,
         }
@@ -44,6 +52,20 @@ async fn show(session: &Session) -> anyhow::Result<()> {
     let mut config = session.client()?.config().await?;
     config.config.values_mut().for_each(show_flag);
     Ok(session.printer.document(DocumentFormat::Yaml, &config)?)
+}
+
+async fn get(session: &Session, name: &str) -> anyhow::Result<()> {
+    let mut config = session.client()?.config().await?.config;
+    let Some(value) = config.get_mut(name) else {
+        let unknown = Failure::new(format!("unknown configuration item \"{name}\""));
+        return Err(unknown.with_hint("`amc config show` lists all").into());
+    };
+    show_flag(value);
+    let text = match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    Ok(session.printer.data(&format!("{text}\n"))?)
 }
 
 /// AMS has the state of a password as text.

@@ -19,6 +19,7 @@ const COMMANDS: &[&str] = &[
     "auth identity create",
     "completion",
     "config",
+    "config get",
     "config set",
     "config show",
     "config trust",
@@ -39,6 +40,7 @@ const COMMANDS: &[&str] = &[
     "remote remove",
     "remote set-default",
     "remote set-url",
+    "version",
     "wait",
 ];
 
@@ -86,8 +88,8 @@ fn every_subcommand_in_help_is_in_the_list() {
 }
 
 #[test]
-fn version_is_printed_for_both_flags() {
-    for flag in ["-v", "--version"] {
+fn version_is_printed_for_both_flags_and_the_command() {
+    for flag in ["-v", "--version", "version"] {
         let run = TestUser::new().amc(&[flag]);
         let expected = concat!("amc ", env!("CARGO_PKG_VERSION"), "\n");
         assert_eq!((run.code, &*run.stdout), (Some(0), expected));

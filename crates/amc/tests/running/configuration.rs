@@ -12,12 +12,15 @@ fn configuration_is_shown_and_set() {
         .succeed("config set application.auto_publish false")
         .succeed("config set core.trust_password sUp3rs3cr3t")
         .succeed("config show")
+        .succeed("config get registry.update_interval")
+        .succeed("config get application.auto_publish")
         .fail(
             "config set registry.mode both
              config set registry.colour red
              config set core.https_address 1.2.3.4:5
              config set core.debug_address 127.0.0.1:9090
              config set application.max_published_versions none
+             config get registry.colour
              config show --remote nowhere",
         )
         .snapshot("configuration");
@@ -81,6 +84,8 @@ fn completion_scripts_are_generated() {
         transcript.run_shortened(&format!("completion {shell}"));
     }
     transcript
+        .succeed("version")
+        .usage_error("version 2")
         .usage_error("completion tcsh")
         .usage_error("completion")
         .snapshot("completion");

@@ -14,6 +14,7 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\b[0-9a-f]{64}\b", "<fingerprint>"),
     (r"\b[0-9a-f]{12}\b", "<prefix>"),
     (r"\b[0-9a-v]{20}\b", "<id>"),
+    (r"\bamc [0-9]+\.[0-9]+\.[0-9]+", "amc <version>"),
     (r"\b(certificate: )[A-Za-z0-9+/=]{80,}", "$1<certificate>"),
     (
         r#"("certificate": )"[A-Za-z0-9+/=]{80,}""#,

@@ -4,8 +4,8 @@ use std::{future::pending, sync::Arc};
 
 use aar_client::{ClientOptions, RegistryClient};
 use aar_sync::{Agent, AgentConfig, RegistryConfig};
-use aar_tls::Identity;
-use aar_types::{Fingerprint, error_chain};
+use aar_tls::{Certificate, Identity};
+use aar_types::{Fingerprint, Medium, error_chain, printable};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -15,6 +15,9 @@ use crate::{
     config::{ConfigValues, RegistryTarget},
     services::Services,
 };
+
+/// The number of trusted certificates that a message names.
+const NAMED: usize = 5;
 
 /// The changes of the registry's configuration.
 pub(super) struct TargetChanges {
@@ -85,12 +88,24 @@ impl AgentConfigSource {
                  of the registry's certificate"
                     .to_owned(),
             ),
-            Some(pin) if !trusted => RegistryConfig::Invalid(format!(
-                "the certificate {pin} of the registry is not in the trust store: add it with \
-                 `amc config trust add`"
-            )),
+            Some(pin) if !trusted => RegistryConfig::Invalid(self.not_trusted(pin)),
             Some(pin) => self.agent_config(url, pin, target),
         }
+    }
+
+    fn not_trusted(&self, pin: Fingerprint) -> String {
+        let trusted = self.services.trust.list();
+        let mut names: Vec<_> = trusted.iter().take(NAMED).map(describe).collect();
+        match trusted.len() {
+            0 => names.push("nothing".to_owned()),
+            all if all > NAMED => names.push(format!("{} more", all - NAMED)),
+            _ => {}
+        }
+        let trusted = names.join(", ");
+        format!(
+            "registry.fingerprint is {pin}, but no trusted certificate has it: add the certificate of the registry \
+             with `amc config trust add`, or correct the fingerprint; trusted: {trusted}"
+        )
     }
 
     fn agent_config(&self, url: Url, pin: Fingerprint, target: RegistryTarget) -> RegistryConfig {
@@ -133,4 +148,12 @@ impl AgentConfigSource {
         });
         (agent, AbortOnDropHandle::new(watch))
     }
+}
+
+/// The beginning of the fingerprint, which commands accept, and the name of a certificate.
+fn describe(certificate: &Certificate) -> String {
+    let fingerprint = certificate.fingerprint().to_string();
+    let short = fingerprint.get(..12).unwrap_or(&fingerprint);
+    let name = certificate.common_name().unwrap_or("no name");
+    format!("{short} ({})", printable(name, Medium::Line))
 }

@@ -194,7 +194,11 @@ async fn trust_and_configuration_changes_apply_to_the_next_request() {
     let (old, new) = (pki.publisher.identity(), pki.client.identity());
     configure(&ams, responding(old, "").await, old).await;
     let refusal = pull(&ams).unwrap_err().to_string();
-    assert!(refusal.contains("not in the trust store"), "{refusal}");
+    assert!(
+        refusal.contains("no trusted certificate has it"),
+        "{refusal}"
+    );
+    assert!(refusal.ends_with("trusted: nothing"), "{refusal}");
     ams.trust().add(old.certificate()).await.unwrap();
     assert!(pull(&ams).is_ok());
     configure(&ams, responding(new, "").await, new).await;
@@ -217,7 +221,7 @@ async fn status_shows_a_configuration_problem_at_once() {
     let (ams, pki) = (TestAms::new().await, TestPki::new());
     let identity = pki.publisher.identity();
     configure(&ams, "127.0.0.1:9".parse().unwrap(), identity).await;
-    wait_for_problem(&ams, "not in the trust store").await;
+    wait_for_problem(&ams, "no trusted certificate has it").await;
     ams.trust().add(identity.certificate()).await.unwrap();
     wait_for_problem(&ams, "").await;
 }

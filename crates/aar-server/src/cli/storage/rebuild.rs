@@ -24,7 +24,7 @@ pub(super) async fn run(
     // Checked before the base folder and its lock are created.
     Registry::check_rebuild(&options).await?;
     aar_fs::create_private_folder(&context.base)?;
-    let _lock = Lock::acquire(&context.base).map_err(explain_lock)?;
+    let _lock = Lock::acquire(&context.base, "registry").map_err(explain_lock)?;
     let losses = if arguments.accept_losses {
         Losses::Accept
     } else {
