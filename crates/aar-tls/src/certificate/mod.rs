@@ -78,6 +78,9 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(malformed(format!("{} bytes follow it", rest.len())));
         }
+        if declared_length(der) != Some(der.len()) {
+            return Err(malformed("its length is not in DER form".to_owned()));
+        }
         Ok(Self(Arc::new(CertificateParts::new(der, &parsed))))
     }
 

@@ -36,6 +36,18 @@ fn certificate_that_ends_before_it_begins_is_refused() {
 }
 
 #[test]
+fn certificate_with_a_length_of_another_encoding_is_refused() {
+    let made = identity("2036-01-01T00:00:00Z");
+    let der = made.certificate().der();
+    let &[0x30, 0x82, high, low, ref content @ ..] = der else {
+        panic!("the certificate has between 256 and 65535 bytes");
+    };
+    let longer = [&[0x30, 0x85, 0, 0, 0, high, low], content].concat();
+    let refused = Certificate::from_der(&longer).unwrap_err().to_string();
+    assert!(refused.contains("not in DER form"), "{refused}");
+}
+
+#[test]
 fn pem_base64_and_der_are_read_back() {
     let made = identity("2036-01-01T00:00:00Z");
     let certificate = made.certificate();
