@@ -29,9 +29,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     soak(args.minutes, seed).map(drop)
 }
 
-/// A short share for CI, with another seed each time.
+/// A short share for CI. Its seed is fixed, so that a change fails only because of what it changes.
 pub(crate) fn check() -> Result<Vec<TestTime>> {
-    soak(1, random_seed())
+    soak(1, 1)
 }
 
 fn soak(minutes: u64, seed: u64) -> Result<Vec<TestTime>> {
