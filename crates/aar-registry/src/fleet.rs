@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aar_tls::common_name_of;
 use aar_types::{Fingerprint, Fleet, Revision, Site, SiteMode, SiteReport, SiteState, TrustState};
 use jiff::{SignedDuration, Timestamp};
 
@@ -61,9 +62,8 @@ impl Publisher {
 
 /// The name by which operators know a site: the common name of its certificate. A report cannot change it.
 fn name(known: &TrustedCertificate) -> String {
-    let mut parts = known.subject.split(", ");
-    let common = parts.find_map(|part| part.strip_prefix("CN="));
-    common.map_or_else(|| known.fingerprint.to_string(), str::to_owned)
+    let common = common_name_of(&known.subject).filter(|name| !name.is_empty());
+    common.unwrap_or_else(|| known.fingerprint.to_string())
 }
 
 fn site(

@@ -29,7 +29,7 @@ mod stream;
 mod unknown_peers;
 mod verifier;
 
-pub use certificate::{Certificate, NO_EXPIRY, Validity};
+pub use certificate::{Certificate, NO_EXPIRY, Validity, common_name_of};
 pub use connections::{ConnectionGuard, Connections};
 pub use connector::{ServerTrust, client_config};
 pub use error::Error;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::{prelude::X509Certificate, time::ASN1Time};
 
+pub use self::subject::common_name_of;
 use self::{key::CertificateKey, signing::Signing};
 use crate::Error;
 

@@ -22,6 +22,46 @@ pub(super) fn common_name(name: &X509Name<'_>) -> Option<String> {
     name.iter_common_name().last().map(value)
 }
 
+/// The last common name in a distinguished name that [`distinguished_name`] wrote.
+pub fn common_name_of(distinguished_name: &str) -> Option<String> {
+    let attributes = attributes(distinguished_name).into_iter();
+    let mut names = attributes.filter_map(|one| Some(one.strip_prefix(b"CN=")?.to_vec()));
+    let name = names.next_back()?;
+    Some(String::from_utf8_lossy(&name).into_owned())
+}
+
+/// The attributes, without escapes: a comma or a plus sign in a value separates nothing.
+fn attributes(distinguished_name: &str) -> Vec<Vec<u8>> {
+    let mut attributes = vec![Vec::new()];
+    let mut rest = distinguished_name.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let (value, after) = match (byte, after) {
+            (b'\\', after) => escaped(after),
+            (b',' | b'+', after) => {
+                attributes.push(Vec::new());
+                (None, after.strip_prefix(b" ").unwrap_or(after))
+            }
+            (byte, after) => (Some(byte), after),
+        };
+        if let Some(last) = attributes.last_mut() {
+            last.extend(value);
+        }
+        rest = after;
+    }
+    attributes
+}
+
+/// The byte behind a backslash: two hexadecimal digits, or the byte itself.
+fn escaped(text: &[u8]) -> (Option<u8>, &[u8]) {
+    let digits = text
+        .get(..2)
+        .and_then(|digits| std::str::from_utf8(digits).ok());
+    match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+        Some(byte) => (Some(byte), &text[2..]),
+        None => (text.first().copied(), text.get(1..).unwrap_or_default()),
+    }
+}
+
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
     let oid = attribute.attr_type();
     let value = escape(&value(attribute));
@@ -72,4 +112,31 @@ fn escape(value: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_name_is_not_read_out_of_another_attribute() {
+        for (subject, expected) in [
+            (r"O=x\, CN=admin, CN=guest", Some("guest")),
+            (r"CN=guest, O=x\, CN=admin", Some("guest")),
+            (r"O=x\+CN=admin", None),
+            ("O=x+CN=guest", Some("guest")),
+            ("CN=first, CN=last", Some("last")),
+            ("", None),
+        ] {
+            assert_eq!(common_name_of(subject).as_deref(), expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn escaped_common_name_is_read_back() {
+        for name in ["a, b", " a ", "#a", r"a\41", "a\nb", "ä+\"<;>", ""] {
+            let subject = format!("O=x, CN={}", escape(name));
+            assert_eq!(common_name_of(&subject).as_deref(), Some(name), "{subject}");
+        }
+    }
 }
