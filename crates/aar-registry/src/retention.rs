@@ -40,9 +40,9 @@ async fn remove_withdrawn(
     key: VersionKey,
     before: Timestamp,
 ) -> Result<bool, Error> {
-    let withdrawn = change.tx.versions_withdrawn_before(before).await?;
-    if !withdrawn.contains(&key) {
-        return Ok(false);
+    if change.tx.is_withdrawn_before(&key, before).await? {
+        remove_version(change, key).await
+    } else {
+        Ok(false)
     }
-    remove_version(change, key).await
 }

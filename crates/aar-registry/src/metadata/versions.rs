@@ -134,9 +134,7 @@ impl Reading {
         )?;
         rows.into_iter().map(VersionRecord::read).collect()
     }
-}
 
-impl Reading {
     /// The versions that are withdrawn since that moment or longer, in the order of their keys.
     pub(crate) async fn versions_withdrawn_before(
         &mut self,
@@ -152,6 +150,24 @@ impl Reading {
         )?;
         let rows = rows.into_iter().map(VersionRecord::read);
         rows.map(|row| Ok(row?.key())).collect()
+    }
+
+    /// Whether a version is withdrawn since that moment or longer.
+    pub(crate) async fn is_withdrawn_before(
+        &mut self,
+        key: &VersionKey,
+        moment: Timestamp,
+    ) -> Result<bool, Error> {
+        let (found,): (i64,) = sql!(one
+            self,
+            "SELECT COUNT(*) FROM versions WHERE application = $1 AND architecture = $2 \
+             AND number = $3 AND published = FALSE AND withdrawn_at <= $4",
+            key.variant.name.as_str(),
+            key.variant.architecture.as_str(),
+            i64::from(key.number.0),
+            micros(moment)
+        )?;
+        Ok(found > 0)
     }
 }
 
