@@ -3,6 +3,7 @@
 use std::{future::pending, path::PathBuf, time::Duration};
 
 use aar_client::RegistryClient;
+use aar_fs::Volume;
 use aar_sync::{Agent, AgentConfig, AgentStatus, RegistryConfig, SyncMode, SyncState};
 use aar_types::{
     Architecture, ExceptionState, FLEET_EXTENSION, Revision, SiteException, SiteMode, SiteReport,
@@ -173,9 +174,8 @@ impl Reporter<'_> {
 
     /// Rounded down to GiB: a small change is no reason for a report.
     fn free_bytes(&self) -> Option<u64> {
-        let space = rustix::fs::statvfs(&self.site.images).ok()?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
-        Some(free >> 30 << 30)
+        let volume = Volume::of(&self.site.images).ok()?;
+        Some(volume.free >> 30 << 30)
     }
 }
 
