@@ -162,21 +162,21 @@ pub struct InvalidReport {
 }
 
 fn bounded(field: &'static str, text: &mut String, most: usize) -> Result<(), InvalidReport> {
-    let (found, unit) = (text.chars().count(), "characters");
-    if found > most {
-        return Err(InvalidReport {
-            field,
-            found,
-            unit,
-            most,
-        });
-    }
+    at_most(field, text.chars().count(), "characters", most)?;
     *text = printable(text, Medium::Line).into_owned();
     Ok(())
 }
 
 fn count(field: &'static str, found: usize) -> Result<(), InvalidReport> {
-    let (most, unit) = (SiteReport::MAX_ENTRIES, "entries");
+    at_most(field, found, "entries", SiteReport::MAX_ENTRIES)
+}
+
+fn at_most(
+    field: &'static str,
+    found: usize,
+    unit: &'static str,
+    most: usize,
+) -> Result<(), InvalidReport> {
     if found > most {
         return Err(InvalidReport {
             field,
