@@ -1,4 +1,4 @@
-//! What the registry exposes to Prometheus.
+//! The measurements of the registry, as Prometheus reads them.
 
 use prometheus_client::registry::Registry as Exposition;
 
@@ -7,11 +7,7 @@ use crate::Registry;
 impl Registry {
     /// Adds the measurements to an exposition, which has the name of the program as its prefix.
     pub fn register_metrics(&self, exposition: &mut Exposition) {
-        exposition.register(
-            "refusals",
-            "Requests that were refused for want of permission",
-            self.inner.refused.0.clone(),
-        );
+        self.inner.refused.register(exposition);
         let database = exposition.sub_registry_with_prefix("database");
         self.metadata().metrics().register("statement", database);
         let bucket = exposition.sub_registry_with_prefix("bucket");
