@@ -29,7 +29,7 @@ pub enum LockError {
 #[derive(Debug, thiserror::Error)]
 #[error("another {program}{} runs in {}", describe(*pid), folder.display())]
 pub struct AlreadyRunning {
-    /// What runs, such as `registry`.
+    /// The program, such as `registry`.
     pub program: &'static str,
     /// The base folder.
     pub folder: PathBuf,

@@ -47,7 +47,7 @@ pub struct Upload {
     pub offset: u64,
     /// Whether the image is stored and verified.
     pub complete: bool,
-    /// What the client has declared about it, in the form of the tus header. Empty if unknown.
+    /// The value of the header `Upload-Metadata` at its creation. Empty if unknown.
     pub metadata: String,
     /// The time at which it expires unless it is continued.
     pub expires_at: Timestamp,

@@ -73,7 +73,7 @@ impl OperationsConfig {
         }
     }
 
-    /// What a reader of the metrics has to send; `None` if access is open.
+    /// The credentials that the metrics require; `None` if access is open.
     pub(crate) fn credentials(&self) -> Option<BasicCredentials> {
         let password = self.password.as_ref().map(Secret::expose);
         BasicCredentials::new(self.username.as_deref(), password)

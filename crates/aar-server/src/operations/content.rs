@@ -11,7 +11,7 @@ use crate::http::AppState;
 /// is known without them.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// What only database and storage know.
+/// The values that are read from database and storage.
 #[derive(Clone)]
 pub(super) struct Content {
     is_healthy: bool,

@@ -31,7 +31,7 @@ pub(crate) use maintenance::GcMetrics;
 
 use crate::http::{AppState, Cached};
 
-/// What the listener reports on.
+/// The parts of the service that the listener reports.
 pub(crate) struct Operations {
     pub(crate) registry: Registry,
     pub(crate) state: AppState,

@@ -55,7 +55,8 @@ fn expiry_warning(certificate: &Certificate, now: Timestamp) -> Option<String> {
         ))
     } else if certificate.validity_at(soon) == Validity::Expired {
         Some(format!(
-            "the certificate of the registry expires on {date}: replace it before, or every client refuses it"
+            "the certificate of the registry expires on {date}: replace it before, or every client \
+             refuses it"
         ))
     } else {
         None

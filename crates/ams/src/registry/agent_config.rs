@@ -103,8 +103,8 @@ impl AgentConfigSource {
         }
         let trusted = names.join(", ");
         format!(
-            "registry.fingerprint is {pin}, but no trusted certificate has it: add the certificate of the registry \
-             with `amc config trust add`, or correct the fingerprint; trusted: {trusted}"
+            "registry.fingerprint is {pin}, but no trusted certificate has it: add the certificate of \
+             the registry with `amc config trust add`, or correct the fingerprint; trusted: {trusted}"
         )
     }
 

@@ -37,7 +37,7 @@ fn check_tar(tar: &[u8]) -> bool {
             let written = folder.write(&package, "image").unwrap();
             assert_eq!(written.fingerprint, fingerprint);
         }
-        // An image is not opened at its APK, which nobody installs if it is damaged.
+        // The check of an image does not read the APK in it, so that may be damaged.
         Err(error) => assert!(matches!(error, Error::Apk { .. }), "{}", chain(&error)),
     }
     true
