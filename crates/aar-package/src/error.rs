@@ -18,7 +18,7 @@ pub enum Error {
         /// The format that was found instead.
         found: String,
     },
-    #[error("the archive is damaged at {place}")]
+    #[error("the archive is damaged at {place}, so it has to be packed or downloaded again")]
     Damaged {
         /// The entry, or the part of the archive.
         place: String,

@@ -67,6 +67,10 @@ fn conflicting_entries_are_refused_by_name() {
             r#""ä": differs from "Ä" in upper and lower case only, so one of them needs another name"#,
         ),
         (
+            vec![("STRASSE", file(1)), ("straße", file(1))],
+            r#""straße": is the same name as "STRASSE" for Android, so one of them needs another name"#,
+        ),
+        (
             vec![("a", file(1)), ("a/b", file(1))],
             r#""a/b": is below "a", which is not a folder"#,
         ),
