@@ -95,6 +95,8 @@ impl Setup {
 
     pub(crate) async fn transfer_starts(&self) {
         until("a transfer starts", || !self.status().transfers.is_empty()).await;
+        // What the registry does next must not precede the arrival of the request.
+        until("the transfer stalls", || self.registry.is_stalling()).await;
     }
 
     pub(crate) fn status(&self) -> AgentStatus {
