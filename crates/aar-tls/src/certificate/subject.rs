@@ -22,7 +22,7 @@ pub(super) fn common_name(name: &X509Name<'_>) -> Option<String> {
     name.iter_common_name().last().map(value)
 }
 
-/// The last common name in a distinguished name that [`distinguished_name`] wrote.
+/// The last common name in the text of a [subject](crate::Certificate::subject).
 pub fn common_name_of(distinguished_name: &str) -> Option<String> {
     let attributes = attributes(distinguished_name).into_iter();
     let mut names = attributes.filter_map(|one| Some(one.strip_prefix(b"CN=")?.to_vec()));
