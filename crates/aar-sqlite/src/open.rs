@@ -8,7 +8,7 @@ use std::{
 use aar_fs::Reserve;
 use sqlx::{
     Connection as _, SqlitePool,
-    migrate::{MigrateError, Migrator},
+    migrate::Migrator,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::time::sleep;
@@ -19,8 +19,6 @@ use crate::{Database, Error, Failure};
 const READERS: u32 = 8;
 /// The pause before another attempt if SQLite itself does not wait.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// The time in which a failed migration may be caused by another process that also migrates.
-const CONCURRENT_MIGRATION: Duration = Duration::from_secs(2);
 
 impl Database {
     /// Opens a database file and brings it to the schema of `migrations`. A missing file is created
@@ -102,19 +100,13 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .max_lifetime(None)
 }
 
-/// Another process may run the same migrations at the same time, one step ahead or behind; a later
-/// attempt then finds them done.
+/// sqlx does not lock SQLite while it migrates, so one transaction spans all migrations: of two
+/// processes that start at once, the later one waits and finds them done.
 async fn migrate(writer: &SqlitePool, migrations: &Migrator) -> Result<(), Error> {
-    let begun = Instant::now();
-    loop {
-        match migrations.run(writer).await {
-            Err(error @ MigrateError::ExecuteMigration(..))
-                if begun.elapsed() < CONCURRENT_MIGRATION =>
-            {
-                tracing::debug!(%error, "retrying the migration of the database");
-                sleep(RETRY_PAUSE).await;
-            }
-            outcome => return Ok(outcome?),
-        }
-    }
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    migrations
+        .run_direct(None, &mut *transaction, false)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
 }
