@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Command};
 
 use aar_testkit::{Generated, TestAms, TestClient, TestPki, TestRegistry};
-use aar_types::Clock;
+use aar_types::{Clock, ImageInfo};
 use ams_api::{AmsClient, Endpoint};
 use serde_json::json;
 
@@ -36,18 +36,18 @@ impl BenchRegistry {
         self.registry.http(Some(&self.pki.publisher))
     }
 
-    /// Uploads an image without a version. Returns its digest.
-    pub(crate) fn upload(&self, content: Generated) -> String {
-        let (http, digest) = (self.publisher(), content.digest());
-        let upload = content.start_upload(&http, &digest);
+    /// Uploads an image without a version.
+    pub(crate) fn upload(&self, content: Generated) -> ImageInfo {
+        let (http, image) = (self.publisher(), content.info());
+        let upload = content.start_upload(&http, &image.digest.to_string());
         assert_eq!(content.send_to(&http, &upload), 204);
-        digest
+        image
     }
 
     /// Uploads an image and publishes it as version 0. Returns its path in the API.
     pub(crate) fn publish(&self, name: &str, content: Generated) -> String {
-        let digest = self.upload(content);
-        commit(&self.publisher(), name, 0, &digest, content.size);
+        let image = self.upload(content);
+        commit(&self.publisher(), name, 0, &image);
         format!("/1.0/applications/{name}/amd64/versions/0/image")
     }
 
@@ -73,11 +73,11 @@ impl BenchRegistry {
 }
 
 /// Commits a version whose image has been uploaded.
-pub(crate) fn commit(http: &TestClient, name: &str, number: usize, digest: &str, size: u64) {
+pub(crate) fn commit(http: &TestClient, name: &str, number: usize, image: &ImageInfo) {
     let body = json!({
         "application": {"instance_type": "a2.3", "boot_package": "com.example.app", "tags": ["bench"]},
         "manifest": {"manifest_version": format!("1.0.{number}")},
-        "image": {"fingerprint": digest, "digest": digest, "size": size},
+        "image": image,
     });
     let path = format!("/1.0/applications/{name}/amd64/versions/{number}");
     let body = serde_json::to_vec(&body).unwrap();

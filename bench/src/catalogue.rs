@@ -32,15 +32,15 @@ pub(crate) fn large(versions: usize) -> BenchRegistry {
 /// Publishes this number of versions with a few hundred small images.
 pub(crate) fn fill(bench: &BenchRegistry, versions: usize) {
     let image = |seed| Generated { size: 4096, seed };
-    let digests: Vec<_> = (1..=IMAGES).map(|seed| bench.upload(image(seed))).collect();
+    let images: Vec<_> = (1..=IMAGES).map(|seed| bench.upload(image(seed))).collect();
     thread::scope(|scope| {
         for publisher in 0..PUBLISHERS {
-            let (http, digests) = (bench.publisher(), &digests);
+            let (http, images) = (bench.publisher(), &images);
             scope.spawn(move || {
                 for n in (publisher..versions / VERSIONS_EACH).step_by(PUBLISHERS) {
-                    let digest = &digests[n % digests.len()];
+                    let image = &images[n % images.len()];
                     for number in 0..VERSIONS_EACH {
-                        commit(&http, &name(n), number, digest, image(0).size);
+                        commit(&http, &name(n), number, image);
                     }
                 }
             });

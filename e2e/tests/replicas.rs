@@ -22,16 +22,15 @@ fn replicas(database: &str, test: &str) -> Option<[TestRegistry; 2]> {
 }
 
 fn publish(http: &TestClient, name: &str, number: u32, content: Generated) {
-    let digest = content.digest();
-    let upload = content.start_upload(http, &digest);
+    let upload = content.start_upload(http, &content.digest());
     assert_eq!(content.send_to(http, &upload), 204);
-    assert_eq!(commit(http, name, number, &digest, content.size), 201);
+    assert_eq!(commit(http, name, number, content), 201);
 }
 
-fn commit(http: &TestClient, name: &str, number: u32, digest: &str, size: u64) -> u16 {
+fn commit(http: &TestClient, name: &str, number: u32, content: Generated) -> u16 {
     let body = json!({
         "application": {"instance_type": "a2.3", "boot_package": "com.example.app"},
-        "image": {"fingerprint": digest, "digest": digest, "size": size},
+        "image": content.info(),
     });
     let path = format!("/1.0/applications/{name}/amd64/versions/{number}");
     let body = serde_json::to_vec(&body).unwrap();
@@ -133,10 +132,7 @@ fn upload_continues_on_another_replica() {
     let first_part = content.send_part(&on_first, &upload, 0..middle);
     let second_part = content.send_part(&on_second, &upload, middle..content.size);
     assert_eq!([first_part, second_part], [204, 204]);
-    assert_eq!(
-        commit(&on_second, "app", 0, &content.digest(), content.size),
-        201
-    );
+    assert_eq!(commit(&on_second, "app", 0, content), 201);
     let image = on_first.get("/1.0/applications/app/amd64/versions/0");
     assert_eq!(image.status, 200, "{}", image.text());
 }

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use aar_testkit::{Bucket, Generated, S3Server, TestClient, TestPki, TestRegistry};
+use serde_json::{Value, json};
 
 const MEMORY_LIMIT: u64 = 128 << 20;
 const GIB: u64 = 1 << 30;
@@ -49,12 +50,12 @@ impl LargeUploads {
     }
 
     /// Publishes the image as a version, and returns the URL to which the registry redirects a download.
-    fn publish(&self, digest: &str, size: u64) -> String {
+    fn publish(&self, image: &Value) -> String {
         let path = "/1.0/applications/large/amd64/versions/0";
-        let version = serde_json::json!({
+        let version = json!({
             "application": {"instance_type": "a2.3"},
             "manifest": {"manifest_version": "1.0"},
-            "image": {"fingerprint": digest, "digest": digest, "size": size},
+            "image": image,
         });
         let kind = [("content-type", "application/json")];
         let put = self
@@ -100,11 +101,12 @@ fn image_beyond_five_gibibytes_is_uploaded_and_downloaded(server: &'static S3Ser
         size: 5 * GIB + 1,
         seed: 1,
     };
-    let digest = content.digest();
+    let image = content.info();
+    let digest = image.digest.to_string();
     let upload = content.start_upload(&uploads.publisher, &digest);
     uploads.send(content, &upload, 0..content.size);
     let start = Instant::now();
-    let url = uploads.publish(&digest, content.size);
+    let url = uploads.publish(&json!(image));
     let read = TestClient::plain("").download(&url).hash();
     assert_eq!(read, (content.size, digest));
     println!("downloaded in {:?}", start.elapsed());

@@ -123,8 +123,8 @@ impl Publishers {
         while !done.load(Ordering::Relaxed) {
             let number = self.next[publisher].fetch_add(1, Ordering::Relaxed);
             let seed = u64::try_from(number * PUBLISHERS + publisher).unwrap();
-            let digest = self.bench.upload(Generated { size: IMAGE, seed });
-            commit(&http, &name, number, &digest, IMAGE);
+            let image = self.bench.upload(Generated { size: IMAGE, seed });
+            commit(&http, &name, number, &image);
             count += 1;
         }
         count

@@ -9,7 +9,7 @@ use std::{
 
 use aar_client::{ChangesResponse, ClientOptions, RegistryClient, Transfer};
 use aar_testkit::{Folder, Generated, SOON, TestClient, until};
-use aar_types::{ApplicationName, Architecture, Changes, Revision};
+use aar_types::{ApplicationName, Architecture, Changes, ImageInfo, Revision};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{runtime::Runtime, sync::Semaphore, task::JoinHandle};
 
@@ -159,14 +159,14 @@ impl WaitingFleet {
 
     /// Lets clients wait for changes, and publishes a version.
     fn round(&self, number: usize, clients: Vec<WaitingClient>) -> PublicationRound {
-        let digest = self.bench.upload(image(number));
+        let image = self.bench.upload(image(number));
         let clients = clients.into_iter();
         let waiting = clients.map(|client| self.runtime.spawn(client.wait()));
         let waiting = waiting.collect();
         wait_until_idle(&self.bench);
         let resident = resident(self.process);
         let (meter, start) = (self.bench.meter(), Instant::now());
-        publish(&self.publisher, number, &digest);
+        publish(&self.publisher, number, &image);
         PublicationRound {
             start,
             notified: self.join(waiting),
@@ -251,8 +251,8 @@ fn image(number: usize) -> Generated {
     }
 }
 
-fn publish(publisher: &TestClient, number: usize, digest: &str) {
-    commit(publisher, NAME, number, digest, SIZE);
+fn publish(publisher: &TestClient, number: usize, image: &ImageInfo) {
+    commit(publisher, NAME, number, image);
 }
 
 fn wait_until_idle(bench: &BenchRegistry) {

@@ -44,6 +44,19 @@ pub enum Error {
         /// The value in the request.
         given: u64,
     },
+    #[error("the image {digest} has the fingerprint {stored}, not {given}")]
+    FingerprintMismatch {
+        digest: Digest,
+        /// The fingerprint of the stored content.
+        stored: Fingerprint,
+        /// The value in the request.
+        given: Fingerprint,
+    },
+    #[error("the image {digest} was not made from a package: {reason}")]
+    ImageRefused {
+        digest: Digest,
+        reason: aar_package::Error,
+    },
     #[error("there is no upload {id}; it may have expired")]
     UploadNotFound { id: UploadId },
     #[error("upload {id} continues at {expected}, not at {given}")]
@@ -225,9 +238,10 @@ impl Error {
         match self {
             Self::VersionConflict { .. } => ErrorCode::VersionConflict,
             Self::ImageNotStored { .. } => ErrorCode::ImageNotStored,
-            Self::ImageSizeMismatch { .. } | Self::DigestMismatch { .. } => {
-                ErrorCode::DigestMismatch
-            }
+            Self::ImageSizeMismatch { .. }
+            | Self::FingerprintMismatch { .. }
+            | Self::ImageRefused { .. }
+            | Self::DigestMismatch { .. } => ErrorCode::DigestMismatch,
             Self::UploadNotFound { .. } => ErrorCode::UploadNotFound,
             Self::UploadOffset { .. } => ErrorCode::UploadOffsetConflict,
             Self::UploadLocked { .. } => ErrorCode::UploadLocked,

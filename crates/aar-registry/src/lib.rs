@@ -29,6 +29,7 @@ mod fetch;
 mod fleet;
 mod folder;
 mod gc;
+mod image_check;
 mod keys;
 mod last_refresh;
 mod lease;

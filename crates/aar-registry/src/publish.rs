@@ -30,7 +30,7 @@ pub enum Published {
 
 impl Publisher {
     /// Commits a version whose image is stored. The same content again changes nothing. Other content is
-    /// refused, and so is a declaration that no manifest can make.
+    /// refused, and so are a declaration that no manifest can make and an image that no package makes.
     ///
     /// The metadata of the application is replaced, unless a newer version exists. A withdrawn version is
     /// offered again if the request asks for that; an offered version is never withdrawn.
@@ -46,9 +46,14 @@ impl Publisher {
         let variant = VariantKey { name, architecture };
         let key = VersionKey { variant, number };
         let published = self.publish_declared(key.clone(), version).await;
-        if let Err(conflict @ Error::VersionConflict { .. }) = &published {
+        if let Err(
+            refusal @ (Error::VersionConflict { .. }
+            | Error::FingerprintMismatch { .. }
+            | Error::ImageRefused { .. }),
+        ) = &published
+        {
             self.registry
-                .note_refusal(&self.actor, "publish", &key.to_string(), conflict);
+                .note_refusal(&self.actor, "publish", &key.to_string(), refusal);
         }
         published
     }
@@ -93,7 +98,7 @@ async fn check_storage(
         registry.check_stored_version(&key, image.fingerprint),
         registry.check_stored_blob(image)
     )?;
-    Ok(())
+    registry.check_fingerprint(image).await
 }
 
 impl Registry {

@@ -257,7 +257,8 @@ impl Rebuild<'_> {
         if tx.variant(&row.variant).await?.is_none() {
             self.create_variant(tx, &row).await?;
         }
-        tx.store_blob(&image.digest, image.size, self.at).await?;
+        tx.store_blob(&image.digest, image.size, None, self.at)
+            .await?;
         tx.insert_version(&row).await?;
         tx.recount_blob(&image.digest, self.at).await?;
         self.report.versions += 1;

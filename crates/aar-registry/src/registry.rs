@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use crate::{
     Error, Options, TrustTable,
     actor::Actor,
+    image_check::ImageChecks,
     last_refresh::LastRefresh,
     metadata::{Metadata, RegistryRow, Writing, now},
     metrics::RefusalMetrics,
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     /// Notified when an entry stays in the outbox after a failed delivery.
     pub(crate) undelivered: Notify,
     pub(crate) upload_locks: UploadLocks,
+    pub(crate) image_checks: ImageChecks,
     refusals: RefusalLog,
     pub(crate) refused: RefusalMetrics,
     pub(crate) report_pace: ReportPace,
@@ -78,6 +80,7 @@ impl Registry {
             last_refresh: LastRefresh::default(),
             undelivered: Notify::new(),
             upload_locks: UploadLocks::default(),
+            image_checks: ImageChecks::default(),
             refusals,
             refused: RefusalMetrics::default(),
             report_pace: ReportPace::default(),

@@ -5,16 +5,13 @@
 use std::ffi::OsString;
 
 use aar_cli::Printer;
-use aar_fs::digest_of;
 use aar_registry::{Registry, UploadNew};
 use aar_server::{cli, config::Config};
+use aar_testkit::PackedImage;
 use aar_types::{
-    ApplicationMetadata, Architecture, Clock, Fingerprint, ImageInfo, VersionManifest,
-    VersionNumber, VersionPut,
+    ApplicationMetadata, Architecture, Clock, VersionManifest, VersionNumber, VersionPut,
 };
 use tempfile::TempDir;
-
-const IMAGE: &[u8] = b"image";
 
 async fn open(base: &TempDir) -> Registry {
     let config = Config::of_base(base.path()).unwrap();
@@ -27,20 +24,16 @@ async fn open(base: &TempDir) -> Registry {
 async fn publish(base: &TempDir, architecture: Architecture, number: u32, published: bool) {
     let registry = open(base).await;
     let operator = registry.operator("test");
-    let (digest, length) = (digest_of(IMAGE), IMAGE.len() as u64);
-    let upload = operator
-        .create_upload(UploadNew { length, digest }, "")
-        .await
-        .unwrap();
+    let PackedImage { bytes, info: image } = aar_testkit::packed(b"content");
+    let new = UploadNew {
+        length: image.size,
+        digest: image.digest,
+    };
+    let upload = operator.create_upload(new, "").await.unwrap();
     if !upload.complete {
-        let body = futures_util::stream::iter([Ok::<_, std::io::Error>(IMAGE.into())]);
+        let body = futures_util::stream::iter([Ok::<_, std::io::Error>(bytes.into())]);
         operator.append(upload.id, 0, body).await.unwrap();
     }
-    let image = ImageInfo {
-        fingerprint: Fingerprint::from_bytes([7; 32]),
-        digest,
-        size: length,
-    };
     let put = VersionPut {
         application: ApplicationMetadata::default(),
         manifest: VersionManifest::default(),

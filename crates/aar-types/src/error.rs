@@ -73,7 +73,7 @@ error_codes! {
     UnsupportedMediaType = "unsupported_media_type", 415;
     /// The range is outside the image.
     RangeNotSatisfiable = "range_not_satisfiable", 416;
-    /// The uploaded content does not have the declared digest; it was discarded.
+    /// The content does not have the declared digest, size or fingerprint.
     DigestMismatch = "digest_mismatch", 422;
     /// Another request is writing to the same upload.
     UploadLocked = "upload_locked", 423;

@@ -1,4 +1,4 @@
-use aar_types::Digest;
+use aar_types::{Digest, Fingerprint};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -16,6 +16,8 @@ pub(crate) struct BlobRow {
     pub(crate) state: BlobState,
     /// The moment when the last reference of a version ended; `None` while a version refers to the blob.
     pub(crate) unreferenced_since: Option<Timestamp>,
+    /// `None` if the content was not checked yet.
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,7 @@ struct BlobRecord {
     size: i64,
     state: String,
     unreferenced_since: Option<i64>,
+    fingerprint: Option<String>,
 }
 
 impl BlobRecord {
@@ -51,6 +54,10 @@ impl BlobRecord {
             unreferenced_since: since
                 .map(|since| moment("blobs.unreferenced_since", since))
                 .transpose()?,
+            fingerprint: self
+                .fingerprint
+                .map(|it| parsed("blobs.fingerprint", &it))
+                .transpose()?,
         })
     }
 }
@@ -59,7 +66,7 @@ impl BlobRecord {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT digest, size, state, unreferenced_since FROM blobs ",
+            "SELECT digest, size, state, unreferenced_since, fingerprint FROM blobs ",
             $rest
         )
     };
@@ -139,19 +146,37 @@ impl Writing {
         &mut self,
         digest: &Digest,
         size: u64,
+        fingerprint: Option<Fingerprint>,
         at: Timestamp,
     ) -> Result<(), Error> {
         let since = (!self.blob_is_referenced(digest).await?).then(|| micros(at));
         sql!(execute
             self,
-            "INSERT INTO blobs (digest, size, state, stored_at, unreferenced_since) \
-             VALUES ($1, $2, 'stored', $3, $4) ON CONFLICT (digest) DO UPDATE SET \
+            "INSERT INTO blobs (digest, size, state, stored_at, unreferenced_since, fingerprint) \
+             VALUES ($1, $2, 'stored', $3, $4, $5) ON CONFLICT (digest) DO UPDATE SET \
              size = excluded.size, state = 'stored', stored_at = excluded.stored_at, \
-             unreferenced_since = excluded.unreferenced_since",
+             unreferenced_since = excluded.unreferenced_since, \
+             fingerprint = COALESCE(excluded.fingerprint, blobs.fingerprint)",
             digest.to_string(),
             number(size),
             micros(at),
-            since
+            since,
+            fingerprint.map(|it| it.to_string())
+        )?;
+        Ok(())
+    }
+
+    /// Records the fingerprint of checked content.
+    pub(crate) async fn set_blob_fingerprint(
+        &mut self,
+        digest: &Digest,
+        fingerprint: Fingerprint,
+    ) -> Result<(), Error> {
+        sql!(execute
+            self,
+            "UPDATE blobs SET fingerprint = $2 WHERE digest = $1",
+            digest.to_string(),
+            fingerprint.to_string()
         )?;
         Ok(())
     }

@@ -156,7 +156,7 @@ async fn a_blob_with_a_version_cannot_be_deleted() {
     for Fixture { metadata, .. } in &engines().await {
         let digest = Digest::from_bytes([1; 32]);
         let mut tx = metadata.write().await.unwrap();
-        tx.store_blob(&digest, 5, Timestamp::UNIX_EPOCH)
+        tx.store_blob(&digest, 5, None, Timestamp::UNIX_EPOCH)
             .await
             .unwrap();
         let variant = variant("app");

@@ -1,8 +1,8 @@
 use std::{convert::Infallible, path::PathBuf};
 
 use aar_types::{
-    ApplicationMetadata, Architecture, Digest, Fingerprint, ImageInfo, Role, VersionManifest,
-    VersionNumber, VersionPut,
+    ApplicationMetadata, Architecture, Digest, Fingerprint, Role, VersionManifest, VersionNumber,
+    VersionPut,
 };
 
 use super::*;
@@ -47,7 +47,9 @@ impl Fixture {
     async fn store(&self, row: &BlobRow) {
         let mut tx = self.registry.write().await.unwrap();
         let now = self.registry.now();
-        tx.store_blob(&row.digest, row.size, now).await.unwrap();
+        tx.store_blob(&row.digest, row.size, None, now)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -66,6 +68,7 @@ fn key(number: u8) -> ObjectKey {
 
 fn image(state: BlobState) -> BlobRow {
     BlobRow {
+        fingerprint: None,
         digest: Digest::from_bytes([1; 32]),
         size: 7,
         state,
@@ -140,22 +143,18 @@ async fn image_stored_after_the_last_pass_needs_another_pass() {
 }
 
 async fn publish(operator: &Operator, name: &str) {
-    let content = name.as_bytes();
+    let packed = aar_testkit::packed(name.as_bytes());
     let new = UploadNew {
-        length: content.len() as u64,
-        digest: aar_fs::digest_of(content),
+        length: packed.info.size,
+        digest: packed.info.digest,
     };
     let upload = operator.create_upload(new, "").await.unwrap();
-    let body = futures_util::stream::iter([Ok::<_, Infallible>(content.to_vec().into())]);
+    let body = futures_util::stream::iter([Ok::<_, Infallible>(packed.bytes.into())]);
     operator.append(upload.id, 0, body).await.unwrap();
     let put = VersionPut {
         application: ApplicationMetadata::default(),
         manifest: VersionManifest::default(),
-        image: ImageInfo {
-            fingerprint: Fingerprint::from_bytes([7; 32]),
-            digest: upload.digest,
-            size: upload.length,
-        },
+        image: packed.info,
         published: true,
     };
     let (name, number) = (name.parse().unwrap(), VersionNumber(0));

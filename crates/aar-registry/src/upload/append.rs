@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     Error, Publisher, Registry, UploadId,
+    image_check::ArrivingCheck,
     metadata::{PartRow, UploadRow},
     storage::{Checkpoint, Durable, Progress, Resumed, StagedUpload, StagedWriter},
     upload_lock::UploadLock,
@@ -33,16 +34,21 @@ pub(super) async fn append(
     if row.complete {
         return Ok(Upload::from(&row));
     }
-    let (row, end) = match append_body(registry, row, &mut body, &lock).await {
+    let mut check = registry.inner.image_checks.resume(id, offset, row.length);
+    let (row, end) = match append_body(registry, row, &mut body, &lock, &mut check).await {
         // The backend has lost the upload.
         Err(Error::UploadNotFound { .. }) => return lost(registry, id).await,
         appended => appended?,
     };
+    let check = check.filter(|check| check.offset() == row.durable);
     if row.durable == row.length {
         return match checkpoint(&row) {
-            Ok(checkpoint) => finish(publisher, row, checkpoint).await,
+            Ok(checkpoint) => finish(publisher, row, checkpoint, check).await,
             Err(_) => lost(registry, id).await,
         };
+    }
+    if let Some(check) = check {
+        registry.inner.image_checks.keep(id, check);
     }
     match end {
         ReadEnd::Full | ReadEnd::Ended => Ok(Upload::from(&row)),
@@ -94,6 +100,7 @@ async fn append_body(
     mut row: UploadRow,
     body: &mut UploadBody,
     lock: &UploadLock,
+    check: &mut Option<ArrivingCheck>,
 ) -> Result<(UploadRow, ReadEnd), Error> {
     if row.durable == row.length {
         return Ok((row, ReadEnd::Ended));
@@ -105,7 +112,7 @@ async fn append_body(
         return Err(go_back(registry, row, &progress.last_part).await);
     }
     let mut appending = Appending::new(registry, staged, row, progress.durable);
-    let read = appending.read(body, lock).await;
+    let read = appending.read(body, lock, check).await;
     let kept = appending.keep().await;
     let end = read?;
     kept?;
@@ -176,6 +183,15 @@ async fn record(
     tx.commit().await
 }
 
+/// Ends the check at the first bytes that no image has.
+async fn push(check: &mut Option<ArrivingCheck>, piece: Bytes) {
+    if let Some(running) = check
+        && running.push(piece).await.is_err()
+    {
+        *check = None;
+    }
+}
+
 /// An append in progress.
 struct Appending<'a> {
     registry: &'a Registry,
@@ -199,13 +215,19 @@ impl<'a> Appending<'a> {
     }
 
     /// Reads the body, and returns the reason why it ended.
-    async fn read(&mut self, body: &mut UploadBody, lock: &UploadLock) -> Result<ReadEnd, Error> {
+    async fn read(
+        &mut self,
+        body: &mut UploadBody,
+        lock: &UploadLock,
+        check: &mut Option<ArrivingCheck>,
+    ) -> Result<ReadEnd, Error> {
         loop {
             let (piece, end) = self.next_piece(body, lock).await?;
             let UploadRow { id, length, .. } = self.row;
             if self.writer.offset() + piece.len() as u64 > length {
                 return Err(Error::UploadTooLong { id, length });
             }
+            push(check, piece.clone()).await;
             self.writer.write(piece).await?;
             if !matches!(end, ReadEnd::Full) {
                 return Ok(end);
@@ -342,7 +364,7 @@ mod tests {
             let mut body = UploadBody::new(stream::iter(pieces));
             let staged = Box::new(staged);
             let mut appending = Appending::new(&self.registry, staged, row, progress.durable);
-            let read = appending.read(&mut body, &lock.unwrap()).await;
+            let read = appending.read(&mut body, &lock.unwrap(), &mut None).await;
             let kept = appending.keep().await;
             read.and(kept.map(|()| ReadEnd::Ended)).unwrap_err()
         }

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use aar_types::{Digest, Fingerprint};
 use tokio::time::{Instant, sleep};
 
 use super::{Upload, progress::renew_in};
 use crate::{
     Error, Publisher, Registry,
+    image_check::ArrivingCheck,
     lease::{LeaseHolder, PLACING},
     metadata::{BlobState, UploadRow, Writing},
     mutation::Mutation,
@@ -25,19 +27,21 @@ pub(super) async fn finish(
     publisher: &Publisher,
     row: UploadRow,
     all: Checkpoint,
+    check: Option<ArrivingCheck>,
 ) -> Result<Upload, Error> {
     let (registry, id) = (&publisher.registry, row.id);
     let (expected, found) = (row.digest, all.hasher.finish());
     if expected != found {
         return Err(refuse(publisher, &row, Error::DigestMismatch { expected, found }).await);
     }
+    let fingerprint = checked_fingerprint(row.digest, check).await;
     let mut staged = registry.storage().staged(row.staged_id());
     let holder = LeaseHolder::default();
     let placed = place(registry, &row, &mut *staged, &holder).await?;
     let (blob, recorder) = (ObjectKey::Blob(row.digest), holder.clone());
     let stored = registry
         .mutate(&publisher.actor, move |change| {
-            Box::pin(record(change, row, placed, recorder))
+            Box::pin(record(change, row, placed, fingerprint, recorder))
         })
         .await?;
     // No progress is recorded for an upload that no longer exists, or that another process has completed.
@@ -53,6 +57,18 @@ pub(super) async fn finish(
     match stored {
         Some(row) => Ok(Upload::from(&row)),
         None => Err(Error::UploadNotFound { id }),
+    }
+}
+
+/// The fingerprint of an image that was checked while it arrived. A commit of a version refuses any other image
+/// with the reason.
+async fn checked_fingerprint(digest: Digest, check: Option<ArrivingCheck>) -> Option<Fingerprint> {
+    match check?.finish().await {
+        Ok(fingerprint) => Some(fingerprint),
+        Err(failure) => {
+            tracing::debug!(%digest, ?failure, "the upload is not an image");
+            None
+        }
     }
 }
 
@@ -145,6 +161,7 @@ async fn record(
     change: &mut Mutation,
     mut row: UploadRow,
     placed: Placed,
+    fingerprint: Option<Fingerprint>,
     holder: LeaseHolder,
 ) -> Result<Option<UploadRow>, Error> {
     match change.tx.upload(row.id).await? {
@@ -172,7 +189,10 @@ async fn record(
     }
     row.complete = true;
     row.expires_at = change.registry.upload_expiry();
-    change.tx.store_blob(&digest, size, change.at).await?;
+    change
+        .tx
+        .store_blob(&digest, size, fingerprint, change.at)
+        .await?;
     change.tx.advance_upload(row.durable, &row).await?;
     change
         .record("store-image", digest.to_string(), format!("{size} bytes"))

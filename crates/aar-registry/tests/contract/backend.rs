@@ -11,7 +11,7 @@ use aar_registry::{
     S3Credentials, S3Options, Secret, StorageOptions, Upload, UploadNew, VerifyOptions,
     VerifyReport,
 };
-use aar_testkit::{Bucket, PostgresServer, S3Server, TestDatabase};
+use aar_testkit::{Bucket, PostgresServer, S3Server, TestDatabase, packed};
 use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Digest, Fingerprint, ImageInfo,
     ManualClock, Revision, Role, VersionManifest, VersionNumber, VersionPut,
@@ -286,6 +286,13 @@ impl Fixture {
         std::fs::write(file, content).unwrap();
     }
 
+    /// Changes the last byte of an object in the storage.
+    pub(crate) fn damage(&self, key: &str) {
+        let mut content = self.content(key).unwrap();
+        *content.last_mut().unwrap() ^= 1;
+        self.overwrite(key, &content);
+    }
+
     /// Takes an object out of the storage behind the back of the registry.
     pub(crate) fn erase(&self, key: &str) {
         match &self.bucket {
@@ -355,22 +362,26 @@ impl Fixture {
         names
     }
 
-    /// Uploads an image.
+    /// Uploads an image with this content.
     pub(crate) async fn store(&self, content: &[u8]) -> ImageInfo {
-        let upload = self.begin_upload(content).await;
+        let image = packed(content);
+        self.store_raw(&image.bytes).await;
+        image.info
+    }
+
+    /// Uploads these bytes.
+    pub(crate) async fn store_raw(&self, bytes: &[u8]) -> Digest {
+        let upload = self.begin_upload(bytes).await;
         if !upload.complete {
-            let body = body([content]);
+            let body = body([bytes]);
             let done = self.operator().append(upload.id, 0, body).await.unwrap();
             assert!(done.complete);
         }
-        image(content)
+        upload.digest
     }
 
-    pub(crate) async fn begin_upload(&self, content: &[u8]) -> Upload {
-        let new = UploadNew {
-            length: content.len() as u64,
-            digest: image(content).digest,
-        };
+    pub(crate) async fn begin_upload(&self, bytes: &[u8]) -> Upload {
+        let new = upload_of(bytes);
         self.operator().create_upload(new, "").await.unwrap()
     }
 
@@ -457,16 +468,20 @@ pub(crate) fn number(number: u32) -> VersionNumber {
     VersionNumber(number)
 }
 
-/// The description of an image with these bytes. Its fingerprint is derived from them.
-pub(crate) fn image(content: &[u8]) -> ImageInfo {
-    let digest: [u8; 32] = Sha256::digest(content).into();
-    let mut fingerprint = digest;
-    fingerprint.reverse();
-    ImageInfo {
-        fingerprint: Fingerprint::from_bytes(fingerprint),
-        digest: Digest::from_bytes(digest),
-        size: content.len() as u64,
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
+pub(crate) fn upload_of(bytes: &[u8]) -> UploadNew {
+    UploadNew {
+        length: bytes.len() as u64,
+        digest: digest(bytes),
     }
+}
+
+/// The description of the image of a package that has a file with this content.
+pub(crate) fn image(content: &[u8]) -> ImageInfo {
+    packed(content).info
 }
 
 pub(crate) fn put(image: ImageInfo) -> VersionPut {

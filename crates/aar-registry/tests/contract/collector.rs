@@ -11,9 +11,10 @@ use proptest::{
 };
 
 use crate::backend::{
-    AMD64, Backend, EXPIRY, Fixture, GRACE, blob, body, image, name, number, on_every_backend,
-    on_folders, put, refused,
+    AMD64, Backend, EXPIRY, Fixture, GRACE, blob, body, digest, image, name, number,
+    on_every_backend, on_folders, put, refused, upload_of,
 };
+use aar_testkit::{PackedImage, packed};
 
 async fn remove(fixture: &Fixture, n: u32) {
     let removed = fixture
@@ -38,7 +39,7 @@ async fn row_first_blob_later_unreferenced_blob_is_kept_for_the_grace_period() {
         let plan = fixture.operator().gc_plan().await.unwrap();
         let expected = GcItem::UnreferencedBlob {
             digest: image.digest,
-            bytes: 5,
+            bytes: image.size,
         };
         assert_eq!(plan.items, [expected]);
         // Making the plan has deleted nothing.
@@ -87,11 +88,17 @@ async fn planned_item_that_is_needed_again_is_spared_and_reported() {
             .publish(&name("app"), AMD64, number(0), put(image(b"image 0")))
             .await;
         again.unwrap();
-        assert!(fixture.begin_upload(b"image 1").await.complete);
+        assert!(
+            fixture
+                .begin_upload(&packed(b"image 1").bytes)
+                .await
+                .complete
+        );
         let report = fixture.operator().gc_apply(plan).await.unwrap();
+        let unused = image(b"image 2");
         let freed = GcItem::UnreferencedBlob {
-            digest: image(b"image 2").digest,
-            bytes: 7,
+            digest: unused.digest,
+            bytes: unused.size,
         };
         assert_eq!(report.freed, [freed]);
         assert_eq!(report.spared.len(), 2);
@@ -112,14 +119,13 @@ async fn image_known_only_to_a_descriptor_is_kept_until_the_descriptor_is_delete
         let known = fixture.store(b"known").await;
         fixture
             .with_lost_commit(async |operator| {
-                let unknown = image(b"unknown");
-                let new = aar_registry::UploadNew {
-                    length: unknown.size,
-                    digest: unknown.digest,
-                };
-                let upload = operator.create_upload(new, "").await.unwrap();
+                let unknown = packed(b"unknown");
+                let upload = operator
+                    .create_upload(upload_of(&unknown.bytes), "")
+                    .await
+                    .unwrap();
                 operator
-                    .append(upload.id, 0, body([b"unknown"]))
+                    .append(upload.id, 0, body([&unknown.bytes]))
                     .await
                     .unwrap();
                 operator
@@ -127,7 +133,7 @@ async fn image_known_only_to_a_descriptor_is_kept_until_the_descriptor_is_delete
                     .await
                     .unwrap();
                 operator
-                    .publish(&name("app"), AMD64, number(1), put(unknown))
+                    .publish(&name("app"), AMD64, number(1), put(unknown.info))
                     .await
                     .unwrap();
             })
@@ -136,7 +142,7 @@ async fn image_known_only_to_a_descriptor_is_kept_until_the_descriptor_is_delete
         fixture.clock.advance(GRACE * 2);
         let freed = GcItem::UnreferencedBlob {
             digest: unused.digest,
-            bytes: 6,
+            bytes: unused.size,
         };
         assert_eq!(fixture.collect().await.freed, [freed]);
         fixture.rebuild().await;
@@ -195,7 +201,7 @@ async fn expired_uploads_are_freed_and_others_are_not() {
 #[tokio::test]
 async fn orphaned_blob_that_an_upload_announces_is_spared() {
     on_every_backend(async |fixture| {
-        let orphan = blob(&image(b"orphan").digest);
+        let orphan = blob(&digest(b"orphan"));
         fixture.overwrite(&orphan, b"orphan");
         let plan = fixture.operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
@@ -257,11 +263,12 @@ async fn blob_being_deleted_is_not_stored_until_it_is_uploaded_again() {
         // A deletion that has begun is in the next plan, even within the grace period.
         let plan = fixture.operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
-        let upload = fixture.begin_upload(b"image").await;
+        let bytes = packed(b"image").bytes;
+        let upload = fixture.begin_upload(&bytes).await;
         assert!(!upload.complete);
         fixture
             .operator()
-            .append(upload.id, 0, body([b"image"]))
+            .append(upload.id, 0, body([&bytes]))
             .await
             .unwrap();
         assert_eq!(
@@ -393,15 +400,11 @@ async fn perform(registry: Registry, clock: aar_types::ManualClock, steps: Vec<S
 /// As a publisher does it: whatever a collection does in between, or another who pushes the same
 /// image, it may have to begin anew, and then it succeeds or finds another version there.
 async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
-    use aar_registry::{Error, UploadNew};
+    use aar_registry::Error;
 
-    let bytes = [content; 100];
-    let info = image(&bytes);
+    let PackedImage { bytes, info } = packed(&[content; 100]);
     for _ in 0..50 {
-        let new = UploadNew {
-            length: 100,
-            digest: info.digest,
-        };
+        let new = upload_of(&bytes);
         let upload = operator.create_upload(new, "").await.unwrap();
         if !upload.complete {
             match operator.append(upload.id, 0, body([&bytes])).await {

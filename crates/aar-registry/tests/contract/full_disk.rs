@@ -7,7 +7,10 @@ use aar_testkit::SmallVolume;
 use aar_types::{ErrorCode, ManualClock, Role};
 use jiff::SignedDuration;
 
-use crate::backend::{AMD64, body, certificate, image, name, noise, number, put, refused, tagged};
+use crate::backend::{
+    AMD64, body, certificate, digest, name, noise, number, put, refused, tagged, upload_of,
+};
+use aar_testkit::packed;
 
 const MIB: usize = 1 << 20;
 const VOLUME: u64 = 64;
@@ -40,13 +43,8 @@ impl Disk {
 }
 
 async fn upload(registry: &Registry, content: &[u8]) -> Result<(), Error> {
-    let image = image(content);
-    let new = UploadNew {
-        length: image.size,
-        digest: image.digest,
-    };
     let operator = registry.operator("test");
-    let upload = operator.create_upload(new, "").await?;
+    let upload = operator.create_upload(upload_of(content), "").await?;
     let pieces = content.chunks(MIB).map(bytes::Bytes::copy_from_slice);
     let pieces: Vec<_> = pieces.map(Ok::<_, std::io::Error>).collect();
     let body = futures_util::stream::iter(pieces);
@@ -54,8 +52,9 @@ async fn upload(registry: &Registry, content: &[u8]) -> Result<(), Error> {
 }
 
 async fn publish(registry: &Registry, application: &str, n: u32, content: &[u8]) {
-    upload(registry, content).await.unwrap();
-    let put = put(image(content));
+    let image = packed(content);
+    upload(registry, &image.bytes).await.unwrap();
+    let put = put(image.info);
     let operator = registry.operator("test");
     let name = name(application);
     operator
@@ -79,7 +78,7 @@ async fn full_volume_accepts_everything_that_frees_space_or_withdraws_trust() {
         operator.trust_add(one.clone()).await.unwrap();
     }
     let content = noise(30 * MIB);
-    let (first, digest) = (&content[..MIB], image(&content).digest);
+    let (first, digest) = (&content[..MIB], digest(&content));
     let length = content.len() as u64;
     let stuck = operator
         .create_upload(UploadNew { length, digest }, "")
@@ -143,7 +142,7 @@ async fn uploads_end_before_the_volume_is_full_and_large_ones_do_not_keep_small_
     };
     let registry = disk.open().await;
     let operator = registry.operator("test");
-    let digest = image(b"large").digest;
+    let digest = digest(b"large");
     let length = VOLUME << 20;
     let large = refused(
         operator

@@ -20,6 +20,7 @@ mod collector;
 mod fetch;
 mod fleet;
 mod full_disk;
+mod image_check;
 mod migrate;
 mod open;
 mod operator;

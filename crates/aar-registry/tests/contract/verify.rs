@@ -4,6 +4,7 @@ use aar_types::Role;
 use crate::backend::{
     AMD64, Fixture, blob, certificate, image, name, number, on_every_backend, put, refused,
 };
+use aar_testkit::packed;
 
 async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
     let options = VerifyOptions { deep, repair };
@@ -13,8 +14,8 @@ async fn verify(fixture: &Fixture, deep: bool, repair: bool) -> VerifyReport {
 #[tokio::test]
 async fn consistent_registry_is_sound() {
     on_every_backend(async |fixture| {
-        fixture.publish("app", 0, b"image").await;
-        fixture.store(b"not used").await;
+        let used = fixture.publish("app", 0, b"image").await;
+        let unused = fixture.store(b"not used").await;
         fixture
             .operator()
             .trust_add(certificate(1, Role::Client))
@@ -22,8 +23,8 @@ async fn consistent_registry_is_sound() {
             .unwrap();
         let report = verify(&fixture, true, false).await;
         assert!(report.is_sound(), "{report:?}");
-        assert_eq!((report.blobs, report.bytes), (2, 13));
-        assert_eq!(report.unreferenced, [image(b"not used").digest]);
+        assert_eq!((report.blobs, report.bytes), (2, used.size + unused.size));
+        assert_eq!(report.unreferenced, [unused.digest]);
     })
     .await;
 }
@@ -36,7 +37,7 @@ async fn missing_and_corrupt_blobs_are_named_with_the_versions_they_affect() {
         let rotten = fixture.publish("app", 2, b"rotten").await.digest;
         fixture.erase(&blob(&lost));
         fixture.overwrite(&blob(&short), b"sho");
-        fixture.overwrite(&blob(&rotten), b"rotteN");
+        fixture.damage(&blob(&rotten));
 
         let quick = verify(&fixture, false, false).await;
         assert_eq!((quick.missing, quick.corrupt), (vec![lost], vec![short]));
@@ -57,15 +58,20 @@ async fn corrupt_image_removed_by_repair_can_be_uploaded_again() {
     on_every_backend(async |fixture| {
         let rotten = fixture.publish("app", 0, b"rotten").await.digest;
         let unused = fixture.store(b"unused").await.digest;
-        fixture.overwrite(&blob(&rotten), b"rotteN");
-        fixture.overwrite(&blob(&unused), b"unuseD");
+        fixture.damage(&blob(&rotten));
+        fixture.damage(&blob(&unused));
         // Of the right size it counts as stored, and only --repair takes anything away.
         let found = verify(&fixture, true, false).await;
         assert!(
             found.removed.is_empty() && fixture.has(&blob(&rotten)),
             "{found:?}"
         );
-        assert!(fixture.begin_upload(b"rotten").await.complete);
+        assert!(
+            fixture
+                .begin_upload(&packed(b"rotten").bytes)
+                .await
+                .complete
+        );
 
         let repaired = verify(&fixture, true, true).await;
         let mut both = vec![rotten, unused];
@@ -84,7 +90,8 @@ async fn corrupt_image_removed_by_repair_can_be_uploaded_again() {
             .await;
         assert!(matches!(refused(lost), Error::ImageNotStored { .. }));
         fixture.publish("app", 0, b"rotten").await;
-        assert_eq!(fixture.content(&blob(&rotten)).unwrap(), b"rotten");
+        let stored = fixture.content(&blob(&rotten)).unwrap();
+        assert_eq!(stored, packed(b"rotten").bytes);
         assert!(verify(&fixture, true, false).await.is_sound());
     })
     .await;

@@ -6,6 +6,7 @@ use aar_http::Method;
 use aar_types::ErrorCode;
 use serde_json::{Value, json};
 
+use crate::content::content;
 use crate::personas::{FullResponse, Persona, TestServer};
 
 /// The callers that a route is for.
@@ -231,7 +232,9 @@ async fn root_shows_trust_and_role_of_the_caller() {
 async fn audit_log_has_writes_and_refusals() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
-    publisher.publish("game/amd64/versions/0", b"image").await;
+    publisher
+        .publish("game/amd64/versions/0", &content(6000))
+        .await;
     assert_eq!(client.delete("/1.0/applications/game").await.status, 403);
     let audited = async |caller: &Persona, outcome: &str| {
         let log = server.aar(&["audit", "--format", "json"]).await;

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    content::{content, image},
+    content::{content, image, sha256},
     personas::TestServer,
 };
 
@@ -11,7 +11,7 @@ const GAME: &str = "game/amd64/versions/0";
 async fn version_is_committed_shown_changed_withdrawn_and_deleted() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
-    let image_0 = content(1000);
+    let image_0 = content(6000);
     let committed = publisher.publish(GAME, &image_0).await;
     assert_eq!(committed.status, 201, "{}", committed.text());
     assert_eq!(committed.json()["metadata"]["outcome"], "created");
@@ -52,7 +52,7 @@ async fn version_is_committed_shown_changed_withdrawn_and_deleted() {
 async fn change_is_visible_to_the_next_request_of_every_kind() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
-    publisher.publish(GAME, &content(1000)).await;
+    publisher.publish(GAME, &content(6000)).await;
     let version = format!("/1.0/applications/{GAME}");
     let paths = [
         "/1.0/applications?recursion=1",
@@ -83,15 +83,41 @@ async fn change_is_visible_to_the_next_request_of_every_kind() {
 async fn repeated_version_changes_nothing_and_other_content_is_refused() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
-    publisher.publish(GAME, &content(1000)).await;
-    let again = publisher.publish(GAME, &content(1000)).await;
+    publisher.publish(GAME, &content(6000)).await;
+    let again = publisher.publish(GAME, &content(6000)).await;
     assert_eq!((again.status, again.code()), (200, String::new()));
     assert_eq!(again.json()["metadata"]["outcome"], "unchanged");
-    let other = publisher.publish(GAME, &content(2000)).await;
+    let other = publisher.publish(GAME, &content(7000)).await;
     assert_eq!(
         (other.status, other.code().as_str()),
         (409, "version_conflict")
     );
+}
+
+#[tokio::test]
+async fn version_with_an_invented_fingerprint_or_without_a_package_is_refused() {
+    let server = TestServer::start().await;
+    let publisher = server.publisher().await;
+    let path = format!("/1.0/applications/{GAME}");
+    let packed = content(9000);
+    let mut invented = image(&packed);
+    invented["fingerprint"] = json!("07".repeat(32));
+    let noise = vec![7; 9000];
+    let fingerprint = image(&packed)["fingerprint"].clone();
+    let noise_image = json!({
+        "fingerprint": fingerprint, "digest": sha256(&noise), "size": noise.len(),
+    });
+    for (bytes, declared, reason) in [
+        (&packed, invented, "has the fingerprint"),
+        (&noise, noise_image, "was not made from a package"),
+    ] {
+        publisher.upload(bytes).await;
+        let refused = publisher.put(&path, &json!({ "image": declared })).await;
+        let code = (refused.status, refused.code());
+        assert_eq!((code.0, code.1.as_str()), (422, "digest_mismatch"));
+        assert!(refused.text().contains(reason), "{}", refused.text());
+        assert_eq!(publisher.get(&path).await.status, 404);
+    }
 }
 
 #[tokio::test]
@@ -100,7 +126,7 @@ async fn version_without_stored_image_is_refused() {
     let publisher = server.publisher().await;
     let path = format!("/1.0/applications/{GAME}");
     let refused = publisher
-        .put(&path, &json!({ "image": image(b"never sent") }))
+        .put(&path, &json!({ "image": image(&content(9000)) }))
         .await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
@@ -113,9 +139,9 @@ async fn version_without_stored_image_is_refused() {
 async fn manifest_without_a_newer_attribute_gets_its_default() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
-    publisher.upload(&content(1000)).await;
+    publisher.upload(&content(6000)).await;
     let path = format!("/1.0/applications/{GAME}");
-    let older = json!({ "image": image(&content(1000)), "manifest": { "boot_activity": "main" } });
+    let older = json!({ "image": image(&content(6000)), "manifest": { "boot_activity": "main" } });
     assert_eq!(publisher.put(&path, &older).await.status, 201);
     let manifest = &publisher.get(&path).await.json()["metadata"]["manifest"];
     assert_eq!(manifest["video_encoder"], "gpu-preferred");
@@ -125,10 +151,10 @@ async fn manifest_without_a_newer_attribute_gets_its_default() {
 async fn invalid_declaration_is_refused_by_field_and_changes_nothing() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
-    publisher.publish(GAME, &content(1000)).await;
+    publisher.publish(GAME, &content(6000)).await;
     let application = "/1.0/applications/game/amd64";
     let next = "/1.0/applications/game/amd64/versions/1";
-    let of = |section: &str, declared: &Value| json!({ "image": image(&content(1000)), section: declared });
+    let of = |section: &str, declared: &Value| json!({ "image": image(&content(6000)), section: declared });
     let kind = json!({ "instance_type": "huge" });
     let tags = json!({ "tags": ["good", "a,b"] });
     let hook = json!({ "hooks": { "timeout": "1h" } });
@@ -175,7 +201,7 @@ async fn invalid_declaration_is_refused_by_field_and_changes_nothing() {
 async fn metadata_change_reaches_clients() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
-    publisher.publish(GAME, &content(1000)).await;
+    publisher.publish(GAME, &content(6000)).await;
     let before = client.get("/1.0/applications/game").await;
     let slots = json!({ "resources": { "vpu-slots": 2 } });
     publisher.put("/1.0/applications/game/amd64", &slots).await;
@@ -192,7 +218,7 @@ async fn metadata_change_reaches_clients() {
 async fn an_unchanged_list_is_answered_with_304_until_it_changes() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
-    publisher.publish(GAME, &content(1000)).await;
+    publisher.publish(GAME, &content(6000)).await;
     let first = client.get("/1.0/applications?recursion=1").await;
     let etag = first.header("etag");
     let revision = first.header("aar-revision");
@@ -207,7 +233,7 @@ async fn an_unchanged_list_is_answered_with_304_until_it_changes() {
     assert_eq!((second.status, second.body.len()), (304, 0));
     assert_eq!(second.header("aar-revision"), revision);
     publisher
-        .publish("game/amd64/versions/1", &content(2000))
+        .publish("game/amd64/versions/1", &content(7000))
         .await;
     let third = client
         .get_with("/1.0/applications?recursion=1", &known)
@@ -225,7 +251,7 @@ async fn list_has_pages_filters_and_two_forms() {
         "b/arm64/versions/0",
         "c/amd64/versions/0",
     ] {
-        assert_eq!(publisher.publish(version, &content(1000)).await.status, 201);
+        assert_eq!(publisher.publish(version, &content(6000)).await.status, 201);
     }
     publisher
         .put("/1.0/applications/b/arm64", &json!({ "tags": ["x"] }))
@@ -266,10 +292,10 @@ async fn deletion_with_architecture_keeps_the_others() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher
-        .publish("a/amd64/versions/0", &content(1000))
+        .publish("a/amd64/versions/0", &content(6000))
         .await;
     publisher
-        .publish("a/arm64/versions/0", &content(1000))
+        .publish("a/arm64/versions/0", &content(6000))
         .await;
     assert_eq!(
         publisher
@@ -295,7 +321,7 @@ async fn deletion_with_architecture_keeps_the_others() {
 async fn deletion_of_the_last_version_deletes_the_application() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
-    publisher.publish(GAME, &content(1000)).await;
+    publisher.publish(GAME, &content(6000)).await;
     let path = format!("/1.0/applications/{GAME}");
     assert_eq!(publisher.delete(&path).await.status, 200);
     assert_eq!(publisher.delete(&path).await.code(), "version_not_found");

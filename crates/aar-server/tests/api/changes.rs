@@ -13,7 +13,7 @@ async fn changes_after_a_revision_are_listed_oldest_first() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher
-        .publish("a/amd64/versions/0", &content(1000))
+        .publish("a/amd64/versions/0", &content(6000))
         .await;
     publisher
         .put("/1.0/applications/a/amd64", &json!({ "tags": ["x"] }))
@@ -55,12 +55,12 @@ async fn changes_after_a_revision_are_listed_oldest_first() {
 async fn waiting_request_is_answered_by_the_next_change() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
-    publisher.upload(&content(1000)).await;
+    publisher.upload(&content(6000)).await;
     let wait = tokio::spawn(async move { client.get("/1.0/changes?since=0&wait=60").await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(!wait.is_finished());
     publisher
-        .publish("a/amd64/versions/0", &content(1000))
+        .publish("a/amd64/versions/0", &content(6000))
         .await;
     let response = timeout(SOON, wait).await.expect("not woken").unwrap();
     assert_eq!(
@@ -74,7 +74,7 @@ async fn waiting_request_is_answered_by_a_change_of_another_process() {
     let server = TestServer::start().await;
     let (publisher, client) = (server.publisher().await, server.client().await);
     publisher
-        .publish("a/amd64/versions/0", &content(1000))
+        .publish("a/amd64/versions/0", &content(6000))
         .await;
     let since = client.get("/1.0/applications").await.header("aar-revision");
     let path = format!("/1.0/changes?since={since}&wait=60");

@@ -1,22 +1,25 @@
-//! Content of uploads and its declaration.
+//! Images to upload and their declaration.
 
+use aar_testkit::Generated;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-/// Content without repetition, so that a misplaced piece is detected.
+/// An image without repetition, so that a misplaced piece is detected.
 pub(crate) fn content(size: usize) -> Vec<u8> {
-    let words = (0u64..).flat_map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
-    words.take(size).collect()
+    let size = size as u64;
+    Generated { size, seed: 1 }.bytes()
 }
 
 pub(crate) fn sha256(content: &[u8]) -> String {
     aar_fs::digest_of(content).to_string()
 }
 
-/// The declaration of an image with this content.
+/// The declaration of an image.
 pub(crate) fn image(content: &[u8]) -> Value {
+    let limits = aar_package::Limits::DEFAULT;
+    let checked = aar_package::check_image(content, content.len() as u64, &limits).unwrap();
     json!({
-        "fingerprint": sha256(&sha256(content).into_bytes()),
+        "fingerprint": checked.fingerprint,
         "digest": sha256(content),
         "size": content.len(),
     })

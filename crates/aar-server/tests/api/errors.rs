@@ -164,7 +164,7 @@ async fn failure_of_the_server_tells_only_the_request_id() {
     let server = TestServer::start().await;
     let publisher = server.publisher().await;
     publisher
-        .publish("a/amd64/versions/0", &content(1000))
+        .publish("a/amd64/versions/0", &content(6000))
         .await;
     fs_err::remove_dir_all(server.base().join("data/blobs")).unwrap();
     let failed = publisher

@@ -19,7 +19,7 @@ async fn text_of_others_is_printable_in_every_output() {
         .trusted(named_identity(HOSTILE), &["--publisher"])
         .await;
     let response = publisher
-        .publish("game/amd64/versions/0", &content(100))
+        .publish("game/amd64/versions/0", &content(5200))
         .await;
     assert_eq!(response.status, 201, "{}", response.text());
     for tag in TAGS {

@@ -133,7 +133,9 @@ async fn expired_upload_is_deleted_while_the_service_runs() {
 async fn missing_descriptor_is_restored_while_the_service_runs() {
     let server = TestServer::start_with("gc:\n  interval: 1s\n").await;
     let publisher = server.publisher().await;
-    publisher.publish("app/amd64/versions/0", b"image").await;
+    publisher
+        .publish("app/amd64/versions/0", &content(6000))
+        .await;
     let descriptor = server.base().join("data/applications/app/amd64/0.json");
     let content = || fs_err::read(&descriptor).ok();
     let parsed = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).unwrap();

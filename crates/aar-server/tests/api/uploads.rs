@@ -92,22 +92,22 @@ async fn upload_resumes_after_a_restart() {
 #[tokio::test]
 async fn stored_image_needs_no_bytes() {
     let (_server, publisher) = publisher().await;
-    let content = content(1000);
+    let content = content(6000);
     publisher.publish("a/amd64/versions/0", &content).await;
     let created = publisher.create_upload(&content).await;
     assert_eq!(
         (created.status, created.header("upload-offset").as_str()),
-        (201, "1000")
+        (201, "6000")
     );
 }
 
 #[tokio::test]
 async fn creation_can_have_the_first_bytes() {
     let (_server, publisher) = publisher().await;
-    let content = content(1000);
+    let content = content(6000);
     let request = publisher
         .tus(Method::POST, "/1.0/uploads")
-        .header("Upload-Length", 1000)
+        .header("Upload-Length", 6000)
         .header("Upload-Metadata", metadata(&content))
         .header("Content-Type", "application/offset+octet-stream")
         .body(content[..600].to_vec());
@@ -119,17 +119,17 @@ async fn creation_can_have_the_first_bytes() {
     let last = publisher
         .append(&created.header("location"), 600, &content[600..])
         .await;
-    assert_eq!(last.header("upload-offset"), "1000");
+    assert_eq!(last.header("upload-offset"), "6000");
 }
 
 #[tokio::test]
 async fn head_of_an_upload_has_the_metadata_of_its_creation() {
     let (_server, publisher) = publisher().await;
-    let content = content(1000);
+    let content = content(6000);
     let all = format!("filename YS50YXI=,{},private", metadata(&content));
     let create = async |metadata: &str| {
         let request = publisher.tus(Method::POST, "/1.0/uploads");
-        let request = request.header("Upload-Length", 1000);
+        let request = request.header("Upload-Length", 6000);
         FullResponse::of(request.header("Upload-Metadata", metadata)).await
     };
     let location = create(&all).await.header("location");
@@ -152,7 +152,7 @@ async fn head_of_an_upload_has_the_metadata_of_its_creation() {
 #[tokio::test]
 async fn bytes_at_another_offset_are_refused() {
     let (_server, publisher) = publisher().await;
-    let content = content(1000);
+    let content = content(6000);
     let location = publisher.create_upload(&content).await.header("location");
     publisher.append(&location, 0, &content[..500]).await;
     for wrong in [0, 499, 501] {
@@ -173,9 +173,9 @@ async fn bytes_at_another_offset_are_refused() {
 #[tokio::test]
 async fn content_with_another_digest_is_refused_and_deleted() {
     let (_server, publisher) = publisher().await;
-    let announced = content(1000);
+    let announced = content(6000);
     let location = publisher.create_upload(&announced).await.header("location");
-    let other = vec![0; 1000];
+    let other = vec![0; 6000];
     let refused = publisher.append(&location, 0, &other).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
@@ -189,10 +189,10 @@ async fn content_with_another_digest_is_refused_and_deleted() {
 async fn more_bytes_than_declared_are_refused() {
     let (_server, publisher) = publisher().await;
     let location = publisher
-        .create_upload(&content(1000))
+        .create_upload(&content(6000))
         .await
         .header("location");
-    let refused = publisher.append(&location, 0, &content(1001)).await;
+    let refused = publisher.append(&location, 0, &content(6001)).await;
     assert_eq!(
         (refused.status, refused.code().as_str()),
         (413, "too_large")
@@ -203,7 +203,7 @@ async fn more_bytes_than_declared_are_refused() {
 async fn cancelled_upload_is_deleted() {
     let (_server, publisher) = publisher().await;
     let location = publisher
-        .create_upload(&content(1000))
+        .create_upload(&content(6000))
         .await
         .header("location");
     let removed = FullResponse::of(publisher.tus(Method::DELETE, &location)).await;
@@ -219,7 +219,7 @@ async fn cancelled_upload_is_deleted() {
 async fn other_protocol_version_is_refused_with_the_supported_one() {
     let (_server, publisher) = publisher().await;
     let location = publisher
-        .create_upload(&content(1000))
+        .create_upload(&content(6000))
         .await
         .header("location");
     for method in [Method::HEAD, Method::PATCH, Method::DELETE] {
@@ -236,7 +236,7 @@ async fn other_protocol_version_is_refused_with_the_supported_one() {
 async fn body_of_another_media_type_is_refused() {
     let (_server, publisher) = publisher().await;
     let location = publisher
-        .create_upload(&content(1000))
+        .create_upload(&content(6000))
         .await
         .header("location");
     let request = publisher

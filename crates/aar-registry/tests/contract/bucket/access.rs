@@ -31,7 +31,8 @@ async fn session_token_is_sent_with_every_request() {
 async fn download_is_redirected_to_a_valid_presigned_url() {
     on_buckets(async |fixture| {
         let content = noise(300_000);
-        fixture.publish("app", 0, &content).await;
+        let image = fixture.publish("app", 0, &content).await;
+        let content = packed(&content).bytes;
         let registry = open_with(&fixture, |s3| s3.redirect = true).await.unwrap();
         let url = redirect_url(&registry).await;
         assert!(url.contains("X-Amz-Expires=3600"), "{url}");
@@ -39,7 +40,7 @@ async fn download_is_redirected_to_a_valid_presigned_url() {
         assert!((found.status, found.body) == (200, content.clone()));
         let part = fetch(&url, &[("range", "bytes=100000-")]).await;
         assert!((part.status, &part.body[..]) == (206, &content[100_000..]));
-        let other = url.replace(&content_digest(&content), &content_digest(b"other"));
+        let other = url.replace(&image.digest.to_string(), &content_digest(b"other"));
         assert_eq!(fetch(&other, &[]).await.status, 403);
     })
     .await;
@@ -129,17 +130,14 @@ async fn permissions_of_the_documented_policy_suffice() {
             own.secret_access_key = aar_registry::Secret::new(keys.secret_key);
         });
         let operator = limited.await.unwrap().operator("test");
-        let content = noise(PART + 5_000);
-        let new = UploadNew {
-            length: content.len() as u64,
-            digest: image(&content).digest,
-        };
+        let PackedImage { bytes, info } = packed(&noise(PART + 5_000));
+        let new = upload_of(&bytes);
         let upload = operator.create_upload(new, "").await.unwrap();
         operator
-            .append(upload.id, 0, body([&content[..PART + 100]]))
+            .append(upload.id, 0, body([&bytes[..PART + 100]]))
             .await
             .unwrap();
-        let rest = body([&content[PART + 100..]]);
+        let rest = body([&bytes[PART + 100..]]);
         assert!(
             operator
                 .append(upload.id, PART as u64 + 100, rest)
@@ -147,7 +145,7 @@ async fn permissions_of_the_documented_policy_suffice() {
                 .unwrap()
                 .complete
         );
-        let put = crate::backend::put(image(&content));
+        let put = crate::backend::put(info);
         operator
             .publish(&name("app"), AMD64, number(0), put)
             .await
@@ -157,12 +155,12 @@ async fn permissions_of_the_documented_policy_suffice() {
             .await
             .unwrap();
         let dropped = UploadNew {
-            digest: image(b"other").digest,
+            digest: digest(b"other"),
             ..new
         };
         let dropped = operator.create_upload(dropped, "").await.unwrap();
         operator
-            .append(dropped.id, 0, body([&content[..100]]))
+            .append(dropped.id, 0, body([&bytes[..100]]))
             .await
             .unwrap();
         assert!(operator.terminate(dropped.id).await.unwrap());

@@ -13,12 +13,12 @@ use aar_registry::{
     UploadNew,
 };
 use aar_testkit::{Fault, RecordedRequest, S3Network, TestClient, TestResponse};
-use aar_types::ImageInfo;
 
 use crate::backend::{
-    AMD64, EXPIRY, Fixture, GRACE, blob, body, image, in_bucket, name, noise, number, on_buckets,
-    refused,
+    AMD64, EXPIRY, Fixture, GRACE, blob, body, digest, image, in_bucket, name, noise, number,
+    on_buckets, refused, upload_of,
 };
+use aar_testkit::{PackedImage, packed};
 
 const PART: usize = 8 << 20;
 
@@ -26,15 +26,11 @@ const PART: usize = 8 << 20;
 async fn upload_over(
     network: &S3Network,
     fixture: &Fixture,
-    image: &ImageInfo,
+    new: &UploadNew,
 ) -> (Operator, Upload) {
     let registry = open_with(fixture, |s3| s3.endpoint = Some(network.url())).await;
     let operator = registry.unwrap().operator("test");
-    let new = UploadNew {
-        length: image.size,
-        digest: image.digest,
-    };
-    let upload = operator.create_upload(new, "").await.unwrap();
+    let upload = operator.create_upload(*new, "").await.unwrap();
     (operator, upload)
 }
 
@@ -76,10 +72,7 @@ async fn redirect_url(registry: &Registry) -> String {
 async fn send_every_request(fixture: &Fixture, registry: &Registry, n: usize, orphans: usize) {
     let operator = registry.operator("test");
     let content = noise(PART + 5_000 + n);
-    let new = |content: &[u8]| UploadNew {
-        length: content.len() as u64,
-        digest: image(content).digest,
-    };
+    let new = |content: &[u8]| upload_of(content);
     let upload = operator.create_upload(new(&content), "").await.unwrap();
     let (first, second) = content.split_at(PART + 100);
     operator.append(upload.id, 0, body([first])).await.unwrap();
@@ -91,7 +84,7 @@ async fn send_every_request(fixture: &Fixture, registry: &Registry, n: usize, or
         .await
         .unwrap();
     assert!(operator.terminate(dropped.id).await.unwrap());
-    let orphan = blob(&image(b"orphan").digest);
+    let orphan = blob(&digest(b"orphan"));
     fixture.bucket().begin_upload(&format!("a/prefix/{orphan}"));
     let plan = operator.gc_plan().await.unwrap();
     assert_eq!(operator.gc_apply(plan).await.unwrap().freed.len(), orphans);
@@ -107,5 +100,5 @@ async fn fetch(url: &str, headers: &'static [(&str, &str)]) -> TestResponse {
 }
 
 fn content_digest(content: &[u8]) -> String {
-    image(content).digest.to_string()
+    digest(content).to_string()
 }

@@ -50,7 +50,7 @@ async fn upload_reserves_its_whole_length_at_the_start() {
         fixture.registry = Registry::open(fixture.options.clone()).await.unwrap();
         let operator = fixture.operator();
         let begin = async |length, byte| {
-            let digest = image(&[byte]).digest;
+            let digest = digest(&[byte]);
             operator
                 .create_upload(UploadNew { length, digest }, "")
                 .await

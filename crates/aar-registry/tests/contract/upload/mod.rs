@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{Notify, mpsc};
 
 use crate::backend::{
-    EXPIRY, Fixture, blob, body, image, noise, on_every_backend, on_folders, refused,
+    EXPIRY, Fixture, blob, body, digest, noise, on_every_backend, on_folders, refused,
 };
 
 /// A body fed through a channel. It notifies each time that it waits for more.
@@ -99,7 +99,7 @@ async fn image_is_stored_with_the_last_of_several_requests() {
             from += piece.len() as u64;
             assert_eq!((done.offset, done.complete), (from, from == 2_000_000));
         }
-        let digest = image(&content).digest;
+        let digest = digest(&content);
         assert!(fixture.content(&blob(&digest)).unwrap() == content);
         assert_eq!(fixture.staged(), 0);
         let stored = fixture.operator().upload(upload.id).await.unwrap().unwrap();
@@ -181,14 +181,11 @@ async fn whole_or_not_there_wrong_digest_discards_everything() {
         let Error::DigestMismatch { expected, found } = refused(ended) else {
             panic!("not a mismatch");
         };
-        assert_eq!(
-            (expected, found),
-            (image(&content).digest, image(&wrong).digest)
-        );
+        assert_eq!((expected, found), (digest(&content), digest(&wrong)));
         assert_eq!(fixture.operator().upload(upload.id).await.unwrap(), None);
         assert_eq!(fixture.staged(), 0);
-        for info in [image(&content), image(&wrong)] {
-            assert!(!fixture.has(&blob(&info.digest)));
+        for digest in [digest(&content), digest(&wrong)] {
+            assert!(!fixture.has(&blob(&digest)));
         }
     })
     .await;
@@ -215,7 +212,7 @@ async fn body_longer_than_announced_is_refused() {
 async fn upload_of_a_known_digest_is_complete_at_once() {
     on_every_backend(async |fixture| {
         let content = noise(10_000);
-        fixture.store(&content).await;
+        fixture.store_raw(&content).await;
         let again = fixture.begin_upload(&content).await;
         assert_eq!((again.offset, again.complete), (10_000, true));
         assert_eq!(

@@ -8,7 +8,7 @@ use super::*;
 async fn foreign_object_does_not_replace_aborted_parts() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
-        let image = image(b"image");
+        let image = upload_of(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
         network.each(is_complete, Fault::Status(403));
         refused(operator.append(upload.id, 0, body([b"image"])).await);
@@ -32,7 +32,7 @@ async fn wrong_digest_is_reported_when_the_abort_fails() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
         network.each(|request| request.method == "DELETE", Fault::Status(403));
-        let other = image(b"other");
+        let other = upload_of(b"other");
         let (operator, upload) = upload_over(&network, &fixture, &other).await;
         let refusal = refused(operator.append(upload.id, 0, body([b"image"])).await);
         assert!(matches!(refusal, Error::DigestMismatch { .. }), "{refusal}");
@@ -56,7 +56,7 @@ async fn wrong_digest_is_reported_when_the_abort_fails() {
 async fn foreign_object_is_not_mistaken_for_a_completed_upload() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
-        let image = image(b"image");
+        let image = upload_of(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
         fixture.overwrite(&blob(&image.digest), b"enemy");
         network.each(is_complete, Fault::Status(403));
@@ -80,7 +80,7 @@ async fn completed_upload_is_found_whatever_code_the_bucket_returns() {
     on_buckets(async |fixture| {
         for code in ["InvalidPart", "InvalidPartOrder", "EntityTooSmall"] {
             let network = S3Network::start(fixture.bucket().server().address());
-            let image = image(code.as_bytes());
+            let image = upload_of(code.as_bytes());
             let (operator, upload) = upload_over(&network, &fixture, &image).await;
             network.each(is_listing_of_parts, Fault::Status(501));
             network.next(is_complete, [Fault::LoseResponse, Fault::Reject(code)]);
@@ -103,7 +103,7 @@ async fn completed_upload_is_found_whatever_code_the_bucket_returns() {
 async fn invalid_parts_are_aborted() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
-        let image = image(b"image");
+        let image = upload_of(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
         network.next(is_complete, [Fault::Reject("InvalidPart")]);
         let lost = operator.append(upload.id, 0, body([b"image"])).await;
@@ -117,7 +117,7 @@ async fn invalid_parts_are_aborted() {
 async fn upload_survives_a_404_that_does_not_name_it() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
-        let image = image(b"image");
+        let image = upload_of(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
         for kind in [RecordedRequest::is_part, is_complete] {
             network.next(kind, [Fault::Status(404)]);
@@ -147,7 +147,7 @@ async fn upload_survives_a_404_that_does_not_name_it() {
 async fn upload_that_is_never_completed_expires() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
-        let image = image(b"image");
+        let image = upload_of(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
         network.each(is_complete, Fault::Status(404));
         refused(operator.append(upload.id, 0, body([b"image"])).await);
@@ -172,7 +172,7 @@ async fn upload_that_is_never_completed_expires() {
 async fn parts_survive_a_404_that_does_not_name_them() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
-        let image = image(b"image");
+        let image = upload_of(b"image");
         let (operator, upload) = upload_over(&network, &fixture, &image).await;
         network.next(is_complete, [Fault::Reset]);
         network.next(is_listing_of_parts, [Fault::Status(404)]);

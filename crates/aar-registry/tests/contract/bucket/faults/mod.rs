@@ -13,10 +13,7 @@ async fn long_throttling_is_waited_for() {
             .await
             .unwrap();
         network.next(RecordedRequest::is_registry, [Fault::SlowDown; 10]);
-        let new = UploadNew {
-            length: 5,
-            digest: image(b"image").digest,
-        };
+        let new = upload_of(b"image");
         let operator = registry.operator("test");
         let upload = operator.create_upload(new, "").await.unwrap();
         assert!(

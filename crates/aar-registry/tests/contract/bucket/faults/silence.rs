@@ -33,7 +33,7 @@ async fn silent_bucket_does_not_delay_other_changes() {
         let known = fixture.store(b"known").await;
         fixture
             .bucket()
-            .begin_upload(&format!("a/prefix/{}", blob(&image(b"orphan").digest)));
+            .begin_upload(&format!("a/prefix/{}", blob(&digest(b"orphan"))));
         let operator = || registry.operator("test");
         let plan = operator().gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
@@ -78,10 +78,7 @@ async fn silent_bucket_delays_its_callers_for_seconds_only() {
         let operator = registry.operator("test");
         fixture.store(b"unused").await;
         fixture.clock.advance(GRACE);
-        let new = UploadNew {
-            length: 5,
-            digest: image(b"image").digest,
-        };
+        let new = upload_of(b"image");
         let upload = operator.create_upload(new, "").await.unwrap();
         let plan = operator.gc_plan().await.unwrap();
         assert_eq!(plan.items.len(), 1);
@@ -136,14 +133,7 @@ async fn reaping_stops_after_the_first_unreachable_bucket() {
             .await
             .unwrap();
         let operator = registry.operator("test");
-        let begin = async |content: &[u8]| {
-            let image = image(content);
-            let new = UploadNew {
-                length: image.size,
-                digest: image.digest,
-            };
-            operator.create_upload(new, "").await
-        };
+        let begin = async |content: &[u8]| operator.create_upload(upload_of(content), "").await;
         for content in [b"one", b"two", b"six"] {
             let upload = begin(content).await.unwrap();
             operator
@@ -175,7 +165,7 @@ async fn slow_part_has_the_time_of_all_parts_in_flight() {
     on_buckets(async |fixture| {
         let network = S3Network::start(fixture.bucket().server().address());
         let content = noise(2 * PART);
-        let (operator, upload) = upload_over(&network, &fixture, &image(&content)).await;
+        let (operator, upload) = upload_over(&network, &fixture, &upload_of(&content)).await;
         network.next(
             RecordedRequest::is_part,
             [Fault::Throttle(120 << 10), Fault::Throttle(120 << 10)],

@@ -43,7 +43,7 @@ pub(in crate::http) struct PublishResult {
         (status = 201, body = Envelope<PublishResult>, description = "The version was created"),
         (status = 200, body = Envelope<PublishResult>, description = "The version existed"),
         (status = 409, body = ErrorBody, description = "The version exists with other content, or its image is not stored"),
-        (status = 422, body = ErrorBody, description = "The stored image does not have the declared size or fingerprint"),
+        (status = 422, body = ErrorBody, description = "The stored image does not have the declared size or fingerprint, or was not made from a package"),
         Refusals,
         BodyRefusals,
     )

@@ -1,0 +1,28 @@
+use std::sync::atomic::AtomicBool;
+
+use aar_package::{Limits, Package as PackageReader};
+use aar_types::ImageInfo;
+
+use crate::Package;
+
+/// The bytes of an image and their description.
+#[derive(Debug, Clone)]
+pub struct PackedImage {
+    pub bytes: Vec<u8>,
+    pub info: ImageInfo,
+}
+
+/// The image of a package that has a file with this content.
+pub fn packed(content: &[u8]) -> PackedImage {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let package = Package::new("app").file("content", content);
+    let package = package.write_folder(&folder.join("package"));
+    let package = PackageReader::open(&package, folder, &Limits::DEFAULT).unwrap();
+    let image = folder.join("image");
+    let info = package.write_image(&image, &|_| {}, &AtomicBool::new(false));
+    PackedImage {
+        info: info.unwrap(),
+        bytes: fs_err::read(image).unwrap(),
+    }
+}
