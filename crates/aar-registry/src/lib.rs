@@ -26,6 +26,7 @@ mod descriptor;
 mod error;
 mod exposition;
 mod fetch;
+mod fingerprint;
 mod fleet;
 mod folder;
 mod gc;
