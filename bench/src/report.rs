@@ -42,7 +42,6 @@ impl Report {
         self.comparisons.push(comparison);
     }
 
-    /// The report in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table.load_style(ASCII_MARKDOWN);

@@ -30,7 +30,6 @@ fn rows(section: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// The texts between backticks.
 fn names(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }

@@ -15,7 +15,6 @@ pub(crate) fn lint() -> Result<()> {
     generate::run(&generate::Args { check: true })
 }
 
-/// Checks that compile nothing.
 pub(crate) fn quick() -> Result<()> {
     run_cargo(&["fmt", "--all", "--check"])?;
     run_cargo(&[

@@ -117,7 +117,6 @@ impl Printer {
         self.data.write(&format!("{json}\n"))
     }
 
-    /// Reports what was done.
     pub fn note(&self, message: impl fmt::Display) {
         self.line("", message);
     }

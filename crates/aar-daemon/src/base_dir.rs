@@ -12,9 +12,7 @@ use etcetera::BaseStrategy;
 /// The programs that have a base folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// The registry.
     Aar,
-    /// The management service.
     Ams,
 }
 

@@ -31,7 +31,6 @@ pub enum LockError {
 pub struct AlreadyRunning {
     /// The program, such as `registry`.
     pub program: &'static str,
-    /// The base folder.
     pub folder: PathBuf,
     /// The id of the other process, if it could be read.
     pub pid: Option<u32>,

@@ -56,7 +56,6 @@ pub enum LogLevel {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// A line of text.
     #[default]
     Text,
     /// A line with a JSON object.

@@ -45,7 +45,6 @@ impl OperationsListener {
         Ok(Self(Socket::Tls(Box::new(listener))))
     }
 
-    /// The listen address.
     pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
         match &self.0 {
             Socket::Plain(listener) => listener.local_addr(),

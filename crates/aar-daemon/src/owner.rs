@@ -32,7 +32,6 @@ pub enum KeptPrivileges {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot switch to the user {owner}, who owns the folder {}", folder.display())]
 pub struct CannotBecomeOwner {
-    /// The folder.
     pub folder: PathBuf,
     /// The user id of its owner.
     pub owner: u32,

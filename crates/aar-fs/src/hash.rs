@@ -31,7 +31,6 @@ impl Sha256Hasher {
         self.0.serialize().to_vec()
     }
 
-    /// Adds the next piece.
     pub fn update(&mut self, piece: &[u8]) {
         self.0.update(piece);
     }

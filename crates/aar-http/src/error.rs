@@ -13,10 +13,7 @@ pub enum Error {
     Broken(#[source] BoxError),
     /// The server sent nothing for too long.
     #[error("the server did not answer within {} s", limit.as_secs())]
-    Timeout {
-        /// The limit.
-        limit: Duration,
-    },
+    Timeout { limit: Duration },
     /// The request cannot be written as HTTP.
     #[error("the request is not valid HTTP")]
     InvalidRequest(#[from] http::Error),

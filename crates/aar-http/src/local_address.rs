@@ -18,9 +18,7 @@ use tower::Service;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{host} has the address {address}, which only this machine or this link can mean")]
 pub struct LocalAddress {
-    /// The host.
     pub host: String,
-    /// The refused address.
     pub address: IpAddr,
 }
 

@@ -11,7 +11,6 @@ use crate::Error;
 pub struct ProxySettings {
     /// The proxy for plain HTTP.
     pub http: Option<Url>,
-    /// The proxy for HTTPS.
     pub https: Option<Url>,
     /// Hosts, domains and networks that are reached directly, separated by commas.
     pub ignore_hosts: String,

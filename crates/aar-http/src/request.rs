@@ -29,7 +29,6 @@ impl HttpClient {
 }
 
 impl RequestBuilder {
-    /// Adds a header.
     #[must_use]
     pub fn header<N, V>(mut self, name: N, value: V) -> Self
     where
@@ -61,7 +60,6 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();

@@ -24,12 +24,10 @@ impl Response {
         }
     }
 
-    /// The status.
     pub fn status(&self) -> StatusCode {
         self.inner.status()
     }
 
-    /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
     }

@@ -5,12 +5,10 @@ use std::fmt;
 /// The reason why a bucket cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BucketProblem {
-    /// A permission is missing.
     #[error(
         "the bucket {bucket} denies {action} to the access key {keys}: allow it in the bucket policy"
     )]
     AccessDenied {
-        /// The bucket.
         bucket: String,
         /// The source of the access key.
         keys: KeyOrigin,
@@ -19,18 +17,11 @@ pub enum BucketProblem {
     },
     /// The bucket does not exist.
     #[error("there is no bucket {bucket} at {endpoint}: create it, or correct storage.s3.bucket")]
-    NoSuchBucket {
-        /// The bucket.
-        bucket: String,
-        /// The endpoint.
-        endpoint: String,
-    },
+    NoSuchBucket { bucket: String, endpoint: String },
     /// The bucket is in another region.
     #[error("the bucket {bucket} is {location}, not in {region}: correct storage.s3.region")]
     WrongRegion {
-        /// The bucket.
         bucket: String,
-        /// The configured region.
         region: String,
         /// `in REGION`, or `elsewhere` if the response does not name the region.
         location: String,
@@ -38,7 +29,6 @@ pub enum BucketProblem {
     /// The access key does not exist.
     #[error("{endpoint} does not know the access key {keys}: {}", keys.when_unknown())]
     UnknownKey {
-        /// The endpoint.
         endpoint: String,
         /// The source of the access key.
         keys: KeyOrigin,
@@ -49,7 +39,6 @@ pub enum BucketProblem {
         keys.when_wrong()
     )]
     WrongSecret {
-        /// The endpoint.
         endpoint: String,
         /// The source of the access key.
         keys: KeyOrigin,
@@ -60,7 +49,6 @@ pub enum BucketProblem {
         keys.when_expired()
     )]
     SessionExpired {
-        /// The endpoint.
         endpoint: String,
         /// The source of the access key.
         keys: KeyOrigin,
@@ -69,16 +57,12 @@ pub enum BucketProblem {
     #[error(
         "the clocks of this machine and of {endpoint} differ too much: set the clock of this machine"
     )]
-    ClockSkew {
-        /// The endpoint.
-        endpoint: String,
-    },
+    ClockSkew { endpoint: String },
     /// `CloudFront` URLs would expire before use.
     #[error(
         "the clock of this machine is {behind} s behind that of {endpoint}, and CloudFront URLs live {ttl} s: they would expire before use; set the clock"
     )]
     ClockBehind {
-        /// The endpoint.
         endpoint: String,
         /// The difference in seconds.
         behind: u64,
@@ -89,32 +73,20 @@ pub enum BucketProblem {
     #[error(
         "{endpoint} cannot be reached ({reason}): check the network, storage.s3.endpoint and storage.s3.region"
     )]
-    Unreachable {
-        /// The endpoint.
-        endpoint: String,
-        /// The error.
-        reason: String,
-    },
-    /// No credentials were found.
+    Unreachable { endpoint: String, reason: String },
     #[error(
         "there are no credentials for the bucket {bucket} ({reason}): set storage.s3.access-key and storage.s3.secret-access-key, or give the machine a role"
     )]
     NoCredentials {
-        /// The bucket.
         bucket: String,
         /// The sources that were tried, and the error of each.
         reason: String,
     },
-    /// Requests are throttled.
     #[error("{endpoint} asks to slow down: try again later")]
-    SlowDown {
-        /// The endpoint.
-        endpoint: String,
-    },
+    SlowDown { endpoint: String },
     /// The object does not exist.
     #[error("the bucket {bucket} does not have the object of {action}")]
     NotFound {
-        /// The bucket.
         bucket: String,
         /// The IAM action.
         action: &'static str,
@@ -124,9 +96,7 @@ pub enum BucketProblem {
         "{endpoint} answers 404 to {action} without naming the multipart upload: check that the bucket {bucket} exists, and which server answers at this address"
     )]
     NotTheBucket {
-        /// The endpoint.
         endpoint: String,
-        /// The bucket.
         bucket: String,
         /// The IAM action.
         action: &'static str,
@@ -134,31 +104,24 @@ pub enum BucketProblem {
     /// The service reports an internal failure.
     #[error("{action} fails on the bucket {bucket}: the response is {status} {code}")]
     Failing {
-        /// The bucket.
         bucket: String,
         /// The IAM action.
         action: &'static str,
-        /// The HTTP status.
         status: u16,
-        /// The S3 error code.
         code: String,
     },
     /// The multipart upload was completed or aborted.
     #[error("the multipart upload of {action} no longer exists in the bucket {bucket}")]
     NoSuchUpload {
-        /// The bucket.
         bucket: String,
         /// The IAM action.
         action: &'static str,
     },
-    /// Any other failure.
     #[error("{action} fails on the bucket {bucket}: {reason}")]
     Other {
-        /// The bucket.
         bucket: String,
         /// The IAM action.
         action: &'static str,
-        /// The error.
         reason: String,
     },
     /// `CloudFront` is not configured correctly.
@@ -166,18 +129,12 @@ pub enum BucketProblem {
     CloudFront(#[from] CloudFrontProblem),
     /// The address of the bucket is invalid.
     #[error("storage.s3.{reason}")]
-    Endpoint {
-        /// The problem with it.
-        reason: &'static str,
-    },
+    Endpoint { reason: &'static str },
     /// The prefix has characters that URLs and listings escape.
     #[error(
         "storage.s3.prefix is made of segments of ASCII letters, digits and !_.()- with single slashes between them, not: {prefix:?}"
     )]
-    Prefix {
-        /// The configured prefix.
-        prefix: String,
-    },
+    Prefix { prefix: String },
 }
 
 impl BucketProblem {
@@ -193,7 +150,6 @@ impl BucketProblem {
 /// A problem in the configuration of `CloudFront`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloudFrontProblem {
-    /// The URL is invalid.
     // The message does not repeat the URL, which may hold a password.
     #[error(
         "base-url is not the address of a distribution: write its name, or https:// and its name"
@@ -215,7 +171,6 @@ pub enum CloudFrontProblem {
         "keypair-id has characters other than letters and digits: write the id that CloudFront shows"
     )]
     KeyPairId,
-    /// The key is encrypted.
     #[error(
         "private-key is encrypted: write it without its password, as \
          `openssl pkey -in key.pem` shows it"
@@ -235,11 +190,8 @@ pub enum CloudFrontProblem {
 /// The source of the access key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOrigin {
-    /// The configuration file.
     Configuration,
-    /// Environment variables.
     Environment,
-    /// A web identity.
     WebIdentity,
     /// The role of the container.
     Container,

@@ -7,7 +7,6 @@ use crate::{Content, Error, Reader};
 /// An image that is ready to be sent.
 #[derive(Debug)]
 pub struct Fetch {
-    /// The image.
     pub image: ImageInfo,
     /// The source of its bytes.
     pub content: Content,

@@ -31,7 +31,6 @@ const JUMP: u64 = 1 << 20;
 /// The number of objects that are read before their rows are written.
 const BATCH: usize = 256;
 
-/// The restored items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RebuildReport {
     pub registry_id: RegistryId,

@@ -17,7 +17,6 @@ pub struct S3Options {
     pub prefix: String,
     /// The access key; by default from the environment.
     pub credentials: Option<S3Credentials>,
-    /// Encryption at rest.
     pub encryption: Option<Encryption>,
     /// Whether clients are redirected to the bucket, instead of served through the registry.
     pub redirect: bool,
@@ -59,18 +58,14 @@ impl S3Options {
     }
 }
 
-/// A configured access key.
 #[derive(Debug, Clone)]
 pub struct S3Credentials {
-    /// Its id.
     pub access_key: String,
-    /// Its secret.
     pub secret_access_key: Secret,
     /// The session token of a temporary key.
     pub session_token: Option<Secret>,
 }
 
-/// Encryption at rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
     /// A key of S3: `AES256`.
@@ -82,7 +77,6 @@ pub enum Encryption {
     },
 }
 
-/// A distribution of CloudFront.
 #[derive(Debug, Clone)]
 pub struct CloudFrontOptions {
     /// Its URL, with or without scheme, and with the path of the bucket.

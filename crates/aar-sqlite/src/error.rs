@@ -8,12 +8,10 @@ pub enum Error {
     /// The file or its folder could not be created.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// SQLite failed.
     #[error("{failure}")]
     Sqlite {
         /// The class of the failure.
         failure: Failure,
-        /// The error of SQLite.
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// A migration was applied that this program does not have.

@@ -26,7 +26,6 @@ pub struct Database {
 }
 
 impl Database {
-    /// The database file.
     pub fn path(&self) -> &Arc<Path> {
         &self.path
     }

@@ -97,7 +97,6 @@ pub enum SyncState {
     Held,
 }
 
-/// A transfer in flight.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransferStatus {
     pub name: ApplicationName,

@@ -77,7 +77,6 @@ impl TestAms {
         Output::run(&mut self.serve(), &[])
     }
 
-    /// The base folder.
     pub fn base(&self) -> &Path {
         self.folder.path()
     }
@@ -139,7 +138,6 @@ impl TestAms {
         Output::run(self.amc_command().args(args), input.as_bytes())
     }
 
-    /// Sets configuration items.
     pub fn set(&self, items: &[(&str, &str)]) {
         for (name, value) in items {
             self.amc(&["config", "set", name, value]).success();

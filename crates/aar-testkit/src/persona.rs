@@ -71,7 +71,6 @@ pub struct TestPki {
     /// Never to be trusted.
     pub unknown: Persona,
     pub expired: Persona,
-    /// Not valid yet.
     pub early: Persona,
     _folder: Folder,
 }

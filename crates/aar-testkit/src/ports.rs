@@ -34,7 +34,6 @@ pub struct Port {
 }
 
 impl Port {
-    /// Reserves a free port.
     pub fn take() -> Self {
         let range = fs_err::read_to_string(EPHEMERAL_RANGE).ok();
         let range = candidates(range.as_deref().and_then(ephemeral));
@@ -65,7 +64,6 @@ impl Port {
         Some(port)
     }
 
-    /// The port number.
     pub fn number(&self) -> u16 {
         self.number
     }

@@ -124,7 +124,6 @@ impl FaultProxy {
         self.state.reset();
     }
 
-    /// Ends every fault.
     pub fn heal(&self) {
         *self.state.faults() = NetworkFaults::default();
     }
@@ -236,7 +235,6 @@ impl ProxyState {
 mod tests {
     use super::*;
 
-    /// Starts an echo server.
     fn echo() -> SocketAddr {
         let listener = TcpListener::bind(ANY_PORT).unwrap();
         let address = listener.local_addr().unwrap();

@@ -179,7 +179,6 @@ impl TestRegistry {
             .current_dir(self.base());
     }
 
-    /// The base folder.
     pub fn base(&self) -> &Path {
         self.folder.path()
     }

@@ -52,7 +52,6 @@ pub enum Error {
     /// A file has the wrong content.
     #[error("{} cannot be used", path.display())]
     InFile {
-        /// The file.
         path: PathBuf,
         /// The problem with its content.
         source: Box<Error>,
@@ -68,26 +67,17 @@ pub enum Error {
     KeyMismatch,
     /// The key in one file does not belong to the certificate in another.
     #[error("{} does not belong to {}: replace one of them", key.display(), certificate.display())]
-    FilesMismatch {
-        /// The certificate.
-        certificate: PathBuf,
-        /// The key.
-        key: PathBuf,
-    },
+    FilesMismatch { certificate: PathBuf, key: PathBuf },
     /// There is a certificate, but its private key is missing.
     #[error("{} exists, but its private key {} does not", certificate.display(), key.display())]
     KeyMissing {
-        /// The certificate.
         certificate: PathBuf,
         /// The expected path of its key.
         key: PathBuf,
     },
     /// Other users can read a private key.
     #[error("other users can read the private key {}: make it private (chmod 600 {}) and replace it if one of them may have read it", key.display(), key.display())]
-    KeyExposed {
-        /// The key.
-        key: PathBuf,
-    },
+    KeyExposed { key: PathBuf },
     /// A certificate could not be made.
     #[error("a certificate cannot be made")]
     Generate(#[from] rcgen::Error),
@@ -97,9 +87,7 @@ pub enum Error {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// The cause.
         source: io::Error,
     },
     /// No connection could be made.
@@ -107,9 +95,7 @@ pub enum Error {
     Connect {
         /// The host of the request.
         host: String,
-        /// The port.
         port: u16,
-        /// The cause.
         source: io::Error,
     },
     /// A file cannot be read or written. The message names it.

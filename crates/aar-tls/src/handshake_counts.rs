@@ -23,7 +23,6 @@ impl HandshakeCounts {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of connections.
     pub fn completed(&self) -> u64 {
         self.0.completed.load(Ordering::Relaxed)
     }

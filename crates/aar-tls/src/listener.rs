@@ -39,7 +39,6 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Binds the address.
     pub async fn bind(
         address: SocketAddr,
         identity: &Identity,
@@ -76,7 +75,6 @@ impl TlsListener {
         self.unknown.clone()
     }
 
-    /// The ended handshakes.
     pub fn handshake_counts(&self) -> HandshakeCounts {
         self.counts.clone()
     }

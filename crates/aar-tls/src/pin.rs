@@ -13,7 +13,6 @@ use crate::{Certificate, Validity};
     list(expected)
 )]
 pub struct PinMismatch {
-    /// The pinned certificates.
     pub expected: Vec<Fingerprint>,
     /// The certificate of the server.
     pub shown: Fingerprint,

@@ -128,7 +128,6 @@ impl UnknownPeers {
         self.0.admitted.load(Ordering::Relaxed)
     }
 
-    /// The number of connections.
     pub fn count(&self) -> usize {
         self.lock().open.len()
     }

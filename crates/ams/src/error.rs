@@ -103,7 +103,6 @@ pub enum Error {
     Corrupt(String),
     #[error(transparent)]
     Io(io::Error),
-    /// A task panicked.
     #[error("the work stopped unexpectedly")]
     Interrupted(#[from] tokio::task::JoinError),
 }

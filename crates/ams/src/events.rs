@@ -57,11 +57,9 @@ impl Events {
     }
 }
 
-/// Receives events.
 #[derive(Debug)]
 pub struct Subscription(broadcast::Receiver<Arc<Event>>);
 
-/// Why a subscription ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubscriptionError {
     /// The subscriber fell behind and missed this many events.

@@ -63,7 +63,6 @@ impl Trust {
         }
     }
 
-    /// Adds a certificate.
     pub async fn add(&self, certificate: &Certificate) -> Result<(), Error> {
         let (trust, certificate) = (self.clone(), certificate.clone());
         tokio::spawn(async move { trust.insert(&certificate).await }).await?

@@ -11,7 +11,6 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 pub struct CertificateFiles {
     /// The certificate, in PEM form.
     pub cert: PathBuf,
-    /// Its key.
     pub key: PathBuf,
 }
 

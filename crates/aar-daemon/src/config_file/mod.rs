@@ -24,16 +24,13 @@ pub enum ConfigError {
     /// It exists but cannot be read; the message names it.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(io::Error),
-    /// Its content is invalid.
     #[error("{}", position(path, *line, key))]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// The line, if it is known.
         line: Option<u64>,
         /// The full key, with dots, if it is known.
         key: String,
-        /// The problem.
         source: InvalidConfig,
     },
 }

@@ -4,7 +4,6 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// A strong entity tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag {
     quoted: String,

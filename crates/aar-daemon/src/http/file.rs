@@ -11,7 +11,6 @@ use headers::{AcceptRanges, ContentLength, ContentRange, HeaderMapExt};
 
 use super::{ETag, range::Selection};
 
-/// A file to send.
 #[derive(Debug, Clone)]
 pub struct FileResponse {
     /// Its size in bytes.

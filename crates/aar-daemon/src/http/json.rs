@@ -23,7 +23,6 @@ pub struct BodyError {
     reason: String,
 }
 
-/// Reads JSON.
 pub fn parse_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, BodyError> {
     let value: JsonValue = serde_json::from_slice(json)
         .map_err(|error| BodyError::new(format!("not valid JSON: {error}")))?;

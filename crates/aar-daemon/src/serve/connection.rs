@@ -28,7 +28,6 @@ use super::{
 /// The size of the read buffer of an unknown peer, in which the head of a request has to fit.
 pub const UNKNOWN_HEAD_BYTES: usize = 8 * 1024;
 
-/// A connection to serve.
 pub(super) struct Connection<I, P> {
     pub(super) io: I,
     pub(super) peer: P,

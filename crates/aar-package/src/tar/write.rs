@@ -65,7 +65,6 @@ impl<W: Write> TarWriter<W> {
         self.header(path, EntryType::Regular, mode, size, "")
     }
 
-    /// Writes the end marker.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         self.zeros(2 * BLOCK)?;
         Ok(self.inner)

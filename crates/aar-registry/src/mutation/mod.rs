@@ -22,7 +22,6 @@ use crate::{
 
 use delivery::Delivery;
 
-/// A change in progress.
 pub(crate) struct Mutation {
     pub(crate) tx: Writing,
     pub(crate) at: Timestamp,

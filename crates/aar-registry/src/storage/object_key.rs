@@ -21,13 +21,10 @@ pub(crate) enum ObjectKey {
 /// An area of the storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Area {
-    /// The images.
     Blobs,
     /// Descriptors of versions and variants.
     Applications,
-    /// Descriptors of certificates.
     Trust,
-    /// Uploads in flight.
     Staging,
 }
 

@@ -192,7 +192,6 @@ async fn push(check: &mut Option<ArrivingCheck>, piece: Bytes) {
     }
 }
 
-/// An append in progress.
 struct Appending<'a> {
     registry: &'a Registry,
     writer: StagedWriter,

@@ -37,7 +37,6 @@ pub struct UploadNew {
 /// The state of an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Upload {
-    /// Its id.
     pub id: UploadId,
     /// The SHA-256 of the image.
     pub digest: Digest,

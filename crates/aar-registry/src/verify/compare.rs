@@ -23,7 +23,6 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) struct Comparison {
     /// The content of the descriptor that the database requires.
     pub(super) expected: Option<Value>,
-    /// The descriptor in storage.
     pub(super) stored: Result<Option<Bytes>, Error>,
 }
 

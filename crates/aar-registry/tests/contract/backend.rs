@@ -369,7 +369,6 @@ impl Fixture {
         image.info
     }
 
-    /// Uploads these bytes.
     pub(crate) async fn store_raw(&self, bytes: &[u8]) -> Digest {
         let upload = self.begin_upload(bytes).await;
         if !upload.complete {

@@ -19,7 +19,6 @@ pub(super) struct Context<'a> {
     pub(super) clock: Clock,
 }
 
-/// An open registry.
 pub(super) struct OpenRegistry {
     registry: Registry,
     pub(super) operator: Operator,

@@ -7,7 +7,6 @@ use super::{Secret, UrlTtl};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", try_from = "CloudFrontSection")]
 pub struct CloudFrontConfig {
-    /// Its URL.
     pub base_url: String,
     /// The RSA key that signs URLs, in PEM form.
     pub private_key: Secret,

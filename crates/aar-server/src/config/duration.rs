@@ -12,7 +12,6 @@ macro_rules! duration_type {
         pub struct $name(Duration);
 
         impl $name {
-            /// The duration.
             pub const fn get(self) -> Duration {
                 self.0
             }

@@ -43,21 +43,15 @@ pub use storage::{FsConfig, StorageConfig};
 use storage::StorageKindCheck;
 pub use uploads::UploadsConfig;
 
-/// The configuration.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Config {
-    /// The HTTP server.
     pub http: HttpConfig,
     /// The storage of images.
     pub storage: StorageConfig,
-    /// The database.
     pub database: DatabaseConfig,
-    /// The log.
     pub logger: LoggerConfig,
-    /// The limits of uploads.
     pub uploads: UploadsConfig,
-    /// The garbage collection.
     pub gc: GcConfig,
     /// The listener for metrics and probes.
     pub operations: OperationsConfig,

@@ -25,7 +25,6 @@ pub struct OperationsConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub username: Option<String>,
-    /// The password.
     #[serde(
         deserialize_with = "optional_secret",
         skip_serializing_if = "Option::is_none"

@@ -23,23 +23,16 @@ const NOT_OTHERS: u32 = 0o770;
 pub enum RewriteError {
     /// The source file has no section `storage`.
     #[error("{path} has no section storage")]
-    NoSection {
-        /// The file.
-        path: String,
-    },
+    NoSection { path: String },
     /// The new text is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The new text would select another storage.
     #[error("the section storage of {path} cannot be replaced automatically: edit the file")]
-    WrongStorage {
-        /// The file.
-        path: String,
-    },
+    WrongStorage { path: String },
     /// The file cannot be replaced, so nothing was changed.
     #[error("cannot write {path}, which has to select the new storage: nothing was changed")]
     NotWritable {
-        /// The file.
         path: String,
         /// The error of the system.
         source: io::Error,

@@ -27,7 +27,6 @@ pub struct S3Config {
     /// instance.
     #[serde(flatten)]
     pub credentials: Option<S3Credentials>,
-    /// Server-side encryption of objects.
     #[serde(flatten)]
     pub encryption: Option<EncryptionConfig>,
     /// Whether downloads are redirected to the bucket instead of passing through the registry.
@@ -47,20 +46,16 @@ pub struct S3Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct S3Credentials {
-    /// The access key id.
     pub access_key: String,
-    /// The secret access key.
     pub secret_access_key: Secret,
     /// The session token of temporary credentials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_token: Option<Secret>,
 }
 
-/// Server-side encryption.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct EncryptionConfig {
-    /// The kind of key.
     pub server_side_encryption: EncryptionKind,
     /// The id of the KMS key.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +65,6 @@ pub struct EncryptionConfig {
 /// The kind of key that encrypts objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EncryptionKind {
-    /// A key of S3.
     #[serde(rename = "AES256")]
     Aes256,
     /// A key of the key management service.

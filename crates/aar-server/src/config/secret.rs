@@ -10,7 +10,6 @@ pub struct Secret(String);
 const MASK: &str = "********";
 
 impl Secret {
-    /// Wraps a value.
     pub fn new(value: String) -> Self {
         Self(value)
     }

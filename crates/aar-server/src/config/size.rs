@@ -20,12 +20,10 @@ const UNITS: &[(&str, u64)] = &[
 pub struct Size(u64);
 
 impl Size {
-    /// A size in GiB.
     pub const fn gib(count: u64) -> Self {
         Self(count << 30)
     }
 
-    /// The number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }

@@ -8,9 +8,7 @@ use super::S3Config;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", try_from = "StorageSection")]
 pub enum StorageConfig {
-    /// A folder.
     Fs(FsConfig),
-    /// A bucket.
     S3(Box<S3Config>),
 }
 

@@ -5,7 +5,6 @@ use aar_daemon::{ConfigError, lock::LockError};
 /// The reason why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The base folder is in use by another process, or cannot be used.
@@ -19,12 +18,7 @@ pub enum Error {
     Tls(#[from] aar_tls::Error),
     /// The configured address cannot be resolved.
     #[error("cannot listen on {address}")]
-    Address {
-        /// The configured address.
-        address: String,
-        /// The cause.
-        source: io::Error,
-    },
+    Address { address: String, source: io::Error },
     /// A file cannot be used. The message names it.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -80,7 +80,6 @@ impl Server {
         })
     }
 
-    /// The listen address.
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr()
     }
@@ -90,7 +89,6 @@ impl Server {
         self.operations.as_ref()?.local_addr().ok()
     }
 
-    /// Its certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }

@@ -195,7 +195,6 @@ fn identity_of(name: &str, (from, until): Validity) -> Identity {
     Identity::generate(&new).unwrap()
 }
 
-/// A caller.
 pub(crate) struct Persona {
     identity: Option<Identity>,
     http: HttpClient,
@@ -280,7 +279,6 @@ impl Persona {
         FullResponse::of(self.request(Method::DELETE, path)).await
     }
 
-    /// A tus request.
     pub(crate) fn tus(&self, method: Method, path: &str) -> TestRequest {
         self.request(method, path).header("Tus-Resumable", "1.0.0")
     }
@@ -294,7 +292,6 @@ impl Persona {
         FullResponse::of(request).await
     }
 
-    /// Continues an upload.
     pub(crate) async fn append(&self, location: &str, offset: usize, bytes: &[u8]) -> FullResponse {
         let request = self
             .tus(Method::PATCH, location)
@@ -304,7 +301,6 @@ impl Persona {
         FullResponse::of(request).await
     }
 
-    /// Uploads content.
     pub(crate) async fn upload(&self, content: &[u8]) {
         let created = self.create_upload(content).await;
         assert_eq!(created.status, 201, "{}", created.text());

@@ -7,7 +7,6 @@ use crate::SoakRound;
 const MAX_CHANGES: u64 = 6;
 /// The longest part that is moved, copied or deleted.
 const MAX_PART: usize = 1024;
-/// The longest mutant.
 const MAX_LENGTH: usize = 256 << 10;
 /// Bytes that have a meaning in one of the formats: ends of numbers, quotes, separators, escapes.
 const BYTES: &[u8] = b"\0\x01\x7f\x80\xff\n\r\t \"'\\/.,:;-+*&!|>%@#{}[]()<>=09azAZ";

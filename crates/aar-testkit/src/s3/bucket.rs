@@ -94,7 +94,6 @@ impl Bucket {
         }
     }
 
-    /// The open multipart uploads.
     pub fn uploads(&self) -> Vec<OpenUpload> {
         let listed = self
             .request(Method::Get, "")
@@ -125,14 +124,12 @@ impl Bucket {
             .send_successfully(self.server);
     }
 
-    /// Aborts an open upload.
     pub fn abort_upload(&self, upload: &OpenUpload) {
         self.request(Method::Delete, &upload.key)
             .with_parameter("uploadId", &upload.id)
             .send_successfully(self.server);
     }
 
-    /// Stores an object.
     pub fn put(&self, key: &str, content: impl Into<Vec<u8>>) {
         self.request(Method::Put, key)
             .with_body(content)
@@ -145,7 +142,6 @@ impl Bucket {
         (response.status == StatusCode::OK).then_some(response.body)
     }
 
-    /// Deletes an object.
     pub fn delete(&self, key: &str) {
         self.request(Method::Delete, key)
             .send_successfully(self.server);

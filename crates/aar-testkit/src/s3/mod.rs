@@ -30,7 +30,6 @@ use crate::{
 
 const REGION: &str = "us-east-1";
 
-/// A running S3 server.
 #[derive(Debug)]
 pub struct S3Server {
     address: SocketAddr,
@@ -42,9 +41,7 @@ pub struct S3Server {
 /// An access key id with its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The id.
     pub access_key: String,
-    /// The secret.
     pub secret_key: String,
 }
 
@@ -131,7 +128,6 @@ impl S3Server {
         &self.owner
     }
 
-    /// A new empty bucket.
     pub fn new_bucket(&'static self) -> Bucket {
         Bucket::create(self, &unique("bucket"))
     }

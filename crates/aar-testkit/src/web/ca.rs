@@ -13,7 +13,6 @@ pub struct TestCa {
 }
 
 impl TestCa {
-    /// Generates a CA.
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -30,7 +30,6 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Generates a key.
     pub fn new(id: &str) -> Self {
         let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
         Self {
@@ -39,7 +38,6 @@ impl SigningKey {
         }
     }
 
-    /// Its id.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -62,7 +60,6 @@ impl SigningKey {
     }
 }
 
-/// A CloudFront distribution.
 #[derive(Debug)]
 pub struct CloudFront {
     server: HttpServer,
@@ -116,7 +113,6 @@ impl CloudFront {
         self.plan.each(filter, fault);
     }
 
-    /// Removes all faults.
     pub fn heal(&self) {
         self.plan.heal();
     }

@@ -17,7 +17,6 @@ use super::{RecordedRequest, server::Body};
 /// A fault of a request and its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// No fault.
     None,
     /// The request is not forwarded; the response is 503 `SlowDown`.
     SlowDown,
@@ -45,7 +44,6 @@ pub enum Fault {
     FlipResponse(u64),
 }
 
-/// Selects requests.
 pub(super) type RequestFilter = fn(&RecordedRequest) -> bool;
 
 /// The faults of the requests to come, and a record of the former requests. Clones share both.

@@ -65,7 +65,6 @@ impl S3Network {
         self.plan.each(filter, fault);
     }
 
-    /// Removes all faults.
     pub fn heal(&self) {
         self.plan.heal();
     }

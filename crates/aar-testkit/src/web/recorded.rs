@@ -5,9 +5,7 @@ use http::Request;
 /// A request that a server received.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
-    /// The method.
     pub method: String,
-    /// The path.
     pub path: String,
     /// The query, empty if there is none.
     pub query: String,

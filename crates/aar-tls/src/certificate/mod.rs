@@ -38,7 +38,6 @@ pub const NO_EXPIRY: Timestamp = Timestamp::constant(253_402_207_200, 0);
 /// Whether a certificate is valid at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Validity {
-    /// It is valid.
     Valid,
     /// Its validity has not begun.
     NotYetValid,

@@ -8,7 +8,6 @@ use crate::Error;
 /// The permitted uses of the key of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signing {
-    /// Connections.
     Connections,
     /// Connections and other certificates, such as self-signed certificates of OpenSSL.
     Both,

@@ -111,7 +111,6 @@ impl Identity {
         })))
     }
 
-    /// The certificate.
     pub fn certificate(&self) -> &Certificate {
         &self.0.certificate
     }

@@ -35,7 +35,6 @@ async fn draw(printer: &Printer, client: &AmsClient) -> std::convert::Infallible
     }
 }
 
-/// The bars by label.
 #[derive(Default)]
 struct TransferBars(BTreeMap<String, Progress>);
 

@@ -1,6 +1,5 @@
 use super::run::TestUser;
 
-/// Every command line.
 const COMMANDS: &[&str] = &[
     "",
     "application",

@@ -62,7 +62,6 @@ impl<'a, T> Envelope<'a, T> {
     }
 }
 
-/// A complete result.
 #[derive(Debug)]
 pub(super) struct Success<T>(pub(super) T);
 

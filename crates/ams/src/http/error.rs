@@ -28,7 +28,6 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(aar_types::headers::REQUE
 /// Why a request is not answered with what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    /// The request is invalid.
     #[error("{0}")]
     BadRequest(String),
     /// The caller is not authorised.

@@ -24,7 +24,6 @@ struct Claims {
     exp: i64,
 }
 
-/// Issues and checks tokens.
 pub(super) struct EventTokens {
     clock: Clock,
     signing: EncodingKey,
@@ -32,7 +31,6 @@ pub(super) struct EventTokens {
 }
 
 impl EventTokens {
-    /// Creates the key.
     pub(super) fn new(clock: Clock) -> io::Result<Self> {
         let mut secret = [0; 32];
         // The system call never returns less for up to 256 bytes.

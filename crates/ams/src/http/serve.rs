@@ -16,7 +16,6 @@ use crate::Ams;
 
 /// The API on its listeners.
 pub struct Server {
-    /// AMS itself.
     pub ams: Ams,
     /// For remote callers.
     pub https: TlsListener,

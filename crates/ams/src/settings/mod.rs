@@ -89,7 +89,6 @@ pub struct MetricsSettings {
     pub prometheus: PrometheusSettings,
 }
 
-/// The metrics listener.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PrometheusSettings {

@@ -42,7 +42,6 @@ impl Permit for RegistryPermit {
     }
 }
 
-/// Allows changing an application.
 pub(crate) trait AllowsChange: Permit {}
 impl AllowsChange for EditPermit {}
 impl AllowsChange for RegistryPermit {}

@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::running_ams::{Caller, FullResponse, RunningAms, request};
 
-/// The public routes.
 const PUBLIC: &[(&str, &str)] = &[
     ("get", "/"),
     ("get", "/1.0"),

@@ -44,7 +44,6 @@ pub(crate) struct RunningAms {
 /// The origin of a request.
 #[derive(Clone)]
 pub(crate) enum Caller {
-    /// The Unix socket.
     Local,
     /// HTTPS, with or without a certificate.
     Remote(Option<Identity>),
@@ -89,7 +88,6 @@ impl Drop for RunningAms {
 }
 
 impl RunningAms {
-    /// Starts a new AMS.
     pub(crate) async fn start() -> Self {
         Self::with(Settings::default()).await
     }
@@ -145,7 +143,6 @@ impl RunningAms {
         self.folder.path().join(name)
     }
 
-    /// Its HTTPS URL.
     pub(crate) fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
@@ -160,14 +157,12 @@ impl RunningAms {
         new_identity(name, self.now())
     }
 
-    /// A trusted caller.
     pub(crate) async fn trusted(&self, name: &str) -> Caller {
         let identity = self.identity(name);
         self.ams.trust().add(identity.certificate()).await.unwrap();
         Caller::Remote(Some(identity))
     }
 
-    /// Stops it.
     pub(crate) async fn stop(&mut self) {
         self.drain.cancel();
         (&mut self.serving).await.unwrap();

@@ -36,7 +36,6 @@ const SHARED: u64 = 4 << 20;
 /// Pieces that are being read or queued.
 const AHEAD: usize = 2;
 
-/// An open image file.
 #[derive(Debug, Clone)]
 pub(crate) struct ImageFile {
     file: Arc<File>,

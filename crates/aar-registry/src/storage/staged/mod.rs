@@ -69,7 +69,6 @@ pub(crate) struct StoredPart {
 /// Ends when a checkpoint is durable. Returns the part that the backend stored for it, if any.
 pub(crate) type CheckpointTask = BoxFuture<'static, Result<Option<StoredPart>, Error>>;
 
-/// The positions of checkpoints.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CheckpointPolicy {
     /// Checkpoints are at the multiples of this, and at the end.
@@ -77,7 +76,6 @@ pub(crate) struct CheckpointPolicy {
     pub(crate) in_flight: usize,
 }
 
-/// An upload in flight.
 #[async_trait]
 pub(crate) trait StagedUpload: Send {
     fn checkpoints(&self) -> CheckpointPolicy;
@@ -96,6 +94,5 @@ pub(crate) trait StagedUpload: Send {
     /// `parts` are the tags of all stored parts.
     async fn finish(&mut self, parts: &[String]) -> Result<bool, Error>;
 
-    /// Deletes the staged bytes.
     async fn abort(&mut self) -> Result<(), Error>;
 }

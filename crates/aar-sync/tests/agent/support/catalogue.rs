@@ -70,7 +70,6 @@ impl TestCatalogue {
         self.0.content.lock().unwrap()
     }
 
-    /// The applications by name.
     pub(crate) fn all(&self) -> BTreeMap<ApplicationName, LocalApplication> {
         self.content().applications.clone()
     }

@@ -75,7 +75,6 @@ impl Setup {
         config(&self.registry, mode)
     }
 
-    /// Runs a full round.
     pub(crate) async fn sync(&self) -> RoundReport {
         self.agent.sync_now(None).await.unwrap()
     }

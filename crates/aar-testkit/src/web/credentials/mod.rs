@@ -104,7 +104,6 @@ impl CredentialServer {
         self.role.is_held.send_replace(false);
     }
 
-    /// The number of requests.
     pub fn request_count(&self) -> usize {
         self.role.requests.load(Ordering::SeqCst)
     }

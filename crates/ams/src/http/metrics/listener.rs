@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::agent;
 use crate::{Ams, Error, http::error::ApiError, settings::PrometheusSettings};
 
-/// Serves metrics to Prometheus.
 pub struct MetricsListener {
     listener: OperationsListener,
     labels: BTreeMap<String, String>,
@@ -47,7 +46,6 @@ impl MetricsListener {
         }))
     }
 
-    /// The listen address.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         Ok(self.listener.local_addr()?)
     }

@@ -46,7 +46,6 @@ const ENVELOPE: &[&str] = &[
     "type",
 ];
 
-/// The published definition.
 pub(super) struct Definition {
     document: Value,
     operations: BTreeMap<String, Operation>,

@@ -64,7 +64,6 @@ fn accepted(report: &str) -> BTreeSet<String> {
     accepted
 }
 
-/// Installs the tool, once.
 pub(super) fn installed() -> Option<PathBuf> {
     let programs = python_environment("properties of the API", "schemathesis", &[TOOL])?;
     Some(programs.join("st"))

@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use super::S3Error;
 use crate::storage::s3::refusal::Refusal;
 
-/// A complete response.
 #[derive(Debug)]
 pub(in super::super) struct S3Response {
     pub(in super::super) status: StatusCode,

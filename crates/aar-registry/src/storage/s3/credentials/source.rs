@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{KeyOrigin, S3Options, Secret};
 
-/// The source of credentials.
 pub(in super::super) enum CredentialSource {
     Configuration(SigningKeys),
     Environment(SigningKeys),
