@@ -17,7 +17,6 @@
 
 mod agent;
 mod apply;
-mod commit;
 mod config;
 mod context;
 mod error;
@@ -25,13 +24,10 @@ mod held;
 mod local_catalogue;
 mod plan;
 mod reconcile;
-mod report;
-mod request;
+mod round;
 mod schedule;
 mod status;
 mod sync_state;
-mod watch;
-mod worker;
 
 pub use agent::Agent;
 pub use config::{AgentConfig, RegistryConfig, SyncDirection, SyncMode};
@@ -41,7 +37,7 @@ pub use local_catalogue::{
     KnownRegistry, LocalApplication, LocalCatalogue, LocalError, LocalVersion, Origin,
 };
 pub use plan::Conflict;
-pub use report::{Counts, RoundOutcome, RoundReport, RoundsByOutcome, StepFailure, Totals};
+pub use round::{Counts, RoundOutcome, RoundReport, RoundsByOutcome, StepFailure, Totals};
 pub use status::{
     AgentStatus, ApplicationState, FeedState, ObservedRegistry, SyncState, TransferStatus,
 };

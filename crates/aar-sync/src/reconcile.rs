@@ -20,8 +20,8 @@ use crate::{
     held::{Confirmation, withdrawn},
     local_catalogue::LocalCatalogue,
     plan::{Action, Plan, Step, pull::plan_pull_round, push::plan_push_round},
-    report::{FinishedStep, RoundOutcome, RoundProgress, RoundReport, StepFailure},
-    request::{Scope, WakeUps},
+    round::{FinishedStep, RoundOutcome, RoundProgress, RoundReport, StepFailure},
+    round::{Scope, WakeUps},
     status::{ApplicationState, ObservedRegistry},
 };
 

@@ -18,7 +18,7 @@ use crate::{
     config::{SyncDirection, SyncMode},
     held::HeldRemovals,
     plan::Conflict,
-    report::{RoundOutcome, RoundReport, Totals},
+    round::{RoundOutcome, RoundReport, Totals},
 };
 
 /// The shortest period over which the speed of a transfer is measured.

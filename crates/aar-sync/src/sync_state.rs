@@ -17,7 +17,7 @@ use crate::{
         pull::{PullPolicy, plan_pull},
         push::plan_push,
     },
-    report::StepFailure,
+    round::StepFailure,
     status::{AgentStatus, ApplicationState, SyncState},
 };
 

@@ -5,7 +5,7 @@
 //! - A withdrawn version stays, withdrawn, so that publishing it again costs nothing; if it is older
 //!   than every published version it is removed.
 //! - Versions and applications that the registry no longer has, or that no longer match, are removed
-//!   as far as the [removal guard](super::removal_guard) allows.
+//!   as far as the removal guard of [`super`] allows.
 //! - An application that was created on this AMS is never changed.
 
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -15,11 +15,7 @@ use aar_types::{
     ApplicationMetadata, ApplicationName, Architecture, Variant, Version, VersionNumber,
 };
 
-use super::{
-    Action, Conflict, Plan, Step,
-    removal_guard::{doubt, followed_registry, guard},
-    restrict,
-};
+use super::{Action, Conflict, Plan, Step, doubt, followed_registry, guard, restrict};
 use crate::{
     config::{AgentConfig, SyncMode},
     error::Error,

@@ -137,7 +137,7 @@ fn restart(registry: &mut TestRegistry) {
 async fn client_with_revoked_trust_reports_it_and_keeps_its_applications() {
     let (registry, pki) = started().await;
     let (source, target) = (TestCatalogue::new(), TestCatalogue::new());
-    source.create("app", 0, &content("app/0", 1000));
+    source.create("app", 0, &content("app/0", 10_000));
     let publisher = agent(&registry, &pki, &source, SyncMode::Push);
     let client = agent(&registry, &pki, &target, SyncMode::Pull);
     arrives(&target, "app", "0").await;

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use aar_testkit::Generated;
 use aar_tls::{Identity, NewIdentity};
 use aar_types::{ApplicationName, Digest, Fingerprint, ImageInfo};
 use jiff::Timestamp;
@@ -36,10 +37,17 @@ pub(crate) fn name(text: &str) -> ApplicationName {
     text.parse().unwrap()
 }
 
-/// Content that is unique to its label.
+/// Content that is unique to its label. An image from 5 KiB on, which is the least that an image may have.
 pub(crate) fn content(label: &str, length: usize) -> Vec<u8> {
     let seed = Sha256::digest(label);
-    seed.iter().copied().cycle().take(length).collect()
+    if length < 5 << 10 {
+        return seed.iter().copied().cycle().take(length).collect();
+    }
+    let image = Generated {
+        size: length as u64,
+        seed: u64::from_le_bytes(seed[..8].try_into().unwrap()),
+    };
+    image.bytes()
 }
 
 pub(crate) fn image(content: &[u8]) -> ImageInfo {
@@ -51,8 +59,12 @@ pub(crate) fn image(content: &[u8]) -> ImageInfo {
     }
 }
 
-/// Stands for the fingerprint of an unpacked image; differs from the digest.
+/// The fingerprint of an image, or a value that stands for it.
 pub(crate) fn fingerprint(content: &[u8]) -> Fingerprint {
+    let size = content.len() as u64;
+    if let Ok(checked) = aar_package::check_image(content, size, &aar_package::Limits::DEFAULT) {
+        return checked.fingerprint;
+    }
     let inside = Sha256::new_with_prefix("inside").chain_update(content);
     Fingerprint::from_bytes(inside.finalize().into())
 }
