@@ -23,6 +23,8 @@ mod immutability;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod lying_registry;
+#[cfg(test)]
 mod manual_setup;
 #[cfg(test)]
 mod push_and_pull;
@@ -54,6 +56,8 @@ mod s3_uploads;
 mod soak;
 #[cfg(test)]
 mod storage;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod trust;
 #[cfg(test)]

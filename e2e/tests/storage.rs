@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aar_testkit::{Fleet, Package, SOON, TestRegistry, eventually};
+use aar_testkit::{Fleet, Package, SOON, SmallVolume, TestRegistry, eventually, until};
 use serde_json::Value;
 
 fn create(fleet: &Fleet, name: &str, seed: u64) {
@@ -173,4 +173,33 @@ fn gc_dry_run_lists_exactly_what_gc_frees() {
     fleet.registry.run();
     fleet.client.amc(&["registry", "pull"]).success();
     assert_eq!(fleet.client.names(), ["kept"]);
+}
+
+#[test]
+fn status_names_a_volume_that_is_read_only_or_has_no_inodes() {
+    let Some(volume) = SmallVolume::mount("health of a volume", 8) else {
+        return;
+    };
+    let mut registry = TestRegistry::prepare("");
+    std::os::unix::fs::symlink(volume.path(), registry.base().join("data")).unwrap();
+    registry.run();
+    let http = registry.http(None);
+    let wait_for = |status: u16, text: &str| {
+        until(&format!("the status is {status} {text}"), SOON, || {
+            let response = http.get("/1.0/status");
+            response.status == status && response.text().contains(text)
+        });
+    };
+    wait_for(200, "");
+    volume.set_read_only(true);
+    wait_for(503, "the storage cannot be written");
+    volume.set_read_only(false);
+    wait_for(200, "");
+    let files = volume.use_up_inodes();
+    wait_for(
+        503,
+        "the storage is full: there is no space, or there are no inodes",
+    );
+    fs_err::remove_dir_all(files).unwrap();
+    wait_for(200, "");
 }

@@ -86,6 +86,15 @@ impl TestAms {
         format!("https://{}", self.port.address())
     }
 
+    /// The file with the certificate of its HTTPS server.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("server/server.crt")
+    }
+
+    pub fn fingerprint(&self) -> String {
+        crate::registry::fingerprint_of(&self.certificate())
+    }
+
     /// The file with the certificate that AMS shows to the registry.
     pub fn client_certificate(&self) -> PathBuf {
         self.folder.join("registry/client.crt")

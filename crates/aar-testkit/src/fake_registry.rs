@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,11 +12,12 @@ use tokio::{
 
 use crate::{TestRegistry, http::RUNTIME, ports::ANY_PORT};
 
-/// A server with the certificate of a registry that sends the same response to every request.
-#[derive(Debug)]
+type Respond = dyn Fn(&str) -> CannedResponse + Send + Sync;
+
+/// A server with the certificate of a registry.
 pub struct FakeRegistry {
     address: SocketAddr,
-    response: Arc<Mutex<CannedResponse>>,
+    respond: Arc<Mutex<Arc<Respond>>>,
     serving: JoinHandle<()>,
 }
 
@@ -31,19 +33,21 @@ pub struct CannedResponse {
 }
 
 impl FakeRegistry {
-    /// Starts a server with the certificate and key of a registry.
+    /// Starts a server with the certificate and key of a registry. It sends the same response to every
+    /// request.
     pub fn in_place_of(registry: &TestRegistry, response: CannedResponse) -> Self {
         let certs = registry.base().join("certs");
         let identity = Identity::load(&certs.join("server.crt"), &certs.join("server.key"));
-        let response = Arc::new(Mutex::new(response));
+        let respond: Arc<Respond> = Arc::new(move |_| response.clone());
+        let respond = Arc::new(Mutex::new(respond));
         let identity = identity.unwrap();
         let bind = TlsListener::bind(ANY_PORT, &identity, Limits::default());
         let listener = RUNTIME.block_on(bind).unwrap();
         let address = listener.local_addr();
-        let serving = RUNTIME.spawn(serve(listener, Arc::clone(&response)));
+        let serving = RUNTIME.spawn(serve(listener, Arc::clone(&respond)));
         Self {
             address,
-            response,
+            respond,
             serving,
         }
     }
@@ -54,7 +58,18 @@ impl FakeRegistry {
 
     /// Replaces the response.
     pub fn respond_with(&self, response: CannedResponse) {
-        *self.response.lock().unwrap_or_else(PoisonError::into_inner) = response;
+        self.respond_by(move |_| response.clone());
+    }
+
+    /// Computes each response from the path and the query of the request.
+    pub fn respond_by(&self, respond: impl Fn(&str) -> CannedResponse + Send + Sync + 'static) {
+        *self.respond.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(respond);
+    }
+}
+
+impl fmt::Debug for FakeRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FakeRegistry({})", self.address)
     }
 }
 
@@ -64,19 +79,19 @@ impl Drop for FakeRegistry {
     }
 }
 
-async fn serve(mut listener: TlsListener, response: Arc<Mutex<CannedResponse>>) {
+async fn serve(mut listener: TlsListener, respond: Arc<Mutex<Arc<Respond>>>) {
     loop {
         let (stream, _) = listener.accept().await;
-        tokio::spawn(respond(stream, Arc::clone(&response)));
+        let respond = Arc::clone(&respond.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::spawn(exchange(stream, respond));
     }
 }
 
-async fn respond(mut stream: TlsStream, response: Arc<Mutex<CannedResponse>>) {
-    let _request = stream.read(&mut vec![0; 64 * 1024]).await;
-    let response = response
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+async fn exchange(mut stream: TlsStream, respond: Arc<Respond>) {
+    let mut request = vec![0; 64 * 1024];
+    let length = stream.read(&mut request).await.unwrap_or_default();
+    let head = String::from_utf8_lossy(&request[..length]);
+    let response = respond(head.split(' ').nth(1).unwrap_or_default());
     let length = response.body.len() + response.missing;
     let text = format!(
         "HTTP/1.1 {}\r\ncontent-length: {length}\r\nconnection: close\r\n{}\r\n{}",

@@ -33,6 +33,7 @@ mod shared;
 mod skip;
 mod small_volume;
 mod soak;
+mod strangers;
 mod test_servers;
 mod watchdog;
 mod web;
@@ -60,6 +61,7 @@ pub use s3::{Bucket, Credentials, OpenUpload, S3Server};
 pub use skip::{find_tool, skip, tool};
 pub use small_volume::SmallVolume;
 pub use soak::{SoakRound, soak_rounds};
+pub use strangers::Strangers;
 pub use test_servers::serve_test_servers;
 pub use web::{
     CONTAINER_TOKEN, CloudFront, CredentialServer, Fault, RecordedRequest, S3Network, SigningKey,

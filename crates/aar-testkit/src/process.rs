@@ -85,14 +85,21 @@ impl Process {
     pub fn peak_memory(&self) -> u64 {
         peak_memory_of(self.child.id()).unwrap()
     }
+
+    /// The resident set, in bytes.
+    pub fn memory(&self) -> u64 {
+        memory_of(self.child.id(), "VmRSS:").unwrap()
+    }
 }
 
 /// `VmHWM` of a running process, in bytes.
 pub(crate) fn peak_memory_of(pid: u32) -> Option<u64> {
+    memory_of(pid, "VmHWM:")
+}
+
+fn memory_of(pid: u32, key: &str) -> Option<u64> {
     let status = fs_err::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

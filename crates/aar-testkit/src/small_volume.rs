@@ -60,6 +60,27 @@ impl SmallVolume {
         }
         path
     }
+
+    /// Creates empty files until the file system has no inodes left. Returns their folder.
+    pub fn use_up_inodes(&self) -> PathBuf {
+        let folder = self.mount.join("files");
+        fs_err::create_dir(&folder).unwrap();
+        let mut names = 0..;
+        while fs_err::File::create(folder.join(names.next().unwrap_or(0).to_string())).is_ok() {}
+        folder
+    }
+
+    /// Makes the file system read-only, or writable again. No file may be open for writing.
+    pub fn set_read_only(&self, read_only: bool) {
+        let options = if read_only {
+            "remount,ro"
+        } else {
+            "remount,rw"
+        };
+        assert!(run(Command::new("mount")
+            .args(["-o", options])
+            .arg(&self.mount)));
+    }
 }
 
 impl Drop for SmallVolume {

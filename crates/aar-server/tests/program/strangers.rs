@@ -1,13 +1,12 @@
 //! Hundreds of peers without a trusted certificate, and a service that may open few files.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aar_http::{HttpClient, HttpOptions, Method};
-use aar_tls::{Identity, ServerTrust, client_config};
-use aar_types::{Clock, Fingerprint};
-use rustls::pki_types::ServerName;
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use aar_testkit::Strangers;
+use aar_tls::{Identity, ServerTrust};
+use aar_types::Fingerprint;
+use tokio::time::timeout;
 
 use crate::{Service, base, identity, run};
 
@@ -34,18 +33,6 @@ impl Target {
 
     fn trust(&self) -> ServerTrust {
         ServerTrust::Pinned(vec![self.fingerprint])
-    }
-
-    /// A connection of a stranger that sends requests and reads no response.
-    async fn stranger(&self) -> Option<TlsStream<TcpStream>> {
-        let config = client_config(self.trust(), None, Clock::system()).unwrap();
-        let tcp = TcpStream::connect(&self.address).await.ok()?;
-        let name = ServerName::try_from("localhost").unwrap();
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
-        let mut tls = connecting.await.ok()?;
-        let requests = b"GET /1.0/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
-        let _ended = timeout(Duration::from_millis(5), tls.write_all(&requests)).await;
-        Some(tls)
     }
 
     async fn status_for(&self, identity: &Identity) -> u16 {
@@ -83,10 +70,11 @@ async fn trusted_client_and_commands_are_served_beside_strangers_that_read_nothi
     assert_eq!(target.status_for(&client).await, 200);
     let before = resident_kib(&service);
 
-    let (mut silent, mut reading_nothing) = (Vec::new(), Vec::new());
+    let requests = b"GET /1.0/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
+    let mut strangers = Strangers::of(&target.address, target.fingerprint);
     for number in 0..STRANGERS {
-        silent.push(TcpStream::connect(&target.address).await.unwrap());
-        reading_nothing.extend(target.stranger().await);
+        strangers.connect();
+        strangers.send(&requests);
         if number % 100 == 99 {
             assert_eq!(target.status_for(&client).await, 200);
         }
