@@ -455,3 +455,53 @@ fn apk_in_place_of_a_package_is_refused_with_advice() {
             .contains("git lfs pull")
     );
 }
+
+/// A zip file whose directory has this many entries and states another number.
+fn directory_of(entries: u32, stated: u16) -> Vec<u8> {
+    const ENTRY: usize = 46 + 8;
+    let mut zip = Vec::with_capacity(entries as usize * ENTRY + 64);
+    zip.extend(b"PK\x03\x04");
+    zip.resize(30, 0);
+    let start = zip.len();
+    for number in 0..entries {
+        let header = zip.len();
+        zip.extend(b"PK\x01\x02");
+        zip.resize(header + 28, 0);
+        zip.extend(8_u16.to_le_bytes());
+        zip.resize(header + 46, 0);
+        zip.extend(format!("{number:08}").bytes());
+    }
+    let size = u32::try_from(zip.len() - start).unwrap();
+    zip.extend(b"PK\x05\x06\0\0\0\0");
+    zip.extend(stated.to_le_bytes());
+    zip.extend(stated.to_le_bytes());
+    zip.extend(size.to_le_bytes());
+    zip.extend(u32::try_from(start).unwrap().to_le_bytes());
+    zip.extend([0, 0]);
+    zip
+}
+
+/// The largest resident set since the last reset, in KiB.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn apk_with_a_million_entries_costs_bounded_memory() {
+    let dir = TestFolder::new();
+    let folder = dir.path("package");
+    PackageContent::new(MANIFEST).to_folder(&folder, 0);
+    // The number does not fit into the end of the directory, so there it is anything.
+    for stated in [u16::MAX, (1_000_000_u32 % 65_536) as u16, 1] {
+        std::fs::write(folder.join("app.apk"), directory_of(1_000_000, stated)).unwrap();
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = peak_memory();
+        let refusal = dir.open(&folder).unwrap_err().to_string();
+        let growth = peak_memory().saturating_sub(before);
+        assert!(refusal.contains("app.apk"), "{refusal}");
+        assert!(growth < 32 << 10, "{stated}: {growth} KiB more");
+    }
+}
