@@ -1,6 +1,8 @@
 //! The registry knows how its sites stand.
 
-use aar_testkit::{Fleet, Mode, Package, SOON, TestAms, until};
+use std::process::Command;
+
+use aar_testkit::{Fleet, Folder, Mode, Output, Package, SOON, TestAms, TestPki, program, until};
 use serde_json::Value;
 
 /// The row of an AMS in `aar fleet`.
@@ -41,4 +43,65 @@ fn sites_are_shown_as_they_stand_and_not_after_their_revocation() {
     fleet.registry.aar(&revoke).success();
     assert_eq!(site(&fleet, &fleet.client), None);
     fleet.registry.aar(&show).failure();
+}
+
+#[test]
+fn pipeline_waits_from_its_own_machine_until_a_release_is_usable_everywhere() {
+    let (fleet, pki) = (Fleet::start(), TestPki::new());
+    let berlin = fleet.join("amd64", Mode::Pull);
+    fleet.join("arm64", Mode::Pull);
+    let pipeline = &pki.publisher;
+    fleet.registry.trust(pipeline.certificate(), "publisher");
+    fleet.publisher.create(&Package::new("game"));
+    let remote = [
+        "--registry",
+        &fleet.registry.url(),
+        "--fingerprint",
+        &fleet.registry.fingerprint(),
+        "--certificate",
+        pipeline.certificate().to_str().unwrap(),
+        "--key",
+        pipeline.key().to_str().unwrap(),
+    ];
+    // No base folder: only the certificate gives access.
+    let elsewhere = Folder::new("pipeline");
+    let aar = |args: &[&str]| {
+        let mut command = Command::new(program("aar"));
+        command.env("AAR_BASE_DIR", elsewhere.path().join("missing"));
+        Output::run(command.args(args).args(remote), &[])
+    };
+    let waited = aar(&["wait", "game@0", "--usable", "--timeout", "2m"]);
+    assert_eq!(waited.code, 0, "{waited:?}");
+    for ams in [&fleet.client, &berlin] {
+        assert!(ams.has_published("game", 0));
+    }
+    let local = fleet.registry.aar(&["wait", "game", "--usable"]);
+    assert_eq!(local.code, 0, "{local:?}");
+
+    let shown = aar(&["application", "show", "game", "--fleet", "--format", "json"]).json();
+    let mut states: Vec<_> = shown
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["State"].as_str().unwrap(),
+                row["Version"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    states.sort_unstable();
+    // The publisher and the pipeline follow nothing; the site with another architecture is left out.
+    let expected = [
+        ("not-following", 0),
+        ("not-following", 0),
+        ("usable", 0),
+        ("usable", 0),
+    ];
+    assert_eq!(states, expected, "{shown}");
+    let sites = aar(&["fleet", "--format", "json"]).json();
+    assert_eq!(sites.as_array().unwrap().len(), 5);
+
+    let refused = aar(&["wait", "game", "--usable", "--sites", "nowhere"]).failure();
+    assert!(refused.contains("nowhere"), "{refused}");
 }

@@ -12,6 +12,8 @@ pub enum Exit {
     Failed = 1,
     /// The command line is invalid.
     Usage = 2,
+    /// The command is done as far as is known.
+    Incomplete = 3,
 }
 
 impl From<Exit> for ExitCode {

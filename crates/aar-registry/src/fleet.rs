@@ -3,10 +3,17 @@
 use std::collections::HashMap;
 
 use aar_tls::common_name_of;
-use aar_types::{Fingerprint, Fleet, Revision, Site, SiteMode, SiteReport, SiteState, TrustState};
+use aar_types::{
+    ApplicationInFleet, ApplicationName, Fingerprint, Fleet, PublishedVersion, Revision, Site,
+    SiteMode, SiteReport, SiteState, TrustState, VersionInFleet,
+};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Error, Publisher, Reader, TrustedCertificate, actor::Actor, metadata::SiteReportRow};
+use crate::{
+    Error, Publisher, Reader, TrustedCertificate,
+    actor::Actor,
+    metadata::{SiteReportRow, VariantRow},
+};
 
 /// The time after which the last report of a site says nothing about it any more.
 const SILENCE: SignedDuration = SignedDuration::from_mins(3);
@@ -57,6 +64,44 @@ impl Publisher {
         let mut sites: Vec<_> = sites.collect();
         sites.sort_by(|a, b| (&a.name, a.fingerprint).cmp(&(&b.name, b.fingerprint)));
         Ok(Fleet { revision, sites })
+    }
+}
+
+impl Publisher {
+    /// The published versions of an application at all sites; `None` if it does not exist.
+    pub async fn application_in_fleet(
+        &self,
+        name: &ApplicationName,
+    ) -> Result<Option<ApplicationInFleet>, Error> {
+        let Fleet { revision, sites } = self.fleet().await?;
+        let mut tx = self.registry.metadata().read().await?;
+        let variants = tx.variants_of(name).await?;
+        if variants.is_empty() {
+            return Ok(None);
+        }
+        let mut versions = Vec::new();
+        for VariantRow { key, metadata, .. } in variants {
+            let rows = tx.versions_of(&key).await?.into_iter();
+            for row in rows.filter(|row| row.version.published) {
+                let published = PublishedVersion {
+                    application: name,
+                    tags: &metadata.tags,
+                    architecture: key.architecture,
+                    number: row.version.number,
+                    revision: row.revision,
+                };
+                versions.push(VersionInFleet {
+                    architecture: key.architecture,
+                    number: row.version.number,
+                    sites: sites.iter().map(|site| site.version(&published)).collect(),
+                });
+            }
+        }
+        Ok(Some(ApplicationInFleet {
+            name: name.clone(),
+            revision,
+            versions,
+        }))
     }
 }
 

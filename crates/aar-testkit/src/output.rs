@@ -24,7 +24,7 @@ pub struct Output {
 
 impl Output {
     /// Runs a command to its end.
-    pub(crate) fn run(command: &mut Command, input: &[u8]) -> Self {
+    pub fn run(command: &mut Command, input: &[u8]) -> Self {
         let shown = show(command);
         command
             .stdin(Stdio::piped())

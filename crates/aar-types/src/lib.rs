@@ -39,8 +39,9 @@ pub use envelope::{Envelope, ErrorBody, ResponseKind};
 pub use error::ErrorCode;
 pub use error_chain::{error_chain, root_cause};
 pub use fleet::{
-    ExceptionState, FLEET_EXTENSION, Fleet, InvalidReport, NoSite, Site, SiteException, SiteMode,
-    SiteName, SiteReport, SiteState,
+    ApplicationInFleet, ExceptionState, FLEET_EXTENSION, Fleet, InvalidReport, NoSite,
+    PublishedVersion, Site, SiteException, SiteMode, SiteName, SiteReport, SiteState,
+    VersionAtSite, VersionInFleet, VersionState,
 };
 pub use hash::{Digest, Fingerprint, FingerprintPrefix};
 pub use lenient::null_as_empty;

@@ -6,7 +6,7 @@ use clap::{ArgAction, Parser, Subcommand};
 use super::{
     application::ApplicationCommand, audit::AuditArguments, check_config::CheckConfigArguments,
     fleet::FleetArguments, gc::GcArguments, status::StatusArguments, storage::StorageCommand,
-    trust::TrustCommand,
+    trust::TrustCommand, wait::WaitArguments,
 };
 
 /// The Anbox Application Registry
@@ -47,6 +47,8 @@ pub(super) enum Command {
     Application(ApplicationCommand),
     /// Show the sites that use the registry, and how they stand
     Fleet(FleetArguments),
+    /// Wait until a version is usable at the sites
+    Wait(WaitArguments),
     /// Show the content of the registry
     Status(StatusArguments),
     /// Show the audit log

@@ -1,24 +1,28 @@
 //! `aar fleet`: the sites, and how they stand.
 
 use aar_cli::{Bytes, DocumentFormat, Exit, Failure, Format, Rows};
-use aar_types::{Architecture, Fingerprint, Fleet, Role, Site, SiteName, SiteState};
+use aar_types::{Architecture, Fingerprint, Role, Site, SiteName, SiteState};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::context::Context;
+use super::{context::Context, fleet_source::RemoteArguments};
 
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
   aar fleet
-  aar fleet show tokyo"
+  aar fleet show tokyo
+  aar fleet --registry https://aar.example.com:3000 --fingerprint 2f6c… \\
+    --certificate ci.crt --key ci.key"
 )]
 pub(super) struct FleetArguments {
     /// The output format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    remote: RemoteArguments,
     #[command(subcommand)]
     command: Option<FleetCommand>,
 }
@@ -36,6 +40,8 @@ struct ShowArguments {
     /// The output format
     #[arg(long, value_enum, default_value = "yaml")]
     format: DocumentFormat,
+    #[command(flatten)]
+    remote: RemoteArguments,
 }
 
 /// Scripts rely on these field names.
@@ -107,30 +113,28 @@ fn or_dash(value: Option<impl ToString>) -> String {
 
 pub(super) async fn run(context: &Context<'_>, arguments: FleetArguments) -> anyhow::Result<Exit> {
     match arguments.command {
-        None => list(context, arguments.format).await,
+        None => list(context, arguments.format, &arguments.remote).await,
         Some(FleetCommand::Show(arguments)) => show(context, &arguments).await,
     }
 }
 
-async fn list(context: &Context<'_>, format: Format) -> anyhow::Result<Exit> {
-    let sites = fleet(context).await?.sites;
+async fn list(
+    context: &Context<'_>,
+    format: Format,
+    remote: &RemoteArguments,
+) -> anyhow::Result<Exit> {
+    let sites = remote.source(context)?.fleet().await?.sites;
     let sites: Vec<_> = sites.into_iter().map(SiteListing::from).collect();
     context.printer.listing(format, &sites)?;
     Ok(Exit::Done)
 }
 
 async fn show(context: &Context<'_>, arguments: &ShowArguments) -> anyhow::Result<Exit> {
-    let site = fleet(context).await?.site(&arguments.site);
+    let fleet = arguments.remote.source(context)?.fleet().await?;
+    let site = fleet.site(&arguments.site);
     let site = site.map_err(|error| {
         Failure::new(error.to_string()).with_hint("list the sites with `aar fleet`")
     })?;
     context.printer.document(arguments.format, &site)?;
     Ok(Exit::Done)
-}
-
-async fn fleet(context: &Context<'_>) -> anyhow::Result<Fleet> {
-    let opened = context.open().await?;
-    let fleet = opened.operator.fleet().await;
-    opened.close().await;
-    Ok(fleet?)
 }

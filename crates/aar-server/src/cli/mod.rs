@@ -9,11 +9,13 @@ mod audit;
 mod check_config;
 mod context;
 mod fleet;
+mod fleet_source;
 mod gc;
 mod serve;
 mod status;
 mod storage;
 mod trust;
+mod wait;
 
 use std::{ffi::OsString, process::ExitCode, time::Duration};
 
@@ -75,6 +77,7 @@ async fn dispatch(context: &Context<'_>, command: Command) -> anyhow::Result<Exi
         Command::Trust(command) => trust::run(context, command).await,
         Command::Application(command) => application::run(context, command).await,
         Command::Fleet(arguments) => fleet::run(context, arguments).await,
+        Command::Wait(arguments) => wait::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
         Command::Audit(arguments) => audit::run(context, &arguments).await,
         Command::Gc(arguments) => gc::run(context, &arguments).await,

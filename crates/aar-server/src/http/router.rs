@@ -58,6 +58,7 @@ fn table() -> OpenApiRouter<AppState> {
         .routes(routes!(fleet::report::report))
         .routes(routes!(fleet::list::list))
         .routes(routes!(fleet::show::show))
+        .routes(routes!(fleet::application::application))
         .merge(upload_table())
 }
 

@@ -62,6 +62,7 @@ const ROUTES: &[(&str, &str, Audience)] = &[
     ("PUT", "/1.0/clients/self", Clients),
     ("GET", "/1.0/fleet", Publishers),
     ("GET", "/1.0/fleet/{site}", Publishers),
+    ("GET", "/1.0/fleet/applications/{name}", Publishers),
     ("OPTIONS", "/1.0/uploads", Publishers),
     ("POST", "/1.0/uploads", Publishers),
     ("HEAD", "/1.0/uploads/{id}", Publishers),

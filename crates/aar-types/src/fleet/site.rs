@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::SiteReport;
+use super::{SiteReport, VersionAtSite};
 use crate::{Fingerprint, InvalidValue, Medium, Revision, Role, printable};
 
 /// How a site stands, as the registry sees it.
@@ -120,8 +120,16 @@ pub struct SiteName(String);
 impl SiteName {
     /// Whether it names this site.
     pub fn matches(&self, site: &Site) -> bool {
-        let fingerprint = site.fingerprint.to_string();
-        site.name == self.0 || (self.0.len() >= 6 && fingerprint.starts_with(&self.0))
+        self.is(&site.name, &site.fingerprint)
+    }
+
+    /// Whether it names the site of this version.
+    pub fn matches_version(&self, version: &VersionAtSite) -> bool {
+        self.is(&version.site, &version.fingerprint)
+    }
+
+    fn is(&self, name: &str, fingerprint: &Fingerprint) -> bool {
+        name == self.0 || (self.0.len() >= 6 && fingerprint.to_string().starts_with(&self.0))
     }
 }
 

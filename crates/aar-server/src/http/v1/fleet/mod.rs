@@ -1,3 +1,4 @@
+pub(in crate::http) mod application;
 pub(in crate::http) mod list;
 pub(in crate::http) mod report;
 pub(in crate::http) mod show;
