@@ -143,8 +143,12 @@ fn select(application: ApplicationInFleet, arguments: &WaitArguments) -> Found {
         .collect();
     let sites = versions.iter_mut().flat_map(|it| it.sites.drain(..));
     let names = &arguments.sites;
+    let is_named = |site: &VersionAtSite| {
+        let mut names = names.iter();
+        names.any(|name| name.stands_for(&site.site, &site.fingerprint))
+    };
     let sites: Vec<_> = sites
-        .filter(|site| names.is_empty() || names.iter().any(|name| name.matches_version(site)))
+        .filter(|site| names.is_empty() || is_named(site))
         .collect();
     Found {
         version: version.filter(|_| !versions.is_empty()),
@@ -190,14 +194,17 @@ impl Found {
 }
 
 fn shown(site: &VersionAtSite) -> String {
-    let mut text = format!("{} ({}", site.site, site.state);
-    if let (Some(bytes), Some(total @ 1..)) = (site.bytes, site.total) {
-        text += &format!(" {} %", u128::from(bytes) * 100 / u128::from(total));
-    }
-    if !site.reason.is_empty() {
-        text += &format!(": {}", site.reason);
-    }
-    text + ")"
+    let progress = match (site.bytes, site.total) {
+        (Some(bytes), Some(total @ 1..)) => {
+            format!(" {} %", u128::from(bytes) * 100 / u128::from(total))
+        }
+        _ => String::new(),
+    };
+    let reason = match &*site.reason {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    format!("{} ({}{progress}{reason})", site.site, site.state)
 }
 
 fn report(context: &Context<'_>, found: &Found) -> Exit {

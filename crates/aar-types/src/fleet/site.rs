@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{SiteReport, VersionAtSite};
+use super::SiteReport;
 use crate::{Fingerprint, InvalidValue, Medium, Revision, Role, printable};
 
 /// How a site stands, as the registry sees it.
@@ -120,15 +120,11 @@ pub struct SiteName(String);
 impl SiteName {
     /// Whether it names this site.
     pub fn matches(&self, site: &Site) -> bool {
-        self.is(&site.name, &site.fingerprint)
+        self.stands_for(&site.name, &site.fingerprint)
     }
 
-    /// Whether it names the site of this version.
-    pub fn matches_version(&self, version: &VersionAtSite) -> bool {
-        self.is(&version.site, &version.fingerprint)
-    }
-
-    fn is(&self, name: &str, fingerprint: &Fingerprint) -> bool {
+    /// Whether it stands for the site with this name and this fingerprint.
+    pub fn stands_for(&self, name: &str, fingerprint: &Fingerprint) -> bool {
         name == self.0 || (self.0.len() >= 6 && fingerprint.to_string().starts_with(&self.0))
     }
 }
