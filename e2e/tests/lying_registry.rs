@@ -107,7 +107,7 @@ fn lying_registry_does_not_take_the_memory_of_ams_and_the_limit_is_named() {
     fake.respond_with(response(list(0, &[])));
     ams.amc(&["registry", "pull"]).success();
     let status = ams.registry_status();
-    assert!(status["last_round"]["error"].is_null(), "{status}");
+    assert_eq!(status["last_round"]["error"], "", "{status}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn registry_that_announces_changes_without_end_is_asked_a_few_times_a_second() {
     ams.connect_to(&registry, &format!("https://{}", fake.address()), "client");
     ams.set(&[("registry.mode", "pull")]);
     until("the feed is followed", SOON, || {
-        asked.load(Ordering::Relaxed) > 25
+        asked.load(Ordering::Relaxed) > 12
     });
     let (before, seconds) = (asked.load(Ordering::Relaxed), 5);
     std::thread::sleep(std::time::Duration::from_secs(seconds));
