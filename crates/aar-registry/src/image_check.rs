@@ -45,7 +45,7 @@ impl ImageChecks {
     pub(crate) fn resume(&self, id: UploadId, offset: u64, length: u64) -> Option<ArrivingCheck> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let known = waiting.iter().position(|(other, _)| *other == id);
-        let known = known.map(|index| waiting.swap_remove(index).1);
+        let known = known.map(|index| waiting.remove(index).1);
         if offset > 0 {
             return known.filter(|check| check.offset == offset);
         }
