@@ -24,6 +24,7 @@ mod error;
 mod fleet;
 mod info;
 mod json_limits;
+pub mod limits;
 mod options;
 mod publish;
 mod response;

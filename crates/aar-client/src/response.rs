@@ -1,4 +1,4 @@
-use std::{str::FromStr, time::Duration};
+use std::{ops::AddAssign, str::FromStr, time::Duration};
 
 use aar_http::{
     HeaderMap, Response,
@@ -7,14 +7,15 @@ use aar_http::{
 use aar_types::{Envelope, ErrorBody, ErrorCode, RegistryId, ResponseKind, Revision, headers};
 use serde::de::DeserializeOwned;
 
-use crate::{Error, RegistryClient, error::advice, json_limits};
+use crate::{
+    Error, RegistryClient,
+    error::advice,
+    json_limits,
+    limits::{RESPONSE_BYTES, RETRY_AFTER as MAX_RETRY_AFTER},
+};
 
-/// The body size of a response that is read into memory. A page of the catalogue is far smaller.
-const MAX_BODY: usize = 16 << 20;
 /// The body size of a refusal; a larger one is ignored.
 const MAX_REFUSAL: usize = 64 << 10;
-/// The longest wait that a registry can request.
-const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 
 impl RegistryClient {
     /// Returns the response, unless it is a refusal.
@@ -55,7 +56,17 @@ impl RegistryClient {
         request: &str,
         response: Response,
     ) -> Result<Envelope<T>, Error> {
-        let body = self.body(request, response, MAX_BODY).await?;
+        let (envelope, _) = self.sized_envelope(request, response).await?;
+        Ok(envelope)
+    }
+
+    /// The content of a response, and its size.
+    pub(crate) async fn sized_envelope<T: DeserializeOwned>(
+        &self,
+        request: &str,
+        response: Response,
+    ) -> Result<(Envelope<T>, BodySize), Error> {
+        let body = self.body(request, response, RESPONSE_BYTES).await?;
         parse_envelope(request, &body)
     }
 
@@ -89,15 +100,30 @@ impl RegistryClient {
     }
 }
 
+/// The size of a body, or of several bodies together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BodySize {
+    pub(crate) bytes: usize,
+    pub(crate) values: usize,
+}
+
+impl AddAssign for BodySize {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.values += other.values;
+    }
+}
+
 pub(crate) fn parse_envelope<T: DeserializeOwned>(
     request: &str,
     body: &[u8],
-) -> Result<Envelope<T>, Error> {
-    json_limits::check(body).map_err(|reason| Error::malformed(request, reason))?;
+) -> Result<(Envelope<T>, BodySize), Error> {
+    let values = json_limits::check(body).map_err(|reason| Error::malformed(request, reason))?;
     let envelope: Envelope<T> = serde_json::from_slice(body)
         .map_err(|reason| Error::malformed(request, reason.to_string()))?;
     if envelope.kind == ResponseKind::Sync {
-        Ok(envelope)
+        let bytes = body.len();
+        Ok((envelope, BodySize { bytes, values }))
     } else {
         Err(Error::malformed(request, "it is not a result"))
     }

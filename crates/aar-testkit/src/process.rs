@@ -86,6 +86,15 @@ impl Process {
         peak_memory_of(self.child.id()).unwrap()
     }
 
+    /// The number of open sockets.
+    pub fn sockets(&self) -> usize {
+        let descriptors = fs_err::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
+        let targets = descriptors.filter_map(|entry| fs_err::read_link(entry.ok()?.path()).ok());
+        targets
+            .filter(|target| target.to_string_lossy().starts_with("socket:"))
+            .count()
+    }
+
     /// The resident set, in bytes.
     pub fn memory(&self) -> u64 {
         memory_of(self.child.id(), "VmRSS:").unwrap()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aar_client::limits;
 use aar_daemon::serve::{TimeLimits, UNKNOWN_HEAD_BYTES, UNKNOWN_LOCAL_PEERS};
 use aar_tls::Limits;
 
@@ -85,6 +86,38 @@ fn rows() -> Vec<(&'static str, String)> {
             format!("{} s", MAX_LOCK.as_secs()),
         ),
         ("Ended operations of AMS", MAX_ENDED.to_string()),
+        ("Response of a registry", kib(limits::RESPONSE_BYTES)),
+        (
+            "Values in a response of a registry",
+            limits::RESPONSE_VALUES.to_string(),
+        ),
+        (
+            "Entries of a list in a response of a registry",
+            limits::LIST_ENTRIES.to_string(),
+        ),
+        ("Text in a response of a registry", kib(limits::TEXT_BYTES)),
+        (
+            "Lists inside each other in a response of a registry",
+            limits::RESPONSE_DEPTH.to_string(),
+        ),
+        (
+            "Applications of a listing",
+            limits::LISTING_APPLICATIONS.to_string(),
+        ),
+        (
+            "Versions of a listing",
+            limits::LISTING_VERSIONS.to_string(),
+        ),
+        ("Pages of a listing", limits::LISTING_PAGES.to_string()),
+        ("All pages of a listing", kib(limits::LISTING_BYTES)),
+        (
+            "Values on all pages of a listing",
+            limits::LISTING_VALUES.to_string(),
+        ),
+        (
+            "Wait that a registry requests",
+            seconds(limits::RETRY_AFTER),
+        ),
         ("Entries of a package", package.entries.to_string()),
         (
             "Manifest of a package",

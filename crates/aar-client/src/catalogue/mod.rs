@@ -13,17 +13,14 @@ use aar_types::{
 
 use crate::{
     Error, RegistryClient,
-    response::{parsed, provenance},
+    limits::{
+        LISTING_APPLICATIONS, LISTING_BYTES, LISTING_PAGES, LISTING_VALUES, LISTING_VERSIONS,
+    },
+    response::{BodySize, parsed, provenance},
 };
 
 const REQUEST: &str = "GET /1.0/applications";
 const PAGE_SIZE: usize = 500;
-/// The applications of a listing, which is held in memory.
-const MAX_APPLICATIONS: usize = 25_000;
-/// The versions of all applications of a listing.
-const MAX_VERSIONS: usize = 250_000;
-/// The pages of a listing. A page may be shorter than requested, but a listing has an end.
-const MAX_PAGES: usize = 500;
 /// How often the pages are read when the catalogue changes in between.
 const MAX_READS: usize = 8;
 
@@ -121,17 +118,18 @@ impl RegistryClient {
         }
         let (registry_id, revision) = provenance(REQUEST, first.headers())?;
         let etag = parsed(first.headers(), ETAG);
-        let (mut applications, total) = self.page_content(first).await?;
+        let mut size = BodySize::default();
+        let (mut applications, total) = self.page_content(first, &mut size).await?;
         check_size(&applications, total)?;
         let mut pages = 1;
         while applications.len() < total {
             pages += 1;
-            check_limit(pages, MAX_PAGES, "pages")?;
+            check_limit(pages, LISTING_PAGES, "pages")?;
             let next = self.page(filter, applications.len(), None).await?;
             if provenance(REQUEST, next.headers())? != (registry_id.clone(), revision) {
                 return Ok(PagesRead::Inconsistent);
             }
-            let (more, _) = self.page_content(next).await?;
+            let (more, _) = self.page_content(next, &mut size).await?;
             if more.is_empty() {
                 break;
             }
@@ -171,8 +169,17 @@ impl RegistryClient {
         self.call(request).await
     }
 
-    async fn page_content(&self, page: Response) -> Result<(Vec<Application>, usize), Error> {
-        split_page(self.envelope(REQUEST, page).await?)
+    /// The content of a page, whose size is added to that of the listing.
+    async fn page_content(
+        &self,
+        page: Response,
+        size: &mut BodySize,
+    ) -> Result<(Vec<Application>, usize), Error> {
+        let (page, page_size) = self.sized_envelope(REQUEST, page).await?;
+        *size += page_size;
+        check_limit(size.bytes, LISTING_BYTES, "bytes on its pages")?;
+        check_limit(size.values, LISTING_VALUES, "values on its pages")?;
+        split_page(page)
     }
 }
 
@@ -188,10 +195,10 @@ fn split_page(page: Envelope<Vec<Application>>) -> Result<(Vec<Application>, usi
 /// Refuses a listing that would take too much memory.
 fn check_size(applications: &[Application], total: usize) -> Result<(), Error> {
     let applied = total.max(applications.len());
-    check_limit(applied, MAX_APPLICATIONS, "applications")?;
+    check_limit(applied, LISTING_APPLICATIONS, "applications")?;
     let variants = applications.iter().flat_map(|it| &it.variants);
     let versions = variants.map(|variant| variant.versions.len()).sum();
-    check_limit(versions, MAX_VERSIONS, "versions")
+    check_limit(versions, LISTING_VERSIONS, "versions")
 }
 
 fn check_limit(count: usize, limit: usize, what: &str) -> Result<(), Error> {
