@@ -334,6 +334,18 @@ fn commands_on_an_empty_registry() {
 }
 
 #[test]
+fn quick_verification_says_that_content_was_not_read() {
+    let base = BaseFolder::new();
+    base.create();
+    let quick = base.aar(&["storage", "verify", "--quick"]);
+    assert!(quick.contains("images have the expected size"), "{quick}");
+    assert!(quick.contains("was not read"), "{quick}");
+    let full = base.aar(&["storage", "verify"]);
+    assert!(full.contains("images verified"), "{full}");
+    assert!(!full.contains("was not read"), "{full}");
+}
+
+#[test]
 fn audit_shows_and_filters_entries() {
     let base = BaseFolder::new();
     base.create();
