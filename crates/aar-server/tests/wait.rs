@@ -12,14 +12,14 @@ use aar_types::{
     ApplicationMetadata, Architecture, Clock, Fingerprint, ManualClock, Revision, Role, SiteMode,
     SiteReport, VersionManifest, VersionNumber, VersionPut,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 /// A registry with version 42 of `chess` and a site that reported at this time before now.
 async fn registry(ago: SignedDuration, applied: u64) -> TempDir {
     let base = tempfile::tempdir().unwrap();
     let config = Config::of_base(base.path()).unwrap();
-    let clock: Clock = ManualClock::new(Timestamp::now() - ago).into();
+    let clock: Clock = ManualClock::new(Clock::system().now() - ago).into();
     let registry = Registry::open(config.registry(clock).unwrap())
         .await
         .unwrap();
