@@ -54,6 +54,14 @@ pub fn resolve(program: Program, flag: Option<PathBuf>) -> PathBuf {
     choose(program, flag, |name| std::env::var_os(name), default)
 }
 
+/// The folders in which the data of a program usually is on this machine, without the choice by an option.
+pub fn usual(program: Program) -> Vec<PathBuf> {
+    let packaged = PathBuf::from(format!("/var/lib/{}", program.name()));
+    let mut folders = vec![resolve(program, None), packaged, program.snap_common()];
+    folders.extend(of_user(program, rustix::process::geteuid().is_root()));
+    folders
+}
+
 /// The data folder of the user; none for root.
 fn of_user(program: Program, is_root: bool) -> Option<PathBuf> {
     let xdg = etcetera::choose_base_strategy().ok();

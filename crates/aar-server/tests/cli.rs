@@ -92,6 +92,7 @@ macro_rules! assert_runs {
 #[test]
 fn trust_commands_add_list_and_remove_certificates() {
     let base = BaseFolder::new();
+    base.create();
     let client = base.certificate("client.crt");
     let publisher = base.certificate("publisher.crt");
     let fingerprint = fingerprint(&client);
@@ -113,6 +114,7 @@ fn trust_commands_add_list_and_remove_certificates() {
 #[test]
 fn trust_add_of_a_trusted_certificate_succeeds_and_reports_it() {
     let base = BaseFolder::new();
+    base.create();
     let client = base.certificate("client.crt");
     base.aar(&["trust", "add", &client]);
     let again = base.aar(&["trust", "add", &client]);
@@ -125,6 +127,7 @@ fn trust_add_of_a_trusted_certificate_succeeds_and_reports_it() {
 #[test]
 fn revoke_asks_for_confirmation_and_is_permanent() {
     let base = BaseFolder::new();
+    base.create();
     let client = base.certificate("client.crt");
     let fingerprint = fingerprint(&client);
     let prefix = &fingerprint[..12];
@@ -147,6 +150,7 @@ fn revoke_asks_for_confirmation_and_is_permanent() {
 #[test]
 fn ambiguous_fingerprint_is_refused() {
     let base = BaseFolder::new();
+    base.create();
     let seventeen: Vec<_> = (0..17)
         .map(|n| base.certificate(&format!("{n}.crt")))
         .collect();
@@ -243,18 +247,19 @@ fn rebuild_without_storage_is_refused_and_creates_nothing() {
 }
 
 #[test]
-fn trust_added_before_the_first_start_is_kept() {
+fn trust_add_without_a_registry_is_refused_and_creates_nothing() {
     let (base, elsewhere) = (BaseFolder::new(), BaseFolder::new());
-    fs_err::remove_dir(base.path()).unwrap();
     let client = elsewhere.certificate("client.crt");
-    assert!(base.aar(&["trust", "add", &client]).contains("\nexit 0\n"));
-    let listed = base.aar(&["trust", "list"]);
-    assert!(listed.contains(&fingerprint(&client)), "{listed}");
+    let refused = base.aar(&["trust", "add", &client]);
+    assert!(refused.contains("\nexit 1\n"), "{refused}");
+    assert!(refused.contains("[base] has no registry"), "{refused}");
+    assert_eq!(fs_err::read_dir(base.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn trust_is_withdrawn_while_the_storage_is_unusable() {
     let base = BaseFolder::new();
+    base.create();
     let names = ["removed.crt", "revoked.crt"];
     let [removed, revoked] = names.map(|name| base.certificate(name));
     for one in [&removed, &revoked] {
@@ -287,6 +292,7 @@ fn trust_is_withdrawn_while_the_storage_is_unusable() {
 #[test]
 fn trust_is_withdrawn_while_the_storage_hangs() {
     let base = BaseFolder::new();
+    base.create();
     let client = base.certificate("client.crt");
     base.aar(&["trust", "add", &client]);
     let mark = base.path().join("data/registry.json");
@@ -328,8 +334,21 @@ fn commands_on_an_empty_registry() {
 }
 
 #[test]
+fn quick_verification_says_that_content_was_not_read() {
+    let base = BaseFolder::new();
+    base.create();
+    let quick = base.aar(&["storage", "verify", "--quick"]);
+    assert!(quick.contains("images have the expected size"), "{quick}");
+    assert!(quick.contains("was not read"), "{quick}");
+    let full = base.aar(&["storage", "verify"]);
+    assert!(full.contains("images verified"), "{full}");
+    assert!(!full.contains("was not read"), "{full}");
+}
+
+#[test]
 fn audit_shows_and_filters_entries() {
     let base = BaseFolder::new();
+    base.create();
     let client = base.certificate("client.crt");
     base.aar(&["trust", "add", &client]);
     let all = base.aar(&["audit", "--format", "json"]);
@@ -350,6 +369,7 @@ fn audit_shows_and_filters_entries() {
 #[test]
 fn lost_database_is_rebuilt_with_trust_and_revocations() {
     let base = BaseFolder::new();
+    base.create();
     let (client, revoked) = (
         base.certificate("client.crt"),
         base.certificate("revoked.crt"),
@@ -376,6 +396,7 @@ fn lost_database_is_rebuilt_with_trust_and_revocations() {
 #[test]
 fn damaged_database_is_named_with_a_remedy() {
     let base = BaseFolder::new();
+    base.create();
     let client = base.certificate("client.crt");
     base.aar(&["trust", "add", &client]);
     let database = base.path().join("registry.sqlite");

@@ -7,6 +7,7 @@ use aar_cli::{Failure, Printer};
 use aar_registry::{Operator, Registry, TrustRecords};
 use aar_types::Clock;
 
+use super::other_registry;
 use crate::{
     config::{Config, StorageConfig},
     service::{Notified, notify},
@@ -65,12 +66,6 @@ impl<'a> Context<'a> {
         self.open_with(config).await
     }
 
-    /// Opens the registry of the base folder, or creates it.
-    pub(super) async fn open_or_create(&self) -> anyhow::Result<OpenRegistry> {
-        self.require_access()?;
-        self.open_with(self.config()?).await
-    }
-
     async fn open_with(&self, config: Config) -> anyhow::Result<OpenRegistry> {
         check_access(writable(config.database.file()))?;
         let options = config.registry(self.clock.clone())?;
@@ -91,8 +86,12 @@ impl<'a> Context<'a> {
             base.display(),
             database.display()
         );
-        let hint = "select another folder with --base-dir or AAR_BASE_DIR, create a registry with `aar serve` \
-            or `aar trust add`, or restore a lost database with `aar storage rebuild`";
+        let hint = "select another folder with --base-dir or AAR_BASE_DIR, create a registry with `aar serve`, \
+            or restore a lost database with `aar storage rebuild`";
+        let hint = match other_registry::hint(&base) {
+            Some(other) => format!("{other}; otherwise, {hint}"),
+            None => hint.to_owned(),
+        };
         Err(Failure::new(missing).with_hint(hint).into())
     }
 

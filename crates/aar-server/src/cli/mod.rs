@@ -11,6 +11,7 @@ mod context;
 mod fleet;
 mod fleet_source;
 mod gc;
+mod other_registry;
 mod serve;
 mod status;
 mod storage;

@@ -36,6 +36,13 @@ fn base_with(more: &str) -> TempDir {
     base
 }
 
+/// A base folder with a registry, which does not run.
+fn with_registry() -> TempDir {
+    let base = base();
+    drop(Service::start(base.path()));
+    base
+}
+
 fn aar(base: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aar"));
     command.args(arguments).env("AAR_BASE_DIR", base);
@@ -158,7 +165,7 @@ fn identity() -> Identity {
 
 #[test]
 fn certificate_is_read_from_standard_input() {
-    let base = base();
+    let base = with_registry();
     let (code, stdout, stderr) = run(base.path(), &["trust", "add"], &certificate());
     assert_eq!((code, stdout.as_str()), (Some(0), ""), "{stderr}");
     assert!(stderr.contains("is trusted as client"), "{stderr}");
@@ -168,8 +175,26 @@ fn certificate_is_read_from_standard_input() {
 }
 
 #[test]
+fn folder_without_a_registry_is_refused_and_that_of_the_machine_is_named() {
+    let (base, empty) = (with_registry(), base());
+    let folder = empty.path().to_str().unwrap();
+    for command in [&["trust", "add"][..], &["trust", "list"]] {
+        let line = [command, &["--base-dir", folder]].concat();
+        let (code, _, stderr) = run(base.path(), &line, &certificate());
+        assert_eq!(code, Some(1), "{stderr}");
+        assert!(
+            stderr.contains(&format!("{folder} has no registry")),
+            "{stderr}"
+        );
+        let named = format!("select it with --base-dir {}", base.path().display());
+        assert!(stderr.contains(&named), "{stderr}");
+        assert!(!empty.path().join("registry.sqlite").exists());
+    }
+}
+
+#[test]
 fn confirmation_is_read_from_standard_input() {
-    let base = base();
+    let base = with_registry();
     run(base.path(), &["trust", "add"], &certificate());
     let (_, listed, _) = run(base.path(), &["trust", "list", "--format", "csv"], "");
     let fingerprint = listed.lines().nth(1).unwrap().split(',').next().unwrap();
@@ -187,7 +212,7 @@ fn confirmation_is_read_from_standard_input() {
 
 #[test]
 fn missing_application_is_refused_without_a_question() {
-    let base = base();
+    let base = with_registry();
     run(base.path(), &["trust", "add"], &certificate());
     for arguments in [
         &["application", "delete", "nothere"][..],

@@ -35,7 +35,7 @@ pub(super) async fn run(context: &Context<'_>, arguments: &AddArguments) -> anyh
     if !arguments.quiet {
         warn(context, &certificate, role);
     }
-    let opened = context.open_or_create().await?;
+    let opened = context.open().await?;
     let added = opened
         .operator
         .trust_add(new_trust(&certificate, role))
