@@ -422,7 +422,11 @@ async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
             .await
         {
             Ok(_) | Err(Error::VersionConflict { .. }) => return,
-            Err(Error::ImageNotStored { .. } | Error::ObjectLocked { .. }) => {}
+            Err(
+                Error::ImageNotStored { .. }
+                | Error::ObjectLocked { .. }
+                | Error::Undelivered { .. },
+            ) => {}
             Err(error) => panic!("{error}"),
         }
     }
