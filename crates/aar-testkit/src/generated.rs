@@ -40,8 +40,12 @@ pub struct Generated {
 impl Generated {
     /// The image in pieces of at most a mebibyte.
     pub fn pieces(self) -> impl Iterator<Item = Bytes> + Send + 'static {
-        let mut stored = Stored::new(self);
-        let mut remaining = self.size;
+        self.pieces_from(0)
+    }
+
+    fn pieces_from(self, start: u64) -> impl Iterator<Item = Bytes> + Send + 'static {
+        let mut stored = Stored::at(self, start);
+        let mut remaining = self.size - start;
         std::iter::from_fn(move || {
             let length = usize::try_from(remaining.min(PIECE)).unwrap();
             let mut piece = vec![0; length];
@@ -54,7 +58,7 @@ impl Generated {
     /// The image as a whole.
     pub fn bytes(self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        Stored::new(self).read_to_end(&mut bytes).unwrap();
+        Stored::at(self, 0).read_to_end(&mut bytes).unwrap();
         bytes
     }
 
@@ -68,7 +72,7 @@ impl Generated {
     /// The SHA-256 of the tar.
     fn fingerprint(self) -> Fingerprint {
         let mut hash = Sha256::new();
-        let mut tar = self.tar();
+        let mut tar = self.tar(0);
         let mut buffer = vec![0; usize::try_from(PIECE).unwrap()];
         loop {
             match tar.read(&mut buffer).unwrap() {
@@ -87,13 +91,16 @@ impl Generated {
         }
     }
 
-    fn tar(self) -> Box<dyn Read + Send> {
-        let file = Layout::of(self.size).tar - FIXED;
+    /// The tar from an offset in its first part: the header and the content of the large file.
+    fn tar(self, offset: u64) -> Box<dyn Read + Send> {
+        let file = Layout::of(self.size).file();
         let mut end = header("manifest.yaml", MANIFEST.len() as u64);
         end.extend_from_slice(MANIFEST.as_bytes());
         end.resize(usize::try_from(FIXED - SECTOR).unwrap(), 0);
-        let start = io::Cursor::new(header("content", file));
-        let noise = Noise::new(self.seed).take(file);
+        let mut start = io::Cursor::new(header("content", file));
+        start.set_position(offset.min(SECTOR));
+        let skipped = offset.saturating_sub(SECTOR);
+        let noise = Noise::new(self.seed).skip(skipped).take(file - skipped);
         Box::new(start.chain(noise).chain(io::Cursor::new(end)))
     }
 
@@ -117,10 +124,9 @@ impl Generated {
         self.send_part(publisher, upload, 0..self.size)
     }
 
-    /// Sends a part of it in one request. The part starts at a multiple of a mebibyte, and ends at one or
-    /// at the end of the content. Returns the status.
+    /// Sends a part of it in one request. The part has whole mebibytes, or ends at the end of the content.
+    /// Returns the status.
     pub fn send_part(self, publisher: &TestClient, upload: &str, part: Range<u64>) -> u16 {
-        let skipped = usize::try_from(part.start / PIECE).unwrap();
         let count = usize::try_from((part.end - part.start).div_ceil(PIECE)).unwrap();
         let offset = part.start.to_string();
         let length = (part.end - part.start).to_string();
@@ -130,7 +136,7 @@ impl Generated {
             ("content-type", "application/offset+octet-stream"),
             ("content-length", &*length),
         ];
-        let pieces = self.pieces().skip(skipped).take(count);
+        let pieces = self.pieces_from(part.start).take(count);
         publisher.send_stream("PATCH", upload, &headers, pieces)
     }
 }
@@ -158,6 +164,11 @@ struct Layout {
 }
 
 impl Layout {
+    /// The size of the large file.
+    fn file(self) -> u64 {
+        self.tar - FIXED
+    }
+
     /// Sectors and empty blocks together reach every size.
     fn of(size: u64) -> Self {
         let mut tar = size / SECTOR * SECTOR;
@@ -193,16 +204,24 @@ struct Stored {
 }
 
 impl Stored {
-    fn new(image: Generated) -> Self {
+    /// The image from an offset on.
+    fn at(image: Generated, offset: u64) -> Self {
         let layout = Layout::of(image.size);
-        Self {
-            tar: image.tar(),
-            remaining: layout.tar,
+        let frame = FRAME_HEADER + FRAME / BLOCK * BLOCK_HEADER + FRAME;
+        // These have nothing but the first part of the tar.
+        let skipped = (offset / frame).min((SECTOR + layout.file()) / FRAME);
+        let sizes = [frame, FRAME].map(|size| u32::try_from(size).unwrap().to_le_bytes());
+        let mut stored = Self {
+            tar: image.tar(skipped * FRAME),
+            remaining: layout.tar - skipped * FRAME,
             empty_blocks: layout.empty_blocks,
-            entries: Vec::new(),
+            entries: sizes.concat().repeat(usize::try_from(skipped).unwrap()),
             is_ended: false,
             buffer: io::Cursor::default(),
-        }
+        };
+        let rest = (&mut stored).take(offset - skipped * frame);
+        io::copy(&mut { rest }, &mut io::sink()).unwrap();
+        stored
     }
 
     fn next_frame(&mut self) -> io::Result<Vec<u8>> {
@@ -289,6 +308,19 @@ mod tests {
         let pieces = Generated { size, seed: 1 }.pieces();
         let pieces: Vec<_> = pieces.flat_map(|piece| piece.to_vec()).collect();
         assert_eq!(pieces, content(size, 1));
+    }
+
+    #[test]
+    fn generated_image_continues_at_every_offset() {
+        for size in [5120, (3 << 20) + 40, (3 << 20) + 1200, (4 << 20) + 9] {
+            let (image, all) = (Generated { size, seed: 1 }, content(size, 1));
+            for start in (0..size).step_by(99_991).chain([1 << 20, size - 1]) {
+                let start = start.min(size - 1);
+                let rest: Vec<_> = image.pieces_from(start).flatten().collect();
+                let from = usize::try_from(start).unwrap();
+                assert!(rest == all[from..], "{size} from {start}");
+            }
+        }
     }
 
     #[test]

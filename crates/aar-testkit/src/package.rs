@@ -182,6 +182,22 @@ impl Noise {
     }
 }
 
+impl Noise {
+    /// Leaves out the next bytes without generating them.
+    pub(crate) fn skip(mut self, mut count: u64) -> Self {
+        loop {
+            let left = (self.block.len() - self.position) as u64;
+            if count < left {
+                self.position += usize::try_from(count).unwrap();
+                return self;
+            }
+            count -= left;
+            self.position = self.pass % self.block.len();
+            self.pass += 1;
+        }
+    }
+}
+
 impl Read for Noise {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
         if self.position == self.block.len() {
