@@ -44,7 +44,7 @@ const PATHS: [HotPath; 2] = [
     },
     HotPath {
         name: "upload",
-        about: "a MiB that is uploaded, hashed and stored",
+        about: "a MiB that is uploaded, hashed, checked and stored",
         few: IMAGE,
         many: 2 * IMAGE,
         execute: upload,

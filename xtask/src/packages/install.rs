@@ -93,9 +93,9 @@ fn set_up_by_hand() -> Result<()> {
     fs::write(base("ams").join("server/settings.yaml"), settings)?;
 
     let ams = Service::start(&unit("ams"))?;
-    // Root is the first to open the registry; the files it creates have to belong to the service.
-    operator.trust_publisher()?;
     let registry = Service::start(&unit("aar"))?;
+    // Root writes to the registry; the files that this creates have to belong to the service.
+    operator.trust_publisher()?;
     operator.connect_ams(&address)?;
     operator.publish()?;
     operator.command(&["aar", "storage", "verify"])?;
