@@ -72,7 +72,7 @@ impl TestAms {
         serve
     }
 
-    /// Starts a second server on the same base folder, which must end by itself.
+    /// Starts a second server on the same base folder, which must end without a signal.
     pub fn start_second(&self) -> Output {
         Output::run(&mut self.serve(), &[])
     }
@@ -137,7 +137,6 @@ impl TestAms {
         command
     }
 
-    /// Runs an `amc` command.
     pub fn amc(&self, args: &[&str]) -> Output {
         Output::run(self.amc_command().args(args), &[])
     }

@@ -56,7 +56,6 @@ impl FakeRegistry {
         self.address
     }
 
-    /// Replaces the response.
     pub fn respond_with(&self, response: CannedResponse) {
         self.respond_by(move |_| response.clone());
     }

@@ -55,7 +55,7 @@ impl TestClient {
         }
     }
 
-    /// A client without TLS.
+    /// Without TLS.
     pub fn plain(base: &str) -> Self {
         let trust = ServerTrust::Pinned(Vec::new());
         let options = HttpOptions::new(trust, "aar-testkit");

@@ -358,7 +358,7 @@ async fn foreign_files_beside_the_images_are_never_freed() {
     .await;
 }
 
-/// One thing that somebody does.
+/// A step of a publisher or a collector.
 #[derive(Debug, Clone)]
 enum Step {
     /// Uploads image `.0` where it is not stored, and commits it as a version.
@@ -397,8 +397,8 @@ async fn perform(registry: Registry, clock: aar_types::ManualClock, steps: Vec<S
     }
 }
 
-/// As a publisher does it: whatever a collection does in between, or another who pushes the same
-/// image, it may have to begin anew, and then it succeeds or finds another version there.
+/// Pushes as a publisher does. A collection or another push of the same image may come in between; then it
+/// begins anew, and succeeds or finds another version there.
 async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
     use aar_registry::Error;
 
@@ -433,8 +433,8 @@ async fn push(operator: &aar_registry::Operator, content: u8, version: u32) {
     panic!("it was collected fifty times in a row");
 }
 
-/// Invariant 3: whatever publishers and collectors do at once, in two processes, every version that
-/// is there has its blob.
+/// Invariant 3: while publishers and collectors work at once, in two processes, every version has its
+/// blob.
 #[test]
 fn garbage_collection_is_safe_while_pushes_run() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

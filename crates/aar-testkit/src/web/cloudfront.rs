@@ -123,7 +123,6 @@ impl CloudFront {
     }
 }
 
-/// Checks signed URLs.
 struct UrlVerifier {
     key_id: String,
     public: Vec<u8>,

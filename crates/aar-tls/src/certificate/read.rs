@@ -18,7 +18,7 @@ const PKCS7_SIGNED: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
 const PKCS7_DATA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
 
 impl Certificate {
-    /// Reads the certificate that somebody wants to trust: exactly one, in PEM, base64 or DER form, with a
+    /// Reads a certificate that is to be trusted: exactly one, in PEM, base64 or DER form, with a
     /// key that connections can be verified with.
     pub fn read_from(source: impl Read) -> Result<Self, Error> {
         let mut bytes = Vec::new();

@@ -26,7 +26,7 @@ fn every_command_succeeds_in_every_format_and_fails_once() {
 }
 
 impl CommandReference {
-    /// What no transcript shows.
+    /// The commands that no transcript shows.
     fn missing(&self, all: &[CommandRun]) -> Vec<String> {
         let runs = all.iter().filter(|run| run.is_of(self));
         let (failed, succeeded): (Vec<_>, Vec<_>) = runs.partition(|run| run.failed);

@@ -43,7 +43,7 @@ pub(crate) struct TestRequest {
     pub(crate) caller: Option<Certificate>,
 }
 
-/// What the server responds. The websocket sends the events and closes.
+/// The responses of the server. The websocket sends the events and closes.
 pub(crate) trait FakeAms: Send + Sync + 'static {
     fn respond(&self, request: TestRequest) -> TestResponse;
 

@@ -94,7 +94,7 @@ impl Setup {
 
     pub(crate) async fn transfer_starts(&self) {
         until("a transfer starts", || !self.status().transfers.is_empty()).await;
-        // What the registry does next must not precede the arrival of the request.
+        // The registry must not change before the request has arrived.
         until("the transfer stalls", || self.registry.is_stalling()).await;
     }
 

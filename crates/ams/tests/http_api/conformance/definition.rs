@@ -118,7 +118,7 @@ impl Definition {
     fn response(&self, name: &str, status: u16) -> Value {
         let responses = &self.operation(name).responses;
         let named = responses.get(&status.to_string());
-        // What goes wrong is answered in one form, whether or not its status is listed.
+        // All errors have one form, whether or not their status is listed.
         let other = || responses.get("default").filter(|_| status >= 400);
         let response = named.or_else(other);
         let response = response.unwrap_or_else(|| panic!("{name} does not response {status}"));
