@@ -52,6 +52,10 @@ fn pipeline_waits_from_its_own_machine_until_a_release_is_usable_everywhere() {
     fleet.join("arm64", Mode::Pull);
     let pipeline = &pki.publisher;
     fleet.registry.trust(pipeline.certificate(), "publisher");
+    // The reports show that both follow the registry.
+    for ams in [&fleet.client, &berlin] {
+        wait_until_in_step(&fleet, ams);
+    }
     fleet.publisher.create(&Package::new("game"));
     let remote = [
         "--registry",
@@ -101,6 +105,21 @@ fn pipeline_waits_from_its_own_machine_until_a_release_is_usable_everywhere() {
     assert_eq!(states, expected, "{shown}");
     let sites = aar(&["fleet", "--format", "json"]).json();
     assert_eq!(sites.as_array().unwrap().len(), 5);
+
+    // As OpenSSL writes it.
+    let digits = fleet.registry.fingerprint().to_uppercase();
+    let pairs: Vec<_> = (0..32).map(|n| &digits[2 * n..2 * n + 2]).collect();
+    for (fingerprint, code) in [(pairs.join(":"), 0), ("0".repeat(64), 1)] {
+        let mut remote = remote;
+        remote[3] = &fingerprint;
+        let mut command = Command::new(program("aar"));
+        let listed = Output::run(command.arg("fleet").args(remote), &[]);
+        assert_eq!(listed.code, code, "{listed:?}");
+        assert!(
+            code == 0 || listed.stderr.contains("--fingerprint is 000"),
+            "{listed:?}"
+        );
+    }
 
     let refused = aar(&["wait", "game", "--usable", "--sites", "nowhere"]).failure();
     assert!(refused.contains("nowhere"), "{refused}");

@@ -86,7 +86,7 @@ fn measure(plan: &Plan) -> Vec<Comparison> {
             }),
         ));
     }
-    let goals = vec![Goal::Times("docker-registry", 2.0)];
+    let goals = vec![Goal::Times("docker-registry", 1.5)];
     vec![measure_in_turns(
         plan,
         Comparison::new("push", Unit::Megabytes, goals),

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use aar_client::{ClientOptions, RegistryClient};
+use aar_cli::Failure;
+use aar_client::{ClientOptions, Error as ClientError, RegistryClient};
 use aar_tls::Identity;
 use aar_types::{ApplicationInFleet, ApplicationName, Fingerprint, Fleet};
 use clap::Args;
@@ -18,7 +19,7 @@ pub(super) struct RemoteArguments {
     #[arg(long, value_name = "URL", requires_all = ["fingerprint", "certificate", "key"])]
     registry: Option<Url>,
     /// The fingerprint of its certificate
-    #[arg(long, value_name = "FINGERPRINT", requires = "registry")]
+    #[arg(long, value_name = "FINGERPRINT", requires = "registry", value_parser = Fingerprint::from_pasted)]
     fingerprint: Option<Fingerprint>,
     /// The file with a certificate that the registry trusts as a publisher
     #[arg(long, value_name = "FILE", requires = "registry")]
@@ -63,7 +64,7 @@ impl FleetSource<'_> {
                 opened.close().await;
                 Ok(fleet?)
             }
-            Self::Remote(client) => Ok(client.fleet().await?),
+            Self::Remote(client) => client.fleet().await.map_err(explained),
         }
     }
 
@@ -79,7 +80,23 @@ impl FleetSource<'_> {
                 opened.close().await;
                 Ok(found?)
             }
-            Self::Remote(client) => Ok(client.application_in_fleet(name).await?),
+            Self::Remote(client) => {
+                let found = client.application_in_fleet(name).await;
+                found.map_err(explained)
+            }
         }
+    }
+}
+
+/// The client names the settings of an AMS; here, options take their place.
+fn explained(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::PinMismatch { expected, shown } => {
+            let sentence = format!(
+                "the registry shows the certificate {shown}, but --fingerprint is {expected}"
+            );
+            Failure::new(sentence).into()
+        }
+        other => other.into(),
     }
 }

@@ -184,7 +184,12 @@ impl Found {
             site.state.is_awaited() || (self.are_named && is_left_out)
         };
         let missing: Vec<_> = self.sites.iter().filter(is_missing).map(shown).collect();
-        (!missing.is_empty()).then(|| missing.join(", "))
+        if !missing.is_empty() {
+            return Some(missing.join(", "));
+        }
+        let takes = |state| !self.of(state).is_empty();
+        let is_taken = takes(VersionState::Usable) || takes(VersionState::Silent);
+        (!is_taken).then(|| "no site takes it".to_owned())
     }
 
     fn of(&self, state: VersionState) -> Vec<&str> {
@@ -215,9 +220,7 @@ fn report(context: &Context<'_>, found: &Found) -> Exit {
     ]
     .concat();
     let printer = context.printer;
-    if usable.is_empty() {
-        printer.warn("no site that is heard of takes the application");
-    } else {
+    if !usable.is_empty() {
         printer.note(format_args!("usable at {}", usable.join(", ")));
     }
     if silent.is_empty() {
@@ -274,7 +277,13 @@ mod tests {
             "tokyo (arriving 43 %), osaka (failed: no space)"
         );
         let filtered = || vec![at("oslo", VersionState::Filtered)];
-        assert_eq!(found(filtered(), false).missing(), None);
+        assert_eq!(
+            found(filtered(), false).missing().unwrap(),
+            "no site takes it"
+        );
+        let usable = at("tokyo", VersionState::Usable);
+        let beside = [filtered(), vec![usable]].concat();
+        assert_eq!(found(beside, false).missing(), None);
         assert_eq!(
             found(filtered(), true).missing().unwrap(),
             "oslo (filtered)"

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::SiteReport;
-use crate::{Fingerprint, InvalidValue, Medium, Revision, Role, printable};
+use crate::{Fingerprint, FingerprintPrefix, InvalidValue, Medium, Revision, Role, printable};
 
 /// How a site stands, as the registry sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +125,9 @@ impl SiteName {
 
     /// Whether it stands for the site with this name and this fingerprint.
     pub fn stands_for(&self, name: &str, fingerprint: &Fingerprint) -> bool {
-        name == self.0 || (self.0.len() >= 6 && fingerprint.to_string().starts_with(&self.0))
+        let prefix = self.0.parse::<FingerprintPrefix>();
+        let prefix = prefix.map_or_else(|_| String::new(), |prefix| prefix.to_string());
+        name == self.0 || (prefix.len() >= 6 && fingerprint.to_string().starts_with(&prefix))
     }
 }
 
